@@ -1,0 +1,57 @@
+# Two commands: `make run` talks to you, `make test` checks everything. `make help` lists the rest.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint types imports check-migrations tests fix lock bench clean
+
+help: ## Lists these targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+$(BIN)/.run: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || { echo "Making .venv (once; about a minute) …"; $(PYTHON) -m venv .venv; }
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BIN)/.dev: $(BIN)/.run requirements-dev.lock
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+run: $(BIN)/.run ## Runs every configured platform; the console where none is
+	@exec $(BIN)/backscroll run
+
+test: lint types imports tests ## Runs all checks: format, lint, types, imports, tests on both databases
+	@echo "All is well. Thank you for checking."
+
+lint: $(BIN)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(BIN)/.dev
+	$(BIN)/mypy
+
+imports: $(BIN)/.dev
+	$(BIN)/lint-imports
+
+tests: $(BIN)/.dev
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+fix: $(BIN)/.dev ## Formats, and mends what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(BIN)/.dev ## Measures: windows at 10 to 50,000 turns, and the way from event to request
+	$(BIN)/python -m benchmarks.window
+	$(BIN)/python -m benchmarks.latency
+
+lock: $(BIN)/.dev ## Resolves the newest allowed versions into the two lock files (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --no-annotate --upgrade -c requirements.lock pyproject.toml --group dev -o requirements-dev.lock
+
+clean: ## Removes what was made here, but no database
+	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage build *.egg-info

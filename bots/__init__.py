@@ -1,0 +1,1 @@
+"""The doors of Backscroll: one platform each."""

@@ -1,0 +1,85 @@
+"""The seam: what a platform must be able to do, and what it promises.
+
+The promises, each a test that every adapter passes (`tests/test_adapter_promises.py`):
+
+1. Receive first, acknowledge after. `receive` returns once the message is stored or known already.
+   If it raises, do not acknowledge: the platform will send again.
+2. Say what is, not what to do. Report facts; the core decides whether to answer.
+3. Never echo yourself.
+4. `deliver` may be called twice with the same key. When `attempt` is above 1, look before you post again;
+   use the platform's own idempotency where there is one.
+5. Everything but text and address is a hint. An expired ticket, a lost draft, no ephemeral replies:
+   deliver anyway, plainly.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from core.messages import Draft, Inbound, Rejected, Reply
+
+Receive = Callable[[Inbound | Rejected], Awaitable[None]]
+"""Takes in what reached us; returns once it is stored (or known already), raises when it could not be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of the doctor's report: what was checked, whether it is well, and how to mend it when it is not."""
+
+    subject: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+class Adapter(ABC):
+    """One platform. Snapshots of whole texts come in, so an adapter may skip any preview but no delivery."""
+
+    platform: str
+    """The first part of every session ID, and the name of the adapter."""
+
+    max_text: int
+    """The longest text of one message, in characters, after `render`."""
+
+    preview_every: float
+    """The least time between two previews of one message and between two previews in one channel, in seconds."""
+
+    @abstractmethod
+    async def listen(self, receive: Receive) -> None:
+        """Hands everything that reaches us to `receive`, until cancelled or until the platform has no more to say.
+
+        Raises PlatformError when the platform will not have us.
+        """
+
+    @abstractmethod
+    async def deliver(self, reply: Reply) -> str:
+        """Puts the reply on screen for good and returns the platform's message ID.
+
+        With a draft, that message becomes the reply. Raises DeliveryDelayed, DeliveryUnknown or DeliveryRefused.
+        """
+
+    @abstractmethod
+    async def preview(self, reply: Reply) -> Draft | None:
+        """Shows the text so far, and returns the message on screen; None when nothing is shown.
+
+        Empty text means that the bot is at work and has nothing to show yet. A preview is a courtesy: it may be
+        skipped, and an error that it raises is only logged.
+        """
+
+    async def backscroll(self, message: Inbound, limit: int) -> Sequence[Inbound]:
+        """What was said in this place before `message`, oldest first, at most `limit` messages, in one call.
+
+        Raises DeliveryDelayed when the platform allows no such call now. A platform without history has none.
+        """
+        return ()
+
+    def render(self, text: str) -> str:
+        """Standard Markdown in the platform's own dialect, before it is split at `max_text`. Pure."""
+        return text
+
+    async def examine(self) -> Sequence[Finding]:
+        """Checks the settings against the real service, without posting anything."""
+        return ()
+
+    async def close(self) -> None:
+        """Lets go of connections that deliveries needed; called after `listen` has ended and all work is done."""

@@ -1,0 +1,106 @@
+"""Everything that can go wrong, as one tree. An error carries what its catcher needs to decide.
+
+BackscrollError
+├── ConfigurationError      a setting is wrong; the message names it and the remedy
+├── PlatformError           a platform will not have us: wrong token, missing scope or intent; retrying is no use
+├── DatabaseError           the database can't be used
+│   ├── DatabaseUnreachable   it does not answer
+│   └── DatabaseBehind        its schema is not the one this program needs
+├── LeaseLost               another process owns this session now
+├── DeliveryError           a reply did not certainly arrive
+│   ├── DeliveryDelayed       certainly not sent; try again after `retry_after` seconds
+│   ├── DeliveryUnknown       it may or may not be on screen: look before sending again
+│   └── DeliveryRefused       certainly not sent, and never will be
+└── ModelError              the model did not finish an answer
+    ├── ModelUnavailable      try again, after `retry_after` seconds where the server said so
+    │   ├── ModelInterrupted    the stream broke, ended early, or held something unreadable
+    │   └── ModelStalled        nothing came for too long
+    ├── WindowTooLong         the request is over the model's context; a smaller window may do
+    ├── ModelRefused          the provider will not answer this
+    ├── OutOfCredit           the account has no money or quota left
+    └── ModelMisconfigured    wrong key, unknown model, unknown parameter: a person must mend the settings
+"""
+
+
+class BackscrollError(Exception):
+    """Something that Backscroll knows how to name."""
+
+
+class ConfigurationError(BackscrollError):
+    """A setting is wrong. The message names the variable and the remedy."""
+
+
+class PlatformError(BackscrollError):
+    """A platform will not have us, and trying again is no use. The message names the setting and the remedy."""
+
+
+class DatabaseError(BackscrollError):
+    """The database can't be used."""
+
+
+class DatabaseUnreachable(DatabaseError):
+    """The database does not answer."""
+
+
+class DatabaseBehind(DatabaseError):
+    """The database's schema is not the one that this program needs."""
+
+
+class LeaseLost(BackscrollError):
+    """Another process owns this session now; what was being done for it must not be written."""
+
+
+class DeliveryError(BackscrollError):
+    """A reply did not certainly arrive."""
+
+
+class DeliveryDelayed(DeliveryError):
+    """Certainly not sent. Try again after `retry_after` seconds."""
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class DeliveryUnknown(DeliveryError):
+    """The reply may or may not be on screen: look before sending again."""
+
+
+class DeliveryRefused(DeliveryError):
+    """Certainly not sent, and never will be: the bot is not in the channel, the thread is locked, …"""
+
+
+class ModelError(BackscrollError):
+    """The model did not finish an answer."""
+
+
+class ModelUnavailable(ModelError):
+    """Try again, after `retry_after` seconds where the server said so."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ModelInterrupted(ModelUnavailable):
+    """The stream broke, ended before the API said that it was finished, or held something unreadable."""
+
+
+class ModelStalled(ModelUnavailable):
+    """Nothing came for too long."""
+
+
+class WindowTooLong(ModelError):
+    """The request is over the model's context."""
+
+
+class ModelRefused(ModelError):
+    """The provider will not answer this."""
+
+
+class OutOfCredit(ModelError):
+    """The account has no money or quota left."""
+
+
+class ModelMisconfigured(ModelError):
+    """Wrong key, unknown model, unknown parameter: a person must mend the settings."""

@@ -1,0 +1,106 @@
+"""The values that cross the seam between a platform's adapter and the core: what was said, and what is to be said."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from core.address import Address
+
+
+class Audience(Enum):
+    """Whom a message is for, by the platform's own conventions."""
+
+    BOT = "bot"  # it mentions the bot, or replies to one of its messages
+    OTHERS = "others"  # it mentions other people and not the bot
+    ROOM = "room"  # nobody in particular
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Who said it: the platform's stable ID, and the display name, which anyone may choose."""
+
+    id: str
+    name: str
+    is_bot: bool = False
+    is_self: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbound:
+    """One message or command that reached us, in our words. Facts only: the core decides whether to answer.
+
+    `id` is the platform's ID of the message (of the interaction, for a native command). It is the key that makes a
+    second arrival harmless, so it must be the same however often and by whichever event the message arrives.
+    `text` is Markdown in which the bot's own mention is taken out. `at` is the platform's time in seconds since 1970.
+    `verb` is set when the platform itself says that this is a command; `text` then holds its arguments.
+    `vague` says that the platform could not tell in which thread a command was typed: `address` is the channel.
+    `reply_to` is the message that an answer attaches to, where there is one.
+    `ticket` is the adapter's own note for answering this event; it is stored with it, may expire, and is never logged.
+    """
+
+    address: Address
+    id: str
+    author: Author
+    text: str
+    at: float
+    audience: Audience = Audience.ROOM
+    direct: bool = False
+    verb: str | None = None
+    vague: bool = False
+    reply_to: str | None = None
+    ticket: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """An event that the adapter could not read: kept with the reason, so that it can be acknowledged and looked at."""
+
+    platform: str
+    id: str
+    reason: str
+    payload: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A message already on screen that is still growing: its platform ID and the text shown so far.
+
+    `note` is the adapter's own, for example how the message is being written.
+    """
+
+    id: str
+    text: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One answer that the asker may pick: what they read, and the session that the command is then for."""
+
+    label: str
+    verb: str
+    address: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One visible message: what we want said, where, to whom. `text` is always the whole text, never a delta.
+
+    `key` is opaque, at most 24 characters of [a-z2-7], fixed before the first call and the same at every repetition.
+    `attempt` counts the calls that may already have put this message on screen, this one included: 1 is the first.
+    `asked_at` is when the answered message was said, in seconds since 1970: the message cannot be older than that.
+    `asker` is the one person whom the text may mention, and who sees it when it is `private`.
+    Everything but `address` and `text` is a hint: an adapter that can't use one delivers anyway, plainly.
+    """
+
+    key: str
+    address: Address
+    text: str
+    asked_at: float
+    part: int = 0
+    attempt: int = 1
+    asker: Author | None = None
+    reply_to: str | None = None
+    private: bool = False
+    choices: tuple[Choice, ...] = ()
+    draft: Draft | None = None
+    ticket: str | None = field(default=None, repr=False)
