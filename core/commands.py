@@ -1,26 +1,189 @@
-"""The commands, once: every surface (slash commands, `!verb`, `@bot verb`, shortcuts, manifests) follows from this table."""
+"""The commands, once: every surface (slash commands, `!verb`, `@bot verb`, shortcuts, manifests) follows from this."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from core import context
+from core.messages import Audience, Choice, Inbound
+from core.prompts import SUMMARIZE
+from core.session import SessionKey, Turn
+from core.store import Connection, queue, turns
+
+_CHOICES = 20  # as many sessions as a person can choose from at a glance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What a command has before it: the session, the command's own turn, and what the program knows.
+
+    `interrupted` says that this command has ended a running answer.
+    """
+
+    key: SessionKey
+    turn: Turn
+    model: str
+    budget: int
+    fixed: int
+    cut: context.Cut
+    interrupted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A command's answer, and what the asker may choose from."""
+
+    text: str
+    choices: tuple[Choice, ...] = ()
+
+
+Effect = Callable[[Connection, Desk], Said]
+"""What a command does and says, in the transaction that stores its answer. May be run twice, but is committed once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A message with a verb. `help` is one line of at most 100 characters; a `private` answer is for the asker alone."""
+    """A message with a verb. `help` is one line of at most 100 characters; a `private` answer is for the asker.
+
+    `at_once` commands don't queue behind a running answer; `interrupts` ends it. Either `effect` is run, or the model
+    is asked `prompt` about the window. `anywhere` says that no session is needed.
+    """
 
     name: str
     help: str
     private: bool = False
     at_once: bool = False
+    interrupts: bool = False
+    anywhere: bool = False
+    effect: Effect | None = None
+    prompt: str | None = None
+
+
+def parse(message: Inbound) -> str | None:
+    """The verb of a command; None for talk.
+
+    `!verb` counts wherever it is read; a bare verb only when the bot is mentioned and nothing else is said.
+    A word that is not a known command is talk, unless the platform itself says that it is a command.
+    """
+    if message.verb is not None:
+        return message.verb.lower()
+    words = message.text.split()
+    first = words[0].lower() if words else ""
+    if first.startswith(("!", "/")) and first[1:] in COMMANDS:
+        return first[1:]
+    alone = message.audience is Audience.BOT and len(words) == 1
+    return first if alone and first in COMMANDS else None
+
+
+def find(verb: str) -> Command:
+    """The command with this name, or the one that says that there is none."""
+    return COMMANDS.get(verb, UNKNOWN)
+
+
+def run(connection: Connection, command: Command, desk: Desk) -> Said:
+    """Does what a command does. Where it can't know which session is meant, it lets the asker choose."""
+    if desk.turn.vague and not command.anywhere:
+        return _choose(connection, command, desk)
+    assert command.effect is not None, "commands with a prompt are answered by the model"  # noqa: S101
+    return command.effect(connection, desk)
+
+
+def _choose(connection: Connection, command: Command, desk: Desk) -> Said:
+    found = turns.live_sessions(connection, desk.key, limit=_CHOICES)
+    if not found:
+        return Said(
+            text="There is no session in this channel yet. Mention me, and one begins in that message's thread."
+        )
+    choices = tuple(
+        Choice(label=f"{_when(touched)} · {_opening(words)}", verb=command.name, address=address)
+        for address, words, touched in found
+    )
+    return Said(
+        text=f"Which session do you want to {command.name}? (In its thread, say `!{command.name}`.)", choices=choices
+    )
+
+
+def _opening(words: str) -> str:
+    line = " ".join(words.split())
+    return f"{line[:47]}…" if len(line) > 48 else line or "(no words)"
+
+
+def _when(milliseconds: int) -> str:
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _reset(connection: Connection, desk: Desk) -> Said:
+    number, _ = turns.count(connection, desk.key)
+    queue.reset(connection, desk.key, desk.turn.seq)
+    if number == 0:
+        return Said(text="There was nothing to set aside: this session is new.")
+    return Said(text=f"A fresh start: I set {_turns(number)} aside. `undo` brings them back.")
+
+
+def _undo(connection: Connection, desk: Desk) -> Said:
+    if not queue.undo(connection, desk.key):
+        return Said(text="There is no reset to undo.")
+    number, _ = turns.count(connection, desk.key)
+    return Said(text=f"The last reset is undone: I remember {_turns(number)} again.")
+
+
+def _status(connection: Connection, desk: Desk) -> Said:
+    number, since = turns.count(connection, desk.key)
+    if since is None:
+        return Said(text=f"This session is new: I remember nothing here yet. Answers come from {desk.model}.")
+    newest = turns.newest(connection, desk.key, budget=desk.budget)
+    window = context.build(None, newest, budget=desk.budget, fixed=desk.fixed, cut=desk.cut)
+    all_of = "all" if window.turns == number else f"the newest {window.turns:,}"
+    return Said(
+        text=f"I remember {_turns(number)} here, since {_when(since)}.\n"
+        f"My next answer will see {all_of} of them: {window.tokens:,} of {desk.budget:,} tokens with instructions.\n"
+        f"Answers come from {desk.model}."
+    )
+
+
+def _stop(_connection: Connection, desk: Desk) -> Said:
+    return Said(text="Stopped." if desk.interrupted else "There is no answer to stop.")
+
+
+def _help(_connection: Connection, _desk: Desk) -> Said:
+    lines = [f"- `{command.name}`: {command.help}" for command in COMMANDS.values()]
+    return Said(text="\n".join(["Say `!` and one of these words, or mention me with the word alone:", "", *lines]))
+
+
+def _unknown(connection: Connection, desk: Desk) -> Said:
+    return Said(text=f"I don't know the command `{desk.turn.verb}`.\n\n{_help(connection, desk).text}")
+
+
+def _turns(number: int) -> str:
+    return f"{number:,} turn" if number == 1 else f"{number:,} turns"
 
 
 COMMANDS = {
     command.name: command
     for command in (
-        Command(name="reset", help="Start afresh: I set aside what was said so far; undo brings it back"),
-        Command(name="undo", help="Take the last reset back"),
-        Command(name="summarize", help="Post a summary of this session so far"),
-        Command(name="status", help="Show what I remember here, and which model answers", private=True, at_once=True),
-        Command(name="stop", help="Stop the answer that I am writing; what is on screen stays", at_once=True),
-        Command(name="help", help="List these commands", private=True, at_once=True),
+        Command(
+            name="reset", help="Start afresh: I set aside what was said so far; undo brings it back", effect=_reset
+        ),
+        Command(name="undo", help="Take the last reset back", effect=_undo),
+        Command(name="summarize", help="Post a summary of this session so far", prompt=SUMMARIZE),
+        Command(
+            name="status",
+            help="Show what I remember here, and which model answers",
+            private=True,
+            at_once=True,
+            effect=_status,
+        ),
+        Command(
+            name="stop",
+            help="Stop the answer that I am writing; what is on screen stays",
+            at_once=True,
+            interrupts=True,
+            effect=_stop,
+        ),
+        Command(name="help", help="List these commands", private=True, at_once=True, anywhere=True, effect=_help),
     )
 }
+
+UNKNOWN = Command(
+    name="unknown", help="Say that there is no such command", private=True, at_once=True, anywhere=True, effect=_unknown
+)

@@ -1,6 +1,6 @@
 """The model behind one method: a prompt goes in, pieces of text come out, and at the end the proof that it finished."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -53,10 +53,10 @@ class Model(Protocol):
         """The model's name, as people are told it."""
         ...
 
-    def stream(self, prompt: Prompt) -> AsyncIterator[str | Finish]:
+    def stream(self, prompt: Prompt) -> AsyncGenerator[str | Finish, None]:
         """Yields pieces of text as they come and one Finish at the very end.
 
-        An iterator that ends without a Finish does not exist: it raises a ModelError instead.
-        Closing the iterator ends the request.
+        A generator that ends without a Finish does not exist: it raises a ModelError instead.
+        Closing the generator ends the request.
         """
         ...

@@ -88,6 +88,7 @@ class Reply:
     `key` is opaque, at most 24 characters of [a-z2-7], fixed before the first call and the same at every repetition.
     `attempt` counts the calls that may already have put this message on screen, this one included: 1 is the first.
     `asked_at` is when the answered message was said, in seconds since 1970: the message cannot be older than that.
+    `last` says that no further message follows in answer to the same one.
     `asker` is the one person whom the text may mention, and who sees it when it is `private`.
     Everything but `address` and `text` is a hint: an adapter that can't use one delivers anyway, plainly.
     """
@@ -97,6 +98,7 @@ class Reply:
     text: str
     asked_at: float
     part: int = 0
+    last: bool = True
     attempt: int = 1
     asker: Author | None = None
     reply_to: str | None = None

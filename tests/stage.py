@@ -27,7 +27,7 @@ class Shown:
 
 
 class Stage(ABC):
-    """One platform: people speak, the bot's messages are seen. A place is a conversation by a name of the test's own."""
+    """One platform: people speak, the bot's messages are seen. A place is a conversation, by a name of the test's."""
 
     platform: str
 

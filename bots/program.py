@@ -1,0 +1,113 @@
+"""The house put together, run, and drained: what every way of starting Backscroll shares."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from secrets import token_hex
+
+import structlog
+
+import migrations
+from core import tokens
+from core.adapter import Adapter
+from core.assistant import Assistant, Mind
+from core.config import Settings, own_instructions
+from core.errors import DatabaseBehind
+from core.inbox import Inbox
+from core.llm import Model
+from core.outbox import Outbox
+from core.prompts import instructions
+from core.store import Database, queue
+
+log = structlog.get_logger()
+
+
+async def run(
+    settings: Settings, *, database: Database, model: Model, adapters: Mapping[str, Adapter], stop: asyncio.Event
+) -> None:
+    """Listens and answers until `stop` is set or every platform has no more to say; then drains.
+
+    Raises BackscrollError when it can't start or a platform will not have us.
+    """
+    await prepare(settings, database)
+    mind = await _mind(settings, model)
+    outbox = Outbox(database=database, adapters=adapters, lease_seconds=settings.backscroll_lease_seconds)
+    host = f"{socket.gethostname()}:{_boot()}:"
+    freed = await database.write(queue.free_dead, host=host, alive=_alive)
+    inbox = Inbox(
+        database=database,
+        assistant=Assistant(database=database, outbox=outbox, mind=mind),
+        owner=f"{host}{os.getpid()}:{token_hex(4)}",
+        platforms=list(adapters),
+        lease_seconds=settings.backscroll_lease_seconds,
+    )
+    log.info("ready", platforms=list(adapters), model=model.name, taken_up=freed)
+    await _serve(adapters, inbox, settings.backscroll_drain_seconds, stop)
+
+
+async def prepare(settings: Settings, database: Database) -> None:
+    """A SQLite file is brought to the newest schema; a PostgreSQL is the operator's to migrate.
+
+    Raises DatabaseBehind, which says so.
+    """
+    if settings.database_url.startswith("sqlite"):
+        await database.write(migrations.upgrade)
+        return
+    have, need = await database.read(migrations.current), migrations.newest()
+    if have != need:
+        raise DatabaseBehind(
+            f"DATABASE_URL: the schema is at {have or 'nothing'}, this program needs {need}: run `backscroll migrate`"
+        )
+
+
+async def _mind(settings: Settings, model: Model) -> Mind:
+    return Mind(
+        model=model,
+        instructions=instructions(own_instructions(settings)),
+        counter=await tokens.load(settings.openai_model),
+        calibration=tokens.Calibration(settings.openai_model),
+        budget=settings.backscroll_context_tokens,
+        hearing=settings.backscroll_hear,
+    )
+
+
+async def _serve(adapters: Mapping[str, Adapter], inbox: Inbox, drain_seconds: float, stop: asyncio.Event) -> None:
+    async with asyncio.TaskGroup() as group:
+        working = group.create_task(inbox.work())
+        listening = group.create_task(_listen(adapters, inbox))
+        stopping = group.create_task(stop.wait())
+        await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
+        for task in (listening, stopping, working):
+            task.cancel()
+    log.info("draining")
+    await inbox.drain(drain_seconds)
+
+
+async def _listen(adapters: Mapping[str, Adapter], inbox: Inbox) -> None:
+    async with asyncio.TaskGroup() as group:
+        for adapter in adapters.values():
+            group.create_task(adapter.listen(inbox.receive))
+
+
+def _boot() -> str:
+    """What tells one start of this machine from another, so that a process ID means something."""
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return "-"
+
+
+def _alive(owner: str) -> bool:
+    """Whether the process that an owner names still runs. Our own ID means an earlier process that had it."""
+    number = int(owner.split(":")[-2])
+    if number == os.getpid():
+        return False
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,214 @@
+"""The inbox: everything that reaches us is stored before it is acknowledged, and answered in order.
+
+The stored turn is the queue entry. Any process may claim any session whose lease has run out; in-process events only
+make that prompt, a poll guarantees it.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from random import uniform
+
+import structlog
+
+from core import commands, prompts
+from core.assistant import ATTEMPTS, Assistant
+from core.errors import BackscrollError, DatabaseError, LeaseLost, ModelUnavailable
+from core.messages import Audience, Inbound, Rejected
+from core.session import Lease, SessionKey, State, Turn
+from core.store import Database, queue, turns
+
+log = structlog.get_logger()
+
+_POLL = 1.0  # seconds; the guarantee behind every hint
+_SESSIONS = 2_000  # sessions that one process answers at the same time
+_FIRST_BACK_OFF = 1.0  # seconds before the second attempt at a turn; doubles
+_LONGEST_BACK_OFF = 60.0
+
+
+class Inbox:
+    """Accepts what reaches us, and has it answered: one turn at a time per session, many sessions at once."""
+
+    def __init__(
+        self, *, database: Database, assistant: Assistant, owner: str, platforms: Sequence[str], lease_seconds: float
+    ) -> None:
+        self._database = database
+        self._assistant = assistant
+        self._owner = owner
+        self._platforms = platforms
+        self._lease_seconds = lease_seconds
+        self._wake = asyncio.Event()
+        self._serving: dict[Lease, asyncio.Task[None]] = {}
+        self._asides: dict[tuple[SessionKey, int], asyncio.Task[None]] = {}
+
+    async def receive(self, event: Inbound | Rejected) -> None:
+        """T1: returns once the event is stored, known already, or nothing of ours. Acknowledge after that."""
+        if isinstance(event, Rejected):
+            log.warning("event rejected", platform=event.platform, id=event.id, reason=event.reason)
+            await self._database.write(queue.reject, event)
+            return
+        verb = commands.parse(event)
+        state = await self._judge(event, verb)
+        if state is None:
+            return
+        at_once = verb is not None and commands.find(verb).at_once
+        spoken = prompts.spoken(event.author, int(event.at * 1000), event.text)
+        try:
+            key, seq = await self._database.write(
+                queue.accept, event, state=state, verb=verb, tokens=self._assistant.mind.count(spoken), at_once=at_once
+            )
+        except queue.Duplicate:
+            log.debug("known already", session=event.address.id)
+            return
+        if at_once:
+            self._step_aside(key, seq)
+        elif state is State.WAITING:
+            self._wake.set()
+
+    async def _judge(self, event: Inbound, verb: str | None) -> State | None:
+        """What a message is to us: to be answered, to be heard, or nothing of ours."""
+        if event.author.is_bot or event.author.is_self:
+            return None
+        if event.direct or event.audience is Audience.BOT or event.verb is not None:
+            return State.WAITING
+        found = await self._database.read(queue.find, event.address)
+        if found is None or not found[1]:
+            return None
+        if verb is not None:
+            return State.WAITING
+        in_thread = event.address.thread is not None
+        if in_thread and event.audience is Audience.ROOM:
+            return State.WAITING
+        hearing = self._assistant.mind.hearing
+        return State.HEARD if hearing == "channel" or (in_thread and hearing == "thread") else None
+
+    def _step_aside(self, key: SessionKey, seq: int) -> None:
+        """Answers a command that does not queue; if we die over it, it is still in the queue."""
+        task = asyncio.create_task(self._answer_aside(key, seq))
+        self._asides[key, seq] = task
+        task.add_done_callback(lambda _: self._asides.pop((key, seq)))
+
+    async def _answer_aside(self, key: SessionKey, seq: int) -> None:
+        try:
+            question = await self._database.read(turns.waiting, key, seq)
+            if question is not None:
+                await self._assistant.answer(key, question, lease=None)
+        except Exception as error:  # noqa: BLE001 – it stays in the queue, and whoever claims the session answers it
+            log.warning("command left to the queue", session=key.address.id, error=type(error).__name__)
+        self._wake.set()
+
+    async def work(self) -> None:
+        """Claims sessions and has them answered, until cancelled; what is running then goes on: see `drain`."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._renew())
+            while True:
+                self._wake.clear()
+                try:
+                    await self._claim()
+                except DatabaseError as error:
+                    log.error("database unreachable", reason=str(error))
+                await self._rest()
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(_POLL):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _claim(self) -> None:
+        free = _SESSIONS - len(self._serving)
+        if free <= 0:
+            return
+        claimed = await self._database.write(
+            queue.claim, owner=self._owner, lease=self._lease_seconds, platforms=self._platforms, limit=free
+        )
+        for lease in claimed:
+            task = asyncio.create_task(self._serve(lease))
+            self._serving[lease] = task
+            task.add_done_callback(partial(self._served, lease))
+
+    def _served(self, lease: Lease, _task: asyncio.Task[None]) -> None:
+        del self._serving[lease]
+        self._wake.set()
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease_seconds / 3)
+            leases = list(self._serving)
+            if not leases:
+                continue
+            try:
+                held = await self._database.write(queue.renew, leases, lease=self._lease_seconds)
+            except DatabaseError as error:
+                log.error("leases not renewed", reason=str(error))
+                continue
+            for lease in leases:
+                if (lease.key.workspace, lease.key.session) not in held and lease in self._serving:
+                    log.warning("lease lost", session=lease.key.address.id)
+                    self._serving[lease].cancel()
+
+    async def _serve(self, lease: Lease) -> None:
+        """Answers a session's waiting turns until there are none, or until the lease must be given back."""
+        log.debug("claimed", session=lease.key.address.id, attempts=lease.attempts)
+        question: Turn | None = None
+        now = lease
+        try:
+            keeps = True
+            while keeps:
+                question = await self._database.read(turns.next_waiting, lease.key)
+                if question is None:
+                    await self._database.write(queue.idle, lease)
+                    return
+                keeps = await self._attempt(now, question)
+                now = replace(now, attempts=1, heard=True)
+        except LeaseLost:
+            log.warning("lease lost", session=lease.key.address.id)
+        except Exception as error:  # noqa: BLE001 – whatever it was, the turn stays in the queue
+            await self._back_off(now, question, error)
+
+    async def _attempt(self, lease: Lease, question: Turn) -> bool:
+        aside = self._asides.get((lease.key, question.seq))
+        if aside is not None:
+            await asyncio.wait([aside])
+            return True
+        if lease.attempts > ATTEMPTS:
+            log.error("given up", session=lease.key.address.id, attempts=lease.attempts - 1)
+            return await self._assistant.give_up(lease, question, f"{ATTEMPTS} attempts failed")
+        return await self._assistant.answer(lease.key, question, lease=lease)
+
+    async def _back_off(self, lease: Lease, question: Turn | None, error: Exception) -> None:
+        """Gives the session back with its turn undone, to be claimed again later."""
+        after = min(_FIRST_BACK_OFF * 2 ** (lease.attempts - 1), _LONGEST_BACK_OFF) * uniform(0.8, 1.2)  # noqa: S311
+        if isinstance(error, ModelUnavailable) and error.retry_after is not None:
+            after = max(after, error.retry_after)
+        reason = f"{type(error).__name__}: {error}" if isinstance(error, BackscrollError) else type(error).__name__
+        log.warning(
+            "to be tried again",
+            session=lease.key.address.id,
+            attempt=lease.attempts,
+            seconds=round(after, 1),
+            reason=reason,
+            exc_info=None if isinstance(error, BackscrollError) else error,
+        )
+        failed = (question.seq, reason) if question is not None else None
+        try:
+            await self._database.write(queue.release, lease, after=after, error=failed)
+        except DatabaseError:
+            log.error("lease not given back; it runs out by itself", session=lease.key.address.id)
+            return
+        asyncio.get_running_loop().call_later(after, self._wake.set)
+
+    async def drain(self, seconds: float) -> None:
+        """Lets running answers finish within so many seconds, and gives the rest back for anybody to claim."""
+        tasks = [*self._serving.values(), *self._asides.values()]
+        if tasks and seconds > 0:
+            await asyncio.wait(tasks, timeout=seconds)
+        cut = dict(self._serving)
+        for task in (*cut.values(), *self._asides.values()):
+            task.cancel()
+        if cut:
+            await asyncio.wait(cut.values())
+        for lease in cut:
+            await self._database.write(queue.release, lease)

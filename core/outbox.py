@@ -1,0 +1,277 @@
+"""The outbox: growing answers on screen, and final texts that always arrive.
+
+A preview is a courtesy: the newest snapshot of the whole text, at most one call per message and per channel in each
+interval, and any of them may be skipped. A delivery is a promise: its intent is committed before the call, its receipt
+after it, and a call with an unknown outcome is repeated only as one that looks first.
+"""
+
+import asyncio
+from base64 import b32encode
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from hashlib import blake2b
+
+import structlog
+
+from core.adapter import Adapter
+from core.address import Address
+from core.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnknown, LeaseLost
+from core.guard import guard, settled
+from core.markdown import split
+from core.messages import Choice, Draft, Reply
+from core.session import Lease, SessionKey, Turn
+from core.store import Database, deliveries, queue
+
+log = structlog.get_logger()
+
+_WORKING = 8.0  # seconds between two signs that the bot is at work; platforms let them fade after ten
+_UNKNOWN_TRIES = 5  # calls with an unknown outcome before the session backs off
+_BACK_OFF = 2.0  # seconds before the second try; doubles
+_LONGEST_DELAY = 300.0  # seconds; a platform that asks for more is asked again after these
+
+WITHDRAWN = "_(I began again; my answer stands above.)_"
+"""What a message becomes that was on screen before the answer was tried again, and turned out to be one too many."""
+
+
+def key_of(address: Address, message: str, part: int) -> str:
+    """The delivery's key: the same for this part of the answer to this message, whoever computes it, and opaque."""
+    digest = blake2b(f"{address.id}/{message}/{part}".encode(), digest_size=15).digest()
+    return b32encode(digest).decode().lower()
+
+
+class Pace:
+    """One place that spaces previews: each channel gets at most one in each interval, shared by its sessions."""
+
+    def __init__(self) -> None:
+        self._free: dict[Address, float] = {}
+
+    async def turn(self, channel: Address, every: float) -> None:
+        """Waits until this channel may be previewed in again."""
+        now = asyncio.get_running_loop().time()
+        if len(self._free) > 1000:
+            self._free = {place: when for place, when in self._free.items() if when > now}
+        slot = max(now, self._free.get(channel, 0.0))
+        self._free[channel] = slot + every
+        if slot > now:
+            await asyncio.sleep(slot - now)
+
+
+class Speech:
+    """One answer while it grows: `say` takes the newest whole text and returns at once."""
+
+    def __init__(self, outbox: "Outbox", adapter: Adapter, lease: Lease, question: Turn) -> None:
+        self._outbox, self._adapter, self._lease, self._question = outbox, adapter, lease, question
+        self._text = ""
+        self._changed = asyncio.Event()
+        self._part = 0
+        self._call: asyncio.Task[None] | None = None
+        self.drafts: dict[int, Draft] = {}
+        self.intended: set[int] = set()
+        self.shown = ""
+        """The text as the model wrote it, as far as it has been put on screen."""
+
+    def begin(self) -> None:
+        """Previews start; `end` must follow."""
+        self._growing = asyncio.create_task(self._grow())
+
+    def say(self, text: str) -> None:
+        """The whole text so far."""
+        self._text = text
+        self._changed.set()
+
+    async def _grow(self) -> None:
+        """Shows snapshots until cancelled."""
+        while True:
+            if not self._text:
+                await self._show(0, "")
+                await self._wait(_WORKING)
+                continue
+            self._changed.clear()
+            await self._outbox.pace.turn(self._lease.key.address.channel_address, self._adapter.preview_every)
+            await self._snapshot(self._text)
+            await self._changed.wait()
+
+    async def end(self) -> None:
+        """No more previews; returns when a call that is under way has ended, so that what is on screen is known."""
+        self._growing.cancel()
+        await asyncio.wait([self._growing])
+        if self._call is not None and not self._call.done():
+            await asyncio.wait([self._call])
+        if not self._growing.cancelled() and (error := self._growing.exception()) is not None:
+            log.info("previews ended", session=self._lease.key.address.id, error=type(error).__name__)
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            pass
+
+    async def _snapshot(self, text: str) -> None:
+        safe = settled(text)
+        pieces = self._outbox.pieces(self._adapter, self._question, safe)
+        while self._part < len(pieces):
+            await self._show(self._part, pieces[self._part])
+            if self._part == len(pieces) - 1:
+                self.shown = safe if self.drafts else ""
+                break
+            self._part += 1
+            await self._outbox.pace.turn(self._lease.key.address.channel_address, self._adapter.preview_every)
+
+    async def _show(self, part: int, text: str) -> None:
+        """One preview. It is not cancelled half-way: a message may be on its way to the screen."""
+        draft = self.drafts.get(part)
+        if draft is not None and (draft.text == text or len(draft.text) > len(text)):
+            return  # after a second start, nothing on screen shrinks
+        self._call = asyncio.create_task(self._preview(part, text, draft))
+        await asyncio.shield(self._call)
+
+    async def _preview(self, part: int, text: str, draft: Draft | None) -> None:
+        database, key, seq = self._outbox.database, self._lease.key, self._question.seq
+        if text and part not in self.intended:
+            await database.write(deliveries.intend_draft, self._lease, seq, part)
+            self.intended.add(part)
+        reply = self._outbox.reply(key, self._question, part=part, text=text, draft=draft, last=False)
+        try:
+            now_shown = await self._adapter.preview(reply)
+        except Exception as error:  # noqa: BLE001 – a preview is a courtesy, whatever went wrong with it
+            log.info("preview failed", session=key.address.id, error=type(error).__name__)
+            return
+        if now_shown is not None:
+            self.drafts[part] = now_shown
+            if draft is None or draft.id != now_shown.id:
+                await database.write(deliveries.record_draft, key, seq, part, now_shown)
+
+
+class Outbox:
+    """Everything that we say leaves here."""
+
+    def __init__(self, *, database: Database, adapters: Mapping[str, Adapter], lease_seconds: float) -> None:
+        self.database = database
+        self.adapters = adapters
+        self.pace = Pace()
+        self._lease_seconds = lease_seconds
+
+    @asynccontextmanager
+    async def speech(self, lease: Lease, question: Turn) -> AsyncIterator[Speech]:
+        """An answer that people may watch as it grows; what an earlier attempt left on screen is taken up again."""
+        speech = Speech(self, self.adapters[lease.key.address.platform], lease, question)
+        for left in await self.database.read(deliveries.unsent, lease.key, question.seq):
+            speech.intended.add(left.part)
+            if left.draft is not None:
+                speech.drafts[left.part] = left.draft
+        speech.begin()
+        try:
+            yield speech
+        finally:
+            await speech.end()
+
+    def pieces(self, adapter: Adapter, question: Turn, text: str) -> tuple[str, ...]:
+        """The text as messages of this platform: rendered, guarded against pings, and split at its limit."""
+        asker = question.author.id if question.author else None
+        return tuple(split(guard(adapter.render(text), asker), adapter.max_text))
+
+    def reply(
+        self,
+        key: SessionKey,
+        question: Turn,
+        *,
+        part: int,
+        text: str,
+        draft: Draft | None = None,
+        last: bool = True,
+        attempt: int = 1,
+        private: bool = False,
+        choices: tuple[Choice, ...] = (),
+    ) -> Reply:
+        """One visible message in answer to this question."""
+        return Reply(
+            key=key_of(key.address, question.message or str(question.seq), part),
+            address=key.address,
+            text=text,
+            asked_at=question.at / 1000,
+            part=part,
+            last=last,
+            attempt=attempt,
+            asker=question.author,
+            reply_to=question.reply_to,
+            private=private,
+            choices=choices,
+            draft=draft,
+            ticket=question.ticket,
+        )
+
+    async def deliver(
+        self,
+        key: SessionKey,
+        question: Turn,
+        *,
+        lease: Lease | None,
+        fresh: bool = False,
+        drafts: Mapping[int, Draft] | None = None,
+        private: bool = False,
+        choices: tuple[Choice, ...] = (),
+    ) -> bool:
+        """Puts the stored answer on screen, ends the turn, and returns whether the lease is kept for another one.
+
+        `fresh` says that the answer was stored a moment ago by this process: the intent to post its first part stands,
+        and no call has been made on it. Raises LeaseLost, or DeliveryUnknown after too many calls of unknown outcome.
+        """
+        adapter = self.adapters[key.address.platform]
+        left = await self.database.read(deliveries.unsent, key, question.seq)
+        parts = [one for one in left if one.stage is not deliveries.Stage.DRAFT]
+        for one in parts:
+            intended = fresh and one.stage is deliveries.Stage.SENDING
+            reply = self.reply(
+                key,
+                question,
+                part=one.part,
+                text=one.text,
+                draft=(drafts or {}).get(one.part, one.draft),
+                last=one is parts[-1],
+                attempt=one.tries if intended else one.tries + 1,
+                private=private,
+                choices=choices if one is parts[-1] else (),
+            )
+            try:
+                if not intended:
+                    await self.database.write(deliveries.intend, key, question.seq, one.part, lease=lease)
+                message = await self._post(adapter, key, question.seq, reply, lease=lease)
+            except DeliveryRefused as error:
+                log.warning("reply refused", session=key.address.id, reason=str(error))
+                await self.database.write(deliveries.refuse, key, question.seq, str(error))
+                break
+            if one is parts[-1]:
+                return await self._end(key, question.seq, one.part, message, lease)
+            await self.database.write(deliveries.record, key, question.seq, one.part, message)
+        return await self.database.write(queue.finish, key, question.seq, lease=lease, seconds=self._lease_seconds)
+
+    async def _end(self, key: SessionKey, seq: int, part: int, message: str, lease: Lease | None) -> bool:
+        seconds = self._lease_seconds
+        try:
+            return await self.database.write(
+                deliveries.record_last, key, seq, part, message, lease=lease, seconds=seconds
+            )
+        except LeaseLost:  # whoever owns the session now must know that this message is on screen
+            await self.database.write(deliveries.record, key, seq, part, message)
+            raise
+
+    async def _post(self, adapter: Adapter, key: SessionKey, seq: int, reply: Reply, *, lease: Lease | None) -> str:
+        unknown = 0
+        while True:
+            try:
+                return await adapter.deliver(reply)
+            except DeliveryDelayed as error:
+                log.info("reply delayed", session=key.address.id, seconds=error.retry_after)
+                await asyncio.sleep(min(error.retry_after, _LONGEST_DELAY))
+            except DeliveryRefused:
+                raise
+            except Exception as error:
+                unknown += 1
+                log.warning("reply uncertain", session=key.address.id, error=type(error).__name__, reason=str(error))
+                if unknown >= _UNKNOWN_TRIES:
+                    raise DeliveryUnknown(f"no certain answer in {unknown} calls") from error
+                await asyncio.sleep(_BACK_OFF * 2 ** (unknown - 1))
+                await self.database.write(deliveries.intend, key, seq, reply.part, lease=lease)
+                reply = replace(reply, attempt=reply.attempt + 1)

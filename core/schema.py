@@ -1,0 +1,156 @@
+"""The tables. Alembic's migrations are the only way to them; a test holds the two against each other.
+
+The workspace leads every key, so that the tables can be partitioned or sharded by it. Workspaces and sessions are small
+integers in the keys, because they stand in every row and every index. Sessions are numbered within their workspace.
+Times are milliseconds since 1970 by the database's own clock, except `turns.at`, which is the platform's.
+Bodies are opaque bytes to the store.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+workspaces = Table(
+    "workspaces",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=True),
+    Column("platform", Text, nullable=False),
+    Column("name", Text, nullable=False),  # Slack team, Discord guild, `@me`; empty for what names no workspace
+    Column("sessions", Integer, nullable=False),  # how many were born: the source of their numbers
+    UniqueConstraint("platform", "name"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("session", Integer, primary_key=True, autoincrement=False),
+    Column("address", Text, nullable=False),  # the session ID
+    Column("platform", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("tail", Integer, nullable=False),  # the newest seq
+    Column("waiting", Integer, nullable=False),  # turns to be answered
+    Column("live", Boolean, nullable=False),  # somebody has talked to the bot here
+    Column("heard", Boolean, nullable=False),  # what was said before the birth has been read, or is not to be
+    Column("epoch", Integer, nullable=False),
+    Column("start", Integer, nullable=False),  # the window holds turns with a greater seq
+    Column("fence", Integer, nullable=False),  # + 1 by every claim
+    Column("owner", Text),  # host:boot:pid:random of the holder
+    Column("due_at", BigInteger),  # NULL idle; past: to be claimed; future: leased (with an owner) or backing off
+    Column("attempts", Integer, nullable=False),  # claims since the last turn that ended
+    Column("touched_at", BigInteger, nullable=False),
+    UniqueConstraint("workspace", "address"),
+    Index(
+        "ix_sessions_due_at",
+        "due_at",
+        postgresql_where=text("due_at IS NOT NULL"),
+        sqlite_where=text("due_at IS NOT NULL"),
+    ),
+    Index("ix_sessions_workspace_channel_touched_at", "workspace", "channel", "touched_at"),
+)
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("session", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("parent", Integer, nullable=False),  # the epoch that undo goes back to
+    Column("parent_start", Integer, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("session", Integer, primary_key=True, autoincrement=False),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("role", SmallInteger, primary_key=True, autoincrement=False),
+    Column("state", SmallInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("tokens", Integer, nullable=False),
+    Column("message", Text),  # the platform's ID of a person's message
+    Column("author", Text),  # the platform's stable ID
+    Column("name", Text),  # the display name at that time
+    Column("verb", Text),  # a command; commands are not shown to the model
+    Column("model", Text),  # which model wrote it
+    Column("error", Text),  # why the last attempt failed
+    Column("envelope", Text),  # what answering needs (JSON); gone when the turn is over
+    Column("body", LargeBinary, nullable=False),
+    Index(
+        "uq_turns_message",
+        "workspace",
+        "session",
+        "message",
+        unique=True,
+        postgresql_where=text("message IS NOT NULL"),
+        sqlite_where=text("message IS NOT NULL"),
+    ),
+    Index(
+        "ix_turns_waiting",
+        "workspace",
+        "session",
+        "at",
+        "seq",
+        postgresql_where=text("state < 2"),
+        sqlite_where=text("state < 2"),
+    ),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("session", Integer, primary_key=True, autoincrement=False),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("part", SmallInteger, primary_key=True, autoincrement=False),
+    Column("state", SmallInteger, nullable=False),
+    Column("tries", SmallInteger, nullable=False),  # calls that may have put it on screen
+    Column("message", Text),  # the platform's ID, once it is known
+    Column("draft", Text),  # the message that is growing on screen (JSON)
+    Column("error", Text),
+    Column("body", LargeBinary),  # what is to be posted; gone when it arrived
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("day", Integer, primary_key=True, autoincrement=False),  # days since 1970, UTC
+    Column("author", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("answers", BigInteger, nullable=False),
+    Column("shown", BigInteger, nullable=False),  # tokens, as billed
+    Column("cached", BigInteger, nullable=False),
+    Column("written", BigInteger, nullable=False),
+)
+
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("id", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("rejected_at", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)

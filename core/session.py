@@ -1,0 +1,89 @@
+"""What is remembered: sessions and their turns, as the rest of the core sees them."""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from core.address import Address
+from core.messages import Author
+
+
+class Role(IntEnum):
+    """Whose turn it is; the number orders an answer behind its question."""
+
+    PERSON = 0
+    ASSISTANT = 1
+
+
+class State(IntEnum):
+    """How far a turn has come."""
+
+    WAITING = 0  # accepted, to be answered
+    ANSWERED = 1  # the answer is stored, but not certainly on screen
+    DONE = 2  # over: the answer arrived, or will never
+    HEARD = 3  # said in this place, not to the bot; never answered
+    STOPPED = 4  # an answer that was ended by a person: what was on screen then
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionKey:
+    """A session's place in the database: the workspace leads every key. `address` says the same in our words."""
+
+    workspace: int
+    session: int
+    address: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to answer one session until it runs out; `fence` makes a stale holder harmless.
+
+    `attempts` counts the claims since the last turn that ended, this one included. `heard` says that what was said
+    here before the session's birth has been read, or is not to be.
+    """
+
+    key: SessionKey
+    fence: int
+    attempts: int
+    heard: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One contribution by one speaker. `at` is in milliseconds since 1970; `tokens` counts it as the model sees it.
+
+    An answer has its question's `seq`. `message` is the platform's ID, `verb` makes the turn a command.
+    The last four are only known while the turn waits for its answer.
+    """
+
+    seq: int
+    role: Role
+    state: State
+    text: str
+    tokens: int
+    at: int
+    author: Author | None = None
+    message: str | None = None
+    verb: str | None = None
+    vague: bool = False
+    direct: bool = False
+    reply_to: str | None = None
+    ticket: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the assistant has decided to say: the parts to be posted, and what the session remembers of it.
+
+    `memory` is None where nothing is to be remembered (a command's answer, an apology). `error` says why a question
+    got no answer.
+    """
+
+    parts: tuple[str, ...]
+    memory: str | None = None
+    tokens: int = 0
+    stopped: bool = False
+    model: str | None = None
+    shown: int = 0
+    cached: int = 0
+    written: int = 0
+    error: str | None = None

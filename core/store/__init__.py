@@ -1,0 +1,13 @@
+"""The database: what is remembered, in the order in which it must happen.
+
+Every statement is a plain function of a `Connection`, the same on SQLite and on PostgreSQL; `Database.write` and
+`Database.read` run it as one transaction, which is never open while the network is awaited.
+
+`queue` holds who answers what and when, `turns` what was said, `deliveries` what must still be said.
+"""
+
+from sqlalchemy import Connection
+
+from core.store.database import Database, connect
+
+__all__ = ["Connection", "Database", "connect"]

@@ -1,0 +1,19 @@
+"""What the two databases spell differently: the upsert and the clock."""
+
+from sqlalchemy import BigInteger, Connection, Table, cast, extract, func, literal_column
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.elements import ColumnElement
+
+
+def insert(connection: Connection, table: Table) -> postgresql.Insert:  # type: ignore[explicit-any]  # SQLAlchemy's
+    """An INSERT that knows ON CONFLICT; both dialects' have the same methods."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)  # type: ignore[return-value]  # SQLAlchemy gives the twins no common type
+
+
+def now(connection: Connection) -> ColumnElement[int]:
+    """Milliseconds since 1970 by the database's own clock: leases must not depend on any replica's."""
+    if connection.dialect.name == "postgresql":
+        return cast(extract("epoch", func.now()) * 1000, BigInteger)
+    return literal_column("CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)", BigInteger)

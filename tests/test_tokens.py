@@ -1,0 +1,323 @@
+"""Counting tokens: exactly where the vocabulary can be had, cautiously where not, never for long."""
+
+import asyncio
+import gzip
+import hashlib
+import importlib.util
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from core import tokens
+from core.tokens import Calibration, Estimate, Vocabulary, cut_middle, encoding_of, load
+
+ADDRESS = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
+
+
+def no_fetch(address, sha256):
+    raise AssertionError("the network was touched")
+
+
+@pytest.fixture
+def no_extra(monkeypatch):
+    monkeypatch.setattr(tokens, "_from_extra", lambda *_: None)
+
+
+def vocabulary_file(name="o200k_base"):
+    spec = importlib.util.find_spec("bpe_openai")
+    return gzip.decompress((Path(spec.submodule_search_locations[0]) / "data" / f"{name}.tiktoken.gz").read_bytes())
+
+
+@pytest.fixture(scope="module")
+def exact():
+    return asyncio.run(load("gpt-5", fetch=no_fetch))
+
+
+@pytest.fixture(params=["exact", "estimate"])
+def counter(request, exact):
+    return exact if request.param == "exact" else Estimate()
+
+
+# Loading
+
+
+async def test_with_the_extra_installed_the_network_is_not_touched():
+    with capture_logs() as logs:
+        counter = await load("gpt-5", fetch=no_fetch)
+    assert isinstance(counter, Vocabulary)
+    assert (counter.name, counter.count("hello world")) == ("o200k_base", 2)
+    assert [entry["place"] for entry in logs] == ["extra"]
+
+
+async def test_old_models_have_the_old_vocabulary():
+    counter = await load("gpt-4", fetch=no_fetch)
+    assert (counter.name, counter.count("Donaudampfschifffahrt")) == ("cl100k_base", 9)
+
+
+async def test_a_cache_is_used_first(tmp_path):
+    (tmp_path / hashlib.sha1(ADDRESS.encode()).hexdigest()).write_bytes(vocabulary_file())
+    with capture_logs() as logs:
+        await load("gpt-5", cache=tmp_path, fetch=no_fetch)
+    assert [entry["place"] for entry in logs] == ["cache"]
+
+
+async def test_a_wrong_file_is_refused_with_a_word_in_the_log(tmp_path):
+    (tmp_path / hashlib.sha1(ADDRESS.encode()).hexdigest()).write_bytes(vocabulary_file()[:-1])
+    with capture_logs() as logs:
+        counter = await load("gpt-5", cache=tmp_path, fetch=no_fetch)
+    assert counter.name == "o200k_base"
+    assert [entry["event"] for entry in logs] == ["vocabulary_refused", "vocabulary_found"]
+
+
+@pytest.mark.usefixtures("no_extra")
+async def test_without_the_extra_tiktoken_fetches_what_it_expects():
+    asked = []
+
+    def fetch(address, sha256):
+        asked.append((address, sha256))
+        return vocabulary_file()
+
+    counter = await load("gpt-5", fetch=fetch)
+    assert counter.name == "o200k_base"
+    assert asked == [(ADDRESS, hashlib.sha256(vocabulary_file()).hexdigest())]
+
+
+@pytest.mark.usefixtures("no_extra")
+async def test_without_any_vocabulary_there_is_an_estimate_and_one_line_that_says_so():
+    def fetch(address, sha256):
+        raise OSError("no network here")
+
+    with capture_logs() as logs:
+        counter = await load("gpt-5", fetch=fetch)
+    assert isinstance(counter, Estimate)
+    (line,) = logs
+    assert (line["log_level"], line["event"]) == ("warning", "vocabulary_missing")
+    assert "backscroll[vocabulary]" in line["remedy"]
+
+
+@pytest.mark.usefixtures("no_extra")
+def test_a_download_that_hangs_holds_up_neither_the_start_nor_the_end():
+    began = time.monotonic()
+    counter = asyncio.run(load("gpt-5", time_limit=0.1, fetch=lambda *_: time.sleep(2) or b""))
+    assert isinstance(counter, Estimate)
+    assert time.monotonic() - began < 1.5
+    time.sleep(2.1 - (time.monotonic() - began))  # the thread that was left behind finds nobody, and says nothing
+
+
+@pytest.mark.usefixtures("no_extra")
+async def test_loading_can_be_cancelled():
+    task = asyncio.create_task(load("gpt-5", fetch=lambda *_: time.sleep(0.2) or b""))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(0.3)
+
+
+def test_the_extra_is_found_without_importing_it():
+    assert tokens._from_extra(ADDRESS, None) == vocabulary_file()
+    assert tokens._from_extra("https://example.com/other.tiktoken", None) is None
+
+
+def test_without_the_package_there_is_no_extra(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    assert tokens._from_extra(ADDRESS, None) is None
+
+
+async def test_tiktoken_itself_stays_as_it_was():
+    import tiktoken_ext.openai_public as public  # noqa: PLC0415
+
+    before = public.load_tiktoken_bpe
+    await load("gpt-5", fetch=no_fetch)
+    assert public.load_tiktoken_bpe is before
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("gpt-5", "o200k_base"),
+        ("gpt-6-astra", "o200k_base"),
+        ("openai/gpt-5", "o200k_base"),
+        ("ft:gpt-4.1-mini:acme::a1", "o200k_base"),
+        ("ft:gpt-4o-2024-08-06:acme::a1", "o200k_base"),
+        ("gpt-4.1", "o200k_base"),
+        ("gpt-4o-mini", "o200k_base"),
+        ("gpt-4.5-preview", "o200k_base"),
+        ("gpt-oss-120b", "o200k_base"),
+        ("o4-mini", "o200k_base"),
+        ("llama3.2:8b", "o200k_base"),
+        ("", "o200k_base"),
+        ("gpt-4", "cl100k_base"),
+        ("gpt-4-turbo", "cl100k_base"),
+        ("ft:gpt-4-0613:acme::a1", "cl100k_base"),
+        ("azure/gpt-35-turbo", "cl100k_base"),
+        ("GPT-3.5-turbo", "cl100k_base"),
+        ("text-embedding-3-small", "cl100k_base"),
+    ],
+)
+def test_a_model_is_matched_with_its_vocabulary(model, expected):
+    assert encoding_of(model) == expected
+
+
+# Counting
+
+
+def test_nothing_is_no_tokens(counter):
+    assert counter.count("") == 0
+
+
+def test_what_looks_like_a_special_token_is_text(exact):
+    assert exact.count("<|endoftext|>") == 7
+
+
+def test_broken_characters_are_counted_too(counter):
+    assert counter.count("a\ud800b\x00") > 0
+
+
+@pytest.mark.parametrize("unit", ["a", " ", "\n", "^", "語", "😀", "1", "e\u0301", " \n", "\ud800", "é"])
+def test_a_megabyte_of_the_same_is_counted_in_time(counter, unit):
+    began = time.process_time()
+    assert counter.count(unit * (1_000_000 // len(unit)) + "x") > 1000
+    assert time.process_time() - began < 3  # one on an idle machine; this one is shared
+
+
+def test_a_long_text_counts_like_its_whole(exact):
+    text = "It was a dark and stormy night; the rain fell in torrents. " * 2000
+    assert exact.count(text) == len(exact._encoding.encode_ordinary(text))
+
+
+SAMPLES = {
+    "english": "The committee decided yesterday that every request has to be reviewed by two people before it ships. ",
+    "chat": "lol yeah thats what i thought too, can u check the deploy? its stuck on step 3 again :(\n",
+    "code": "def total(items: list[Item]) -> int:\n    return sum(item.price * item.count for item in items if item)\n",
+    "german": "Die Umweltverträglichkeitsprüfung soll künftig beschleunigt werden, sonst verfällt der Anspruch. ",
+    "french": "Le comité a décidé hier que chaque demande doit être relue par deux personnes avant la livraison. ",
+    "polish": "Komisja postanowiła wczoraj, że każdy wniosek musi zostać sprawdzony przez dwie osoby. ",
+    "finnish": "Hallitus päätti eilen, että ympäristövaikutusten arviointimenettelyä nopeutetaan. ",
+    "russian": "Комитет вчера решил, что каждую заявку должны проверить два человека перед отправкой. ",
+    "chinese": "委员会昨天决定，每个请求在发布之前都必须由两个人审核。",
+    "japanese": "委員会は昨日、すべての依頼は公開前に二人で確認しなければならないと決めました。",
+    "korean": "위원회는 어제 모든 요청을 출시 전에 두 사람이 검토해야 한다고 결정했습니다. ",
+    "arabic": "قررت اللجنة أمس أن كل طلب يجب أن يراجعه شخصان قبل إطلاقه. ",
+    "hindi": "समिति ने कल निर्णय लिया कि हर अनुरोध की दो लोगों द्वारा समीक्षा की जानी चाहिए। ",
+    "emoji": "😀😂👍🎉🔥🙏😊🚀✅👀💯",
+    "base64": "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJCrze8SNFZ4kKvN7xI0VniQ",
+    "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 ",
+    "log": "2026-11-22T14:03:07.113Z INFO [worker-3] GET /api/v1/things/79190 200 17ms\n",
+    "json": '{"id": 17, "name": "user17", "ts": 1700000023.29, "ok": true, "tags": ["a", "b"]}, ',
+    "table": "| 17 | **item 17** | `code_17` | 53.38 |\n",
+    "url": "https://acme.slack.com/archives/C0AB12CD3/p1700000137137137?thread_ts=1700000001.000001 ",
+}
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_the_estimate_is_rather_too_high_than_too_low(exact, kind):
+    text = SAMPLES[kind] * 20
+    ratio = Estimate().count(text) / exact.count(text)
+    assert 1.0 <= ratio <= (2.0 if kind in {"english", "chat", "code"} else 2.7)
+
+
+# Cutting
+
+
+def parts(result):
+    head, _, rest = result.partition("\n[… ")
+    note, _, tail = rest.partition(" left out …]\n")
+    return head, note, tail
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+@pytest.mark.parametrize("most", [40, 500])
+def test_the_middle_is_cut_out_and_its_size_is_said(counter, kind, most):
+    text = SAMPLES[kind] * 200
+    result = cut_middle(text, most, counter)
+    head, note, tail = parts(result)
+    assert most * 0.6 < counter.count(result) <= most
+    assert text.startswith(head)
+    assert text.endswith(tail)
+    assert head
+    assert tail
+    left = int(note.split()[0])
+    kept = counter.count(head) + counter.count(tail)
+    assert left == counter.count(text) - kept
+
+
+def test_a_text_that_fits_is_left_alone(counter):
+    text = "short and sweet"
+    assert cut_middle(text, counter.count(text), counter) is text
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 5, 10, 12, 15, 20, 25])
+def test_without_room_for_the_note_there_is_only_a_head(counter, most):
+    text = SAMPLES["english"] * 10
+    result = cut_middle(text, most, counter)
+    assert counter.count(result) <= most
+    assert "[…" in result or text.startswith(result)
+
+
+@settings(deadline=None, max_examples=150)
+@given(text=st.text(max_size=400), most=st.integers(0, 60), repeat=st.sampled_from([1, 7]))
+@pytest.mark.parametrize("kind", ["exact", "estimate"])
+def test_whatever_is_cut_never_has_more_tokens_than_allowed(exact, kind, text, most, repeat):
+    counter = exact if kind == "exact" else Estimate()
+    text *= repeat
+    result = cut_middle(text, most, counter)
+    assert counter.count(result) <= most
+    if counter.count(text) <= most:
+        assert result == text
+
+
+@pytest.mark.parametrize("unit", ["word ", "a", " ", "語", "😀"])
+def test_a_megabyte_is_cut_in_time(counter, unit):
+    text = unit * (1_000_000 // len(unit))
+    began = time.process_time()
+    result = cut_middle(text, 6000, counter)
+    assert 5000 < counter.count(result) <= 6000
+    assert time.process_time() - began < 4  # about one on an idle machine
+
+
+def test_one_token_is_one_token():
+    assert "1 token left" in tokens._note(1)
+    assert "2 tokens left" in tokens._note(2)
+
+
+# Calibration
+
+
+def test_openai_is_taken_at_its_word_and_others_with_caution():
+    assert Calibration(openai=True).ratio == 1.0
+    assert Calibration(openai=False).ratio == 1.3
+
+
+def test_the_ratio_goes_to_what_is_reported_quickly_up_and_slowly_down():
+    calibration = Calibration(openai=False)
+    for _ in range(6):
+        calibration.learn(1000, 2000)
+    assert calibration.ratio == pytest.approx(2.0, abs=0.02)
+    for _ in range(6):
+        calibration.learn(1000, 1000)
+    assert 1.5 < calibration.ratio < 1.6
+    for _ in range(60):
+        calibration.learn(1000, 1000)
+    assert calibration.ratio == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.parametrize(("counted", "reported"), [(0, 100), (-5, 100), (49, 1000), (1000, 0), (1000, -1)])
+def test_nonsense_teaches_nothing(counted, reported):
+    calibration = Calibration(openai=False)
+    calibration.learn(counted, reported)
+    assert calibration.ratio == 1.3
+
+
+def test_no_report_drives_the_ratio_out_of_reason():
+    calibration = Calibration(openai=True)
+    for _ in range(100):
+        calibration.learn(100, 10**9)
+    assert calibration.ratio <= 4.0
+    for _ in range(1000):
+        calibration.learn(10**9, 1)
+    assert calibration.ratio >= 0.5
