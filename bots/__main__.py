@@ -4,10 +4,10 @@ import asyncio
 import json
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Literal
+from enum import StrEnum
+from typing import Annotated
 
 import typer
-from core.offline import OfflineModel
 from rich.console import Console
 
 import migrations
@@ -20,10 +20,18 @@ from core.adapter import Adapter
 from core.commands import COMMANDS
 from core.config import Settings, own_instructions, read_settings
 from core.errors import BackscrollError, ConfigurationError
+from core.offline import OfflineModel
 from core.openai import OpenAIModel
 from core.store import Database, connect
 
-Platform = Literal["slack", "discord", "console"]
+
+class Platform(StrEnum):
+    """What can be run."""
+
+    SLACK = "slack"
+    DISCORD = "discord"
+    CONSOLE = "console"
+
 
 app = typer.Typer(
     name="backscroll",
@@ -116,7 +124,7 @@ async def _guarded(work: Awaitable[int]) -> int:
 
 def _adapters(settings: Settings, named: Sequence[Platform]) -> dict[str, Adapter]:
     """The adapters to run. Raises ConfigurationError when a named platform lacks its settings."""
-    chosen = list(dict.fromkeys(named or settings.platforms or ["console"]))
+    chosen = list(dict.fromkeys(map(str, named or settings.platforms or [Platform.CONSOLE])))
     needed = {"slack": "SLACK_BOT_TOKEN and SLACK_APP_TOKEN", "discord": "DISCORD_TOKEN"}
     for platform in chosen:
         if platform in needed and platform not in settings.platforms:

@@ -68,7 +68,7 @@ async def _mind(settings: Settings, model: Model) -> Mind:
         model=model,
         instructions=instructions(own_instructions(settings)),
         counter=await tokens.load(settings.openai_model),
-        calibration=tokens.Calibration(settings.openai_model),
+        calibration=tokens.Calibration(openai=settings.openai_base_url is None),
         budget=settings.backscroll_context_tokens,
         hearing=settings.backscroll_hear,
     )

@@ -25,7 +25,7 @@ from core.errors import (
     WindowTooLong,
 )
 from core.llm import Finish, Model, Prompt
-from core.messages import Choice, Inbound
+from core.messages import Audience, Choice, Inbound
 from core.outbox import WITHDRAWN, Outbox, Speech
 from core.session import Answer, Lease, SessionKey, State, Turn
 from core.store import Connection, Database, deliveries, turns
@@ -272,7 +272,11 @@ class Assistant:
         )
         try:
             async with asyncio.timeout(HEAR_SECONDS):
-                return list(await adapter.backscroll(opening, context.HEARD_BEFORE_QUESTION))
+                said = list(await adapter.backscroll(opening, context.HEARD_BEFORE_QUESTION))
         except TimeoutError:
             log.info("backscroll too slow", session=key.address.id)
             return []
+        if key.address.thread != question.message:
+            return said
+        # A message that opens a thread of its own hears the channel, but not what belongs to other sessions there.
+        return [one for one in said if one.audience is not Audience.BOT and not one.author.is_self]

@@ -8,7 +8,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 
-from core.llm import Finish, Message, Prompt, Usage
+from core.llm import Finish, Prompt, Usage
 
 PIECE = re.compile(r"\s*\S+\s?|\s+$")
 

@@ -154,12 +154,11 @@ class OpenAIModel:
 
     async def _probe(self) -> None:
         try:
-            await self._client.models.retrieve(self._model)
+            if _text(await self._client.models.retrieve(self._model), "id"):  # a web page has none
+                return
         except openai.APIStatusError as error:
-            if not _endpoint_missing(_complaint(error), self._model):
+            if not _endpoint_missing(_heard(error), self._model):
                 raise
-        else:
-            return
         question = Message(role="user", text="Say: ready")
         async for _ in self.stream(Prompt(instructions="", messages=(question,), tokens=8, conversation="")):
             pass
@@ -171,7 +170,7 @@ class OpenAIModel:
             try:
                 events = await self._send(api, prompt)
             except openai.APIStatusError as error:
-                if not _endpoint_missing(_complaint(error), self._model):
+                if not _endpoint_missing(_heard(error), self._model):
                     raise
                 log.info("model_api_missing", api=api, host=self._host, status=error.status_code)
                 continue
@@ -190,7 +189,7 @@ class OpenAIModel:
             try:
                 return await (self._responses if api == "responses" else self._chat)(prompt, fields)
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                unwanted = _unwanted(_complaint(error), fields)
+                unwanted = _unwanted(_heard(error), fields)
                 if unwanted is None:
                     raise
                 log.info("model_field_dropped", field=unwanted, host=self._host)
@@ -341,27 +340,17 @@ class _Complaint:
     retry_after: float | None
 
 
-def _complaint(error: openai.APIError) -> _Complaint:
-    headers = error.response.headers if isinstance(error, openai.APIStatusError) else {}
-    return _Complaint(
-        status=error.status_code if isinstance(error, openai.APIStatusError) else None,
-        code=error.code or "",
-        type=_text(error, "type"),
-        param=_text(error, "param"),
-        message=error.message,
-        retry_after=_retry_after(headers, error.message),
-    )
-
-
 def _heard(error: object) -> _Complaint:
+    """Reads a complaint from what the client library raises, or from an event in the middle of an answer."""
+    early = isinstance(error, openai.APIStatusError)
     message = _text(error, "message")
     return _Complaint(
-        status=None,
+        status=error.status_code if early else None,
         code=_text(error, "code"),
         type=_text(error, "type"),
         param=_text(error, "param"),
         message=message,
-        retry_after=_retry_after({}, message),
+        retry_after=_retry_after(error.response.headers if early else {}, message),
     )
 
 
@@ -378,7 +367,7 @@ def _sorted(broken: type[ModelUnavailable]) -> Iterator[None]:
     except openai.APIConnectionError:
         raise broken("The connection to the model's server failed. Check OPENAI_BASE_URL if this stays.") from None
     except openai.APIError as error:
-        raise _judge(_complaint(error)) from None
+        raise _judge(_heard(error)) from None
     except ValueError:  # JSONDecodeError and UnicodeDecodeError; the library lets them through
         raise ModelInterrupted("The model's server sent something unreadable.") from None
 

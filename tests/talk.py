@@ -24,7 +24,8 @@ class Running:
         self._stop = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run())
+        self._group = await asyncio.TaskGroup().__aenter__()  # a start that fails ends the test at once
+        self._group.create_task(self._run())
         return self
 
     async def _run(self) -> None:
@@ -50,4 +51,4 @@ class Running:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        await self._task
+        await self._group.__aexit__(kind, error, trace)

@@ -176,7 +176,7 @@ def blocks(text: str) -> Iterator[str]:
 
 async def test_a_long_answer_with_code_arrives_whole(url: str, stage: Stage, model: OpenAIServer) -> None:
     """9,000 characters: fences are closed and reopened where the platform's limit parts them."""
-    lines = [f"value_{number} = compute({number})  # line {number}" for number in range(180)]
+    lines = [f"value_{number} = compute({number})  # line {number}" for number in range(240)]
     code = "\n".join(lines)
     answer = f"Here is the code.\n\n```python\n{code}\n```\n\nAnd that is all of it, " + "really " * 120 + "all."
     assert len(answer) > 9_000
@@ -222,7 +222,9 @@ async def test_status_and_help_answer_the_asker(url: str, stage: Stage, model: O
 
 async def test_a_running_answer_can_be_stopped(url: str, stage: Stage, model: OpenAIServer) -> None:
     """What is on screen stays, and is what the session remembers."""
-    model.answer = lambda request: "one two three four five six seven eight nine ten" if "count" in request.last else "ok"
+    model.answer = lambda request: (
+        "one two three four five six seven eight nine ten" if "count" in request.last else "ok"
+    )
     model.hold(after=4)
     async with Running(url, model, stage):
         await stage.say("count")

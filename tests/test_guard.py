@@ -153,7 +153,7 @@ def test_no_cut_brings_a_mention_back_in_a_line_without_a_space() -> None:
                 assert guard(piece, "U123") == piece
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(texts, st.sampled_from([None, "U123", "123"]))
 @example("<!&am", None)
 @example("<@U123>", "U123")
@@ -169,7 +169,7 @@ def test_what_is_settled_stays_whatever_follows(text: str, asker: str | None) ->
 
 
 def test_what_is_settled_stays_in_long_nasty_texts() -> None:
-    for seed in range(40):
+    for seed in range(20):
         random = Random(seed)
         text = "".join(random.choice(PIECES) * random.choice((1, 1, 1, 30)) for _ in range(30))
         final = guard(text)

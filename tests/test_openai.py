@@ -123,8 +123,10 @@ async def test_fields_that_only_openai_knows_stay_away_from_other_servers(server
 @pytest.mark.usefixtures("official")
 async def test_openai_stores_nothing_and_knows_the_conversation(server, model):
     await ask(model)
-    body = server.requests[0].body
-    assert (body["store"], body["prompt_cache_key"]) == (False, "c-1")
+    await ask(model, Prompt(instructions="", messages=PROMPT.messages, tokens=3, conversation=""))
+    first, second = (request.body for request in server.requests)
+    assert (first["store"], first["prompt_cache_key"]) == (False, "c-1")
+    assert "prompt_cache_key" not in second
 
 
 @pytest.mark.usefixtures("official")
@@ -177,6 +179,13 @@ async def test_a_missing_endpoint_makes_auto_use_the_other_api_and_remember_it(s
     await ask(model)
     apis = [request.api for request in server.requests]
     assert apis == [first, *[{"responses": "chat", "chat": "responses"}[first]] * 2]
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+async def test_servers_say_in_different_ways_that_an_endpoint_is_missing(server, make, status):
+    server.faults.append(Status(status=status, message="Cannot POST /v1/models/chat", type=None))
+    await ask(make())
+    assert [request.api for request in server.requests] == ["chat", "responses"]
 
 
 async def test_no_endpoint_at_all_names_the_setting(server, make, api):
@@ -499,6 +508,13 @@ async def test_the_doctor_quotes_what_the_server_says_to_its_own_question(server
     (finding,) = await model.examine()
     assert "no chat template" in finding.detail
     assert finding.remedy.startswith("Check OPENAI_MODEL")
+
+
+async def test_the_doctor_is_not_content_with_a_web_page(server, model):
+    server.faults += [Body(), Body()]
+    (finding,) = await model.examine()
+    assert not finding.ok
+    assert "OPENAI_BASE_URL" in finding.remedy
 
 
 async def test_the_doctor_survives_a_server_that_is_not_there(make):

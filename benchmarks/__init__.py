@@ -1,0 +1,1 @@
+"""Measurements: one command each, ratios against a baseline of the same run."""

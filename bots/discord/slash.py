@@ -1,0 +1,53 @@
+"""`/session VERB`: the table of commands as one application command, and whether Discord knows it already.
+
+The group is compared with what Discord has, and written only when it differs: 200 creations a day are allowed, and
+every replica and every restart would spend one otherwise. Nothing needs to be remembered for that.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.commands import COMMANDS, Command
+
+NAME = "session"
+
+_CHAT_INPUT, _SUBCOMMAND = 1, 1
+_GUILD, _BOT_DM = 0, 1
+_INSTALLED_IN_GUILD = 0
+
+
+def group(commands: Mapping[str, Command] = COMMANDS) -> dict[str, Any]:
+    """The command as Discord wants it (interactions/application-commands)."""
+    return {
+        "name": NAME,
+        "type": _CHAT_INPUT,
+        "description": "What I remember of this place, and what to do with it",
+        "contexts": [_GUILD, _BOT_DM],
+        "integration_types": [_INSTALLED_IN_GUILD],
+        "options": [
+            {"type": _SUBCOMMAND, "name": command.name, "description": command.help, "options": []}
+            for command in commands.values()
+        ],
+    }
+
+
+def overwrite(present: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]] | None:
+    """All commands that the application shall have; None when it has ours already, word for word.
+
+    What others registered for the same application is kept: a bulk overwrite deletes everything that it does not name.
+    """
+    ours = group()
+    same_name = [command for command in present if command["name"] == NAME and command.get("type", 1) == _CHAT_INPUT]
+    if any(_says(command, ours) for command in same_name):
+        return None
+    return [*(command for command in present if command not in same_name), ours]
+
+
+def _says(theirs: object, ours: object) -> bool:
+    """Whether Discord's copy says what ours does; it adds fields, and leaves out what is empty."""
+    if isinstance(ours, dict):
+        return isinstance(theirs, Mapping) and all(_says(theirs.get(key), value) for key, value in ours.items())
+    if isinstance(ours, list):
+        present = theirs if isinstance(theirs, list) else []
+        return len(present) == len(ours) and all(map(_says, present, ours))
+    return theirs == ours

@@ -1,0 +1,66 @@
+"""The doctor's questions to Slack: are both tokens accepted, and is every scope granted? Nothing is posted."""
+
+from collections.abc import Callable, Sequence
+
+from bots.slack.calls import Calls, Refused
+from bots.slack.manifest import scopes
+from bots.slack.sockets import app_token_problem
+from core.adapter import Finding
+from core.errors import DeliveryError
+
+
+async def examination(calls: Calls, app_calls: Calls, *, agent_view: bool) -> Sequence[Finding]:
+    """One finding for each setting."""
+    return (*await _bot_token(calls, agent_view=agent_view), await _app_token(app_calls))
+
+
+def bot_token_problem(code: str) -> str:
+    """One line for the person who can mend it."""
+    return (
+        f"Slack does not accept SLACK_BOT_TOKEN ({code}): set it to the bot token (xoxb-…)"
+        " from Features > OAuth & Permissions, and install the app anew if it was removed"
+    )
+
+
+async def _bot_token(calls: Calls, *, agent_view: bool) -> Sequence[Finding]:
+    subject = "SLACK_BOT_TOKEN"
+    try:
+        answer, headers = await calls.read_with_headers("auth.test")
+    except DeliveryError as error:
+        return (_problem(subject, error, bot_token_problem),)
+    workspace = answer.get("team") or answer.get("team_id")
+    token = Finding(subject=subject, ok=True, detail=f"accepted; workspace {workspace}")
+    granted = {scope.strip() for scope in str(headers.get("x-oauth-scopes", "")).split(",")}
+    missing = sorted(scopes(agent_view=agent_view) - granted)
+    if not missing:
+        return (token, Finding(subject="Slack scopes", ok=True, detail="all granted"))
+    return (
+        token,
+        Finding(
+            subject="Slack scopes",
+            ok=False,
+            detail=f"missing: {', '.join(missing)}",
+            remedy="add them under Features > OAuth & Permissions and reinstall the app, which may change"
+            " SLACK_BOT_TOKEN; `backscroll manifest slack` prints a manifest that has them",
+        ),
+    )
+
+
+async def _app_token(calls: Calls) -> Finding:
+    subject = "SLACK_APP_TOKEN"
+    try:
+        await calls.write("apps.connections.open", {})
+    except DeliveryError as error:
+        return _problem(subject, error, app_token_problem)
+    return Finding(subject=subject, ok=True, detail="accepted; Socket Mode is on")
+
+
+def _problem(subject: str, error: DeliveryError, remedy_for: Callable[[str], str]) -> Finding:
+    if isinstance(error, Refused):
+        return Finding(subject=subject, ok=False, detail=str(error), remedy=remedy_for(error.code))
+    return Finding(
+        subject=subject,
+        ok=False,
+        detail=str(error),
+        remedy="check the network, the proxy, and SLACK_API_URL, then try again",
+    )

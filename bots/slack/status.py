@@ -1,0 +1,69 @@
+"""The line that says that the bot is thinking: a courtesy, so its failures are noted and nothing else."""
+
+from structlog import get_logger
+
+from bots.slack.calls import Calls, Refused
+from bots.slack.posts import Arguments, thread_of
+from bots.slack.reading import Recent
+from core.errors import DeliveryError
+from core.messages import Reply
+
+log = get_logger()
+
+_AGAIN = 60.0
+_ASSISTANT, _SESSIONS = "assistant.threads.setStatus", "agents.sessions.setStatus"
+
+
+class Status:
+    """What Slack shows beside a conversation while nothing of the answer is there yet.
+
+    `assistant.threads.setStatus` clears itself when we post, but is to be retired; `agents.sessions.setStatus` has to
+    be set back by us (docs.slack.dev/ai). The second is used where the first is gone.
+    """
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._without: set[str] = set()
+        self._shown: Recent[tuple[str, float]] = Recent()
+
+    async def show(self, reply: Reply) -> None:
+        """Says that we are at work, and again every minute: Slack takes it back after two."""
+        thread, session, now = thread_of(reply), reply.address.id, self._calls.clock()
+        shown = self._shown.get(session)
+        if thread is None or (shown is not None and now - shown[1] < _AGAIN):
+            return
+        place = {"channel_id": reply.address.channel, "thread_ts": thread}
+        asker = reply.asker.id if reply.asker else None
+        self._shown.note(session, ("", now))
+        if await self._tried(_ASSISTANT, {**place, "status": "is thinking …"}):
+            self._shown.note(session, (_ASSISTANT, now))
+        elif await self._tried(_SESSIONS, {**place, "status": "processing", "initiator_user_id": asker}):
+            self._shown.note(session, (_SESSIONS, now))
+
+    async def clear(self, reply: Reply) -> None:
+        """After the last message of an answer: takes back what does not clear itself."""
+        shown = self._shown.forget(reply.address.id)
+        if shown is not None and shown[0] == _SESSIONS:
+            await self.idle(reply)
+
+    async def idle(self, reply: Reply) -> None:
+        """After a stop: Slack leaves a stopped session in `processing` until we say otherwise."""
+        thread = thread_of(reply)
+        if thread is not None:
+            place = {"channel_id": reply.address.channel, "thread_ts": thread}
+            await self._tried(_SESSIONS, {**place, "status": "active"})
+
+    async def _tried(self, method: str, arguments: Arguments) -> bool:
+        if method in self._without:
+            return False
+        try:
+            await self._calls.write(method, arguments)
+        except Refused as error:
+            if error.is_lasting:
+                self._without.add(method)
+            log.info("slack.without_status", method=method, reason=error.code)
+            return False
+        except DeliveryError as error:
+            log.debug("slack.no_status", method=method, reason=str(error))
+            return False
+        return True

@@ -1,0 +1,1 @@
+"""The console: its adapter on pipes, files and a terminal."""

@@ -1,0 +1,117 @@
+"""Markdown in Discord's dialect."""
+
+import re
+from textwrap import dedent
+from time import perf_counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bots.discord.render import render, width
+
+
+def test_a_table_becomes_an_aligned_block_of_code() -> None:
+    table = """\
+        Prices:
+        | Name | Amount | Note |
+        |:-----|-------:|:----:|
+        | **tea** | 4 | a \\| b |
+        | coffee | 12 |
+        That is all."""
+    shown = """\
+        Prices:
+        ```
+        Name    Amount  Note
+        ------  ------  -----
+        tea          4  a | b
+        coffee      12
+        ```
+        That is all."""
+    assert render(dedent(table)) == dedent(shown)
+
+
+def test_columns_align_with_wide_characters_and_combining_marks() -> None:
+    lines = render("| a | b |\n|---|---|\n| 日本 | x |\n| cafe\u0301 | y |\n| plain | z |").split("\n")
+    columns = {width(line[: line.index(last)]) for line, last in zip(lines[3:6], "xyz", strict=True)}
+    assert len(columns) == 1
+
+
+def test_a_table_without_outer_bars_is_a_table() -> None:
+    assert render("a | b\n--|--\n1 | 2") == "```\na  b\n-  -\n1  2\n```"
+
+
+@pytest.mark.parametrize(
+    "text", ["a | b", "a | b\n---", "a | b\nc | d", "| a | b |\n|---|", "yes\n---", "| a |\n| b |"]
+)
+def test_bars_without_a_rule_of_as_many_cells_are_no_table(text: str) -> None:
+    assert render(text) == text
+
+
+def test_code_in_a_cell_can_not_end_the_block_around_the_table() -> None:
+    assert render("| a | b |\n|--|--|\n| ```x``` | `y` |").count("```") == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("#### Fourth", "**Fourth**"),
+        ("###### **Sixth** ##", "**Sixth**"),
+        ("### Third", "### Third"),
+        ("####### seven", "####### seven"),
+        ("#hash", "#hash"),
+        ("- [ ] open\n- [x] done\n  1. [X] also", "- ☐ open\n- ☑ done\n  1. ☑ also"),
+        ("- [link](http://a.b)", "- [link](http://a.b)"),
+        ('![A chart](http://a.b/c.png "Title")', "[A chart](http://a.b/c.png)"),
+        ("![](http://a.b/c_(d).png)", "[image](http://a.b/c_(d).png)"),
+        ("`![A](b)` ![A](b)", "`![A](b)` [A](b)"),
+        ("``a ` ![A](b)``", "``a ` ![A](b)``"),
+    ],
+)
+def test_what_discord_does_not_draw_is_written(text: str, shown: str) -> None:
+    assert render(text) == shown
+
+
+INSIDE = "#### x\n| a | b |\n|---|---|\n| 1 | 2 |\n- [ ] t\n![i](u)"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"```md\n{INSIDE}\n```",
+        f"~~~\n{INSIDE}\n~~~",
+        f"````\n```\n{INSIDE}\n```\n````",
+        f"```\n{INSIDE}",
+        "   ```\n   " + INSIDE.replace("\n", "\n   ") + "\n   ```",
+    ],
+)
+def test_code_is_left_as_it_is(text: str) -> None:
+    assert render(text) == text
+
+
+lines = st.sampled_from(
+    ["#### x", "| a | b |", "|---|---|", "- [ ] t", "![i](u)", "", "text", "`c`", "日本|x", "~~~", "``", "**b**"]
+)
+
+
+@given(st.lists(lines), st.lists(lines), st.lists(lines), st.sampled_from(["```", "```py", "````"]))
+def test_code_between_anything_is_left_as_it_is(
+    before: list[str], code: list[str], after: list[str], opening: str
+) -> None:
+    before = [line for line in before if not line.startswith("~")]
+    block = [opening, *code, re.sub(r"[a-z]", "", opening)]
+    assert "\n".join(block) in render("\n".join([*before, *block, *after]))
+
+
+@given(st.text(alphabet="ab|-:`~#*_![]()\\ \n日", max_size=200))
+def test_every_text_is_rendered(text: str) -> None:
+    render(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["`" * 8000, "|" * 8000, "**" * 8000, "![" * 8000, "[" * 8000, "|-" * 8000, "- [" * 4000]
+)
+def test_no_text_takes_long(text: str) -> None:
+    begun = perf_counter()
+    render(f"{text}\n{text}\n{text}")
+    assert perf_counter() - begun < 2

@@ -1,0 +1,1 @@
+"""Slack: its adapter on its own wire."""

@@ -1,0 +1,203 @@
+"""The promises of an adapter (`core/adapter.py`), each kept by every adapter."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from core.adapter import Adapter
+from core.errors import DatabaseUnreachable
+from core.messages import Audience, Choice, Draft, Inbound, Rejected, Reply
+from tests.stage import Stage
+from tests.stages import STAGES
+
+
+@pytest.fixture(params=list(STAGES))
+async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    async with STAGES[request.param]() as stage:
+        yield stage
+
+
+class Ear:
+    """A `receive` that keeps what it is given, and may fail before."""
+
+    def __init__(self, stage: Stage, *, failures: int = 0) -> None:
+        self.heard: list[Inbound] = []
+        self.calls = 0
+        self._stage = stage
+        self._failures = failures
+
+    async def receive(self, event: Inbound | Rejected) -> None:
+        self.calls += 1
+        if self.calls <= self._failures:
+            raise DatabaseUnreachable("not now")
+        assert isinstance(event, Inbound)
+        self.heard.append(event)
+        await self._stage.change()
+
+
+@asynccontextmanager
+async def listening(stage: Stage, ear: Ear) -> AsyncIterator[Adapter]:
+    adapter = stage.adapter()
+    task = asyncio.create_task(adapter.listen(ear.receive))
+    try:
+        yield adapter
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        await adapter.close()
+        assert task.cancelled() or task.exception() is None
+
+
+def reply_to(inbound: Inbound, text: str, **hints: object) -> Reply:
+    facts = {
+        "key": "abcdefghijklmnopqrstuvwx",
+        "address": inbound.address,
+        "text": text,
+        "asked_at": inbound.at,
+        "asker": inbound.author,
+        "reply_to": inbound.reply_to,
+        "ticket": inbound.ticket,
+    }
+    return Reply(**(facts | hints))  # type: ignore[arg-type]  # a test's shorthand
+
+
+def texts(stage: Stage) -> list[str]:
+    return [shown.text for shown in stage.shown() if shown.done]
+
+
+async def test_1_what_could_not_be_received_comes_again(stage: Stage) -> None:
+    ear = Ear(stage, failures=1)
+    async with listening(stage, ear):
+        message = await stage.say("do not lose me")
+        await stage.until(lambda: ear.heard)
+
+    assert ear.heard[0].text == "do not lose me"
+    assert ear.heard[0].id == message or stage.platform == "console"
+    assert ear.calls >= 2
+
+
+async def test_1_a_message_has_the_same_identity_however_often_it_comes(stage: Stage) -> None:
+    ear = Ear(stage)
+    async with listening(stage, ear):
+        message = await stage.say("again and again")
+        await stage.until(lambda: ear.heard)
+        await stage.again(message)
+        await stage.until(lambda: len(ear.heard) >= 2)
+
+    assert len({(one.id, one.address, one.text, one.audience, one.direct, one.author) for one in ear.heard}) == 1
+
+
+async def test_2_facts_are_reported_and_the_core_decides(stage: Stage) -> None:
+    ear = Ear(stage)
+    async with listening(stage, ear):
+        await stage.say("to you", author="ada")
+        await stage.until(lambda: any(one.text == "to you" for one in ear.heard))
+        await stage.say("to nobody", author="ben", to_bot=False)
+        await stage.until(lambda: any(one.text == "to nobody" for one in ear.heard) or stage.platform == "console")
+
+    said = next(one for one in ear.heard if one.text == "to you")
+    assert said.direct or said.audience is Audience.BOT
+    assert said.address.platform == stage.platform
+    assert said.address.id == stage.session("main")
+    assert not said.author.is_bot
+    for other in ear.heard:
+        if other.text == "to nobody" and stage.platform != "console":
+            assert other.audience is Audience.ROOM
+            assert not other.direct
+            assert other.author.id != said.author.id
+
+
+async def test_3_it_never_hears_itself(stage: Stage) -> None:
+    ear = Ear(stage)
+    async with listening(stage, ear) as adapter:
+        await stage.say("first")
+        await stage.until(lambda: ear.heard)
+        await adapter.deliver(reply_to(ear.heard[0], "my own words"))
+        await stage.until(lambda: texts(stage) == ["my own words"])
+        await stage.say("last")
+        await stage.until(lambda: any(one.text == "last" for one in ear.heard))
+
+    assert {one.text for one in ear.heard} == {"first", "last"}
+
+
+async def test_4_a_delivery_that_is_repeated_is_seen_once(stage: Stage) -> None:
+    ear = Ear(stage)
+    async with listening(stage, ear) as adapter:
+        await stage.say("hello")
+        await stage.until(lambda: ear.heard)
+        reply = reply_to(ear.heard[0], "said once")
+
+        first = await adapter.deliver(reply)
+        second = await adapter.deliver(replace(reply, attempt=2))
+
+    assert first == second
+    assert texts(stage) == ["said once"]
+
+
+async def test_4_a_delivery_that_another_process_began_is_seen_once(stage: Stage) -> None:
+    """What a process knows of its own calls dies with it; what is on screen does not."""
+    if stage.platform == "console":
+        pytest.skip("a console's screen dies with its process")
+    ear = Ear(stage)
+    async with listening(stage, ear) as adapter:
+        await stage.say("hello")
+        await stage.until(lambda: ear.heard)
+        reply = reply_to(ear.heard[0], "said once")
+        first = await adapter.deliver(reply)
+
+    async with listening(stage, Ear(stage)) as another:
+        second = await another.deliver(replace(reply, attempt=2))
+
+    assert first == second
+    assert texts(stage) == ["said once"]
+
+
+LOST: dict[str, Callable[[Reply], Reply]] = {
+    "a draft that is gone": lambda reply: replace(reply, draft=Draft(id="999999999999999999", text="…", note="edit")),
+    "a ticket that makes no sense": lambda reply: replace(reply, ticket="{}"),
+    "no message to reply to": lambda reply: replace(reply, reply_to=None),
+    "privacy": lambda reply: replace(reply, private=True),
+    "nobody who asked": lambda reply: replace(reply, asker=None, private=True),
+    "a choice": lambda reply: replace(
+        reply, private=True, choices=(Choice(label="this one", verb="reset", address=reply.address),)
+    ),
+}
+
+
+@pytest.mark.parametrize("hint", [name for name in LOST if name != "a draft that is gone"])
+async def test_5_everything_but_text_and_address_is_a_hint(stage: Stage, hint: str) -> None:
+    ear = Ear(stage)
+    async with listening(stage, ear) as adapter:
+        await stage.say("hello")
+        await stage.until(lambda: ear.heard)
+        await adapter.deliver(LOST[hint](reply_to(ear.heard[0], "delivered anyway")))
+
+        await stage.until(lambda: any("delivered anyway" in text for text in texts(stage)))
+
+
+async def test_a_growing_answer_becomes_one_message(stage: Stage) -> None:
+    ear = Ear(stage)
+    async with listening(stage, ear) as adapter:
+        await stage.say("hello")
+        await stage.until(lambda: ear.heard)
+        draft: Draft | None = None
+        for text in ("", "It", "It grows", "It grows up."):
+            draft = await adapter.preview(reply_to(ear.heard[0], text, draft=draft)) or draft
+        await adapter.deliver(reply_to(ear.heard[0], "It grows up. Done.", draft=draft))
+
+        await stage.until(lambda: texts(stage) == ["It grows up. Done."])
+
+
+async def test_an_answer_that_turned_out_otherwise_than_shown_is_put_right(stage: Stage) -> None:
+    ear = Ear(stage)
+    async with listening(stage, ear) as adapter:
+        await stage.say("hello")
+        await stage.until(lambda: ear.heard)
+        draft = await adapter.preview(reply_to(ear.heard[0], "I think that"))
+        await adapter.deliver(reply_to(ear.heard[0], "No.", draft=draft))
+
+        await stage.until(lambda: bool(texts(stage)) and texts(stage)[-1].endswith("No."))
+    assert len(texts(stage)) == 1

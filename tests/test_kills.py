@@ -1,0 +1,130 @@
+"""A process that is killed loses nothing and says nothing twice: the program as a process of its own."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.stage import Stage
+from tests.stages import STAGES
+from tests.wire.openai import OpenAIServer, Request
+
+ROOT = Path(__file__).parent.parent
+
+
+@asynccontextmanager
+async def process(tmp_path: Path, *words: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The program, with these words on its command line; killed in the end if it still runs."""
+    running = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bots",
+        *words,
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **environment},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield running
+    finally:
+        if running.returncode is None:
+            running.kill()
+        await running.communicate()
+
+
+@pytest.fixture(params=[name for name in STAGES if name != "console"])
+async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    async with STAGES[request.param]() as stage:
+        yield stage
+
+
+def echo(request: Request) -> str:
+    return f"You said: {request.last.partition('] ')[2]}"
+
+
+def texts(stage: Stage) -> list[str]:
+    return [shown.text for shown in stage.shown() if shown.done]
+
+
+async def test_killed_after_the_ack_and_before_the_answer_it_answers_once_after_a_restart(
+    tmp_path: Path, url: str, stage: Stage
+) -> None:
+    async with OpenAIServer(answer=echo) as model:
+        environment = {"DATABASE_URL": url, **stage.environment(), **model.environment()}
+        model.hold()
+        async with process(tmp_path, "run", stage.platform, **environment) as first:
+            await stage.say("hello")
+            await model.until(lambda: len(model.requests) == 1)
+            first.send_signal(signal.SIGKILL)
+            await first.wait()
+        model.release()
+
+        async with process(tmp_path, "run", stage.platform, **environment) as second:
+            await stage.until(lambda: texts(stage) == ["You said: hello"])
+            await stage.say("and again")
+            await stage.until(lambda: texts(stage)[-1] == "You said: and again")
+            second.send_signal(signal.SIGTERM)
+            assert await second.wait() == 0
+
+    assert texts(stage) == ["You said: hello", "You said: and again"]
+    assert [text.partition("] ")[2] for role, text in model.requests[-1].texts if role == "user"] == [
+        "hello",
+        "and again",
+    ]
+
+
+async def test_killed_while_people_watch_it_write_it_finishes_the_same_message(
+    tmp_path: Path, url: str, stage: Stage
+) -> None:
+    answer = "one two three four five six seven eight nine ten eleven twelve"
+    async with OpenAIServer(answer=lambda request: answer) as model:
+        environment = {"DATABASE_URL": url, **stage.environment(), **model.environment()}
+        model.hold(after=6)
+        async with process(tmp_path, "run", stage.platform, **environment) as first:
+            await stage.say("count")
+            await stage.until(lambda: any("one" in shown.text for shown in stage.shown()))
+            first.send_signal(signal.SIGKILL)
+            await first.wait()
+        model.release()
+
+        async with process(tmp_path, "run", stage.platform, **environment):
+            await stage.until(lambda: texts(stage) == [answer])
+
+    assert [shown.text for shown in stage.shown()] == [answer]
+
+
+async def test_sigterm_lets_a_running_answer_finish(tmp_path: Path, url: str, stage: Stage) -> None:
+    async with OpenAIServer(answer=echo) as model:
+        environment = {"DATABASE_URL": url, **stage.environment(), **model.environment()}
+        model.hold()
+        async with process(tmp_path, "run", stage.platform, **environment) as running:
+            await stage.say("hello")
+            await model.until(lambda: len(model.requests) == 1)
+            running.send_signal(signal.SIGTERM)
+            model.release()
+            assert await running.wait() == 0
+
+    assert texts(stage) == ["You said: hello"]
+
+
+async def test_work_that_the_drain_cut_off_is_done_by_the_next_start(tmp_path: Path, url: str, stage: Stage) -> None:
+    async with OpenAIServer(answer=echo) as model:
+        environment = {"DATABASE_URL": url, **stage.environment(), **model.environment()}
+        model.hold()
+        async with process(tmp_path, "run", stage.platform, **environment, BACKSCROLL_DRAIN_SECONDS="0.1") as running:
+            await stage.say("hello")
+            await model.until(lambda: len(model.requests) == 1)
+            running.send_signal(signal.SIGTERM)
+            assert await running.wait() == 0
+        assert texts(stage) == []
+        model.release()
+
+        async with process(tmp_path, "run", stage.platform, **environment):
+            await stage.until(lambda: texts(stage) == ["You said: hello"])

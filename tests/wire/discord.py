@@ -1,0 +1,212 @@
+"""Discord on loopback, REST and gateway, and the stage on which whole conversations are tested with the real client."""
+
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from bots.discord import DiscordAdapter
+from tests.stage import Shown, Stage
+from tests.wire.discord_gateway import Gateway
+from tests.wire.discord_rest import BASE, Rest
+from tests.wire.discord_world import DIRECT, EPHEMERAL, FORUM, THREAD, Interaction, Kept, Payload, World
+
+CONNECT_WITHIN = 20.0
+
+
+class DiscordStage(Stage):
+    """One guild; every place is a text channel of its own, unless it was made as a thread, a post or a direct channel.
+
+    What is said waits for a connected gateway, as people wait until the bot is online; set `wait` to False to speak
+    while it is not.
+    """
+
+    platform = "discord"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+        self.gateway = Gateway(self.world, self.change)
+        self.rest = Rest(self.world, self.gateway, self.change)
+        self.wait = True
+        self._places: dict[str, str] = {}
+        self._runner: web.AppRunner | None = None
+        self._port = 0
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(middlewares=[self.rest.middleware])
+        app.add_routes([*self.rest.routes(), web.get("/gateway/", self.gateway.handle)])
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self._port = self._runner.addresses[0][1]
+        self.gateway.url = f"ws://127.0.0.1:{self._port}/gateway/"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._runner is not None
+        self.rest.hung.set()
+        await self.gateway.close(4000)
+        await self._runner.cleanup()
+
+    def environment(self) -> dict[str, str]:
+        here = f"127.0.0.1:{self._port}"
+        return {
+            "DISCORD_TOKEN": self.world.token,
+            "DISCORD_API_URL": f"http://{here}{BASE}",
+            "DISCORD_GATEWAY_URL": f"ws://{here}/gateway/",
+            "DISCORD_CDN_URL": f"http://{here}/cdn",
+        }
+
+    def adapter(self, **options: Any) -> DiscordAdapter:
+        known = self.environment()
+        usual = {
+            "token": known["DISCORD_TOKEN"],
+            "api_url": known["DISCORD_API_URL"],
+            "gateway_url": known["DISCORD_GATEWAY_URL"],
+            "cdn_url": known["DISCORD_CDN_URL"],
+        }
+        return DiscordAdapter(**(usual | options))
+
+    def session(self, place: str) -> str:
+        channel = self.world.channels[self._places[place]]
+        if channel["type"] == DIRECT:
+            return f"discord:@me:{channel['id']}"
+        if channel["type"] == THREAD:
+            return f"discord:{self.world.guild}:{channel['parent_id']}:{channel['id']}"
+        return f"discord:{self.world.guild}:{channel['id']}"
+
+    async def say(self, text: str, *, place: str = "main", author: str = "ada", to_bot: bool = True) -> str:
+        channel = self.world.channels[await self.place(place)]
+        mention = to_bot and channel["type"] != DIRECT
+        content = f"<@{self.world.bot['id']}> {text}" if mention else text
+        return await self.speak(content, place=place, author=self.world.person(author))
+
+    async def speak(self, content: str, *, place: str = "main", author: Payload | None = None, **more: Any) -> str:
+        """A message exactly as given; returns its ID."""
+        channel = self.world.channels[await self.place(place)]
+        await self._online()
+        payload = self.world.message(channel["id"], author or self.world.person("ada"), content, **more)
+        await self._heard(payload)
+        return str(payload["id"])
+
+    async def answer(
+        self, text: str, message: str, *, place: str = "main", author: str = "ada", ping: bool = True
+    ) -> str:
+        """A person replies to this message, without a mention in the text; with the ping that replies have."""
+        reference = {"type": 0, "message_id": message}
+        answered = self.world.messages[self._places[place]].get(message)
+        mentions = [answered.payload["author"]] if answered and ping else []
+        return await self.speak(
+            text, place=place, author=self.world.person(author), message_reference=reference, mentions=mentions
+        )
+
+    async def again(self, message: str) -> None:
+        await self._heard(self.kept(message).payload)
+
+    async def command(self, verb: str, *, place: str = "main", author: str = "ada", text: str = "") -> None:
+        await self._online()
+        payload = self.interaction(verb, await self.place(place), author, text)
+        await self.gateway.dispatch("INTERACTION_CREATE", payload)
+        await self.change()
+
+    def interaction(self, verb: str, channel: str, author: str, text: str = "") -> Payload:
+        """An INTERACTION_CREATE for /session VERB, known to the server from now on."""
+        number = self.world.snowflake()
+        interaction = Interaction(id=number, token=f"token-{number}", channel=channel, at=self.world.now())
+        self.world.interactions[interaction.token] = interaction
+        place, user = self.world.channels[channel], self.world.person(author)
+        options = [{"type": 3, "name": "text", "value": text}] if text else []
+        payload: Payload = {
+            "id": number,
+            "application_id": self.world.application,
+            "type": 2,
+            "token": interaction.token,
+            "version": 1,
+            "channel_id": channel,
+            "channel": {key: place[key] for key in ("id", "type", "name", "parent_id") if key in place},
+            "attachment_size_limit": 10_485_760,
+            "entitlements": [],
+            "authorizing_integration_owners": {},
+            "app_permissions": "0",
+            "locale": "en-GB",
+            "data": {
+                "id": "1",
+                "type": 1,
+                "name": "session",
+                "options": [{"type": 1, "name": verb, "options": options}],
+            },
+        }
+        if place["type"] == DIRECT:
+            return payload | {"context": 1, "user": user}
+        return payload | {"context": 0, "guild_id": self.world.guild, "member": {"user": user, "nick": None}}
+
+    def shown(self, place: str = "main") -> list[Shown]:
+        kept = self.world.messages.get(self._places.get(place, ""), {}).values()
+        ours = [one for one in kept if one.payload["author"]["id"] == self.world.bot["id"]]
+        return [_shown(one) for one in sorted(ours, key=lambda one: int(one.payload["id"]))]
+
+    def kept(self, message: str) -> Kept:
+        """This message as the server keeps it, wherever it is."""
+        return next(channel[message] for channel in self.world.messages.values() if message in channel)
+
+    async def delete(self, message: str) -> None:
+        """Somebody deletes this message."""
+        payload = self.kept(message).payload
+        del self.world.messages[payload["channel_id"]][message]
+        gone = {"id": message, "channel_id": payload["channel_id"]}
+        await self.gateway.dispatch("MESSAGE_DELETE", gone, self.world.channels[payload["channel_id"]])
+
+    async def place(self, name: str) -> str:
+        """The channel of this place; made when it is named for the first time."""
+        if name not in self._places:
+            await self._opened(name, "CHANNEL_CREATE", self.world.channel(name))
+        return self._places[name]
+
+    async def thread(self, name: str, *, of: str = "main", cached: bool = True, post: bool = False) -> str:
+        """A thread in another place, or a forum post; not cached, it is one that the gateway has never told of."""
+        if post and of not in self._places:
+            await self._opened(of, "CHANNEL_CREATE", self.world.channel(of, FORUM))
+        thread = self.world.channel(name, THREAD, await self.place(of))
+        if cached:
+            await self._opened(name, "THREAD_CREATE", thread)
+        else:
+            self._places[name] = thread["id"]
+            self.world.uncached.add(thread["id"])
+        return str(thread["id"])
+
+    async def direct(self, name: str) -> str:
+        """A direct channel with the bot."""
+        self._places[name] = self.world.channel(name, DIRECT)["id"]
+        return self._places[name]
+
+    async def connected(self) -> None:
+        """Waits until a gateway session is open."""
+        await self.until(lambda: self.gateway.connected, CONNECT_WITHIN)
+
+    async def _opened(self, name: str, event: str, channel: Payload) -> None:
+        self._places[name] = channel["id"]
+        await self.gateway.dispatch(event, channel)
+
+    async def _online(self) -> None:
+        if self.wait:
+            await self.connected()
+
+    async def _heard(self, payload: Payload) -> None:
+        channel = self.world.channels[payload["channel_id"]]
+        event = payload if channel["type"] == DIRECT else payload | {"guild_id": self.world.guild, "member": {}}
+        await self.gateway.dispatch("MESSAGE_CREATE", event, channel)
+        await self.change()
+
+
+def _shown(kept: Kept) -> Shown:
+    payload = kept.payload
+    return Shown(
+        id=payload["id"],
+        text=payload["content"],
+        private=bool(payload["flags"] & EPHEMERAL),
+        reply_to=(payload.get("message_reference") or {}).get("message_id"),
+        edits=kept.edits,
+    )

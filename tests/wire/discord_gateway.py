@@ -1,0 +1,197 @@
+"""Discord's gateway on loopback: hello, heartbeats, identify, resume with replay, and every way to end a connection."""
+
+import json
+import zlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from tests.wire.discord_world import CONTENT_FLAG, DIRECT, Payload, World
+
+_DISPATCH, _HEARTBEAT, _IDENTIFY, _RESUME, _RECONNECT, _INVALID, _HELLO, _ACK = 0, 1, 2, 6, 7, 9, 10, 11
+_GUILD_MESSAGES, _DIRECT_MESSAGES, _CONTENT = 1 << 9, 1 << 12, 1 << 15
+
+
+Squeeze = Callable[[bytes], bytes]
+
+
+def _zlib_stream() -> Squeeze:
+    stream = zlib.compressobj()
+    return lambda data: stream.compress(data) + stream.flush(zlib.Z_SYNC_FLUSH)
+
+
+def _zstd_stream() -> Squeeze:
+    """What discord.py asks for on Python 3.14, which brings it."""
+    stream = import_module("compression.zstd").ZstdCompressor()
+    return lambda data: bytes(stream.compress(data, mode=stream.FLUSH_BLOCK))
+
+
+_COMPRESSIONS: dict[str | None, Callable[[], Squeeze | None]] = {
+    None: lambda: None,
+    "zlib-stream": _zlib_stream,
+    "zstd-stream": _zstd_stream,
+}
+
+
+@dataclass(kw_only=True)
+class Session:
+    """One gateway session; it outlives its sockets, until the client closes one with 1000 or 1001."""
+
+    id: str
+    intents: int
+    socket: "Socket | None" = None
+    seq: int = 0
+    sent: list[Payload] = field(default_factory=list)
+
+    def wants(self, channel: Payload) -> bool:
+        return bool(self.intents & (_DIRECT_MESSAGES if channel["type"] == DIRECT else _GUILD_MESSAGES))
+
+
+class Socket:
+    """One connection, compressed as its address asks."""
+
+    def __init__(self, web_socket: web.WebSocketResponse, compress: str | None) -> None:
+        self.web = web_socket
+        self._squeeze = _COMPRESSIONS[compress]()
+
+    async def send(self, payload: Payload) -> None:
+        if self.web.closed:
+            return
+        text = json.dumps(payload)
+        if self._squeeze is None:
+            await self.web.send_str(text)
+        else:
+            await self.web.send_bytes(self._squeeze(text.encode()))
+
+
+class Gateway:
+    """All sessions. `refuse` holds close codes for the next IDENTIFYs, `identified` what they said."""
+
+    def __init__(self, world: World, change: Callable[[], Awaitable[None]]) -> None:
+        self.world = world
+        self.change = change
+        self.sessions: dict[str, Session] = {}
+        self.refuse: list[int] = []
+        self.identified: list[Payload] = []
+        self.resumed = 0
+        self.heartbeat = 41_250
+        self.url = ""
+        self._sockets: set[web.WebSocketResponse] = set()
+
+    @property
+    def connected(self) -> list[Session]:
+        return [session for session in self.sessions.values() if session.socket is not None]
+
+    async def handle(self, request: web.Request) -> web.WebSocketResponse:
+        """One connection from its first frame to its last."""
+        response = web.WebSocketResponse()
+        await response.prepare(request)
+        self._sockets.add(response)
+        socket = Socket(response, request.query.get("compress"))
+        session: Session | None = None
+        await socket.send({"op": _HELLO, "d": {"heartbeat_interval": self.heartbeat}})
+        try:
+            async for frame in response:
+                if frame.type is not WSMsgType.TEXT:
+                    break
+                said = json.loads(frame.data)
+                match said["op"]:
+                    case 1:
+                        await socket.send({"op": _ACK})
+                    case 2:
+                        session = await self._identify(socket, said["d"])
+                    case 6:
+                        session = await self._resume(socket, said["d"])
+        finally:
+            if session is not None and session.socket is socket:
+                session.socket = None
+                if response in self._sockets and response.close_code in (1000, 1001):
+                    self.sessions.pop(session.id, None)
+            self._sockets.discard(response)
+            await self.change()
+        return response
+
+    async def dispatch(self, event: str, data: Payload, channel: Payload | None = None) -> None:
+        """Tells all sessions that want to know; those without a connection hear it when they resume."""
+        for session in list(self.sessions.values()):
+            if channel is None or session.wants(channel):
+                await self._tell(session, event, self._shown(event, data, session))
+
+    async def close(self, code: int) -> None:
+        """Every connection ends with this code; the sessions stay."""
+        closing, self._sockets = self._sockets, set()
+        for socket in closing:
+            await socket.close(code=code)
+
+    async def send(self, payload: Payload) -> None:
+        """A raw frame to every connection: `reconnect` is {"op": 7}, an invalid session {"op": 9, "d": False}."""
+        for session in self.connected:
+            assert session.socket is not None
+            await session.socket.send(payload)
+
+    async def invalidate(self) -> None:
+        """Every session is over, and nothing of it can be replayed."""
+        gone, self.sessions = list(self.sessions.values()), {}
+        for session in gone:
+            if session.socket is not None:
+                await session.socket.send({"op": _INVALID, "d": False})
+
+    def _shown(self, event: str, data: Payload, session: Session) -> Payload:
+        if event not in ("MESSAGE_CREATE", "MESSAGE_UPDATE"):
+            return data
+        return self.world.seen(data, content=bool(session.intents & _CONTENT))
+
+    async def _tell(self, session: Session, event: str, data: Any) -> None:
+        session.seq += 1
+        payload = {"op": _DISPATCH, "t": event, "s": session.seq, "d": data}
+        session.sent.append(payload)
+        if session.socket is not None:
+            await session.socket.send(payload)
+
+    async def _identify(self, socket: Socket, said: Payload) -> Session | None:
+        self.identified.append(said)
+        code = self._refusal(said)
+        if code is not None:
+            await socket.web.close(code=code)
+            return None
+        self.world.session_starts -= 1
+        session = Session(id=f"session-{len(self.identified)}", intents=said["intents"], socket=socket)
+        self.sessions[session.id] = session
+        await self._tell(
+            session,
+            "READY",
+            {
+                "v": 10,
+                "user": self.world.bot,
+                "guilds": [{"id": self.world.guild, "unavailable": True}],
+                "session_id": session.id,
+                "resume_gateway_url": self.url,
+                "application": {"id": self.world.application, "flags": self.world.flags},
+            },
+        )
+        await self._tell(session, "GUILD_CREATE", self.world.guild_create())
+        await self.change()
+        return session
+
+    def _refusal(self, said: Payload) -> int | None:
+        if self.refuse:
+            return self.refuse.pop(0)
+        if said["token"] != self.world.token:
+            return 4004
+        return 4014 if said["intents"] & _CONTENT and not self.world.flags & CONTENT_FLAG else None
+
+    async def _resume(self, socket: Socket, said: Payload) -> Session | None:
+        session = self.sessions.get(said["session_id"])
+        if session is None:
+            await socket.send({"op": _INVALID, "d": False})
+            return None
+        session.socket = socket
+        self.resumed += 1
+        for payload in [payload for payload in session.sent if payload["s"] > said["seq"]]:
+            await socket.send(payload)
+        await self._tell(session, "RESUMED", {})
+        await self.change()
+        return session

@@ -1,0 +1,308 @@
+"""Discord's REST API v10 on loopback, as far as a bot that talks needs it, with its limits and its refusals."""
+
+import json
+import time
+from asyncio import Event
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from tests.wire.discord_gateway import Gateway
+from tests.wire.discord_world import (
+    EPHEMERAL,
+    THREAD,
+    Interaction,
+    Kept,
+    Payload,
+    Refused,
+    Request,
+    World,
+    stamp,
+)
+
+BASE = "/api/v10"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Rest:
+    """The handlers, and before them: the record of requests, the faults, the token, the rate limits."""
+
+    def __init__(self, world: World, gateway: Gateway, change: Callable[[], Awaitable[None]]) -> None:
+        self.world = world
+        self.gateway = gateway
+        self.change = change
+        self.typed: list[str] = []
+        self._windows: dict[str, list[float]] = {}
+        self.hung = Event()
+
+    def routes(self) -> list[web.RouteDef]:
+        channel, hook = f"{BASE}/channels/{{channel}}", f"{BASE}/webhooks/{{app}}/{{token}}"
+        commands = f"{BASE}/applications/{{app}}/commands"
+        return [
+            web.get(f"{BASE}/users/@me", self._me),
+            web.get(f"{BASE}/applications/@me", self._application),
+            web.get(f"{BASE}/oauth2/applications/@me", self._application),
+            web.get(f"{BASE}/gateway", self._gateway),
+            web.get(f"{BASE}/gateway/bot", self._gateway),
+            web.get(commands, self._commands),
+            web.put(commands, self._overwrite),
+            web.get(channel, self._channel),
+            web.get(f"{channel}/messages", self._history),
+            web.get(f"{channel}/messages/{{message}}", self._message),
+            web.post(f"{channel}/messages", self._create),
+            web.patch(f"{channel}/messages/{{message}}", self._edit),
+            web.post(f"{channel}/typing", self._typing),
+            web.post(f"{BASE}/interactions/{{id}}/{{token}}/callback", self._callback),
+            web.patch(f"{hook}/messages/@original", self._edit_original),
+            web.post(hook, self._follow_up),
+        ]
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not request.path.startswith(BASE):
+            return await handler(request)
+        text = await request.text()
+        path = request.path.removeprefix(BASE)
+        asked = Request(method=request.method, path=path, body=json.loads(text) if text else dict(request.query))
+        self.world.requests.append(asked)
+        try:
+            response = await self._answer(request, handler, f"{request.method} {path}")
+        except Refused as refused:
+            response = answer(refused.body, status=refused.status, headers=refused.headers)
+        except web.HTTPNotFound:
+            response = answer({"code": 0, "message": "404: Not Found"}, status=404)
+        asked.status = response.status
+        await self.change()
+        return response
+
+    async def _answer(self, request: web.Request, handler: Handler, line: str) -> web.StreamResponse:
+        fault = next((fault for fault in self.world.faults if fault.meets(line)), None)
+        if fault is not None:
+            fault.hit += 1
+            if fault.after:
+                await handler(request)
+            if fault.hang:
+                await self.change()
+                await self.hung.wait()
+            body = fault.body or {"code": fault.code, "message": "fault"}
+            return answer(body, status=fault.status, headers=fault.headers)
+        by_ticket = line.split()[1].startswith(("/webhooks/", "/interactions/"))
+        if not by_ticket and request.headers.get("Authorization") != f"Bot {self.world.token}":
+            raise Refused(401, 0, "401: Unauthorized")
+        headers = self._limit(request, line)
+        response = await handler(request)
+        response.headers.update(headers)
+        return response
+
+    def _limit(self, request: web.Request, line: str) -> dict[str, str]:
+        """The bucket of this route and channel: 1,000 in a second, or what `limits` says for "METHOD end-of-path"."""
+        channel = request.match_info.get("channel", "")
+        kind = f"{request.method} {line.rsplit('/', 2)[1 if 'message' in request.match_info else 2]}"
+        many, seconds = self.world.limits.get(kind, (1000, 1.0))
+        now = time.monotonic()
+        window = [at for at in self._windows.get(kind + channel, ()) if now - at < seconds]
+        after = f"{window[0] + seconds - now:.3f}" if window else f"{seconds:.3f}"
+        headers = {"X-RateLimit-Limit": str(many), "X-RateLimit-Reset-After": after, "X-RateLimit-Bucket": kind[:40]}
+        if len(window) >= many:
+            body = {"retry_after": float(after), "global": False, "code": 0, "message": "You are being rate limited."}
+            refused = Refused(429, headers=headers | {"X-RateLimit-Remaining": "0", "Via": "1.1 loopback"})
+            refused.body = body
+            raise refused
+        self._windows[kind + channel] = [*window, now]
+        return headers | {"X-RateLimit-Remaining": str(many - len(window) - 1)}
+
+    async def _me(self, _: web.Request) -> web.Response:
+        return answer(self.world.bot)
+
+    async def _application(self, _: web.Request) -> web.Response:
+        return answer(
+            {
+                "id": self.world.application,
+                "name": "backscroll",
+                "description": "",
+                "icon": None,
+                "bot_public": True,
+                "bot_require_code_grant": False,
+                "owner": self.world.person("owner"),
+                "verify_key": "",
+                "flags": self.world.flags,
+                "approximate_guild_count": 1,
+            }
+        )
+
+    async def _gateway(self, _: web.Request) -> web.Response:
+        starts = {
+            "total": 1000,
+            "remaining": self.world.session_starts,
+            "reset_after": 14_400_000,
+            "max_concurrency": 1,
+        }
+        return answer({"url": self.gateway.url, "shards": 1, "session_start_limit": starts})
+
+    async def _commands(self, _: web.Request) -> web.Response:
+        return answer(self.world.commands)
+
+    async def _overwrite(self, request: web.Request) -> web.Response:
+        given: list[Payload] = await request.json()
+        added = {"application_id": self.world.application, "version": "1", "nsfw": False, "name_localizations": None}
+        self.world.commands = [_stored(command) | added | {"id": self.world.snowflake()} for command in given]
+        return answer(self.world.commands)
+
+    async def _channel(self, request: web.Request) -> web.Response:
+        return answer(self._place(request))
+
+    async def _message(self, request: web.Request) -> web.Response:
+        return answer(self._shown(self._kept(request)))
+
+    async def _history(self, request: web.Request) -> web.Response:
+        channel, query = self._place(request)["id"], request.query
+        limit = int(query.get("limit", 50))
+        if not 1 <= limit <= 100:
+            raise Refused(400, 50035, "Invalid Form Body")
+        listed = [kept for kept in self.world.messages[channel].values() if kept.listed]
+        listed.sort(key=lambda kept: int(kept.payload["id"]))
+        if "after" in query:
+            found = [kept for kept in listed if int(kept.payload["id"]) > int(query["after"])][:limit]
+        else:
+            before = int(query.get("before", 1 << 64))
+            found = [kept for kept in listed if int(kept.payload["id"]) < before][-limit:]
+        return answer([self._shown(kept) for kept in reversed(found)])
+
+    async def _create(self, request: web.Request) -> web.Response:
+        body, channel = await request.json(), self._place(request)["id"]
+        if channel in self.world.locked:
+            raise Refused(400, 160005, "Thread is locked")
+        self._check(body)
+        key = (channel, str(body.get("nonce")))
+        known = self.world.messages[channel].get(self.world.nonces.get(key, ""))
+        if body.get("enforce_nonce") and known is not None:
+            return answer(known.payload)
+        more: Payload = {"nonce": body.get("nonce"), "flags": body.get("flags", 0)}
+        reference = body.get("message_reference")
+        if reference is not None:
+            if reference["message_id"] in self.world.messages[channel]:
+                more["message_reference"] = {"message_id": reference["message_id"]}
+            elif reference.get("fail_if_not_exists", True):
+                raise Refused(400, 50035, "Unknown message")
+        payload = self.world.message(channel, self.world.bot, body["content"].strip(), **more)
+        self.world.nonces[key] = payload["id"]
+        self.world.archived.discard(channel)
+        await self.gateway.dispatch("MESSAGE_CREATE", payload, self.world.channels[channel])
+        return answer(payload)
+
+    async def _edit(self, request: web.Request) -> web.Response:
+        body, channel, kept = await request.json(), self._place(request), self._kept(request)
+        if channel["id"] in self.world.archived:
+            raise Refused(400, 50083, "Thread is archived")
+        if not kept.listed:
+            raise Refused(404, 10008, "Unknown Message")
+        if kept.payload["author"]["id"] != self.world.bot["id"]:
+            raise Refused(403, 50005, "Cannot edit a message authored by another user")
+        return await self._changed(kept, body)
+
+    async def _typing(self, request: web.Request) -> web.Response:
+        self.typed.append(self._place(request)["id"])
+        return web.Response(status=204)
+
+    async def _callback(self, request: web.Request) -> web.Response:
+        interaction, body = self._interaction(request), await request.json()
+        late = self.world.now() - interaction.at
+        if late > self.world.acknowledge_within:
+            raise Refused(404, 10062, "Unknown interaction")
+        if interaction.deferred:
+            raise Refused(400, 40060, "Interaction has already been acknowledged")
+        if body["type"] != 5 or body.get("data", {}).get("flags", 0) & ~EPHEMERAL:
+            raise Refused(400, 50035, "Invalid Form Body")
+        interaction.deferred, interaction.acknowledged_after = True, late
+        interaction.private = bool(body.get("data", {}).get("flags", 0) & EPHEMERAL)
+        return web.Response(status=204)
+
+    async def _edit_original(self, request: web.Request) -> web.Response:
+        interaction, body = self._interaction(request), await request.json()
+        if not interaction.deferred:
+            raise Refused(404, 10015, "Unknown Webhook")
+        if interaction.original is not None:
+            return await self._changed(self.world.messages[interaction.channel][interaction.original], body)
+        payload = await self._by_webhook(interaction, body, private=interaction.private)
+        interaction.original = payload["id"]
+        return answer(payload)
+
+    async def _follow_up(self, request: web.Request) -> web.Response:
+        interaction, body = self._interaction(request), await request.json()
+        if not interaction.deferred:
+            raise Refused(404, 10015, "Unknown Webhook")
+        private = bool(body.get("flags", 0) & EPHEMERAL)
+        return answer(await self._by_webhook(interaction, body, private=private))
+
+    async def _by_webhook(self, interaction: Interaction, body: Payload, *, private: bool) -> Payload:
+        self._check(body)
+        payload = self.world.message(
+            interaction.channel,
+            self.world.bot,
+            body["content"],
+            type=20,
+            webhook_id=self.world.application,
+            flags=body.get("flags", 0) | (EPHEMERAL if private else 0),
+        )
+        if not private:
+            await self.gateway.dispatch("MESSAGE_CREATE", payload, self.world.channels[interaction.channel])
+        return payload
+
+    async def _changed(self, kept: Kept, body: Payload) -> web.Response:
+        self._check(body)
+        kept.edits += body["content"].strip() != kept.payload["content"]
+        kept.payload |= {"content": body["content"].strip(), "edited_timestamp": stamp(self.world.now())}
+        if kept.listed:
+            channel = self.world.channels[kept.payload["channel_id"]]
+            await self.gateway.dispatch("MESSAGE_UPDATE", kept.payload, channel)
+        return answer(kept.payload)
+
+    def _shown(self, kept: Kept) -> Payload:
+        return self.world.seen(kept.payload, content=bool(self.world.flags))
+
+    def _place(self, request: web.Request) -> Payload:
+        channel = self.world.channels.get(request.match_info["channel"])
+        if channel is None:
+            raise Refused(404, 10003, "Unknown Channel")
+        assert channel["type"] != THREAD or channel["parent_id"]
+        return channel
+
+    def _kept(self, request: web.Request) -> Kept:
+        kept = self.world.messages[self._place(request)["id"]].get(request.match_info["message"])
+        if kept is None:
+            raise Refused(404, 10008, "Unknown Message")
+        return kept
+
+    def _interaction(self, request: web.Request) -> Interaction:
+        interaction = self.world.interactions.get(request.match_info["token"])
+        if interaction is None:
+            raise Refused(404, 10015, "Unknown Webhook")
+        if self.world.now() - interaction.at > self.world.token_lifetime:
+            raise Refused(401, 50027, "Invalid Webhook Token")
+        return interaction
+
+    @staticmethod
+    def _check(body: Payload) -> None:
+        content = body.get("content") or ""
+        if not content.strip():
+            raise Refused(400, 50006, "Cannot send an empty message")
+        if len(content) > 2000 or len(str(body.get("nonce", ""))) > 25:
+            raise Refused(400, 50035, "Invalid Form Body")
+        mentions = body.get("allowed_mentions", {})
+        if "users" in mentions.get("parse", ()) and mentions.get("users"):
+            raise Refused(400, 50035, "Invalid Form Body")
+
+
+def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """JSON as Discord sends it: discord.py takes it for text when the content type names a charset."""
+    content = {"Content-Type": "application/json"}
+    return web.Response(body=json.dumps(body).encode(), status=status, headers=content | dict(headers or {}))
+
+
+def _stored(command: Any) -> Any:
+    """What Discord keeps of a command: empty lists go."""
+    if isinstance(command, dict):
+        return {key: _stored(value) for key, value in command.items() if value != []}
+    return [_stored(one) for one in command] if isinstance(command, list) else command

@@ -1,0 +1,167 @@
+"""Slack as the tests see it: people in one channel, each place a thread of its own."""
+
+from types import TracebackType
+from typing import Self
+
+from bots.slack import SlackAdapter
+from core.adapter import Adapter
+from core.address import Address
+from tests.stage import Shown, Stage
+from tests.wire.slack.server import APP_TOKEN, BOT_TOKEN, SlackServer
+from tests.wire.slack.workspace import BOT, BOT_USER, CHANNEL, TEAM, Arguments, Message
+
+_SHORTCUTS = {"reset": "session_reset", "summarize": "session_summarize"}
+
+
+class SlackStage(Stage):
+    platform = "slack"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.server = SlackServer(self.change)
+        self._roots: dict[str, str] = {}
+        self._payloads: dict[str, list[Arguments]] = {}
+        self._adapters: list[Adapter] = []
+        self._mention_first = False
+
+    async def __aenter__(self) -> Self:
+        await self.server.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for adapter in self._adapters:
+            await adapter.close()
+        await self.server.stop()
+
+    def environment(self) -> dict[str, str]:
+        return {"SLACK_BOT_TOKEN": BOT_TOKEN, "SLACK_APP_TOKEN": APP_TOKEN, "SLACK_API_URL": f"{self.server.url}/api/"}
+
+    def adapter(self) -> Adapter:
+        adapter = SlackAdapter(bot_token=BOT_TOKEN, app_token=APP_TOKEN, api_url=f"{self.server.url}/api/")
+        self._adapters.append(adapter)
+        return adapter
+
+    def session(self, place: str) -> str:
+        return Address(platform="slack", workspace=TEAM, channel=CHANNEL, thread=self._roots[place]).id
+
+    async def say(self, text: str, *, place: str = "main", author: str = "ada", to_bot: bool = True) -> str:
+        typed = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        if to_bot:
+            typed = f"<@{BOT_USER}> {typed}"
+        message = self.server.workspace.add(CHANNEL, self.user(author), typed, thread_ts=self._roots.get(place))
+        self._roots.setdefault(place, message.ts)
+        self._payloads[message.ts] = self.sent(message, to_bot=to_bot)
+        await self.change()
+        return message.ts
+
+    def user(self, author: str) -> str:
+        """The ID of a person by a name of the test's own."""
+        user = f"U0{''.join(letter for letter in author.upper() if letter.isalnum())}"
+        self.server.workspace.users.setdefault(user, author)
+        return user
+
+    def sent(self, message: Message, *, to_bot: bool) -> list[Arguments]:
+        """A mention reaches the app as two events, in no certain order."""
+        is_direct = message.channel.startswith("D")
+        event = {**message.payload(), "channel": message.channel, "event_ts": message.ts}
+        events = [{**event, "channel_type": "im" if is_direct else "channel", "client_msg_id": f"c-{message.ts}"}]
+        if to_bot and not is_direct:
+            events.insert(0 if self._mention_first else 1, {**event, "type": "app_mention"})
+            self._mention_first = not self._mention_first
+        return [self.server.event(one) for one in events]
+
+    async def again(self, message: str) -> None:
+        for payload in self._payloads[message]:
+            self.server.send("events_api", payload, 1)
+        await self.change()
+
+    async def command(self, verb: str, *, place: str = "main", author: str = "ada") -> None:
+        if verb not in _SHORTCUTS:
+            await self.say(f"!{verb}", place=place, author=author, to_bot=False)
+            return
+        self.shortcut(_SHORTCUTS[verb], self.server.workspace.find(CHANNEL, self._roots[place]), self.user(author))
+        await self.change()
+
+    def shortcut(self, callback: str, message: Message, user: str) -> None:
+        """Somebody chooses an entry in a message's menu; docs.slack.dev/reference/interaction-payloads."""
+        self.server.send(
+            "interactive",
+            {
+                "type": "message_action",
+                "callback_id": callback,
+                "trigger_id": f"trigger-{self.server.workspace.ts()}",
+                "action_ts": self.server.workspace.ts(),
+                "team": {"id": TEAM, "domain": "test"},
+                "enterprise": None,
+                "is_enterprise_install": False,
+                "user": {"id": user, "name": user.lower(), "team_id": TEAM},
+                "channel": {"id": message.channel, "name": "general"},
+                "message_ts": message.ts,
+                "message": message.payload(),
+                "response_url": self.server.response_url(message.channel, user),
+            },
+        )
+
+    def slash(self, text: str, *, channel: str = CHANNEL, author: str = "ada") -> None:
+        """Somebody types /session; the payload knows no thread."""
+        user = self.user(author)
+        self.server.send(
+            "slash_commands",
+            {
+                "command": "/session",
+                "text": text,
+                "team_id": TEAM,
+                "team_domain": "test",
+                "channel_id": channel,
+                "channel_name": "general",
+                "user_id": user,
+                "user_name": author,
+                "api_app_id": "A0TEST",
+                "is_enterprise_install": "false",
+                "trigger_id": f"trigger-{self.server.workspace.ts()}",
+                "response_url": self.server.response_url(channel, user),
+            },
+        )
+
+    def choose(self, message: Message, option: int, author: str = "ada") -> None:
+        """Somebody picks from a menu in a message."""
+        user, (actions,) = self.user(author), [block for block in message.blocks if block["type"] == "actions"]
+        (menu,) = actions["elements"]
+        self.server.send(
+            "interactive",
+            {
+                "type": "block_actions",
+                "trigger_id": f"trigger-{self.server.workspace.ts()}",
+                "team": {"id": TEAM, "domain": "test"},
+                "user": {"id": user, "username": author, "name": author, "team_id": TEAM},
+                "channel": {"id": message.channel, "name": "general"},
+                "container": {"type": "message", "message_ts": message.ts, "is_ephemeral": bool(message.only_for)},
+                "response_url": self.server.response_url(message.channel, user),
+                "actions": [
+                    {
+                        "type": "static_select",
+                        "action_id": menu["action_id"],
+                        "block_id": actions["block_id"],
+                        "selected_option": menu["options"][option],
+                        "action_ts": self.server.workspace.ts(),
+                    }
+                ],
+            },
+        )
+
+    def shown(self, place: str = "main") -> list[Shown]:
+        root = self._roots.get(place)
+        thread = self.server.workspace.thread(CHANNEL, root) if root else []
+        return [
+            Shown(
+                id=message.ts,
+                text=message.seen,
+                private=message.only_for is not None,
+                edits=message.edits,
+                done=not message.streaming,
+            )
+            for message in thread
+            if message.bot == BOT
+        ]

@@ -1,0 +1,298 @@
+"""What a Slack workspace holds, and what the methods of the Web API do to it, within Slack's documented limits."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import time
+from typing import Any
+
+Arguments = dict[str, Any]
+
+TEAM, BOT_USER, BOT = "T0TEST", "U0BACKSCROLL", "B0BACKSCROLL"
+CHANNEL, DM = "C0GENERAL", "D0ADA"
+SCOPES = (
+    "app_mentions:read,assistant:write,channels:history,chat:write,commands,groups:history,im:history,mpim:history,"
+    "users:read"
+)
+
+
+class No(Exception):
+    """`ok: false` with this error code."""
+
+
+class TooMany(Exception):
+    """HTTP 429; try again after this many seconds."""
+
+
+@dataclass(kw_only=True)
+class Message:
+    ts: str
+    channel: str
+    text: str
+    user: str = BOT_USER
+    bot: str | None = None
+    thread_ts: str | None = None
+    blocks: list[Arguments] = field(default_factory=list)
+    metadata: Arguments | None = None
+    streaming: bool = False
+    stopped_by_user: bool = False
+    only_for: str | None = None
+    edits: int = 0
+    arguments: Arguments = field(default_factory=dict)
+
+    @property
+    def seen(self) -> str:
+        """What a person reads."""
+        return "\n".join(block["text"] for block in self.blocks if block["type"] == "markdown") or self.text
+
+    def payload(self, *, with_metadata: bool = False) -> Arguments:
+        kept: Arguments = {"type": "message", "ts": self.ts, "user": self.user, "text": self.text, "team": TEAM}
+        if self.bot:
+            kept |= {"bot_id": self.bot, "app_id": "A0TEST", "bot_profile": {"id": self.bot, "name": "backscroll"}}
+        if self.thread_ts:
+            kept["thread_ts"] = self.thread_ts
+        if self.blocks:
+            kept["blocks"] = self.blocks
+        if self.metadata and with_metadata:
+            kept["metadata"] = self.metadata
+        return kept
+
+
+class Workspace:
+    """`said` is told of every message that the bot posts or changes. `rationed`: replies and history once a minute."""
+
+    def __init__(self, said: Callable[[str, Message], None]) -> None:
+        self.messages: list[Message] = []
+        self.users = {"U0ADA": "ada"}
+        self.channels = {CHANNEL, DM}
+        self.closed: dict[str, str] = {}
+        self.statuses: list[tuple[str, Arguments]] = []
+        self.rationed = False
+        self.streams_a_minute: int | None = None
+        self._read_at: dict[str, float] = {}
+        self._started_at: list[float] = []
+        self._last = 0
+        self._said = said
+
+    def ts(self) -> str:
+        """A time that no other message has."""
+        self._last = max(int(time() * 1_000_000), self._last + 1)
+        return f"{self._last // 1_000_000}.{self._last % 1_000_000:06}"
+
+    def add(self, channel: str, user: str, text: str, **more: Any) -> Message:
+        """A message of a person, or of another bot."""
+        message = Message(ts=self.ts(), channel=channel, user=user, text=text, **more)
+        self.messages.append(message)
+        return message
+
+    def find(self, channel: str, ts: str) -> Message:
+        for message in self.messages:
+            if (message.channel, message.ts) == (channel, ts) and message.only_for is None:
+                return message
+        raise No("message_not_found")
+
+    def thread(self, channel: str, root: str) -> list[Message]:
+        return [one for one in self.messages if one.channel == channel and root in (one.ts, one.thread_ts)]
+
+    def call(self, method: str, arguments: Arguments) -> Arguments:
+        known: dict[str, Callable[[Arguments], Arguments]] = {
+            "auth.test": self._auth_test,
+            "users.info": self._users_info,
+            "chat.postMessage": self._post,
+            "chat.postEphemeral": self._post_ephemeral,
+            "chat.update": self._update,
+            "chat.delete": self._delete,
+            "chat.startStream": self._start,
+            "chat.appendStream": self._append,
+            "chat.stopStream": self._stop,
+            "conversations.replies": self._replies,
+            "conversations.history": self._history,
+            "assistant.threads.setStatus": lambda given: self._status("assistant.threads.setStatus", given),
+            "agents.sessions.setStatus": lambda given: self._status("agents.sessions.setStatus", given),
+        }
+        if method not in known:
+            raise No("unknown_method")
+        return known[method](arguments)
+
+    def _auth_test(self, _: Arguments) -> Arguments:
+        return {"team": "Test", "team_id": TEAM, "user": "backscroll", "user_id": BOT_USER, "bot_id": BOT}
+
+    def _users_info(self, given: Arguments) -> Arguments:
+        name = self.users.get(given["user"])
+        if name is None:
+            raise No("user_not_found")
+        return {"user": {"id": given["user"], "name": name.lower(), "profile": {"display_name": name}}}
+
+    def _post(self, given: Arguments) -> Arguments:
+        message = self._written(given)
+        self.messages.append(message)
+        self._said("posted", message)
+        return {"channel": message.channel, "ts": message.ts, "message": message.payload()}
+
+    def _post_ephemeral(self, given: Arguments) -> Arguments:
+        if given["user"] not in self.users:
+            raise No("user_not_in_channel")
+        message = self._written(given)
+        message.only_for = given["user"]
+        self.messages.append(message)
+        return {"message_ts": message.ts}
+
+    def respond(self, given: Arguments, *, channel: str, user: str) -> None:
+        """An answer through a response_url."""
+        message = self._written({"channel": channel, **given})
+        message.only_for = user if given.get("response_type", "ephemeral") == "ephemeral" else None
+        self.messages.append(message)
+
+    def _written(self, given: Arguments) -> Message:
+        channel, text, blocks = self._open(given), given.get("text") or "", given.get("blocks") or []
+        if not text and not blocks:
+            raise No("no_text")
+        _check(blocks, given.get("metadata"))
+        thread = given.get("thread_ts")
+        if thread and not self.thread(channel, thread):
+            raise No("thread_not_found")
+        return Message(
+            ts=self.ts(),
+            channel=channel,
+            text=text[:40_000],
+            bot=BOT,
+            blocks=blocks,
+            thread_ts=thread,
+            metadata=given.get("metadata"),
+            arguments=given,
+        )
+
+    def _open(self, given: Arguments) -> str:
+        channel = str(given["channel"])
+        if channel not in self.channels:
+            raise No("channel_not_found")
+        if channel in self.closed:
+            raise No(self.closed[channel])
+        return channel
+
+    def _mine(self, given: Arguments) -> Message:
+        message = self.find(self._open(given), given["ts"])
+        if message.bot != BOT:
+            raise No("cant_update_message")
+        return message
+
+    def _update(self, given: Arguments) -> Arguments:
+        message, text, blocks = self._mine(given), given.get("text") or "", given.get("blocks") or []
+        if message.streaming:
+            raise No("streaming_state_conflict")
+        if len(text) > 4_000:
+            raise No("msg_too_long")
+        _check(blocks, given.get("metadata"))
+        message.text, message.blocks, message.arguments = text, blocks, given
+        message.metadata = given.get("metadata") or message.metadata
+        message.edits += 1
+        self._said("changed", message)
+        return {"channel": message.channel, "ts": message.ts, "text": text}
+
+    def _delete(self, given: Arguments) -> Arguments:
+        message = self._mine(given)
+        self.messages.remove(message)
+        return {"channel": message.channel, "ts": message.ts}
+
+    def _start(self, given: Arguments) -> Arguments:
+        channel, text, now = self._open(given), given.get("markdown_text", ""), time()
+        self._started_at = [at for at in self._started_at if at > now - 60]
+        if self.streams_a_minute is not None and len(self._started_at) >= self.streams_a_minute:
+            raise TooMany(30)
+        if not self.thread(channel, given.get("thread_ts", "")):
+            raise No("invalid_thread_ts")
+        for needed in () if channel.startswith("D") else ("recipient_user_id", "recipient_team_id"):
+            if not given.get(needed):
+                raise No(f"missing_{needed}")
+        if given.keys() & {"metadata", "blocks"}:
+            raise No("invalid_arguments")
+        if len(text) > 12_000:
+            raise No("msg_too_long")
+        self._started_at.append(now)
+        message = Message(
+            ts=self.ts(), channel=channel, text=text, bot=BOT, thread_ts=given["thread_ts"], streaming=True
+        )
+        self.messages.append(message)
+        self._said("posted", message)
+        return {"channel": channel, "ts": message.ts}
+
+    def _append(self, given: Arguments) -> Arguments:
+        message = self._mine(given)
+        if message.stopped_by_user:
+            raise No("stopped_by_user")
+        if not message.streaming:
+            raise No("message_not_in_streaming_state")
+        if len(given.get("markdown_text") or "") > 12_000:
+            raise No("msg_too_long")
+        if given.get("markdown_text"):
+            message.text += given["markdown_text"]
+            message.edits += 1
+            self._said("changed", message)
+        return {"channel": message.channel, "ts": message.ts}
+
+    def _stop(self, given: Arguments) -> Arguments:
+        _check([], given.get("metadata"))
+        if given.get("session_status", "active") not in ("active", "processing", "suspended", "closed"):
+            raise No("invalid_arguments")
+        answer = self._append(given)
+        message = self._mine(given)
+        message.streaming, message.metadata = False, given.get("metadata")
+        return answer | {"message": message.payload()}
+
+    def _replies(self, given: Arguments) -> Arguments:
+        found = self.thread(given["channel"], given["ts"])
+        if not found:
+            raise No("thread_not_found")
+        return self._page("conversations.replies", given, found, newest_first=False)
+
+    def _history(self, given: Arguments) -> Arguments:
+        found = [one for one in self.messages if one.channel == given["channel"] and one.thread_ts in (None, one.ts)]
+        return self._page("conversations.history", given, found, newest_first=True)
+
+    def _page(self, method: str, given: Arguments, found: list[Message], *, newest_first: bool) -> Arguments:
+        self._ration(method)
+        oldest, latest = float(given.get("oldest", 0)), float(given.get("latest", "inf"))
+        public = [one for one in found if one.only_for is None]
+        within = [one for one in public if oldest < float(one.ts) < latest]
+        within.sort(key=lambda one: float(one.ts), reverse=newest_first)
+        limit = min(int(given.get("limit", 100)), 15 if self.rationed else 1000)
+        start = int(given.get("cursor") or 0)
+        page, rest = within[start : start + limit], within[start + limit :]
+        with_metadata = given.get("include_all_metadata") in ("true", "1", True)
+        return {
+            "messages": [one.payload(with_metadata=with_metadata) for one in page],
+            "has_more": bool(rest),
+            "response_metadata": {"next_cursor": str(start + limit) if rest else ""},
+        }
+
+    def _ration(self, method: str) -> None:
+        """docs.slack.dev/reference/methods/conversations.history: 1 call a minute outside the Marketplace."""
+        now = time()
+        wait = self._read_at.get(method, 0) + 60 - now
+        if self.rationed and wait > 0:
+            raise TooMany(int(wait) + 1)
+        self._read_at[method] = now
+
+    def _status(self, method: str, given: Arguments) -> Arguments:
+        if given["channel_id"] not in self.channels:
+            raise No("channel_not_found")
+        self.statuses.append((method, given))
+        return {}
+
+
+def _check(blocks: list[Arguments], metadata: Arguments | None) -> None:
+    """Slack's limits for blocks, options and metadata; docs.slack.dev/reference."""
+    markdown = sum(len(block["text"]) for block in blocks if block["type"] == "markdown")
+    if len(blocks) > 50 or markdown > 12_000:
+        raise No("invalid_blocks")
+    for block in blocks:
+        for element in block.get("elements", ()):
+            options = element["options"]
+            if not 1 <= len(options) <= 100:
+                raise No("invalid_blocks")
+            if any(len(one["text"]["text"]) > 75 or not 1 <= len(one["value"]) <= 150 for one in options):
+                raise No("invalid_blocks")
+    if metadata is not None:
+        values = metadata["event_payload"]
+        if not all(re.fullmatch(r"[a-z][a-z0-9_]*", key) and not isinstance(values[key], dict) for key in values):
+            raise No("invalid_metadata_format")
