@@ -342,15 +342,15 @@ class _Complaint:
 
 def _heard(error: object) -> _Complaint:
     """Reads a complaint from what the client library raises, or from an event in the middle of an answer."""
-    early = isinstance(error, openai.APIStatusError)
+    early = error if isinstance(error, openai.APIStatusError) else None
     message = _text(error, "message")
     return _Complaint(
-        status=error.status_code if early else None,
+        status=early.status_code if early else None,
         code=_text(error, "code"),
         type=_text(error, "type"),
         param=_text(error, "param"),
         message=message,
-        retry_after=_retry_after(error.response.headers if early else {}, message),
+        retry_after=_retry_after(early.response.headers if early else {}, message),
     )
 
 

@@ -61,7 +61,7 @@ async def make(server):
 
 @pytest.fixture
 def model(make, api):
-    return make(api=api, read_timeout=0.3, deadline=5)
+    return make(api=api)
 
 
 @pytest.fixture
@@ -306,10 +306,10 @@ async def test_an_error_in_the_middle_is_sorted_like_one_at_the_start(server, mo
     assert getattr(raised.value, "retry_after", None) == (3 if code == "rate_limit_exceeded" else None)
 
 
-async def test_silence_is_a_stall(server, model):
+async def test_silence_is_a_stall(server, make, api):
     server.faults.append(Break(how="stall"))
     with pytest.raises(ModelStalled):
-        await ask(model)
+        await ask(make(api=api, read_timeout=0.3))
     await server.until(lambda: server.requests[0].gone)
 
 
@@ -327,12 +327,14 @@ async def test_a_server_that_does_not_even_begin_meets_the_deadline(server, make
         await ask(make(api=api, deadline=0.3))
 
 
-async def test_the_deadline_never_cancels_the_reader(server, make, api):
+async def test_the_deadline_never_cancels_the_reader(server, make):
     """A timeout around the yields would strike the consumer's own code; ours strikes between them."""
-    server.answer = lambda _: "one two three"
-    async with aclosing(make(api=api, deadline=0.05).stream(PROMPT)) as stream:
+    model = make(deadline=1)
+    await ask(model)
+    server.hold(after=1)
+    async with aclosing(model.stream(PROMPT)) as stream:
         await anext(stream)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(1.1)
         with pytest.raises(ModelStalled):
             await ask_on(stream)
 

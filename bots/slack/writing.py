@@ -98,7 +98,7 @@ class Writing:
             try:
                 posted = await self._calls.write("chat.postMessage", message(reply), lane=lane)
             except Refused as error:
-                if "block" not in error.code:
+                if "blocks" not in error.code:
                     raise
                 log.warning("slack.without_blocks", session=reply.address.id, reason=error.code)
                 posted = await self._calls.write("chat.postMessage", plainly(reply), lane=lane)

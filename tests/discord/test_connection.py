@@ -186,3 +186,15 @@ def test_a_resumed_session_goes_where_the_server_said() -> None:
     assert redirect.socket("wss://gateway.discord.gg/?v=10") == "ws://proxy/gateway?v=10"
     assert redirect.socket("wss://eu.discord.gg/?v=10") == "wss://eu.discord.gg/?v=10"
     assert Redirect().socket("wss://gateway.discord.gg/?v=10") == "wss://gateway.discord.gg/?v=10"
+
+
+async def test_a_limit_that_discord_does_not_tell_keeps_nobody_out(stage: DiscordStage) -> None:
+    stage.world.fault("GET /gateway/bot", status=503)
+    async with listening(stage) as listener:
+        await stage.say("hello")
+        assert (await listener.number(1)).text == "hello"
+
+
+async def test_the_doctor_says_when_the_gateway_does_not_answer(stage: DiscordStage, mouth: DiscordAdapter) -> None:
+    stage.world.fault("GET /gateway/bot", status=503)
+    assert [finding.ok for finding in await mouth.examine()] == [True, True, False]

@@ -197,3 +197,42 @@ async def test_a_reconnect_is_resumed_and_an_invalid_session_begun_anew(stage: D
     await stage.say("hello")
     assert (await ear.number(1)).text == "hello"
     assert ear.paused == [5.0]
+
+
+async def test_what_can_not_be_stored_does_not_keep_us_from_stopping(
+    stage: DiscordStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.discord.hearing.SETTLE", 0.1)
+    begun = asyncio.Event()
+
+    async def forever() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with listening(stage) as ear:
+        ear.script.append(forever)
+        await stage.say("hello")
+        await begun.wait()
+        await asyncio.wait_for(ear.stop(), 5)
+        assert not ear.heard
+
+
+async def test_a_thread_that_discord_does_not_name_at_once_is_asked_for_again(
+    stage: DiscordStage, ear: Listener
+) -> None:
+    thread = await stage.thread("aside", cached=False)
+    stage.world.fault(f"GET /channels/{thread}$", status=503, times=2)
+    await stage.say("hello", place="aside")
+    assert (await ear.number(1)).address.id == stage.session("aside")
+    assert ear.paused == [0.5, 1.0]
+
+
+async def test_a_reply_whose_question_can_not_be_looked_up_is_for_the_room(stage: DiscordStage, ear: Listener) -> None:
+    reference = {"type": 0, "message_id": "1", "channel_id": await stage.place("main")}
+    number = await stage.speak("hello")
+    await ear.number(1)
+    payload = {**stage.kept(number).payload, "type": 19, "message_reference": reference, "guild_id": stage.world.guild}
+    await stage.gateway.dispatch("MESSAGE_CREATE", payload)
+    heard = await ear.number(2)
+    assert (heard.text, heard.audience) == ("hello", Audience.ROOM)
+    assert stage.world.asked("GET /channels/.*/messages/1$")
