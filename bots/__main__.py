@@ -1,10 +1,11 @@
 """The program: reads the environment once, builds the house, runs it, and drains it."""
 
 import asyncio
-import json
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
+from getpass import getuser
 from typing import Annotated
 
 import typer
@@ -15,11 +16,11 @@ from bots import logs, program
 from bots.console import ConsoleAdapter
 from bots.discord import DiscordAdapter
 from bots.doctor import examine
-from bots.slack import SlackAdapter, manifest
+from bots.slack import SlackAdapter, as_json, manifest
 from core.adapter import Adapter
-from core.commands import COMMANDS
 from core.config import Settings, own_instructions, read_settings
 from core.errors import BackscrollError, ConfigurationError
+from core.llm import Model
 from core.offline import OfflineModel
 from core.openai import OpenAIModel
 from core.store import Database, connect
@@ -80,7 +81,7 @@ app.add_typer(show, name="manifest")
 @show.command()
 def slack() -> None:
     """Print the manifest of the Slack app, as JSON, ready to be pasted where Slack asks for it."""
-    typer.echo(json.dumps(manifest(COMMANDS), indent=2))
+    typer.echo(as_json(manifest()))
 
 
 @show.callback()
@@ -152,13 +153,15 @@ def _discord(settings: Settings) -> Adapter:
 
 
 def _console(_settings: Settings) -> Adapter:
+    with suppress(OSError, KeyError):  # a process may run as a user who has no name
+        return ConsoleAdapter(name=getuser())
     return ConsoleAdapter()
 
 
 _ADAPTERS: Mapping[str, Callable[[Settings], Adapter]] = {"slack": _slack, "discord": _discord, "console": _console}
 
 
-def _model(settings: Settings) -> OpenAIModel | OfflineModel:
+def _model(settings: Settings) -> Model:
     if not settings.has_model:
         return OfflineModel()
     key = settings.openai_api_key
@@ -186,7 +189,7 @@ async def _run(settings: Settings, named: Sequence[Platform]) -> int:
     return 0
 
 
-async def _close(database: Database, model: OpenAIModel | OfflineModel, adapters: Iterable[Adapter]) -> None:
+async def _close(database: Database, model: Model, adapters: Iterable[Adapter]) -> None:
     for adapter in adapters:
         await adapter.close()
     await model.close()

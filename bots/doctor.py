@@ -2,21 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 
-from core.offline import OfflineModel
-
 import migrations
 from core.adapter import Adapter, Finding
 from core.config import Settings, own_instructions
 from core.errors import BackscrollError, DatabaseError
-from core.openai import OpenAIModel
+from core.llm import Model
 from core.store import Database
 
 
-async def examine(
-    settings: Settings, database: Database, model: OpenAIModel | OfflineModel, adapters: Iterable[Adapter]
-) -> list[Finding]:
+async def examine(settings: Settings, database: Database, model: Model, adapters: Iterable[Adapter]) -> list[Finding]:
     """Everything that was checked, in the order in which a start would meet it."""
-    found = [*_instructions(settings), *await _database(settings, database), *await _model(model)]
+    found = [*_instructions(settings), *await _database(settings, database), *await model.examine()]
     platforms = list(adapters)
     for adapter in platforms:
         found.extend(await _platform(adapter))
@@ -54,15 +50,6 @@ async def _database(settings: Settings, database: Database) -> Sequence[Finding]
         return [reached, Finding(subject="schema", ok=True, detail=have or f"will be made by the first run ({need})")]
     behind = f"is at {have or 'nothing'}, this program needs {need}"
     return [reached, Finding(subject="schema", ok=False, detail=behind, remedy="Run `backscroll migrate`.")]
-
-
-async def _model(model: OpenAIModel | OfflineModel) -> Sequence[Finding]:
-    if isinstance(model, OfflineModel):
-        detail = (
-            "none is configured, the built-in stand-in answers; set OPENAI_API_KEY or OPENAI_BASE_URL for a real one"
-        )
-        return [Finding(subject="model", ok=True, detail=detail)]
-    return await model.examine()
 
 
 async def _platform(adapter: Adapter) -> Sequence[Finding]:

@@ -1,8 +1,10 @@
 """The model behind one method: a prompt goes in, pieces of text come out, and at the end the proof that it finished."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from core.adapter import Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,4 +61,12 @@ class Model(Protocol):
         A generator that ends without a Finish does not exist: it raises a ModelError instead.
         Closing the generator ends the request.
         """
+        ...
+
+    async def examine(self) -> Sequence[Finding]:
+        """Checks the settings against the real service."""
+        ...
+
+    async def close(self) -> None:
+        """Lets go of the connections."""
         ...

@@ -6,8 +6,9 @@ What it writes depends on the prompt alone, so that a conversation with it can b
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Sequence
 
+from core.adapter import Finding
 from core.llm import Finish, Prompt, Usage
 
 PIECE = re.compile(r"\s*\S+\s?|\s+$")
@@ -31,13 +32,21 @@ class OfflineModel:
         """What people are told, where others tell a model's name."""
         return "offline stand-in"
 
-    async def stream(self, prompt: Prompt) -> AsyncIterator[str | Finish]:
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Finish, None]:
         """See core.llm.Model."""
         answer = compose(prompt)
         for piece in PIECE.findall(answer):
             yield piece
             await asyncio.sleep(self._pause)
         yield Finish(model=self.name, usage=Usage(shown=prompt.tokens or _shown(prompt), written=_crude(answer)))
+
+    async def examine(self) -> Sequence[Finding]:
+        """Nothing is wrong with having no model, but it should be known."""
+        detail = "none is set up, the built-in stand-in answers; OPENAI_API_KEY or OPENAI_BASE_URL set one up"
+        return [Finding(subject="model", ok=True, detail=detail)]
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
 
 
 def compose(prompt: Prompt) -> str:

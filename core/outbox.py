@@ -66,10 +66,19 @@ class Speech:
         self._changed = asyncio.Event()
         self._part = 0
         self._call: asyncio.Task[None] | None = None
+        self._intended: set[int] = set()
+        self._uncertain: set[int] = set()
         self.drafts: dict[int, Draft] = {}
-        self.intended: set[int] = set()
         self.shown = ""
         """The text as the model wrote it, as far as it has been put on screen."""
+
+    def take_up(self, part: int, draft: Draft | None) -> None:
+        """What an earlier attempt left on screen; without a draft nobody knows, and `deliver` will have to look."""
+        self._intended.add(part)
+        if draft is not None:
+            self.drafts[part] = draft
+        else:
+            self._uncertain.add(part)
 
     def begin(self) -> None:
         """Previews start; `end` must follow."""
@@ -122,6 +131,8 @@ class Speech:
     async def _show(self, part: int, text: str) -> None:
         """One preview. It is not cancelled half-way: a message may be on its way to the screen."""
         draft = self.drafts.get(part)
+        if part in self._uncertain:
+            return
         if draft is not None and (draft.text == text or len(draft.text) > len(text)):
             return  # after a second start, nothing on screen shrinks
         self._call = asyncio.create_task(self._preview(part, text, draft))
@@ -129,9 +140,9 @@ class Speech:
 
     async def _preview(self, part: int, text: str, draft: Draft | None) -> None:
         database, key, seq = self._outbox.database, self._lease.key, self._question.seq
-        if text and part not in self.intended:
+        if text and part not in self._intended:
             await database.write(deliveries.intend_draft, self._lease, seq, part)
-            self.intended.add(part)
+            self._intended.add(part)
         reply = self._outbox.reply(key, self._question, part=part, text=text, draft=draft, last=False)
         try:
             now_shown = await self._adapter.preview(reply)
@@ -158,9 +169,7 @@ class Outbox:
         """An answer that people may watch as it grows; what an earlier attempt left on screen is taken up again."""
         speech = Speech(self, self.adapters[lease.key.address.platform], lease, question)
         for left in await self.database.read(deliveries.unsent, lease.key, question.seq):
-            speech.intended.add(left.part)
-            if left.draft is not None:
-                speech.drafts[left.part] = left.draft
+            speech.take_up(left.part, left.draft)
         speech.begin()
         try:
             yield speech

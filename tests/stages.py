@@ -3,8 +3,6 @@
 from collections.abc import Callable
 
 from tests.stage import Stage
-
-# from tests.wire.console import ConsoleStage
 from tests.wire.console import ConsoleStage
 from tests.wire.discord import DiscordStage
 from tests.wire.slack import SlackStage

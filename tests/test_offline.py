@@ -106,3 +106,11 @@ async def test_it_may_be_left_in_the_middle():
 
 def test_its_name_says_what_it_is():
     assert OfflineModel().name == "offline stand-in"
+
+
+async def test_the_doctor_says_that_no_model_is_set_up_and_that_this_is_no_fault():
+    model = OfflineModel()
+    (finding,) = await model.examine()
+    assert finding.ok
+    assert "OPENAI_API_KEY" in finding.detail
+    await model.close()
