@@ -23,7 +23,7 @@ from core.address import Address
 from core.messages import Author, Inbound
 from core.schema import turns as table
 from core.session import Role, SessionKey, State
-from core.store import Database, connect, queue, turns
+from core.store import Database, connect, inbound, turns
 from core.tokens import Estimate, cut_middle
 
 LENGTHS = (10, 100, 1_000, 10_000, 50_000)
@@ -76,16 +76,14 @@ async def measure(url: str) -> list[tuple[str, ...]]:
 async def build(database: Database, key: SessionKey) -> context.Window:
     newest = await database.read(turns.newest, key, budget=BUDGET)
     counter = Estimate()
-    return context.build(
-        None, newest, budget=BUDGET, fixed=300, cut=lambda text, most: cut_middle(text, most, counter)
-    )
+    return context.build(None, newest, budget=BUDGET, fixed=300, cut=lambda text, most: cut_middle(text, most, counter))
 
 
 async def fill(database: Database, length: int) -> SessionKey:
     """A session of so many turns, of which the window holds the newest 80 to 100."""
     address = Address(platform="console", workspace="local", channel=f"of-{length}")
     first = Inbound(address=address, id="0", author=Author(id="U1", name="Ada"), text=WORDS, at=0.0)
-    key, _ = await database.write(queue.accept, first, state=State.HEARD, verb=None, tokens=240)
+    key, _ = await database.write(inbound.accept, first, state=State.HEARD, verb=None, tokens=240)
 
     def insert(connection: Connection, start: int, end: int) -> None:
         rows = [

@@ -28,7 +28,7 @@ from core.llm import Finish, Model, Prompt
 from core.messages import Audience, Choice, Inbound
 from core.outbox import WITHDRAWN, Outbox, Speech
 from core.session import Answer, Lease, SessionKey, State, Turn
-from core.store import Connection, Database, deliveries, turns
+from core.store import Connection, Database, backscroll, deliveries, turns
 from core.tokens import Calibration, Counter, cut_middle
 
 log = structlog.get_logger()
@@ -252,7 +252,7 @@ class Assistant:
             )
             for one in said
         ]
-        await self._database.write(turns.hear, lease, said, sizes)
+        await self._database.write(backscroll.hear, lease, said, sizes)
 
     def _listens(self, key: SessionKey, question: Turn) -> bool:
         """Whether anything can have been said here that the session is to be told."""

@@ -8,7 +8,7 @@ from core import context
 from core.messages import Audience, Choice, Inbound
 from core.prompts import SUMMARIZE
 from core.session import SessionKey, Turn
-from core.store import Connection, queue, turns
+from core.store import Connection, backscroll, epochs, turns
 
 _CHOICES = 20  # as many sessions as a person can choose from at a glance
 
@@ -89,7 +89,7 @@ def run(connection: Connection, command: Command, desk: Desk) -> Said:
 
 
 def _choose(connection: Connection, command: Command, desk: Desk) -> Said:
-    found = turns.live_sessions(connection, desk.key, limit=_CHOICES)
+    found = backscroll.live_sessions(connection, desk.key, limit=_CHOICES)
     if not found:
         return Said(
             text="There is no session in this channel yet. Mention me, and one begins in that message's thread."
@@ -114,14 +114,14 @@ def _when(milliseconds: int) -> str:
 
 def _reset(connection: Connection, desk: Desk) -> Said:
     number, _ = turns.count(connection, desk.key)
-    queue.reset(connection, desk.key, desk.turn.seq)
+    epochs.reset(connection, desk.key, desk.turn.seq)
     if number == 0:
         return Said(text="There was nothing to set aside: this session is new.")
     return Said(text=f"A fresh start: I set {_turns(number)} aside. `undo` brings them back.")
 
 
 def _undo(connection: Connection, desk: Desk) -> Said:
-    if not queue.undo(connection, desk.key):
+    if not epochs.undo(connection, desk.key):
         return Said(text="There is no reset to undo.")
     number, _ = turns.count(connection, desk.key)
     return Said(text=f"The last reset is undone: I remember {_turns(number)} again.")

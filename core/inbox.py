@@ -17,7 +17,7 @@ from core.assistant import ATTEMPTS, Assistant
 from core.errors import BackscrollError, DatabaseError, LeaseLost, ModelUnavailable
 from core.messages import Audience, Inbound, Rejected
 from core.session import Lease, SessionKey, State, Turn
-from core.store import Database, queue, turns
+from core.store import Database, inbound, queue, turns
 
 log = structlog.get_logger()
 
@@ -46,19 +46,19 @@ class Inbox:
         """T1: returns once the event is stored, known already, or nothing of ours. Acknowledge after that."""
         if isinstance(event, Rejected):
             log.warning("event rejected", platform=event.platform, id=event.id, reason=event.reason)
-            await self._database.write(queue.reject, event)
+            await self._database.write(inbound.reject, event)
             return
         verb = commands.parse(event)
         state = await self._judge(event, verb)
         if state is None:
             return
         at_once = verb is not None and commands.find(verb).at_once
-        spoken = prompts.spoken(event.author, int(event.at * 1000), event.text)
+        tokens = self._assistant.mind.count(prompts.spoken(event.author, int(event.at * 1000), event.text))
         try:
             key, seq = await self._database.write(
-                queue.accept, event, state=state, verb=verb, tokens=self._assistant.mind.count(spoken), at_once=at_once
+                inbound.accept, event, state=state, verb=verb, tokens=tokens, at_once=at_once
             )
-        except queue.Duplicate:
+        except inbound.Duplicate:
             log.debug("known already", session=event.address.id)
             return
         if at_once:
@@ -72,7 +72,7 @@ class Inbox:
             return None
         if event.direct or event.audience is Audience.BOT or event.verb is not None:
             return State.WAITING
-        found = await self._database.read(queue.find, event.address)
+        found = await self._database.read(inbound.find, event.address)
         if found is None or not found[1]:
             return None
         if verb is not None:
@@ -124,8 +124,8 @@ class Inbox:
         claimed = await self._database.write(
             queue.claim, owner=self._owner, lease=self._lease_seconds, platforms=self._platforms, limit=free
         )
-        for lease in claimed:
-            task = asyncio.create_task(self._serve(lease))
+        for lease, question in claimed:
+            task = asyncio.create_task(self._serve(lease, question))
             self._serving[lease] = task
             task.add_done_callback(partial(self._served, lease))
 
@@ -149,20 +149,17 @@ class Inbox:
                     log.warning("lease lost", session=lease.key.address.id)
                     self._serving[lease].cancel()
 
-    async def _serve(self, lease: Lease) -> None:
+    async def _serve(self, lease: Lease, question: Turn | None) -> None:
         """Answers a session's waiting turns until there are none, or until the lease must be given back."""
         log.debug("claimed", session=lease.key.address.id, attempts=lease.attempts)
-        question: Turn | None = None
         now = lease
         try:
-            keeps = True
-            while keeps:
-                question = await self._database.read(turns.next_waiting, lease.key)
-                if question is None:
-                    await self._database.write(queue.idle, lease)
+            while question is not None:
+                if not await self._attempt(now, question):
                     return
-                keeps = await self._attempt(now, question)
                 now = replace(now, attempts=1, heard=True)
+                question = await self._database.read(turns.next_waiting, lease.key)
+            await self._database.write(queue.idle, lease)
         except LeaseLost:
             log.warning("lease lost", session=lease.key.address.id)
         except Exception as error:  # noqa: BLE001 – whatever it was, the turn stays in the queue

@@ -11,20 +11,21 @@ from core.errors import LeaseLost
 from core.messages import Inbound, Rejected
 from core.schema import rejections, sessions, turns, usage
 from core.session import Answer, Lease, SessionKey, State, Turn
-from core.store import Database, deliveries, queue
+from core.store import Database, backscroll, deliveries, epochs, inbound, queue
 from core.store import turns as history
 from tests.values import ADA, BEN, HERE, message
 
 ELSEWHERE = Address(platform="console", workspace="local", channel="main", thread="side")
 
 
-async def accept(database: Database, inbound: Inbound, state: State = State.WAITING, verb: str | None = None) -> int:
-    _, seq = await database.write(queue.accept, inbound, state=state, verb=verb, tokens=7)
+async def accept(database: Database, said: Inbound, state: State = State.WAITING, verb: str | None = None) -> int:
+    _, seq = await database.write(inbound.accept, said, state=state, verb=verb, tokens=7)
     return seq
 
 
 async def claim(database: Database, owner: str = "host:boot:1:a", limit: int = 10, lease: float = 30) -> list[Lease]:
-    return await database.write(queue.claim, owner=owner, lease=lease, platforms=["console"], limit=limit)
+    claimed = await database.write(queue.claim, owner=owner, lease=lease, platforms=["console"], limit=limit)
+    return [one for one, _ in claimed]
 
 
 async def answer(database: Database, lease: Lease, text: str = "yes") -> Turn:
@@ -48,11 +49,11 @@ async def memory(database: Database, key: SessionKey) -> list[str]:
 
 
 async def test_a_message_that_arrives_twice_is_one_turn(database: Database) -> None:
-    inbound = message("once")
-    await accept(database, inbound)
+    once = message("once")
+    await accept(database, once)
 
-    with pytest.raises(queue.Duplicate):
-        await accept(database, inbound)
+    with pytest.raises(inbound.Duplicate):
+        await accept(database, once)
 
     assert await accept(database, message("twice")) == 2, "the refused arrival has used no seq up"
 
@@ -67,7 +68,7 @@ async def test_arrivals_at_the_same_moment_are_each_one_turn(database: Database)
 
     seqs = sorted(result for result in results if isinstance(result, int))
     assert seqs == list(range(1, 31))
-    assert sum(isinstance(result, queue.Duplicate) for result in results) == 30
+    assert sum(isinstance(result, inbound.Duplicate) for result in results) == 30
 
 
 async def test_two_processes_never_own_one_session(database: Database) -> None:
@@ -228,7 +229,7 @@ async def test_what_was_said_before_the_birth_stands_before_the_first_turn(datab
     (lease,) = await claim(database)
     me = replace(ADA, id="B", is_self=True)
 
-    await database.write(history.hear, lease, [message("a"), message("b", author=me)], [1, 1])
+    await database.write(backscroll.hear, lease, [message("a"), message("b", author=me)], [1, 1])
     await answer(database, lease, "answer")
 
     assert await memory(database, lease.key) == ["a", "b", "question", "answer"]
@@ -243,7 +244,7 @@ async def test_a_reset_sets_everything_aside_and_undo_brings_it_back(database: D
     await answer(database, lease, "old answer")
     seq = await accept(database, message("!reset"), verb="reset")
 
-    await database.write(queue.reset, lease.key, seq)
+    await database.write(epochs.reset, lease.key, seq)
     await database.write(queue.finish, lease.key, seq, lease=lease, seconds=30)
     assert await memory(database, lease.key) == []
     await accept(database, message("new"))
@@ -251,24 +252,24 @@ async def test_a_reset_sets_everything_aside_and_undo_brings_it_back(database: D
     await answer(database, lease, "new answer")
     assert await memory(database, lease.key) == ["new", "new answer"]
 
-    assert await database.write(queue.undo, lease.key)
+    assert await database.write(epochs.undo, lease.key)
     assert await memory(database, lease.key) == ["old", "old answer", "new", "new answer"]
-    assert not await database.write(queue.undo, lease.key), "there is nothing more to undo"
+    assert not await database.write(epochs.undo, lease.key), "there is nothing more to undo"
 
 
 async def test_two_resets_are_undone_one_by_one(database: Database) -> None:
     await accept(database, message("one"))
     (lease,) = await claim(database)
     await answer(database, lease, "1")
-    await database.write(queue.reset, lease.key, 1)
+    await database.write(epochs.reset, lease.key, 1)
     await accept(database, message("two"))
     (lease,) = await claim(database)
     await answer(database, lease, "2")
-    await database.write(queue.reset, lease.key, 2)
+    await database.write(epochs.reset, lease.key, 2)
 
-    await database.write(queue.undo, lease.key)
+    await database.write(epochs.undo, lease.key)
     assert await memory(database, lease.key) == ["two", "2"]
-    await database.write(queue.undo, lease.key)
+    await database.write(epochs.undo, lease.key)
     assert await memory(database, lease.key) == ["one", "1", "two", "2"]
 
 
@@ -311,8 +312,8 @@ async def test_pages_of_history_join_without_a_gap(database: Database) -> None:
 async def test_a_rejected_event_is_kept_once_with_its_reason(database: Database) -> None:
     event = Rejected(platform="slack", id="Ev1", reason="it has no channel", payload='{"ts": "1"}')
 
-    await database.write(queue.reject, event)
-    await database.write(queue.reject, event)
+    await database.write(inbound.reject, event)
+    await database.write(inbound.reject, event)
 
     rows = await database.read(lambda connection: connection.execute(select(rejections)).all())
     assert [(row.id, row.reason, row.body) for row in rows] == [("Ev1", "it has no channel", b'{"ts": "1"}')]

@@ -3,7 +3,8 @@
 Every statement is a plain function of a `Connection`, the same on SQLite and on PostgreSQL; `Database.write` and
 `Database.read` run it as one transaction, which is never open while the network is awaited.
 
-`queue` holds who answers what and when, `turns` what was said, `deliveries` what must still be said.
+`inbound` holds how a message is accepted, `queue` who answers what and when, `turns` what was said (`backscroll` what
+was said before, `epochs` what is set aside), and `deliveries` what must still be said.
 """
 
 from sqlalchemy import Connection

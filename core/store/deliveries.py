@@ -45,7 +45,7 @@ def intend_draft(connection: Connection, lease: Lease, seq: int, part: int) -> N
     """Before the first preview of a part: from now on, a message of it may be on screen. Raises LeaseLost."""
     require(connection, lease)
     row = {**_place(lease.key, seq, part), "state": Stage.DRAFT, "tries": 1}
-    statement = insert(connection, deliveries).values(row)
+    statement = insert(connection.dialect.name, deliveries).values(row)
     again = statement.on_conflict_do_update(
         index_elements=list(_place(lease.key, seq, part)), set_={"tries": deliveries.c.tries + 1}
     )
@@ -96,7 +96,7 @@ def _post(connection: Connection, key: SessionKey, seq: int, parts: tuple[str, .
             "tries": 0 if part else 1,
             "body": text.encode("utf-8", "replace"),
         }
-        statement = insert(connection, deliveries).values(row)
+        statement = insert(connection.dialect.name, deliveries).values(row)
         drafted = {"state": stage, "body": row["body"], "tries": deliveries.c.tries + row["tries"]}
         connection.execute(statement.on_conflict_do_update(index_elements=list(_place(key, seq, part)), set_=drafted))
 
@@ -106,7 +106,7 @@ def _bill(connection: Connection, key: SessionKey, author: str, decided: Answer)
     day = now(connection) // _DAY
     place = {"workspace": key.workspace, "day": day, "author": author, "model": decided.model}
     added = {name: usage.c[name] + value for name, value in sums.items()}
-    statement = insert(connection, usage).values(**place, **sums)
+    statement = insert(connection.dialect.name, usage).values(**place, **sums)
     connection.execute(statement.on_conflict_do_update(index_elements=list(place), set_=added))
 
 

@@ -5,186 +5,20 @@ or backing off (without). Claiming is also the recovery: a lease that ran out is
 `due_at` stand in one row, so that an arrival and an ending at the same moment can't miss each other.
 """
 
-import json
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 
-from sqlalchemy import Connection, Row, and_, case, delete, func, literal, or_, select, true, tuple_, update
+from sqlalchemy import BigInteger, Connection, Row, and_, bindparam, case, func, literal, select, tuple_, update
+from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.address import Address
 from core.errors import LeaseLost
-from core.messages import Inbound, Rejected
-from core.schema import epochs, rejections, sessions, turns, workspaces
-from core.session import Lease, Role, SessionKey, State
-from core.store.sql import insert, now
-
-BEFORE_EVERYTHING = -(2**31)
-"""The start of the first epoch: what was said before a session's birth has a seq below 1."""
-
-_AT_ONCE_GRACE = 5_000  # milliseconds for the accepting process to answer an at-once command before others may
-
-
-class Duplicate(Exception):
-    """This message has been accepted before; nothing was changed."""
-
-
-def accept(
-    connection: Connection, message: Inbound, *, state: State, verb: str | None, tokens: int, at_once: bool = False
-) -> tuple[SessionKey, int]:
-    """T1: stores a message as its session's newest turn, and wakes the session if it is to be answered.
-
-    Returns the session and the turn's seq. Raises Duplicate. Acknowledge the platform only after this is committed.
-    """
-    waits = state is State.WAITING
-    key, seq = _extend(connection, message.address, waits=waits, live=waits and verb is None, at_once=at_once)
-    row = {
-        "workspace": key.workspace,
-        "session": key.session,
-        "seq": seq,
-        "role": Role.PERSON,
-        "state": state,
-        "at": int(message.at * 1000),
-        "tokens": tokens,
-        "message": message.id,
-        "author": message.author.id,
-        "name": storable(message.author.name),
-        "verb": verb and storable(verb),
-        "envelope": _envelope(message) if waits else None,
-        "body": message.text.encode("utf-8", "replace"),
-    }
-    if connection.execute(insert(connection, turns).values(row).on_conflict_do_nothing()).rowcount == 0:
-        raise Duplicate(message.id)
-    return key, seq
-
-
-def storable(words: str) -> str:
-    """The words as PostgreSQL's text type takes them: no NUL, and nothing that is not UTF-8."""
-    return words.replace("\x00", "").encode("utf-8", "replace").decode()
-
-
-def _envelope(message: Inbound) -> str | None:
-    """What answering needs beside the turn, as JSON; most messages need nothing but themselves."""
-    facts = {
-        "reply_to": message.reply_to,
-        "ticket": message.ticket,
-        "vague": message.vague or None,
-        "direct": message.direct or None,
-    }
-    return json.dumps({name: value for name, value in facts.items() if value is not None})
-
-
-def _extend(
-    connection: Connection, address: Address, *, waits: bool, live: bool, at_once: bool
-) -> tuple[SessionKey, int]:
-    """Takes the next seq of the session at this address, which is born if need be."""
-    clock = now(connection)
-    workspace = workspace_of(connection, address.platform, address.workspace)
-    mine = and_(sessions.c.workspace == workspace, sessions.c.address == address.id)
-    due = clock + _AT_ONCE_GRACE if at_once else clock
-    changes = {
-        "tail": sessions.c.tail + 1,
-        "touched_at": clock,
-        "waiting": sessions.c.waiting + int(waits),
-        "live": or_(sessions.c.live, literal(live)),
-        "due_at": case((sessions.c.due_at.is_(None), due), else_=sessions.c.due_at) if waits else sessions.c.due_at,
-    }
-    found = connection.execute(
-        update(sessions).where(mine).values(changes).returning(sessions.c.session, sessions.c.tail)
-    )
-    if (row := found.one_or_none()) is None:
-        number = connection.execute(
-            update(workspaces)
-            .where(workspaces.c.workspace == workspace)
-            .values(sessions=workspaces.c.sessions + 1)
-            .returning(workspaces.c.sessions)
-        ).scalar_one()
-        born = insert(connection, sessions).values(
-            workspace=workspace,
-            session=number,
-            address=address.id,
-            platform=address.platform,
-            channel=address.channel,
-            tail=1,
-            waiting=int(waits),
-            live=live,
-            heard=False,
-            epoch=0,
-            start=BEFORE_EVERYTHING,
-            fence=0,
-            due_at=due if waits else None,
-            attempts=0,
-            touched_at=clock,
-        )
-        born = born.on_conflict_do_update(index_elements=["workspace", "address"], set_=changes)
-        row = connection.execute(born.returning(sessions.c.session, sessions.c.tail)).one()
-    return SessionKey(workspace=workspace, session=row.session, address=address), row.tail
-
-
-def workspace_of(connection: Connection, platform: str, name: str) -> int:
-    """The number of a workspace, which is made known if need be."""
-    known: dict[tuple[str, str], int] = connection.info.setdefault("workspaces", {})
-    if (platform, name) in known:
-        return known[platform, name]
-    here = and_(workspaces.c.platform == platform, workspaces.c.name == name)
-    number: int | None = connection.execute(select(workspaces.c.workspace).where(here)).scalar_one_or_none()
-    if number is not None:  # committed by somebody, so that no rollback of ours takes it back
-        known[platform, name] = number
-        return number
-    statement = insert(connection, workspaces).values(platform=platform, name=name, sessions=0)
-    connection.execute(statement.on_conflict_do_nothing())
-    born: int = connection.execute(select(workspaces.c.workspace).where(here)).scalar_one()
-    return born
-
-
-def reject(connection: Connection, event: Rejected) -> None:
-    """Stores an event that could not be read, once, with the reason."""
-    row = {
-        "workspace": workspace_of(connection, event.platform, ""),
-        "id": event.id,
-        "reason": event.reason,
-        "rejected_at": now(connection),
-        "body": event.payload.encode("utf-8", "replace"),
-    }
-    connection.execute(insert(connection, rejections).values(row).on_conflict_do_nothing())
-
-
-def find(connection: Connection, address: Address) -> tuple[SessionKey, bool] | None:
-    """The session at this address, and whether somebody has talked to the bot there; None before its birth."""
-    here = and_(
-        workspaces.c.platform == address.platform,
-        workspaces.c.name == address.workspace,
-        sessions.c.workspace == workspaces.c.workspace,
-        sessions.c.address == address.id,
-    )
-    row = connection.execute(
-        select(sessions.c.workspace, sessions.c.session, sessions.c.live).where(here)
-    ).one_or_none()
-    return row and (SessionKey(workspace=row.workspace, session=row.session, address=address), row.live)
-
-
-def claim(connection: Connection, *, owner: str, lease: float, platforms: Sequence[str], limit: int) -> list[Lease]:
-    """T2: takes up to `limit` runnable sessions for `lease` seconds, the longest waiting first."""
-    clock = now(connection)
-    due = (
-        select(sessions.c.workspace, sessions.c.session)
-        .where(sessions.c.due_at <= clock, sessions.c.platform.in_(platforms))
-        .order_by(sessions.c.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    taken = (
-        update(sessions)
-        .where(tuple_(sessions.c.workspace, sessions.c.session).in_(due))
-        .values(
-            owner=owner,
-            fence=sessions.c.fence + 1,
-            attempts=sessions.c.attempts + 1,
-            due_at=clock + int(lease * 1000),
-        )
-        .returning(*_LEASE)
-    )
-    return [_lease(row) for row in connection.execute(taken)]
-
+from core.schema import sessions, turns
+from core.session import Lease, Role, SessionKey, State, Turn
+from core.store.inbound import storable
+from core.store.sql import clock, now
+from core.store.turns import next_waiting
 
 _LEASE = (
     sessions.c.workspace,
@@ -194,6 +28,39 @@ _LEASE = (
     sessions.c.attempts,
     sessions.c.heard,
 )
+
+
+def claim(
+    connection: Connection, *, owner: str, lease: float, platforms: Sequence[str], limit: int
+) -> list[tuple[Lease, Turn | None]]:
+    """T2: takes up to `limit` runnable sessions for `lease` seconds, the longest waiting first, each with its turn."""
+    statement = _claiming(connection.dialect.name)
+    facts = {"new_owner": owner, "lease": int(lease * 1000), "platforms": list(platforms), "most": limit}
+    leases = [_lease(row) for row in connection.execute(statement, facts).all()]
+    return [(lease, next_waiting(connection, lease.key)) for lease in leases]
+
+
+@cache
+def _claiming(dialect: str) -> ReturningUpdate[tuple[int, int, str, int, int, bool]]:
+    now_ = clock(dialect)
+    due = (
+        select(sessions.c.workspace, sessions.c.session)
+        .where(sessions.c.due_at <= now_, sessions.c.platform.in_(bindparam("platforms", expanding=True)))
+        .order_by(sessions.c.due_at)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+    )
+    return (
+        update(sessions)
+        .where(tuple_(sessions.c.workspace, sessions.c.session).in_(due))
+        .values(
+            owner=bindparam("new_owner"),
+            fence=sessions.c.fence + 1,
+            attempts=sessions.c.attempts + 1,
+            due_at=now_ + bindparam("lease", type_=BigInteger),
+        )
+        .returning(*_LEASE)
+    )
 
 
 def _lease(row: Row[tuple[int, int, str, int, int, bool]]) -> Lease:
@@ -302,39 +169,3 @@ def finish(connection: Connection, key: SessionKey, seq: int, *, lease: Lease | 
 def turn(key: SessionKey, seq: int) -> ColumnElement[bool]:
     """The turns with this seq: a question, and its answer where there is one."""
     return and_(turns.c.workspace == key.workspace, turns.c.session == key.session, turns.c.seq == seq)
-
-
-def reset(connection: Connection, key: SessionKey, seq: int) -> None:
-    """Opens a new epoch behind the turn with this seq; nothing is deleted."""
-    mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
-    row = connection.execute(select(sessions.c.epoch, sessions.c.start).where(mine).with_for_update()).one()
-    newest = connection.execute(
-        select(epochs.c.epoch)
-        .where(epochs.c.workspace == key.workspace, epochs.c.session == key.session)
-        .order_by(epochs.c.epoch.desc())
-        .limit(1)
-    ).scalar_one_or_none()
-    epoch = (newest or 0) + 1
-    opened = {
-        "workspace": key.workspace,
-        "session": key.session,
-        "epoch": epoch,
-        "parent": row.epoch,
-        "parent_start": row.start,
-        "opened_at": now(connection),
-    }
-    connection.execute(epochs.insert().values(opened))
-    connection.execute(update(sessions).where(mine).values(epoch=epoch, start=seq, heard=true()))
-
-
-def undo(connection: Connection, key: SessionKey) -> bool:
-    """Goes back to the epoch that the last reset left, with all that was said since; False where there is none."""
-    mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
-    epoch = connection.execute(select(sessions.c.epoch).where(mine).with_for_update()).scalar_one()
-    this = and_(epochs.c.workspace == key.workspace, epochs.c.session == key.session, epochs.c.epoch == epoch)
-    row = connection.execute(select(epochs.c.parent, epochs.c.parent_start).where(this)).one_or_none()
-    if row is None:
-        return False
-    connection.execute(delete(epochs).where(this))
-    connection.execute(update(sessions).where(mine).values(epoch=row.parent, start=row.parent_start))
-    return True

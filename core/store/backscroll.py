@@ -1,0 +1,65 @@
+"""The backscroll: what was said before a session's birth, and which sessions live around a channel."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, and_, func, select, update
+
+from core.address import Address
+from core.messages import Inbound
+from core.schema import sessions, turns
+from core.session import Lease, Role, SessionKey, State
+from core.store.inbound import storable
+from core.store.queue import require
+from core.store.sql import insert
+
+
+def hear(connection: Connection, lease: Lease, messages: Sequence[Inbound], tokens: Sequence[int]) -> None:
+    """Stores what was said before the session's birth, oldest first, in front of its first turn. Raises LeaseLost."""
+    require(connection, lease)
+    key = lease.key
+    mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
+    connection.execute(update(sessions).where(mine).values(heard=True))
+    first = connection.execute(
+        select(func.min(turns.c.seq)).where(turns.c.workspace == key.workspace, turns.c.session == key.session)
+    ).scalar_one()
+    rows = [
+        {
+            "workspace": key.workspace,
+            "session": key.session,
+            "seq": first - len(messages) + place,
+            "role": Role.ASSISTANT if message.author.is_self else Role.PERSON,
+            "state": State.HEARD,
+            "at": int(message.at * 1000),
+            "tokens": size,
+            "message": message.id,
+            "author": message.author.id,
+            "name": storable(message.author.name),
+            "body": message.text.encode("utf-8", "replace"),
+        }
+        for place, (message, size) in enumerate(zip(messages, tokens, strict=True))
+    ]
+    if rows:
+        connection.execute(insert(connection.dialect.name, turns).on_conflict_do_nothing(), rows)
+
+
+def live_sessions(connection: Connection, key: SessionKey, *, limit: int) -> list[tuple[Address, str, int]]:
+    """The sessions around this one's channel, most recently used first: address, first words, when last used."""
+    channel = key.address.channel_address.id
+    around = (
+        select(sessions.c.session, sessions.c.address, sessions.c.touched_at)
+        .where(sessions.c.workspace == key.workspace, sessions.c.channel == channel, sessions.c.live)
+        .order_by(sessions.c.touched_at.desc())
+        .limit(limit)
+    )
+    found = []
+    for row in connection.execute(around).all():
+        opening = (
+            select(turns.c.body)
+            .where(turns.c.workspace == key.workspace, turns.c.session == row.session)
+            .where(turns.c.role == Role.PERSON, turns.c.seq > 0, turns.c.verb.is_(None))
+            .order_by(turns.c.seq)
+            .limit(1)
+        )
+        words = connection.execute(opening).scalar_one_or_none() or b""
+        found.append((Address.parse(row.address), words.decode(), row.touched_at))
+    return found

@@ -1,0 +1,174 @@
+"""Acceptance: a message is stored as its session's newest turn, once, before its platform is told so."""
+
+import json
+from functools import cache
+
+from sqlalchemy import Connection, and_, bindparam, case, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import Insert
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from core.address import Address
+from core.messages import Inbound, Rejected
+from core.schema import rejections, sessions, turns, workspaces
+from core.session import Role, SessionKey, State
+from core.store.sql import clock, insert, now
+
+_BEFORE_EVERYTHING = -(2**31)  # the start of the first epoch: what was said before a session's birth has a seq below 1
+
+_AT_ONCE_GRACE = 5_000  # milliseconds for the accepting process to answer an at-once command before others may
+
+
+class Duplicate(Exception):
+    """This message has been accepted before; nothing was changed."""
+
+
+def accept(
+    connection: Connection, message: Inbound, *, state: State, verb: str | None, tokens: int, at_once: bool = False
+) -> tuple[SessionKey, int]:
+    """T1: stores a message as its session's newest turn, and wakes the session if it is to be answered.
+
+    Returns the session and the turn's seq. Raises Duplicate. Acknowledge the platform only after this is committed.
+    """
+    waits = state is State.WAITING
+    key, seq = _extend(connection, message.address, waits=waits, live=waits and verb is None, at_once=at_once)
+    row = {
+        "workspace": key.workspace,
+        "session": key.session,
+        "seq": seq,
+        "role": Role.PERSON,
+        "state": state,
+        "at": int(message.at * 1000),
+        "tokens": tokens,
+        "message": message.id,
+        "author": message.author.id,
+        "name": storable(message.author.name),
+        "verb": verb and storable(verb),
+        "envelope": _envelope(message) if waits else None,
+        "body": message.text.encode("utf-8", "replace"),
+    }
+    if connection.execute(_new_turn(connection.dialect.name), row).rowcount == 0:
+        raise Duplicate(message.id)
+    return key, seq
+
+
+@cache
+def _new_turn(dialect: str) -> Insert:
+    return insert(dialect, turns).on_conflict_do_nothing()
+
+
+def storable(words: str) -> str:
+    """The words as PostgreSQL's text type takes them: no NUL, and nothing that is not UTF-8."""
+    return words.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+def _envelope(message: Inbound) -> str | None:
+    """What answering needs beside the turn, as JSON; most messages need nothing but themselves."""
+    facts = {
+        "reply_to": message.reply_to,
+        "ticket": message.ticket,
+        "vague": message.vague or None,
+        "direct": message.direct or None,
+    }
+    return json.dumps({name: value for name, value in facts.items() if value is not None})
+
+
+def _extend(
+    connection: Connection, address: Address, *, waits: bool, live: bool, at_once: bool
+) -> tuple[SessionKey, int]:
+    """Takes the next seq of the session at this address, which is born if need be."""
+    workspace = workspace_of(connection, address.platform, address.workspace)
+    statement = _extension(connection.dialect.name, waits=waits, live=live, at_once=at_once)
+    place = {"in_workspace": workspace, "at_address": address.id}
+    row = connection.execute(statement, place).one_or_none()
+    if row is None:
+        _born(connection, workspace, address)
+        row = connection.execute(statement, place).one()
+    return SessionKey(workspace=workspace, session=row.session, address=address), row.tail
+
+
+@cache
+def _extension(dialect: str, *, waits: bool, live: bool, at_once: bool) -> ReturningUpdate[tuple[int, int]]:
+    """The one statement that every arrival runs on its session's row."""
+    now_ = clock(dialect)
+    due = now_ + _AT_ONCE_GRACE if at_once else now_
+    return (
+        update(sessions)
+        .where(sessions.c.workspace == bindparam("in_workspace"), sessions.c.address == bindparam("at_address"))
+        .values(
+            tail=sessions.c.tail + 1,
+            touched_at=now_,
+            waiting=sessions.c.waiting + int(waits),
+            live=or_(sessions.c.live, literal(live)),
+            due_at=case((sessions.c.due_at.is_(None), due), else_=sessions.c.due_at) if waits else sessions.c.due_at,
+        )
+        .returning(sessions.c.session, sessions.c.tail)
+    )
+
+
+def _born(connection: Connection, workspace: int, address: Address) -> None:
+    """Makes the session at this address, empty; somebody else may do so at the same moment."""
+    number = connection.execute(
+        update(workspaces)
+        .where(workspaces.c.workspace == workspace)
+        .values(sessions=workspaces.c.sessions + 1)
+        .returning(workspaces.c.sessions)
+    ).scalar_one()
+    born = insert(connection.dialect.name, sessions).values(
+        workspace=workspace,
+        session=number,
+        address=address.id,
+        platform=address.platform,
+        channel=address.channel_address.id,
+        tail=0,
+        waiting=0,
+        live=False,
+        heard=False,
+        epoch=0,
+        start=_BEFORE_EVERYTHING,
+        fence=0,
+        attempts=0,
+        touched_at=now(connection),
+    )
+    connection.execute(born.on_conflict_do_nothing())
+
+
+def workspace_of(connection: Connection, platform: str, name: str) -> int:
+    """The number of a workspace, which is made known if need be."""
+    known: dict[tuple[str, str], int] = connection.info.setdefault("workspaces", {})
+    if (platform, name) in known:
+        return known[platform, name]
+    here = and_(workspaces.c.platform == platform, workspaces.c.name == storable(name))
+    number: int | None = connection.execute(select(workspaces.c.workspace).where(here)).scalar_one_or_none()
+    if number is not None:  # committed by somebody, so that no rollback of ours takes it back
+        known[platform, name] = number
+        return number
+    statement = insert(connection.dialect.name, workspaces).values(platform=platform, name=storable(name), sessions=0)
+    connection.execute(statement.on_conflict_do_nothing())
+    born: int = connection.execute(select(workspaces.c.workspace).where(here)).scalar_one()
+    return born
+
+
+def reject(connection: Connection, event: Rejected) -> None:
+    """Stores an event that could not be read, once, with the reason."""
+    row = {
+        "workspace": workspace_of(connection, event.platform, ""),
+        "id": event.id,
+        "reason": event.reason,
+        "rejected_at": now(connection),
+        "body": event.payload.encode("utf-8", "replace"),
+    }
+    connection.execute(insert(connection.dialect.name, rejections).values(row).on_conflict_do_nothing())
+
+
+def find(connection: Connection, address: Address) -> tuple[SessionKey, bool] | None:
+    """The session at this address, and whether somebody has talked to the bot there; None before its birth."""
+    here = and_(
+        workspaces.c.platform == address.platform,
+        workspaces.c.name == address.workspace,
+        sessions.c.workspace == workspaces.c.workspace,
+        sessions.c.address == address.id,
+    )
+    row = connection.execute(
+        select(sessions.c.workspace, sessions.c.session, sessions.c.live).where(here)
+    ).one_or_none()
+    return row and (SessionKey(workspace=row.workspace, session=row.session, address=address), row.live)
