@@ -10,6 +10,7 @@ two events that we answer are taken as they came off the wire.
 
 import logging
 import re
+import threading
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,7 +24,7 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "'audioop' is deprecated", DeprecationWarning)
     import discord
     from discord.asset import Asset
-    from discord.gateway import DiscordWebSocket
+    from discord.gateway import DiscordWebSocket, KeepAliveHandler
     from discord.http import HTTPClient, Route
 
 log = structlog.get_logger()
@@ -145,17 +146,31 @@ class Gateway(Client):
     def __init__(self, redirect: Redirect, *, content: bool, gates: Gates) -> None:
         super().__init__(redirect, content=content)
         self._gates = gates
+        self._socket: ClientWebSocketResponse | None = None
         connect = self.http.ws_connect
 
         async def connected(url: str, *, compress: int = 0) -> ClientWebSocketResponse:
             await gates.before_connect()
-            return await connect(url, compress=compress)
+            self._socket = await connect(url, compress=compress)
+            return self._socket
 
         self.http.ws_connect = connected  # type: ignore[method-assign]  # ours, see above
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Called by the library."""
         await self._gates.before_identify(initial=initial)
+
+    async def close(self) -> None:
+        """Ends the connection, and the socket and heartbeat thread of one that was still being opened.
+
+        discord.py 2.7.1 forgets those when it is cancelled or refused between HELLO and READY.
+        """
+        await super().close()
+        if self._socket is not None and not self._socket.closed:
+            await self._socket.close()
+        for thread in threading.enumerate():
+            if isinstance(thread, KeepAliveHandler) and thread.ws.socket is self._socket:
+                thread.stop()
 
     async def on_ready(self) -> None:
         """Called by the library, more than once in a life."""
