@@ -45,6 +45,12 @@ async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
         yield stage
 
 
+@pytest.fixture(params=["sqlite"])
+def dialect(request: pytest.FixtureRequest) -> str:
+    """A process takes seconds to start: one test runs on both databases."""
+    return str(request.param)
+
+
 def echo(request: Request) -> str:
     return f"You said: {request.last.partition('] ')[2]}"
 
@@ -53,6 +59,7 @@ def texts(stage: Stage) -> list[str]:
     return [shown.text for shown in stage.shown() if shown.done]
 
 
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
 async def test_killed_after_the_ack_and_before_the_answer_it_answers_once_after_a_restart(
     tmp_path: Path, url: str, stage: Stage
 ) -> None:
