@@ -17,6 +17,7 @@ _CHOICES = 20  # as many sessions as a person can choose from at a glance
 class Desk:
     """What a command has before it: the session, the command's own turn, and what the program knows.
 
+    `budget` is the window's in the model's tokens, `room` the same by our count, of which the instructions take `fixed`.
     `interrupted` says that this command has ended a running answer.
     """
 
@@ -24,6 +25,7 @@ class Desk:
     turn: Turn
     model: str
     budget: int
+    room: int
     fixed: int
     cut: context.Cut
     interrupted: bool
@@ -131,12 +133,13 @@ def _status(connection: Connection, desk: Desk) -> Said:
     number, since = turns.count(connection, desk.key)
     if since is None:
         return Said(text=f"This session is new: I remember nothing here yet. Answers come from {desk.model}.")
-    newest = turns.newest(connection, desk.key, budget=desk.budget)
-    window = context.build(None, newest, budget=desk.budget, fixed=desk.fixed, cut=desk.cut)
+    newest = turns.newest(connection, desk.key, budget=desk.room)
+    window = context.build(None, newest, budget=desk.room, fixed=desk.fixed, cut=desk.cut)
+    tokens = window.tokens * desk.budget // desk.room
     all_of = "all" if window.turns == number else f"the newest {window.turns:,}"
     return Said(
         text=f"I remember {_turns(number)} here, since {_when(since)}.\n"
-        f"My next answer will see {all_of} of them: {window.tokens:,} of {desk.budget:,} tokens with instructions.\n"
+        f"My next answer will see {all_of} of them: {tokens:,} of {desk.budget:,} tokens with instructions.\n"
         f"Answers come from {desk.model}."
     )
 
