@@ -17,7 +17,7 @@ _CHOICES = 20  # as many sessions as a person can choose from at a glance
 class Desk:
     """What a command has before it: the session, the command's own turn, and what the program knows.
 
-    `budget` is the window's in the model's tokens, `room` the same by our count, of which the instructions take `fixed`.
+    `budget` is the window's in the model's tokens, `room` the same by our count; the instructions take `fixed` of it.
     `interrupted` says that this command has ended a running answer.
     """
 

@@ -73,12 +73,13 @@ class Inbox:
         if event.direct or event.audience is Audience.BOT or event.verb is not None:
             return State.WAITING
         found = await self._database.read(inbound.find, event.address)
-        if found is None or not found[1]:
+        if found is None or (live_since := found[1]) is None:
             return None
         if verb is not None:
             return State.WAITING
         in_thread = event.address.thread is not None
-        if in_thread and event.audience is Audience.ROOM:
+        said_since = event.at * 1000 >= live_since  # what was said before may arrive after it, and is no question
+        if in_thread and said_since and event.audience is Audience.ROOM:
             return State.WAITING
         hearing = self._assistant.mind.hearing
         return State.HEARD if hearing == "channel" or (in_thread and hearing == "thread") else None

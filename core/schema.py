@@ -2,7 +2,8 @@
 
 The workspace leads every key, so that the tables can be partitioned or sharded by it. Workspaces and sessions are small
 integers in the keys, because they stand in every row and every index. Sessions are numbered within their workspace.
-Times are milliseconds since 1970 by the database's own clock, except `turns.at`, which is the platform's.
+Times are milliseconds since 1970 by the database's own clock, except `turns.at` and `sessions.live_since`, which are
+the platform's.
 Bodies are opaque bytes to the store.
 """
 
@@ -49,7 +50,7 @@ sessions = Table(
     Column("channel", Text, nullable=False),
     Column("tail", Integer, nullable=False),  # the newest seq
     Column("waiting", Integer, nullable=False),  # turns to be answered
-    Column("live", Boolean, nullable=False),  # somebody has talked to the bot here
+    Column("live_since", BigInteger),  # when the bot was first talked to here, by the platform's clock
     Column("heard", Boolean, nullable=False),  # what was said before the birth has been read, or is not to be
     Column("epoch", Integer, nullable=False),
     Column("start", Integer, nullable=False),  # the window holds turns with a greater seq

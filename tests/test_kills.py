@@ -135,3 +135,26 @@ async def test_work_that_the_drain_cut_off_is_done_by_the_next_start(tmp_path: P
 
         async with process(tmp_path, "run", stage.platform, **environment):
             await stage.until(lambda: texts(stage) == ["You said: hello"])
+
+
+async def test_a_killed_console_answers_once_after_a_restart(tmp_path: Path, url: str) -> None:
+    async with OpenAIServer(answer=echo) as model:
+        environment = {"DATABASE_URL": url, **model.environment()}
+        model.hold()
+        async with process(tmp_path, "run", "console", **environment) as first:
+            assert first.stdin is not None
+            first.stdin.write(b"hello\n")
+            await model.until(lambda: len(model.requests) == 1)
+            first.send_signal(signal.SIGKILL)
+            await first.wait()
+        model.release()
+
+        async with process(tmp_path, "run", "console", **environment) as second:
+            assert second.stdin is not None
+            assert second.stdout is not None
+            async with asyncio.timeout(20):
+                line = await second.stdout.readline()
+            rest, _ = await second.communicate(b"and again\n")
+
+    assert line == b"You said: hello\n"
+    assert rest.strip() == b"You said: and again"

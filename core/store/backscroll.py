@@ -47,7 +47,8 @@ def live_sessions(connection: Connection, key: SessionKey, *, limit: int) -> lis
     channel = key.address.channel_address.id
     around = (
         select(sessions.c.session, sessions.c.address, sessions.c.touched_at)
-        .where(sessions.c.workspace == key.workspace, sessions.c.channel == channel, sessions.c.live)
+        .where(sessions.c.workspace == key.workspace, sessions.c.channel == channel)
+        .where(sessions.c.live_since.is_not(None))
         .order_by(sessions.c.touched_at.desc())
         .limit(limit)
     )

@@ -3,7 +3,7 @@
 import json
 from functools import cache
 
-from sqlalchemy import Connection, and_, bindparam, case, literal, or_, select, update
+from sqlalchemy import BigInteger, Connection, and_, bindparam, case, or_, select, update
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -30,14 +30,16 @@ def accept(
     Returns the session and the turn's seq. Raises Duplicate. Acknowledge the platform only after this is committed.
     """
     waits = state is State.WAITING
-    key, seq = _extend(connection, message.address, waits=waits, live=waits and verb is None, at_once=at_once)
+    at = int(message.at * 1000)
+    talk_at = at if waits and verb is None else None
+    key, seq = _extend(connection, message.address, talk_at, waits=waits, at_once=at_once)
     row = {
         "workspace": key.workspace,
         "session": key.session,
         "seq": seq,
         "role": Role.PERSON,
         "state": state,
-        "at": int(message.at * 1000),
+        "at": at,
         "tokens": tokens,
         "message": message.id,
         "author": message.author.id,
@@ -73,12 +75,12 @@ def _envelope(message: Inbound) -> str | None:
 
 
 def _extend(
-    connection: Connection, address: Address, *, waits: bool, live: bool, at_once: bool
+    connection: Connection, address: Address, talk_at: int | None, *, waits: bool, at_once: bool
 ) -> tuple[SessionKey, int]:
-    """Takes the next seq of the session at this address, which is born if need be."""
+    """Takes the next seq of the session at this address, which is born if need be, and lives since the first talk."""
     workspace = workspace_of(connection, address.platform, address.workspace)
-    statement = _extension(connection.dialect.name, waits=waits, live=live, at_once=at_once)
-    place = {"in_workspace": workspace, "at_address": address.id}
+    statement = _extension(connection.dialect.name, waits=waits, at_once=at_once)
+    place = {"in_workspace": workspace, "at_address": address.id, "talk_at": talk_at}
     row = connection.execute(statement, place).one_or_none()
     if row is None:
         _born(connection, workspace, address)
@@ -87,10 +89,12 @@ def _extend(
 
 
 @cache
-def _extension(dialect: str, *, waits: bool, live: bool, at_once: bool) -> ReturningUpdate[tuple[int, int]]:
+def _extension(dialect: str, *, waits: bool, at_once: bool) -> ReturningUpdate[tuple[int, int]]:
     """The one statement that every arrival runs on its session's row."""
     now_ = clock(dialect)
     due = now_ + _AT_ONCE_GRACE if at_once else now_
+    talk_at = bindparam("talk_at", type_=BigInteger)
+    first = or_(sessions.c.live_since.is_(None), talk_at < sessions.c.live_since)
     return (
         update(sessions)
         .where(sessions.c.workspace == bindparam("in_workspace"), sessions.c.address == bindparam("at_address"))
@@ -98,7 +102,7 @@ def _extension(dialect: str, *, waits: bool, live: bool, at_once: bool) -> Retur
             tail=sessions.c.tail + 1,
             touched_at=now_,
             waiting=sessions.c.waiting + int(waits),
-            live=or_(sessions.c.live, literal(live)),
+            live_since=case((first, talk_at), else_=sessions.c.live_since),
             due_at=case((sessions.c.due_at.is_(None), due), else_=sessions.c.due_at) if waits else sessions.c.due_at,
         )
         .returning(sessions.c.session, sessions.c.tail)
@@ -121,7 +125,6 @@ def _born(connection: Connection, workspace: int, address: Address) -> None:
         channel=address.channel_address.id,
         tail=0,
         waiting=0,
-        live=False,
         heard=False,
         epoch=0,
         start=_BEFORE_EVERYTHING,
@@ -160,8 +163,8 @@ def reject(connection: Connection, event: Rejected) -> None:
     connection.execute(insert(connection.dialect.name, rejections).values(row).on_conflict_do_nothing())
 
 
-def find(connection: Connection, address: Address) -> tuple[SessionKey, bool] | None:
-    """The session at this address, and whether somebody has talked to the bot there; None before its birth."""
+def find(connection: Connection, address: Address) -> tuple[SessionKey, int | None] | None:
+    """The session at this address, and since when it lives (milliseconds by the platform's clock); None if unborn."""
     here = and_(
         workspaces.c.platform == address.platform,
         workspaces.c.name == address.workspace,
@@ -169,6 +172,6 @@ def find(connection: Connection, address: Address) -> tuple[SessionKey, bool] | 
         sessions.c.address == address.id,
     )
     row = connection.execute(
-        select(sessions.c.workspace, sessions.c.session, sessions.c.live).where(here)
+        select(sessions.c.workspace, sessions.c.session, sessions.c.live_since).where(here)
     ).one_or_none()
-    return row and (SessionKey(workspace=row.workspace, session=row.session, address=address), row.live)
+    return row and (SessionKey(workspace=row.workspace, session=row.session, address=address), row.live_since)

@@ -55,7 +55,7 @@ def upgrade() -> None:
         sa.Column("channel", sa.Text(), nullable=False),
         sa.Column("tail", sa.Integer(), nullable=False),
         sa.Column("waiting", sa.Integer(), nullable=False),
-        sa.Column("live", sa.Boolean(), nullable=False),
+        sa.Column("live_since", sa.BigInteger(), nullable=True),
         sa.Column("heard", sa.Boolean(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("start", sa.Integer(), nullable=False),
