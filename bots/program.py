@@ -67,7 +67,7 @@ async def _mind(settings: Settings, model: Model) -> Mind:
     return Mind(
         model=model,
         instructions=instructions(own_instructions(settings)),
-        counter=await tokens.load(settings.openai_model),
+        counter=await tokens.load(settings.openai_model) if settings.has_model else tokens.Estimate(),
         calibration=tokens.Calibration(openai=settings.openai_base_url is None),
         budget=settings.backscroll_context_tokens,
         hearing=settings.backscroll_hear,
@@ -75,15 +75,17 @@ async def _mind(settings: Settings, model: Model) -> Mind:
 
 
 async def _serve(adapters: Mapping[str, Adapter], inbox: Inbox, drain_seconds: float, stop: asyncio.Event) -> None:
-    async with asyncio.TaskGroup() as group:
-        working = group.create_task(inbox.work())
-        listening = group.create_task(_listen(adapters, inbox))
-        stopping = group.create_task(stop.wait())
-        await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
-        for task in (listening, stopping, working):
-            task.cancel()
-    log.info("draining")
-    await inbox.drain(drain_seconds)
+    try:
+        async with asyncio.TaskGroup() as group:
+            working = group.create_task(inbox.work())
+            listening = group.create_task(_listen(adapters, inbox))
+            stopping = group.create_task(stop.wait())
+            await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
+            for task in (listening, stopping, working):
+                task.cancel()
+    finally:  # also when one platform will not have us: what is being answered on the others is finished
+        log.info("draining")
+        await inbox.drain(drain_seconds)
 
 
 async def _listen(adapters: Mapping[str, Adapter], inbox: Inbox) -> None:

@@ -1,9 +1,11 @@
 """The settings. The environment is read in one place, the composition root; everybody else is handed values."""
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import ConfigurationError
@@ -11,8 +13,22 @@ from core.errors import ConfigurationError
 _MODEL = "gpt-5.4-mini"  # a current small model of OpenAI's, as of 2026-11
 
 
+def _address(*schemes: str) -> Callable[[str], str]:
+    def check(address: str) -> str:
+        parts = urlsplit(address)
+        if parts.scheme not in schemes or not parts.hostname or parts.port == 0:
+            raise ValueError(f"it should look like {schemes[0]}://host/path")
+        return address
+
+    return check
+
+
+WebAddress = Annotated[str, AfterValidator(_address("https", "http"))]
+SocketAddress = Annotated[str, AfterValidator(_address("wss", "ws"))]
+
+
 class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
-    """Every setting, by the name of its variable. An empty value counts as not set."""
+    """Every setting, by the name of its variable. An empty value counts as not set, and blanks around one are none."""
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
@@ -25,12 +41,12 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
 
     slack_bot_token: SecretStr | None = None
     slack_app_token: SecretStr | None = None
-    slack_api_url: str = "https://slack.com/api/"
+    slack_api_url: WebAddress = "https://slack.com/api/"
 
     discord_token: SecretStr | None = None
-    discord_api_url: str | None = None
-    discord_gateway_url: str | None = None
-    discord_cdn_url: str | None = None
+    discord_api_url: WebAddress | None = None
+    discord_gateway_url: SocketAddress | None = None
+    discord_cdn_url: WebAddress | None = None
 
     backscroll_context_tokens: int = Field(default=24_000, ge=500, le=2_000_000)
     backscroll_drain_seconds: float = Field(default=25, ge=0, le=3600)
@@ -40,20 +56,18 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_instructions_file: Path | None = None
     backscroll_log: Literal["text", "json"] = "text"
 
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if (self.slack_bot_token is None) != (self.slack_app_token is None):
-            missing = "SLACK_BOT_TOKEN" if self.slack_bot_token is None else "SLACK_APP_TOKEN"
-            raise ValueError(f"{missing} is not set: Slack over Socket Mode needs both tokens")
-        if self.backscroll_instructions is not None and self.backscroll_instructions_file is not None:
-            raise ValueError("BACKSCROLL_INSTRUCTIONS and BACKSCROLL_INSTRUCTIONS_FILE are both set: remove one")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _without_blanks(cls, given: Mapping[str, object]) -> dict[str, object]:
+        """A token that was read from a file ends with a line end, which no request can carry."""
+        bare = {name: value.strip() if isinstance(value, str) else value for name, value in given.items()}
+        return {name: value for name, value in bare.items() if value != ""}
 
     @property
     def platforms(self) -> list[str]:
-        """The platforms that have what they need to run."""
-        configured = {"slack": self.slack_bot_token, "discord": self.discord_token}
-        return [platform for platform, token in configured.items() if token is not None]
+        """The platforms that somebody wants to run, by any token of theirs."""
+        wanted = {"slack": self.slack_bot_token or self.slack_app_token, "discord": self.discord_token}
+        return [platform for platform, token in wanted.items() if token is not None]
 
     @property
     def has_model(self) -> bool:
@@ -62,16 +76,27 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
 
 
 def read_settings() -> Settings:
-    """The settings of the environment and of `.env`. Raises ConfigurationError, which names the variable."""
+    """The settings of the environment and of `.env`. Raises ConfigurationError, which names every wrong variable."""
+    settings, wrong = examine_settings()
+    if wrong:
+        raise ConfigurationError("; ".join(wrong))
+    return settings
+
+
+def examine_settings() -> tuple[Settings, Sequence[str]]:
+    """The settings, with its default in place of each that is wrong, and what is wrong with them.
+
+    Raises ConfigurationError when `.env` can't be read.
+    """
     try:
-        return Settings()
+        return Settings(), ()
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        variable = ".".join(str(part) for part in first["loc"]).upper()
-        reason = first["msg"].removeprefix("Value error, ")
-        raise ConfigurationError(f"{variable}: {reason}" if variable else reason) from None
-    except OSError as error:
-        raise ConfigurationError(f".env can't be read: {error.strerror}") from error
+        wrong = {str(one["loc"][0]): one["msg"] for one in error.errors(include_url=False, include_input=False)}
+    except (OSError, UnicodeError) as error:
+        raise ConfigurationError(f".env can't be read: {_why(error)}") from error
+    defaults = {name: Settings.model_fields[name].default for name in wrong}
+    reasons = [f"{name.upper()}: {reason.removeprefix('Value error, ')}" for name, reason in wrong.items()]
+    return Settings(**defaults), reasons
 
 
 def own_instructions(settings: Settings) -> str | None:
@@ -79,7 +104,13 @@ def own_instructions(settings: Settings) -> str | None:
     path = settings.backscroll_instructions_file
     if path is None:
         return settings.backscroll_instructions
+    if settings.backscroll_instructions is not None:
+        raise ConfigurationError("BACKSCROLL_INSTRUCTIONS and BACKSCROLL_INSTRUCTIONS_FILE are both set: remove one")
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
-        raise ConfigurationError(f"BACKSCROLL_INSTRUCTIONS_FILE: {path} can't be read: {error}") from error
+        raise ConfigurationError(f"BACKSCROLL_INSTRUCTIONS_FILE: {path} can't be read: {_why(error)}") from error
+
+
+def _why(error: OSError | UnicodeError) -> str:
+    return error.strerror or type(error).__name__ if isinstance(error, OSError) else "it is not UTF-8 text"

@@ -7,7 +7,6 @@ from contextlib import aclosing
 
 import pytest
 
-from core import openai as room
 from core.errors import (
     ConfigurationError,
     ModelInterrupted,
@@ -20,6 +19,8 @@ from core.errors import (
 )
 from core.llm import Finish, Message, Prompt, Usage
 from core.openai import OpenAIModel
+from core.openai import model as room
+from core.openai.reading import ResponsesReading
 from tests.wire import openai as wire
 from tests.wire.openai import KEY, MODEL, Body, Break, End, OpenAIServer, Status
 
@@ -436,7 +437,7 @@ async def test_the_connection_is_used_again_after_an_answer(server, model):
 
 
 async def test_pieces_of_two_outputs_are_kept_apart():
-    reading = room._ResponsesReading(MODEL)
+    reading = ResponsesReading(MODEL)
     delta = {"type": "response.output_text.delta"}
     events = [delta | {"output_index": n, "delta": text} for n, text in [(0, "Let me "), (0, "see."), (2, "Yes.")]]
     assert "".join(map(reading.take, events)) == "Let me see.\n\nYes."
@@ -444,13 +445,13 @@ async def test_pieces_of_two_outputs_are_kept_apart():
 
 @pytest.mark.parametrize("event", [[], "text", 7, {}, {"choices": None}, {"choices": [None, {}, {"delta": None}]}])
 def test_an_event_without_what_it_should_hold_says_nothing(event):
-    assert room._ChatReading(MODEL).take(event) == ""
-    assert room._ResponsesReading(MODEL).take(event) == ""
+    assert ChatReading(MODEL).take(event) == ""
+    assert ResponsesReading(MODEL).take(event) == ""
 
 
 @pytest.mark.parametrize("reason", ["error", "abort"])
 def test_an_end_in_error_is_no_end(reason):
-    reading = room._ChatReading(MODEL)
+    reading = ChatReading(MODEL)
     reading.take({"choices": [{"delta": {"content": "Well"}, "finish_reason": reason}]})
     with pytest.raises(ModelInterrupted):
         reading.finish()
