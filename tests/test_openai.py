@@ -20,7 +20,7 @@ from core.errors import (
 from core.llm import Finish, Message, Prompt, Usage
 from core.openai import OpenAIModel
 from core.openai import model as room
-from core.openai.reading import ResponsesReading
+from core.openai.reading import ChatReading, ResponsesReading
 from tests.wire import openai as wire
 from tests.wire.openai import KEY, MODEL, Body, Break, End, OpenAIServer, Status
 
