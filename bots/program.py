@@ -59,7 +59,7 @@ async def prepare(settings: Settings, database: Database) -> None:
     have, need = await database.read(migrations.current), migrations.newest()
     if have != need:
         raise DatabaseBehind(
-            f"DATABASE_URL: the schema is at {have or 'nothing'}, this program needs {need}: run `backscroll migrate`"
+            f"the schema is at {have or 'nothing'}, this program needs {need}: run `backscroll migrate`"
         )
 
 
@@ -75,17 +75,20 @@ async def _mind(settings: Settings, model: Model) -> Mind:
 
 
 async def _serve(adapters: Mapping[str, Adapter], inbox: Inbox, drain_seconds: float, stop: asyncio.Event) -> None:
-    try:
-        async with asyncio.TaskGroup() as group:
-            working = group.create_task(inbox.work())
-            listening = group.create_task(_listen(adapters, inbox))
-            stopping = group.create_task(stop.wait())
-            await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
-            for task in (listening, stopping, working):
-                task.cancel()
-    finally:  # also when one platform will not have us: what is being answered on the others is finished
-        log.info("draining")
-        await inbox.drain(drain_seconds)
+    async with asyncio.TaskGroup() as outer:
+        renewing = outer.create_task(inbox.renew())
+        try:
+            async with asyncio.TaskGroup() as group:
+                working = group.create_task(inbox.work())
+                listening = group.create_task(_listen(adapters, inbox))
+                stopping = group.create_task(stop.wait())
+                await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
+                for task in (listening, stopping, working):
+                    task.cancel()
+        finally:  # also when one platform will not have us: what is being answered on the others is finished
+            log.info("draining")
+            await inbox.drain(drain_seconds)
+            renewing.cancel()
 
 
 async def _listen(adapters: Mapping[str, Adapter], inbox: Inbox) -> None:

@@ -7,16 +7,16 @@ stored as one. Commands are answered here as well: same order, same durability.
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import blake2b
+from time import time
 from typing import Literal
 
 import structlog
 
 from core import commands, context, prompts
-from core.adapter import Adapter
 from core.commands import Command, Desk
 from core.errors import (
-    DeliveryError,
     ModelError,
     ModelMisconfigured,
     ModelRefused,
@@ -26,7 +26,7 @@ from core.errors import (
 )
 from core.llm import Finish, Model, Prompt
 from core.messages import Audience, Choice, Inbound
-from core.outbox import WITHDRAWN, Outbox, Speech
+from core.outbox import Outbox, Speech
 from core.session import Answer, Lease, SessionKey, State, Turn
 from core.store import Connection, Database, backscroll, deliveries, turns
 from core.tokens import Calibration, Counter, cut_middle
@@ -39,7 +39,10 @@ HEAR_SECONDS = 2.0
 """The longest that reading what was said before may delay an answer."""
 
 ATTEMPTS = 5
-"""How often an answer is tried before the asker is told that there will be none."""
+"""How often an answer is tried, at the least, before the asker is told that there will be none."""
+
+PATIENCE = 600.0
+"""How long a message waits, in seconds, for a model that is away."""
 
 _CUT_OFF = "\n\n_(Here I reached the longest answer that my model may give.)_"
 
@@ -50,12 +53,10 @@ _APOLOGIES: dict[type[Exception], str] = {
     "with `backscroll doctor`.",
     WindowTooLong: "I can't answer: this is more text than my model can take in. `!reset` sets the conversation aside.",
 }
-_GAVE_UP = (
-    f"I tried {ATTEMPTS} times to answer this and failed each time. Your message is kept; please ask me again later."
-)
+_GAVE_UP = "I have tried several times to answer this, and failed. Your message is kept; please ask me again later."
 
 
-@dataclass(slots=True)
+@dataclass(kw_only=True)
 class Mind:
     """What answering needs beside the session: the model, its instructions, and how its tokens are counted."""
 
@@ -74,7 +75,7 @@ class Mind:
         """The words with their middle cut out, so that they cost at most `most` tokens."""
         return cut_middle(words, most, self.counter)
 
-    @property
+    @cached_property
     def fixed(self) -> int:
         """What the instructions cost."""
         return self.count(self.instructions)
@@ -85,14 +86,15 @@ class Mind:
         return int(self.budget / self.calibration.ratio)
 
 
-@dataclass(slots=True)
 class _Running:
-    """An answer that is being written, and how to end it."""
+    """An answer that is being prepared or written, and how to end it."""
 
-    scope: asyncio.Timeout
+    def __init__(self, scope: asyncio.Timeout) -> None:
+        self._scope = scope
 
     def stop(self) -> None:
-        self.scope.reschedule(asyncio.get_running_loop().time())
+        """Ends it where it is."""
+        self._scope.reschedule(asyncio.get_running_loop().time())
 
 
 class Assistant:
@@ -111,25 +113,32 @@ class Assistant:
         DeliveryUnknown, after which the turn is to be tried again, and LeaseLost.
         """
         command = commands.find(question.verb) if question.verb is not None else None
-        private = command is not None and command.private
         if question.state is State.ANSWERED:
-            return await self._outbox.deliver(key, question, lease=lease, private=private)
-        if command is not None and command.prompt is None:
-            choices = await self._obey(key, question, command, lease)
-            return await self._outbox.deliver(key, question, lease=lease, fresh=True, private=private, choices=choices)
+            return await self._finish(key, question, command, lease)
+        if command is not None and (command.prompt is None or commands.needs_choice(command, question)):
+            return await self._obey(key, question, command, lease)
         assert lease is not None, "only commands are answered without a lease"  # noqa: S101
         return await self._talk(lease, question, command.prompt if command is not None else None)
 
     async def give_up(self, lease: Lease, question: Turn, reason: str) -> bool:
         """Ends a turn that failed too often with an honest sentence; returns whether the lease is kept."""
-        if question.state is State.WAITING:
-            decided = Answer(parts=(_GAVE_UP,), error=reason)
-            await self._database.write(deliveries.answer, lease.key, question, decided, lease=lease)
-            return await self._outbox.deliver(lease.key, question, lease=lease, fresh=True)
-        await self._database.write(deliveries.refuse, lease.key, question.seq, reason)
-        return await self._outbox.deliver(lease.key, question, lease=lease)
+        if question.state is State.ANSWERED:
+            await self._database.write(deliveries.refuse, lease.key, question.seq, reason)
+            return await self._outbox.deliver(lease.key, question, lease=lease)
+        async with self._outbox.speech(lease, question) as speech:
+            decided = Answer(parts=speech.beneath(_GAVE_UP), error=reason)
+        return await self._conclude(lease, question, decided, speech)
 
-    async def _obey(self, key: SessionKey, question: Turn, command: Command, lease: Lease | None) -> tuple[Choice, ...]:
+    async def _finish(self, key: SessionKey, question: Turn, command: Command | None, lease: Lease | None) -> bool:
+        """Delivers an answer that was stored before."""
+        vague = command is not None and commands.needs_choice(command, question)
+        choices: tuple[Choice, ...] = ()
+        if command is not None and vague:
+            choices = (await self._database.read(commands.choose, command, key)).choices
+        private = vague or (command is not None and command.private)
+        return await self._outbox.deliver(key, question, lease=lease, private=private, choices=choices)
+
+    async def _obey(self, key: SessionKey, question: Turn, command: Command, lease: Lease | None) -> bool:
         running = self._running.get(key) if command.interrupts else None
         if running is not None:
             running.stop()
@@ -143,46 +152,70 @@ class Assistant:
             cut=self.mind.cut,
             interrupted=running is not None,
         )
-        adapter = self._outbox.adapters[key.address.platform]
+        try:
+            choices = await self._database.write(self._effect, command, desk, lease)
+        except deliveries.AlreadyAnswered:  # nothing was done twice
+            return lease is not None and await self._finish(key, question, command, lease)
+        private = command.private or commands.needs_choice(command, question)
+        return await self._outbox.deliver(key, question, lease=lease, fresh=True, private=private, choices=choices)
 
-        def effect(connection: Connection) -> tuple[Choice, ...]:
-            said = commands.run(connection, command, desk)
-            decided = Answer(parts=self._outbox.pieces(adapter, question, said.text))
-            deliveries.answer(connection, key, question, decided, lease=lease)
-            return said.choices
-
-        return await self._database.write(effect)
+    def _effect(self, connection: Connection, command: Command, desk: Desk, lease: Lease | None) -> tuple[Choice, ...]:
+        said = commands.run(connection, command, desk)
+        adapter = self._outbox.adapters[desk.key.address.platform]
+        decided = Answer(parts=self._outbox.pieces(adapter, desk.turn, said.text))
+        deliveries.answer(connection, desk.key, desk.turn, decided, lease=lease)
+        return said.choices
 
     async def _talk(self, lease: Lease, question: Turn, prompt: str | None) -> bool:
-        if not lease.heard:
-            await self._hear(lease, question)
         async with self._outbox.speech(lease, question) as speech:
             decided = await self._decide(lease, question, prompt, speech)
-        parts = decided.parts + (WITHDRAWN,) * (len(speech.drafts) - len(decided.parts))
-        await self._database.write(deliveries.answer, lease.key, question, replace(decided, parts=parts), lease=lease)
+        return await self._conclude(lease, question, decided, speech)
+
+    async def _conclude(self, lease: Lease, question: Turn, decided: Answer, speech: Speech) -> bool:
+        decided = replace(decided, parts=speech.closed(decided.parts))
+        try:
+            await self._database.write(deliveries.answer, lease.key, question, decided, lease=lease)
+        except deliveries.AlreadyAnswered:
+            return await self._outbox.deliver(lease.key, question, lease=lease, drafts=speech.drafts)
         return await self._outbox.deliver(lease.key, question, lease=lease, fresh=True, drafts=speech.drafts)
 
     async def _decide(self, lease: Lease, question: Turn, prompt: str | None, speech: Speech) -> Answer:
         """The answer, or the honest sentence in its place. Raises ModelUnavailable when it is worth another try."""
         try:
+            words, finish = await self._stoppable(lease, question, prompt, speech)
+        except ModelUnavailable as error:
+            await speech.keep()
+            if time() - question.at / 1000 < PATIENCE or lease.attempts < ATTEMPTS:
+                raise
+            return Answer(parts=speech.beneath(_GAVE_UP), error=f"{type(error).__name__}: {error}")
+        except ModelError as error:
+            log.error("model failed", session=lease.key.address.id, error=type(error).__name__, reason=str(error))
+            await speech.end()
+            sentence = _APOLOGIES.get(type(error), _GAVE_UP)
+            return Answer(parts=speech.beneath(sentence), error=f"{type(error).__name__}: {error}")
+        if finish is None:
+            await speech.end()
+            return self._remember(question, lease, speech.shown, None)
+        return self._remember(question, lease, words + (_CUT_OFF if finish.cut else ""), finish)
+
+    async def _stoppable(
+        self, lease: Lease, question: Turn, prompt: str | None, speech: Speech
+    ) -> tuple[str, Finish | None]:
+        """The model's words and its Finish; None in place of that when somebody has stopped it."""
+        try:
             async with asyncio.timeout(None) as scope:
-                self._running[lease.key] = _Running(scope)
+                running = self._running[lease.key] = _Running(scope)
                 try:
-                    words, finish = await self._ask(lease, question, prompt, speech)
+                    if not lease.heard:
+                        await self._hear(lease, question)
+                    return await self._ask(lease, question, prompt, speech)
                 finally:
-                    del self._running[lease.key]
+                    if self._running.get(lease.key) is running:
+                        del self._running[lease.key]
         except TimeoutError:
             if not scope.expired():
                 raise
-            await speech.end()
-            return self._remember(question, lease, speech.shown, None)
-        except ModelUnavailable:
-            raise
-        except ModelError as error:
-            log.error("model failed", session=lease.key.address.id, error=type(error).__name__, reason=str(error))
-            sentence = _APOLOGIES.get(type(error), _GAVE_UP)
-            return Answer(parts=(sentence,), error=f"{type(error).__name__}: {error}")
-        return self._remember(question, lease, words + (_CUT_OFF if finish.cut else ""), finish)
+            return "", None
 
     def _remember(self, question: Turn, lease: Lease, words: str, finish: Finish | None) -> Answer:
         """The answer as it is stored; without a Finish it was stopped, and is what was on screen then."""
@@ -203,15 +236,15 @@ class Assistant:
         room = self.mind.room
         shown = self._shown(question, prompt)
         newest = await self._database.read(turns.newest, lease.key, budget=room)
+
+        def window(budget: int) -> context.Window:
+            return context.build(shown, newest, budget=budget, fixed=self.mind.fixed, cut=self.mind.cut)
+
         try:
-            return await self._stream(
-                lease, context.build(shown, newest, budget=room, fixed=self.mind.fixed, cut=self.mind.cut), speech
-            )
+            return await self._stream(lease, window(room), speech)
         except WindowTooLong:
             log.warning("window too long for the model", session=lease.key.address.id, tokens=room)
-            return await self._stream(
-                lease, context.build(shown, newest, budget=room // 2, fixed=self.mind.fixed, cut=self.mind.cut), speech
-            )
+            return await self._stream(lease, window(room // 2), speech)
 
     def _shown(self, question: Turn, prompt: str | None) -> Turn:
         """The question as the model reads it: a command with a prompt is that prompt, and nobody's words."""
@@ -239,14 +272,7 @@ class Assistant:
 
     async def _hear(self, lease: Lease, question: Turn) -> None:
         """Reads what was said here before the session's birth, once."""
-        said: list[Inbound] = []
-        if self._listens(lease.key, question):
-            adapter = self._outbox.adapters[lease.key.address.platform]
-            try:
-                said = await self._backscroll(adapter, lease.key, question)
-            except DeliveryError as error:  # not now: a later turn may try again
-                log.info("backscroll not read", session=lease.key.address.id, reason=str(error))
-                return
+        said = await self._backscroll(lease.key, question) if self._listens(lease.key, question) else []
         sizes = [
             self.mind.count(
                 one.text if one.author.is_self else prompts.spoken(one.author, int(one.at * 1000), one.text)
@@ -261,7 +287,8 @@ class Assistant:
         in_channel = thread is None or thread == question.message
         return not question.direct and self.mind.hearing != "off" and (self.mind.hearing == "channel" or not in_channel)
 
-    async def _backscroll(self, adapter: Adapter, key: SessionKey, question: Turn) -> list[Inbound]:
+    async def _backscroll(self, key: SessionKey, question: Turn) -> list[Inbound]:
+        """What the platform tells us within two seconds; an answer never waits for more, nor fails over it."""
         assert question.author is not None  # noqa: S101 – every person's turn has one
         opening = Inbound(
             address=key.address,
@@ -271,11 +298,12 @@ class Assistant:
             at=question.at / 1000,
             reply_to=question.reply_to,
         )
+        adapter = self._outbox.adapters[key.address.platform]
         try:
             async with asyncio.timeout(HEAR_SECONDS):
                 said = list(await adapter.backscroll(opening, context.HEARD_BEFORE_QUESTION))
-        except TimeoutError:
-            log.info("backscroll too slow", session=key.address.id)
+        except Exception as error:  # noqa: BLE001 – whatever it is, the question is worth more than what came before
+            log.info("backscroll not read", session=key.address.id, error=type(error).__name__)
             return []
         if key.address.thread != question.message:
             return said

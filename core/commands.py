@@ -40,7 +40,7 @@ class Said:
 
 
 Effect = Callable[[Connection, Desk], Said]
-"""What a command does and says, in the transaction that stores its answer. May be run twice, but is committed once."""
+"""What a command does and says, in the transaction that stores its answer: both happen, once, or neither."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,16 +82,22 @@ def find(verb: str) -> Command:
     return COMMANDS.get(verb, UNKNOWN)
 
 
+def needs_choice(command: Command, turn: Turn) -> bool:
+    """Whether nobody can know which session this command is for: then its asker is asked, in private."""
+    return turn.vague and not command.anywhere
+
+
 def run(connection: Connection, command: Command, desk: Desk) -> Said:
-    """Does what a command does. Where it can't know which session is meant, it lets the asker choose."""
-    if desk.turn.vague and not command.anywhere:
-        return _choose(connection, command, desk)
+    """Does what a command does; where it can't know which session is meant, it lets the asker choose."""
+    if needs_choice(command, desk.turn):
+        return choose(connection, command, desk.key)
     assert command.effect is not None, "commands with a prompt are answered by the model"  # noqa: S101
     return command.effect(connection, desk)
 
 
-def _choose(connection: Connection, command: Command, desk: Desk) -> Said:
-    found = backscroll.live_sessions(connection, desk.key, limit=_CHOICES)
+def choose(connection: Connection, command: Command, key: SessionKey) -> Said:
+    """The live sessions around this one's channel, for the asker to choose from."""
+    found = backscroll.live_sessions(connection, key, limit=_CHOICES)
     if not found:
         return Said(
             text="There is no session in this channel yet. Mention me, and one begins in that message's thread."

@@ -1,30 +1,15 @@
 """The settings. The environment is read in one place, the composition root; everybody else is handed values."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Literal
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import ConfigurationError
 
 _MODEL = "gpt-5.4-mini"  # a current small model of OpenAI's, as of 2026-11
-
-
-def _address(*schemes: str) -> Callable[[str], str]:
-    def check(address: str) -> str:
-        parts = urlsplit(address)
-        if parts.scheme not in schemes or not parts.hostname or parts.port == 0:
-            raise ValueError(f"it should look like {schemes[0]}://host/path")
-        return address
-
-    return check
-
-
-WebAddress = Annotated[str, AfterValidator(_address("https", "http"))]
-SocketAddress = Annotated[str, AfterValidator(_address("wss", "ws"))]
 
 
 class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
@@ -41,12 +26,12 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
 
     slack_bot_token: SecretStr | None = None
     slack_app_token: SecretStr | None = None
-    slack_api_url: WebAddress = "https://slack.com/api/"
+    slack_api_url: str = "https://slack.com/api/"
 
     discord_token: SecretStr | None = None
-    discord_api_url: WebAddress | None = None
-    discord_gateway_url: SocketAddress | None = None
-    discord_cdn_url: WebAddress | None = None
+    discord_api_url: str | None = None
+    discord_gateway_url: str | None = None
+    discord_cdn_url: str | None = None
 
     backscroll_context_tokens: int = Field(default=24_000, ge=500, le=2_000_000)
     backscroll_drain_seconds: float = Field(default=25, ge=0, le=3600)

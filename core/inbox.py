@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from random import uniform
+from weakref import WeakValueDictionary
 
 import structlog
 
 from core import commands, prompts
+from core.address import Address
 from core.assistant import ATTEMPTS, Assistant
 from core.errors import BackscrollError, DatabaseError, LeaseLost, ModelUnavailable
 from core.messages import Audience, Inbound, Rejected
@@ -22,9 +24,8 @@ from core.store import Database, inbound, queue, turns
 log = structlog.get_logger()
 
 _POLL = 1.0  # seconds; the guarantee behind every hint
-_SESSIONS = 2_000  # sessions that one process answers at the same time
-_FIRST_BACK_OFF = 1.0  # seconds before the second attempt at a turn; doubles
-_LONGEST_BACK_OFF = 60.0
+_SESSIONS = 1_000  # sessions that one process answers at the same time: as many connections as the model's client has
+_FIRST_BACK_OFF = 1.0  # seconds before the second attempt at a turn; doubles up to the fifth
 
 
 class Inbox:
@@ -40,7 +41,9 @@ class Inbox:
         self._lease_seconds = lease_seconds
         self._wake = asyncio.Event()
         self._serving: dict[Lease, asyncio.Task[None]] = {}
-        self._asides: dict[tuple[SessionKey, int], asyncio.Task[None]] = {}
+        self._asides: dict[tuple[Address, str], asyncio.Task[None]] = {}
+        self._doors: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._draining = False
 
     async def receive(self, event: Inbound | Rejected) -> None:
         """T1: returns once the event is stored, known already, or nothing of ours. Acknowledge after that."""
@@ -48,22 +51,32 @@ class Inbox:
             log.warning("event rejected", platform=event.platform, id=event.id, reason=event.reason)
             await self._database.write(inbound.reject, event)
             return
+        door = self._doors.setdefault(event.address.id, asyncio.Lock())
+        async with door:  # one at a time per session, so that each is judged by what the one before has made of it
+            await self._accept(event)
+
+    async def _accept(self, event: Inbound) -> None:
         verb = commands.parse(event)
         state = await self._judge(event, verb)
         if state is None:
             return
         at_once = verb is not None and commands.find(verb).at_once
         tokens = self._assistant.mind.count(prompts.spoken(event.author, int(event.at * 1000), event.text))
+        aside = self._step_aside(event) if at_once else None
         try:
-            key, seq = await self._database.write(
+            accepted = await self._database.write(
                 inbound.accept, event, state=state, verb=verb, tokens=tokens, at_once=at_once
             )
         except inbound.Duplicate:
             log.debug("known already", session=event.address.id)
-            return
-        if at_once:
-            self._step_aside(key, seq)
-        elif state is State.WAITING:
+            accepted = None
+        except BaseException:
+            if aside is not None:
+                aside.set_result(None)
+            raise
+        if aside is not None:
+            aside.set_result(accepted)
+        elif accepted is not None and state is State.WAITING:
             self._wake.set()
 
     async def _judge(self, event: Inbound, verb: str | None) -> State | None:
@@ -84,13 +97,22 @@ class Inbox:
         hearing = self._assistant.mind.hearing
         return State.HEARD if hearing == "channel" or (in_thread and hearing == "thread") else None
 
-    def _step_aside(self, key: SessionKey, seq: int) -> None:
-        """Answers a command that does not queue; if we die over it, it is still in the queue."""
-        task = asyncio.create_task(self._answer_aside(key, seq))
-        self._asides[key, seq] = task
-        task.add_done_callback(lambda _: self._asides.pop((key, seq)))
+    def _step_aside(self, event: Inbound) -> asyncio.Future[tuple[SessionKey, int] | None]:
+        """Has a command that does not queue answered once the future returned says where it was accepted.
 
-    async def _answer_aside(self, key: SessionKey, seq: int) -> None:
+        It is known before that, so that whoever serves the session leaves it alone. If we die over it, it is queued.
+        """
+        accepted: asyncio.Future[tuple[SessionKey, int] | None] = asyncio.get_running_loop().create_future()
+        place = (event.address, event.id)
+        task = self._asides[place] = asyncio.create_task(self._answer_aside(accepted))
+        task.add_done_callback(lambda _: self._asides.pop(place, None))
+        return accepted
+
+    async def _answer_aside(self, accepted: asyncio.Future[tuple[SessionKey, int] | None]) -> None:
+        place = await accepted
+        if place is None:
+            return
+        key, seq = place
         try:
             question = await self._database.read(turns.waiting, key, seq)
             if question is not None:
@@ -101,15 +123,13 @@ class Inbox:
 
     async def work(self) -> None:
         """Claims sessions and has them answered, until cancelled; what is running then goes on: see `drain`."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._renew())
-            while True:
-                self._wake.clear()
-                try:
-                    await self._claim()
-                except DatabaseError as error:
-                    log.error("database unreachable", reason=str(error))
-                await self._rest()
+        while True:
+            self._wake.clear()
+            try:
+                await self._claim()
+            except DatabaseError as error:
+                log.error("database unreachable", reason=str(error))
+            await self._rest()
 
     async def _rest(self) -> None:
         try:
@@ -122,9 +142,18 @@ class Inbox:
         free = _SESSIONS - len(self._serving)
         if free <= 0:
             return
-        claimed = await self._database.write(
-            queue.claim, owner=self._owner, lease=self._lease_seconds, platforms=self._platforms, limit=free
+        claiming = asyncio.create_task(
+            self._database.write(
+                queue.claim, owner=self._owner, lease=self._lease_seconds, platforms=self._platforms, limit=free
+            )
         )
+        try:
+            claimed = await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            claimed = await claiming  # it is on its way, and must not be left claimed with nobody to serve it
+            for lease, _ in claimed:
+                await self._database.write(queue.release, lease, attempts=lease.attempts - 1)
+            raise
         for lease, question in claimed:
             task = asyncio.create_task(self._serve(lease, question))
             self._serving[lease] = task
@@ -134,7 +163,8 @@ class Inbox:
         del self._serving[lease]
         self._wake.set()
 
-    async def _renew(self) -> None:
+    async def renew(self) -> None:
+        """Keeps the leases of what is being answered, until cancelled; needed until the end of `drain`."""
         while True:
             await asyncio.sleep(self._lease_seconds / 3)
             leases = list(self._serving)
@@ -146,9 +176,10 @@ class Inbox:
                 log.error("leases not renewed", reason=str(error))
                 continue
             for lease in leases:
-                if (lease.key.workspace, lease.key.session) not in held and lease in self._serving:
+                task = self._serving.get(lease)
+                if task is not None and (lease.key.workspace, lease.key.session) not in held and not task.done():
                     log.warning("lease lost", session=lease.key.address.id)
-                    self._serving[lease].cancel()
+                    task.cancel()
 
     async def _serve(self, lease: Lease, question: Turn | None) -> None:
         """Answers a session's waiting turns until there are none, or until the lease must be given back."""
@@ -159,6 +190,9 @@ class Inbox:
                 if not await self._attempt(now, question):
                     return
                 now = replace(now, attempts=1, heard=True)
+                if self._draining:
+                    await self._database.write(queue.release, now, attempts=0)
+                    return
                 question = await self._database.read(turns.next_waiting, lease.key)
             await self._database.write(queue.idle, lease)
         except LeaseLost:
@@ -167,7 +201,7 @@ class Inbox:
             await self._back_off(now, question, error)
 
     async def _attempt(self, lease: Lease, question: Turn) -> bool:
-        aside = self._asides.get((lease.key, question.seq))
+        aside = self._asides.get((lease.key.address, question.message or ""))
         if aside is not None:
             await asyncio.wait([aside])
             return True
@@ -178,9 +212,11 @@ class Inbox:
 
     async def _back_off(self, lease: Lease, question: Turn | None, error: Exception) -> None:
         """Gives the session back with its turn undone, to be claimed again later."""
-        after = min(_FIRST_BACK_OFF * 2 ** (lease.attempts - 1), _LONGEST_BACK_OFF) * uniform(0.8, 1.2)  # noqa: S311
-        if isinstance(error, ModelUnavailable) and error.retry_after is not None:
-            after = max(after, error.retry_after)
+        after = _FIRST_BACK_OFF * 2 ** (lease.attempts - 1) * uniform(0.8, 1.2)  # noqa: S311 – jitter, not a secret
+        attempts = lease.attempts
+        if isinstance(error, ModelUnavailable):
+            after = max(after, error.retry_after or 0)
+            attempts = min(attempts, ATTEMPTS - 1)  # a model that is away is no fault of the message's
         reason = f"{type(error).__name__}: {error}" if isinstance(error, BackscrollError) else type(error).__name__
         log.warning(
             "to be tried again",
@@ -192,7 +228,7 @@ class Inbox:
         )
         failed = (question.seq, reason) if question is not None else None
         try:
-            await self._database.write(queue.release, lease, after=after, error=failed)
+            await self._database.write(queue.release, lease, attempts=attempts, after=after, error=failed)
         except DatabaseError:
             log.error("lease not given back; it runs out by itself", session=lease.key.address.id)
             return
@@ -200,13 +236,18 @@ class Inbox:
 
     async def drain(self, seconds: float) -> None:
         """Lets running answers finish within so many seconds, and gives the rest back for anybody to claim."""
+        self._draining = True
         tasks = [*self._serving.values(), *self._asides.values()]
         if tasks and seconds > 0:
             await asyncio.wait(tasks, timeout=seconds)
         cut = dict(self._serving)
-        for task in (*cut.values(), *self._asides.values()):
+        left = [*cut.values(), *self._asides.values()]
+        for task in left:
             task.cancel()
-        if cut:
-            await asyncio.wait(cut.values())
+        if left:
+            await asyncio.wait(left)
         for lease in cut:
-            await self._database.write(queue.release, lease)
+            try:
+                await self._database.write(queue.release, lease, attempts=lease.attempts - 1)
+            except DatabaseError:
+                log.error("lease not given back; it runs out by itself", session=lease.key.address.id)

@@ -30,8 +30,8 @@ _UNKNOWN_TRIES = 5  # calls with an unknown outcome before the session backs off
 _BACK_OFF = 2.0  # seconds before the second try; doubles
 _LONGEST_DELAY = 300.0  # seconds; a platform that asks for more is asked again after these
 
-WITHDRAWN = "_(I began again; my answer stands above.)_"
-"""What a message becomes that was on screen before the answer was tried again, and turned out to be one too many."""
+WITHDRAWN = "_(withdrawn)_"
+"""What a message becomes that was on screen already, and of which the answer in the end had no need."""
 
 
 def key_of(address: Address, message: str, part: int) -> str:
@@ -65,6 +65,7 @@ class Speech:
         self._text = ""
         self._changed = asyncio.Event()
         self._part = 0
+        self._growing: asyncio.Task[None] | None = None
         self._call: asyncio.Task[None] | None = None
         self._intended: set[int] = set()
         self._uncertain: set[int] = set()
@@ -86,8 +87,30 @@ class Speech:
 
     def say(self, text: str) -> None:
         """The whole text so far."""
-        self._text = text
-        self._changed.set()
+        if text:
+            self._text = text
+            self._changed.set()
+
+    def closed(self, parts: tuple[str, ...]) -> tuple[str, ...]:
+        """The answer's parts, and a word in place of every message on screen that has become one too many."""
+        on_screen = 1 + max((*self.drafts, *self._uncertain), default=-1)
+        return parts + (WITHDRAWN,) * (on_screen - len(parts))
+
+    def beneath(self, sentence: str) -> tuple[str, ...]:
+        """The sentence as an answer's parts: under what is on screen already, which stays."""
+        shown = [self.drafts[part].text for part in sorted(self.drafts)]
+        if not shown:
+            return self.closed((sentence,))
+        last = f"{shown[-1]}\n\n{sentence}"
+        whole = [*shown[:-1], last] if len(last) <= self._adapter.max_text else [*shown, sentence]
+        return self.closed(tuple(whole))
+
+    async def keep(self) -> None:
+        """Stores what is on screen now, for whoever tries this answer again."""
+        await self.end()
+        key, seq = self._lease.key, self._question.seq
+        for part, draft in self.drafts.items():
+            await self._outbox.database.write(deliveries.record_draft, key, seq, part, draft)
 
     async def _grow(self) -> None:
         """Shows snapshots until cancelled."""
@@ -103,6 +126,8 @@ class Speech:
 
     async def end(self) -> None:
         """No more previews; returns when a call that is under way has ended, so that what is on screen is known."""
+        if self._growing is None:
+            return
         self._growing.cancel()
         await asyncio.wait([self._growing])
         if self._call is not None and not self._call.done():
@@ -134,7 +159,7 @@ class Speech:
         if part in self._uncertain:
             return
         if draft is not None and (draft.text == text or len(draft.text) > len(text)):
-            return  # after a second start, nothing on screen shrinks
+            return  # when an answer is tried again, nothing on screen shrinks
         self._call = asyncio.create_task(self._preview(part, text, draft))
         await asyncio.shield(self._call)
 
@@ -168,9 +193,8 @@ class Outbox:
     async def speech(self, lease: Lease, question: Turn) -> AsyncIterator[Speech]:
         """An answer that people may watch as it grows; what an earlier attempt left on screen is taken up again."""
         speech = Speech(self, self.adapters[lease.key.address.platform], lease, question)
-        if lease.attempts > 1:
-            for left in await self.database.read(deliveries.unsent, lease.key, question.seq):
-                speech.take_up(left.part, left.draft)
+        for left in await self.database.read(deliveries.unsent, lease.key, question.seq):
+            speech.take_up(left.part, left.draft)
         speech.begin()
         try:
             yield speech
@@ -228,7 +252,6 @@ class Outbox:
         `fresh` says that the answer was stored a moment ago by this process: the intent to post its first part stands,
         and no call has been made on it. Raises LeaseLost, or DeliveryUnknown after too many calls of unknown outcome.
         """
-        adapter = self.adapters[key.address.platform]
         left = await self.database.read(deliveries.unsent, key, question.seq)
         parts = [one for one in left if one.stage is not deliveries.Stage.DRAFT]
         for one in parts:
@@ -245,14 +268,12 @@ class Outbox:
                 choices=choices if one is parts[-1] else (),
             )
             try:
-                if not intended:
-                    await self.database.write(deliveries.intend, key, question.seq, one.part, lease=lease)
-                message = await self._post(adapter, key, question.seq, reply, lease=lease)
+                message = await self._post(key, question.seq, reply, intended=intended, lease=lease)
             except DeliveryRefused as error:
                 log.warning("reply refused", session=key.address.id, reason=str(error))
                 await self.database.write(deliveries.refuse, key, question.seq, str(error))
                 break
-            if one is parts[-1]:
+            if reply.last:
                 return await self._end(key, question.seq, one.part, message, lease)
             await self.database.write(deliveries.record, key, question.seq, one.part, message)
         return await self.database.write(queue.finish, key, question.seq, lease=lease, seconds=self._lease_seconds)
@@ -267,7 +288,11 @@ class Outbox:
             await self.database.write(deliveries.record, key, seq, part, message)
             raise
 
-    async def _post(self, adapter: Adapter, key: SessionKey, seq: int, reply: Reply, *, lease: Lease | None) -> str:
+    async def _post(self, key: SessionKey, seq: int, reply: Reply, *, intended: bool, lease: Lease | None) -> str:
+        """Calls the platform until the message is certainly on screen, or certainly never will be."""
+        adapter = self.adapters[key.address.platform]
+        if not intended:
+            await self.database.write(deliveries.intend, key, seq, reply.part, lease=lease)
         unknown = 0
         while True:
             try:

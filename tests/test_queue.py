@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from core.address import Address
-from core.errors import LeaseLost
+from core.errors import DatabaseError, LeaseLost
 from core.messages import Inbound, Rejected
 from core.schema import rejections, sessions, turns, usage
 from core.session import Answer, Lease, SessionKey, State, Turn
@@ -33,7 +33,7 @@ async def answer(database: Database, lease: Lease, text: str = "yes") -> Turn:
     question = await database.read(history.next_waiting, lease.key)
     assert question is not None
     decided = Answer(parts=(text,), memory=text, tokens=3, model="m")
-    assert await database.write(deliveries.answer, lease.key, question, decided, lease=lease)
+    await database.write(deliveries.answer, lease.key, question, decided, lease=lease)
     await database.write(deliveries.record_last, lease.key, question.seq, 0, "shown", lease=lease, seconds=30)
     return question
 
@@ -156,10 +156,9 @@ async def test_an_answer_is_stored_once_whoever_computes_it(database: Database) 
     assert question is not None
     decided = Answer(parts=("yes",), memory="yes", model="m", shown=5)
 
-    first = await database.write(deliveries.answer, lease.key, question, decided, lease=lease)
-    second = await database.write(deliveries.answer, lease.key, question, decided, lease=lease)
-
-    assert (first, second) == (True, False)
+    await database.write(deliveries.answer, lease.key, question, decided, lease=lease)
+    with pytest.raises(deliveries.AlreadyAnswered):
+        await database.write(deliveries.answer, lease.key, question, decided, lease=lease)
 
 
 async def test_ending_a_turn_twice_ends_one_turn(database: Database) -> None:
@@ -188,7 +187,7 @@ async def test_a_failed_turn_is_due_again_after_its_back_off_and_says_why(databa
     await accept(database, message())
     (lease,) = await claim(database)
 
-    await database.write(queue.release, lease, after=60, error=(1, "ModelStalled: nothing came"))
+    await database.write(queue.release, lease, attempts=1, after=60, error=(1, "ModelStalled: nothing came"))
 
     assert await claim(database) == []
     reason = await database.read(lambda connection: connection.execute(select(turns.c.error)).scalar_one())
@@ -200,7 +199,7 @@ async def test_a_failed_turn_is_due_again_after_its_back_off_and_says_why(databa
 async def test_an_arrival_does_not_cut_a_back_off_short(database: Database) -> None:
     await accept(database, message())
     (lease,) = await claim(database)
-    await database.write(queue.release, lease, after=60)
+    await database.write(queue.release, lease, attempts=1, after=60)
 
     await accept(database, message())
 
@@ -344,3 +343,62 @@ async def test_any_text_and_any_name_can_be_stored(database: Database) -> None:
     assert question is not None
     assert question.author is not None
     assert (question.text, question.author.name, question.verb) == ("a\x00b?c 🎉", "Ad?a", "x")
+
+
+async def test_a_failed_commit_leaves_nothing_behind_that_mixes_workspaces(database: Database, dialect: str) -> None:
+    """The commit of a whole batch may fail; what was read in it must not be remembered."""
+    if dialect == "postgresql":
+        pytest.skip("every function has its own commit there")
+
+    def sabotage(connection: Connection) -> None:
+        connection.connection.driver_connection.execute("ROLLBACK")  # type: ignore[union-attr]
+
+    lost = [message("a", address=replace(HERE, workspace="A")) for _ in range(2)]
+    results = await asyncio.gather(
+        *(accept(database, one) for one in lost), database.write(sabotage), return_exceptions=True
+    )
+    assert all(isinstance(result, DatabaseError) for result in results)
+
+    await accept(database, message("b", address=replace(HERE, workspace="B")))
+    await accept(database, message("a", address=replace(HERE, workspace="A")))
+
+    assert len({lease.key.workspace for lease in await claim(database)}) == 2
+
+
+async def test_a_command_that_is_repeated_takes_nothing_back_twice(database: Database) -> None:
+    """As after a commit whose outcome was unknown."""
+    await accept(database, message("one"))
+    (lease,) = await claim(database)
+    await answer(database, lease)
+    for text in ("two", "three"):
+        seq = await accept(database, message("!reset"), verb="reset")
+        await database.write(epochs.reset, lease.key, seq)
+        await database.write(queue.finish, lease.key, seq, lease=None, seconds=30)
+        await accept(database, message(text))
+        (lease,) = await claim(database)
+        await answer(database, lease)
+    await accept(database, message("!undo"), verb="undo")
+    (lease,) = await claim(database)
+    question = await database.read(history.next_waiting, lease.key)
+    assert question is not None
+
+    def undo(connection: Connection) -> None:
+        epochs.undo(connection, lease.key)
+        deliveries.answer(connection, lease.key, question, Answer(parts=()), lease=lease)
+
+    await database.write(undo)
+    with pytest.raises(deliveries.AlreadyAnswered):
+        await database.write(undo)
+
+    assert await memory(database, lease.key) == ["two", "yes", "three", "yes"]
+
+
+async def test_a_command_beside_the_queue_does_not_cut_a_back_off_short(database: Database) -> None:
+    await accept(database, message())
+    (lease,) = await claim(database)
+    await database.write(queue.release, lease, attempts=1, after=60)
+    seq = await accept(database, message("!status"), verb="status")
+
+    await database.write(queue.finish, lease.key, seq, lease=None, seconds=30)
+
+    assert await claim(database) == []

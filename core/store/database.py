@@ -17,19 +17,21 @@ from random import random
 from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import StaticPool
 
-from core.errors import ConfigurationError, DatabaseUnreachable
+from core.errors import ConfigurationError, DatabaseError, DatabaseUnreachable
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _BATCH = 256  # functions in one commit; bounds how long the first of them waits
 _TRIES = 6  # with the back-off below, about 3 seconds: a database that restarts at once is not noticed
-_RETRIED = ("40001", "40P01", "23505", "08", "57P", "53300")
-"""SQLSTATEs after which a whole transaction is run again: serialization, deadlock, two births at once, connection."""
+_RETRIED = ("08", "23505", "25006", "40001", "40P01", "53", "55P03", "57")
+"""SQLSTATEs after which a whole transaction is run again: lost connection, two births at once, a server that is being
+replaced, serialization, deadlock, no resources, lock not available, cancelled or shutting down."""
 
 
 class Database(ABC):
@@ -39,7 +41,8 @@ class Database(ABC):
     async def write(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs the function in a transaction, and returns its result once that is committed durably.
 
-        What the function raises rolls its transaction back and is raised here. Raises DatabaseUnreachable.
+        What the function raises rolls its transaction back and is raised here. The driver's own errors become
+        DatabaseError, DatabaseUnreachable where the same may succeed later; they never hold what people wrote.
         """
 
     @abstractmethod
@@ -104,9 +107,11 @@ class _Thread:
         self._engine = engine
         self._queue: SimpleQueue[_Job[object] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._started = False
+        self._started = self._closed = False
 
     async def submit(self, function: Callable[[Connection], T]) -> T:
+        if self._closed:
+            raise DatabaseUnreachable("it has been closed")
         if not self._started:
             self._started = True
             self._thread.start()
@@ -115,6 +120,7 @@ class _Thread:
         return await job.future
 
     async def close(self) -> None:
+        self._closed = True
         if self._started:
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join)
@@ -138,7 +144,7 @@ class _Thread:
                 self._serve(connection, jobs)
         except Exception as error:  # noqa: BLE001 – the commit failed: everyone whose work was in it must know
             for job in jobs:
-                job.error = job.error or _unreachable(error)
+                job.error = job.error or _named(error)
         for job in jobs:
             job.settle()
 
@@ -166,7 +172,7 @@ def _write_batch(connection: Connection, jobs: list[_Job[object]]) -> None:
                 with connection.begin_nested():
                     job.run(connection)
             except Exception as error:  # noqa: BLE001 – it belongs to the caller of this one function
-                job.error = error
+                job.error = _named(error)
         if not connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]  # it is connected
             raise OperationalError("COMMIT", None, OSError("SQLite gave the transaction up, as on a full disk"))
 
@@ -177,7 +183,7 @@ def _read_batch(connection: Connection, jobs: list[_Job[object]]) -> None:
             try:
                 job.run(connection)
             except Exception as error:  # noqa: BLE001 – it belongs to the caller of this one function
-                job.error = error
+                job.error = _named(error)
 
 
 def _sqlite_engine(url: URL, begin: str) -> Engine:
@@ -185,13 +191,14 @@ def _sqlite_engine(url: URL, begin: str) -> Engine:
     engine = create_engine(
         url.set(drivername="sqlite+pysqlite"),
         poolclass=StaticPool,
+        hide_parameters=True,
         connect_args={"check_same_thread": False, "isolation_level": None, "timeout": 30},
     )
 
     @event.listens_for(engine, "connect")
     def configure(connection: object, _record: object) -> None:
         cursor = connection.cursor()  # type: ignore[attr-defined]  # the driver's connection, which the event leaves untyped
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -208,7 +215,15 @@ class _PostgreSQL(Database):
         if "sslmode" in query:  # libpq's word for it, as hosting providers write it; asyncpg's is `ssl`
             query["ssl"] = query.pop("sslmode")
         self._engine = create_async_engine(
-            url.set(drivername="postgresql+asyncpg", query=query), pool_size=16, max_overflow=0, pool_timeout=30
+            url.set(drivername="postgresql+asyncpg", query=query),
+            pool_size=16,
+            max_overflow=0,
+            pool_timeout=30,
+            hide_parameters=True,
+            connect_args={
+                "timeout": 10,
+                "command_timeout": 60,
+            },  # seconds; a connection that leads nowhere must not hang
         )
 
     async def write(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -225,26 +240,26 @@ class _PostgreSQL(Database):
             try:
                 async with self._engine.begin() as connection:
                     return await connection.run_sync(function)
-            except (DBAPIError, OSError) as error:
-                if not _passes(error):
-                    raise
-                if attempt == _TRIES - 1:
-                    raise error if isinstance(error, IntegrityError) else _unreachable(error) from error
+            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                if not _passes(error) or attempt == _TRIES - 1:
+                    raise _named(error) from None
             await asyncio.sleep(0.1 * 2**attempt * (0.5 + random()))  # noqa: S311 – jitter, not a secret
         raise AssertionError("unreachable")
 
 
-def _passes(error: DBAPIError | OSError) -> bool:
+def _passes(error: Exception) -> bool:
     """Whether the same transaction may succeed a moment later."""
-    if isinstance(error, OSError) or error.connection_invalidated:
-        return True
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, NoConnection | OSError | TimeoutError)
     state = getattr(error.orig, "sqlstate", None)
-    return isinstance(state, str) and state.startswith(_RETRIED)
+    return error.connection_invalidated or (isinstance(state, str) and state.startswith(_RETRIED))
 
 
-def _unreachable(error: Exception) -> Exception:
-    """The driver's words without the statement's parameters, which are what people wrote."""
-    if isinstance(error, DBAPIError | OSError):
-        words = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()
-        return DatabaseUnreachable(words[0] if words else type(error).__name__)
-    return error
+def _named(error: Exception) -> Exception:
+    """Our error for the driver's: the first line of its own words, without a statement or its parameters."""
+    if not isinstance(error, SQLAlchemyError | OSError | TimeoutError):
+        return error
+    own = error.orig if isinstance(error, DBAPIError) else error
+    words = str(own).strip().partition("\n")[0].rpartition("'>: ")[2] or type(own).__name__
+    away = _passes(error) or isinstance(error, OperationalError | InterfaceError)
+    return DatabaseUnreachable(words) if away else DatabaseError(words)

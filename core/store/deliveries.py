@@ -30,6 +30,10 @@ class Stage(IntEnum):
     FAILED = 4  # the platform will never take it
 
 
+class AlreadyAnswered(Exception):
+    """Somebody else has stored an answer to this question, or we have, in a commit of unknown outcome."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One visible message. `tries` counts the calls that may have put it on screen."""
@@ -57,17 +61,17 @@ def record_draft(connection: Connection, key: SessionKey, seq: int, part: int, d
     connection.execute(update(deliveries).where(_at(key, seq, part)).values(draft=json.dumps(asdict(draft))))
 
 
-def answer(connection: Connection, key: SessionKey, question: Turn, decided: Answer, *, lease: Lease | None) -> bool:
+def answer(connection: Connection, key: SessionKey, question: Turn, decided: Answer, *, lease: Lease | None) -> None:
     """T3: the answer, its bill, and the intent to post its first part, in one transaction.
 
-    Returns False, and changes nothing, where the question has been answered already. Raises LeaseLost.
+    Raises AlreadyAnswered, which takes back whatever else the transaction did, and LeaseLost.
     """
     if lease is not None:
         require(connection, lease)
     open_ = turn(key, question.seq) & (turns.c.role == Role.PERSON) & (turns.c.state == State.WAITING)
     changes = {"state": State.ANSWERED, "error": decided.error}
     if connection.execute(update(turns).where(open_).values(changes)).rowcount == 0:
-        return False
+        raise AlreadyAnswered(key.address.id)
     if decided.memory is not None:
         row = {
             "workspace": key.workspace,
@@ -84,7 +88,6 @@ def answer(connection: Connection, key: SessionKey, question: Turn, decided: Ans
     _post(connection, key, question.seq, decided.parts)
     if decided.model is not None and question.author is not None:
         _bill(connection, key, question.author.id, decided)
-    return True
 
 
 def _post(connection: Connection, key: SessionKey, seq: int, parts: tuple[str, ...]) -> None:

@@ -78,18 +78,30 @@ def _extend(
     connection: Connection, address: Address, talk_at: int | None, *, waits: bool, at_once: bool
 ) -> tuple[SessionKey, int]:
     """Takes the next seq of the session at this address, which is born if need be, and lives since the first talk."""
-    workspace = workspace_of(connection, address.platform, address.workspace)
     statement = _extension(connection.dialect.name, waits=waits, at_once=at_once)
-    place = {"in_workspace": workspace, "at_address": address.id, "talk_at": talk_at}
+    place = {**_names(address), "at_address": address.id, "talk_at": talk_at}
     row = connection.execute(statement, place).one_or_none()
     if row is None:
-        _born(connection, workspace, address)
+        _born(connection, _workspace(connection, address.platform, address.workspace), address)
         row = connection.execute(statement, place).one()
-    return SessionKey(workspace=workspace, session=row.session, address=address), row.tail
+    return SessionKey(workspace=row.workspace, session=row.session, address=address), row.tail
+
+
+_HERE = (
+    select(workspaces.c.workspace)
+    .where(workspaces.c.platform == bindparam("on_platform"), workspaces.c.name == bindparam("in_workspace"))
+    .scalar_subquery()
+)
+_SESSION = and_(sessions.c.workspace == _HERE, sessions.c.address == bindparam("at_address"))
+_FIND = select(sessions.c.workspace, sessions.c.session, sessions.c.live_since).where(_SESSION)
+
+
+def _names(address: Address) -> dict[str, str]:
+    return {"on_platform": address.platform, "in_workspace": storable(address.workspace)}
 
 
 @cache
-def _extension(dialect: str, *, waits: bool, at_once: bool) -> ReturningUpdate[tuple[int, int]]:
+def _extension(dialect: str, *, waits: bool, at_once: bool) -> ReturningUpdate[tuple[int, int, int]]:
     """The one statement that every arrival runs on its session's row."""
     now_ = clock(dialect)
     due = now_ + _AT_ONCE_GRACE if at_once else now_
@@ -97,7 +109,7 @@ def _extension(dialect: str, *, waits: bool, at_once: bool) -> ReturningUpdate[t
     first = or_(sessions.c.live_since.is_(None), talk_at < sessions.c.live_since)
     return (
         update(sessions)
-        .where(sessions.c.workspace == bindparam("in_workspace"), sessions.c.address == bindparam("at_address"))
+        .where(_SESSION)
         .values(
             tail=sessions.c.tail + 1,
             touched_at=now_,
@@ -105,7 +117,7 @@ def _extension(dialect: str, *, waits: bool, at_once: bool) -> ReturningUpdate[t
             live_since=case((first, talk_at), else_=sessions.c.live_since),
             due_at=case((sessions.c.due_at.is_(None), due), else_=sessions.c.due_at) if waits else sessions.c.due_at,
         )
-        .returning(sessions.c.session, sessions.c.tail)
+        .returning(sessions.c.workspace, sessions.c.session, sessions.c.tail)
     )
 
 
@@ -135,28 +147,21 @@ def _born(connection: Connection, workspace: int, address: Address) -> None:
     connection.execute(born.on_conflict_do_nothing())
 
 
-def workspace_of(connection: Connection, platform: str, name: str) -> int:
+def _workspace(connection: Connection, platform: str, name: str) -> int:
     """The number of a workspace, which is made known if need be."""
-    known: dict[tuple[str, str], int] = connection.info.setdefault("workspaces", {})
-    if (platform, name) in known:
-        return known[platform, name]
-    here = and_(workspaces.c.platform == platform, workspaces.c.name == storable(name))
-    number: int | None = connection.execute(select(workspaces.c.workspace).where(here)).scalar_one_or_none()
-    if number is not None:  # committed by somebody, so that no rollback of ours takes it back
-        known[platform, name] = number
-        return number
-    statement = insert(connection.dialect.name, workspaces).values(platform=platform, name=storable(name), sessions=0)
-    connection.execute(statement.on_conflict_do_nothing())
-    born: int = connection.execute(select(workspaces.c.workspace).where(here)).scalar_one()
-    return born
+    row = {"platform": platform, "name": storable(name), "sessions": 0}
+    connection.execute(insert(connection.dialect.name, workspaces).values(row).on_conflict_do_nothing())
+    here = and_(workspaces.c.platform == platform, workspaces.c.name == row["name"])
+    number: int = connection.execute(select(workspaces.c.workspace).where(here)).scalar_one()
+    return number
 
 
 def reject(connection: Connection, event: Rejected) -> None:
     """Stores an event that could not be read, once, with the reason."""
     row = {
-        "workspace": workspace_of(connection, event.platform, ""),
-        "id": event.id,
-        "reason": event.reason,
+        "workspace": _workspace(connection, event.platform, ""),
+        "id": storable(event.id),
+        "reason": storable(event.reason),
         "rejected_at": now(connection),
         "body": event.payload.encode("utf-8", "replace"),
     }
@@ -165,13 +170,5 @@ def reject(connection: Connection, event: Rejected) -> None:
 
 def find(connection: Connection, address: Address) -> tuple[SessionKey, int | None] | None:
     """The session at this address, and since when it lives (milliseconds by the platform's clock); None if unborn."""
-    here = and_(
-        workspaces.c.platform == address.platform,
-        workspaces.c.name == address.workspace,
-        sessions.c.workspace == workspaces.c.workspace,
-        sessions.c.address == address.id,
-    )
-    row = connection.execute(
-        select(sessions.c.workspace, sessions.c.session, sessions.c.live_since).where(here)
-    ).one_or_none()
+    row = connection.execute(_FIND, {**_names(address), "at_address": address.id}).one_or_none()
     return row and (SessionKey(workspace=row.workspace, session=row.session, address=address), row.live_since)

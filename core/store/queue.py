@@ -97,12 +97,14 @@ def require(connection: Connection, lease: Lease) -> None:
         raise LeaseLost(lease.key.address.id)
 
 
-def release(connection: Connection, lease: Lease, *, after: float = 0, error: tuple[int, str] | None = None) -> None:
+def release(
+    connection: Connection, lease: Lease, *, attempts: int, after: float = 0, error: tuple[int, str] | None = None
+) -> None:
     """Gives a lease back with its work undone: anybody may claim the session in `after` seconds.
 
-    `error` is the seq of the turn that failed and why; it is kept with the turn for those who look.
+    `attempts` is how many count so far. `error` is the seq of the turn that failed and why; it is kept with the turn.
     """
-    back = {"owner": None, "due_at": now(connection) + int(after * 1000)}
+    back = {"owner": None, "attempts": attempts, "due_at": now(connection) + int(after * 1000)}
     if connection.execute(update(sessions).where(held(lease)).values(back)).rowcount and error is not None:
         seq, reason = error
         connection.execute(update(turns).where(turn(lease.key, seq)).values(error=storable(reason)))
@@ -155,7 +157,8 @@ def finish(connection: Connection, key: SessionKey, seq: int, *, lease: Lease | 
         "owner": case((keeps, sessions.c.owner), (literal(ours), None), else_=sessions.c.owner),
         "due_at": case(
             (keeps, clock + int(seconds * 1000)),
-            (and_(sessions.c.owner.is_not(None), literal(not ours)), sessions.c.due_at),
+            (and_(literal(not ours), sessions.c.owner.is_not(None)), sessions.c.due_at),
+            (and_(literal(not ours), left > 0, sessions.c.attempts > 0), sessions.c.due_at),  # it is backing off
             (left > 0, clock),
             else_=None,
         ),

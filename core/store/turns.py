@@ -60,14 +60,16 @@ def waiting(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
 def newest(connection: Connection, key: SessionKey, *, budget: int) -> list[Turn]:
     """The newest turns of the current epoch whose tokens together exceed `budget`, or all; newest first.
 
+    An oversized turn counts as half of the budget, as the window will cut it. A question comes with its answer.
     Turns that wait and commands are not among them. Costs the same in a long session as in a short one.
     """
     found: list[Turn] = []
+    left = budget
     for one in _backwards(connection, key):
-        found.append(one)
-        budget -= one.tokens
-        if budget < 0:
+        if left < 0 and one.seq != found[-1].seq:
             break
+        found.append(one)
+        left -= min(one.tokens, budget // 2)
     return found
 
 
