@@ -15,7 +15,7 @@ from core import tokens
 from core.adapter import Adapter
 from core.assistant import Assistant, Mind
 from core.config import Settings, own_instructions
-from core.errors import DatabaseBehind
+from core.errors import ConfigurationError, DatabaseBehind
 from core.inbox import Inbox
 from core.llm import Model
 from core.outbox import Outbox
@@ -64,7 +64,7 @@ async def prepare(settings: Settings, database: Database) -> None:
 
 
 async def _mind(settings: Settings, model: Model) -> Mind:
-    return Mind(
+    mind = Mind(
         model=model,
         instructions=instructions(own_instructions(settings)),
         counter=await tokens.load(settings.openai_model) if settings.has_model else tokens.Estimate(),
@@ -72,6 +72,12 @@ async def _mind(settings: Settings, model: Model) -> Mind:
         budget=settings.backscroll_context_tokens,
         hearing=settings.backscroll_hear,
     )
+    if mind.fixed > mind.budget // 2:
+        raise ConfigurationError(
+            f"BACKSCROLL_INSTRUCTIONS: they take {mind.fixed} of {mind.budget} tokens; shorten them, or set "
+            f"BACKSCROLL_CONTEXT_TOKENS to at least {2 * mind.fixed}"
+        )
+    return mind
 
 
 async def _serve(adapters: Mapping[str, Adapter], inbox: Inbox, drain_seconds: float, stop: asyncio.Event) -> None:

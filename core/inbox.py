@@ -91,7 +91,7 @@ class Inbox:
         if verb is not None:
             return State.WAITING
         in_thread = event.address.thread is not None
-        said_since = event.at * 1000 >= live_since  # what was said before may arrive after it, and is no question
+        said_since = int(event.at * 1000) > live_since  # what was said before may arrive after it, and is no question
         if in_thread and said_since and event.audience is Audience.ROOM:
             return State.WAITING
         hearing = self._assistant.mind.hearing

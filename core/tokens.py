@@ -27,15 +27,6 @@ from tiktoken.load import read_file_cached
 
 log = structlog.get_logger()
 
-MESSAGE_TOKENS = 3
-"""What a message costs beside its text and role (OpenAI's cookbook, "How to count tokens", gpt-3.5 to gpt-4o)."""
-
-ROLE_TOKENS = 1
-"""What the role of a message costs; same source."""
-
-PRIMED_TOKENS = 3
-"""What the beginning of the answer costs, once per request; same source."""
-
 STRIDE = 10_000
 """Longer texts are counted in strides: tiktoken panics on some 200,000 blanks in a row, and is slow long before."""
 
