@@ -93,7 +93,7 @@ async def fill(database: Database, length: int) -> SessionKey:
                 "seq": seq // 2 + 2,
                 "role": Role.ASSISTANT if seq % 2 else Role.PERSON,
                 "state": State.DONE,
-                "at": seq * 1000,
+                "at": seq * 1_000_000,
                 "tokens": 240,
                 "author": "U1",
                 "name": "Ada",

@@ -185,7 +185,7 @@ class Assistant:
             words, finish = await self._stoppable(lease, question, prompt, speech)
         except ModelUnavailable as error:
             await speech.keep()
-            if time() - question.at / 1000 < PATIENCE or lease.attempts < ATTEMPTS:
+            if time() - question.at < PATIENCE or lease.attempts < ATTEMPTS:
                 raise
             return Answer(parts=speech.beneath(_GAVE_UP), error=f"{type(error).__name__}: {error}")
         except ModelError as error:
@@ -274,9 +274,7 @@ class Assistant:
         """Reads what was said here before the session's birth, once."""
         said = await self._backscroll(lease.key, question) if self._listens(lease.key, question) else []
         sizes = [
-            self.mind.count(
-                one.text if one.author.is_self else prompts.spoken(one.author, int(one.at * 1000), one.text)
-            )
+            self.mind.count(one.text if one.author.is_self else prompts.spoken(one.author, one.at, one.text))
             for one in said
         ]
         await self._database.write(backscroll.hear, lease, said, sizes)
@@ -295,7 +293,7 @@ class Assistant:
             id=question.message or "",
             author=question.author,
             text=question.text,
-            at=question.at / 1000,
+            at=question.at,
             reply_to=question.reply_to,
         )
         adapter = self._outbox.adapters[key.address.platform]

@@ -116,8 +116,8 @@ def _opening(words: str) -> str:
     return f"{line[:47]}…" if len(line) > 48 else line or "(no words)"
 
 
-def _when(milliseconds: int) -> str:
-    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+def _when(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _reset(connection: Connection, desk: Desk) -> Said:

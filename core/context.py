@@ -7,6 +7,7 @@ most twenty messages deep before each question.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from core.llm import Message
 from core.prompts import spoken
@@ -82,12 +83,15 @@ def text(turn: Turn) -> str:
 
 
 def _limited(newest_first: Iterable[Turn]) -> Iterator[Turn]:
-    """Leaves out what was heard too long before the question that it led to."""
-    heard = 0
-    for turn in newest_first:
-        heard = heard + 1 if turn.state is State.HEARD else 0
-        if heard <= HEARD_BEFORE_QUESTION:
-            yield turn
+    """Leaves out what was heard too long before the question that it led to.
+
+    What was heard between two questions may have reached us in any order, and is put into that in which it was said.
+    """
+    for heard, turns in groupby(newest_first, key=lambda turn: turn.state is State.HEARD):
+        if heard:
+            yield from sorted(turns, key=lambda turn: turn.at, reverse=True)[:HEARD_BEFORE_QUESTION]
+        else:
+            yield from turns
 
 
 def _groups(newest_first: Iterable[Turn]) -> Iterator[Sequence[Turn]]:

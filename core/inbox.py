@@ -61,7 +61,7 @@ class Inbox:
         if state is None:
             return
         at_once = verb is not None and commands.find(verb).at_once
-        tokens = self._assistant.mind.count(prompts.spoken(event.author, int(event.at * 1000), event.text))
+        tokens = self._assistant.mind.count(prompts.spoken(event.author, event.at, event.text))
         aside = self._step_aside(event) if at_once else None
         try:
             accepted = await self._database.write(
@@ -91,7 +91,7 @@ class Inbox:
         if verb is not None:
             return State.WAITING
         in_thread = event.address.thread is not None
-        said_since = int(event.at * 1000) > live_since  # what was said before may arrive after it, and is no question
+        said_since = event.at >= live_since  # what was said before may arrive after it, and is no question
         if in_thread and said_since and event.audience is Audience.ROOM:
             return State.WAITING
         hearing = self._assistant.mind.hearing

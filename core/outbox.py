@@ -224,7 +224,7 @@ class Outbox:
             key=key_of(key.address, question.message or str(question.seq), part),
             address=key.address,
             text=text,
-            asked_at=question.at / 1000,
+            asked_at=question.at,
             part=part,
             last=last,
             attempt=attempt,

@@ -33,11 +33,11 @@ def instructions(own: str | None) -> str:
     return f"{(own or INSTRUCTIONS).strip()}\n\n{ENVELOPE}"
 
 
-def spoken(author: Author, at: int, text: str) -> str:
+def spoken(author: Author, at: float, text: str) -> str:
     """A person's message with its speaker, in a form that no display name can forge: `[Ada (U1) 2026-11-22 14:03] …`.
 
-    Names lose brackets, parentheses and invisible characters; the ID is the platform's. `at` is in milliseconds.
+    Names lose brackets, parentheses and invisible characters; the ID is the platform's. `at` is in seconds.
     """
     name = " ".join(_UNNAMEABLE.sub(" ", author.name).split())[:80] or "somebody"
-    when = datetime.fromtimestamp(at / 1000, UTC)
+    when = datetime.fromtimestamp(at, UTC)
     return f"[{name} ({author.id}) {when:%Y-%m-%d %H:%M}] {text}"

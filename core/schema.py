@@ -2,8 +2,8 @@
 
 The workspace leads every key, so that the tables can be partitioned or sharded by it. Workspaces and sessions are small
 integers in the keys, because they stand in every row and every index. Sessions are numbered within their workspace.
-Times are milliseconds since 1970 by the database's own clock, except `turns.at` and `sessions.live_since`, which are
-the platform's.
+Times are milliseconds since 1970 by the database's own clock; but `turns.at` and `sessions.live_since` are microseconds
+by the platform's, which is as fine as Slack's.
 Bodies are opaque bytes to the store.
 """
 

@@ -49,8 +49,9 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One contribution by one speaker. `at` is in milliseconds since 1970; `tokens` counts it as the model sees it.
+    """One contribution by one speaker.
 
+    `at` is in seconds since 1970, by the platform's clock; `tokens` counts the turn as the model sees it.
     An answer has its question's `seq`. `message` is the platform's ID, `verb` makes the turn a command.
     The last four are only known while the turn waits for its answer.
     """
@@ -60,7 +61,7 @@ class Turn:
     state: State
     text: str
     tokens: int
-    at: int
+    at: float
     author: Author | None = None
     message: str | None = None
     verb: str | None = None

@@ -16,11 +16,11 @@ FIXED = 10
 def turn(seq: int, text: str, *, role: Role = Role.PERSON, state: State = State.DONE, author: Author = ADA) -> Turn:
     """A turn whose tokens are the number of its characters, and the frame."""
     who = author if role is Role.PERSON else None
-    return Turn(seq=seq, role=role, state=state, text=text, tokens=_cost(seq, text, who), at=seq * 60_000, author=who)
+    return Turn(seq=seq, role=role, state=state, text=text, tokens=_cost(seq, text, who), at=seq * 60, author=who)
 
 
 def _cost(seq: int, text: str, author: Author | None) -> int:
-    return len(spoken(author, seq * 60_000, text) if author else text) + MESSAGE_TOKENS
+    return len(spoken(author, seq * 60, text) if author else text) + MESSAGE_TOKENS
 
 
 def cut(text: str, most: int) -> str:

@@ -10,7 +10,7 @@ from core.schema import sessions, turns
 from core.session import Lease, Role, SessionKey, State
 from core.store.inbound import storable
 from core.store.queue import require
-from core.store.sql import insert
+from core.store.sql import insert, micro
 
 
 def hear(connection: Connection, lease: Lease, messages: Sequence[Inbound], tokens: Sequence[int]) -> None:
@@ -29,7 +29,7 @@ def hear(connection: Connection, lease: Lease, messages: Sequence[Inbound], toke
             "seq": first - len(messages) + place,
             "role": Role.ASSISTANT if message.author.is_self else Role.PERSON,
             "state": State.HEARD,
-            "at": int(message.at * 1000),
+            "at": micro(message.at),
             "tokens": size,
             "message": message.id,
             "author": message.author.id,
@@ -42,7 +42,7 @@ def hear(connection: Connection, lease: Lease, messages: Sequence[Inbound], toke
         connection.execute(insert(connection.dialect.name, turns).on_conflict_do_nothing(), rows)
 
 
-def live_sessions(connection: Connection, key: SessionKey, *, limit: int) -> list[tuple[Address, str, int]]:
+def live_sessions(connection: Connection, key: SessionKey, *, limit: int) -> list[tuple[Address, str, float]]:
     """The sessions around this one's channel, most recently used first: address, first words, when last used."""
     channel = key.address.channel_address.id
     around = (
@@ -62,5 +62,5 @@ def live_sessions(connection: Connection, key: SessionKey, *, limit: int) -> lis
             .limit(1)
         )
         words = connection.execute(opening).scalar_one_or_none() or b""
-        found.append((Address.parse(row.address), words.decode(), row.touched_at))
+        found.append((Address.parse(row.address), words.decode(), row.touched_at / 1000))
     return found

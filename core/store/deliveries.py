@@ -15,7 +15,7 @@ from core.messages import Draft
 from core.schema import deliveries, turns, usage
 from core.session import Answer, Lease, Role, SessionKey, State, Turn
 from core.store.queue import finish, require, turn
-from core.store.sql import insert, now
+from core.store.sql import insert, micro, now
 
 _DAY = 86_400_000  # milliseconds
 
@@ -79,7 +79,7 @@ def answer(connection: Connection, key: SessionKey, question: Turn, decided: Ans
             "seq": question.seq,
             "role": Role.ASSISTANT,
             "state": State.STOPPED if decided.stopped else State.DONE,
-            "at": question.at,
+            "at": micro(question.at),
             "tokens": decided.tokens,
             "model": decided.model,
             "body": decided.memory.encode("utf-8", "replace"),

@@ -11,7 +11,7 @@ from core.address import Address
 from core.messages import Inbound, Rejected
 from core.schema import rejections, sessions, turns, workspaces
 from core.session import Role, SessionKey, State
-from core.store.sql import clock, insert, now
+from core.store.sql import clock, insert, micro, now, seconds
 
 _BEFORE_EVERYTHING = -(2**31)  # the start of the first epoch: what was said before a session's birth has a seq below 1
 
@@ -30,7 +30,7 @@ def accept(
     Returns the session and the turn's seq. Raises Duplicate. Acknowledge the platform only after this is committed.
     """
     waits = state is State.WAITING
-    at = int(message.at * 1000)
+    at = micro(message.at)
     talk_at = at if waits and verb is None else None
     key, seq = _extend(connection, message.address, talk_at, waits=waits, at_once=at_once)
     row = {
@@ -168,7 +168,10 @@ def reject(connection: Connection, event: Rejected) -> None:
     connection.execute(insert(connection.dialect.name, rejections).values(row).on_conflict_do_nothing())
 
 
-def find(connection: Connection, address: Address) -> tuple[SessionKey, int | None] | None:
-    """The session at this address, and since when it lives (milliseconds by the platform's clock); None if unborn."""
+def find(connection: Connection, address: Address) -> tuple[SessionKey, float | None] | None:
+    """The session at this address, and since when it lives (seconds, the platform's clock); None if unborn."""
     row = connection.execute(_FIND, {**_names(address), "at_address": address.id}).one_or_none()
-    return row and (SessionKey(workspace=row.workspace, session=row.session, address=address), row.live_since)
+    if row is None:
+        return None
+    key = SessionKey(workspace=row.workspace, session=row.session, address=address)
+    return key, None if row.live_since is None else seconds(row.live_since)

@@ -1,4 +1,4 @@
-"""What the two databases spell differently: the upsert and the clock."""
+"""What the two databases spell differently (the upsert and the clock), and how times are stored."""
 
 from sqlalchemy import BigInteger, Connection, Table, cast, extract, func, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
@@ -22,3 +22,13 @@ def clock(dialect: str) -> ColumnElement[int]:
 def now(connection: Connection) -> ColumnElement[int]:
     """The clock of the database behind this connection."""
     return clock(connection.dialect.name)
+
+
+def micro(at: float) -> int:
+    """A platform's time as it is stored: whole microseconds."""
+    return round(at * 1_000_000)
+
+
+def seconds(at: int) -> float:
+    """A stored time as the rest of the core has it."""
+    return at / 1_000_000

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, func, select
 from core.messages import Author
 from core.schema import sessions, turns
 from core.session import Role, SessionKey, State, Turn
+from core.store.sql import seconds
 
 _PAGE = 64  # rows fetched at a time; a window of ordinary turns is one or two pages
 _LAST = 2**31 - 1  # no seq is greater
@@ -86,11 +87,11 @@ def _backwards(connection: Connection, key: SessionKey) -> Iterator[Turn]:
         rows = connection.execute(_NEWEST, {**place, "last": last, "page": _PAGE + seen}).all()[seen:]
 
 
-def count(connection: Connection, key: SessionKey) -> tuple[int, int | None]:
-    """How many turns the current epoch holds, and when the first of them was said (milliseconds since 1970)."""
+def count(connection: Connection, key: SessionKey) -> tuple[int, float | None]:
+    """How many turns the current epoch holds, and when the first of them was said (seconds since 1970)."""
     place = {**_place(key), "start": connection.execute(_START, _place(key)).scalar_one()}
     number, since = connection.execute(_COUNT, place).one()
-    return number, since
+    return number, None if since is None else seconds(since)
 
 
 def _place(key: SessionKey) -> dict[str, int]:
@@ -105,7 +106,7 @@ def _turn(row: Row[*tuple[object, ...]]) -> Turn:
         state=State(row.state),
         text=row.body.decode(),
         tokens=row.tokens,
-        at=row.at,
+        at=seconds(row.at),
         author=Author(id=row.author, name=row.name) if row.author is not None else None,
         message=row.message,
         verb=row.verb,
