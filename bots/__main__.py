@@ -1,15 +1,20 @@
 """The program: reads the environment once, builds the house, runs it, and drains it."""
 
 import asyncio
+import re
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
+from functools import partial
 from getpass import getuser
 from typing import Annotated
 
+import structlog
 import typer
+from pydantic import SecretStr
 from rich.console import Console
+from rich.text import Text
 
 import migrations
 from bots import logs, program
@@ -18,8 +23,8 @@ from bots.discord import DiscordAdapter
 from bots.doctor import examine
 from bots.slack import SlackAdapter, as_json, manifest
 from core.adapter import Adapter
-from core.config import Settings, own_instructions, read_settings
-from core.errors import BackscrollError, ConfigurationError
+from core.config import Settings, examine_settings, own_instructions, read_settings
+from core.errors import BackscrollError, ConfigurationError, DatabaseError, DatabaseUnreachable
 from core.llm import Model
 from core.offline import OfflineModel
 from core.openai import OpenAIModel
@@ -59,19 +64,19 @@ def run(
     ] = None,
 ) -> None:
     """Run the configured platforms. SIGTERM and Ctrl-C drain: running answers finish first."""
-    _go(lambda settings: _run(settings, platforms or []))
+    _go(lambda: _run(_settings(), platforms or []))
 
 
 @app.command()
 def migrate() -> None:
     """Bring the database to the newest schema."""
-    _go(_migrate)
+    _go(lambda: _migrate(_settings()))
 
 
 @app.command()
 def doctor() -> None:
     """Check every setting against the real services, one line each; exit 1 if anything is wrong."""
-    _go(_doctor)
+    _go(lambda: _doctor(*examine_settings()))
 
 
 show = typer.Typer(help="Print the app manifest that fits this configuration.", no_args_is_help=True)
@@ -94,62 +99,95 @@ def main() -> None:
     app()
 
 
-def _go(work: Callable[[Settings], Awaitable[int]]) -> None:
-    """Runs one command; what it can name ends it with one line, and the exit status that the contract gives."""
+def _go(work: Callable[[], Awaitable[int]]) -> None:
+    """Runs one command; one line explains its failure, and the exit status is the one that the contract gives."""
+    logs.configure("text")  # until the settings are known
+    status = 1
     try:
-        settings = read_settings()
-        logs.configure(settings.backscroll_log)
-        status = asyncio.run(_guarded(work(settings)))
+        status = asyncio.run(_guarded(work))
     except ConfigurationError as error:
-        typer.echo(f"backscroll: {error}", err=True)
+        _explain(str(error))
         status = 2
+    except DatabaseUnreachable as error:
+        _explain(f"DATABASE_URL: the database does not answer: {error}")
+    except DatabaseError as error:
+        _explain(f"DATABASE_URL: {error}")
     except BackscrollError as error:
-        typer.echo(f"backscroll: {error}", err=True)
-        status = 1
+        _explain(str(error))
     except KeyboardInterrupt:
         status = 130
+    except Exception as error:  # noqa: BLE001 – Python's own last words would quote what people wrote
+        structlog.get_logger().critical("crashed", exc_info=error)
+        _explain(f"ended by an unexpected {type(error).__name__}; please report it with the lines above")
     raise typer.Exit(status)
 
 
-async def _guarded(work: Awaitable[int]) -> int:
+def _explain(reason: str) -> None:
+    typer.echo(f"backscroll: {reason}", err=True)
+
+
+def _settings() -> Settings:
+    settings = read_settings()
+    logs.configure(settings.backscroll_log)
+    return settings
+
+
+async def _guarded(work: Callable[[], Awaitable[int]]) -> int:
+    asyncio.get_running_loop().set_exception_handler(logs.unheard)
     try:
-        return await work
+        return await work()
     except BaseExceptionGroup as group:  # several tasks may fail together; the first that can be named explains it
-        known = group.subgroup(BackscrollError)
-        while isinstance(known, BaseExceptionGroup):
-            known = known.exceptions[0]  # type: ignore[assignment]  # a group holds exceptions or groups
+        known, others = group.split(BackscrollError)
         if known is None:
             raise
-        raise known from group
+        if others is not None:
+            structlog.get_logger().error("failed as well", exc_info=others)
+        raise _first(known) from group
+
+
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _adapters(settings: Settings, named: Sequence[Platform]) -> dict[str, Adapter]:
-    """The adapters to run. Raises ConfigurationError when a named platform lacks its settings."""
+    """The adapters to run. Raises ConfigurationError when one of them lacks its settings."""
     chosen = list(dict.fromkeys(map(str, named or settings.platforms or [Platform.CONSOLE])))
-    needed = {"slack": "SLACK_BOT_TOKEN and SLACK_APP_TOKEN", "discord": "DISCORD_TOKEN"}
-    for platform in chosen:
-        if platform in needed and platform not in settings.platforms:
-            raise ConfigurationError(f"{platform} needs {needed[platform]}; see .env.example")
     return {platform: _ADAPTERS[platform](settings) for platform in chosen}
 
 
 def _slack(settings: Settings) -> Adapter:
-    assert settings.slack_bot_token is not None and settings.slack_app_token is not None  # noqa: S101, PT018
-    return SlackAdapter(
-        bot_token=settings.slack_bot_token.get_secret_value(),
-        app_token=settings.slack_app_token.get_secret_value(),
-        api_url=settings.slack_api_url,
+    bot_token, app_token = _tokens(
+        "Slack", SLACK_BOT_TOKEN=settings.slack_bot_token, SLACK_APP_TOKEN=settings.slack_app_token
     )
+    _check("http", SLACK_API_URL=settings.slack_api_url)
+    return SlackAdapter(bot_token=bot_token, app_token=app_token, api_url=settings.slack_api_url)
 
 
 def _discord(settings: Settings) -> Adapter:
-    assert settings.discord_token is not None  # noqa: S101
+    (token,) = _tokens("Discord", DISCORD_TOKEN=settings.discord_token)
+    _check("http", DISCORD_API_URL=settings.discord_api_url, DISCORD_CDN_URL=settings.discord_cdn_url)
+    _check("ws", DISCORD_GATEWAY_URL=settings.discord_gateway_url)
     return DiscordAdapter(
-        token=settings.discord_token.get_secret_value(),
+        token=token,
         api_url=settings.discord_api_url,
         gateway_url=settings.discord_gateway_url,
         cdn_url=settings.discord_cdn_url,
     )
+
+
+def _tokens(platform: str, **given: SecretStr | None) -> list[str]:
+    """The tokens that a platform needs. Raises ConfigurationError, which names those that are not set."""
+    missing = [name for name, token in given.items() if token is None]
+    if missing:
+        raise ConfigurationError(f"{' and '.join(missing)} must be set for {platform}; see .env.example")
+    return [token.get_secret_value() for token in given.values() if token is not None]
+
+
+def _check(scheme: str, **addresses: str | None) -> None:
+    """Raises ConfigurationError for what is no address of this scheme: a library would try it for ever."""
+    for name, address in addresses.items():
+        if address is not None and not re.fullmatch(rf"{scheme}s?://[^/?#\s]+(/\S*)?", address):
+            raise ConfigurationError(f"{name} is no address: it should look like {scheme}s://host/path")
 
 
 def _console(_settings: Settings) -> Adapter:
@@ -210,19 +248,21 @@ async def _migrate(settings: Settings) -> int:
     return 0
 
 
-async def _doctor(settings: Settings) -> int:
-    database, model = connect(settings.database_url), _model(settings)
-    adapters = [_ADAPTERS[platform](settings) for platform in settings.platforms]
-    try:
-        findings = await examine(settings, database, model, adapters)
-    finally:
-        await _close(database, model, adapters)
+async def _doctor(settings: Settings, wrong: Sequence[str]) -> int:
+    logs.configure(settings.backscroll_log, quiet=True)
+    findings = await examine(
+        settings,
+        wrong=wrong,
+        database=lambda: connect(settings.database_url),
+        model=lambda: _model(settings),
+        platforms={platform: partial(_ADAPTERS[platform], settings) for platform in settings.platforms},
+    )
     screen = Console(soft_wrap=True, highlight=False)
     for finding in findings:
-        mark = "[green]ok[/]   " if finding.ok else "[red]wrong[/]"
-        screen.print(mark, f"{finding.subject}:", finding.detail, markup=True)
+        mark = ("ok   ", "green") if finding.ok else ("wrong", "red")
+        screen.print(Text.assemble(mark, f" {finding.subject}: {finding.detail}"))
         if not finding.ok and finding.remedy:
-            screen.print(f"      {finding.remedy}", markup=False)
+            screen.print(Text(f"      {finding.remedy}"))
     return 0 if all(finding.ok for finding in findings) else 1
 
 

@@ -1,6 +1,6 @@
 """The doctor: every setting against the real services, one finding each, and how to mend what is wrong."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import migrations
 from core.adapter import Adapter, Finding
@@ -10,12 +10,25 @@ from core.llm import Model
 from core.store import Database
 
 
-async def examine(settings: Settings, database: Database, model: Model, adapters: Iterable[Adapter]) -> list[Finding]:
-    """Everything that was checked, in the order in which a start would meet it."""
-    found = [*_instructions(settings), *await _database(settings, database), *await model.examine()]
-    platforms = list(adapters)
-    for adapter in platforms:
-        found.extend(await _platform(adapter))
+async def examine(
+    settings: Settings,
+    *,
+    wrong: Sequence[str],
+    database: Callable[[], Database],
+    model: Callable[[], Model],
+    platforms: Mapping[str, Callable[[], Adapter]],
+) -> list[Finding]:
+    """Everything that was checked, in the order in which a start would meet it.
+
+    `wrong` says what is wrong with settings by themselves. What is to be examined is made here, part by part, so that
+    one that can't be made hides none of the others.
+    """
+    found = [Finding(subject="settings", ok=False, detail=reason, remedy="See .env.example.") for reason in wrong]
+    found += await _guarded("instructions", _instructions(settings))
+    found += await _guarded("database", _database(settings, database))
+    found += await _guarded("model", _self_examined(model))
+    for platform, adapter in platforms.items():
+        found += await _guarded(platform, _self_examined(adapter))
     if not platforms:
         found.append(
             Finding(subject="platforms", ok=True, detail="none is configured, so that `backscroll run` is the console")
@@ -23,27 +36,30 @@ async def examine(settings: Settings, database: Database, model: Model, adapters
     return found
 
 
-def _instructions(settings: Settings) -> Sequence[Finding]:
+async def _guarded(subject: str, examination: Awaitable[Sequence[Finding]]) -> Sequence[Finding]:
     try:
-        own = own_instructions(settings)
+        return await examination
     except BackscrollError as error:
-        return [Finding(subject="instructions", ok=False, detail=str(error), remedy="Name a file of UTF-8 text.")]
+        return [Finding(subject=subject, ok=False, detail=str(error))]
+    except Exception as error:  # noqa: BLE001 – whatever it is, the other findings are wanted all the more
+        detail = f"can't be checked: an unexpected {type(error).__name__}"
+        return [Finding(subject=subject, ok=False, detail=detail, remedy="Check its settings, or report this.")]
+
+
+async def _instructions(settings: Settings) -> Sequence[Finding]:
+    own = own_instructions(settings)
     return [Finding(subject="instructions", ok=True, detail="your own" if own else "built in")]
 
 
-async def _database(settings: Settings, database: Database) -> Sequence[Finding]:
+async def _database(settings: Settings, make: Callable[[], Database]) -> Sequence[Finding]:
+    database = make()
     try:
-        have = await database.read(migrations.current)
+        have, need = await database.read(migrations.current), migrations.newest()
     except DatabaseError as error:
-        return [
-            Finding(
-                subject="database",
-                ok=False,
-                detail=f"does not answer: {error}",
-                remedy="Check DATABASE_URL: host, port, name, user and password, and that the server runs.",
-            )
-        ]
-    need = migrations.newest()
+        remedy = "Check DATABASE_URL: host, port, name, user and password, and that the server runs."
+        return [Finding(subject="database", ok=False, detail=f"does not answer: {error}", remedy=remedy)]
+    finally:
+        await database.close()
     kind = "SQLite" if settings.database_url.startswith("sqlite") else "PostgreSQL"
     reached = Finding(subject="database", ok=True, detail=f"{kind} answers")
     if have == need or (have is None and kind == "SQLite"):
@@ -52,8 +68,9 @@ async def _database(settings: Settings, database: Database) -> Sequence[Finding]
     return [reached, Finding(subject="schema", ok=False, detail=behind, remedy="Run `backscroll migrate`.")]
 
 
-async def _platform(adapter: Adapter) -> Sequence[Finding]:
+async def _self_examined(make: Callable[[], Model | Adapter]) -> Sequence[Finding]:
+    part = make()
     try:
-        return await adapter.examine()
-    except BackscrollError as error:
-        return [Finding(subject=adapter.platform, ok=False, detail=str(error))]
+        return await part.examine()
+    finally:
+        await part.close()

@@ -1,10 +1,16 @@
 """Logs on standard error: session, platform and outcome; never what people wrote, never a token."""
 
+import asyncio
 import logging
 import sys
-from typing import Literal
+from collections.abc import Mapping
+from textwrap import indent
+from traceback import format_tb
+from typing import Any, Literal
 
 import structlog
+
+from core.errors import BackscrollError
 
 
 def configure(form: Literal["text", "json"], *, quiet: bool = False) -> None:
@@ -14,10 +20,10 @@ def configure(form: Literal["text", "json"], *, quiet: bool = False) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.ExceptionRenderer(lambda info: trace(info[1])),
     ]
     renderer: structlog.types.Processor
     if form == "json":
-        shared.append(structlog.processors.format_exc_info)
         renderer = structlog.processors.JSONRenderer()
     else:
         renderer = structlog.dev.ConsoleRenderer(
@@ -34,3 +40,20 @@ def configure(form: Literal["text", "json"], *, quiet: bool = False) -> None:
     handler.setFormatter(formatter)
     # The libraries' own debug logs hold bodies and tokens: their warnings are all that we let through.
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def trace(error: BaseException) -> str:
+    """Where it happened, and what led to it. Only an error of ours says what: others may quote what people wrote."""
+    said = f": {error}" if isinstance(error, BackscrollError) else ""
+    lines = ["Traceback (most recent call last):\n", *format_tb(error.__traceback__), type(error).__qualname__, said]
+    if isinstance(error, BaseExceptionGroup):
+        lines += [f", of which number {n}:\n{indent(trace(one), '  ')}" for n, one in enumerate(error.exceptions, 1)]
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "".join([f"{trace(before)}\n\nwhich led to:\n\n" if before else "", *lines])
+
+
+def unheard(_loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+    """For asyncio, to tell what nobody awaited. Its own way prints tasks and callbacks with what they were given."""
+    error = context.get("exception")
+    what = "a task or callback failed" if error is not None else context["message"]
+    structlog.get_logger().error("unheard", what=what, exc_info=error)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from random import uniform
+from time import time
 from weakref import WeakValueDictionary
 
 import structlog
@@ -117,6 +118,7 @@ class Inbox:
             question = await self._database.read(turns.waiting, key, seq)
             if question is not None:
                 await self._assistant.answer(key, question, lease=None)
+                _told(question, key)
         except Exception as error:  # noqa: BLE001 – it stays in the queue, and whoever claims the session answers it
             log.warning("command left to the queue", session=key.address.id, error=type(error).__name__)
         self._wake.set()
@@ -208,7 +210,9 @@ class Inbox:
         if lease.attempts > ATTEMPTS:
             log.error("given up", session=lease.key.address.id, attempts=lease.attempts - 1)
             return await self._assistant.give_up(lease, question, f"{ATTEMPTS} attempts failed")
-        return await self._assistant.answer(lease.key, question, lease=lease)
+        keeps = await self._assistant.answer(lease.key, question, lease=lease)
+        _told(question, lease.key)
+        return keeps
 
     async def _back_off(self, lease: Lease, question: Turn | None, error: Exception) -> None:
         """Gives the session back with its turn undone, to be claimed again later."""
@@ -251,3 +255,8 @@ class Inbox:
                 await self._database.write(queue.release, lease, attempts=lease.attempts - 1)
             except DatabaseError:
                 log.error("lease not given back; it runs out by itself", session=lease.key.address.id)
+
+
+def _told(question: Turn, key: SessionKey) -> None:
+    """One line for each turn that is over, and none of its words."""
+    log.info("answered", session=key.address.id, command=question.verb, seconds=round(time() - question.at, 1))

@@ -16,7 +16,7 @@ import structlog
 
 from core.adapter import Adapter
 from core.address import Address
-from core.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnknown, LeaseLost
+from core.errors import BackscrollError, DeliveryDelayed, DeliveryRefused, DeliveryUnknown, LeaseLost
 from core.guard import guard, settled
 from core.markdown import split
 from core.messages import Choice, Draft, Reply
@@ -304,7 +304,8 @@ class Outbox:
                 raise
             except Exception as error:
                 unknown += 1
-                log.warning("reply uncertain", session=key.address.id, error=type(error).__name__, reason=str(error))
+                own = str(error) if isinstance(error, BackscrollError) else None  # others' words may be people's
+                log.warning("reply uncertain", session=key.address.id, error=type(error).__name__, reason=own)
                 if unknown >= _UNKNOWN_TRIES:
                     raise DeliveryUnknown(f"no certain answer in {unknown} calls") from error
                 await asyncio.sleep(_BACK_OFF * 2 ** (unknown - 1))

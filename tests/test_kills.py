@@ -1,42 +1,16 @@
 """A process that is killed loses nothing and says nothing twice: the program as a process of its own."""
 
 import asyncio
-import os
 import signal
-import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.process import process
 from tests.stage import Stage
 from tests.stages import STAGES
 from tests.wire.openai import OpenAIServer, Request
-
-ROOT = Path(__file__).parent.parent
-
-
-@asynccontextmanager
-async def process(tmp_path: Path, *words: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The program, with these words on its command line; killed in the end if it still runs."""
-    running = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bots",
-        *words,
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **environment},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield running
-    finally:
-        if running.returncode is None:
-            running.kill()
-        await running.communicate()
 
 
 @pytest.fixture(params=[name for name in STAGES if name != "console"])

@@ -12,10 +12,12 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
+from inspect import signature
 from queue import Empty, SimpleQueue
 from random import random
 from typing import Concatenate, Generic, ParamSpec, TypeVar
 
+import asyncpg
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnection
@@ -29,6 +31,7 @@ T = TypeVar("T")
 
 _BATCH = 256  # functions in one commit; bounds how long the first of them waits
 _TRIES = 6  # with the back-off below, about 3 seconds: a database that restarts at once is not noticed
+_OPTIONS = frozenset(signature(asyncpg.connect).parameters)  # what may stand behind the question mark of a URL
 _RETRIED = ("08", "23505", "25006", "40001", "40P01", "53", "55P03", "57")
 """SQLSTATEs after which a whole transaction is run again: lost connection, two births at once, a server that is being
 replaced, serialization, deadlock, no resources, lock not available, cancelled or shutting down."""
@@ -58,10 +61,10 @@ def connect(url: str) -> Database:
     """The database behind `DATABASE_URL`; nothing is contacted yet. Raises ConfigurationError."""
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError):  # whose words may hold the password
         raise ConfigurationError(
             "DATABASE_URL is not a database URL; use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
-        ) from error
+        ) from None
     match parsed.get_backend_name():
         case "sqlite" if parsed.database and parsed.database != ":memory:":
             return _SQLite(parsed)
@@ -214,6 +217,9 @@ class _PostgreSQL(Database):
         query = dict(url.query)
         if "sslmode" in query:  # libpq's word for it, as hosting providers write it; asyncpg's is `ssl`
             query["ssl"] = query.pop("sslmode")
+        for option in query:
+            if option not in _OPTIONS:
+                raise ConfigurationError(f"DATABASE_URL: asyncpg does not know the option {option}: remove it")
         self._engine = create_async_engine(
             url.set(drivername="postgresql+asyncpg", query=query),
             pool_size=16,

@@ -1,0 +1,187 @@
+"""The doctor, against the real services' wire: what is well, what is wrong, and how to mend it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.discord.test_connection import unused_port
+from tests.test_cli import backscroll
+from tests.wire.discord import DiscordStage
+from tests.wire.openai import BROKEN, NO_CREDIT, RATE_LIMITED, WRONG_KEY, OpenAIServer, Status
+from tests.wire.slack import SlackStage
+
+SECRET = "sesame"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetUp:
+    """Everything that can be set up, set up rightly; tests spoil one thing or another."""
+
+    slack: SlackStage
+    discord: DiscordStage
+    model: OpenAIServer
+    settings: dict[str, str] = field(default_factory=dict)
+
+    async def examined(self) -> tuple[int, list[str]]:
+        """The exit status, and the report."""
+        result = await asyncio.to_thread(backscroll, "doctor", **self.settings)
+        assert result.stderr == ""
+        return result.exit_code, result.stdout.splitlines()
+
+
+@pytest.fixture
+async def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SetUp]:
+    monkeypatch.chdir(tmp_path)
+    async with SlackStage() as slack, DiscordStage() as discord, OpenAIServer() as model:
+        settings = {**slack.environment(), **discord.environment(), **model.environment()}
+        yield SetUp(slack=slack, discord=discord, model=model, settings=settings)
+
+
+def wrong(lines: list[str]) -> list[str]:
+    """What is wrong, each with its remedy on the same line."""
+    joined = "\n".join(lines).replace("\n      ", " → ").splitlines()
+    return [line for line in joined if line.startswith("wrong ")]
+
+
+async def test_all_is_well_where_everything_is_set_up(full: SetUp, url: str) -> None:
+    full.settings["DATABASE_URL"] = url
+
+    status, lines = await full.examined()
+
+    assert status == 0
+    assert all(line.startswith("ok ") for line in lines), lines
+    named = "instructions", "database", "schema", "model", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "DISCORD_TOKEN"
+    assert all(any(f"{subject}:" in line for line in lines) for subject in named)
+
+
+async def test_nothing_is_posted_or_changed(full: SetUp) -> None:
+    await full.examined()
+
+    assert {method for method, _, _ in full.slack.server.calls} == {"auth.test", "apps.connections.open"}
+    assert {request.method for request in full.discord.world.requests} == {"GET"}
+    assert not full.discord.gateway.identified
+    assert not full.model.requests
+    assert not full.slack.server.opened
+
+
+def unset(*names: str) -> Callable[[SetUp], None]:
+    return lambda full: [full.settings.pop(name) for name in names] and None
+
+
+def setting(**values: str) -> Callable[[SetUp], None]:
+    return lambda full: full.settings.update(values)
+
+
+def failing_model(fault: Status) -> Callable[[SetUp], None]:
+    return lambda full: full.model.faults.append(fault)
+
+
+def without_scope(full: SetUp) -> None:
+    full.slack.server.scopes = full.slack.server.scopes.replace("commands,", "")
+
+
+def without_socket_mode(full: SetUp) -> None:
+    full.slack.server.fail("apps.connections.open", "link_disabled")
+
+
+def without_intent(full: SetUp) -> None:
+    full.discord.world.flags = 0
+
+
+def without_session_starts(full: SetUp) -> None:
+    full.discord.world.session_starts = 1
+
+
+NOBODY = f"http://127.0.0.1:{unused_port()}"
+
+WRONG: dict[str, tuple[Callable[[SetUp], None], str, str]] = {
+    "bot token": (setting(SLACK_BOT_TOKEN=SECRET), "SLACK_BOT_TOKEN", "OAuth & Permissions"),
+    "no bot token": (unset("SLACK_BOT_TOKEN"), "SLACK_BOT_TOKEN", ".env.example"),
+    "scope": (without_scope, "missing: commands", "reinstall"),
+    "app token": (setting(SLACK_APP_TOKEN=SECRET), "SLACK_APP_TOKEN", "connections:write"),
+    "no app token": (unset("SLACK_APP_TOKEN"), "SLACK_APP_TOKEN", ".env.example"),
+    "socket mode": (without_socket_mode, "SLACK_APP_TOKEN", "Settings > Socket Mode"),
+    "discord token": (setting(DISCORD_TOKEN=SECRET), "DISCORD_TOKEN", "Bot"),
+    "intent": (without_intent, "intent", "MESSAGE CONTENT INTENT"),
+    "session starts": (without_session_starts, "1 of 1000 session starts", "wait"),
+    "discord address": (setting(DISCORD_API_URL="discord.com"), "DISCORD_API_URL", "https://host/path"),
+    "discord away": (setting(DISCORD_API_URL=f"{NOBODY}/api"), "Discord", "DISCORD_API_URL"),
+    "model": (setting(OPENAI_MODEL="gpt-0"), "gpt-test", "OPENAI_MODEL"),
+    "key": (failing_model(WRONG_KEY), "does not accept the key", "OPENAI_API_KEY"),
+    "credit": (failing_model(NO_CREDIT), "out of credit", "OPENAI_API_KEY"),
+    "model away": (setting(OPENAI_BASE_URL=f"{NOBODY}/v1"), "model", "OPENAI_BASE_URL"),
+    "model broken": (failing_model(BROKEN), "500", "OPENAI_BASE_URL"),
+    "model busy": (failing_model(RATE_LIMITED), "429", "later"),
+    "model's words": (failing_model(Status(status=400, message="no [/INST] :bug: [red]")), "[/INST] :bug: [red]", ""),
+    "model address": (setting(OPENAI_BASE_URL="localhost"), "OPENAI_BASE_URL", "https://host/v1"),
+    "instructions": (
+        setting(BACKSCROLL_INSTRUCTIONS_FILE="missing.md"),
+        "BACKSCROLL_INSTRUCTIONS_FILE",
+        "No such file",
+    ),
+    "database": (setting(DATABASE_URL="nonsense"), "DATABASE_URL", "sqlite:///FILE"),
+    "no folder": (setting(DATABASE_URL="sqlite:///no/folder/x.db"), "does not answer", "DATABASE_URL"),
+    "number": (setting(BACKSCROLL_LEASE_SECONDS="soon"), "BACKSCROLL_LEASE_SECONDS", "number"),
+    "choice": (setting(OPENAI_API="soap"), "OPENAI_API", "'auto', 'responses' or 'chat'"),
+}
+
+
+@pytest.mark.parametrize("thing", WRONG)
+async def test_what_is_wrong_is_named_with_its_remedy_and_hides_nothing_else(full: SetUp, thing: str) -> None:
+    spoil, named, remedy = WRONG[thing]
+    spoil(full)
+
+    status, lines = await full.examined()
+
+    assert status == 1
+    (line,) = wrong(lines)
+    assert named in line
+    assert remedy in line
+    assert SECRET not in line
+    assert sum(line.startswith("ok ") for line in lines) >= 5, lines
+
+
+async def test_it_does_not_stop_at_the_first_wrong_thing(full: SetUp) -> None:
+    full.settings.update(
+        DATABASE_URL=f"postgresql://me:{SECRET}@127.0.0.1:{unused_port()}/x",
+        BACKSCROLL_INSTRUCTIONS="Be kind.",
+        BACKSCROLL_INSTRUCTIONS_FILE="be-kind.md",
+        BACKSCROLL_HEAR="everything",
+        OPENAI_MODEL="gpt-0",
+        SLACK_BOT_TOKEN=SECRET,
+        SLACK_APP_TOKEN=SECRET,
+        DISCORD_TOKEN=SECRET,
+    )
+
+    status, lines = await full.examined()
+
+    assert status == 1
+    for setting in full.settings.keys() & {"DATABASE_URL", "BACKSCROLL_INSTRUCTIONS_FILE", "BACKSCROLL_HEAR"}:
+        assert any(setting in line for line in wrong(lines)), setting
+    for setting in ("OPENAI_MODEL", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "DISCORD_TOKEN"):
+        assert any(setting in line for line in wrong(lines)), setting
+    assert SECRET not in "\n".join(lines)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+async def test_a_postgresql_that_is_behind_is_the_operators_to_migrate(full: SetUp, empty_url: str) -> None:
+    full.settings["DATABASE_URL"] = empty_url
+
+    status, lines = await full.examined()
+
+    assert status == 1
+    assert wrong(lines)[0].startswith("wrong schema: is at nothing")
+    assert "Run `backscroll migrate`" in wrong(lines)[0]
+
+
+async def test_a_newcomer_without_settings_is_told_what_runs(full: SetUp) -> None:
+    full.settings.clear()
+
+    status, lines = await full.examined()
+
+    assert status == 0
+    assert any("stand-in" in line and "OPENAI_API_KEY" in line for line in lines)
+    assert any("the console" in line for line in lines)
