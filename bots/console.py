@@ -16,6 +16,7 @@ one line at a time: the next is read when the one before is answered, so that th
 
 import sys
 from asyncio import AbstractEventLoop, Event, Queue, get_running_loop, sleep
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
@@ -37,6 +38,9 @@ from core.messages import Author, Draft, Inbound, Reply
 
 MAIN = Address(platform="console", workspace="local", channel="main")
 GREETING = "/help lists commands, /thread NAME starts or goes back to another conversation, /quit or Ctrl-D leaves."
+
+_REMEMBERED = 300
+"""Keys of the last deliveries; one that is repeated is repeated soon."""
 
 _VERB = pattern(r"/([A-Za-z][\w-]*)(?:\s+(.*))?")
 _UNPRINTABLE = pattern(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -107,7 +111,7 @@ class ConsoleAdapter(Adapter):
         self._answered.set()
         self._growing: Address | None = None
         self._shown: dict[str, str] = {}
-        self._delivered: set[str] = set()
+        self._delivered: deque[str] = deque(maxlen=_REMEMBERED)
 
     async def listen(self, receive: Receive) -> None:
         """Hands each line to `receive`; returns at the end of input, in a pipe once the last line is answered."""
@@ -176,7 +180,7 @@ class ConsoleAdapter(Adapter):
         return Draft(id=reply.key, text=reply.text)
 
     async def deliver(self, reply: Reply) -> str:
-        """Writes the reply, or the rest of it, unless this process has done so before; its key is its ID."""
+        """Writes the reply, or the rest of it, unless this process has lately done so; its key is its ID."""
         if reply.key not in self._delivered:
             try:
                 self._finish(reply)
@@ -195,7 +199,7 @@ class ConsoleAdapter(Adapter):
         self._screen.fresh()
         if shown:
             self._growing = None
-        self._delivered.add(reply.key)
+        self._delivered.append(reply.key)
         if reply.last:
             self._prompt()
 

@@ -23,11 +23,12 @@ from bots.discord.library import (
 from bots.discord.render import render
 from bots.discord.rest import BAD_TOKEN, Rest
 from bots.discord.speaking import Speaker
+from bots.discord.translate import PLATFORM
 from core.adapter import Adapter, Finding, Receive
 from core.errors import DeliveryDelayed, DeliveryUnknown, PlatformError
 from core.messages import Draft, Inbound, Reply
 
-log = structlog.get_logger()
+log = structlog.get_logger(platform=PLATFORM)
 
 PATIENCE = 90.0
 """How long one delivery may take, in seconds: the library's five tries of a 5xx (25 s), rate limits, slow answers."""
@@ -91,7 +92,7 @@ class DiscordAdapter(Adapter):
             except Exception as error:  # noqa: BLE001  # discord.py's loop ends by whatever its parsing meets
                 failures = 1 if monotonic() - begun > LONG_LIFE else failures + 1
                 pause = min(2.0**failures, LONGEST_PAUSE)
-                log.warning("discord.restarting", error=type(error).__name__, where=where(error), again_in=pause)
+                log.warning("connection lost", error=type(error).__name__, where=where(error), again_in=pause)
                 await self._pause(pause)
 
     async def deliver(self, reply: Reply) -> str:
@@ -143,7 +144,7 @@ class DiscordAdapter(Adapter):
         content = await self._rest.may_read()
         if not content:
             log.warning(
-                "discord.mentions_only",
+                "mentions only",
                 reason="the message content intent is off; switch on MESSAGE CONTENT INTENT on the Bot page of "
                 "https://discord.com/developers to have threads read without a mention",
             )
@@ -172,6 +173,6 @@ class DiscordAdapter(Adapter):
             overwrite = slash.overwrite(await self._rest.commands())
             if overwrite is not None:
                 await self._rest.commands(overwrite)
-                log.info("discord.commands_registered")
+                log.info("commands registered")
         except HTTPException as error:
-            log.warning("discord.commands_not_registered", status=error.status, code=error.code)
+            log.warning("commands not registered", status=error.status, code=error.code)

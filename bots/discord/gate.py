@@ -13,9 +13,10 @@ import structlog
 from bots.discord.failures import Trouble
 from bots.discord.hearing import Sleep
 from bots.discord.rest import Rest
+from bots.discord.translate import PLATFORM
 from core.errors import PlatformError
 
-log = structlog.get_logger()
+log = structlog.get_logger(platform=PLATFORM)
 
 FLOOR = 5
 """Session starts that are left alone, for other replicas and for whoever mends this."""
@@ -50,7 +51,7 @@ class Gate:
         try:
             limit = (await self._rest.gateway()).get("session_start_limit") or {}
         except Trouble as error:
-            log.warning("discord.session_starts_unknown", error=type(error).__name__)
+            log.warning("session starts unknown", error=type(error).__name__)
             return
         if limit.get("remaining", FLOOR) < FLOOR:
             minutes = round(limit.get("reset_after", 0) / 60_000) + 1

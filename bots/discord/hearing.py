@@ -21,10 +21,11 @@ from bots.discord.failures import Trouble
 from bots.discord.library import Forbidden, Gateway, HTTPException, NotFound, Payload, Thread, where
 from bots.discord.rest import Rest
 from bots.discord.ticket import Ticket
+from bots.discord.translate import PLATFORM
 from core.adapter import Receive
 from core.messages import Inbound, Rejected
 
-log = structlog.get_logger()
+log = structlog.get_logger(platform=PLATFORM)
 
 STORE_WITHIN = 2.2
 """How long a command may take to be stored before it is acknowledged all the same, in seconds; Discord waits 3."""
@@ -79,12 +80,12 @@ class Ear:
         try:
             await take(payload)
         except Exception as error:  # noqa: BLE001  # one event must not end the others
-            log.error("discord.event_failed", id=payload.get("id"), error=type(error).__name__, where=where(error))
+            log.error("event failed", id=payload.get("id"), error=type(error).__name__, where=where(error))
 
     async def _settle(self) -> None:
         _, late = await wait(self._tasks, timeout=SETTLE)
         if late:
-            log.error("discord.lost", events=len(late))
+            log.error("events lost", events=len(late))
             for task in late:
                 task.cancel()
             await wait(late)
@@ -128,7 +129,7 @@ class Ear:
             await self._rest.defer(command.id, token, private=translate.private(command.verb or ""))
         except Trouble as error:
             if not (isinstance(error, HTTPException) and error.code == _ALREADY_ACKNOWLEDGED):
-                log.warning("discord.not_deferred", session=command.address.id, error=type(error).__name__)
+                log.warning("not deferred", session=command.address.id, error=type(error).__name__)
 
     async def _apologise(self, command: Inbound) -> None:
         ticket = Ticket.read(command.ticket, now=0.0)
@@ -141,11 +142,11 @@ class Ear:
             try:
                 await self._receive(heard)
             except Exception as error:  # noqa: BLE001  # whatever it is, nobody else would say this message again
-                log.warning("discord.not_stored", id=heard.id, error=type(error).__name__, where=where(error))
+                log.warning("not stored", id=heard.id, error=type(error).__name__, where=where(error))
                 await self._pause(pause)
             else:
                 return True
-        log.error("discord.lost", events=1, id=heard.id)
+        log.error("events lost", events=1, id=heard.id)
         return False
 
     async def _with_answered(self, payload: Payload, channel: str, message: str) -> Payload:
@@ -153,7 +154,7 @@ class Ear:
         try:
             return {**payload, "referenced_message": await self._rest.message(channel, message)}
         except Trouble as error:
-            log.info("discord.reply_unresolved", id=payload.get("id"), error=type(error).__name__)
+            log.info("reply unresolved", id=payload.get("id"), error=type(error).__name__)
             return payload
 
     async def _parent(self, payload: Payload) -> str | Rejected | None:
@@ -189,7 +190,7 @@ class Ear:
             except (NotFound, Forbidden):
                 raise
             except Trouble as error:
-                log.warning("discord.channel_unknown", channel=channel, error=type(error).__name__, again_in=pause)
+                log.warning("channel unknown", channel=channel, error=type(error).__name__, again_in=pause)
                 await self._pause(pause)
             else:
                 return found["parent_id"] if found["type"] in translate.THREADS else None

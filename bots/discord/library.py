@@ -19,6 +19,8 @@ from typing import Any, Protocol
 import structlog
 from aiohttp import ClientWebSocketResponse
 
+from bots.discord.translate import PLATFORM
+
 with warnings.catch_warnings():
     # discord.py 2.7.1 imports audioop for voice, which Python 3.11 and 3.12 call deprecated; 3.13 uses audioop-lts
     warnings.filterwarnings("ignore", "'audioop' is deprecated", DeprecationWarning)
@@ -27,7 +29,7 @@ with warnings.catch_warnings():
     from discord.gateway import DiscordWebSocket, KeepAliveHandler
     from discord.http import HTTPClient, Route
 
-log = structlog.get_logger()
+log = structlog.get_logger(platform=PLATFORM)
 
 ConnectionClosed = discord.ConnectionClosed
 Forbidden = discord.Forbidden
@@ -174,7 +176,7 @@ class Gateway(Client):
 
     async def on_ready(self) -> None:
         """Called by the library, more than once in a life."""
-        log.info("discord.ready", guilds=len(self.guilds))
+        log.info("ready", guilds=len(self.guilds))
 
 
 def where(error: BaseException) -> str:
@@ -190,7 +192,7 @@ def _guarded(event: str, parse: Callable[[Any], None]) -> Callable[[Any], None]:
         try:
             parse(payload)
         except Exception as error:  # noqa: BLE001  # whatever it is, the connection is worth more than one event
-            log.warning("discord.unreadable", discord_event=event, error=type(error).__name__, where=where(error))
+            log.warning("event unreadable", discord_event=event, error=type(error).__name__, where=where(error))
 
     return guarded
 

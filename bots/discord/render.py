@@ -2,6 +2,9 @@
 
 Discord draws no tables, no images and no headings below the third level. Code is never touched: a fence that is still
 open at the end of the text is code to the end.
+
+It runs on the event loop, over whatever a model was talked into saying. So every pattern either is tried at one place
+alone, or stops at the character that the next try would begin with: none reads the same stretch again and again.
 """
 
 import re
@@ -10,15 +13,18 @@ from dataclasses import dataclass
 from unicodedata import category, east_asian_width
 
 _FENCE = re.compile(r"\s*(?P<mark>`{3,}|~{3,})(?P<info>.*)")
-_HEADING = re.compile(r" {0,3}#{4,6}[ \t]+(?P<text>.*?)(?:[ \t]+#+)?[ \t]*")
-_TASK = re.compile(r"(?P<bullet>\s*(?:[-*+]|\d{1,9}[.)])[ \t]+)\[(?P<done>[ xX])\](?=[ \t])")
-_CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
+_HEADING = re.compile(r" {0,3}#{4,6}(?=[ \t])")
+_TASK = re.compile(r"(?P<bullet>[\s>]*(?:[-*+]|\d{1,9}[.)])[ \t]+)\[(?P<done>[ xX])\](?=[ \t])")
+_TICKS = re.compile(r"`+")
 _IMAGE = re.compile(r"!\[(?P<what>[^\[\]\n]*)\]\((?P<where>[^\s()<>]+(?:\([^\s()]*\)[^\s()]*)?)(?:\s+\"[^\"\n]*\")?\)")
-_RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*")
+_RULE = re.compile(r":?-+:?")
 _BAR = re.compile(r"(?<!\\)\|")
 _LINK = re.compile(r"\[(?P<what>[^\[\]]+)\]\((?P<where>[^()\s]+)\)")
-_EMPHASIS = re.compile(r"(\*\*|__|~~)(?=\S)(.+?)(?<=\S)\1")
+_EMPHASIS = re.compile(r"(\*\*|__|~~)(?=\S)((?:(?!\1).)+)(?<=\S)\1")
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+
+_CELLS, _ROOM = 3_000, 30_000
+"""The most cells, and characters, of a table that is drawn: one wide cell widens every row. A larger one is left."""
 
 
 def render(text: str) -> str:
@@ -41,7 +47,7 @@ def render(text: str) -> str:
 
 def width(text: str) -> int:
     """How many columns of a fixed-width font it takes: wide East Asian characters two, combining marks none."""
-    return sum(_columns(character) for character in text)
+    return len(text) if text.isascii() else sum(map(_columns, text))
 
 
 def _columns(character: str) -> int:
@@ -52,24 +58,29 @@ def _columns(character: str) -> int:
 
 def _fence_end(lines: Sequence[str], at: int) -> int | None:
     """The line after the code that begins here, if code begins here."""
-    opening = _FENCE.fullmatch(lines[at])
+    opening = _fence(lines[at])
     if opening is None or (opening["mark"][0] == "`" and "`" in opening["info"]):
         return None
     for number in range(at + 1, len(lines)):
-        closing = _FENCE.fullmatch(lines[number])
+        closing = _fence(lines[number])
         if closing and closing["mark"].startswith(opening["mark"]) and not closing["info"].strip():
             return number + 1
     return len(lines)
+
+
+def _fence(line: str) -> re.Match[str] | None:
+    return _FENCE.fullmatch(line) if "```" in line or "~~~" in line else None
 
 
 def _table_end(lines: Sequence[str], at: int) -> int | None:
     """The line after the table that begins here: a header, a rule with as many cells, and rows."""
     if at + 1 >= len(lines) or "|" not in lines[at] or "-" not in lines[at + 1]:
         return None
-    if not _RULE.fullmatch(lines[at + 1]) or len(_cells(lines[at])) != len(_cells(lines[at + 1])):
+    rule = _cells(lines[at + 1])
+    if not all(map(_RULE.fullmatch, rule)) or len(_cells(lines[at])) != len(rule):
         return None
     end = at + 2
-    while end < len(lines) and "|" in lines[end] and _FENCE.fullmatch(lines[end]) is None:
+    while end < len(lines) and "|" in lines[end] and _fence(lines[end]) is None:
         end += 1
     return end
 
@@ -86,19 +97,19 @@ class _Column:
         return " " * before + cell + " " * (room - before)
 
 
-def _table(lines: Sequence[str]) -> Iterator[str]:
-    header, rule, *rows = (_cells(line) for line in lines)
+def _table(lines: Sequence[str]) -> Sequence[str]:
+    if len(_cells(lines[0])) * len(lines) > _CELLS:
+        return lines
+    header, rule, *rows = map(_cells, lines)
     shown = [[_plain(cell) for cell in (*row, *[""] * len(header))[: len(header)]] for row in (header, *rows)]
     columns = [
         _Column(wide=max(1, *map(width, cells)), left=mark.startswith(":"), right=mark.endswith(":"))
         for mark, cells in zip(rule, zip(*shown, strict=True), strict=True)
     ]
+    if sum(column.wide for column in columns) * len(lines) > _ROOM:
+        return lines
     body = ["  ".join(column.fit(cell) for column, cell in zip(columns, row, strict=True)).rstrip() for row in shown]
-    yield "```"
-    yield body[0]
-    yield "  ".join("-" * column.wide for column in columns)
-    yield from body[1:]
-    yield "```"
+    return ["```", body[0], "  ".join("-" * column.wide for column in columns), *body[1:], "```"]
 
 
 def _cells(line: str) -> list[str]:
@@ -110,25 +121,55 @@ def _cells(line: str) -> list[str]:
 
 def _plain(cell: str) -> str:
     """A cell as it can be read where no Markdown is drawn; it must not end the code around it."""
-    cell = _BREAK.sub(" ", cell)
-    cell = _LINK.sub(r"\g<what> (\g<where>)", _IMAGE.sub(r"\g<what> (\g<where>)", cell))
+    if "<" in cell:
+        cell = _BREAK.sub(" ", cell)
+    if "](" in cell:
+        cell = _LINK.sub(r"\g<what> (\g<where>)", _IMAGE.sub(r"\g<what> (\g<where>)", cell))
     return _EMPHASIS.sub(r"\2", cell).replace("`", "").strip()
 
 
 def _line(line: str) -> str:
-    heading = _HEADING.fullmatch(line)
-    if heading is not None and heading["text"]:
-        return f"**{_inline(heading['text'].replace('**', ''))}**"
-    return _inline(_TASK.sub(lambda task: task["bullet"] + ("☐" if task["done"] == " " else "☑"), line, count=1))
+    heading = _HEADING.match(line) if "####" in line else None
+    title = _title(line[heading.end() :]) if heading else ""
+    if title:
+        return f"**{_inline(title.replace('**', ''))}**"
+    task = _TASK.match(line) if "[" in line else None
+    if task is not None:
+        line = task["bullet"] + ("☐" if task["done"] == " " else "☑") + line[task.end() :]
+    return _inline(line)
+
+
+def _title(text: str) -> str:
+    """A heading's text without the `#` that may close it, which stand apart."""
+    text = text.strip(" \t")
+    opened = text.rstrip("#")
+    return opened.rstrip(" \t") if opened.endswith((" ", "\t")) else text
 
 
 def _inline(line: str) -> str:
     """Everything outside code spans."""
+    if "![" not in line:
+        return line
     done, at = "", 0
-    for code in _CODE.finditer(line):
-        done += _images(line[at : code.start()]) + code[0]
-        at = code.end()
+    for start, end in _code(line):
+        done += _images(line[at:start]) + line[start:end]
+        at = end
     return done + _images(line[at:])
+
+
+def _code(line: str) -> Iterator[tuple[int, int]]:
+    """Where the code spans of a line are: from one run of backticks to the next that is as long."""
+    runs = [run.span() for run in _TICKS.finditer(line)]
+    following, closing = dict[int, int](), [0] * len(runs)
+    for number in reversed(range(len(runs))):
+        start, end = runs[number]
+        closing[number] = following.get(end - start, 0)
+        following[end - start] = number
+    number = 0
+    while number < len(runs):
+        if last := closing[number]:
+            yield runs[number][0], runs[last][1]
+        number = max(number, last) + 1
 
 
 def _images(text: str) -> str:

@@ -20,11 +20,11 @@ from bots.discord.failures import ARCHIVED, Trouble, delivery_error, is_gone
 from bots.discord.library import Forbidden, HTTPException, NotFound, Payload
 from bots.discord.rest import Rest
 from bots.discord.ticket import Ticket
-from bots.discord.translate import instant, snowflake_at
+from bots.discord.translate import PLATFORM, instant, snowflake_at
 from core.errors import DeliveryDelayed, PlatformError
 from core.messages import Draft, Reply
 
-log = structlog.get_logger()
+log = structlog.get_logger(platform=PLATFORM)
 
 OLDEST_EDIT = 55 * 60
 """Messages older than an hour take only a few edits (30046); previews stop before, in seconds."""
@@ -101,7 +101,7 @@ class Speaker:
                 raise
             if error.status == 404 and ticket.age(now=self._now()) < DEFERRED_WITHIN:
                 raise DeliveryDelayed("the command is not acknowledged yet", retry_after=1.0) from error
-            log.info("discord.interaction_over", session=reply.address.id, status=error.status, code=error.code)
+            log.info("interaction over", session=reply.address.id, status=error.status, code=error.code)
         return None  # public parts after the first are ordinary messages, because those have a nonce
 
     async def _finish(self, reply: Reply, draft: Draft) -> str | None:
@@ -113,7 +113,7 @@ class Speaker:
                 return None
             if not is_gone(error):
                 raise
-            log.info("discord.draft_deleted", session=reply.address.id)  # people may delete what they do not want
+            log.info("draft deleted", session=reply.address.id)  # people may delete what they do not want
         return draft.id
 
     async def _find(self, reply: Reply) -> Payload | None:

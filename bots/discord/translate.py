@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain, pairwise, zip_longest
 from typing import Any
 
 from bots.discord.ticket import LIFETIME, Ticket
@@ -35,7 +36,9 @@ _MARK = re.compile(
     r"|<a?:(?P<emoji>\w+):\d+>|</(?P<command>[^:<>]+):\d+>",
     re.DOTALL,
 )
+_SECRETS = frozenset({"token", "response_url", "trigger_id", "ticket"})
 _OWN = "\x00"
+_ADDRESSED = re.compile(rf"\A{_OWN}[ \t]*[,:](?=\s|\Z)")  # `@bot, reset` and `@bot: reset`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,15 +125,20 @@ def interaction(payload: Payload, parent: str | None) -> Inbound | Rejected | No
 
 
 def rejected(payload: Payload, error: Exception) -> Rejected:
-    """An event that can't be read, with the payload for whoever looks at it."""
+    """An event that can't be read, with the payload for whoever looks at it, but without what answers in our name."""
     text = json.dumps(payload, default=repr)
+    kept = json.dumps(json.loads(text, object_hook=_without_secrets))
     given = payload.get("id") if isinstance(payload, Mapping) else None
     return Rejected(
         platform=PLATFORM,
         id=given if isinstance(given, str) and given else sha256(text.encode()).hexdigest()[:32],
         reason=f"{type(error).__name__}: {error}"[:200],
-        payload=text,
+        payload=kept,
     )
+
+
+def _without_secrets(part: Payload) -> Payload:
+    return {name: value for name, value in part.items() if name not in _SECRETS}
 
 
 def unresolved(payload: Payload) -> tuple[str, str] | None:
@@ -219,9 +227,11 @@ def _readable(content: str, payload: Payload, names: Names) -> str:
 
 
 def _without_us(text: str) -> str:
-    text = re.sub(rf"\A\s*{_OWN}[ \t]*[,:](?=\s|\Z)", "", text)  # `@bot, reset` and `@bot: reset`
-    text = re.sub(rf"(?m)^[ \t]*{_OWN}[ \t]*|[ \t]*{_OWN}[ \t]*$", "", text)
-    return re.sub(rf"[ \t]*{_OWN}[ \t]*", " ", text).strip()
+    """What stood on both sides of our mention is joined by a space, or by the end of the line if it stood there."""
+    text = _ADDRESSED.sub("", text.lstrip(), count=1)
+    pieces = [piece for part in text.split(_OWN) if (piece := part.strip(" \t"))]
+    spaces = ["" if one.endswith("\n") or other.startswith("\n") else " " for one, other in pairwise(pieces)]
+    return "".join(chain.from_iterable(zip_longest(pieces, spaces, fillvalue=""))).strip()
 
 
 def _name(user: Payload, member: Payload | None) -> str:

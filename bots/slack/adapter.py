@@ -9,6 +9,7 @@ from structlog import get_logger
 
 from bots.slack.calls import Calls, Refused
 from bots.slack.examine import bot_token_problem, examination
+from bots.slack.order import Order
 from bots.slack.reading import Names, Reading
 from bots.slack.sockets import Sockets
 from bots.slack.translate import PLATFORM, Ourselves, Payload, View, translate
@@ -17,7 +18,7 @@ from core.adapter import Adapter, Finding, Receive
 from core.errors import DeliveryDelayed, DeliveryError, PlatformError
 from core.messages import Draft, Inbound, Reply
 
-log = get_logger()
+log = get_logger(platform=PLATFORM)
 
 _LONGEST_WAIT = 30.0
 
@@ -49,6 +50,7 @@ class SlackAdapter(Adapter):
         self._names = Names(self._calls)
         self._reading = Reading(self._calls, self._names, self._ourselves, agent_view=agent_view)
         self._writing = Writing(self._calls, self._reading)
+        self._order = Order()
         self._us: Ourselves | None = None
         self._asking = Lock()
 
@@ -59,8 +61,11 @@ class SlackAdapter(Adapter):
         async def take(payload: Payload) -> None:
             view = View(us=us, agent_view=self._agent_view, now=time())
             arrived = translate(payload, view)
-            if arrived is not None:
-                await receive(await self._named(arrived) if isinstance(arrived, Inbound) else arrived)
+            if isinstance(arrived, Inbound):
+                self._writing.heard(arrived)
+                await self._in_order(arrived, receive)
+            elif arrived is not None:
+                await receive(arrived)
 
         sockets = Sockets(bot_token=self._bot_token, app_token=self._app_token, api_url=self._api_url, take=take)
         await sockets.run()
@@ -89,6 +94,13 @@ class SlackAdapter(Adapter):
         """See Adapter."""
         await self._calls.close()
 
+    async def _in_order(self, inbound: Inbound, receive: Receive) -> None:
+        """All who wait look their names up at once, so that nobody waits for more than the one look-up."""
+        async with self._order.line(inbound.address.id) as turn:
+            named = await self._named(inbound)
+            await turn()
+            await receive(named)
+
     async def _named(self, inbound: Inbound) -> Inbound:
         name = await self._names.name(inbound.author.id)
         return replace(inbound, author=replace(inbound.author, name=name)) if name else inbound
@@ -102,7 +114,7 @@ class SlackAdapter(Adapter):
             except Refused as error:
                 raise PlatformError(bot_token_problem(error.code)) from error
             except DeliveryError as error:
-                log.warning("slack.out_of_reach", reason=str(error), again_in=wait)
+                log.warning("out of reach", reason=str(error), again_in=wait)
                 await sleep(max(wait, error.retry_after if isinstance(error, DeliveryDelayed) else 0))
                 wait = min(2 * wait, _LONGEST_WAIT)
 

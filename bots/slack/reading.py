@@ -11,11 +11,11 @@ from structlog import get_logger
 
 from bots.slack.calls import Calls, Refused
 from bots.slack.posts import EVENT_TYPE, thread_of
-from bots.slack.translate import Ourselves, Payload, View, is_ts, past
+from bots.slack.translate import PLATFORM, Ourselves, Payload, View, is_ts, past
 from core.errors import DeliveryError
 from core.messages import Inbound, Reply
 
-log = get_logger()
+log = get_logger(platform=PLATFORM)
 
 PAGE = 15
 """The largest page that apps outside the Marketplace get, once a minute; docs.slack.dev/reference/methods."""
@@ -83,7 +83,7 @@ class Names:
         try:
             name = _display_name(await self._calls.read("users.info", {"user": user}))
         except DeliveryError as error:
-            log.debug("slack.name_unknown", reason=str(error))
+            log.debug("name unknown", reason=str(error))
             name = None
         self._known.note(user, (name, now + (self._fresh if name else self._sour)))
         return name
@@ -124,7 +124,7 @@ class Reading:
         except Refused as error:
             if error.code not in _NO_HISTORY:
                 raise
-            log.info("slack.no_history", session=address.id, reason=error.code)
+            log.info("no history", session=address.id, reason=error.code)
             return ()
         view = View(us=await self._us(), agent_view=self._agent_view, now=time())
         said = (past(entry, address, view) for entry in _messages(page))
@@ -163,7 +163,7 @@ class Reading:
         try:
             return await self._calls.read(method, arguments)
         except Refused as error:
-            log.warning("slack.look_up_impossible", session=reply.address.id, reason=error.code)
+            log.warning("look up impossible", session=reply.address.id, reason=error.code)
             return {}
 
     async def _named(self, entry: Inbound) -> Inbound:

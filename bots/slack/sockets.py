@@ -21,10 +21,10 @@ from structlog import get_logger
 
 from bots.slack.calls import facts_of, is_passing
 from bots.slack.clients import sdk_logger, web_client
-from bots.slack.translate import Payload
+from bots.slack.translate import PLATFORM, Payload
 from core.errors import PlatformError
 
-log = get_logger()
+log = get_logger(platform=PLATFORM)
 
 Take = Callable[[Payload], Awaitable[None]]
 
@@ -83,7 +83,7 @@ class Sockets:
             return BoltResponse(status=200, body="")
 
         async def not_taken(error: Exception) -> None:
-            log.warning("slack.not_acknowledged", reason=type(error).__name__)
+            log.warning("not acknowledged", reason=type(error).__name__)
 
         web = web_client(AsyncWebClient, token=self._bot_token, api_url=self._api_url, retry_handlers=[])
         app = AsyncApp(

@@ -5,10 +5,11 @@ from structlog import get_logger
 from bots.slack.calls import Calls, Refused
 from bots.slack.posts import Arguments, thread_of
 from bots.slack.reading import Recent
+from bots.slack.translate import PLATFORM
 from core.errors import DeliveryError
 from core.messages import Reply
 
-log = get_logger()
+log = get_logger(platform=PLATFORM)
 
 _AGAIN = 60.0
 _ASSISTANT, _SESSIONS = "assistant.threads.setStatus", "agents.sessions.setStatus"
@@ -61,9 +62,9 @@ class Status:
         except Refused as error:
             if error.is_lasting:
                 self._without.add(method)
-            log.info("slack.without_status", method=method, reason=error.code)
+            log.info("without status", method=method, reason=error.code)
             return False
         except DeliveryError as error:
-            log.debug("slack.no_status", method=method, reason=str(error))
+            log.debug("no status", method=method, reason=str(error))
             return False
         return True

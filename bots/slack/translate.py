@@ -11,6 +11,8 @@ from hashlib import sha256
 from re import compile as pattern
 from typing import Any, TypeGuard
 
+from structlog import get_logger
+
 from bots.slack.ticket import RESPONSE_SECONDS, Ticket
 from bots.slack.words import mentioned, readable, without_mention
 from core.address import Address, AddressError
@@ -24,8 +26,11 @@ PICKER = "session_picker"
 SHORTCUTS = {f"session_{verb}": verb for verb in ("reset", "summarize")}
 """Callback IDs of the message shortcuts, and the verbs that they stand for."""
 
+log = get_logger(platform=PLATFORM)
+
 _SPOKEN = (None, "file_share", "thread_broadcast", "me_message")
 _SLACKBOT = "USLACKBOT"
+_SECRETS = frozenset({"token", "response_url", "trigger_id", "ticket"})
 _TS = pattern(r"[0-9]+\.[0-9]+")
 
 
@@ -70,15 +75,30 @@ def translate(payload: Payload, view: View) -> Inbound | Rejected | None:
 
 
 def rejected(payload: Payload, reason: str) -> Rejected:
-    """The payload as evidence, without Slack's (deprecated) verification token."""
-    kept = json.dumps({name: value for name, value in payload.items() if name != "token"}, sort_keys=True, default=str)
+    """The payload as evidence, without what answers in our name. What tells two events apart may be among that."""
+    whole = json.dumps(payload, sort_keys=True, default=str)
+    kept = json.dumps(json.loads(whole, object_hook=_without_secrets))
     event_id = payload.get("event_id")
-    name = event_id if isinstance(event_id, str) and event_id else sha256(kept.encode()).hexdigest()[:24]
+    name = event_id if isinstance(event_id, str) and event_id else sha256(whole.encode()).hexdigest()[:24]
     return Rejected(platform=PLATFORM, id=name, reason=reason, payload=kept)
 
 
+def _without_secrets(part: Payload) -> Payload:
+    return {name: value for name, value in part.items() if name not in _SECRETS}
+
+
 def past(message: Payload, address: Address, view: View) -> Inbound | None:
-    """A message from `conversations.history` or `conversations.replies`: other bots' and our own are facts there."""
+    """A message from `conversations.history` or `conversations.replies`: other bots' and our own are facts there.
+
+    None for what nobody said, or what can't be read: one odd message must not hide the others.
+    """
+    try:
+        return _past(message, address, view)
+    except (TypeError, ValueError, AttributeError):
+        return None
+
+
+def _past(message: Payload, address: Address, view: View) -> Inbound | None:
     ts, subtype = message.get("ts"), message.get("subtype")
     if not is_ts(ts) or subtype not in (*_SPOKEN, "bot_message") or message.get("hidden"):
         return None
@@ -176,7 +196,7 @@ def _shortcut(payload: Payload, view: View) -> Inbound | None:
 
 
 def _choice(payload: Payload, view: View) -> Inbound | None:
-    """Something picked from our list of sessions; other buttons are not ours."""
+    """Something picked from our list of sessions, which are all of this channel; other buttons are not ours."""
     for action in payload.get("actions") or ():
         if isinstance(action, Mapping) and action.get("action_id") == PICKER:
             verb, _, session = _word(_part(action, "selected_option"), "value").partition(" ")
@@ -184,6 +204,11 @@ def _choice(payload: Payload, view: View) -> Inbound | None:
                 address = Address.parse(session)
             except AddressError as error:
                 raise _Unreadable("the chosen value names no session") from error
+            channel = _word(_part(payload, "channel"), "id")
+            here = Address(platform=PLATFORM, workspace=view.us.workspace, channel=channel)
+            if address.channel_address != here:
+                log.warning("choice ignored", session=here.id, reason="the chosen session is of another place")
+                return None
             return _pressed(payload, view, verb=verb, address=address)
     return None
 

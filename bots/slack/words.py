@@ -19,8 +19,9 @@ def mentioned(text: str) -> set[str]:
 def without_mention(text: str, user: str) -> str:
     """The text without this user's mention, as if it had never been typed."""
     mention = rf"<@{user}(?:\|[^<>]*)?>"
-    text = pattern(rf"^\s*(?:{mention}[\s,:]*)+").sub("", text)
-    return pattern(rf"[ \t]*{mention}").sub("", text).strip()
+    text = pattern(rf"\A(?:{mention}[\s,:]*)+").sub("", text.lstrip())
+    *before, last = pattern(mention).split(text)
+    return "".join([*(part.rstrip(" \t") for part in before), last]).strip()
 
 
 def readable(text: str) -> str:

@@ -15,10 +15,11 @@ from bots.slack.posts import Arguments, blocks, digest, fallback, is_direct, mes
 from bots.slack.reading import Reading, Recent
 from bots.slack.status import Status
 from bots.slack.ticket import Ticket
+from bots.slack.translate import PLATFORM, is_ts
 from core.errors import DeliveryDelayed, DeliveryRefused
-from core.messages import Draft, Reply
+from core.messages import Draft, Inbound, Reply
 
-log = get_logger()
+log = get_logger(platform=PLATFORM)
 
 STREAM, EDIT = "stream", "edit"
 
@@ -28,6 +29,7 @@ _EDITS_A_MINUTE = 40
 """chat.update is Tier 3, 50 calls a minute; the rest is kept for final texts."""
 _EDIT_EVERY = 3.0
 """Slack asks for no more than one chat.update of a message in 3 s; docs.slack.dev/ai/developing-agents."""
+_SAME = 0.002
 _GONE = {"message_not_found", "cant_update_message"}
 
 
@@ -53,6 +55,12 @@ class Writing:
         self._streamed: Recent[str] = Recent()
         self._edited_at: Recent[float] = Recent()
         self._in_doubt: Recent[None] = Recent()
+        self._replied: Recent[None] = Recent()
+
+    def heard(self, inbound: Inbound) -> None:
+        """Notes a thread that somebody has replied in: only there does Slack show what is for one person's eyes."""
+        if is_ts(inbound.id) and inbound.address.thread not in (None, inbound.id):
+            self._replied.note(inbound.address.id, None)
 
     async def deliver(self, reply: Reply) -> str:
         """Puts the whole text on screen for good; returns the message's ID."""
@@ -100,8 +108,9 @@ class Writing:
             except Refused as error:
                 if "blocks" not in error.code:
                     raise
-                log.warning("slack.without_blocks", session=reply.address.id, reason=error.code)
+                log.warning("without blocks", session=reply.address.id, reason=error.code)
                 posted = await self._calls.write("chat.postMessage", plainly(reply), lane=lane)
+        self._replied.note(reply.address.id, None)
         return str(posted.get("ts", ""))
 
     async def _found(self, reply: Reply) -> str | None:
@@ -138,7 +147,7 @@ class Writing:
                 self._streamed.note(ts, shown)
             raise
         except Refused as error:
-            log.info("slack.stream_over", session=reply.address.id, reason=error.code)
+            log.info("stream over", session=reply.address.id, reason=error.code)
             await self._status.idle(reply)
             return False
         return known
@@ -157,12 +166,23 @@ class Writing:
         if reply.asker is None or is_direct(reply.address):
             return None
         try:
-            place = {"channel": reply.address.channel, "user": reply.asker.id, "thread_ts": thread}
+            shown_in = None if self._is_bare(reply) else thread
+            place = {"channel": reply.address.channel, "user": reply.asker.id, "thread_ts": shown_in}
             posted = await self._calls.write("chat.postEphemeral", {**place, **body})
         except DeliveryRefused as error:
-            log.info("slack.not_privately", session=reply.address.id, reason=str(error))
+            log.info("not privately", session=reply.address.id, reason=str(error))
             return None
         return str(posted.get("message_ts", ""))
+
+    def _is_bare(self, reply: Reply) -> bool:
+        """Whether the thread is no more than the question, as far as we know. An ephemeral message would be shown to
+        nobody there, because "ephemeral messages in threads are only shown if there is already an active thread"
+        (docs.slack.dev/reference/methods/chat.postEphemeral). `asked_at` is kept in milliseconds.
+        """
+        root = reply.address.thread
+        if not is_ts(root) or reply.address.id in self._replied:
+            return False
+        return abs(float(root) - reply.asked_at) < _SAME
 
     async def _start_stream(self, reply: Reply) -> Draft | None:
         arguments = _stream_arguments(reply)
@@ -173,10 +193,11 @@ class Writing:
                 started = await self._calls.write("chat.startStream", arguments)
         except (DeliveryDelayed, Refused) as error:
             self._cannot_stream = isinstance(error, Refused) and error.is_lasting
-            log.info("slack.no_stream", session=reply.address.id, reason=str(error))
+            log.info("no stream", session=reply.address.id, reason=str(error))
             return None
         ts = str(started.get("ts", ""))
         self._streamed.note(ts, reply.text)
+        self._replied.note(reply.address.id, None)
         return Draft(id=ts, text=reply.text, note=STREAM)
 
     async def _start_post(self, reply: Reply) -> Draft | None:
@@ -201,7 +222,7 @@ class Writing:
                 self._streamed.note(draft.id, shown)
                 return Draft(id=draft.id, text=shown, note=STREAM)
             except Refused as error:
-                log.info("slack.stream_over", session=reply.address.id, reason=error.code)
+                log.info("stream over", session=reply.address.id, reason=error.code)
                 return draft
             self._streamed.note(draft.id, reply.text)
         return Draft(id=draft.id, text=reply.text, note=STREAM)
@@ -217,7 +238,7 @@ class Writing:
         try:
             await self._update(reply, draft.id)
         except (DeliveryDelayed, Refused) as error:
-            log.info("slack.no_edit", session=reply.address.id, reason=str(error))
+            log.info("no edit", session=reply.address.id, reason=str(error))
             return draft
         return Draft(id=draft.id, text=reply.text, note=EDIT)
 

@@ -166,3 +166,14 @@ async def test_the_doctor_finds_nothing_wrong(desk: Desk) -> None:
     (finding,) = tuple(await desk.adapter.examine())
     assert finding.ok
     assert finding.detail == "a terminal"
+
+
+async def test_only_the_last_deliveries_are_remembered(desk: Desk) -> None:
+    async with desk.open():
+        message = await desk.says("hello")
+        for number in range(1_000):
+            await desk.adapter.deliver(reply_to(message, "x", key=f"k{number}"))
+        assert len(desk.adapter._delivered) < 1_000
+        before = desk.shown
+        await desk.adapter.deliver(reply_to(message, "x", key="k999"))
+        assert desk.shown == before

@@ -113,3 +113,42 @@ def test_every_text_is_rendered(text: str) -> None:
 def test_no_text_hangs_the_rendering(text: str) -> None:
     """A pattern that backtracks would not be back before the night."""
     assert render(f"{text}\n{text}\n{text}")
+
+
+N = 40_000
+NASTY = [
+    *(unit * N for unit in (" ", "[", "*", "`", "|", "<", "&", "\n", "![](", "[](", " **a", "- | ", "` ``")),
+    f"#### a{' ' * N}b",
+    f"- {' ' * N}[x",
+    f"|a|b|\n{'-' * N}{' ' * N}|",
+    f"a|b\n-{' ' * N}x|-",
+]
+
+
+@pytest.mark.parametrize("text", NASTY, ids=lambda text: repr(text[:5]))
+def test_no_text_keeps_us_busy(text: str) -> None:
+    assert render(f"x{text}x").startswith("x")
+    assert render(text).strip().strip("*")[:1] == text.strip().lstrip("#* ")[:1]
+    assert render(f"|a|\n|-|\n|{text}|")
+
+
+@pytest.mark.parametrize(
+    "table", [f"|a|\n|-|\n|{'x' * N}|\n" + "|y|\n" * 100, "|" * 200 + "\n" + "|-" * 199 + "|\n" + "|\n" * 200]
+)
+def test_a_table_that_would_be_huge_stays_as_it_was_written(table: str) -> None:
+    assert render(table) == table
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("> - [ ] quoted", "> - ☐ quoted"),
+        ("see - [x] here", "see - [x] here"),
+        ("#### a#", "**a#**"),
+        ("#### `![a](b)` ####  ", "**`![a](b)`**"),
+        ("```![a](b)` ![a](b)", "```[a](b)` [a](b)"),
+        ("|a|\n|-|\n|**b** __c__ 2 ** 3|", "```\na\n----------\nb c 2 ** 3\n```"),
+    ],
+)
+def test_marks_count_where_they_belong(text: str, shown: str) -> None:
+    assert render(text) == shown

@@ -252,3 +252,20 @@ def test_a_note_that_is_no_ticket_is_no_ticket(note: str | None) -> None:
 
 def test_snowflakes_are_instants() -> None:
     assert instant(snowflake_at(1730011550.5)) == 1730011550.5
+
+
+@pytest.mark.parametrize("unit", [" ", "\t", "\n", "<@100>", " <@100>", "`", "<", "<:a"])
+def test_no_text_keeps_us_busy(unit: str) -> None:
+    assert heard(f"a{unit * 40_000}b <@100> c").text.startswith("a")
+
+
+@pytest.mark.parametrize("content", ["a <@100> <@100> b", "a\t<@100>b", "<@100> a <@100>   b<@100>"])
+def test_one_space_is_left_where_our_mention_stood(content: str) -> None:
+    assert heard(content).text == "a b"
+
+
+def test_what_is_kept_of_an_unreadable_interaction_can_not_answer_it() -> None:
+    rejected = translate.interaction(given_command(data={"options": [{"ticket": "secret", "name": "x"}]}), None)
+    assert isinstance(rejected, Rejected)
+    assert "secret" not in rejected.payload
+    assert '"name": "x"' in rejected.payload

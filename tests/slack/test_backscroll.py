@@ -81,3 +81,13 @@ async def test_a_place_whose_history_we_may_not_read_has_none(
     stage.server.fail("conversations.history", 500)
     with pytest.raises(DeliveryUnknown):
         await adapter.backscroll(message, 5)
+
+
+async def test_a_message_that_cannot_be_read_hides_no_other(stage: SlackStage, adapter: SlackAdapter, ear: Ear) -> None:
+    await stage.say("one", to_bot=False)
+    odd = stage.server.workspace.add(CHANNEL, "U0ADA", "", thread_ts=stage._roots["main"])
+    odd.text = {"odd": 1}  # type: ignore[assignment]  # that is what is odd about it
+    ts = await stage.say("now", to_bot=False)
+    await stage.until(lambda: any(one.id == ts for one in ear.heard))
+    message = next(one for one in ear.heard if one.id == ts)
+    assert _texts(await adapter.backscroll(message, 10)) == ["one"]

@@ -159,3 +159,33 @@ async def test_a_choice_that_names_no_session_is_kept_as_unreadable(stage: Slack
     stage.choose(message, 0)
     await stage.until(lambda: ear.arrived)
     assert [type(one) for one in ear.arrived] == [Rejected]
+
+
+async def test_a_private_answer_to_a_question_nobody_replied_to_is_seen_in_the_channel(
+    stage: SlackStage, adapter: SlackAdapter
+) -> None:
+    await adapter.deliver(await asked(stage, private=True))
+    (message,) = [one for one in stage.server.workspace.messages if one.only_for]
+    assert (message.thread_ts, message.only_for) == (None, "U0ADA")
+    assert [one.private for one in stage.shown()] == [True]
+
+
+async def test_a_private_answer_is_seen_in_a_thread_that_is_active(
+    stage: SlackStage, adapter: SlackAdapter, ear: Ear
+) -> None:
+    question = await asked(stage, private=True)
+    await stage.say("me too", author="bob", to_bot=False)
+    await ear.until(3)
+    await adapter.deliver(question)
+    answered = await asked(stage, private=True, address=question.address, key="k2")
+    await adapter.deliver(answered)
+    root = question.address.thread
+    assert [one.thread_ts for one in stage.server.workspace.messages if one.only_for] == [root, root]
+
+
+async def test_our_own_answer_makes_a_thread_active(stage: SlackStage, adapter: SlackAdapter) -> None:
+    reply = await asked(stage)
+    await adapter.deliver(reply)
+    await adapter.deliver(replace(reply, key="k2", private=True))
+    assert [one.private for one in stage.shown()] == [False, True]
+    assert {one.thread_ts for one in stage.server.workspace.messages if one.bot} == {reply.address.thread}

@@ -181,7 +181,7 @@ async def test_nothing_that_was_said_and_no_token_is_logged(
         stage.server.fail("chat.postMessage", "invalid_blocks")
         await adapter.deliver(reply)
     out = caplog.text + "".join(capsys.readouterr())
-    assert "not_acknowledged" in out
+    assert "not acknowledged" in out
     assert not any(word in out for word in ("secret", BOT_TOKEN, APP_TOKEN, "ticket-"))
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from bots.slack.posts import digest, fallback
 from bots.slack.ticket import Ticket
@@ -257,3 +258,59 @@ def test_notifications_are_plain_and_short(text: str, plain: str) -> None:
 def test_digests_tell_texts_apart() -> None:
     assert digest("a") != digest("b")
     assert len(digest("\ud800")) == 16
+
+
+N = 40_000
+NASTY = [" " * N, "[" * N, "[](" * N, "[](()" * N, "<" * N, "<@" * N, "&" * N, "*" * N, "`" * N, "|" * N, "\n" * N]
+
+
+@pytest.mark.parametrize("text", NASTY, ids=lambda text: repr(text[:5]))
+def test_no_text_keeps_us_busy(text: str) -> None:
+    assert _heard(text=f"hey{text}<@U0BOT>").text.startswith("hey")
+    address = Address(platform="slack", workspace="T1", channel="C1")
+    assert len(fallback(Reply(key="k", address=address, text=f"x{text}x", asked_at=0))) <= 3_900
+
+
+def test_blanks_without_end_before_our_mention_are_taken_out_with_it() -> None:
+    assert without_mention(f"hey{' ' * N}<@U0BOT> you{' ' * N}there", "U0BOT") == f"hey you{' ' * N}there"
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"), [("[wiki](https://x.example/a_(b)) [x [y](z)", "wiki [x y"), ("[a](b [c](d)", "[a](b c")]
+)
+def test_links_in_notifications_are_their_labels(text: str, plain: str) -> None:
+    address = Address(platform="slack", workspace="T1", channel="C1")
+    assert fallback(Reply(key="k", address=address, text=text, asked_at=0)) == plain
+
+
+def test_what_is_kept_of_an_unreadable_event_holds_no_secrets() -> None:
+    secret = {"token": "s3cret", "response_url": "https://s3cret", "trigger_id": "1.s3cret", "ticket": "s3cret"}
+    payload = {"type": "message_action", "callback_id": "session_reset", **secret, "parts": [{"in": secret, "x": "y"}]}
+    kept, other = translate(payload, VIEW), translate({**payload, "trigger_id": "2"}, VIEW)
+    assert isinstance(kept, Rejected)
+    assert isinstance(other, Rejected)
+    assert "s3cret" not in kept.payload
+    assert '"x": "y"' in kept.payload
+    assert kept.id != other.id, "two events without an ID are told apart by what is not kept"
+
+
+@pytest.mark.parametrize(
+    ("session", "picked"),
+    [("slack:T1:C1:1.5", True), ("slack:T1:C2:1.5", False), ("slack:T2:C1:1.5", False), ("discord:T1:C1:1", False)],
+)
+def test_only_sessions_of_the_same_channel_can_be_picked(session: str, *, picked: bool) -> None:
+    option = {"action_id": "session_picker", "selected_option": {"value": f"reset {session}"}}
+    payload = {"type": "block_actions", "trigger_id": "1", "user": {"id": "U1"}, "channel": {"id": "C1"}}
+    with capture_logs() as logs:
+        inbound = translate({**payload, "actions": [option]}, VIEW)
+    assert isinstance(inbound, Inbound) is picked
+    assert [(line["log_level"], line["platform"]) for line in logs] == ([] if picked else [("warning", "slack")])
+
+
+@pytest.mark.parametrize(
+    "message", [{"text": 7}, {"text": ["x"]}, {"files": 1}, {"blocks": 1}, {"files": [], "text": {"x": 1}}]
+)
+def test_what_cannot_be_read_of_the_past_is_left_out(message: dict[str, Any]) -> None:
+    address = Address(platform="slack", workspace="T1", channel="C1")
+    said = past({"ts": "1.6", "user": "U1", **message}, address, VIEW)
+    assert said is None

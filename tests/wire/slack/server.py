@@ -190,6 +190,7 @@ class SlackServer:
         if request.method == "POST":
             given |= await request.json() if request.content_type == "application/json" else await request.post()
         self.calls.append((method, given, token))
+        await self._changed()
         fault = self._fault(method)
         if fault and not fault.after and (answer := await self._failed(request, fault)) is not None:
             return answer

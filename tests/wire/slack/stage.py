@@ -153,7 +153,6 @@ class SlackStage(Stage):
 
     def shown(self, place: str = "main") -> list[Shown]:
         root = self._roots.get(place)
-        thread = self.server.workspace.thread(CHANNEL, root) if root else []
         return [
             Shown(
                 id=message.ts,
@@ -162,6 +161,18 @@ class SlackStage(Stage):
                 edits=message.edits,
                 done=not message.streaming,
             )
-            for message in thread
-            if message.bot == BOT
+            for message in self.server.workspace.messages
+            if message.channel == CHANNEL and message.bot == BOT and root in (message.thread_ts, self._beside(message))
+            if root is not None
         ]
+
+    def _beside(self, message: Message) -> str | None:
+        """The thread in which the one reader of a message that stands in the channel had spoken last."""
+        if message.only_for is None or message.thread_ts is not None:
+            return None
+        said = [
+            one
+            for one in self.server.workspace.messages
+            if one.user == message.only_for and one.channel == CHANNEL and float(one.ts) < float(message.ts)
+        ]
+        return (said[-1].thread_ts or said[-1].ts) if said else None

@@ -134,8 +134,13 @@ class Workspace:
             raise No("user_not_in_channel")
         message = self._written(given)
         message.only_for = given["user"]
-        self.messages.append(message)
+        if message.thread_ts is None or self.is_active(message.channel, message.thread_ts):
+            self.messages.append(message)
         return {"message_ts": message.ts}
+
+    def is_active(self, channel: str, root: str) -> bool:
+        """docs.slack.dev/reference/methods/chat.postEphemeral: a thread without replies shows nothing to anybody."""
+        return any(one.ts != root and one.only_for is None for one in self.thread(channel, root))
 
     def respond(self, given: Arguments, *, channel: str, user: str) -> None:
         """An answer through a response_url."""
