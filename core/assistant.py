@@ -24,7 +24,7 @@ from core.errors import (
     OutOfCredit,
     WindowTooLong,
 )
-from core.llm import Finish, Model, Prompt
+from core.llm import Finish, Model, Prompt, Usage
 from core.messages import Audience, Choice, Inbound
 from core.outbox import Outbox, Speech
 from core.session import Answer, Lease, SessionKey, State, Turn
@@ -91,10 +91,13 @@ class _Running:
 
     def __init__(self, scope: asyncio.Timeout) -> None:
         self._scope = scope
+        self._stopped = False
 
     def stop(self) -> None:
         """Ends it where it is."""
-        self._scope.reschedule(asyncio.get_running_loop().time())
+        if not self._stopped:
+            self._stopped = True
+            self._scope.reschedule(asyncio.get_running_loop().time())
 
 
 class Assistant:
@@ -195,7 +198,8 @@ class Assistant:
             return Answer(parts=speech.beneath(sentence), error=f"{type(error).__name__}: {error}")
         if finish is None:
             await speech.end()
-            return self._remember(question, lease, speech.shown, None)
+            words = "\n\n".join(speech.shown)
+            return Answer(parts=speech.shown, memory=words or None, tokens=self.mind.count(words), stopped=True)
         return self._remember(question, lease, words + (_CUT_OFF if finish.cut else ""), finish)
 
     async def _stoppable(
@@ -206,7 +210,7 @@ class Assistant:
             async with asyncio.timeout(None) as scope:
                 running = self._running[lease.key] = _Running(scope)
                 try:
-                    if not lease.heard:
+                    if not lease.heard and not await self._database.read(backscroll.is_heard, lease.key):
                         await self._hear(lease, question)
                     return await self._ask(lease, question, prompt, speech)
                 finally:
@@ -217,19 +221,18 @@ class Assistant:
                 raise
             return "", None
 
-    def _remember(self, question: Turn, lease: Lease, words: str, finish: Finish | None) -> Answer:
-        """The answer as it is stored; without a Finish it was stopped, and is what was on screen then."""
+    def _remember(self, question: Turn, lease: Lease, words: str, finish: Finish) -> Answer:
+        """The answer as it is stored, with its bill."""
         adapter = self._outbox.adapters[lease.key.address.platform]
-        usage = finish.usage if finish is not None else None
+        usage = finish.usage or Usage(shown=0, written=0)
         return Answer(
             parts=self._outbox.pieces(adapter, question, words),
-            memory=words or None,
+            memory=words,
             tokens=self.mind.count(words),
-            stopped=finish is None,
-            model=finish.model if finish is not None else None,
-            shown=usage.shown if usage is not None else 0,
-            cached=usage.cached if usage is not None else 0,
-            written=usage.written if usage is not None else 0,
+            model=finish.model,
+            shown=usage.shown,
+            cached=usage.cached,
+            written=usage.written,
         )
 
     async def _ask(self, lease: Lease, question: Turn, prompt: str | None, speech: Speech) -> tuple[str, Finish]:

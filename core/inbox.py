@@ -6,6 +6,7 @@ make that prompt, a poll guarantees it.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from random import uniform
@@ -63,7 +64,7 @@ class Inbox:
             return
         at_once = verb is not None and commands.find(verb).at_once
         tokens = self._assistant.mind.count(prompts.spoken(event.author, event.at, event.text))
-        aside = self._step_aside(event) if at_once else None
+        aside = self._step_aside(event) if at_once and (event.address, event.id) not in self._asides else None
         try:
             accepted = await self._database.write(
                 inbound.accept, event, state=state, verb=verb, tokens=tokens, at_once=at_once
@@ -152,9 +153,9 @@ class Inbox:
         try:
             claimed = await asyncio.shield(claiming)
         except asyncio.CancelledError:
-            claimed = await claiming  # it is on its way, and must not be left claimed with nobody to serve it
-            for lease, _ in claimed:
-                await self._database.write(queue.release, lease, attempts=lease.attempts - 1)
+            with suppress(DatabaseError):  # it is on its way, and must not be left claimed with nobody to serve it
+                for lease, _ in await claiming:
+                    await self._database.write(queue.release, lease, attempts=lease.attempts - 1)
             raise
         for lease, question in claimed:
             task = asyncio.create_task(self._serve(lease, question))
@@ -179,7 +180,8 @@ class Inbox:
                 continue
             for lease in leases:
                 task = self._serving.get(lease)
-                if task is not None and (lease.key.workspace, lease.key.session) not in held and not task.done():
+                ours = (lease.key.workspace, lease.key.session, lease.fence) in held
+                if task is not None and not ours and not task.done():
                     log.warning("lease lost", session=lease.key.address.id)
                     task.cancel()
 
@@ -191,7 +193,7 @@ class Inbox:
             while question is not None:
                 if not await self._attempt(now, question):
                     return
-                now = replace(now, attempts=1, heard=True)
+                now = replace(now, attempts=1)
                 if self._draining:
                     await self._database.write(queue.release, now, attempts=0)
                     return

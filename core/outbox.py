@@ -70,8 +70,6 @@ class Speech:
         self._intended: set[int] = set()
         self._uncertain: set[int] = set()
         self.drafts: dict[int, Draft] = {}
-        self.shown = ""
-        """The text as the model wrote it, as far as it has been put on screen."""
 
     def take_up(self, part: int, draft: Draft | None) -> None:
         """What an earlier attempt left on screen; without a draft nobody knows, and `deliver` will have to look."""
@@ -96,9 +94,14 @@ class Speech:
         on_screen = 1 + max((*self.drafts, *self._uncertain), default=-1)
         return parts + (WITHDRAWN,) * (on_screen - len(parts))
 
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """What people see of the answer now, message by message."""
+        return tuple(self.drafts[part].text for part in sorted(self.drafts))
+
     def beneath(self, sentence: str) -> tuple[str, ...]:
         """The sentence as an answer's parts: under what is on screen already, which stays."""
-        shown = [self.drafts[part].text for part in sorted(self.drafts)]
+        shown = self.shown
         if not shown:
             return self.closed((sentence,))
         last = f"{shown[-1]}\n\n{sentence}"
@@ -132,6 +135,10 @@ class Speech:
         await asyncio.wait([self._growing])
         if self._call is not None and not self._call.done():
             await asyncio.wait([self._call])
+        nothing = self._intended - self.drafts.keys() - self._uncertain
+        if nothing:
+            await self._outbox.database.write(deliveries.forget, self._lease.key, self._question.seq, nothing)
+            self._intended -= nothing
         if not self._growing.cancelled() and (error := self._growing.exception()) is not None:
             log.info("previews ended", session=self._lease.key.address.id, error=type(error).__name__)
 
@@ -148,7 +155,6 @@ class Speech:
         while self._part < len(pieces):
             await self._show(self._part, pieces[self._part])
             if self._part == len(pieces) - 1:
-                self.shown = safe if self.drafts else ""
                 break
             self._part += 1
             await self._outbox.pace.turn(self._lease.key.address.channel_address, self._adapter.preview_every)
@@ -173,6 +179,8 @@ class Speech:
             now_shown = await self._adapter.preview(reply)
         except Exception as error:  # noqa: BLE001 – a preview is a courtesy, whatever went wrong with it
             log.info("preview failed", session=key.address.id, error=type(error).__name__)
+            if text and draft is None and not isinstance(error, DeliveryDelayed | DeliveryRefused):
+                self._uncertain.add(part)  # it may be on screen: `deliver` will look
             return
         if now_shown is not None:
             self.drafts[part] = now_shown
@@ -298,6 +306,8 @@ class Outbox:
             try:
                 return await adapter.deliver(reply)
             except DeliveryDelayed as error:
+                if lease is None:
+                    raise  # beside the queue nobody waits: whoever claims the session says it
                 log.info("reply delayed", session=key.address.id, seconds=error.retry_after)
                 await asyncio.sleep(min(error.retry_after, _LONGEST_DELAY))
             except DeliveryRefused:
@@ -306,7 +316,7 @@ class Outbox:
                 unknown += 1
                 own = str(error) if isinstance(error, BackscrollError) else None  # others' words may be people's
                 log.warning("reply uncertain", session=key.address.id, error=type(error).__name__, reason=own)
-                if unknown >= _UNKNOWN_TRIES:
+                if unknown >= _UNKNOWN_TRIES or lease is None:
                     raise DeliveryUnknown(f"no certain answer in {unknown} calls") from error
                 await asyncio.sleep(_BACK_OFF * 2 ** (unknown - 1))
                 await self.database.write(deliveries.intend, key, seq, reply.part, lease=lease)

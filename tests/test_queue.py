@@ -145,7 +145,7 @@ async def test_an_owner_that_lost_its_lease_can_write_nothing(database: Database
         await database.write(deliveries.intend_draft, stale, question.seq, 0)
     assert await database.write(queue.renew, [stale], lease=30) == set()
 
-    assert await database.write(queue.renew, [heir], lease=30) == {(heir.key.workspace, heir.key.session)}
+    assert await database.write(queue.renew, [heir], lease=30) == {(heir.key.workspace, heir.key.session, heir.fence)}
     assert await memory(database, heir.key) == []
 
 

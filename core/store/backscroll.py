@@ -13,6 +13,13 @@ from core.store.queue import require
 from core.store.sql import insert, micro
 
 
+def is_heard(connection: Connection, key: SessionKey) -> bool:
+    """Whether what was said before the session's birth has been read, or is not to be."""
+    mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
+    known: bool = connection.execute(select(sessions.c.heard).where(mine)).scalar_one()
+    return known
+
+
 def hear(connection: Connection, lease: Lease, messages: Sequence[Inbound], tokens: Sequence[int]) -> None:
     """Stores what was said before the session's birth, oldest first, in front of its first turn. Raises LeaseLost."""
     require(connection, lease)

@@ -5,10 +5,11 @@ from `tries` whether a look is needed first.
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from enum import IntEnum
 
-from sqlalchemy import Connection, and_, select, update
+from sqlalchemy import Connection, and_, delete, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.messages import Draft
@@ -54,6 +55,13 @@ def intend_draft(connection: Connection, lease: Lease, seq: int, part: int) -> N
         index_elements=list(_place(lease.key, seq, part)), set_={"tries": deliveries.c.tries + 1}
     )
     connection.execute(again)
+
+
+def forget(connection: Connection, key: SessionKey, seq: int, parts: Collection[int]) -> None:
+    """Takes intents back of which it has turned out that nothing was shown."""
+    mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session, deliveries.c.seq == seq)
+    never = and_(deliveries.c.part.in_(parts), deliveries.c.state == Stage.DRAFT, deliveries.c.draft.is_(None))
+    connection.execute(delete(deliveries).where(mine, never))
 
 
 def record_draft(connection: Connection, key: SessionKey, seq: int, part: int, draft: Draft) -> None:

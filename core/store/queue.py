@@ -68,8 +68,8 @@ def _lease(row: Row[tuple[int, int, str, int, int, bool]]) -> Lease:
     return Lease(key=key, fence=row.fence, attempts=row.attempts, heard=row.heard)
 
 
-def renew(connection: Connection, leases: Iterable[Lease], *, lease: float) -> set[tuple[int, int]]:
-    """Makes these leases last `lease` seconds from now; returns the (workspace, session) of those still held."""
+def renew(connection: Connection, leases: Iterable[Lease], *, lease: float) -> set[tuple[int, int, int]]:
+    """Makes these leases last `lease` seconds from now; returns workspace, session and fence of those still held."""
     held = [(one.key.workspace, one.key.session, one.fence) for one in leases]
     statement = (
         update(sessions)
@@ -77,9 +77,9 @@ def renew(connection: Connection, leases: Iterable[Lease], *, lease: float) -> s
             tuple_(sessions.c.workspace, sessions.c.session, sessions.c.fence).in_(held), sessions.c.owner.is_not(None)
         )
         .values(due_at=now(connection) + int(lease * 1000))
-        .returning(sessions.c.workspace, sessions.c.session)
+        .returning(sessions.c.workspace, sessions.c.session, sessions.c.fence)
     )
-    return {(row.workspace, row.session) for row in connection.execute(statement)}
+    return {(row.workspace, row.session, row.fence) for row in connection.execute(statement)}
 
 
 def held(lease: Lease) -> ColumnElement[bool]:
