@@ -23,9 +23,10 @@ from core.llm import Finish, Prompt
 from core.messages import Audience, Author, Draft, Inbound, Reply
 from core.offline import OfflineModel
 from core.store import connect
-from tests.process import process, texts
+from tests.process import process
 from tests.stage import Stage
 from tests.stages import STAGES
+from tests.test_kills import texts
 from tests.wire.discord import DiscordStage
 from tests.wire.openai import KEY, Break, OpenAIServer, Status
 from tests.wire.slack import SlackStage

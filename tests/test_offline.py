@@ -17,7 +17,7 @@ def prompt(*texts, tokens=0):
 
 
 def ada(text):
-    return spoken(Author(id="U1", name="Ada"), 1_700_000_000_000, text)
+    return spoken(Author(id="U1", name="Ada"), 1_700_000_000, text)
 
 
 async def read(model: Model, prompt):

@@ -1,0 +1,359 @@
+"""A model that follows a script, a platform that keeps a transcript, and the real heart of the house between them.
+
+The store is never faked: `House` runs on a real database, and `Interrupted` only delays or repeats what reaches it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, Row, Table, select, update
+
+from core.adapter import Adapter, Finding, Receive
+from core.assistant import Assistant, Hearing, Mind
+from core.inbox import Inbox
+from core.llm import Finish, Prompt, Usage
+from core.messages import Draft, Inbound, Rejected, Reply
+from core.outbox import Outbox
+from core.schema import sessions
+from core.session import Turn
+from core.store import Database, inbound, turns
+from core.tokens import Calibration, Estimate
+from tests.values import HERE
+
+SECONDS = 10.0
+"""The longest that a test waits for what must happen."""
+
+Cue = str | Finish | Exception | asyncio.Event
+"""One step of an answer: words, the word that it is complete, an error, or a pause until the event is set."""
+
+
+class Watched:
+    """Something that changes, and that tests wait for."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Event()
+
+    def change(self) -> None:
+        self._changed.set()
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Waits until the condition holds; looks again after each change."""
+        async with asyncio.timeout(SECONDS):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+
+class ScriptedModel(Watched):
+    """Plays one line of its script for each answer, and echoes the last message when the script is at its end."""
+
+    name = "scripted"
+
+    def __init__(self, *script: str | Exception | Sequence[Cue]) -> None:
+        super().__init__()
+        self.script: deque[str | Exception | Sequence[Cue]] = deque(script)
+        self.prompts: list[Prompt] = []
+        self.ended = 0
+        """How many streams are over, finished or not."""
+        self.usage: Usage | None = None
+        self.farewell: asyncio.Event | None = None
+        """What the end of a stream waits for, as a connection that closes slowly."""
+
+    @property
+    def running(self) -> int:
+        return len(self.prompts) - self.ended
+
+    def asked(self, nth: int = -1) -> list[str]:
+        """The messages of a prompt, without the brackets that name their speakers."""
+        return [bare(message.text) for message in self.prompts[nth].messages]
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Finish, None]:
+        self.prompts.append(prompt)
+        self.change()
+        line = self.script.popleft() if self.script else f"You said: {bare(prompt.messages[-1].text)}"
+        try:
+            for cue in [line] if isinstance(line, str | Exception) else line:
+                if isinstance(cue, Exception):
+                    raise cue
+                if isinstance(cue, asyncio.Event):
+                    await cue.wait()
+                    continue
+                yield cue
+                if isinstance(cue, Finish):
+                    return
+            yield Finish(model=self.name, usage=self.usage)
+        finally:
+            if self.farewell is not None:
+                await self.farewell.wait()
+            self.ended += 1
+            self.change()
+
+    async def examine(self) -> Sequence[Finding]:
+        return ()
+
+    async def close(self) -> None: ...
+
+
+def bare(text: str) -> str:
+    return text.partition("] ")[2] if text.startswith("[") else text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What the next call does instead of returning: it raises, after the screen has changed or without."""
+
+    error: Exception
+    stored: bool = False
+
+
+class TranscriptAdapter(Watched, Adapter):
+    """A platform that keeps what is on its screen. Without a draft, a first attempt always posts: doubles are seen."""
+
+    platform = "console"
+
+    def __init__(self, *, max_text: int = 2000, preview_every: float = 0.0) -> None:
+        super().__init__()
+        self.max_text = max_text
+        self.preview_every = preview_every
+        self.screen: dict[str, Reply] = {}
+        self.delivered: list[Reply] = []
+        """Every call of `deliver`, failed ones included."""
+        self.previews: list[tuple[float, Reply]] = []
+        """Every call of `preview` with text, and the loop's time at its start."""
+        self.history: list[tuple[str, str]] = []
+        """Each change of the screen: message ID and text."""
+        self.faults: deque[Fault | None] = deque()
+        self.preview_faults: deque[Fault | None] = deque()
+        self.hold_preview: asyncio.Event | None = None
+        self.hold_delivery: asyncio.Event | None = None
+        self.mute = False
+        """Whether previews show nothing, as when the platform's limit is used up."""
+        self.past: Sequence[Inbound] | Exception = ()
+        self.hold_past: asyncio.Event | None = None
+        self.scrolled: list[Inbound] = []
+
+    @property
+    def texts(self) -> list[str]:
+        return [reply.text for reply in self.screen.values()]
+
+    def texts_in(self, thread: str | None) -> list[str]:
+        return [reply.text for reply in self.screen.values() if reply.address.thread == thread]
+
+    async def listen(self, receive: Receive) -> None:
+        raise NotImplementedError
+
+    async def deliver(self, reply: Reply) -> str:
+        self.delivered.append(reply)
+        self.change()
+        if self.hold_delivery is not None:
+            await self.hold_delivery.wait()
+        return self._call(reply, self.faults)
+
+    async def preview(self, reply: Reply) -> Draft | None:
+        if not reply.text:
+            return None
+        self.previews.append((asyncio.get_running_loop().time(), reply))
+        self.change()
+        if self.hold_preview is not None:
+            await self.hold_preview.wait()
+        if self.mute:
+            return None
+        return Draft(id=self._call(reply, self.preview_faults), text=reply.text, note="growing")
+
+    def _call(self, reply: Reply, faults: deque[Fault | None]) -> str:
+        fault = faults.popleft() if faults else None
+        if fault is not None and not fault.stored:
+            raise fault.error
+        shown = self._show(reply)
+        if fault is not None:
+            raise fault.error
+        return shown
+
+    def _show(self, reply: Reply) -> str:
+        if reply.draft is not None:
+            shown = reply.draft.id
+        else:
+            known = [message for message, other in self.screen.items() if other.key == reply.key]
+            shown = known[0] if known and reply.attempt > 1 else f"p{len(self.screen) + 1}"
+        self.screen[shown] = reply
+        self.history.append((shown, reply.text))
+        self.change()
+        return shown
+
+    async def backscroll(self, message: Inbound, limit: int) -> Sequence[Inbound]:
+        self.scrolled.append(message)
+        self.change()
+        if self.hold_past is not None:
+            await self.hold_past.wait()
+        if isinstance(self.past, Exception):
+            raise self.past
+        return self.past[-limit:]
+
+
+class Interrupted(Database):
+    """A real database on a road where messages stand still: a held function's result comes when it is let go."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._held: dict[str, tuple[asyncio.Event, asyncio.Event]] = {}
+        self._repeated: set[str] = set()
+        self._failing: dict[str, deque[Exception]] = {}
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[asyncio.Event]:
+        """Results of functions with this name are kept back until the end; the event says that one has been run."""
+        run, go = asyncio.Event(), asyncio.Event()
+        self._held[name] = (run, go)
+        try:
+            yield run
+        finally:
+            del self._held[name]
+            go.set()
+
+    def repeat(self, name: str) -> None:
+        """The next write with this name is committed, and run again as if the outcome of the commit were unknown."""
+        self._repeated.add(name)
+
+    def fail(self, name: str, *errors: Exception) -> None:
+        """The next functions with this name raise these before they reach the database."""
+        self._failing[name] = deque(errors)
+
+    async def write(self, function, *args, **kwargs):
+        self._fail(function)
+        result = await self._database.write(function, *args, **kwargs)
+        if function.__name__ in self._repeated:
+            self._repeated.remove(function.__name__)
+            result = await self._database.write(function, *args, **kwargs)
+        await self._wait(function)
+        return result
+
+    async def read(self, function, *args, **kwargs):
+        self._fail(function)
+        result = await self._database.read(function, *args, **kwargs)
+        await self._wait(function)
+        return result
+
+    def _fail(self, function) -> None:
+        if errors := self._failing.get(function.__name__):
+            raise errors.popleft()
+
+    async def _wait(self, function) -> None:
+        if function.__name__ in self._held:
+            run, go = self._held[function.__name__]
+            run.set()
+            await go.wait()
+
+    async def close(self) -> None: ...
+
+
+class House:
+    """The real inbox, assistant and outbox on a real database: one process's life, that drains in the end."""
+
+    def __init__(
+        self,
+        database: Database,
+        model: ScriptedModel,
+        adapter: TranscriptAdapter,
+        *,
+        owner: str = "host:boot:1:a",
+        lease: float = 30.0,
+        hearing: Hearing = "channel",
+        budget: int = 24_000,
+    ) -> None:
+        self.database, self.model, self.adapter = database, model, adapter
+        self.mind = Mind(
+            model=model,
+            instructions="Be kind.",
+            counter=Estimate(),
+            calibration=Calibration(openai=True),
+            budget=budget,
+            hearing=hearing,
+        )
+        self.outbox = Outbox(database=database, adapters={adapter.platform: adapter}, lease_seconds=lease)
+        self.assistant = Assistant(database=database, outbox=self.outbox, mind=self.mind)
+        self.inbox = Inbox(
+            database=database, assistant=self.assistant, owner=owner, platforms=[adapter.platform], lease_seconds=lease
+        )
+
+    async def __aenter__(self) -> Self:
+        self._renewing = asyncio.create_task(self.inbox.renew())
+        self._working = asyncio.create_task(self.inbox.work())
+        return self
+
+    async def stop(self) -> None:
+        """No new work is claimed; what is running goes on."""
+        self._working.cancel()
+        await asyncio.wait([self._working])
+        assert self._working.cancelled(), self._working.exception()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._working.done():
+            await self.stop()
+        await self.inbox.drain(0)
+        self._renewing.cancel()
+        await asyncio.wait([self._renewing])
+
+    async def say(self, *events: Inbound | Rejected) -> None:
+        for event in events:
+            await self.inbox.receive(event)
+
+    async def answered(self, *expected: str) -> None:
+        """Waits until the screen shows exactly these messages, and all turns are over."""
+        try:
+            await self.adapter.until(lambda: self.adapter.texts == list(expected))
+        except TimeoutError:
+            assert self.adapter.texts == list(expected)
+            raise
+        await self.over()
+
+    async def over(self) -> None:
+        """Waits until no turn of any session waits or is being answered."""
+        await self.until(lambda rows: all(row.waiting == 0 and row.due_at is None for row in rows))
+
+    async def unserved(self) -> None:
+        """Waits until this process is at work on nothing, whatever may be left to do."""
+        async with asyncio.timeout(SECONDS):
+            while tasks := [*self.inbox._serving.values(), *self.inbox._asides.values()]:
+                await asyncio.wait(tasks)
+
+    async def until(self, condition: Callable[[Sequence[Row[tuple[object, ...]]]], object]) -> None:
+        """Waits until the sessions' rows are like this."""
+        async with asyncio.timeout(SECONDS):
+            while not condition(await rows(self.database, sessions)):  # noqa: ASYNC110 – a database tells nobody
+                await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def house(
+    database: Database, *script: str | Exception | Sequence[Cue], adapter: TranscriptAdapter | None = None, **facts
+) -> AsyncIterator[House]:
+    """A running house with a model that follows this script."""
+    async with House(database, ScriptedModel(*script), adapter or TranscriptAdapter(), **facts) as running:
+        yield running
+
+
+async def rows(database: Database, table: Table) -> Sequence[Row[tuple[object, ...]]]:
+    """All rows of a table, in the order of their keys."""
+    return await database.read(lambda connection: connection.execute(select(table).order_by(*table.primary_key)).all())
+
+
+async def memory(database: Database, address=HERE) -> list[tuple[str, str]]:
+    """What the next window at this address would hold, oldest first: the role's name and the text."""
+    return [(turn.role.name.lower(), turn.text) for turn in await remembered(database, address)]
+
+
+async def remembered(database: Database, address=HERE) -> list[Turn]:
+    found = await database.read(inbound.find, address)
+    return [] if found is None else list(reversed(await database.read(turns.newest, found[0], budget=1_000_000)))
+
+
+def expire(connection: Connection) -> None:
+    """The same as waiting for every lease and every back-off to run out."""
+    connection.execute(update(sessions).where(sessions.c.due_at.is_not(None)).values(due_at=0))

@@ -1,0 +1,412 @@
+"""The assistant: what it asks the model, what it says when the model fails, and what the session remembers."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from core.errors import (
+    ModelError,
+    ModelInterrupted,
+    ModelMisconfigured,
+    ModelRefused,
+    ModelStalled,
+    OutOfCredit,
+    WindowTooLong,
+)
+from core.llm import Finish, Usage
+from core.prompts import SUMMARIZE
+from core.schema import turns, usage
+from core.session import State
+from core.store import Database
+from tests.script import Interrupted, TranscriptAdapter, expire, house, memory, remembered, rows
+from tests.values import ADA, BEN, HERE, message
+
+SIDE = replace(HERE, thread="side")
+
+both = pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
+
+APOLOGIES: list[tuple[ModelError, str]] = [
+    (ModelRefused("content_filter"), "The provider of my model declined to answer this."),
+    (OutOfCredit("insufficient_quota"), "run out of credit"),
+    (ModelMisconfigured("no such model"), "`backscroll doctor`"),
+    (ModelError("something new"), "please ask me again later"),
+]
+
+
+@pytest.fixture(params=["sqlite"])
+def dialect(request: pytest.FixtureRequest) -> str:
+    """That both databases behave alike is the store's tests' matter, but for what is marked."""
+    return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.inbox._POLL", 0.05)
+    monkeypatch.setattr("core.inbox._FIRST_BACK_OFF", 0.01)
+    monkeypatch.setattr("core.outbox._BACK_OFF", 0.01)
+
+
+@both
+async def test_a_follow_up_is_asked_with_the_earlier_turns_in_mind(database: Database) -> None:
+    async with house(database) as running:
+        await running.say(message("my cat is called Ada"))
+        await running.answered("You said: my cat is called Ada")
+        await running.say(message("what is she called?", author=BEN))
+        await running.answered("You said: my cat is called Ada", "You said: what is she called?")
+
+    prompt = running.model.prompts[-1]
+    assert running.model.asked() == ["my cat is called Ada", "You said: my cat is called Ada", "what is she called?"]
+    assert [one.role for one in prompt.messages] == ["user", "assistant", "user"]
+    assert prompt.messages[0].text.startswith("[Ada (U1) ")
+    assert prompt.messages[2].text.startswith("[Ben (U2) ")
+    assert prompt.instructions == "Be kind."
+
+
+async def test_a_session_is_named_to_the_provider_by_a_name_that_says_nothing(database: Database) -> None:
+    async with house(database) as running:
+        await running.say(message(), message(), message(address=SIDE))
+        await running.adapter.until(lambda: len(running.adapter.texts) == 3)
+        await running.over()
+
+    names = [prompt.conversation for prompt in running.model.prompts]
+    assert len(set(names)) == 2
+    assert not any("main" in name or "console" in name for name in names)
+
+
+async def test_a_window_that_is_too_long_for_the_model_is_halved_once(database: Database) -> None:
+    async with house(database, budget=2000) as running:
+        for number in range(8):
+            await running.say(message(f"{number} " + "many words " * 40))
+            await running.adapter.until(lambda n=number: len(running.adapter.texts) == n + 1)
+        running.model.script.extend([WindowTooLong("over the context"), "smaller"])
+        await running.say(message("and now?"))
+        await running.adapter.until(lambda: running.adapter.texts[-1] == "smaller")
+        await running.over()
+
+    whole, smaller = running.model.prompts[-2:]
+    assert smaller.tokens <= 1000 < whole.tokens <= 2000
+    assert smaller.messages == whole.messages[-len(smaller.messages) :], "the oldest turns go"
+    assert running.model.asked()[-1] == "and now?"
+
+
+async def test_a_window_that_stays_too_long_ends_in_an_honest_sentence(database: Database) -> None:
+    async with house(database, WindowTooLong("no"), WindowTooLong("still no")) as running:
+        await running.say(message("a novel"))
+        await running.adapter.until(lambda: running.adapter.texts)
+        await running.over()
+        assert "more text than my model can take in" in running.adapter.texts[0]
+        await running.say(message("short"))
+        await running.adapter.until(lambda: running.adapter.texts[1:] == ["You said: short"])
+        await running.over()
+
+    assert len(running.model.prompts) == 3
+
+
+@pytest.mark.parametrize(("error", "sentence"), APOLOGIES, ids=lambda value: type(value).__name__)
+async def test_what_can_not_be_helped_is_said_in_one_honest_sentence(
+    database: Database, error: ModelError, sentence: str
+) -> None:
+    """Once, without another try; it is not remembered as an answer; why is kept with the turn."""
+    async with house(database, error) as running:
+        await running.say(message())
+        await running.adapter.until(lambda: running.adapter.texts)
+        await running.over()
+
+    assert sentence in running.adapter.texts[0]
+    assert str(error) not in running.adapter.texts[0], "the provider's words are for the log"
+    assert len(running.model.prompts) == 1
+    assert await memory(database) == [("person", "hello")]
+    (turn,) = await rows(database, turns)
+    assert (turn.error, turn.state) == (f"{type(error).__name__}: {error}", State.DONE)
+
+
+async def test_an_apology_stands_under_what_was_on_screen(database: Database) -> None:
+    fail = asyncio.Event()
+    async with house(database, ["Sure, here is how to", fail, ModelRefused("content_filter")]) as running:
+        await running.say(message())
+        await running.adapter.until(lambda: running.adapter.texts)
+        fail.set()
+        await running.answered("Sure, here is how to\n\nThe provider of my model declined to answer this.")
+
+
+@both
+async def test_what_the_api_billed_is_kept(database: Database) -> None:
+    async with house(database, "a", ["b", Finish(model="other", usage=None)]) as running:
+        running.model.usage = Usage(shown=120, written=30, cached=100, reasoning=5)
+        await running.say(message())
+        await running.adapter.until(lambda: running.adapter.texts == ["a"])
+        await running.over()
+        await running.say(message())
+        await running.adapter.until(lambda: running.adapter.texts == ["a", "b"])
+        await running.over()
+
+    bills = {row.model: row for row in await rows(database, usage)}
+    assert (bills["scripted"].answers, bills["scripted"].shown) == (1, 120)
+    assert (bills["scripted"].cached, bills["scripted"].written) == (100, 30)
+    assert (bills["other"].answers, bills["other"].shown) == (1, 0), "a server that reports nothing bills nothing"
+
+
+async def test_a_model_that_counts_more_tokens_than_we_do_is_shown_less(database: Database) -> None:
+    async with house(database, budget=1000) as running:
+        for number in range(12):
+            await running.say(message(f"{number} " + "many words " * 20))
+            await running.adapter.until(lambda n=number: len(running.adapter.texts) == n + 1)
+        full = running.model.prompts[-1].tokens
+        running.model.usage = Usage(shown=3 * full, written=1)
+        await running.say(message("one"))
+        await running.adapter.until(lambda: running.adapter.texts[-1] == "You said: one")
+        await running.say(message("two"))
+        await running.adapter.until(lambda: running.adapter.texts[-1] == "You said: two")
+        await running.over()
+
+    assert running.mind.calibration.ratio > 1.5
+    assert running.model.prompts[-1].tokens < full / 1.5
+    assert len(running.model.prompts[-1].messages) > 1
+
+
+@both
+async def test_a_stop_keeps_what_is_on_screen_and_the_session_remembers_it(database: Database) -> None:
+    never = asyncio.Event()
+    async with house(database, ["one two ", "three", never]) as running:
+        await running.say(message("count"))
+        await running.adapter.until(lambda: running.adapter.texts == ["one two three"])
+        await running.say(message("!stop", author=BEN))
+        await running.answered("one two three", "Stopped.")
+        await running.say(message("go on"))
+        await running.answered("one two three", "Stopped.", "You said: go on")
+
+    assert running.model.asked() == ["count", "one two three", "go on"]
+    assert running.model.ended == 2, "the request to the model was ended"
+    answer = (await remembered(database))[1]
+    assert answer.state is State.STOPPED
+    assert await rows(database, usage), "what was finished is billed"
+
+
+async def test_a_stop_before_the_first_word_leaves_nothing(database: Database) -> None:
+    async with house(database, [asyncio.Event()]) as running:
+        await running.say(message("count"))
+        await running.model.until(lambda: running.model.running)
+        await running.say(message("!stop"))
+        await running.answered("Stopped.")
+        await running.say(message("go on"))
+        await running.answered("Stopped.", "You said: go on")
+
+    assert running.model.asked() == ["count", "go on"]
+
+
+async def test_what_the_model_wrote_after_the_last_preview_is_not_remembered_after_a_stop(database: Database) -> None:
+    """Nobody has seen it."""
+    adapter, more, never = TranscriptAdapter(preview_every=60), asyncio.Event(), asyncio.Event()
+    async with house(database, ["seen", more, " and unseen", never], adapter=adapter) as running:
+        await running.say(message("count"))
+        await adapter.until(lambda: adapter.texts == ["seen"])
+        more.set()
+        await asyncio.sleep(0)
+        await running.say(message("!stop"))
+        await running.answered("seen", "Stopped.")
+
+    assert (await memory(database))[-1] == ("assistant", "seen")
+
+
+async def test_a_stop_ends_only_the_answer_of_its_own_session(database: Database) -> None:
+    go = asyncio.Event()
+    async with house(database, [go, "not stopped"]) as running:
+        await running.say(message("slow"))
+        await running.model.until(lambda: running.model.running)
+        await running.say(message("!stop", address=SIDE))
+        await running.adapter.until(lambda: running.adapter.texts == ["There is no answer to stop."])
+        go.set()
+        await running.adapter.until(lambda: running.adapter.texts_in(None) == ["not stopped"])
+
+
+async def test_a_stop_with_nothing_running_says_so(database: Database) -> None:
+    async with house(database) as running:
+        await running.say(message())
+        await running.answered("You said: hello")
+        await running.say(message("!stop"))
+        await running.answered("You said: hello", "There is no answer to stop.")
+
+
+async def test_after_a_stop_the_messages_that_wait_are_answered(database: Database) -> None:
+    async with house(database, [asyncio.Event()]) as running:
+        await running.say(message("stuck"))
+        await running.model.until(lambda: running.model.running)
+        await running.say(message("next"), message("!stop"))
+        await running.adapter.until(lambda: sorted(running.adapter.texts) == ["Stopped.", "You said: next"])
+        await running.over()
+
+
+async def test_an_answer_that_the_model_had_to_cut_says_so(database: Database) -> None:
+    async with house(database, ["as far as", Finish(model="scripted", cut=True)]) as running:
+        await running.say(message())
+        await running.answered("as far as\n\n_(Here I reached the longest answer that my model may give.)_")
+
+
+@both
+async def test_a_summary_is_the_models_and_remembered_and_its_command_is_not(database: Database) -> None:
+    async with house(database, "yes", "You talked about tea.") as running:
+        await running.say(message("do you like tea?"))
+        await running.answered("yes")
+        await running.say(message("!summarize for the boss"))
+        await running.answered("yes", "You talked about tea.")
+        await running.say(message("thanks"))
+        await running.answered("yes", "You talked about tea.", "You said: thanks")
+
+    assert [one.text for one in running.model.prompts[1].messages[-1:]] == [SUMMARIZE], "it is nobody's words"
+    assert running.model.asked(1)[:2] == ["do you like tea?", "yes"]
+    assert running.model.asked(2) == ["do you like tea?", "yes", "You talked about tea.", "thanks"]
+    assert running.adapter.delivered[1].private is False
+
+
+async def test_commands_and_their_answers_are_not_remembered(database: Database) -> None:
+    async with house(database) as running:
+        for text in ("hello", "!status", "!help", "!undo", "and now?"):
+            await running.say(message(text))
+            await running.over()
+
+    assert running.model.asked() == ["hello", "You said: hello", "and now?"]
+
+
+@both
+async def test_a_reset_waits_for_its_turn_and_undo_takes_it_back(database: Database) -> None:
+    go = asyncio.Event()
+    async with house(database, [go, "old answer"]) as running:
+        await running.say(message("old"))
+        await running.model.until(lambda: running.model.running)
+        await running.say(message("!reset"), message("new"))
+        go.set()
+        said = ["old answer", "A fresh start: I set 2 turns aside. `undo` brings them back.", "You said: new"]
+        await running.answered(*said)
+        assert running.model.asked() == ["new"]
+        await running.say(message("!undo"), message("both?"))
+        said += ["The last reset is undone: I remember 4 turns again.", "You said: both?"]
+        await running.answered(*said)
+
+    assert running.model.asked() == ["old", "old answer", "new", "You said: new", "both?"]
+
+
+async def test_a_partial_answer_survives_a_retry_and_never_shrinks_meanwhile(database: Database) -> None:
+    fail, more, go = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    first = ["one two three", fail, ModelInterrupted("the stream broke")]
+    second = ["one", more, " two three four", go, " five"]
+    async with house(database, first, second) as running:
+        await running.say(message("count"))
+        await running.adapter.until(lambda: running.adapter.texts == ["one two three"])
+        fail.set()
+        await running.model.until(lambda: len(running.model.prompts) == 2)
+        await asyncio.sleep(0.05)
+        assert running.adapter.texts == ["one two three"]
+        more.set()
+        await running.adapter.until(lambda: running.adapter.texts == ["one two three four"])
+        go.set()
+        await running.answered("one two three four five")
+
+    shown = [text for _, text in running.adapter.history]
+    assert shown == ["one two three", "one two three four", "one two three four five"]
+    assert list(running.adapter.screen) == ["p1"]
+    assert running.model.asked(0) == running.model.asked(1), "the partial text is nobody's turn"
+
+
+@both
+async def test_after_a_crash_between_answer_and_delivery_the_model_is_not_asked_again(database: Database) -> None:
+    road, adapter = Interrupted(database), TranscriptAdapter()
+    async with house(road, "thought of once", adapter=adapter) as dying:
+        with road.hold("answer") as stored:
+            await dying.say(message())
+            async with asyncio.timeout(10):
+                await stored.wait()
+            await dying.stop()
+            await dying.inbox.drain(0)
+    assert adapter.texts == []
+
+    async with house(database, adapter=adapter, owner="host:boot:2:b") as heir:
+        await heir.answered("thought of once")
+
+    assert heir.model.prompts == []
+    assert [reply.attempt for reply in adapter.delivered] == [2], "a call may have been made"
+    (bill,) = await rows(database, usage)
+    assert bill.answers == 1
+
+
+async def test_after_a_crash_between_delivery_and_receipt_nothing_is_said_twice(database: Database) -> None:
+    road, adapter = Interrupted(database), TranscriptAdapter()
+    async with house(road, "said once", adapter=adapter) as dying:
+        with road.hold("record_last") as recorded:
+            await dying.say(message())
+            async with asyncio.timeout(10):
+                await recorded.wait()
+            await dying.stop()
+            await dying.inbox.drain(0)
+    await database.write(expire)
+
+    async with house(database, adapter=adapter, owner="host:boot:2:b") as heir:
+        await heir.answered("said once")
+        await heir.over()
+
+    assert len(adapter.delivered) == 1
+
+
+async def test_a_model_that_stalls_is_asked_again_with_the_same_question(database: Database) -> None:
+    async with house(database, ModelStalled("nothing came"), "yes") as running:
+        await running.say(message("are you there?", author=ADA))
+        await running.answered("yes")
+
+    assert running.model.prompts[0] == running.model.prompts[1]
+
+
+async def test_when_all_attempts_have_failed_the_sentence_stands_under_what_is_on_screen(database: Database) -> None:
+    """In as many messages as there are: none is left growing."""
+    adapter, fail = TranscriptAdapter(max_text=120), asyncio.Event()
+    parts = ["one " * 25, "two " * 25]
+    first = ["\n\n".join(parts), fail, ModelStalled("nothing came")]
+    async with house(database, first, *[ModelStalled("nothing came")] * 4, adapter=adapter) as running:
+        await running.say(message())
+        await adapter.until(lambda: len(adapter.texts) == 2)
+        fail.set()
+        await running.over()
+
+    assert adapter.texts[:2] == [part.strip() for part in parts]
+    assert adapter.texts[2].endswith("please ask me again later.")
+    assert [reply.last for reply in adapter.delivered] == [False, False, True]
+
+
+async def test_a_vague_summary_asks_which_session_is_meant(database: Database) -> None:
+    async with house(database) as running:
+        await running.say(message(address=SIDE))
+        await running.over()
+        await running.say(message("", verb="summarize", vague=True, direct=False))
+        await running.over()
+
+    assert len(running.model.prompts) == 1
+    assert [choice.address for choice in running.adapter.delivered[-1].choices] == [SIDE]
+
+
+async def test_a_reset_whose_commit_is_repeated_is_one_reset(database: Database) -> None:
+    road = Interrupted(database)
+    async with house(road) as running:
+        await running.say(message("old"))
+        await running.over()
+        road.repeat("_effect")
+        await running.say(message("!reset"))
+        await running.over()
+        await running.say(message("!undo"), message("well?"))
+        await running.over()
+
+    assert "2 turns aside" in running.adapter.texts[1]
+    assert running.model.asked() == ["old", "You said: old", "well?"]
+
+
+async def test_an_undo_whose_commit_is_repeated_is_one_undo(database: Database) -> None:
+    road = Interrupted(database)
+    async with house(road) as running:
+        await running.say(message("one"), message("!reset"), message("two"), message("!reset"))
+        await running.adapter.until(lambda: len(running.adapter.texts) == 4)
+        await running.over()
+        road.repeat("_effect")
+        await running.say(message("!undo"))
+        await running.over()
+        await running.say(message("well?"))
+        await running.over()
+
+    assert running.model.asked() == ["two", "You said: two", "well?"]
