@@ -105,7 +105,8 @@ def release(
     `attempts` is how many count so far. `error` is the seq of the turn that failed and why; it is kept with the turn.
     """
     back = {"owner": None, "attempts": attempts, "due_at": now(connection) + int(after * 1000)}
-    if connection.execute(update(sessions).where(held(lease)).values(back)).rowcount and error is not None:
+    mine = and_(held(lease), sessions.c.owner.is_not(None))  # not one that has been given back already
+    if connection.execute(update(sessions).where(mine).values(back)).rowcount and error is not None:
         seq, reason = error
         connection.execute(update(turns).where(turn(lease.key, seq)).values(error=storable(reason)))
 
