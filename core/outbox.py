@@ -201,8 +201,9 @@ class Outbox:
     async def speech(self, lease: Lease, question: Turn) -> AsyncIterator[Speech]:
         """An answer that people may watch as it grows; what an earlier attempt left on screen is taken up again."""
         speech = Speech(self, self.adapters[lease.key.address.platform], lease, question)
-        for left in await self.database.read(deliveries.unsent, lease.key, question.seq):
-            speech.take_up(left.part, left.draft)
+        if question.begun:
+            for left in await self.database.read(deliveries.unsent, lease.key, question.seq):
+                speech.take_up(left.part, left.draft)
         speech.begin()
         try:
             yield speech

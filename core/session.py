@@ -53,7 +53,7 @@ class Turn:
 
     `at` is in seconds since 1970, by the platform's clock; `tokens` counts the turn as the model sees it.
     An answer has its question's `seq`. `message` is the platform's ID, `verb` makes the turn a command.
-    The last four are only known while the turn waits for its answer.
+    The last five are only known while the turn waits for its answer, of which, if `begun`, something may be on screen.
     """
 
     seq: int
@@ -68,6 +68,7 @@ class Turn:
     vague: bool = False
     direct: bool = False
     reply_to: str | None = None
+    begun: bool = False
     ticket: str | None = field(default=None, repr=False)
 
 

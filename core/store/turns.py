@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
-from sqlalchemy import Connection, Row, and_, bindparam, func, select
+from sqlalchemy import Connection, Row, and_, bindparam, exists, func, select
 
 from core.messages import Author
-from core.schema import sessions, turns
+from core.schema import deliveries, sessions, turns
 from core.session import Role, SessionKey, State, Turn
 from core.store.sql import seconds
 
@@ -30,7 +31,14 @@ _COLUMNS = (
 
 # Statements on the way to every answer are built once: building one costs more than running it.
 _MINE = and_(turns.c.workspace == bindparam("workspace"), turns.c.session == bindparam("session"))
-_WAITING = select(*_COLUMNS).where(_MINE, turns.c.state < State.DONE, turns.c.role == Role.PERSON)
+_BEGUN = (
+    exists()
+    .where(deliveries.c.workspace == turns.c.workspace, deliveries.c.session == turns.c.session)
+    .where(deliveries.c.seq == turns.c.seq)
+)
+_WAITING = select(*_COLUMNS, _BEGUN.label("begun")).where(
+    _MINE, turns.c.state < State.DONE, turns.c.role == Role.PERSON
+)
 _FIRST_WAITING = _WAITING.order_by(turns.c.at, turns.c.seq).limit(1)
 _ONE_WAITING = _WAITING.where(turns.c.seq == bindparam("seq"))
 _START = select(sessions.c.start).where(
@@ -49,13 +57,13 @@ _COUNT = select(func.count(), func.min(turns.c.at)).where(_SAID)
 def next_waiting(connection: Connection, key: SessionKey) -> Turn | None:
     """The turn to answer now: of those that wait, the one that was said first by the platform's clock."""
     row = connection.execute(_FIRST_WAITING, _place(key)).one_or_none()
-    return _turn(row) if row is not None else None
+    return replace(_turn(row), begun=row.begun) if row is not None else None
 
 
 def waiting(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
     """This turn, if it is still to be answered."""
     row = connection.execute(_ONE_WAITING, {**_place(key), "seq": seq}).one_or_none()
-    return _turn(row) if row is not None else None
+    return replace(_turn(row), begun=row.begun) if row is not None else None
 
 
 def newest(connection: Connection, key: SessionKey, *, budget: int) -> list[Turn]:
