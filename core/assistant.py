@@ -188,7 +188,7 @@ class Assistant:
             words, finish = await self._stoppable(lease, question, prompt, speech)
         except ModelUnavailable as error:
             await speech.keep()
-            if time() - question.at < PATIENCE or lease.attempts < ATTEMPTS:
+            if time() - question.at < PATIENCE or lease.attempts < ATTEMPTS - 1:
                 raise
             return Answer(parts=speech.beneath(_GAVE_UP), error=f"{type(error).__name__}: {error}")
         except ModelError as error:

@@ -222,7 +222,7 @@ class Inbox:
         attempts = lease.attempts
         if isinstance(error, ModelUnavailable):
             after = max(after, error.retry_after or 0)
-            attempts = min(attempts, ATTEMPTS - 1)  # a model that is away is no fault of the message's
+            attempts = min(attempts, ATTEMPTS - 2)  # a model that is away is no fault of the message's
         reason = f"{type(error).__name__}: {error}" if isinstance(error, BackscrollError) else type(error).__name__
         log.warning(
             "to be tried again",

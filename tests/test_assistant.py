@@ -410,3 +410,59 @@ async def test_an_undo_whose_commit_is_repeated_is_one_undo(database: Database) 
         await running.over()
 
     assert running.model.asked() == ["two", "You said: two", "well?"]
+
+
+async def test_a_stop_during_a_preview_keeps_what_that_preview_shows(database: Database) -> None:
+    adapter = TranscriptAdapter()
+    adapter.hold_preview = asyncio.Event()
+    async with house(database, ["one two", asyncio.Event()], adapter=adapter) as running:
+        await running.say(message("count"))
+        await adapter.until(lambda: adapter.previews)
+        await running.say(message("!stop"))
+        await adapter.until(lambda: "Stopped." in adapter.texts)
+        adapter.hold_preview.set()
+        await running.over()
+
+    assert sorted(adapter.texts) == ["Stopped.", "one two"]
+    assert await memory(database) == [("person", "count"), ("assistant", "one two")]
+
+
+async def test_a_stop_between_two_parts_keeps_the_parts_on_screen(database: Database) -> None:
+    adapter = TranscriptAdapter(max_text=18, preview_every=60)
+    async with house(database, ["one two three\n\nfour five six", asyncio.Event()], adapter=adapter) as running:
+        await running.say(message("count"))
+        await adapter.until(lambda: adapter.texts == ["one two three"])
+        await running.say(message("!stop"))
+        await running.over()
+
+    assert adapter.texts == ["one two three", "Stopped."]
+    assert (await memory(database))[-1] == ("assistant", "one two three")
+
+
+async def test_a_stop_during_another_try_keeps_what_the_first_left_on_screen(database: Database) -> None:
+    fail = asyncio.Event()
+    first = ["one two three", fail, ModelStalled("nothing came")]
+    async with house(database, first, [asyncio.Event()]) as running:
+        await running.say(message("count"))
+        await running.adapter.until(lambda: running.adapter.texts == ["one two three"])
+        fail.set()
+        await running.model.until(lambda: len(running.model.prompts) == 2)
+        await running.say(message("!stop"))
+        await running.over()
+
+    assert running.adapter.texts == ["one two three", "Stopped."]
+    assert (await memory(database))[-1] == ("assistant", "one two three")
+
+
+async def test_a_second_stop_is_answered_while_the_first_still_works(database: Database) -> None:
+    async with house(database, ["one", asyncio.Event()]) as running:
+        running.model.farewell = asyncio.Event()
+        await running.say(message("count"))
+        await running.adapter.until(lambda: running.adapter.texts == ["one"])
+        await running.say(message("!stop"))
+        await running.adapter.until(lambda: len(running.adapter.texts) == 2)
+        await running.say(message("!stop"))
+        try:
+            await running.adapter.until(lambda: len(running.adapter.texts) == 3)
+        finally:
+            running.model.farewell.set()

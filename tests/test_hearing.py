@@ -12,7 +12,7 @@ from core.errors import DeliveryDelayed, DeliveryRefused, ModelStalled
 from core.messages import Audience, Author, Inbound
 from core.session import State
 from core.store import Database
-from tests.script import TranscriptAdapter, house, memory, remembered
+from tests.script import House, ScriptedModel, TranscriptAdapter, house, memory, remembered
 from tests.values import BEN, HERE, message
 
 OURSELVES = Author(id="B1", name="Backscroll", is_bot=True, is_self=True)
@@ -268,3 +268,15 @@ async def test_what_was_heard_live_is_shown_so_many_messages_deep(database: Data
 
     assert running.model.asked()[2:-1] == [str(number) for number in range(30 - HEARD_BEFORE_QUESTION, 30)]
     assert len(await memory(database)) == 34, "it is remembered all the same"
+
+
+async def test_a_command_before_the_first_question_does_not_deafen_it(database: Database) -> None:
+    adapter = TranscriptAdapter()
+    adapter.past = [message("before", author=BEN)]
+    there = House(database, ScriptedModel(), adapter)
+    await there.say(mention("undo", address=THREAD), mention("well?", address=THREAD))
+
+    async with there:
+        await there.over()
+
+    assert there.model.asked() == ["before", "well?"]

@@ -12,12 +12,19 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from core.address import Address
 from core.assistant import ATTEMPTS, Hearing
-from core.errors import DatabaseError, DatabaseUnreachable, ModelInterrupted, ModelStalled, ModelUnavailable
+from core.errors import (
+    DatabaseError,
+    DatabaseUnreachable,
+    DeliveryDelayed,
+    ModelInterrupted,
+    ModelStalled,
+    ModelUnavailable,
+)
 from core.messages import Audience, Author, Inbound, Rejected
 from core.schema import deliveries, rejections, sessions, turns, usage
 from core.session import State
 from core.store import Database, connect
-from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, expire, house, memory, rows
+from tests.script import Fault, House, Interrupted, ScriptedModel, TranscriptAdapter, expire, house, memory, rows
 from tests.values import ADA, HERE, message
 
 SIDE = replace(HERE, thread="side")
@@ -676,3 +683,98 @@ async def test_a_database_that_does_not_exist_is_an_error_with_a_name(url: str) 
     with pytest.raises(DatabaseError):
         await rows(nowhere, turns)
     await nowhere.close()
+
+
+@only_sqlite
+async def test_an_at_once_command_that_is_delayed_is_not_said_by_two_processes(database: Database) -> None:
+    """Its grace is over while the platform makes it wait: another process says it as well."""
+    adapter = TranscriptAdapter()
+    adapter.faults.append(Fault(error=DeliveryDelayed("429", retry_after=0.4)))
+    one = House(database, ScriptedModel(), adapter)
+    async with house(database, adapter=adapter, owner="host:boot:2:b") as two:
+        await one.say(message("!status"))
+        await adapter.until(lambda: adapter.delivered)
+        await database.write(expire)
+        await two.over()
+        await one.unserved()
+
+    assert len(adapter.texts) == 1
+
+
+@only_sqlite
+async def test_an_at_once_command_that_arrives_twice_is_not_answered_by_a_worker_as_well(database: Database) -> None:
+    """As one Slack mention does, by two events: the second must not make the first forgotten."""
+    adapter, status = TranscriptAdapter(), message("!help")
+    adapter.hold_delivery = asyncio.Event()
+    async with house(database, adapter=adapter) as running:
+        await running.say(status, status)
+        await adapter.until(lambda: len(adapter.delivered) == 1)
+        await running.say(message("hello"))
+        await database.write(expire)
+        await running.until(lambda found: found[0].owner is not None)
+        await asyncio.sleep(0.1)
+        adapter.hold_delivery.set()
+        await adapter.until(lambda: "You said: hello" in adapter.texts)
+        await running.over()
+
+    assert [reply.attempt for reply in adapter.delivered] == [1, 1]
+
+
+@only_sqlite
+async def test_a_lease_that_the_same_process_has_claimed_anew_is_seen_to_be_lost(database: Database) -> None:
+    async with house(database, [asyncio.Event()], [asyncio.Event()], lease=0.3) as running:
+        await running.say(message())
+        await running.model.until(lambda: running.model.running == 1)
+        await database.write(expire)
+        await running.inbox._claim()
+        await running.model.until(lambda: running.model.running == 2)
+
+        await running.model.until(lambda: running.model.running == 1)
+
+
+@only_sqlite
+async def test_a_stop_while_the_database_is_away_is_a_stop(database: Database) -> None:
+    """The claim that is under way fails: its error must not take the place of the cancellation."""
+
+    class Leaving(Interrupted):
+        """A database that goes away while a claim is under way."""
+
+        def __init__(self, database: Database) -> None:
+            super().__init__(database)
+            self.reached, self.gone = asyncio.Event(), asyncio.Event()
+
+        async def write(self, function, *args, **kwargs):
+            if function.__name__ == "claim":
+                self.reached.set()
+                await self.gone.wait()
+                raise DatabaseUnreachable("away")
+            return await super().write(function, *args, **kwargs)
+
+    road = Leaving(database)
+    there = House(road, ScriptedModel(), TranscriptAdapter())
+    working = asyncio.create_task(there.inbox.work())
+    await road.reached.wait()
+
+    working.cancel()
+    road.gone.set()
+    await asyncio.wait([working], timeout=1)
+
+    stopped = working.done()
+    working.cancel()
+    await asyncio.wait([working])
+    assert stopped
+
+
+@only_sqlite
+async def test_what_is_given_back_after_its_end_stays_idle(database: Database) -> None:
+    """A drain may cut an answer off when its end is committed, and nobody has been told of it yet."""
+    road = Interrupted(database)
+    async with house(road) as leaving:
+        with road.hold("record_last") as ended:
+            await leaving.say(message())
+            await ended.wait()
+            await leaving.stop()
+            await leaving.inbox.drain(0)
+
+    (session,) = await rows(database, sessions)
+    assert (session.due_at, session.attempts) == (None, 0)

@@ -450,3 +450,49 @@ async def test_an_owner_that_lost_its_lease_during_the_last_call_leaves_its_rece
 
     assert len(adapter.delivered) == 1
     assert heir.model.prompts == []
+
+
+@only_sqlite
+async def test_a_preview_of_unknown_outcome_is_never_doubled_by_the_next(database: Database) -> None:
+    adapter, more, go = TranscriptAdapter(), asyncio.Event(), asyncio.Event()
+    adapter.preview_faults.append(Fault(error=OSError("reset after sending"), stored=True))
+    async with house(database, ["half", more, " and", go, " half"], adapter=adapter) as running:
+        await running.say(message())
+        await adapter.until(lambda: adapter.previews)
+        more.set()
+        await asyncio.sleep(0.05)
+        go.set()
+        await running.over()
+
+    assert adapter.texts == ["half and half"]
+
+
+@only_sqlite
+async def test_nothing_is_withdrawn_that_was_never_on_screen(database: Database) -> None:
+    """A second part was announced, its preview was put off, and the next try needs only one: people see one message."""
+    adapter, fail = TranscriptAdapter(max_text=18), asyncio.Event()
+    adapter.preview_faults.extend([None, Fault(error=DeliveryDelayed("429", retry_after=1))])
+    first = ["one two three\n\nfour five six", fail, ModelStalled("nothing came")]
+    async with house(database, first, "short", adapter=adapter) as running:
+        await running.say(message())
+        await adapter.until(lambda: len(adapter.previews) == 2)
+        fail.set()
+        await adapter.until(lambda: "short" in adapter.texts)
+        await running.over()
+
+    assert adapter.texts == ["short"]
+
+
+@only_sqlite
+async def test_a_preview_that_showed_nothing_does_not_make_the_delivery_look(database: Database) -> None:
+    """Looking is dear: Slack allows most apps one look a minute, and shows nothing just when its limits are used up."""
+    adapter, go = TranscriptAdapter(), asyncio.Event()
+    adapter.mute = True
+    async with house(database, ["half", go, " and half"], adapter=adapter) as running:
+        await running.say(message())
+        await adapter.until(lambda: adapter.previews)
+        await asyncio.sleep(0.05)
+        go.set()
+        await running.answered("half and half")
+
+    assert [reply.attempt for reply in adapter.delivered] == [1]

@@ -15,7 +15,7 @@ from core.store.sql import clock, insert, micro, now, seconds
 
 _BEFORE_EVERYTHING = -(2**31)  # the start of the first epoch: what was said before a session's birth has a seq below 1
 
-_AT_ONCE_GRACE = 5_000  # milliseconds for the accepting process to answer an at-once command before others may
+_AT_ONCE_GRACE = 15_000  # milliseconds for the accepting process to answer an at-once command: one call and a half
 
 
 class Duplicate(Exception):
