@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import migrations
 from core.adapter import Adapter, Finding
 from core.config import Settings, own_instructions
-from core.errors import BackscrollError, DatabaseError
+from core.errors import BackscrollError, DatabaseAhead, DatabaseError
 from core.llm import Model
 from core.store import Database
 
@@ -55,6 +55,8 @@ async def _database(settings: Settings, make: Callable[[], Database]) -> Sequenc
     database = make()
     try:
         have, need = await database.read(migrations.current), migrations.newest()
+    except DatabaseAhead as error:
+        return [Finding(subject="schema", ok=False, detail=str(error), remedy="Install the newest Backscroll.")]
     except DatabaseError as error:
         remedy = "Check DATABASE_URL: host, port, name, user and password, and that the server runs."
         return [Finding(subject="database", ok=False, detail=f"does not answer: {error}", remedy=remedy)]

@@ -5,7 +5,8 @@ BackscrollError
 ├── PlatformError           a platform will not have us: wrong token, missing scope or intent; retrying is no use
 ├── DatabaseError           the database can't be used
 │   ├── DatabaseUnreachable   it does not answer
-│   └── DatabaseBehind        its schema is not the one this program needs
+│   ├── DatabaseBehind        its schema is older than the one that this program needs
+│   └── DatabaseAhead         its schema is one that this program does not know
 ├── LeaseLost               another process owns this session now
 ├── DeliveryError           a reply did not certainly arrive
 │   ├── DeliveryDelayed       certainly not sent; try again after `retry_after` seconds
@@ -43,7 +44,11 @@ class DatabaseUnreachable(DatabaseError):
 
 
 class DatabaseBehind(DatabaseError):
-    """The database's schema is not the one that this program needs."""
+    """The database's schema is older than the one that this program needs."""
+
+
+class DatabaseAhead(DatabaseError):
+    """The database's schema is one that this program does not know: a newer release has been there."""
 
 
 class LeaseLost(BackscrollError):

@@ -11,6 +11,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from core.errors import DatabaseAhead
+
 
 def newest() -> str:
     """The revision that this program needs."""
@@ -20,12 +22,19 @@ def newest() -> str:
 
 
 def current(connection: Connection) -> str | None:
-    """The revision that the database has; None for an empty one."""
-    return MigrationContext.configure(connection).get_current_revision()
+    """The revision that the database has; None for an empty one. Raises DatabaseAhead."""
+    revision = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise DatabaseAhead(
+            f"its schema is at {revision}, which only a newer release of Backscroll knows"
+        )
+    return revision
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
-    """Brings the database to a revision, the newest by default."""
+    """Brings the database to a revision, the newest by default. Raises DatabaseAhead."""
+    current(connection)
     command.upgrade(_config(connection), revision)
 
 

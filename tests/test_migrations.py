@@ -1,10 +1,12 @@
 """The migrations are the only way to a schema, and lead to the one that the code knows."""
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 
 import migrations
+from core.errors import DatabaseAhead
 from core.schema import metadata
 from core.store import connect
 
@@ -45,3 +47,20 @@ async def test_an_upgrade_of_the_newest_schema_changes_nothing(empty_url: str) -
 async def test_the_workspace_leads_every_key() -> None:
     for table in metadata.tables.values():
         assert next(iter(table.primary_key.columns)).name == "workspace", table.name
+
+
+async def test_a_database_that_a_newer_release_has_migrated_is_refused_and_left_alone(empty_url: str) -> None:
+    database = connect(empty_url)
+    await database.write(migrations.upgrade)
+
+    def leap(connection: Connection) -> None:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    await database.write(leap)
+
+    with pytest.raises(DatabaseAhead, match="newer release"):
+        await database.write(migrations.upgrade)
+
+    with pytest.raises(DatabaseAhead, match="9999"):
+        await database.read(migrations.current)
+    await database.close()
