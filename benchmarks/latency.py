@@ -20,7 +20,7 @@ from aiohttp import web
 from rich.console import Console
 from rich.table import Table
 
-from bots import program
+from bots import logs, program
 from core.adapter import Adapter, Receive
 from core.address import Address
 from core.config import Settings
@@ -92,6 +92,7 @@ def fsync(path: Path) -> float:
 
 
 async def main() -> None:
+    logs.configure("text", quiet=True)
     arrivals: asyncio.Queue[float] = asyncio.Queue()
     runner, base_url = await serve(lambda: arrivals.put_nowait(time.perf_counter()))
     with tempfile.TemporaryDirectory(prefix="backscroll-", dir=os.environ.get("BENCH_DIR", ".")) as folder:
