@@ -26,9 +26,7 @@ def current(connection: Connection) -> str | None:
     revision = MigrationContext.configure(connection).get_current_revision()
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if revision is not None and revision not in known:
-        raise DatabaseAhead(
-            f"its schema is at {revision}, which only a newer release of Backscroll knows"
-        )
+        raise DatabaseAhead(f"its schema is at {revision}, which only a newer release of Backscroll knows")
     return revision
 
 
