@@ -4,7 +4,7 @@ import asyncio
 import re
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from enum import StrEnum
 from functools import partial
 from getpass import getuser
@@ -228,10 +228,10 @@ async def _run(settings: Settings, named: Sequence[Platform]) -> int:
 
 
 async def _close(database: Database, model: Model, adapters: Iterable[Adapter]) -> None:
-    for adapter in adapters:
-        await adapter.close()
-    await model.close()
-    await database.close()
+    """Closes all of them, also when one of them fails over it; the database last."""
+    async with AsyncExitStack() as stack:
+        for close in (database.close, model.close, *(adapter.close for adapter in adapters)):
+            stack.push_async_callback(close)
 
 
 async def _migrate(settings: Settings) -> int:

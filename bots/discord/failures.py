@@ -8,7 +8,6 @@ from core.errors import DeliveryDelayed, DeliveryError, DeliveryRefused, Deliver
 Trouble = (HTTPException, RateLimited, LoginFailure, aiohttp.ClientError, TimeoutError, OSError)
 """Everything that a request to Discord raises when it does not succeed."""
 
-UNKNOWN_CHANNEL = 10003
 UNKNOWN_MESSAGE = 10008
 TOO_MANY_OLD_EDITS = 30046
 ARCHIVED = 50083

@@ -70,11 +70,11 @@ def _lease(row: Row[tuple[int, int, str, int, int, bool]]) -> Lease:
 
 def renew(connection: Connection, leases: Iterable[Lease], *, lease: float) -> set[tuple[int, int, int]]:
     """Makes these leases last `lease` seconds from now; returns workspace, session and fence of those still held."""
-    held = [(one.key.workspace, one.key.session, one.fence) for one in leases]
+    ours = [(one.key.workspace, one.key.session, one.fence) for one in leases]
     statement = (
         update(sessions)
         .where(
-            tuple_(sessions.c.workspace, sessions.c.session, sessions.c.fence).in_(held), sessions.c.owner.is_not(None)
+            tuple_(sessions.c.workspace, sessions.c.session, sessions.c.fence).in_(ours), sessions.c.owner.is_not(None)
         )
         .values(due_at=now(connection) + int(lease * 1000))
         .returning(sessions.c.workspace, sessions.c.session, sessions.c.fence)
@@ -147,7 +147,7 @@ def finish(connection: Connection, key: SessionKey, seq: int, *, lease: Lease | 
         require(connection, lease)
     over = turn(key, seq) & (turns.c.role == Role.PERSON) & (turns.c.state < State.DONE)
     ended = connection.execute(update(turns).where(over).values(state=State.DONE, envelope=None)).rowcount
-    clock = now(connection)
+    now_ = now(connection)
     left = sessions.c.waiting - ended
     mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
     ours = lease is not None
@@ -157,10 +157,10 @@ def finish(connection: Connection, key: SessionKey, seq: int, *, lease: Lease | 
         "attempts": case((keeps, 1), (literal(ours), 0), else_=sessions.c.attempts),
         "owner": case((keeps, sessions.c.owner), (literal(ours), None), else_=sessions.c.owner),
         "due_at": case(
-            (keeps, clock + int(seconds * 1000)),
+            (keeps, now_ + int(seconds * 1000)),
             (and_(literal(not ours), sessions.c.owner.is_not(None)), sessions.c.due_at),
             (and_(literal(not ours), left > 0, sessions.c.attempts > 0), sessions.c.due_at),  # it is backing off
-            (left > 0, clock),
+            (left > 0, now_),
             else_=None,
         ),
     }
