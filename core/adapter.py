@@ -10,15 +10,17 @@ The promises, each a test that every adapter passes (`tests/test_adapter_promise
    use the platform's own idempotency where there is one.
 5. Everything but text and address is a hint. An expired ticket, a lost draft, no ephemeral replies:
    deliver anyway, plainly.
+6. What was missed can be asked for. `since` gives it with the same IDs and facts as `listen` would have.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from core.messages import Draft, Inbound, Rejected, Reply
+from core.address import Address
+from core.messages import Draft, Event, Inbound, Reply
 
-Receive = Callable[[Inbound | Rejected], Awaitable[None]]
+Receive = Callable[[Event], Awaitable[None]]
 """Takes in what reached us; returns once it is stored (or known already), raises when it could not be."""
 
 
@@ -43,6 +45,9 @@ class Adapter(ABC):
 
     preview_every: float
     """The least time between two previews of one message and between two previews in one channel, in seconds."""
+
+    bridges: float = 0.0
+    """A gap in hearing of so many seconds is closed by the platform itself, which sends again what was not taken."""
 
     @abstractmethod
     async def listen(self, receive: Receive) -> None:
@@ -72,6 +77,38 @@ class Adapter(ABC):
         Raises DeliveryDelayed when the platform allows no such call now. A platform without history has none.
         """
         return ()
+
+    def hears(self) -> bool:
+        """Whether what people say reaches us at this moment."""
+        return True
+
+    async def places(self, since: float) -> Sequence[Address]:
+        """Where somebody may have spoken to us after this instant, although no session need live there.
+
+        Raises a DeliveryError when that can't be known now. What is not known to the adapter is not among them.
+        """
+        return ()
+
+    async def since(self, address: Address, after: float) -> Sequence[Inbound]:
+        """What people said in this place after this instant (seconds since 1970), oldest first, as `listen` has it.
+
+        A channel's address means its top level; what was said there may open sessions of its own. Where the history
+        may not be read there is none. Raises a DeliveryError; a DeliveryDelayed when the platform allows no call now.
+        """
+        return ()
+
+    async def withdraw(self, address: Address, message: str) -> None:
+        """Takes a message of ours off the screen; it is well when it is gone already. Raises a DeliveryError."""
+
+    async def tidy(self, reply: Reply, message: str) -> None:
+        """Some time after an uncertain delivery: sees to it that `message` shows this reply, and no other one does.
+
+        One look at what is on screen: whatever else has the reply's key is withdrawn, another text is put right, a
+        message that people have deleted stays away. Raises a DeliveryError.
+        """
+
+    async def mark(self, address: Address, message: str, *, waits: bool) -> None:
+        """Shows that a person's message waits for its turn, or takes that sign back. A courtesy, as `preview` is."""
 
     def render(self, text: str) -> str:
         """Standard Markdown in the platform's own dialect, before it is split at `max_text`. Pure."""

@@ -19,7 +19,7 @@ from core import commands, prompts
 from core.address import Address
 from core.assistant import ATTEMPTS, Assistant
 from core.errors import BackscrollError, DatabaseError, LeaseLost, ModelUnavailable
-from core.messages import Audience, Inbound, Rejected
+from core.messages import Audience, Closed, Deleted, Edited, Event, Inbound, Receipt, Rejected
 from core.session import Lease, SessionKey, State, Turn
 from core.store import Database, inbound, queue, turns
 
@@ -47,8 +47,10 @@ class Inbox:
         self._doors: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._draining = False
 
-    async def receive(self, event: Inbound | Rejected) -> None:
+    async def receive(self, event: Event) -> None:
         """T1: returns once the event is stored, known already, or nothing of ours. Acknowledge after that."""
+        if isinstance(event, Edited | Deleted | Closed | Receipt):
+            return
         if isinstance(event, Rejected):
             log.warning("event rejected", platform=event.platform, id=event.id, reason=event.reason)
             await self._database.write(inbound.reject, event)

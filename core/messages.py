@@ -61,6 +61,46 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Edited:
+    """A person has changed a message: what it has become, and when, in seconds since 1970 by the platform's clock.
+
+    `message.id` and `message.at` are those of the message itself. What the platform adds to a message by itself
+    (previews of links, counts of replies) is no edit.
+    """
+
+    message: Inbound
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """A message is gone from people's screens."""
+
+    address: Address
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """A place is closed for talk: a thread, or with an address that names no thread, a channel and all in it.
+
+    `gone` says that everything said there is gone from people's screens as well.
+    """
+
+    address: Address
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The platform says by itself that a message of ours is on screen: the key of its reply, and the message."""
+
+    address: Address
+    key: str
+    shown: "Draft"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """A message already on screen that is still growing: its platform ID and the text shown so far.
 
@@ -106,3 +146,7 @@ class Reply:
     choices: tuple[Choice, ...] = ()
     draft: Draft | None = None
     ticket: str | None = field(default=None, repr=False)
+
+
+Event = Inbound | Edited | Deleted | Closed | Receipt | Rejected
+"""What an adapter hands to the core."""

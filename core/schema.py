@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -59,7 +60,16 @@ sessions = Table(
     Column("due_at", BigInteger),  # NULL idle; past: to be claimed; future: leased (with an owner) or backing off
     Column("attempts", Integer, nullable=False),  # claims since the last turn that ended
     Column("touched_at", BigInteger, nullable=False),
+    Column("news", Boolean, nullable=False, server_default=false()),  # what waits has changed: the holder looks again
+    Column("stop", Integer),  # the seq whose answer its asker has asked to end
     UniqueConstraint("workspace", "address"),
+    Index(
+        "ix_sessions_news",
+        "workspace",
+        "session",
+        postgresql_where=text("news OR stop IS NOT NULL"),
+        sqlite_where=text("news OR stop IS NOT NULL"),
+    ),
     Index(
         "ix_sessions_due_at",
         "due_at",
@@ -97,6 +107,8 @@ turns = Table(
     Column("model", Text),  # which model wrote it
     Column("error", Text),  # why the last attempt failed
     Column("envelope", Text),  # what answering needs (JSON); gone when the turn is over
+    Column("edited_at", BigInteger),  # the newest change of the message, by the platform's clock
+    Column("covers", Integer),  # a summary's first seq: it tells of the turns from there up to its own
     Column("body", LargeBinary, nullable=False),
     Index(
         "uq_turns_message",
@@ -130,7 +142,23 @@ deliveries = Table(
     Column("message", Text),  # the platform's ID, once it is known
     Column("draft", Text),  # the message that is growing on screen (JSON)
     Column("error", Text),
-    Column("body", LargeBinary),  # what is to be posted; gone when it arrived
+    Column("body", LargeBinary),  # what is to be posted; gone when it has certainly arrived
+    Column("due_at", BigInteger),  # when what is over is looked at again: audited if it was uncertain, and forgotten
+    Index(
+        "ix_deliveries_due_at",
+        "due_at",
+        postgresql_where=text("due_at IS NOT NULL"),
+        sqlite_where=text("due_at IS NOT NULL"),
+    ),
+)
+
+presence = Table(
+    "presence",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),  # the platform's nameless one
+    Column("heard_at", BigInteger, nullable=False),  # up to here, all that was said reached us
+    Column("owner", Text),  # who is catching up
+    Column("due_at", BigInteger),  # until when
 )
 
 usage = Table(

@@ -22,6 +22,9 @@ class State(IntEnum):
     DONE = 2  # over: the answer arrived, or will never
     HEARD = 3  # said in this place, not to the bot; never answered
     STOPPED = 4  # an answer that was ended by a person: what was on screen then
+    SKIPPED = 5  # it was missed, and found too late to be answered
+    STALE = 6  # a summary of turns that have changed since: to be made again before it is shown
+    DELETED = 7  # gone from the screen, and its words from here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
