@@ -5,6 +5,7 @@ import re
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from getpass import getuser
@@ -14,6 +15,7 @@ import structlog
 import typer
 from pydantic import SecretStr
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 import migrations
@@ -23,12 +25,13 @@ from bots.discord import DiscordAdapter
 from bots.doctor import examine
 from bots.slack import SlackAdapter, as_json, manifest
 from core.adapter import Adapter
+from core.breaker import Breaker
 from core.config import Settings, examine_settings, own_instructions, read_settings
 from core.errors import BackscrollError, ConfigurationError, DatabaseError, DatabaseUnreachable
 from core.llm import Model
 from core.offline import OfflineModel
 from core.openai import OpenAIModel
-from core.store import Database, connect
+from core.store import Connection, Database, connect, dead
 
 
 class Platform(StrEnum):
@@ -77,6 +80,33 @@ def migrate() -> None:
 def doctor() -> None:
     """Check every setting against the real services, one line each; exit 1 if anything is wrong."""
     _go(lambda: _doctor(*examine_settings()))
+
+
+letters = typer.Typer(help="Messages that got no answer: list them, have them answered after all, or let them go.")
+app.add_typer(letters, name="dead", no_args_is_help=True)
+
+Letters = Annotated[list[str], typer.Argument(metavar="ID", help="As `backscroll dead list` shows them.")]
+
+
+@letters.command(name="list")
+def list_dead(
+    limit: Annotated[int, typer.Option(min=1, help="How many to show at most, the newest first.")] = 50,
+) -> None:
+    """List the messages that got an apology in place of an answer, or an answer that could not be delivered."""
+    _go(lambda: _with_letters(_settings(), partial(_list_dead, limit)))
+
+
+@letters.command(name="retry")
+def retry_dead(ids: Letters) -> None:
+    """Have them answered after all; the answer takes the place of the apology, where that still stands."""
+    said = "{} waits again. It will be answered by the next free process."
+    _go(lambda: _with_letters(_settings(), partial(_each_dead, dead.retry, ids, said)))
+
+
+@letters.command(name="drop")
+def drop_dead(ids: Letters) -> None:
+    """Forget that they got no answer; what was said stays in the conversation."""
+    _go(lambda: _with_letters(_settings(), partial(_each_dead, dead.drop, ids, "{} is dropped.")))
 
 
 show = typer.Typer(help="Print the app manifest that fits this configuration.", no_args_is_help=True)
@@ -199,15 +229,21 @@ def _console(_settings: Settings) -> Adapter:
 _ADAPTERS: Mapping[str, Callable[[Settings], Adapter]] = {"slack": _slack, "discord": _discord, "console": _console}
 
 
+def _database(settings: Settings) -> Database:
+    return connect(settings.database_url, settings.database_listen_url)
+
+
 def _model(settings: Settings) -> Model:
     if not settings.has_model:
         return OfflineModel()
     key = settings.openai_api_key
-    return OpenAIModel(
-        api_key=key.get_secret_value() if key is not None else "none",
-        base_url=settings.openai_base_url,
-        model=settings.openai_model,
-        api=settings.openai_api,
+    return Breaker(
+        OpenAIModel(
+            api_key=key.get_secret_value() if key is not None else "none",
+            base_url=settings.openai_base_url,
+            model=settings.openai_model,
+            api=settings.openai_api,
+        )
     )
 
 
@@ -216,7 +252,7 @@ async def _run(settings: Settings, named: Sequence[Platform]) -> int:
     adapters = _adapters(settings, named)
     if "console" in adapters:
         logs.configure(settings.backscroll_log, quiet=True)
-    database, model = connect(settings.database_url), _model(settings)
+    database, model = _database(settings), _model(settings)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -235,7 +271,7 @@ async def _close(database: Database, model: Model, adapters: Iterable[Adapter]) 
 
 
 async def _migrate(settings: Settings) -> int:
-    database = connect(settings.database_url)
+    database = _database(settings)
     try:
         before = await database.read(migrations.current)
         await database.write(migrations.upgrade)
@@ -248,12 +284,54 @@ async def _migrate(settings: Settings) -> int:
     return 0
 
 
+async def _with_letters(settings: Settings, work: Callable[[Database], Awaitable[None]]) -> int:
+    """Opens the database for one of the commands on dead letters."""
+    logs.configure(settings.backscroll_log, quiet=True)
+    database = _database(settings)
+    try:
+        await program.prepare(settings, database)
+        await work(database)
+    finally:
+        await database.close()
+    return 0
+
+
+async def _list_dead(limit: int, database: Database) -> None:
+    found = await database.read(dead.listed, limit)
+    if not found:
+        typer.echo("No dead letters.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("ID", "said (UTC)", "why there is no answer"):
+        table.add_column(heading, overflow="fold")
+    for letter in found:
+        said = datetime.fromtimestamp(letter.at, UTC)
+        table.add_row(Text(letter.id), f"{said:%Y-%m-%d %H:%M}", Text(letter.reason))
+    screen = Console(highlight=False)
+    if not screen.is_terminal:
+        screen = Console(highlight=False, width=_WIDE)  # what reads a pipe needs each letter on one line
+    screen.print(table)
+    if len(found) == limit:
+        typer.echo(f"These are the newest {limit}; --limit shows more.")
+
+
+_WIDE = 1_000
+
+
+async def _each_dead(
+    order: Callable[[Connection, str], None], ids: Sequence[str], said: str, database: Database
+) -> None:
+    for letter in ids:
+        await database.write(order, letter)
+        typer.echo(said.format(letter))
+
+
 async def _doctor(settings: Settings, wrong: Sequence[str]) -> int:
     logs.configure(settings.backscroll_log, quiet=True)
     findings = await examine(
         settings,
         wrong=wrong,
-        database=lambda: connect(settings.database_url),
+        database=lambda: _database(settings),
         model=lambda: _model(settings),
         platforms={platform: partial(_ADAPTERS[platform], settings) for platform in settings.platforms},
     )

@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 
@@ -14,6 +15,8 @@ import migrations
 from core import tokens
 from core.adapter import Adapter
 from core.assistant import Assistant, Mind
+from core.audit import Auditor
+from core.catchup import CatchUp
 from core.config import Settings, own_instructions
 from core.errors import ConfigurationError, DatabaseBehind
 from core.inbox import Inbox
@@ -21,6 +24,7 @@ from core.llm import Model
 from core.outbox import Outbox
 from core.prompts import instructions
 from core.store import Database, queue
+from core.worker import Worker
 
 log = structlog.get_logger()
 
@@ -34,18 +38,45 @@ async def run(
     """
     await prepare(settings, database)
     mind = await _mind(settings, model)
-    outbox = Outbox(database=database, adapters=adapters, lease_seconds=settings.backscroll_lease_seconds)
     host = f"{socket.gethostname()}:{_boot()}:"
     freed = await database.write(queue.free_dead, host=host, alive=_alive)
-    inbox = Inbox(
-        database=database,
-        assistant=Assistant(database=database, outbox=outbox, mind=mind),
-        owner=f"{host}{os.getpid()}:{token_hex(4)}",
-        platforms=list(adapters),
-        lease_seconds=settings.backscroll_lease_seconds,
+    house = _build(
+        settings, database=database, adapters=adapters, mind=mind, owner=f"{host}{os.getpid()}:{token_hex(4)}."
     )
     log.info("ready", platforms=list(adapters), model=model.name, taken_up=freed)
-    await _serve(adapters, inbox, settings.backscroll_drain_seconds, stop)
+    await _serve(house, settings.backscroll_drain_seconds, stop)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _House:
+    """The rooms, built: what hears, what answers, and what puts right afterwards."""
+
+    database: Database
+    adapters: Mapping[str, Adapter]
+    inbox: Inbox
+    worker: Worker
+    auditor: Auditor
+    catch_up: CatchUp
+
+
+def _build(
+    settings: Settings, *, database: Database, adapters: Mapping[str, Adapter], mind: Mind, owner: str
+) -> _House:
+    lease_seconds, platforms = settings.backscroll_lease_seconds, list(adapters)
+    outbox = Outbox(database=database, adapters=adapters, lease_seconds=lease_seconds)
+    assistant = Assistant(database=database, outbox=outbox, mind=mind, may_stop=settings.may_stop)
+    worker = Worker(
+        database=database, assistant=assistant, owner=owner, platforms=platforms, lease_seconds=lease_seconds
+    )
+    inbox = Inbox(database=database, worker=worker, mind=mind, lease_seconds=lease_seconds)
+    return _House(
+        database=database,
+        adapters=adapters,
+        inbox=inbox,
+        worker=worker,
+        auditor=Auditor(database=database, outbox=outbox, platforms=platforms),
+        catch_up=CatchUp(database=database, inbox=inbox, adapters=adapters, owner=owner, lease_seconds=lease_seconds),
+    )
 
 
 async def prepare(settings: Settings, database: Database) -> None:
@@ -80,27 +111,32 @@ async def _mind(settings: Settings, model: Model) -> Mind:
     return mind
 
 
-async def _serve(adapters: Mapping[str, Adapter], inbox: Inbox, drain_seconds: float, stop: asyncio.Event) -> None:
+async def _serve(house: _House, drain_seconds: float, stop: asyncio.Event) -> None:
     async with asyncio.TaskGroup() as outer:
-        renewing = outer.create_task(inbox.renew())
+        renewing = outer.create_task(house.worker.renew())
         try:
             async with asyncio.TaskGroup() as group:
-                working = group.create_task(inbox.work())
-                listening = group.create_task(_listen(adapters, inbox))
+                listening = group.create_task(_listen(house))
                 stopping = group.create_task(stop.wait())
+                working = [
+                    group.create_task(house.worker.work()),
+                    group.create_task(house.auditor.work()),
+                    group.create_task(house.catch_up.work()),
+                    group.create_task(house.database.listen(house.worker.wake)),
+                ]
                 await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
-                for task in (listening, stopping, working):
+                for task in (listening, stopping, *working):
                     task.cancel()
         finally:  # also when one platform will not have us: what is being answered on the others is finished
             log.info("draining")
-            await inbox.drain(drain_seconds)
+            await house.worker.drain(drain_seconds)
             renewing.cancel()
 
 
-async def _listen(adapters: Mapping[str, Adapter], inbox: Inbox) -> None:
+async def _listen(house: _House) -> None:
     async with asyncio.TaskGroup() as group:
-        for adapter in adapters.values():
-            group.create_task(adapter.listen(inbox.receive))
+        for adapter in house.adapters.values():
+            group.create_task(adapter.listen(house.inbox.receive))
 
 
 def _boot() -> str:

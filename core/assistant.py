@@ -5,6 +5,7 @@ stored as one. Commands are answered here as well: same order, same durability.
 """
 
 import asyncio
+from collections.abc import Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +16,7 @@ from typing import Literal
 import structlog
 
 from core import commands, context, prompts
+from core.address import Address
 from core.commands import Command, Desk
 from core.errors import (
     ModelError,
@@ -27,8 +29,9 @@ from core.errors import (
 from core.llm import Finish, Model, Prompt, Usage
 from core.messages import Audience, Choice, Inbound
 from core.outbox import Outbox, Speech
-from core.session import Answer, Lease, SessionKey, State, Turn
-from core.store import Connection, Database, backscroll, deliveries, turns
+from core.prompts import SUMMARIZE
+from core.session import Answer, Lease, Role, SessionKey, State, Turn
+from core.store import Connection, Database, backscroll, changes, deliveries, queue, turns
 from core.tokens import Calibration, Counter, cut_middle
 
 log = structlog.get_logger()
@@ -44,6 +47,9 @@ ATTEMPTS = 5
 PATIENCE = 600.0
 """How long a message waits, in seconds, for a model that is away."""
 
+EXCUSE_AFTER = 60.0
+"""How long a message waits for a model that is away before that is said on screen, in seconds."""
+
 _CUT_OFF = "\n\n_(Here I reached the longest answer that my model may give.)_"
 
 _APOLOGIES: dict[type[Exception], str] = {
@@ -54,6 +60,11 @@ _APOLOGIES: dict[type[Exception], str] = {
     WindowTooLong: "I can't answer: this is more text than my model can take in. `!reset` sets the conversation aside.",
 }
 _GAVE_UP = "I have tried several times to answer this, and failed. Your message is kept; please ask me again later."
+
+
+def _too_late(messages: int) -> str:
+    what = "a message" if messages == 1 else f"{messages:,} messages"
+    return f"I was away and missed {what} here, more than an hour ago. Please say it again if you still want an answer."
 
 
 @dataclass(kw_only=True)
@@ -87,33 +98,71 @@ class Mind:
 
 
 class _Running:
-    """An answer that is being prepared or written, and how to end it."""
+    """An answer that is being prepared or written, and how to end it: where it is, or to begin again."""
 
-    def __init__(self, scope: asyncio.Timeout) -> None:
+    def __init__(self, seq: int, speech: Speech, scope: asyncio.Timeout) -> None:
+        self.seq = seq
+        self.speech = speech
         self._scope = scope
-        self._stopped = False
+        self.stopped = self.outdated = False
 
     def stop(self) -> None:
         """Ends it where it is."""
-        if not self._stopped:
-            self._stopped = True
+        self.stopped = True
+        self._end()
+
+    def again(self) -> None:
+        """Ends it because its question is not the same any more."""
+        self.outdated = True
+        self._end()
+
+    def _end(self) -> None:
+        if not self._scope.expired():
             self._scope.reschedule(asyncio.get_running_loop().time())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    """What the model has written, and the first seq that it was shown."""
+
+    words: str
+    finish: Finish
+    first: int
 
 
 class Assistant:
     """Answers turns, one at a time per session."""
 
-    def __init__(self, *, database: Database, outbox: Outbox, mind: Mind) -> None:
+    def __init__(
+        self, *, database: Database, outbox: Outbox, mind: Mind, may_stop: Collection[str] | None = None
+    ) -> None:
         self._database = database
         self._outbox = outbox
         self.mind = mind
+        self._may_stop = may_stop
         self._running: dict[SessionKey, _Running] = {}
+
+    def stop(self, key: SessionKey, before: int) -> None:
+        """Ends the answer to a turn of before this seq where it is, if one is being written here."""
+        running = self._running.get(key)
+        if running is not None and running.seq < before:
+            running.stop()
+
+    def again(self, key: SessionKey, seq: int, *, unseen: bool = False) -> None:
+        """Ends the answer to this turn, as the turn has changed; with `unseen` only if nothing of it is on screen."""
+        running = self._running.get(key)
+        if running is not None and running.seq == seq and (running.speech.unseen or not unseen):
+            running.again()
+
+    async def mark(self, address: Address, message: str, *, waits: bool) -> None:
+        """Shows that a message waits for its turn, or takes that back."""
+        await self._outbox.adapters[address.platform].mark(address, message, waits=waits)
 
     async def answer(self, key: SessionKey, question: Turn, *, lease: Lease | None) -> bool:
         """Answers a turn, or finishes what an earlier process began; returns whether the lease is kept for more.
 
         Without a lease, only a command that needs none (`at_once`) may be answered. Raises ModelUnavailable and
-        DeliveryUnknown, after which the turn is to be tried again, and LeaseLost.
+        DeliveryUnknown, after which the turn is to be tried again, Changed when the question has, and LeaseLost.
         """
         command = commands.find(question.verb) if question.verb is not None else None
         if question.state is State.ANSWERED:
@@ -121,6 +170,8 @@ class Assistant:
         if command is not None and (command.prompt is None or commands.needs_choice(command, question)):
             return await self._obey(key, question, command, lease)
         assert lease is not None, "only commands are answered without a lease"  # noqa: S101
+        if question.missed:
+            return await self._say(lease, question, _too_late(question.missed), "missed")
         return await self._talk(lease, question, command.prompt if command is not None else None)
 
     async def give_up(self, lease: Lease, question: Turn, reason: str) -> bool:
@@ -128,8 +179,11 @@ class Assistant:
         if question.state is State.ANSWERED:
             await self._database.write(deliveries.refuse, lease.key, question.seq, reason)
             return await self._outbox.deliver(lease.key, question, lease=lease)
+        return await self._say(lease, question, _GAVE_UP, reason)
+
+    async def _say(self, lease: Lease, question: Turn, sentence: str, reason: str) -> bool:
         async with self._outbox.speech(lease, question) as speech:
-            decided = Answer(parts=speech.beneath(_GAVE_UP), error=reason)
+            decided = Answer(parts=speech.beneath(sentence), error=reason)
         return await self._conclude(lease, question, decided, speech)
 
     async def _finish(self, key: SessionKey, question: Turn, command: Command | None, lease: Lease | None) -> bool:
@@ -142,9 +196,6 @@ class Assistant:
         return await self._outbox.deliver(key, question, lease=lease, private=private, choices=choices)
 
     async def _obey(self, key: SessionKey, question: Turn, command: Command, lease: Lease | None) -> bool:
-        running = self._running.get(key) if command.interrupts else None
-        if running is not None:
-            running.stop()
         desk = Desk(
             key=key,
             turn=question,
@@ -153,21 +204,25 @@ class Assistant:
             room=self.mind.room,
             fixed=self.mind.fixed,
             cut=self.mind.cut,
-            interrupted=running is not None,
+            may_stop=self._may_stop,
         )
         try:
-            choices = await self._database.write(self._effect, command, desk, lease)
+            stopped, choices = await self._database.write(self._effect, command, desk, lease)
         except deliveries.AlreadyAnswered:  # nothing was done twice
             return lease is not None and await self._finish(key, question, command, lease)
+        if stopped is not None:
+            self.stop(key, stopped)
         private = command.private or commands.needs_choice(command, question)
         return await self._outbox.deliver(key, question, lease=lease, fresh=True, private=private, choices=choices)
 
-    def _effect(self, connection: Connection, command: Command, desk: Desk, lease: Lease | None) -> tuple[Choice, ...]:
+    def _effect(
+        self, connection: Connection, command: Command, desk: Desk, lease: Lease | None
+    ) -> tuple[int | None, tuple[Choice, ...]]:
         said = commands.run(connection, command, desk)
         adapter = self._outbox.adapters[desk.key.address.platform]
         decided = Answer(parts=self._outbox.pieces(adapter, desk.turn, said.text))
         deliveries.answer(connection, desk.key, desk.turn, decided, lease=lease)
-        return said.choices
+        return said.stopped, said.choices
 
     async def _talk(self, lease: Lease, question: Turn, prompt: str | None) -> bool:
         async with self._outbox.speech(lease, question) as speech:
@@ -180,15 +235,20 @@ class Assistant:
             await self._database.write(deliveries.answer, lease.key, question, decided, lease=lease)
         except deliveries.AlreadyAnswered:
             return await self._outbox.deliver(lease.key, question, lease=lease, drafts=speech.drafts)
-        return await self._outbox.deliver(lease.key, question, lease=lease, fresh=True, drafts=speech.drafts)
+        return await self._outbox.deliver(
+            lease.key, question, lease=lease, fresh=True, drafts=speech.drafts, doubtful=speech.doubtful
+        )
 
     async def _decide(self, lease: Lease, question: Turn, prompt: str | None, speech: Speech) -> Answer:
         """The answer, or the honest sentence in its place. Raises ModelUnavailable when it is worth another try."""
         try:
-            words, finish = await self._stoppable(lease, question, prompt, speech)
+            written = await self._stoppable(lease, question, prompt, speech)
         except ModelUnavailable as error:
+            if time() - question.at > EXCUSE_AFTER:
+                await speech.excuse()
             await speech.keep()
-            if time() - question.at < PATIENCE or lease.attempts < ATTEMPTS - 1:
+            patient = time() - question.at < PATIENCE or lease.attempts < ATTEMPTS - 1
+            if patient and (error.retry_after or 0) <= PATIENCE:
                 raise
             return Answer(parts=speech.beneath(_GAVE_UP), error=f"{type(error).__name__}: {error}")
         except ModelError as error:
@@ -196,19 +256,22 @@ class Assistant:
             await speech.end()
             sentence = _APOLOGIES.get(type(error), _GAVE_UP)
             return Answer(parts=speech.beneath(sentence), error=f"{type(error).__name__}: {error}")
-        if finish is None:
+        except queue.Changed:
+            await speech.keep()
+            raise
+        if written is None:
             await speech.end()
             words = "\n\n".join(speech.shown)
             return Answer(parts=speech.shown, memory=words or None, tokens=self.mind.count(words), stopped=True)
-        return self._remember(question, lease, words + (_CUT_OFF if finish.cut else ""), finish)
+        return self._remember(question, lease, written, covers=written.first if prompt is not None else None)
 
-    async def _stoppable(
-        self, lease: Lease, question: Turn, prompt: str | None, speech: Speech
-    ) -> tuple[str, Finish | None]:
-        """The model's words and its Finish; None in place of that when somebody has stopped it."""
+    async def _stoppable(self, lease: Lease, question: Turn, prompt: str | None, speech: Speech) -> "_Written | None":
+        """What the model has written; None when somebody has stopped it. Raises Changed."""
+        if lease.stop is not None and question.seq < lease.stop:
+            return None
         try:
             async with asyncio.timeout(None) as scope:
-                running = self._running[lease.key] = _Running(scope)
+                running = self._running[lease.key] = _Running(question.seq, speech, scope)
                 try:
                     if not lease.heard and not await self._database.read(backscroll.is_heard, lease.key):
                         await self._hear(lease, question)
@@ -219,10 +282,13 @@ class Assistant:
         except TimeoutError:
             if not scope.expired():
                 raise
-            return "", None
+            if running.outdated and not running.stopped:
+                raise queue.Changed(lease.key.address.id) from None
+            return None
 
-    def _remember(self, question: Turn, lease: Lease, words: str, finish: Finish) -> Answer:
+    def _remember(self, question: Turn, lease: Lease, written: "_Written", *, covers: int | None) -> Answer:
         """The answer as it is stored, with its bill."""
+        finish, words = written.finish, written.words + (_CUT_OFF if written.finish.cut else "")
         adapter = self._outbox.adapters[lease.key.address.platform]
         usage = finish.usage or Usage(shown=0, written=0)
         return Answer(
@@ -233,21 +299,51 @@ class Assistant:
             shown=usage.shown,
             cached=usage.cached,
             written=usage.written,
+            covers=covers,
         )
 
-    async def _ask(self, lease: Lease, question: Turn, prompt: str | None, speech: Speech) -> tuple[str, Finish]:
+    async def _ask(self, lease: Lease, question: Turn, prompt: str | None, speech: Speech) -> "_Written":
         room = self.mind.room
         shown = self._shown(question, prompt)
-        newest = await self._database.read(turns.newest, lease.key, budget=room)
+        newest = await self._renewed(lease, await self._database.read(turns.newest, lease.key, budget=room))
 
         def window(budget: int) -> context.Window:
             return context.build(shown, newest, budget=budget, fixed=self.mind.fixed, cut=self.mind.cut)
 
         try:
-            return await self._stream(lease, window(room), speech)
+            words, finish = await self._stream(lease, window(room), speech)
         except WindowTooLong:
             log.warning("window too long for the model", session=lease.key.address.id, tokens=room)
-            return await self._stream(lease, window(room // 2), speech)
+            words, finish = await self._stream(lease, window(room // 2), speech)
+        return _Written(words=words, finish=finish, first=min((turn.seq for turn in newest), default=question.seq))
+
+    async def _renewed(self, lease: Lease, newest: Sequence[Turn]) -> Sequence[Turn]:
+        """The turns with every stale summary made again, the oldest first; one that can't be is left out."""
+        for stale in [turn for turn in reversed(newest) if turn.state is State.STALE]:
+            before = await self._database.read(turns.newest, lease.key, budget=self.mind.room, before=stale.seq)
+            told = [turn for turn in before if turn.state is not State.STALE]
+            made = await self._summary(lease, told)
+            if made is not None:
+                tokens = self.mind.count(made)
+                await self._database.write(changes.remade, lease, stale.seq, text=made, tokens=tokens)
+                fresh = replace(stale, text=made, tokens=tokens, state=State.DONE)
+                newest = [fresh if turn is stale else turn for turn in newest]
+        return [turn for turn in newest if turn.state is not State.STALE]
+
+    async def _summary(self, lease: Lease, told: Sequence[Turn]) -> str | None:
+        """What the model says of these turns, newest first; None where it fails, or there is nothing to sum up."""
+        if not told:
+            return ""
+        shown = Turn(
+            seq=0, role=Role.PERSON, state=State.WAITING, text=SUMMARIZE, tokens=self.mind.count(SUMMARIZE), at=0.0
+        )
+        window = context.build(shown, told, budget=self.mind.room, fixed=self.mind.fixed, cut=self.mind.cut)
+        try:
+            words, _ = await self._stream(lease, window, None)
+        except ModelError as error:
+            log.warning("summary left out", session=lease.key.address.id, error=type(error).__name__)
+            return None
+        return words
 
     def _shown(self, question: Turn, prompt: str | None) -> Turn:
         """The question as the model reads it: a command with a prompt is that prompt, and nobody's words."""
@@ -255,7 +351,7 @@ class Assistant:
             return question
         return replace(question, text=prompt, author=None, tokens=self.mind.count(prompt))
 
-    async def _stream(self, lease: Lease, window: context.Window, speech: Speech) -> tuple[str, Finish]:
+    async def _stream(self, lease: Lease, window: context.Window, speech: Speech | None) -> tuple[str, Finish]:
         prompt = Prompt(
             instructions=self.mind.instructions,
             messages=window.messages,
@@ -270,7 +366,8 @@ class Assistant:
                         self.mind.calibration.learn(window.tokens, piece.usage.shown)
                     return words, piece
                 words += piece
-                speech.say(words)
+                if speech is not None:
+                    speech.say(words)
         raise AssertionError("a model's stream ends with a Finish")
 
     async def _hear(self, lease: Lease, question: Turn) -> None:

@@ -1,14 +1,14 @@
 """The commands, once: every surface (slash commands, `!verb`, `@bot verb`, shortcuts, manifests) follows from this."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from core import context
 from core.messages import Audience, Choice, Inbound
 from core.prompts import SUMMARIZE
-from core.session import SessionKey, Turn
-from core.store import Connection, backscroll, epochs, turns
+from core.session import SessionKey, State, Turn
+from core.store import Connection, backscroll, epochs, queue, turns
 
 _CHOICES = 20  # as many sessions as a person can choose from at a glance
 
@@ -18,7 +18,7 @@ class Desk:
     """What a command has before it: the session, the command's own turn, and what the program knows.
 
     `budget` is the window's in the model's tokens, `room` the same by our count; the instructions take `fixed` of it.
-    `interrupted` says that this command has ended a running answer.
+    `may_stop` are the people who may end another's answer; None is everyone.
     """
 
     key: SessionKey
@@ -28,15 +28,16 @@ class Desk:
     room: int
     fixed: int
     cut: context.Cut
-    interrupted: bool
+    may_stop: Collection[str] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """A command's answer, and what the asker may choose from."""
+    """A command's answer, what the asker may choose from, and the seq before which an answer was stopped."""
 
     text: str
     choices: tuple[Choice, ...] = ()
+    stopped: int | None = None
 
 
 Effect = Callable[[Connection, Desk], Said]
@@ -47,7 +48,7 @@ Effect = Callable[[Connection, Desk], Said]
 class Command:
     """A message with a verb. `help` is one line of at most 100 characters; a `private` answer is for the asker.
 
-    `at_once` commands don't queue behind a running answer; `interrupts` ends it. Either `effect` is run, or the model
+    `at_once` commands don't queue behind a running answer. Either `effect` is run, or the model
     is asked `prompt` about the window. `anywhere` says that no session is needed.
     """
 
@@ -55,7 +56,6 @@ class Command:
     help: str
     private: bool = False
     at_once: bool = False
-    interrupts: bool = False
     anywhere: bool = False
     effect: Effect | None = None
     prompt: str | None = None
@@ -150,8 +150,31 @@ def _status(connection: Connection, desk: Desk) -> Said:
     )
 
 
-def _stop(_connection: Connection, desk: Desk) -> Said:
-    return Said(text="Stopped." if desk.interrupted else "There is no answer to stop.")
+def _stop(connection: Connection, desk: Desk) -> Said:
+    """Reaches the answer wherever it is being written. Commands that are done in a moment are not stopped."""
+    waiting = turns.first_waiting(connection, desk.key, _CHOICES)
+    running = next((turn for turn in waiting if turn.state is State.WAITING and _is_long(turn)), None)
+    if running is None:
+        return Said(text="There is no answer to stop.")
+    if not _may_stop(desk, running):
+        asker = running.author.name if running.author is not None else "somebody else"
+        return Said(text=f"This answer is for {asker}: only they, and those whom my operator names, may stop it.")
+    queue.stop(connection, desk.key, desk.turn.seq)
+    return Said(text="Stopped.", stopped=desk.turn.seq)
+
+
+def _is_long(turn: Turn) -> bool:
+    return turn.verb is None or find(turn.verb).prompt is not None
+
+
+def _may_stop(desk: Desk, running: Turn) -> bool:
+    stopper, asker = desk.turn.author, running.author
+    return (
+        desk.may_stop is None
+        or stopper is None
+        or stopper.id in desk.may_stop
+        or (asker is not None and stopper.id == asker.id)
+    )
 
 
 def _help(_connection: Connection, _desk: Desk) -> Said:
@@ -186,7 +209,6 @@ COMMANDS = {
             name="stop",
             help="Stop the answer that I am writing; what is on screen stays",
             at_once=True,
-            interrupts=True,
             effect=_stop,
         ),
         Command(name="help", help="List these commands", private=True, at_once=True, anywhere=True, effect=_help),

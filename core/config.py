@@ -18,6 +18,7 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     database_url: str = "sqlite:///backscroll.db"
+    database_listen_url: str | None = None
 
     openai_api_key: SecretStr | None = None
     openai_base_url: str | None = None
@@ -37,6 +38,7 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_drain_seconds: float = Field(default=25, ge=0, le=3600)
     backscroll_hear: Literal["thread", "channel", "off"] = "channel"
     backscroll_lease_seconds: float = Field(default=30, ge=3, le=3600)
+    backscroll_may_stop: str = "everyone"
     backscroll_instructions: str | None = None
     backscroll_instructions_file: Path | None = None
     backscroll_log: Literal["text", "json"] = "text"
@@ -53,6 +55,13 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
         """The platforms that somebody wants to run, by any token of theirs."""
         wanted = {"slack": self.slack_bot_token or self.slack_app_token, "discord": self.discord_token}
         return [platform for platform, token in wanted.items() if token is not None]
+
+    @property
+    def may_stop(self) -> frozenset[str] | None:
+        """The people who may stop another's answer, by the platform's IDs; None is everyone."""
+        if self.backscroll_may_stop == "everyone":
+            return None
+        return frozenset(name.strip() for name in self.backscroll_may_stop.split(",")) - {"", "asker"}
 
     @property
     def has_model(self) -> bool:

@@ -1,87 +1,110 @@
-"""The inbox: everything that reaches us is stored before it is acknowledged, and answered in order.
+"""The inbox: everything that reaches us is stored before it is acknowledged.
 
-The stored turn is the queue entry. Any process may claim any session whose lease has run out; in-process events only
-make that prompt, a poll guarantees it.
+The stored turn is the queue entry. Where the session is idle, this process claims it in the same breath and answers.
 """
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import replace
-from functools import partial
-from random import uniform
 from time import time
 from weakref import WeakValueDictionary
 
 import structlog
 
 from core import commands, prompts
-from core.address import Address
-from core.assistant import ATTEMPTS, Assistant
-from core.errors import BackscrollError, DatabaseError, LeaseLost, ModelUnavailable
+from core.assistant import Mind
 from core.messages import Audience, Closed, Deleted, Edited, Event, Inbound, Receipt, Rejected
-from core.session import Lease, SessionKey, State, Turn
-from core.store import Database, inbound, queue, turns
+from core.session import State
+from core.store import Database, changes, deliveries, inbound
+from core.worker import Worker
 
 log = structlog.get_logger()
 
-_POLL = 1.0  # seconds; the guarantee behind every hint
-_SESSIONS = 1_000  # sessions that one process answers at the same time: as many connections as the model's client has
-_FIRST_BACK_OFF = 1.0  # seconds before the second attempt at a turn; doubles up to the fifth
+TOO_LATE = 3600.0
+"""A message that was missed for longer than this, in seconds, is not answered out of the blue; the asker is told."""
+
+_QUEUED = 3  # messages that wait behind an answer before people are shown that theirs does
+_RACE = 0.25  # seconds in which another process may still be storing what brings a session to life
+_OVERTAKEN = 60.0  # seconds in which an edit may have overtaken its message
 
 
 class Inbox:
-    """Accepts what reaches us, and has it answered: one turn at a time per session, many sessions at once."""
+    """Accepts what reaches us: each message once, judged by what the one before has made of its session."""
 
-    def __init__(
-        self, *, database: Database, assistant: Assistant, owner: str, platforms: Sequence[str], lease_seconds: float
-    ) -> None:
+    def __init__(self, *, database: Database, worker: Worker, mind: Mind, lease_seconds: float) -> None:
         self._database = database
-        self._assistant = assistant
-        self._owner = owner
-        self._platforms = platforms
+        self._worker = worker
+        self._mind = mind
         self._lease_seconds = lease_seconds
-        self._wake = asyncio.Event()
-        self._serving: dict[Lease, asyncio.Task[None]] = {}
-        self._asides: dict[tuple[Address, str], asyncio.Task[None]] = {}
         self._doors: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._draining = False
 
     async def receive(self, event: Event) -> None:
         """T1: returns once the event is stored, known already, or nothing of ours. Acknowledge after that."""
-        if isinstance(event, Edited | Deleted | Closed | Receipt):
-            return
-        if isinstance(event, Rejected):
-            log.warning("event rejected", platform=event.platform, id=event.id, reason=event.reason)
-            await self._database.write(inbound.reject, event)
-            return
-        door = self._doors.setdefault(event.address.id, asyncio.Lock())
-        async with door:  # one at a time per session, so that each is judged by what the one before has made of it
-            await self._accept(event)
+        match event:
+            case Rejected():
+                log.warning("event rejected", platform=event.platform, id=event.id, reason=event.reason)
+                await self._database.write(inbound.reject, event)
+            case Receipt():
+                await self._database.write(
+                    deliveries.receive, event.address, event.key, event.shown, seconds=self._lease_seconds
+                )
+            case Inbound():
+                await self._hear(event)
+            case Edited():
+                async with self._door(event.message.address.id):
+                    await self._edit(event)
+            case Deleted() | Closed():
+                async with self._door(event.address.id):
+                    await self._forget(event)
 
-    async def _accept(self, event: Inbound) -> None:
+    async def catch_up(self, missed: Sequence[Inbound]) -> int:
+        """Accepts what was missed, oldest first; returns how many of them were news to us.
+
+        What is too old is not answered: the newest such message of each session is told so, for all of them.
+        """
+        late: dict[str, list[Inbound]] = {}
+        young = []
+        for message in missed:
+            if time() - message.at <= TOO_LATE:
+                young.append(message)
+            elif await self._judge(message, commands.parse(message)) is State.WAITING:
+                late.setdefault(message.address.id, []).append(message)
+        news = sum([await self._skip(messages) for messages in late.values()])
+        for message in young:
+            async with self._door(message.address.id):
+                news += await self._accept(message)
+        return news
+
+    async def _skip(self, late: Sequence[Inbound]) -> int:
+        async with self._door(late[0].address.id):
+            known = await self._database.read(inbound.known, late[0].address, [one.id for one in late])
+            new = [one for one in late if one.id not in known]
+            for message in new[:-1]:
+                await self._store(message, State.SKIPPED, None)
+            if new:
+                log.warning("skipped", session=new[-1].address.id, messages=len(new))
+                await self._store(new[-1], State.WAITING, None, missed=len(new))
+        return len(new)
+
+    def _door(self, session: str) -> asyncio.Lock:
+        """One arrival at a time per session."""
+        return self._doors.setdefault(session, asyncio.Lock())
+
+    async def _hear(self, event: Inbound) -> None:
+        """What follows a mention within a moment must not be passed over while another process still stores that:
+        a message in a thread that nobody seems to have called us to is judged twice.
+        """
+        async with self._door(event.address.id):
+            news = await self._accept(event)
+        if not news and event.address.thread is not None and event.audience is Audience.ROOM:
+            await asyncio.sleep(_RACE)
+            async with self._door(event.address.id):
+                await self._accept(event)
+
+    async def _accept(self, event: Inbound) -> bool:
+        """Whether the message was news, and something of ours."""
         verb = commands.parse(event)
         state = await self._judge(event, verb)
-        if state is None:
-            return
-        at_once = verb is not None and commands.find(verb).at_once
-        tokens = self._assistant.mind.count(prompts.spoken(event.author, event.at, event.text))
-        aside = self._step_aside(event) if at_once and (event.address, event.id) not in self._asides else None
-        try:
-            accepted = await self._database.write(
-                inbound.accept, event, state=state, verb=verb, tokens=tokens, at_once=at_once
-            )
-        except inbound.Duplicate:
-            log.debug("known already", session=event.address.id)
-            accepted = None
-        except BaseException:
-            if aside is not None:
-                aside.set_result(None)
-            raise
-        if aside is not None:
-            aside.set_result(accepted)
-        elif accepted is not None and state is State.WAITING:
-            self._wake.set()
+        return state is not None and await self._store(event, state, verb)
 
     async def _judge(self, event: Inbound, verb: str | None) -> State | None:
         """What a message is to us: to be answered, to be heard, or nothing of ours."""
@@ -98,169 +121,74 @@ class Inbox:
         said_since = event.at >= live_since  # what was said before may arrive after it, and is no question
         if in_thread and said_since and event.audience is Audience.ROOM:
             return State.WAITING
-        hearing = self._assistant.mind.hearing
+        hearing = self._mind.hearing
         return State.HEARD if hearing == "channel" or (in_thread and hearing == "thread") else None
 
-    def _step_aside(self, event: Inbound) -> asyncio.Future[tuple[SessionKey, int] | None]:
-        """Has a command that does not queue answered once the future returned says where it was accepted.
-
-        It is known before that, so that whoever serves the session leaves it alone. If we die over it, it is queued.
-        """
-        accepted: asyncio.Future[tuple[SessionKey, int] | None] = asyncio.get_running_loop().create_future()
-        place = (event.address, event.id)
-        task = self._asides[place] = asyncio.create_task(self._answer_aside(accepted))
-        task.add_done_callback(lambda _: self._asides.pop(place, None))
-        return accepted
-
-    async def _answer_aside(self, accepted: asyncio.Future[tuple[SessionKey, int] | None]) -> None:
-        place = await accepted
-        if place is None:
-            return
-        key, seq = place
+    async def _store(self, event: Inbound, state: State, verb: str | None, *, missed: int = 0) -> bool:
+        at_once = verb is not None and commands.find(verb).at_once
+        tokens = self._count(event)
+        claims = None if at_once or state is not State.WAITING else self._worker.claimant()
+        aside = self._worker.step_aside((event.address, event.id)) if at_once else None
         try:
-            question = await self._database.read(turns.waiting, key, seq)
-            if question is not None:
-                await self._assistant.answer(key, question, lease=None)
-                _told(question, key)
-        except Exception as error:  # noqa: BLE001 – it stays in the queue, and whoever claims the session answers it
-            log.warning("command left to the queue", session=key.address.id, error=type(error).__name__)
-        self._wake.set()
-
-    async def work(self) -> None:
-        """Claims sessions and has them answered, until cancelled; what is running then goes on: see `drain`."""
-        while True:
-            self._wake.clear()
-            try:
-                await self._claim()
-            except DatabaseError as error:
-                log.error("database unreachable", reason=str(error))
-            await self._rest()
-
-    async def _rest(self) -> None:
-        try:
-            async with asyncio.timeout(_POLL):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
-
-    async def _claim(self) -> None:
-        free = _SESSIONS - len(self._serving)
-        if free <= 0:
-            return
-        claiming = asyncio.create_task(
-            self._database.write(
-                queue.claim, owner=self._owner, lease=self._lease_seconds, platforms=self._platforms, limit=free
+            accepted = await self._database.write(
+                inbound.accept,
+                event,
+                state=state,
+                verb=verb,
+                tokens=tokens,
+                at_once=at_once,
+                missed=missed,
+                claimant=claims[0] if claims else None,
+                others=state is State.WAITING and self._worker.is_full,
             )
-        )
-        try:
-            claimed = await asyncio.shield(claiming)
-        except asyncio.CancelledError:
-            with suppress(DatabaseError):  # it is on its way, and must not be left claimed with nobody to serve it
-                for lease, _ in await claiming:
-                    await self._database.write(queue.release, lease, attempts=lease.attempts - 1)
+        except inbound.Duplicate:
+            log.debug("known already", session=event.address.id)
+            accepted = None
+        except BaseException:
+            if aside is not None:
+                aside.set_result(None)
             raise
-        for lease, question in claimed:
-            task = asyncio.create_task(self._serve(lease, question))
-            self._serving[lease] = task
-            task.add_done_callback(partial(self._served, lease))
-
-    def _served(self, lease: Lease, _task: asyncio.Task[None]) -> None:
-        del self._serving[lease]
-        self._wake.set()
-
-    async def renew(self) -> None:
-        """Keeps the leases of what is being answered, until cancelled; needed until the end of `drain`."""
-        while True:
-            await asyncio.sleep(self._lease_seconds / 3)
-            leases = list(self._serving)
-            if not leases:
-                continue
-            try:
-                held = await self._database.write(queue.renew, leases, lease=self._lease_seconds)
-            except DatabaseError as error:
-                log.error("leases not renewed", reason=str(error))
-                continue
-            for lease in leases:
-                task = self._serving.get(lease)
-                ours = (lease.key.workspace, lease.key.session, lease.fence) in held
-                if task is not None and not ours and not task.done():
-                    log.warning("lease lost", session=lease.key.address.id)
-                    task.cancel()
-
-    async def _serve(self, lease: Lease, question: Turn | None) -> None:
-        """Answers a session's waiting turns until there are none, or until the lease must be given back."""
-        log.debug("claimed", session=lease.key.address.id, attempts=lease.attempts)
-        now = lease
-        try:
-            while question is not None:
-                if not await self._attempt(now, question):
-                    return
-                now = replace(now, attempts=1)
-                if self._draining:
-                    await self._database.write(queue.release, now, attempts=0)
-                    return
-                question = await self._database.read(turns.next_waiting, lease.key)
-            await self._database.write(queue.idle, lease)
-        except LeaseLost:
-            log.warning("lease lost", session=lease.key.address.id)
-        except Exception as error:  # noqa: BLE001 – whatever it was, the turn stays in the queue
-            await self._back_off(now, question, error)
-
-    async def _attempt(self, lease: Lease, question: Turn) -> bool:
-        aside = self._asides.get((lease.key.address, question.message or ""))
         if aside is not None:
-            await asyncio.wait([aside])
-            return True
-        if lease.attempts > ATTEMPTS:
-            log.error("given up", session=lease.key.address.id, attempts=lease.attempts - 1)
-            return await self._assistant.give_up(lease, question, f"{ATTEMPTS} attempts failed")
-        keeps = await self._assistant.answer(lease.key, question, lease=lease)
-        _told(question, lease.key)
-        return keeps
+            aside.set_result((accepted.key, accepted.turn) if accepted is not None else None)
+        elif accepted is not None and state is State.WAITING:
+            self._hand_over(accepted, claims[1] if claims else 0.0)
+        return accepted is not None
 
-    async def _back_off(self, lease: Lease, question: Turn | None, error: Exception) -> None:
-        """Gives the session back with its turn undone, to be claimed again later."""
-        after = _FIRST_BACK_OFF * 2 ** (lease.attempts - 1) * uniform(0.8, 1.2)  # noqa: S311 – jitter, not a secret
-        attempts = lease.attempts
-        if isinstance(error, ModelUnavailable):
-            after = max(after, error.retry_after or 0)
-            attempts = min(attempts, ATTEMPTS - 2)  # a model that is away is no fault of the message's
-        reason = f"{type(error).__name__}: {error}" if isinstance(error, BackscrollError) else type(error).__name__
-        log.warning(
-            "to be tried again",
-            session=lease.key.address.id,
-            attempt=lease.attempts,
-            seconds=round(after, 1),
-            reason=reason,
-            exc_info=None if isinstance(error, BackscrollError) else error,
-        )
-        failed = (question.seq, reason) if question is not None else None
-        try:
-            await self._database.write(queue.release, lease, attempts=attempts, after=after, error=failed)
-        except DatabaseError:
-            log.error("lease not given back; it runs out by itself", session=lease.key.address.id)
+    def _hand_over(self, accepted: inbound.Accepted, until: float) -> None:
+        if accepted.lease is not None:
+            self._worker.take(accepted.lease, [accepted.turn], until)
             return
-        asyncio.get_running_loop().call_later(after, self._wake.set)
+        self._worker.heard(accepted.key, accepted.turn)
+        if accepted.waiting > _QUEUED:
+            self._worker.mark(accepted.key, accepted.turn)
 
-    async def drain(self, seconds: float) -> None:
-        """Lets running answers finish within so many seconds, and gives the rest back for anybody to claim."""
-        self._draining = True
-        tasks = [*self._serving.values(), *self._asides.values()]
-        if tasks and seconds > 0:
-            await asyncio.wait(tasks, timeout=seconds)
-        cut = dict(self._serving)
-        left = [*cut.values(), *self._asides.values()]
-        for task in left:
-            task.cancel()
-        if left:
-            await asyncio.wait(left)
-        for lease in cut:
-            try:
-                await self._database.write(queue.release, lease, attempts=lease.attempts - 1)
-            except DatabaseError:
-                log.error("lease not given back; it runs out by itself", session=lease.key.address.id)
+    async def _edit(self, event: Edited) -> None:
+        message = event.message
+        verb = commands.parse(message)
+        try:
+            waits = await self._database.write(changes.edit, event, verb=verb, tokens=self._count(message))
+        except changes.Unknown:
+            if event.at - message.at < _OVERTAKEN:
+                await self._accept(message)
+            return
+        log.info("edited", session=message.address.id)
+        if waits is not None:
+            await self._worker.notice(waits)
 
+    async def _forget(self, event: Deleted | Closed) -> None:
+        if isinstance(event, Closed):
+            closed = await self._database.write(changes.close, event.address, gone=event.gone)
+            log.info("closed", session=event.address.id, waiting=len(closed))
+            for key in closed:
+                await self._worker.notice(key)
+            return
+        try:
+            waited = await self._database.write(changes.erase, event.address, event.id)
+        except changes.Unknown:
+            return
+        log.info("deleted", session=event.address.id)
+        if waited is not None:
+            await self._worker.notice(waited)
 
-def _told(question: Turn, key: SessionKey) -> None:
-    """One line for each turn that is over, and none of its words."""
-    log.info("answered", session=key.address.id, command=question.verb, seconds=round(time() - question.at, 1))
+    def _count(self, message: Inbound) -> int:
+        return self._mind.count(prompts.spoken(message.author, message.at, message.text))

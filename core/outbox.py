@@ -6,17 +6,22 @@ after it, and a call with an unknown outcome is repeated only as one that looks 
 """
 
 import asyncio
-from base64 import b32encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from hashlib import blake2b
+from dataclasses import dataclass, replace
 
 import structlog
 
 from core.adapter import Adapter
 from core.address import Address
-from core.errors import BackscrollError, DeliveryDelayed, DeliveryRefused, DeliveryUnknown, LeaseLost
+from core.errors import (
+    BackscrollError,
+    DeliveryDelayed,
+    DeliveryError,
+    DeliveryRefused,
+    DeliveryUnknown,
+    LeaseLost,
+)
 from core.guard import guard, settled
 from core.markdown import split
 from core.messages import Choice, Draft, Reply
@@ -30,14 +35,11 @@ _UNKNOWN_TRIES = 5  # calls with an unknown outcome before the session backs off
 _BACK_OFF = 2.0  # seconds before the second try; doubles
 _LONGEST_DELAY = 300.0  # seconds; a platform that asks for more is asked again after these
 
+LATE = "_My model can't be reached at the moment. Your message is kept, and I answer it as soon as I can._"
+"""What is on screen in place of an answer that has to wait."""
+
 WITHDRAWN = "_(withdrawn)_"
 """What a message becomes that was on screen already, and of which the answer in the end had no need."""
-
-
-def key_of(address: Address, message: str, part: int) -> str:
-    """The delivery's key: the same for this part of the answer to this message, whoever computes it, and opaque."""
-    digest = blake2b(f"{address.id}/{message}/{part}".encode(), digest_size=15).digest()
-    return b32encode(digest).decode().lower()
 
 
 class Pace:
@@ -70,6 +72,8 @@ class Speech:
         self._intended: set[int] = set()
         self._uncertain: set[int] = set()
         self.drafts: dict[int, Draft] = {}
+        self.doubtful = question.begun
+        """Whether a call may still change what is on screen after it was given up: by us, or by who began this."""
 
     def take_up(self, part: int, draft: Draft | None) -> None:
         """What an earlier attempt left on screen; without a draft nobody knows, and `deliver` will have to look."""
@@ -96,8 +100,13 @@ class Speech:
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """What people see of the answer now, message by message."""
-        return tuple(self.drafts[part].text for part in sorted(self.drafts))
+        """What people see of the answer now, message by message; a sign that it is late is none of it."""
+        return tuple(self.drafts[part].text for part in sorted(self.drafts) if self.drafts[part].text not in ("", LATE))
+
+    @property
+    def unseen(self) -> bool:
+        """Whether nothing of the answer is on screen, or on its way there."""
+        return not self._intended
 
     def beneath(self, sentence: str) -> tuple[str, ...]:
         """The sentence as an answer's parts: under what is on screen already, which stays."""
@@ -107,6 +116,12 @@ class Speech:
         last = f"{shown[-1]}\n\n{sentence}"
         whole = [*shown[:-1], last] if len(last) <= self._adapter.max_text else [*shown, sentence]
         return self.closed(tuple(whole))
+
+    async def excuse(self) -> None:
+        """Says in place of silence that the answer will be late, where nothing of it is on screen yet."""
+        await self.end()
+        if not self.drafts and not self._uncertain:
+            await self._show(0, LATE)
 
     async def keep(self) -> None:
         """Stores what is on screen now, for whoever tries this answer again."""
@@ -164,7 +179,7 @@ class Speech:
         draft = self.drafts.get(part)
         if part in self._uncertain:
             return
-        if draft is not None and (draft.text == text or len(draft.text) > len(text)):
+        if draft is not None and draft.text != LATE and (draft.text == text or len(draft.text) > len(text)):
             return  # when an answer is tried again, nothing on screen shrinks
         self._call = asyncio.create_task(self._preview(part, text, draft))
         await asyncio.shield(self._call)
@@ -176,11 +191,14 @@ class Speech:
             self._intended.add(part)
         reply = self._outbox.reply(key, self._question, part=part, text=text, draft=draft, last=False)
         try:
-            now_shown = await self._adapter.preview(reply)
+            async with asyncio.timeout_at(self._lease.tenure.until):
+                now_shown = await self._adapter.preview(reply)
         except Exception as error:  # noqa: BLE001 – a preview is a courtesy, whatever went wrong with it
             log.info("preview failed", session=key.address.id, error=type(error).__name__)
-            if text and draft is None and not isinstance(error, DeliveryDelayed | DeliveryRefused):
-                self._uncertain.add(part)  # it may be on screen: `deliver` will look
+            if text and not isinstance(error, DeliveryDelayed | DeliveryRefused):
+                self.doubtful = True
+                if draft is None:
+                    self._uncertain.add(part)  # it may be on screen: `deliver` will look
             return
         if now_shown is not None:
             self.drafts[part] = now_shown
@@ -230,7 +248,7 @@ class Outbox:
     ) -> Reply:
         """One visible message in answer to this question."""
         return Reply(
-            key=key_of(key.address, question.message or str(question.seq), part),
+            key=deliveries.key_of(key.address, question.message or str(question.seq), part),
             address=key.address,
             text=text,
             asked_at=question.at,
@@ -253,13 +271,15 @@ class Outbox:
         lease: Lease | None,
         fresh: bool = False,
         drafts: Mapping[int, Draft] | None = None,
+        doubtful: bool = False,
         private: bool = False,
         choices: tuple[Choice, ...] = (),
     ) -> bool:
         """Puts the stored answer on screen, ends the turn, and returns whether the lease is kept for another one.
 
         `fresh` says that the answer was stored a moment ago by this process: the intent to post its first part stands,
-        and no call has been made on it. Raises LeaseLost, or DeliveryUnknown after too many calls of unknown outcome.
+        and no call has been made on it. With `doubtful` something on screen may still change, so it is audited later.
+        Raises LeaseLost, or DeliveryUnknown after too many calls of unknown outcome.
         """
         left = await self.database.read(deliveries.unsent, key, question.seq)
         parts = [one for one in left if one.stage is not deliveries.Stage.DRAFT]
@@ -277,35 +297,67 @@ class Outbox:
                 choices=choices if one is parts[-1] else (),
             )
             try:
-                message = await self._post(key, question.seq, reply, intended=intended, lease=lease)
+                posted = await self._post(key, question.seq, reply, intended=intended, lease=lease)
             except DeliveryRefused as error:
                 log.warning("reply refused", session=key.address.id, reason=str(error))
                 await self.database.write(deliveries.refuse, key, question.seq, str(error))
                 break
+            posted.doubtful |= doubtful or not fresh
             if reply.last:
-                return await self._end(key, question.seq, one.part, message, lease)
-            await self.database.write(deliveries.record, key, question.seq, one.part, message)
+                return await self._end(key, question.seq, posted, lease)
+            await self._record(key, question.seq, posted)
         return await self.database.write(queue.finish, key, question.seq, lease=lease, seconds=self._lease_seconds)
 
-    async def _end(self, key: SessionKey, seq: int, part: int, message: str, lease: Lease | None) -> bool:
-        seconds = self._lease_seconds
+    async def _record(self, key: SessionKey, seq: int, posted: "_Posted") -> None:
+        standing = await self.database.write(
+            deliveries.record,
+            key,
+            seq,
+            posted.part,
+            posted.message,
+            doubtful=posted.doubtful,
+            seconds=self._lease_seconds,
+        )
+        await self._settle(key.address, posted.message, standing)
+
+    async def _end(self, key: SessionKey, seq: int, posted: "_Posted", lease: Lease | None) -> bool:
         try:
-            return await self.database.write(
-                deliveries.record_last, key, seq, part, message, lease=lease, seconds=seconds
+            standing, keeps = await self.database.write(
+                deliveries.record_last,
+                key,
+                seq,
+                posted.part,
+                posted.message,
+                lease=lease,
+                seconds=self._lease_seconds,
+                doubtful=posted.doubtful,
             )
         except LeaseLost:  # whoever owns the session now must know that this message is on screen
-            await self.database.write(deliveries.record, key, seq, part, message)
+            posted.doubtful = True
+            await self._record(key, seq, posted)
             raise
+        await self._settle(key.address, posted.message, standing)
+        return keeps
 
-    async def _post(self, key: SessionKey, seq: int, reply: Reply, *, intended: bool, lease: Lease | None) -> str:
+    async def _settle(self, address: Address, posted: str, standing: str) -> None:
+        """Of two messages that say the same, the one that was recorded stands, and ours goes."""
+        if posted == standing:
+            return
+        log.warning("reply was there already", session=address.id)
+        try:
+            await self.adapters[address.platform].withdraw(address, posted)
+        except DeliveryError as error:
+            log.warning("not withdrawn yet", session=address.id, reason=str(error))  # the audit will
+
+    async def _post(self, key: SessionKey, seq: int, reply: Reply, *, intended: bool, lease: Lease | None) -> "_Posted":
         """Calls the platform until the message is certainly on screen, or certainly never will be."""
         adapter = self.adapters[key.address.platform]
         if not intended:
-            await self.database.write(deliveries.intend, key, seq, reply.part, lease=lease)
+            reply = await self._intend(key, seq, reply, lease)
         unknown = 0
         while True:
             try:
-                return await adapter.deliver(reply)
+                message = await adapter.deliver(reply)
             except DeliveryDelayed as error:
                 if lease is None:
                     raise  # beside the queue nobody waits: whoever claims the session says it
@@ -320,5 +372,19 @@ class Outbox:
                 if unknown >= _UNKNOWN_TRIES or lease is None:
                     raise DeliveryUnknown(f"no certain answer in {unknown} calls") from error
                 await asyncio.sleep(_BACK_OFF * 2 ** (unknown - 1))
-                await self.database.write(deliveries.intend, key, seq, reply.part, lease=lease)
-                reply = replace(reply, attempt=reply.attempt + 1)
+                reply = await self._intend(key, seq, replace(reply, attempt=reply.attempt + 1), lease)
+            else:
+                return _Posted(part=reply.part, message=message, doubtful=unknown > 0)
+
+    async def _intend(self, key: SessionKey, seq: int, reply: Reply, lease: Lease | None) -> Reply:
+        known = await self.database.write(deliveries.intend, key, seq, reply.part, lease=lease)
+        return reply if reply.draft is not None else replace(reply, draft=known)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Posted:
+    """A part that is on screen as this message, and whether something may still happen to it."""
+
+    part: int
+    message: str
+    doubtful: bool

@@ -61,7 +61,7 @@ sessions = Table(
     Column("attempts", Integer, nullable=False),  # claims since the last turn that ended
     Column("touched_at", BigInteger, nullable=False),
     Column("news", Boolean, nullable=False, server_default=false()),  # what waits has changed: the holder looks again
-    Column("stop", Integer),  # the seq whose answer its asker has asked to end
+    Column("stop", Integer),  # what is being answered of before this seq is to end where it is
     UniqueConstraint("workspace", "address"),
     Index(
         "ix_sessions_news",
@@ -120,6 +120,14 @@ turns = Table(
         sqlite_where=text("message IS NOT NULL"),
     ),
     Index(
+        "ix_turns_dead",
+        "workspace",
+        "session",
+        "seq",
+        postgresql_where=text("error IS NOT NULL"),
+        sqlite_where=text("error IS NOT NULL"),
+    ),
+    Index(
         "ix_turns_waiting",
         "workspace",
         "session",
@@ -144,6 +152,14 @@ deliveries = Table(
     Column("error", Text),
     Column("body", LargeBinary),  # what is to be posted; gone when it has certainly arrived
     Column("due_at", BigInteger),  # when what is over is looked at again: audited if it was uncertain, and forgotten
+    Index(
+        "ix_deliveries_failed",
+        "workspace",
+        "session",
+        "seq",
+        postgresql_where=text("error IS NOT NULL"),
+        sqlite_where=text("error IS NOT NULL"),
+    ),
     Index(
         "ix_deliveries_due_at",
         "due_at",

@@ -36,18 +36,31 @@ class SessionKey:
     address: Address
 
 
+@dataclass(slots=True, eq=False)
+class Tenure:
+    """Until when this process may act on a lease, by the event loop's clock; None is for ever.
+
+    It ends well before the lease does: what is called then has ended, or been given up, before another process can
+    have claimed the session. So a process that stood still for too long does not act on a lease that it has lost.
+    """
+
+    until: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """The right to answer one session until it runs out; `fence` makes a stale holder harmless.
 
     `attempts` counts the claims since the last turn that ended, this one included. `heard` says that what was said
-    here before the session's birth has been read, or is not to be.
+    here before the session's birth has been read, or is not to be. An answer to a turn of before `stop` is to end.
     """
 
     key: SessionKey
     fence: int
     attempts: int
     heard: bool
+    stop: int | None = None
+    tenure: Tenure = field(default_factory=Tenure, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +68,11 @@ class Turn:
     """One contribution by one speaker.
 
     `at` is in seconds since 1970, by the platform's clock; `tokens` counts the turn as the model sees it.
-    An answer has its question's `seq`. `message` is the platform's ID, `verb` makes the turn a command.
-    The last five are only known while the turn waits for its answer, of which, if `begun`, something may be on screen.
+    An answer has its question's `seq`. `message` is the platform's ID, `verb` makes the turn a command. `edited_at`
+    tells two versions of one message apart. A summary `covers` the turns from that seq up to its own.
+    The last eight are only known while the turn waits for its answer, of which, if `begun`, something may be on screen;
+    it is `marked` as waiting; it ends a burst that began at `since`; `missed` counts the messages that were found too
+    late, this one included.
     """
 
     seq: int
@@ -68,10 +84,15 @@ class Turn:
     author: Author | None = None
     message: str | None = None
     verb: str | None = None
+    edited_at: float | None = None
+    covers: int | None = None
     vague: bool = False
     direct: bool = False
     reply_to: str | None = None
     begun: bool = False
+    marked: bool = False
+    since: float | None = None
+    missed: int = 0
     ticket: str | None = field(default=None, repr=False)
 
 
@@ -80,7 +101,7 @@ class Answer:
     """What the assistant has decided to say: the parts to be posted, and what the session remembers of it.
 
     `memory` is None where nothing is to be remembered (a command's answer, an apology). `error` says why a question
-    got no answer.
+    got no answer. A summary `covers` the turns from that seq on.
     """
 
     parts: tuple[str, ...]
@@ -92,3 +113,4 @@ class Answer:
     cached: int = 0
     written: int = 0
     error: str | None = None
+    covers: int | None = None

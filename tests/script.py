@@ -14,15 +14,18 @@ from typing import Self
 from sqlalchemy import Connection, Row, Table, select, update
 
 from core.adapter import Adapter, Finding, Receive
+from core.address import Address
 from core.assistant import Assistant, Hearing, Mind
+from core.audit import Auditor
 from core.inbox import Inbox
 from core.llm import Finish, Prompt, Usage
-from core.messages import Draft, Inbound, Rejected, Reply
+from core.messages import Draft, Event, Inbound, Reply
 from core.outbox import Outbox
 from core.schema import sessions
 from core.session import Turn
 from core.store import Database, inbound, turns
 from core.tokens import Calibration, Estimate
+from core.worker import Worker
 from tests.values import HERE
 
 SECONDS = 10.0
@@ -136,6 +139,14 @@ class TranscriptAdapter(Watched, Adapter):
         self.past: Sequence[Inbound] | Exception = ()
         self.hold_past: asyncio.Event | None = None
         self.scrolled: list[Inbound] = []
+        self.connected = True
+        self.missed: dict[Address, Sequence[Inbound] | list[Exception]] = {}
+        """What `since` finds in each place, or the errors that it raises first."""
+        self.searched: list[tuple[Address, float]] = []
+        self.withdrawn: list[str] = []
+        self.tidied: list[tuple[Reply, str]] = []
+        self.tidy_faults: deque[Exception] = deque()
+        self.marked: list[tuple[str, bool]] = []
 
     @property
     def texts(self) -> list[str]:
@@ -184,6 +195,39 @@ class TranscriptAdapter(Watched, Adapter):
         self.history.append((shown, reply.text))
         self.change()
         return shown
+
+    def hears(self) -> bool:
+        return self.connected
+
+    async def places(self, since: float) -> Sequence[Address]:
+        return list(self.missed)
+
+    async def since(self, address: Address, after: float) -> Sequence[Inbound]:
+        self.searched.append((address, after))
+        self.change()
+        found = self.missed.get(address, ())
+        if isinstance(found, list) and found and isinstance(found[0], Exception):
+            raise found.pop(0)
+        return [one for one in found if one.at > after]
+
+    async def withdraw(self, address: Address, message: str) -> None:
+        self.withdrawn.append(message)
+        self.screen.pop(message, None)
+        self.change()
+
+    async def tidy(self, reply: Reply, message: str) -> None:
+        if self.tidy_faults:
+            raise self.tidy_faults.popleft()
+        self.tidied.append((reply, message))
+        for shown in [shown for shown, other in self.screen.items() if other.key == reply.key and shown != message]:
+            del self.screen[shown]
+        if message in self.screen and reply.text:
+            self.screen[message] = reply
+        self.change()
+
+    async def mark(self, address: Address, message: str, *, waits: bool) -> None:
+        self.marked.append((message, waits))
+        self.change()
 
     async def backscroll(self, message: Inbound, limit: int) -> Sequence[Inbound]:
         self.scrolled.append(message)
@@ -264,6 +308,8 @@ class House:
         lease: float = 30.0,
         hearing: Hearing = "channel",
         budget: int = 24_000,
+        may_stop: frozenset[str] | None = None,
+        slots: int = 1_000,
     ) -> None:
         self.database, self.model, self.adapter = database, model, adapter
         self.mind = Mind(
@@ -275,14 +321,22 @@ class House:
             hearing=hearing,
         )
         self.outbox = Outbox(database=database, adapters={adapter.platform: adapter}, lease_seconds=lease)
-        self.assistant = Assistant(database=database, outbox=self.outbox, mind=self.mind)
-        self.inbox = Inbox(
-            database=database, assistant=self.assistant, owner=owner, platforms=[adapter.platform], lease_seconds=lease
+        self.assistant = Assistant(database=database, outbox=self.outbox, mind=self.mind, may_stop=may_stop)
+        platforms = [adapter.platform]
+        self.worker = Worker(
+            database=database,
+            assistant=self.assistant,
+            owner=f"{owner}.",
+            platforms=platforms,
+            lease_seconds=lease,
+            sessions=slots,
         )
+        self.inbox = Inbox(database=database, worker=self.worker, mind=self.mind, lease_seconds=lease)
+        self.auditor = Auditor(database=database, outbox=self.outbox, platforms=platforms)
 
     async def __aenter__(self) -> Self:
-        self._renewing = asyncio.create_task(self.inbox.renew())
-        self._working = asyncio.create_task(self.inbox.work())
+        self._renewing = asyncio.create_task(self.worker.renew())
+        self._working = asyncio.create_task(self.worker.work())
         return self
 
     async def stop(self) -> None:
@@ -296,11 +350,11 @@ class House:
     ) -> None:
         if not self._working.done():
             await self.stop()
-        await self.inbox.drain(0)
+        await self.worker.drain(0)
         self._renewing.cancel()
         await asyncio.wait([self._renewing])
 
-    async def say(self, *events: Inbound | Rejected) -> None:
+    async def say(self, *events: Event) -> None:
         for event in events:
             await self.inbox.receive(event)
 
@@ -320,7 +374,7 @@ class House:
     async def unserved(self) -> None:
         """Waits until this process is at work on nothing, whatever may be left to do."""
         async with asyncio.timeout(SECONDS):
-            while tasks := [*self.inbox._serving.values(), *self.inbox._asides.values()]:
+            while tasks := self.worker.busy:
                 await asyncio.wait(tasks)
 
     async def until(self, condition: Callable[[Sequence[Row[tuple[object, ...]]]], object]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from core.adapter import Adapter
 from core.errors import DatabaseUnreachable
-from core.messages import Audience, Choice, Draft, Inbound, Rejected, Reply
+from core.messages import Audience, Choice, Draft, Event, Inbound, Receipt, Reply
 from tests.stage import Stage
 from tests.stages import STAGES
 
@@ -29,7 +29,9 @@ class Ear:
         self._stage = stage
         self._failures = failures
 
-    async def receive(self, event: Inbound | Rejected) -> None:
+    async def receive(self, event: Event) -> None:
+        if isinstance(event, Receipt):
+            return
         self.calls += 1
         if self.calls <= self._failures:
             raise DatabaseUnreachable("not now")

@@ -42,8 +42,8 @@ def dialect(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.inbox._POLL", 0.05)
-    monkeypatch.setattr("core.inbox._FIRST_BACK_OFF", 0.01)
+    monkeypatch.setattr("core.worker._POLL", 0.05)
+    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 0.01)
     monkeypatch.setattr("core.outbox._BACK_OFF", 0.01)
 
 
@@ -317,7 +317,7 @@ async def test_after_a_crash_between_answer_and_delivery_the_model_is_not_asked_
             async with asyncio.timeout(10):
                 await stored.wait()
             await dying.stop()
-            await dying.inbox.drain(0)
+            await dying.worker.drain(0)
     assert adapter.texts == []
 
     async with house(database, adapter=adapter, owner="host:boot:2:b") as heir:
@@ -337,7 +337,7 @@ async def test_after_a_crash_between_delivery_and_receipt_nothing_is_said_twice(
             async with asyncio.timeout(10):
                 await recorded.wait()
             await dying.stop()
-            await dying.inbox.drain(0)
+            await dying.worker.drain(0)
     await database.write(expire)
 
     async with house(database, adapter=adapter, owner="host:boot:2:b") as heir:

@@ -14,6 +14,7 @@ VARIABLES = [name.upper() for name in Settings.model_fields]
 
 PROMISED = {
     "DATABASE_URL": "sqlite:///backscroll.db",
+    "DATABASE_LISTEN_URL": None,
     "OPENAI_API_KEY": None,
     "OPENAI_BASE_URL": None,
     "OPENAI_MODEL": "gpt-5.4-mini",
@@ -29,6 +30,7 @@ PROMISED = {
     "BACKSCROLL_DRAIN_SECONDS": 25,
     "BACKSCROLL_HEAR": "channel",
     "BACKSCROLL_LEASE_SECONDS": 30,
+    "BACKSCROLL_MAY_STOP": "everyone",
     "BACKSCROLL_INSTRUCTIONS": None,
     "BACKSCROLL_INSTRUCTIONS_FILE": None,
     "BACKSCROLL_LOG": "text",
@@ -190,3 +192,15 @@ def test_a_platform_is_wanted_when_any_token_of_its_is_set() -> None:
     assert Settings().platforms == []
     assert Settings(slack_app_token="a").platforms == ["slack"]  # type: ignore[arg-type]  # pydantic makes it a secret
     assert Settings(slack_bot_token="b", discord_token="d").platforms == ["slack", "discord"]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("said", "allowed"),
+    [("everyone", None), ("asker", set()), ("U1", {"U1"}), (" U1, 42 ,", {"U1", "42"})],
+)
+def test_those_who_may_stop_anothers_answer_are_named(
+    said: str, allowed: set[str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACKSCROLL_MAY_STOP", said)
+
+    assert read_settings().may_stop == allowed

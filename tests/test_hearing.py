@@ -26,8 +26,8 @@ def dialect(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.inbox._POLL", 0.05)
-    monkeypatch.setattr("core.inbox._FIRST_BACK_OFF", 0.01)
+    monkeypatch.setattr("core.worker._POLL", 0.05)
+    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 0.01)
 
 
 def mention(text: str, **facts: object) -> Inbound:

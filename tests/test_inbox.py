@@ -37,8 +37,8 @@ only_sqlite = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.inbox._POLL", 0.05)
-    monkeypatch.setattr("core.inbox._FIRST_BACK_OFF", 0.01)
+    monkeypatch.setattr("core.worker._POLL", 0.05)
+    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 0.01)
     monkeypatch.setattr("core.outbox._BACK_OFF", 0.01)
 
 
@@ -205,7 +205,7 @@ async def test_an_at_once_command_is_in_the_queue_when_its_process_dies_over_it(
             await dying.say(message("!status", address=place))
             async with asyncio.timeout(10):
                 await reached.wait()
-            await dying.inbox.drain(0)
+            await dying.worker.drain(0)
         assert adapter.texts == []
         assert (await questions(database))[-1] < State.DONE
         await database.write(expire)
@@ -356,7 +356,7 @@ async def test_a_drain_finishes_what_runs_and_gives_the_rest_back(database: Data
         await leaving.say(message("two", address=SIDE))
         await leaving.model.until(lambda: leaving.model.running == 2)
         await leaving.stop()
-        draining = asyncio.create_task(leaving.inbox.drain(0.5))
+        draining = asyncio.create_task(leaving.worker.drain(0.5))
         soon.set()
         await draining
 
@@ -376,7 +376,7 @@ async def test_a_drain_that_has_nothing_to_wait_for_returns_at_once(database: Da
         await leaving.answered("You said: hello")
         await leaving.stop()
         async with asyncio.timeout(1):
-            await leaving.inbox.drain(30)
+            await leaving.worker.drain(30)
 
 
 @asynccontextmanager
@@ -461,7 +461,7 @@ async def test_a_failing_turn_backs_off_where_everybody_can_see_it(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Why in its turn, how often and until when in its session's row; longer each time; forgotten when it is over."""
-    monkeypatch.setattr("core.inbox._FIRST_BACK_OFF", 100.0)
+    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 100.0)
     failures = [ModelStalled("nothing came"), ModelInterrupted("the stream broke"), KeyError("a secret word")]
     reasons = ["ModelStalled: nothing came", "ModelInterrupted: the stream broke", "KeyError"]
     async with house(database, *failures, "yes") as running:
@@ -472,7 +472,7 @@ async def test_a_failing_turn_backs_off_where_everybody_can_see_it(
             assert (turn.error, turn.state) == (reason, State.WAITING)
             assert 0.79 * seconds < (session.due_at - session.touched_at) / 1000 < 1.2 * seconds + 10
             await database.write(expire)
-            running.inbox._wake.set()
+            running.worker._wake.set()
         await running.answered("yes")
         (session,) = await rows(database, sessions)
 
@@ -501,7 +501,7 @@ async def test_after_five_attempts_the_asker_is_told_and_the_next_message_is_ans
 async def test_a_retry_after_is_obeyed_where_it_is_longer_than_the_back_off(
     database: Database, asked: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.inbox._FIRST_BACK_OFF", 100.0)
+    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 100.0)
     async with house(database, ModelUnavailable("429", retry_after=asked)) as running:
         await running.say(message())
         await running.until(lambda found: found[0].attempts == 1 and found[0].owner is None)
@@ -513,12 +513,12 @@ async def test_a_retry_after_is_obeyed_where_it_is_longer_than_the_back_off(
 
 @only_sqlite
 async def test_a_failing_turn_holds_no_other_session_up(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.inbox._FIRST_BACK_OFF", 60.0)
+    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 60.0)
     async with house(database, ModelStalled("nothing came")) as running:
         await running.say(message("stuck"))
         await running.until(lambda found: found[0].attempts == 1 and found[0].owner is None)
         await running.say(message("fine", address=SIDE))
-        await running.adapter.until(lambda: running.adapter.texts == ["You said: fine"])
+        await running.adapter.until(lambda: running.adapter.texts_in(SIDE.thread) == ["You said: fine"])
 
 
 async def test_work_that_was_left_is_taken_up_at_start(database: Database) -> None:
@@ -546,7 +546,7 @@ async def test_an_at_once_command_does_not_cut_a_back_off_short(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else five `!status` use all attempts of a failing turn up, against the server's Retry-After."""
-    monkeypatch.setattr("core.inbox._FIRST_BACK_OFF", 100.0)
+    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 100.0)
     async with house(database, ModelStalled("nothing came")) as running:
         await running.say(message("hard"))
         await running.until(lambda found: found[0].attempts == 1 and found[0].owner is None)
@@ -596,7 +596,7 @@ async def test_a_drain_keeps_its_leases(database: Database) -> None:
         await leaving.say(message())
         await leaving.model.until(lambda: leaving.model.running)
         await leaving.stop()
-        draining = asyncio.create_task(leaving.inbox.drain(1))
+        draining = asyncio.create_task(leaving.worker.drain(1))
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.8):
                 await other.model.until(lambda: other.model.prompts)
@@ -610,7 +610,7 @@ async def test_a_drain_begins_nothing_new(database: Database) -> None:
         await leaving.say(message("one"), message("two"))
         await leaving.model.until(lambda: leaving.model.running)
         await leaving.stop()
-        draining = asyncio.create_task(leaving.inbox.drain(2))
+        draining = asyncio.create_task(leaving.worker.drain(2))
         await asyncio.sleep(0)
         go.set()
         await draining
@@ -631,7 +631,7 @@ async def test_what_is_claimed_at_the_moment_of_a_stop_is_given_back(database: D
             stopping = asyncio.create_task(leaving.stop())
             await asyncio.sleep(0)
         await stopping
-        await leaving.inbox.drain(0)
+        await leaving.worker.drain(0)
 
     (session,) = await rows(database, sessions)
     assert session.owner is None
@@ -726,7 +726,7 @@ async def test_a_lease_that_the_same_process_has_claimed_anew_is_seen_to_be_lost
         await running.say(message())
         await running.model.until(lambda: running.model.running == 1)
         await database.write(expire)
-        await running.inbox._claim()
+        await running.worker._claim()
         await running.model.until(lambda: running.model.running == 2)
 
         await running.model.until(lambda: running.model.running == 1)
@@ -752,7 +752,7 @@ async def test_a_stop_while_the_database_is_away_is_a_stop(database: Database) -
 
     road = Leaving(database)
     there = House(road, ScriptedModel(), TranscriptAdapter())
-    working = asyncio.create_task(there.inbox.work())
+    working = asyncio.create_task(there.worker.work())
     await road.reached.wait()
 
     working.cancel()
@@ -774,7 +774,7 @@ async def test_what_is_given_back_after_its_end_stays_idle(database: Database) -
             await leaving.say(message())
             await ended.wait()
             await leaving.stop()
-            await leaving.inbox.drain(0)
+            await leaving.worker.drain(0)
 
     (session,) = await rows(database, sessions)
     assert (session.due_at, session.attempts) == (None, 0)

@@ -3,7 +3,8 @@
 import asyncio
 import gc
 import json
-from contextlib import aclosing
+import socket
+from contextlib import ExitStack, aclosing
 
 import pytest
 
@@ -22,7 +23,7 @@ from core.openai import OpenAIModel
 from core.openai import model as room
 from core.openai.reading import ChatReading, ResponsesReading
 from tests.wire import openai as wire
-from tests.wire.openai import KEY, MODEL, Body, Break, End, OpenAIServer, Status
+from tests.wire.openai import KEY, MODEL, Body, Break, End, OpenAIServer, Request, Silence, Status, Weather
 
 PROMPT = Prompt(
     instructions="Be brief.",
@@ -221,6 +222,8 @@ AZURE_FILTER = Status(status=400, code="content_filter", message="The response w
 NO_MONEY = Status(status=402, code=402, type=None, message="Insufficient credits")
 GATEWAY = Status(status=529, type="overloaded_error")
 FORBIDDEN = Status(status=403, code="unsupported_country_region_territory")
+HARD_LIMIT = Status(status=400, code="billing_hard_limit_reached", message="Billing hard limit has been reached")
+TRY_AGAIN, TRY_NEVER = {"x-should-retry": "true"}, {"x-should-retry": "false"}
 
 
 @pytest.mark.parametrize(
@@ -230,8 +233,15 @@ FORBIDDEN = Status(status=403, code="unsupported_country_region_territory")
         (wire.BROKEN, ModelUnavailable, "500"),
         (wire.OVERLOADED, ModelUnavailable, "503"),
         (GATEWAY, ModelUnavailable, "529"),
+        (Status(status=408), ModelUnavailable, "408"),
+        (Status(status=409), ModelUnavailable, "409"),
+        (Status(status=401, headers=TRY_AGAIN), ModelUnavailable, "401"),
+        (Status(status=500, headers=TRY_NEVER), ModelRefused, "no use"),
+        (Status(status=429, headers=TRY_NEVER | {"Retry-After": "900"}), ModelUnavailable, "429"),
+        (Status(status=400, code="context_length_exceeded", headers=TRY_AGAIN), WindowTooLong, "too long"),
         (wire.NO_CREDIT, OutOfCredit, "credit"),
         (NO_MONEY, OutOfCredit, "credit"),
+        (HARD_LIMIT, OutOfCredit, "credit"),
         (wire.TOO_LONG, WindowTooLong, "too long"),
         (LLAMA_TOO_LONG, WindowTooLong, "too long"),
         (VLLM_TOO_LONG, WindowTooLong, "too long"),
@@ -256,6 +266,39 @@ async def test_a_refused_request_is_sorted_by_what_can_be_done_about_it(server, 
     assert KEY not in str(raised.value)
 
 
+def limits(*, requests, tokens):
+    """What OpenAI says of its limits with every answer: what remains of each, and when it is whole again."""
+    return {
+        "x-ratelimit-remaining-requests": requests[0],
+        "x-ratelimit-reset-requests": requests[1],
+        "x-ratelimit-remaining-tokens": tokens[0],
+        "x-ratelimit-reset-tokens": tokens[1],
+    }
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Input tokens exceed the configured limit: reduce the length; maximum context length is 128000 tokens",
+        "The decoder prompt (length 5000) is longer than the maximum model length of 4096.",  # vLLM
+        "prompt too long; exceeded max context length by 7 tokens",  # Ollama
+        "the input length exceeds the context length",  # Ollama
+        "the request exceeds the available context size, try increasing it",  # llama.cpp
+        "Trying to keep the first 9000 tokens when context the overflows.",  # LM Studio
+        "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096",  # TGI
+        "This model's maximum prompt length is 131072 but the request contains 140000 tokens.",  # xAI
+        "The input token count (9) exceeds the maximum number of tokens allowed (8).",  # Gemini
+        "Input is too long for requested model.",  # Bedrock
+        "prompt is too long: 210000 tokens > 200000 maximum",  # Anthropic
+    ],
+)
+@pytest.mark.parametrize("status", [400, 500])
+async def test_servers_say_in_different_ways_that_a_request_is_too_long(server, model, status, words):
+    server.faults.append(Status(status=status, message=words, type=None))
+    with pytest.raises(WindowTooLong):
+        await ask(model)
+
+
 @pytest.mark.parametrize(
     ("headers", "message", "expected"),
     [
@@ -268,6 +311,13 @@ async def test_a_refused_request_is_sorted_by_what_can_be_done_about_it(server, 
         ({"Retry-After": "inf"}, "", None),
         ({}, "Please try again in 11.5s. Visit", 11.5),
         ({}, "Please try again in 28ms.", 0.028),
+        ({}, "Please try again in 7m12.5s.", 432.5),
+        (limits(requests=("0", "1m2s"), tokens=("500", "6m0s")), "", 62),
+        (limits(requests=("0", "1s"), tokens=("0", "6m0s")), "", 360),
+        (limits(requests=("7", "1h"), tokens=("500", "12")), "", 12),
+        (limits(requests=("0", "soon"), tokens=("500", "250ms")), "", 0.25),
+        ({"Retry-After": "7"} | limits(requests=("0", "1m2s"), tokens=("500", "6m0s")), "", 7),
+        ({"Retry-After": "Sun, 22 Nov 2026 12:00:30 GMT", "Date": "today"}, "Please try again in 2s.", 2),
         ({}, "", None),
     ],
 )
@@ -278,7 +328,14 @@ async def test_the_wait_that_the_server_asks_for_is_passed_on(server, model, hea
     assert raised.value.retry_after == expected
 
 
-@pytest.mark.parametrize("how", ["truncated", "malformed", "bytes", "dropped"])
+async def test_limits_that_are_no_reason_for_the_failure_are_not_waited_for(server, model):
+    server.faults.append(Status(status=500, headers=limits(requests=("0", "1m2s"), tokens=("0", "6m0s"))))
+    with pytest.raises(ModelUnavailable) as raised:
+        await ask(model)
+    assert raised.value.retry_after is None
+
+
+@pytest.mark.parametrize("how", ["truncated", "malformed", "bytes", "dropped", "garbled"])
 @pytest.mark.parametrize("after", [0, 2])
 async def test_a_stream_that_ends_before_the_proof_is_an_interruption(server, model, how, after):
     server.faults.append(Break(how=how, after=after))
@@ -307,8 +364,11 @@ async def test_an_error_in_the_middle_is_sorted_like_one_at_the_start(server, mo
     assert getattr(raised.value, "retry_after", None) == (3 if code == "rate_limit_exceeded" else None)
 
 
-async def test_silence_is_a_stall(server, make, api):
-    server.faults.append(Break(how="stall"))
+@pytest.mark.parametrize(
+    "fault", [Silence(), Break(how="stall", after=0), Break(how="stall")], ids=["at once", "before", "between"]
+)
+async def test_silence_is_a_stall(server, make, api, fault):
+    server.faults.append(fault)
     with pytest.raises(ModelStalled):
         await ask(make(api=api, read_timeout=0.3))
     await server.until(lambda: server.requests[0].gone)
@@ -346,6 +406,21 @@ async def test_a_server_that_is_not_there_is_unavailable(make, api):
     with pytest.raises(ModelUnavailable, match="OPENAI_BASE_URL") as raised:
         await ask(make(api=api, base_url="http://127.0.0.1:9/v1"))
     assert raised.type is ModelUnavailable
+
+
+async def test_a_server_that_takes_no_connection_is_a_stall(make, api):
+    with ExitStack() as stack:
+        deaf = stack.enter_context(socket.socket())
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        for _ in range(4):  # a queue of connections that nobody takes, and that is full
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(deaf.getsockname())
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/v1"
+        model = make(api=api, base_url=url, connect_timeout=0.3, read_timeout=60, deadline=60)
+        with pytest.raises(ModelStalled):
+            await ask(model)
 
 
 async def test_a_web_page_instead_of_an_api_names_the_setting(server, model):
@@ -530,3 +605,47 @@ async def test_the_doctor_survives_a_server_that_is_not_there(make):
 
 async def test_the_name_is_the_configured_one(model):
     assert model.name == MODEL
+
+
+def asked(text, *, after=()):
+    """A request as the server sees it, in answer to what was said so far."""
+    said = [
+        {"role": role, "content": words} for role, words in [*after, ("user", f"[Ada (U1) 2026-11-22 14:03] {text}")]
+    ]
+    return Request(api="chat", body={"messages": said}, headers={})
+
+
+def test_the_echo_says_the_key_words_of_all_that_is_to_be_answered():
+    once = asked("kw-1 please", after=[("user", "kw-0"), ("assistant", "You said kw-0."), ("user", "and a7")])
+    assert wire.echo(once) == wire.echoed("and a7", "kw-1 please")
+    assert wire.echoed("and a7", "kw-1 please").startswith("You said a7 kw-1. (1) (2)")
+
+
+@pytest.mark.parametrize("number", [1, 7, 40])
+async def test_an_answer_comes_in_as_many_pieces_as_the_test_wants(server, model, number):
+    server.answer, server.chunks = wire.echo, number
+    pieces, _ = await ask(model)
+    assert len(pieces) == number
+    assert "".join(pieces) == wire.echoed("Ada: and now?")
+
+
+def test_the_weather_is_the_same_for_the_same_questions_in_any_order():
+    questions = [f"question {number}" for number in range(200)] * 2
+    first, second, other = Weather(seed=1, rate=0.2), Weather(seed=1, rate=0.2), Weather(seed=2, rate=0.2)
+
+    def faults(weather, texts):
+        return sorted((text, repr(weather(asked(text)))) for text in texts)
+
+    met = faults(first, questions)
+    assert met == faults(second, questions[::-1]) != faults(other, questions)
+    assert 50 < first.sent.total() < 110, "about a fifth"
+    assert len(first.sent) > 5
+
+
+async def test_the_weather_strikes_requests_and_passes(server, model):
+    server.weather = Weather(seed=1, rate=1.0, faults=[wire.BROKEN])
+    with pytest.raises(ModelUnavailable):
+        await ask(model)
+    server.weather.rate = 0.0
+    assert await ask(model)
+    assert server.weather.sent == {"500": 1}

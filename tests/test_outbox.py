@@ -11,7 +11,8 @@ from hypothesis import strategies as some
 from core.address import Address
 from core.errors import DatabaseUnreachable, DeliveryDelayed, DeliveryRefused, DeliveryUnknown, ModelStalled
 from core.messages import Reply
-from core.outbox import WITHDRAWN, Pace, key_of
+from core.outbox import WITHDRAWN, Pace
+from core.store.deliveries import key_of
 from core.schema import deliveries, sessions, turns
 from core.session import State
 from core.store import Database
@@ -29,8 +30,8 @@ PARTS = ["one two three", "four five six", "seven eight nine"]
 
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.inbox._POLL", 0.05)
-    monkeypatch.setattr("core.inbox._FIRST_BACK_OFF", 0.01)
+    monkeypatch.setattr("core.worker._POLL", 0.05)
+    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 0.01)
     monkeypatch.setattr("core.outbox._BACK_OFF", 0.01)
 
 

@@ -19,8 +19,8 @@ ELSEWHERE = Address(platform="console", workspace="local", channel="main", threa
 
 
 async def accept(database: Database, said: Inbound, state: State = State.WAITING, verb: str | None = None) -> int:
-    _, seq = await database.write(inbound.accept, said, state=state, verb=verb, tokens=7)
-    return seq
+    accepted = await database.write(inbound.accept, said, state=state, verb=verb, tokens=7)
+    return accepted.turn.seq
 
 
 async def claim(database: Database, owner: str = "host:boot:1:a", limit: int = 10, lease: float = 30) -> list[Lease]:

@@ -15,5 +15,5 @@ _ids = itertools.count(1)
 def message(text: str = "hello", *, address: Address = HERE, author: Author = ADA, **facts: object) -> Inbound:
     """A message said directly to the bot, unless the facts say otherwise; each has an ID and a time of its own."""
     number = next(_ids)
-    defaults: dict[str, object] = {"id": f"m{number}", "at": 1_700_000_000 + number, "direct": True}
+    defaults: dict[str, object] = {"id": f"m{number}", "at": 1_700_000_000 + 10 * number, "direct": True}
     return Inbound(address=address, author=author, text=text, **(defaults | facts))  # type: ignore[arg-type]  # a test's shorthand

@@ -1,16 +1,18 @@
 """The Discord adapter: a gateway that hears and a REST client that speaks, behind the three verbs of the seam."""
 
-from asyncio import sleep
+from asyncio import sleep, timeout
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from time import monotonic, time
 
 import structlog
 
-from bots.discord import slash, translate
+from bots.discord import history, slash
 from bots.discord.examination import examination
-from bots.discord.failures import Trouble, delivery_error
+from bots.discord.failures import asking, calling
 from bots.discord.gate import Gate
-from bots.discord.hearing import Ear, Sleep
+from bots.discord.hearing import Ear
+from bots.discord.keeping import Keeper, Sleep
 from bots.discord.library import (
     ConnectionClosed,
     Gateway,
@@ -20,18 +22,27 @@ from bots.discord.library import (
     Redirect,
     where,
 )
+from bots.discord.places import Places
 from bots.discord.render import render
 from bots.discord.rest import BAD_TOKEN, Rest
+from bots.discord.screen import Screen
 from bots.discord.speaking import Speaker
-from bots.discord.translate import PLATFORM
+from bots.discord.translate import DIRECT, PLATFORM, Names
 from core.adapter import Adapter, Finding, Receive
-from core.errors import DeliveryDelayed, DeliveryUnknown, PlatformError
+from core.address import Address
+from core.errors import DeliveryDelayed, PlatformError
 from core.messages import Draft, Inbound, Reply
 
 log = structlog.get_logger(platform=PLATFORM)
 
-PATIENCE = 90.0
-"""How long one delivery may take, in seconds: the library's five tries of a 5xx (25 s), rate limits, slow answers."""
+PATIENCE = 40.0
+"""How long one delivery may take, in seconds: the library's five tries of a 5xx (25 s), or one rate limit (30 s).
+
+A process may lose its session meanwhile, and whoever has it then posts with the same nonce: one message comes of it.
+"""
+
+SOON = 5.0
+"""How long to wait for what the gateway has not told yet, and when to ask again, in seconds."""
 
 LONGEST_PAUSE = 300.0
 """Between two gateway connections that failed, in seconds: 288 a day, while 1,000 are allowed."""
@@ -58,9 +69,10 @@ class DiscordAdapter(Adapter):
     else people say in a thread arrives empty then, and is not passed on.
     """
 
-    platform = translate.PLATFORM
+    platform = PLATFORM
     max_text = 1900  # of 2,000 in a unit that Discord does not name
     preview_every = 1.2  # five edits in five seconds is the commonly observed bucket
+    bridges = 0.0  # a session that was lost is not replayed, and how long one lives is Discord's secret
 
     def __init__(
         self,
@@ -76,9 +88,12 @@ class DiscordAdapter(Adapter):
         self._token = token.strip()
         self._redirect = Redirect(api=api_url, gateway=gateway_url, cdn=cdn_url)
         self._rest = Rest(self._token, self._redirect)
-        self._speaker = Speaker(self._rest, now=now, patience=patience)
+        self._screen = Screen(self._rest)
+        self._speaker = Speaker(self._rest, self._screen, now=now, patience=patience)
         self._gate = Gate(self._rest, pause=pause)
         self._pause = pause
+        self._patience = patience
+        self._open: tuple[Gateway, Places] | None = None
 
     async def listen(self, receive: Receive) -> None:
         """Keeps a gateway connection until cancelled; an end that the library did not mend itself is mended here."""
@@ -86,7 +101,7 @@ class DiscordAdapter(Adapter):
         while True:
             begun = monotonic()
             try:
-                await self._hear(await self._gateway(), receive)
+                await self._hear(await self._prepared(), receive)
             except PlatformError:
                 raise
             except Exception as error:  # noqa: BLE001  # discord.py's loop ends by whatever its parsing meets
@@ -104,26 +119,34 @@ class DiscordAdapter(Adapter):
         return await self._speaker.preview(reply)
 
     async def backscroll(self, message: Inbound, limit: int) -> Sequence[Inbound]:
-        """The talk since our own last answer here. Where we may not read the history, Discord shows us none."""
-        address = message.address
-        try:
-            names = translate.Names(me=await self._rest.me())
-            found = await self._rest.history(
-                address.thread or address.channel, max(1, min(limit, 100)), before=message.id
-            )
-        except (*Trouble, PlatformError) as error:
-            trouble = delivery_error(error)
-            if isinstance(trouble, DeliveryUnknown):
-                trouble = DeliveryDelayed(str(trouble), retry_after=5.0)
-            raise trouble from error
-        heard: list[Inbound] = []
-        for payload in found:
-            said = translate.earlier(payload, address, names)
-            if said is not None and said.author.is_self:
-                break
-            if said is not None:
-                heard.append(said)
-        return heard[::-1]
+        """See `history`."""
+        return await history.backscroll(self._rest, message, limit)
+
+    def hears(self) -> bool:
+        """Whether a gateway session is open. A line that went dead without a word is noticed within a minute."""
+        return self._open is not None and self._open[0].hears
+
+    async def places(self, since: float) -> Sequence[Address]:
+        """See `places`: channels and active threads. Direct channels and archived threads are not told to bots."""
+        return (await self._known()).spoken(since)
+
+    async def since(self, address: Address, after: float) -> Sequence[Inbound]:
+        """See `history`. The gateway knows which role is ours: a server's history is read while it is open."""
+        return await history.since(self._rest, address, after, await self._names(address))
+
+    async def withdraw(self, address: Address, message: str) -> None:
+        """See `screen`."""
+        async with calling(self._patience):
+            await self._screen.withdraw(address, message)
+
+    async def tidy(self, reply: Reply, message: str) -> None:
+        """See `receipts`."""
+        await self._speaker.tidy(reply, message)
+
+    async def mark(self, address: Address, message: str, *, waits: bool) -> None:
+        """See `screen`."""
+        async with calling(self._patience):
+            await self._screen.mark(address, message, waits=waits)
 
     def render(self, text: str) -> str:
         """See `render`."""
@@ -137,7 +160,23 @@ class DiscordAdapter(Adapter):
         """Closes the REST connections, which outlive `listen` so that what is being answered can be said."""
         await self._rest.close()
 
-    async def _gateway(self) -> Gateway:
+    async def _known(self) -> Places:
+        """What the gateway has told, once it has told everything: it goes through the servers after it is open."""
+        if self._open is not None and self._open[0].hears:
+            gateway, places = self._open
+            with suppress(TimeoutError):
+                async with timeout(SOON):
+                    await gateway.told()
+                    return places
+        raise DeliveryDelayed("Discord's gateway has not told everything yet", retry_after=SOON)
+
+    async def _names(self, address: Address) -> Names:
+        if address.workspace != DIRECT:
+            return (await self._known()).names(address.workspace)
+        async with asking(self._patience):
+            return Names(me=await self._rest.me())
+
+    async def _prepared(self) -> Gateway:
         """A client that may connect, knows its intents, and has told Discord our commands."""
         await self._rest.client()
         await self._register()
@@ -153,8 +192,10 @@ class DiscordAdapter(Adapter):
         return Gateway(self._redirect, content=content, gates=self._gate)
 
     async def _hear(self, gateway: Gateway, receive: Receive) -> None:
-        ear = Ear(self._rest, gateway, receive, me=await self._rest.me(), pause=self._pause)
+        places = Places(self._rest, gateway, me=await self._rest.me(), pause=self._pause)
+        ear = Ear(self._rest, gateway, places, Keeper(receive, pause=self._pause))
         async with ear.hearing():
+            self._open = gateway, places
             try:
                 await gateway.start(self._token)
             except LoginFailure as error:

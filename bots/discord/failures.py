@@ -1,5 +1,9 @@
 """What Discord's refusals mean for a delivery: not yet, never, or nobody knows."""
 
+from asyncio import timeout
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import aiohttp
 
 from bots.discord.library import HTTPException, LoginFailure, RateLimited
@@ -15,8 +19,29 @@ ARCHIVED = 50083
 _SLOW = frozenset({20016, 20022, 20028, 20029, TOO_MANY_OLD_EDITS, 40062})
 """Codes for "not now": slow mode and the write limits (topics/opcodes-and-status-codes)."""
 
+_READ_PAUSE = 5.0
 _PAUSE = 15.0
 _LONG_PAUSE = 60.0
+
+
+@asynccontextmanager
+async def calling(seconds: float) -> AsyncIterator[None]:
+    """Calls that end within so many seconds, and whose trouble is a DeliveryError."""
+    try:
+        async with timeout(seconds):
+            yield
+    except (*Trouble, PlatformError) as error:
+        raise delivery_error(error) from error
+
+
+@asynccontextmanager
+async def asking(seconds: float) -> AsyncIterator[None]:
+    """Calls that only read: where there is no answer, nothing has happened, and one may ask again."""
+    try:
+        async with calling(seconds):
+            yield
+    except DeliveryUnknown as error:
+        raise DeliveryDelayed(str(error), retry_after=_READ_PAUSE) from error
 
 
 def delivery_error(error: BaseException) -> DeliveryError:

@@ -11,7 +11,7 @@ from time import monotonic
 import structlog
 
 from bots.discord.failures import Trouble
-from bots.discord.hearing import Sleep
+from bots.discord.keeping import Sleep
 from bots.discord.rest import Rest
 from bots.discord.translate import PLATFORM
 from core.errors import PlatformError

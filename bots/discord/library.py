@@ -5,14 +5,15 @@ discord.py keeps its endpoints in class attributes. They are left alone: each cl
 
 Its parsers turn a gateway event into objects inside the loop that reads the socket, where one unexpected payload ends
 the connection and costs an IDENTIFY (1,000 a day, then Discord resets the token). So every parser is guarded, and the
-two events that we answer are taken as they came off the wire.
+events that we hear are taken as they came off the wire.
 """
 
 import logging
 import re
 import threading
 import warnings
-from collections.abc import Callable, Mapping
+from asyncio import Event
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,12 +34,16 @@ log = structlog.get_logger(platform=PLATFORM)
 
 ConnectionClosed = discord.ConnectionClosed
 Forbidden = discord.Forbidden
+Guild = discord.Guild
 HTTPException = discord.HTTPException
 LoginFailure = discord.LoginFailure
 NotFound = discord.NotFound
 PrivilegedIntentsRequired = discord.PrivilegedIntentsRequired
 RateLimited = discord.RateLimited
 Thread = discord.Thread
+
+Talkable = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread
+"""Where people talk; a forum has nothing but threads, which are called posts there."""
 
 Payload = Mapping[str, Any]
 """A JSON object as Discord sent it."""
@@ -135,11 +140,16 @@ class Client(discord.Client):
             options["params"] = query
         return await self.http.request(Route(method, path, **parameters), **options)
 
-    def tap(self, taps: Mapping[str, Tap]) -> None:
-        """Hands these events to the taps as they came, and keeps every other parser from ending the connection."""
+    def tap(self, taps: Mapping[str, Tap], *, also: Mapping[str, Tap]) -> None:
+        """Hands these events to the taps as they came, and keeps every other parser from ending the connection.
+
+        Those of `also` are for the library's cache as well, once they were tapped.
+        """
         parsers = self._connection.parsers
         for event, parse in parsers.items():
             parsers[event] = _guarded(event, taps.get(event, parse))
+            if event in also:
+                parsers[event] = _both(_guarded(event, also[event]), parsers[event])
 
 
 class Gateway(Client):
@@ -149,14 +159,56 @@ class Gateway(Client):
         super().__init__(redirect, content=content)
         self._gates = gates
         self._socket: ClientWebSocketResponse | None = None
+        self._open = False
+        self._awaited: set[str] = set()  # servers that READY has named, and of which nothing more is known yet
+        self._told = Event()
         connect = self.http.ws_connect
 
         async def connected(url: str, *, compress: int = 0) -> ClientWebSocketResponse:
+            self._open = False
             await gates.before_connect()
             self._socket = await connect(url, compress=compress)
             return self._socket
 
         self.http.ws_connect = connected  # type: ignore[method-assign]  # ours, see above
+        parsers = self._connection.parsers
+        for event, then in (("READY", self._begun), ("RESUMED", self._resumed), ("GUILD_CREATE", self._known)):
+            parsers[event] = _both(parsers[event], then)
+
+    @property
+    def hears(self) -> bool:
+        """Whether a session is open and its socket stands; a line that went dead is noticed within a minute."""
+        return self._open and self._socket is not None and not self._socket.closed
+
+    async def told(self) -> None:
+        """Returns when the cache holds every server of this session; those in an outage are not waited for long."""
+        await self._told.wait()
+
+    def note(self, payload: Payload) -> None:
+        """Keeps the cache's newest message of a channel up to date, as the parser that we replace would."""
+        guild = self.get_guild(int(payload.get("guild_id") or 0))
+        channel = guild.get_channel_or_thread(int(payload["channel_id"])) if guild else None
+        if isinstance(channel, Talkable):
+            channel.last_message_id = max(int(payload["id"]), channel.last_message_id or 0)
+
+    def talkable(self) -> Iterator[Talkable]:
+        """Every channel and active thread that the gateway has told of."""
+        for guild in self.guilds:
+            here: list[Talkable] = [*guild.text_channels, *guild.voice_channels, *guild.stage_channels, *guild.threads]
+            yield from here
+
+    def _begun(self, payload: Json) -> None:
+        self._awaited = {guild["id"] for guild in payload["guilds"]}
+        self._told.clear()
+        self._open = True
+
+    def _resumed(self, _: Json) -> None:
+        self._open = True
+
+    def _known(self, payload: Json) -> None:
+        self._awaited.discard(payload["id"])
+        if not self._awaited:
+            self._told.set()
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Called by the library."""
@@ -176,6 +228,7 @@ class Gateway(Client):
 
     async def on_ready(self) -> None:
         """Called by the library, more than once in a life."""
+        self._told.set()
         log.info("ready", guilds=len(self.guilds))
 
 
@@ -185,6 +238,14 @@ def where(error: BaseException) -> str:
     while at is not None and at.tb_next is not None:
         at = at.tb_next
     return f"{Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno}" if at else ""
+
+
+def _both(first: Callable[[Any], None], then: Callable[[Any], None]) -> Callable[[Any], None]:
+    def both(payload: Json) -> None:
+        first(payload)
+        then(payload)
+
+    return both
 
 
 def _guarded(event: str, parse: Callable[[Any], None]) -> Callable[[Any], None]:

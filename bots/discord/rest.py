@@ -98,6 +98,26 @@ class Rest:
         )
         return edited
 
+    async def delete(self, channel: str, message: str) -> None:
+        """The message is gone from everybody's screen."""
+        await self.call(
+            "DELETE", "/channels/{channel_id}/messages/{message_id}", channel_id=channel, message_id=message
+        )
+
+    async def unarchive(self, thread: str) -> None:
+        """Takes an archived thread up again, as a new message in it would; a locked one only for its moderators."""
+        await self.call("PATCH", "/channels/{channel_id}", channel_id=thread, json={"archived": False})
+
+    async def react(self, channel: str, message: str, emoji: str, *, there: bool) -> None:
+        """Our own reaction with this emoji is there, or is not."""
+        await self.call(
+            "PUT" if there else "DELETE",
+            "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me",
+            channel_id=channel,
+            message_id=message,
+            emoji=emoji,
+        )
+
     async def history(self, channel: str, limit: int, **around: str) -> Sequence[Payload]:
         """Messages `before` or `after` an ID, newest first; none where we may not read the history."""
         found: list[Payload] = await self.call(

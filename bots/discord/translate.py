@@ -59,7 +59,7 @@ def message(payload: Payload, parent: str | None, names: Names) -> Inbound | Rej
     try:
         if payload["type"] not in _SAID or not _by_person(payload):
             return None
-        inbound = said(payload, _address(payload, parent), names)
+        inbound = said(payload, address_of(payload, parent), names)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         return rejected(payload, error)
     return inbound if inbound.text or inbound.audience is Audience.BOT else None
@@ -70,9 +70,9 @@ def said(payload: Payload, address: Address, names: Names) -> Inbound:
     author = payload["author"]
     return Inbound(
         address=address,
-        id=_snowflake(payload["id"]),
+        id=snowflake(payload["id"]),
         author=Author(
-            id=_snowflake(author["id"]),
+            id=snowflake(author["id"]),
             name=_name(author, payload.get("member")),
             is_bot=bool(author.get("bot") or payload.get("webhook_id")),
             is_self=author["id"] == names.me,
@@ -110,9 +110,9 @@ def interaction(payload: Payload, parent: str | None) -> Inbound | Rejected | No
         member = payload.get("member")
         user = member["user"] if member else payload["user"]
         return Inbound(
-            address=_address(payload, parent),
-            id=_snowflake(payload["id"]),
-            author=Author(id=_snowflake(user["id"]), name=_name(user, member), is_bot=bool(user.get("bot"))),
+            address=address_of(payload, parent),
+            id=snowflake(payload["id"]),
+            author=Author(id=snowflake(user["id"]), name=_name(user, member), is_bot=bool(user.get("bot"))),
             text=str(arguments.get("text", "")).strip(),
             at=instant(payload["id"]),
             audience=Audience.BOT,
@@ -149,7 +149,7 @@ def unresolved(payload: Payload) -> tuple[str, str] | None:
             return None
         if "referenced_message" in payload or reference.get("type", 0) == _FORWARD:
             return None
-        return _snowflake(reference.get("channel_id", payload["channel_id"])), _snowflake(reference["message_id"])
+        return snowflake(reference.get("channel_id", payload["channel_id"])), snowflake(reference["message_id"])
     except (AttributeError, KeyError, TypeError, ValueError):
         return None  # `message` meets the same flaw, and says so
 
@@ -159,9 +159,9 @@ def private(verb: str) -> bool:
     return verb in COMMANDS and COMMANDS[verb].private
 
 
-def instant(snowflake: str) -> float:
+def instant(number: str) -> float:
     """When this ID was made, in seconds since 1970: the upper 42 bits are milliseconds since 2015 (reference)."""
-    return ((int(snowflake) >> 22) + _EPOCH) / 1000
+    return ((int(number) >> 22) + _EPOCH) / 1000
 
 
 def snowflake_at(seconds: float) -> str:
@@ -169,12 +169,20 @@ def snowflake_at(seconds: float) -> str:
     return str(max(0, int(seconds * 1000) - _EPOCH) << 22)
 
 
-def _address(payload: Payload, parent: str | None) -> Address:
-    place = _snowflake(payload["channel_id"])
-    workspace = _snowflake(payload["guild_id"]) if payload.get("guild_id") else DIRECT
+def snowflake(value: object) -> str:
+    """The value, if it is an ID. Raises ValueError."""
+    if not isinstance(value, str) or not (value.isascii() and value.isdigit() and len(value) <= _DIGITS):
+        raise ValueError("not a snowflake")
+    return value
+
+
+def address_of(payload: Payload, parent: str | None) -> Address:
+    """Where this comes from; `parent` is the channel around the thread, None outside threads. Raises ValueError."""
+    place = snowflake(payload["channel_id"])
+    workspace = snowflake(payload["guild_id"]) if payload.get("guild_id") else DIRECT
     if parent is None:
         return Address(platform=PLATFORM, workspace=workspace, channel=place)
-    return Address(platform=PLATFORM, workspace=workspace, channel=_snowflake(parent), thread=place)
+    return Address(platform=PLATFORM, workspace=workspace, channel=snowflake(parent), thread=place)
 
 
 def _by_person(payload: Payload) -> bool:
@@ -245,14 +253,8 @@ def _line(name: str) -> str:
 
 def _ticket(payload: Payload, verb: str) -> Ticket:
     return Ticket(
-        app=_snowflake(payload["application_id"]),
+        app=snowflake(payload["application_id"]),
         token=payload["token"],
         until=instant(payload["id"]) + LIFETIME,
         private=private(verb),
     )
-
-
-def _snowflake(value: object) -> str:
-    if not isinstance(value, str) or not (value.isascii() and value.isdigit() and len(value) <= _DIGITS):
-        raise ValueError("not a snowflake")
-    return value

@@ -9,14 +9,23 @@ from structlog import get_logger
 
 from bots.slack.calls import Calls, Refused
 from bots.slack.examine import bot_token_problem, examination
+from bots.slack.lookup import Lookup
+from bots.slack.marks import Marks
+from bots.slack.names import Names
 from bots.slack.order import Order
-from bots.slack.reading import Names, Reading
+from bots.slack.pages import Pages
+from bots.slack.payloads import PLATFORM, Ourselves, Payload, View, is_ts
+from bots.slack.reading import Reading
+from bots.slack.screen import Screen
 from bots.slack.sockets import Sockets
-from bots.slack.translate import PLATFORM, Ourselves, Payload, View, translate
+from bots.slack.status import Status
+from bots.slack.tidying import tidy
+from bots.slack.translate import translate
 from bots.slack.writing import Writing
 from core.adapter import Adapter, Finding, Receive
+from core.address import Address
 from core.errors import DeliveryDelayed, DeliveryError, PlatformError
-from core.messages import Draft, Inbound, Reply
+from core.messages import Draft, Edited, Event, Inbound, Receipt, Rejected, Reply
 
 log = get_logger(platform=PLATFORM)
 
@@ -34,6 +43,10 @@ class SlackAdapter(Adapter):
     max_text = 11_000
     """A markdown block takes 12,000 characters, and so does one call of the streaming methods."""
     preview_every = 1.0
+    bridges = 60.0
+    """Slack repeats what is not acknowledged at once, after 1 minute and after 5 (docs.slack.dev/apis/events-api), but
+    how Socket Mode spaces them, and what becomes of an event while no socket is open, is not said: so only the first
+    minute is counted on."""
 
     def __init__(
         self,
@@ -47,10 +60,15 @@ class SlackAdapter(Adapter):
         self._bot_token, self._app_token, self._api_url = bot_token, app_token, api_url
         self._agent_view, self._seconds = agent_view, seconds
         self._calls = Calls(token=bot_token, api_url=api_url, seconds=seconds)
+        pages, status = Pages(self._calls), Status(self._calls)
         self._names = Names(self._calls)
-        self._reading = Reading(self._calls, self._names, self._ourselves, agent_view=agent_view)
-        self._writing = Writing(self._calls, self._reading)
+        self._reading = Reading(self._calls, pages, self._names, self._ourselves, agent_view=agent_view)
+        self._lookup = Lookup(pages, self._ourselves)
+        self._screen = Screen(self._calls, status)
+        self._writing = Writing(self._calls, self._lookup, self._screen, status)
+        self._marks = Marks(self._calls)
         self._order = Order()
+        self._sockets: Sockets | None = None
         self._us: Ourselves | None = None
         self._asking = Lock()
 
@@ -59,16 +77,16 @@ class SlackAdapter(Adapter):
         us = await self._introduced()
 
         async def take(payload: Payload) -> None:
-            view = View(us=us, agent_view=self._agent_view, now=time())
-            arrived = translate(payload, view)
-            if isinstance(arrived, Inbound):
-                self._writing.heard(arrived)
-                await self._in_order(arrived, receive)
-            elif arrived is not None:
-                await receive(arrived)
+            for event in translate(payload, View(us=us, agent_view=self._agent_view, now=time())):
+                await self._take(event, receive)
 
         sockets = Sockets(bot_token=self._bot_token, app_token=self._app_token, api_url=self._api_url, take=take)
+        self._sockets = sockets
         await sockets.run()
+
+    def hears(self) -> bool:
+        """See Adapter: while one of the sockets is open. A network that goes away unnoticed is noticed in 20 s."""
+        return self._sockets is not None and self._sockets.hears()
 
     async def deliver(self, reply: Reply) -> str:
         """See Adapter. Ephemeral messages can't be looked up, so a repeated one may be seen twice by its one reader."""
@@ -82,6 +100,26 @@ class SlackAdapter(Adapter):
         """See Adapter. Most apps are allowed one such call a minute, of 15 messages."""
         return await self._reading.before(message, limit)
 
+    async def since(self, address: Address, after: float) -> Sequence[Inbound]:
+        """See Adapter. Most apps read 15 messages a minute: a repeated call goes on where the last one had to end.
+
+        `places` has none: an app would have to ask for the history of each channel that it is in, at one a minute.
+        """
+        return await self._reading.since(address, after)
+
+    async def withdraw(self, address: Address, message: str) -> None:
+        """See Adapter. What only one person sees can't be taken away."""
+        if is_ts(message):
+            await self._screen.withdraw(address, message)
+
+    async def tidy(self, reply: Reply, message: str) -> None:
+        """See Adapter."""
+        await tidy(reply, message, lookup=self._lookup, screen=self._screen)
+
+    async def mark(self, address: Address, message: str, *, waits: bool) -> None:
+        """See Adapter: an hourglass."""
+        await self._marks.mark(address, message, waits=waits)
+
     async def examine(self) -> Sequence[Finding]:
         """See Adapter."""
         app_calls = Calls(token=self._app_token, api_url=self._api_url, seconds=self._seconds)
@@ -94,16 +132,27 @@ class SlackAdapter(Adapter):
         """See Adapter."""
         await self._calls.close()
 
-    async def _in_order(self, inbound: Inbound, receive: Receive) -> None:
-        """All who wait look their names up at once, so that nobody waits for more than the one look-up."""
-        async with self._order.line(inbound.address.id) as turn:
-            named = await self._named(inbound)
+    async def _take(self, event: Event, receive: Receive) -> None:
+        """In the order in which it came. All who wait look their names up at once, so that nobody waits for more than
+        the one look-up; a deletion does not overtake the message."""
+        if isinstance(event, Rejected | Receipt):
+            await receive(event)
+            return
+        if isinstance(event, Inbound):
+            self._writing.heard(event)
+        address = event.message.address if isinstance(event, Edited) else event.address
+        async with self._order.line(address.id) as turn:
+            named = await self._named(event)
             await turn()
             await receive(named)
 
-    async def _named(self, inbound: Inbound) -> Inbound:
-        name = await self._names.name(inbound.author.id)
-        return replace(inbound, author=replace(inbound.author, name=name)) if name else inbound
+    async def _named(self, event: Event) -> Event:
+        match event:
+            case Inbound():
+                return await self._names.named(event)
+            case Edited():
+                return replace(event, message=await self._names.named(event.message))
+        return event
 
     async def _introduced(self) -> Ourselves:
         """Who we are, however long Slack is out of reach; only a definite no ends it."""

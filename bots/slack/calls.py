@@ -12,17 +12,24 @@ from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTime
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import async_default_handlers
 from slack_sdk.web.async_client import AsyncWebClient
+from structlog import get_logger
 
 from bots.slack.clients import web_client
+from bots.slack.payloads import PLATFORM, Payload
 from bots.slack.posts import Arguments, without_nothing
-from bots.slack.translate import Payload
 from core.errors import DeliveryDelayed, DeliveryError, DeliveryRefused, DeliveryUnknown
+
+log = get_logger(platform=PLATFORM)
 
 _UNSURE = {"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 """`ok: false` that leaves open whether it was done; docs.slack.dev/reference/methods/chat.postMessage."""
 _LASTING = {"unknown_method", "method_deprecated", "missing_scope", "not_allowed_token_type", "access_denied"}
 _LATER = {"ratelimited", "rate_limited", "team_added_to_org"}
-_RETRY_AFTER, _RECONNECT_AFTER = 30.0, 3.0
+_UNWELCOME = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
+"""The token is no good any more: until a person has mended that, nothing that we have to say is lost for it."""
+_ABOUT_TOKENS = {"auth.test", "apps.connections.open"}
+"""Methods that are called to find out whether a token is good."""
+_RETRY_AFTER, _RECONNECT_AFTER, _MENDED_AFTER = 30.0, 3.0, 60.0
 _CROWDED = 1_000
 
 
@@ -122,6 +129,9 @@ class Calls:
             return DeliveryDelayed(f"Slack wants no {method} for {seconds:.0f} s", retry_after=seconds)
         if status >= 500 or status == 408 or code in _UNSURE:
             return DeliveryUnknown(f"Slack answered {method} with {code or status}")
+        if code in _UNWELCOME and method not in _ABOUT_TOKENS:
+            log.error("not accepted by Slack", setting="SLACK_BOT_TOKEN", reason=code, again_in=_MENDED_AFTER)
+            return DeliveryDelayed(f"Slack does not accept SLACK_BOT_TOKEN ({code})", retry_after=_MENDED_AFTER)
         return Refused(method, code or f"http_{status}")
 
     def _connection_failure(self, method: str, error: Exception) -> DeliveryError:

@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from bots.slack.translate import SHORTCUTS
+from bots.slack.posts import EVENT_TYPE
+from bots.slack.pressed import SHORTCUTS
 from core.commands import COMMANDS, Command
 
 Manifest = dict[str, Any]
@@ -18,10 +19,19 @@ _SCOPES = (
     "commands",
     "groups:history",
     "im:history",
+    "metadata.message:read",
     "mpim:history",
+    "reactions:write",
     "users:read",
 )
-_EVENTS = ("app_mention", "message.channels", "message.groups", "message.im", "message.mpim")
+_EVENTS = (
+    "app_mention",
+    "message.channels",
+    "message.groups",
+    "message.im",
+    "message.mpim",
+    "message_metadata_posted",
+)
 _DESCRIPTION = "An AI teammate that keeps one durable session per conversation"
 
 
@@ -33,7 +43,11 @@ def scopes(*, agent_view: bool = True) -> frozenset[str]:
 def manifest(
     commands: Mapping[str, Command] = COMMANDS, *, agent_view: bool = True, name: str = "Backscroll"
 ) -> Manifest:
-    """The manifest as Slack's schema describes it; github.com/slackapi/manifest-schema."""
+    """The manifest as Slack's schema describes it; github.com/slackapi/manifest-schema.
+
+    A subscription to metadata names the app that posts it, and an app that is yet to be made has no ID: so it is for
+    every app's (`*`, docs.slack.dev/reference/app-manifest), and the adapter looks whose it is.
+    """
     events = (*_EVENTS, "agent_session_stopped") if agent_view else _EVENTS
     return {
         "_metadata": {"major_version": 2, "minor_version": 1},
@@ -41,7 +55,10 @@ def manifest(
         "features": _features(commands, agent_view=agent_view, name=name),
         "oauth_config": {"scopes": {"bot": sorted(scopes(agent_view=agent_view))}},
         "settings": {
-            "event_subscriptions": {"bot_events": sorted(events)},
+            "event_subscriptions": {
+                "bot_events": sorted(events),
+                "metadata_subscriptions": [{"app_id": "*", "event_type": EVENT_TYPE}],
+            },
             "interactivity": {"is_enabled": True},
             "org_deploy_enabled": False,
             "socket_mode_enabled": True,

@@ -6,7 +6,7 @@ from re import MULTILINE
 from re import compile as pattern
 from typing import Any
 
-from bots.slack.translate import PICKER
+from bots.slack.pressed import PICKER
 from bots.slack.words import escaped
 from core.address import Address
 from core.messages import Choice, Reply
@@ -14,6 +14,8 @@ from core.messages import Choice, Reply
 Arguments = dict[str, Any]
 
 EVENT_TYPE = "backscroll_reply"
+STREAM, EDIT = "stream", "edit"
+"""How a draft is being written."""
 
 _FALLBACK = 3_900
 """`text` of chat.update over 4,000 characters is msg_too_long; docs.slack.dev/reference/methods/chat.update."""
@@ -73,9 +75,18 @@ def picker(choices: Sequence[Choice]) -> list[Arguments]:
 
 
 def metadata(reply: Reply) -> Arguments:
-    """Found again by `key` and `part`; `digest` tells whether the whole text is on screen. Other apps can read it."""
-    payload = {"key": reply.key, "part": reply.part, "digest": digest(reply.text)}
-    return {"event_type": EVENT_TYPE, "event_payload": payload}
+    """Found again by `key` and `part`; `digest` tells whether the whole text is on screen. Other apps can read it.
+
+    `thread` is the session's, for Slack's receipt names none. Only flat values are allowed, and no nulls.
+    """
+    payload = {"key": reply.key, "part": reply.part, "digest": digest(reply.text), "thread": reply.address.thread}
+    return {"event_type": EVENT_TYPE, "event_payload": without_nothing(payload)}
+
+
+def unfinished(reply: Reply) -> Arguments:
+    """The metadata of a message that does not show its text yet."""
+    noted = metadata(reply)
+    return {**noted, "event_payload": {**noted["event_payload"], "digest": ""}}
 
 
 def digest(text: str) -> str:

@@ -9,7 +9,7 @@ from asyncio import Future, Task, TaskGroup, current_task, gather, get_running_l
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiohttp import WSMessage
+from aiohttp import ClientWebSocketResponse, WSMessage
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.response import BoltResponse
@@ -21,7 +21,7 @@ from structlog import get_logger
 
 from bots.slack.calls import facts_of, is_passing
 from bots.slack.clients import sdk_logger, web_client
-from bots.slack.translate import PLATFORM, Payload
+from bots.slack.payloads import PLATFORM, Payload
 from core.errors import PlatformError
 
 log = get_logger(platform=PLATFORM)
@@ -39,6 +39,11 @@ class Sockets:
         self._bot_token, self._app_token, self._api_url = bot_token, app_token, api_url
         self._take, self._count = take, count
         self._taking: set[Task[Any]] = set()
+        self._greeted: dict[AsyncSocketModeHandler, ClientWebSocketResponse | None] = {}
+
+    def hears(self) -> bool:
+        """Whether a socket is open over which Slack has said hello."""
+        return any(socket is not None and not socket.closed for socket in self._greeted.values())
 
     async def run(self) -> None:
         """Until cancelled. Raises PlatformError when Slack will give us no socket."""
@@ -66,8 +71,11 @@ class Sockets:
         door.client.proxy = client.proxy
 
         async def heed(frame: WSMessage) -> None:
-            if is_switched_off(frame.data):
-                _refuse(refusal, "link_disabled")
+            match read(frame.data):
+                case {"type": "hello"}:
+                    self._greeted[door] = door.client.current_session
+                case {"type": "disconnect", "reason": "link_disabled"}:
+                    _refuse(refusal, "link_disabled")
 
         door.client.on_message_listeners.append(heed)
         return door
@@ -118,15 +126,15 @@ class _AppClient(AsyncWebClient):
             raise
 
 
-def is_switched_off(frame: object) -> bool:
-    """Whether a frame says that Socket Mode was switched off for the app, after which no socket will ever come."""
-    if not isinstance(frame, str) or "link_disabled" not in frame:
-        return False
+def read(frame: object) -> Payload:
+    """What Slack says about the socket itself; nothing when the frame is an envelope, as most are."""
+    if not isinstance(frame, str) or "envelope_id" in frame:
+        return {}
     try:
         said = json.loads(frame)
     except ValueError:
-        return False
-    return isinstance(said, dict) and said.get("type") == "disconnect" and said.get("reason") == "link_disabled"
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def app_token_problem(code: str) -> str:

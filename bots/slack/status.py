@@ -3,9 +3,9 @@
 from structlog import get_logger
 
 from bots.slack.calls import Calls, Refused
+from bots.slack.payloads import PLATFORM
 from bots.slack.posts import Arguments, thread_of
-from bots.slack.reading import Recent
-from bots.slack.translate import PLATFORM
+from bots.slack.recent import Recent
 from core.errors import DeliveryError
 from core.messages import Reply
 

@@ -1,8 +1,4 @@
-"""How a reply gets on screen: streamed where Slack lets us, else posted and edited, else posted once it is whole.
-
-A stream is a delta API: text appended twice is on screen twice. So it is continued only by the process that knows for
-certain what it shows; after any doubt it is stopped, and the whole text is put in its place.
-"""
+"""How a reply gets on screen: streamed where Slack lets us, else posted and edited, else posted once it is whole."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,26 +7,32 @@ from time import time
 from structlog import get_logger
 
 from bots.slack.calls import Bucket, Calls, Refused
-from bots.slack.posts import Arguments, blocks, digest, fallback, is_direct, message, metadata, plainly, thread_of
-from bots.slack.reading import Reading, Recent
+from bots.slack.lookup import Lookup
+from bots.slack.payloads import PLATFORM, is_ts
+from bots.slack.posts import (
+    EDIT,
+    STREAM,
+    Arguments,
+    blocks,
+    digest,
+    fallback,
+    is_direct,
+    message,
+    plainly,
+    thread_of,
+)
+from bots.slack.recent import Recent
+from bots.slack.screen import Screen
 from bots.slack.status import Status
 from bots.slack.ticket import Ticket
-from bots.slack.translate import PLATFORM, is_ts
 from core.errors import DeliveryDelayed, DeliveryRefused
 from core.messages import Draft, Inbound, Reply
 
 log = get_logger(platform=PLATFORM)
 
-STREAM, EDIT = "stream", "edit"
-
 _STREAMS_A_MINUTE = 20
 """chat.startStream is Tier 2, 20 calls a minute and workspace; docs.slack.dev/apis/web-api/rate-limits."""
-_EDITS_A_MINUTE = 40
-"""chat.update is Tier 3, 50 calls a minute; the rest is kept for final texts."""
-_EDIT_EVERY = 3.0
-"""Slack asks for no more than one chat.update of a message in 3 s; docs.slack.dev/ai/developing-agents."""
 _SAME = 0.002
-_GONE = {"message_not_found", "cant_update_message"}
 
 
 class Writing:
@@ -39,21 +41,16 @@ class Writing:
     def __init__(
         self,
         calls: Calls,
-        reading: Reading,
+        lookup: Lookup,
+        screen: Screen,
+        status: Status,
         *,
         streams_a_minute: int = _STREAMS_A_MINUTE,
-        edits_a_minute: int = _EDITS_A_MINUTE,
-        edit_every: float = _EDIT_EVERY,
         now: Callable[[], float] = time,
     ) -> None:
-        self._calls, self._reading, self._now = calls, reading, now
-        self._status = Status(calls)
+        self._calls, self._lookup, self._screen, self._status, self._now = calls, lookup, screen, status, now
         self._streams = Bucket(streams_a_minute, calls.clock)
-        self._edits = Bucket(edits_a_minute, calls.clock)
-        self._edit_every = edit_every
         self._cannot_stream = False
-        self._streamed: Recent[str] = Recent()
-        self._edited_at: Recent[float] = Recent()
         self._in_doubt: Recent[None] = Recent()
         self._replied: Recent[None] = Recent()
 
@@ -71,7 +68,7 @@ class Writing:
 
     async def _delivered(self, reply: Reply) -> str:
         if reply.draft is not None:
-            await self._complete(reply, reply.draft.id, is_stream=reply.draft.note == STREAM)
+            await self._screen.complete(reply, reply.draft.id, is_stream=reply.draft.note == STREAM)
             return reply.draft.id
         if reply.private or reply.choices:
             shown = await self._privately(reply)
@@ -95,7 +92,7 @@ class Writing:
             await self._status.show(reply)
             return reply.draft
         if reply.draft is not None:
-            return await (self._append if reply.draft.note == STREAM else self._edit)(reply, reply.draft)
+            return await self._screen.grow(reply, reply.draft)
         if reply.attempt > 1 or _name(reply) in self._in_doubt:
             return None
         return await self._start_stream(reply) or await self._start_post(reply)
@@ -114,46 +111,17 @@ class Writing:
         return str(posted.get("ts", ""))
 
     async def _found(self, reply: Reply) -> str | None:
-        found = await self._reading.find(reply)
-        if found is None:
+        """The message that this reply has become already. Of several the oldest stays, as everybody would choose it."""
+        found = await self._lookup.first(reply)
+        if not found:
             return None
-        if found.digest != digest(reply.text):
-            await self._complete(reply, found.id, is_stream=found.unfinished)
+        shown, *others = found
+        for other in others:
+            await self._screen.clear(reply, other.id)
+        if shown.digest != digest(reply.text):
+            await self._screen.complete(reply, shown.id, is_stream=shown.loose)
         self._in_doubt.forget(_name(reply))
-        return found.id
-
-    async def _complete(self, reply: Reply, ts: str, *, is_stream: bool) -> None:
-        """Makes this message the reply. It is complete too when a person has deleted it meanwhile."""
-        if is_stream and await self._stop(reply, ts):
-            return
-        try:
-            await self._update(reply, ts)
-        except Refused as error:
-            if error.code == "streaming_state_conflict":
-                await self._stop(reply, ts)
-                await self._update(reply, ts)
-            elif error.code not in _GONE:
-                raise
-
-    async def _stop(self, reply: Reply, ts: str) -> bool:
-        """Ends a stream with what is still missing; False when the whole text has to be put in its place."""
-        shown = self._streamed.forget(ts)
-        known = shown is not None and reply.text.startswith(shown)
-        rest = reply.text[len(shown) :] if shown is not None and known else ""
-        try:
-            await self._calls.write("chat.stopStream", {**_end_of_stream(reply, ts), "markdown_text": rest or None})
-        except DeliveryDelayed:
-            if shown is not None:
-                self._streamed.note(ts, shown)
-            raise
-        except Refused as error:
-            log.info("stream over", session=reply.address.id, reason=error.code)
-            await self._status.idle(reply)
-            return False
-        return known
-
-    async def _update(self, reply: Reply, ts: str) -> None:
-        await self._calls.write("chat.update", {"channel": reply.address.channel, "ts": ts, **_content(reply)})
+        return shown.id
 
     async def _privately(self, reply: Reply) -> str | None:
         """For the asker's eyes: by the ticket, else as an ephemeral message; None when only a plain post is left."""
@@ -196,51 +164,15 @@ class Writing:
             log.info("no stream", session=reply.address.id, reason=str(error))
             return None
         ts = str(started.get("ts", ""))
-        self._streamed.note(ts, reply.text)
         self._replied.note(reply.address.id, None)
-        return Draft(id=ts, text=reply.text, note=STREAM)
+        return self._screen.begun(Draft(id=ts, text=reply.text, note=STREAM))
 
     async def _start_post(self, reply: Reply) -> Draft | None:
         try:
             ts = await self._post(reply)
         except DeliveryDelayed:
             return None
-        self._edited_at.note(ts, self._calls.clock())
-        return Draft(id=ts, text=reply.text, note=EDIT)
-
-    async def _append(self, reply: Reply, draft: Draft) -> Draft:
-        shown = self._streamed.get(draft.id)
-        if shown is None or not reply.text.startswith(shown):
-            return draft
-        if reply.text != shown:
-            self._streamed.forget(draft.id)
-            rest = reply.text[len(shown) :]
-            try:
-                place = {"channel": reply.address.channel, "ts": draft.id}
-                await self._calls.write("chat.appendStream", {**place, "markdown_text": rest})
-            except DeliveryDelayed:
-                self._streamed.note(draft.id, shown)
-                return Draft(id=draft.id, text=shown, note=STREAM)
-            except Refused as error:
-                log.info("stream over", session=reply.address.id, reason=error.code)
-                return draft
-            self._streamed.note(draft.id, reply.text)
-        return Draft(id=draft.id, text=reply.text, note=STREAM)
-
-    async def _edit(self, reply: Reply, draft: Draft) -> Draft:
-        now = self._calls.clock()
-        edited_at = self._edited_at.get(draft.id)
-        if reply.text == draft.text or (edited_at is not None and now - edited_at < self._edit_every):
-            return draft
-        if self._calls.wait("chat.update") or not self._edits.take():
-            return draft
-        self._edited_at.note(draft.id, now)
-        try:
-            await self._update(reply, draft.id)
-        except (DeliveryDelayed, Refused) as error:
-            log.info("no edit", session=reply.address.id, reason=str(error))
-            return draft
-        return Draft(id=draft.id, text=reply.text, note=EDIT)
+        return self._screen.begun(Draft(id=ts, text=reply.text, note=EDIT))
 
     @contextmanager
     def _doubting(self, reply: Reply) -> Iterator[None]:
@@ -256,16 +188,6 @@ class Writing:
 
 def _name(reply: Reply) -> str:
     return f"{reply.key}/{reply.part}"
-
-
-def _content(reply: Reply) -> Arguments:
-    return {"text": fallback(reply), "blocks": blocks(reply), "metadata": metadata(reply)}
-
-
-def _end_of_stream(reply: Reply, ts: str) -> Arguments:
-    """Slack shows that we are done, unless another message of the same answer follows."""
-    status = None if reply.last else "processing"
-    return {"channel": reply.address.channel, "ts": ts, "metadata": metadata(reply), "session_status": status}
 
 
 def _stream_arguments(reply: Reply) -> Arguments | None:

@@ -5,7 +5,7 @@ Their messages never quote the server, because servers quote what people wrote; 
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
@@ -35,22 +35,27 @@ REFUSED = {
 }
 TOO_LONG = {"context_length_exceeded", "exceed_context_size_error", "request_too_large", "string_above_max_length"}
 TOO_LONG_WORDS = re.compile(
-    r"context.(length|window|size)|maximum (context|model) length|maximum number of tokens|prompt is too long"
-    r"|request too large|context the overflows",
+    r"context.(length|window|size)|maximum (context|model|prompt) length|maximum number of tokens"
+    r"|(prompt|input) (is )?too long|request too large|context the overflows|tokens \+ .max_new_tokens",
     re.IGNORECASE,
 )
-"""How OpenAI, llama.cpp, vLLM, Ollama, LM Studio and gateways before others say that a request is too long."""
+"""How OpenAI, llama.cpp, vLLM, Ollama, LM Studio, TGI, xAI and gateways say that a request is too long."""
 
 UNWANTED_WORDS = re.compile(
     r"unsupported|unknown|unrecognized|unexpected|not (supported|permitted|allowed)|extra", re.I
 )
-WAIT_WORDS = re.compile(r"try again in (\d+(?:\.\d+)?) ?(ms|s)\b", re.IGNORECASE)
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+DURATION = re.compile(r"(\d{1,9}(?:\.\d+)?) ?(ms|[dhms])")
+WAIT_WORDS = re.compile(rf"try again in ((?:{DURATION.pattern})+)\b", re.IGNORECASE)
 """OpenAI says so in `response.failed` with rate_limit_exceeded, where there is no header."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complaint:
-    """What a server says is wrong. No status means that it said so in the middle of an answer."""
+    """What a server says is wrong. No status means that it said so in the middle of an answer.
+
+    `again` is its own word on whether the same request may succeed later, where it gives one.
+    """
 
     status: int | None
     code: str
@@ -58,19 +63,22 @@ class Complaint:
     param: str
     message: str
     retry_after: float | None
+    again: bool | None
 
 
 def heard_from(error: object) -> Complaint:
     """Reads a complaint from what the client library raises, or from an event in the middle of an answer."""
     early = error if isinstance(error, openai.APIStatusError) else None
+    status, headers = (early.status_code, early.response.headers) if early else (None, {})
     message = text(error, "message")
     return Complaint(
-        status=early.status_code if early else None,
+        status=status,
         code=text(error, "code"),
         type=text(error, "type"),
         param=text(error, "param"),
         message=message,
-        retry_after=_retry_after(early.response.headers if early else {}, message),
+        retry_after=_wait(status, headers, message),
+        again={"true": True, "false": False}.get(headers.get("x-should-retry", "")),
     )
 
 
@@ -102,7 +110,10 @@ def judge(heard: Complaint) -> ModelError:
         return WindowTooLong(f"The request is too long for the model ({named}).")
     if names & REFUSED:
         return ModelRefused(f"The provider will not answer this ({named}).")
-    if heard.status is None or heard.status in {408, 409, 425, 429} or heard.status >= 500:
+    passes = heard.status is None or heard.status in {408, 409, 425, 429} or heard.status >= 500
+    if passes and heard.again is False and heard.retry_after is None:
+        return ModelRefused(f"The model's server says that trying again is no use ({named}).")
+    if passes or heard.again:
         kind = ModelInterrupted if heard.status is None else ModelUnavailable
         return kind(f"The model's server can't answer now ({named}).", retry_after=heard.retry_after)
     return ModelMisconfigured(_remedy(heard, named))
@@ -142,19 +153,39 @@ def unwanted(heard: Complaint, fields: Mapping[str, object]) -> str | None:
     return min(named, key=named.__getitem__, default=None)
 
 
-def _retry_after(headers: Mapping[str, str], words: str) -> float | None:
+def _wait(status: int | None, headers: Mapping[str, str], words: str) -> float | None:
     """Seconds to wait, however the server says it; a date is taken relative to the server's own clock."""
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         if re.fullmatch(r"\d{1,9}(\.\d+)?", value := headers.get(name, "").strip()):
             return float(value) * unit
     if "retry-after" in headers and "date" in headers:
-        try:
+        with suppress(ValueError, TypeError):
             wait = parsedate_to_datetime(headers["retry-after"]) - parsedate_to_datetime(headers["date"])
-        except (ValueError, TypeError):
-            return None
-        return max(0.0, wait.total_seconds())
-    found = WAIT_WORDS.search(words)
-    return float(found[1]) * (0.001 if found[2].lower() == "ms" else 1.0) if found else None
+            return max(0.0, wait.total_seconds())
+    if found := WAIT_WORDS.search(words):
+        return _seconds(found[1].lower())
+    return _reset(headers) if status == 429 else None
+
+
+def _reset(headers: Mapping[str, str]) -> float | None:
+    """Seconds until the limit that is used up is whole again; until the first one is, where the server says not which.
+
+    `x-ratelimit-reset-requests: 1m2.5s` with `x-ratelimit-remaining-requests: 0`, and the same for tokens;
+    developers.openai.com/api/docs/guides/rate-limits. Azure writes plain seconds.
+    """
+    resets = {kind: _seconds(headers.get(f"x-ratelimit-reset-{kind}", "")) for kind in ("requests", "tokens")}
+    known = {kind: wait for kind, wait in resets.items() if wait is not None}
+    used_up = [wait for kind, wait in known.items() if headers.get(f"x-ratelimit-remaining-{kind}") == "0"]
+    return max(used_up, default=min(known.values(), default=None))
+
+
+def _seconds(duration: str) -> float | None:
+    """A duration as servers write it: `7m12.96s`, `28ms`, or plain seconds."""
+    if re.fullmatch(r"\d{1,9}(\.\d+)?", duration):
+        return float(duration)
+    if not re.fullmatch(rf"({DURATION.pattern})+", duration):
+        return None
+    return sum(float(number) * UNITS[unit] for number, unit in DURATION.findall(duration))
 
 
 def words_of(error: object, key: str) -> str:

@@ -35,7 +35,8 @@ EXAMINE = 30.0
 class OpenAIModel:
     """One model behind one of the two APIs. What it learns about the server holds until the process ends.
 
-    `read_timeout` is the longest gap between two pieces in seconds; reasoning models are silent for long.
+    `connect_timeout` is in seconds, as the others are. `read_timeout` is the longest gap between two pieces; reasoning
+    models are silent for long.
     `deadline` is the longest time for a whole answer. Raises ConfigurationError for settings that can't work.
     """
 
@@ -46,6 +47,7 @@ class OpenAIModel:
         model: str,
         base_url: str | None = None,
         api: Literal["auto", "responses", "chat"] = "auto",
+        connect_timeout: float = 5.0,
         read_timeout: float = 90.0,
         deadline: float = 300.0,
         max_output_tokens: int | None = None,
@@ -62,7 +64,7 @@ class OpenAIModel:
         self._client = openai.AsyncOpenAI(
             api_key=_key(api_key),
             base_url=url,
-            timeout=openai.Timeout(connect=5.0, read=read_timeout, write=30.0, pool=10.0),
+            timeout=openai.Timeout(connect=connect_timeout, read=read_timeout, write=30.0, pool=10.0),
             max_retries=0,
         )
 

@@ -1,17 +1,19 @@
 """Acceptance: a message is stored as its session's newest turn, once, before its platform is told so."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
-from sqlalchemy import BigInteger, Connection, and_, bindparam, case, or_, select, update
+from sqlalchemy import BigInteger, Connection, Row, and_, bindparam, case, or_, select, update
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from core.address import Address
-from core.messages import Inbound, Rejected
+from core.messages import Author, Inbound, Rejected
 from core.schema import rejections, sessions, turns, workspaces
-from core.session import Role, SessionKey, State
-from core.store.sql import clock, insert, micro, now, seconds
+from core.session import Lease, Role, SessionKey, State, Turn
+from core.store.sql import clock, insert, micro, notify, now, seconds
 
 _BEFORE_EVERYTHING = -(2**31)  # the start of the first epoch: what was said before a session's birth has a seq below 1
 
@@ -22,17 +24,49 @@ class Duplicate(Exception):
     """This message has been accepted before; nothing was changed."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimant:
+    """Who would answer a message at once: its name as an owner, new for each message, and for how many seconds."""
+
+    owner: str
+    lease: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A message as it was stored: its session and turn, how many turns wait there now, the lease if it was free."""
+
+    key: SessionKey
+    turn: Turn
+    waiting: int
+    lease: Lease | None
+
+
 def accept(
-    connection: Connection, message: Inbound, *, state: State, verb: str | None, tokens: int, at_once: bool = False
-) -> tuple[SessionKey, int]:
+    connection: Connection,
+    message: Inbound,
+    *,
+    state: State,
+    verb: str | None,
+    tokens: int,
+    at_once: bool = False,
+    missed: int = 0,
+    claimant: Claimant | None = None,
+    others: bool = False,
+) -> Accepted:
     """T1: stores a message as its session's newest turn, and wakes the session if it is to be answered.
 
-    Returns the session and the turn's seq. Raises Duplicate. Acknowledge the platform only after this is committed.
+    If the session is idle and somebody is there to answer, it is claimed in the same breath; else `others` are told.
+    Raises Duplicate. Acknowledge the platform only after this is committed.
     """
     waits = state is State.WAITING
     at = micro(message.at)
     talk_at = at if waits and verb is None else None
-    key, seq = _extend(connection, message.address, talk_at, waits=waits, at_once=at_once)
+    claimant = claimant if waits and not at_once else None
+    session = _extend(connection, message.address, talk_at, waits=waits, at_once=at_once, claimant=claimant)
+    key = SessionKey(workspace=session.workspace, session=session.session, address=message.address)
+    seq = session.tail
+    body = message.text.encode("utf-8", "replace")
     row = {
         "workspace": key.workspace,
         "session": key.session,
@@ -45,12 +79,33 @@ def accept(
         "author": message.author.id,
         "name": storable(message.author.name),
         "verb": verb and storable(verb),
-        "envelope": _envelope(message) if waits else None,
-        "body": message.text.encode("utf-8", "replace"),
+        "envelope": _envelope(message, missed) if waits else None,
+        "body": body,
     }
     if connection.execute(_new_turn(connection.dialect.name), row).rowcount == 0:
         raise Duplicate(message.id)
-    return key, seq
+    if others:
+        notify(connection)
+    lease = None
+    if claimant is not None and session.owner == claimant.owner:
+        lease = Lease(key=key, fence=session.fence, attempts=session.attempts, heard=session.heard, stop=session.stop)
+    turn = Turn(
+        seq=seq,
+        role=Role.PERSON,
+        state=state,
+        text=body.decode(),
+        tokens=tokens,
+        at=seconds(at),
+        author=Author(id=message.author.id, name=row["name"]),
+        message=message.id,
+        verb=row["verb"],
+        vague=message.vague,
+        direct=message.direct,
+        reply_to=message.reply_to,
+        missed=missed,
+        ticket=message.ticket,
+    )
+    return Accepted(key=key, turn=turn, waiting=session.waiting, lease=lease)
 
 
 @cache
@@ -63,9 +118,10 @@ def storable(words: str) -> str:
     return words.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
-def _envelope(message: Inbound) -> str | None:
+def _envelope(message: Inbound, missed: int) -> str:
     """What answering needs beside the turn, as JSON; most messages need nothing but themselves."""
     facts = {
+        "missed": missed or None,
         "reply_to": message.reply_to,
         "ticket": message.ticket,
         "vague": message.vague or None,
@@ -75,50 +131,76 @@ def _envelope(message: Inbound) -> str | None:
 
 
 def _extend(
-    connection: Connection, address: Address, talk_at: int | None, *, waits: bool, at_once: bool
-) -> tuple[SessionKey, int]:
+    connection: Connection,
+    address: Address,
+    talk_at: int | None,
+    *,
+    waits: bool,
+    at_once: bool,
+    claimant: Claimant | None,
+) -> Row[*tuple[object, ...]]:
     """Takes the next seq of the session at this address, which is born if need be, and lives since the first talk."""
-    statement = _extension(connection.dialect.name, waits=waits, at_once=at_once)
-    place = {**_names(address), "at_address": address.id, "talk_at": talk_at}
+    statement = _extension(connection.dialect.name, waits=waits, at_once=at_once, claims=claimant is not None)
+    place = {**names(address), "at_address": address.id, "talk_at": talk_at}
+    if claimant is not None:
+        place |= {"new_owner": claimant.owner, "lease": int(claimant.lease * 1000)}
     row = connection.execute(statement, place).one_or_none()
     if row is None:
-        _born(connection, _workspace(connection, address.platform, address.workspace), address)
+        _born(connection, workspace_of(connection, address.platform, address.workspace), address)
         row = connection.execute(statement, place).one()
-    return SessionKey(workspace=row.workspace, session=row.session, address=address), row.tail
+    return row
 
 
-_HERE = (
+WORKSPACE = (
     select(workspaces.c.workspace)
     .where(workspaces.c.platform == bindparam("on_platform"), workspaces.c.name == bindparam("in_workspace"))
     .scalar_subquery()
 )
-_SESSION = and_(sessions.c.workspace == _HERE, sessions.c.address == bindparam("at_address"))
+"""The workspace of the address whose `names` a statement is given."""
+
+_SESSION = and_(sessions.c.workspace == WORKSPACE, sessions.c.address == bindparam("at_address"))
+_EXTENDED = (
+    sessions.c.workspace,
+    sessions.c.session,
+    sessions.c.tail,
+    sessions.c.waiting,
+    sessions.c.owner,
+    sessions.c.fence,
+    sessions.c.attempts,
+    sessions.c.heard,
+    sessions.c.stop,
+)
 _FIND = select(sessions.c.workspace, sessions.c.session, sessions.c.live_since).where(_SESSION)
 
 
-def _names(address: Address) -> dict[str, str]:
+def names(address: Address) -> dict[str, str]:
+    """What `WORKSPACE` is looked up by."""
     return {"on_platform": address.platform, "in_workspace": storable(address.workspace)}
 
 
 @cache
-def _extension(dialect: str, *, waits: bool, at_once: bool) -> ReturningUpdate[tuple[int, int, int]]:
+def _extension(dialect: str, *, waits: bool, at_once: bool, claims: bool) -> ReturningUpdate[*tuple[object, ...]]:
     """The one statement that every arrival runs on its session's row."""
     now_ = clock(dialect)
-    due = now_ + _AT_ONCE_GRACE if at_once else now_
     talk_at = bindparam("talk_at", type_=BigInteger)
     first = or_(sessions.c.live_since.is_(None), talk_at < sessions.c.live_since)
-    return (
-        update(sessions)
-        .where(_SESSION)
-        .values(
-            tail=sessions.c.tail + 1,
-            touched_at=now_,
-            waiting=sessions.c.waiting + int(waits),
-            live_since=case((first, talk_at), else_=sessions.c.live_since),
-            due_at=case((sessions.c.due_at.is_(None), due), else_=sessions.c.due_at) if waits else sessions.c.due_at,
-        )
-        .returning(sessions.c.workspace, sessions.c.session, sessions.c.tail)
-    )
+    changes: dict[str, object] = {
+        "tail": sessions.c.tail + 1,
+        "touched_at": now_,
+        "live_since": case((first, talk_at), else_=sessions.c.live_since),
+    }
+    if waits:
+        idle = sessions.c.due_at.is_(None)
+        due = now_ + _AT_ONCE_GRACE if at_once else now_
+        changes["waiting"] = sessions.c.waiting + 1
+        changes["news"] = sessions.c.owner.is_not(None)
+        if claims:
+            due = now_ + bindparam("lease", type_=BigInteger)
+            changes["owner"] = case((idle, bindparam("new_owner")), else_=sessions.c.owner)
+            changes["fence"] = sessions.c.fence + case((idle, 1), else_=0)
+            changes["attempts"] = sessions.c.attempts + case((idle, 1), else_=0)
+        changes["due_at"] = case((idle, due), else_=sessions.c.due_at)
+    return update(sessions).where(_SESSION).values(changes).returning(*_EXTENDED)
 
 
 def _born(connection: Connection, workspace: int, address: Address) -> None:
@@ -147,19 +229,21 @@ def _born(connection: Connection, workspace: int, address: Address) -> None:
     connection.execute(born.on_conflict_do_nothing())
 
 
-def _workspace(connection: Connection, platform: str, name: str) -> int:
+def workspace_of(connection: Connection, platform: str, name: str) -> int:
     """The number of a workspace, which is made known if need be."""
     row = {"platform": platform, "name": storable(name), "sessions": 0}
-    connection.execute(insert(connection.dialect.name, workspaces).values(row).on_conflict_do_nothing())
-    here = and_(workspaces.c.platform == platform, workspaces.c.name == row["name"])
-    number: int = connection.execute(select(workspaces.c.workspace).where(here)).scalar_one()
+    here = select(workspaces.c.workspace).where(workspaces.c.platform == platform, workspaces.c.name == row["name"])
+    number: int | None = connection.execute(here).scalar_one_or_none()
+    if number is None:
+        connection.execute(insert(connection.dialect.name, workspaces).values(row).on_conflict_do_nothing())
+        number = connection.execute(here).scalar_one()
     return number
 
 
 def reject(connection: Connection, event: Rejected) -> None:
     """Stores an event that could not be read, once, with the reason."""
     row = {
-        "workspace": _workspace(connection, event.platform, ""),
+        "workspace": workspace_of(connection, event.platform, ""),
         "id": storable(event.id),
         "reason": storable(event.reason),
         "rejected_at": now(connection),
@@ -170,8 +254,17 @@ def reject(connection: Connection, event: Rejected) -> None:
 
 def find(connection: Connection, address: Address) -> tuple[SessionKey, float | None] | None:
     """The session at this address, and since when it lives (seconds, the platform's clock); None if unborn."""
-    row = connection.execute(_FIND, {**_names(address), "at_address": address.id}).one_or_none()
+    row = connection.execute(_FIND, {**names(address), "at_address": address.id}).one_or_none()
     if row is None:
         return None
     key = SessionKey(workspace=row.workspace, session=row.session, address=address)
     return key, None if row.live_since is None else seconds(row.live_since)
+
+
+def known(connection: Connection, address: Address, messages: Sequence[str]) -> set[str]:
+    """Which of these messages of a session have been accepted before."""
+    here = find(connection, address)
+    if here is None:
+        return set()
+    mine = and_(turns.c.workspace == here[0].workspace, turns.c.session == here[0].session)
+    return set(connection.execute(select(turns.c.message).where(mine, turns.c.message.in_(messages))).scalars())

@@ -5,10 +5,12 @@ or backing off (without). Claiming is also the recovery: a lease that ran out is
 `due_at` stand in one row, so that an arrival and an ending at the same moment can't miss each other.
 """
 
+import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 
-from sqlalchemy import BigInteger, Connection, Row, and_, bindparam, case, func, literal, select, tuple_, update
+from sqlalchemy import BigInteger, Connection, Row, and_, bindparam, case, func, literal, or_, select, tuple_, update
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -18,7 +20,12 @@ from core.schema import sessions, turns
 from core.session import Lease, Role, SessionKey, State, Turn
 from core.store.inbound import storable
 from core.store.sql import clock, now
-from core.store.turns import next_waiting
+from core.store.turns import first_waiting
+
+
+class Changed(Exception):
+    """The turn that is being answered has been edited, deleted or ended: look again."""
+
 
 _LEASE = (
     sessions.c.workspace,
@@ -27,21 +34,26 @@ _LEASE = (
     sessions.c.fence,
     sessions.c.attempts,
     sessions.c.heard,
+    sessions.c.stop,
 )
+_Claimed = Row[tuple[int, int, str, int, int, bool, int | None]]
 
 
 def claim(
     connection: Connection, *, owner: str, lease: float, platforms: Sequence[str], limit: int
-) -> list[tuple[Lease, Turn | None]]:
-    """T2: takes up to `limit` runnable sessions for `lease` seconds, the longest waiting first, each with its turn."""
+) -> list[tuple[Lease, Sequence[Turn]]]:
+    """T2: takes up to `limit` runnable sessions for `lease` seconds, the longest waiting first.
+
+    Each comes with the first two of its waiting turns.
+    """
     statement = _claiming(connection.dialect.name)
     facts = {"new_owner": owner, "lease": int(lease * 1000), "platforms": list(platforms), "most": limit}
     leases = [_lease(row) for row in connection.execute(statement, facts).all()]
-    return [(lease, next_waiting(connection, lease.key)) for lease in leases]
+    return [(lease, first_waiting(connection, lease.key, 2)) for lease in leases]
 
 
 @cache
-def _claiming(dialect: str) -> ReturningUpdate[tuple[int, int, str, int, int, bool]]:
+def _claiming(dialect: str) -> ReturningUpdate[tuple[int, int, str, int, int, bool, int | None]]:
     now_ = clock(dialect)
     due = (
         select(sessions.c.workspace, sessions.c.session)
@@ -58,14 +70,53 @@ def _claiming(dialect: str) -> ReturningUpdate[tuple[int, int, str, int, int, bo
             fence=sessions.c.fence + 1,
             attempts=sessions.c.attempts + 1,
             due_at=now_ + bindparam("lease", type_=BigInteger),
+            news=False,
         )
         .returning(*_LEASE)
     )
 
 
-def _lease(row: Row[tuple[int, int, str, int, int, bool]]) -> Lease:
+def _lease(row: _Claimed) -> Lease:
     key = SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address))
-    return Lease(key=key, fence=row.fence, attempts=row.attempts, heard=row.heard)
+    return Lease(key=key, fence=row.fence, attempts=row.attempts, heard=row.heard, stop=row.stop)
+
+
+def news(connection: Connection) -> set[tuple[int, int, int]]:
+    """Workspace, session and fence of the claimed sessions about whose waiting turns there is something new."""
+    found = select(sessions.c.workspace, sessions.c.session, sessions.c.fence).where(
+        _NEWS, sessions.c.owner.is_not(None)
+    )
+    return {(row.workspace, row.session, row.fence) for row in connection.execute(found)}
+
+
+_NEWS = or_(sessions.c.news, sessions.c.stop.is_not(None))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a holder sees: the seq before which its answer is to stop, and the first two waiting turns."""
+
+    stop: int | None
+    waiting: Sequence[Turn]
+
+
+def look(connection: Connection, lease: Lease) -> Look:
+    """Takes notice of what is new. Raises LeaseLost."""
+    statement = update(sessions).where(held(lease)).values(news=False).returning(sessions.c.stop)
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        raise LeaseLost(lease.key.address.id)
+    return Look(stop=row.stop, waiting=first_waiting(connection, lease.key, 2))
+
+
+def stop(connection: Connection, key: SessionKey, seq: int) -> None:
+    """Asks whoever answers a turn of before this seq to end the answer where it is.
+
+    A session that backs off is due at once, so that nobody waits for the end of that.
+    """
+    mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
+    at_once = case((sessions.c.owner.is_(None), now(connection)), else_=sessions.c.due_at)
+    connection.execute(update(sessions).where(mine).values(stop=seq, due_at=at_once))
 
 
 def renew(connection: Connection, leases: Iterable[Lease], *, lease: float) -> set[tuple[int, int, int]]:
@@ -117,7 +168,8 @@ def idle(connection: Connection, lease: Lease) -> None:
     key = lease.key
     here = and_(turns.c.workspace == key.workspace, turns.c.session == key.session, turns.c.state < State.DONE)
     left: int = connection.execute(select(func.count()).select_from(turns).where(here)).scalar_one()
-    back = {"owner": None, "attempts": 0, "waiting": left, "due_at": now(connection) if left else None}
+    due_at = now(connection) if left else None
+    back = {"owner": None, "attempts": 0, "waiting": left, "due_at": due_at, "news": False, "stop": None}
     connection.execute(update(sessions).where(held(lease)).values(back))
 
 
@@ -137,22 +189,54 @@ def free_dead(connection: Connection, *, host: str, alive: Callable[[str], bool]
     ).rowcount
 
 
-def finish(connection: Connection, key: SessionKey, seq: int, *, lease: Lease | None, seconds: float) -> bool:
+def marked(connection: Connection, key: SessionKey, seq: int) -> bool:
+    """Notes that a message was marked as waiting; False when it does not wait any more."""
+    return _noted(connection, key, seq, {"marked": True})
+
+
+def _noted(connection: Connection, key: SessionKey, seq: int, facts: dict[str, object]) -> bool:
+    """Writes something on a waiting turn's envelope; False when the turn does not wait."""
+    this = and_(turn(key, seq), turns.c.role == Role.PERSON, turns.c.state == State.WAITING)
+    envelope = connection.execute(select(turns.c.envelope).where(this).with_for_update()).scalar_one_or_none()
+    if envelope is None:
+        return False
+    connection.execute(update(turns).where(this).values(envelope=json.dumps(json.loads(envelope) | facts)))
+    return True
+
+
+def merge(connection: Connection, lease: Lease, first: Turn, following: Turn) -> None:
+    """This turn is answered together with the one that follows it. Raises LeaseLost, and Changed if either is gone."""
+    require(connection, lease)
+    key = lease.key
+    both = [one.seq for one in first_waiting(connection, key, 2)]
+    since = first.at if first.since is None else first.since
+    if both != [first.seq, following.seq] or not _noted(connection, key, following.seq, {"since": since}):
+        raise Changed(key.address.id)
+    over = turn(key, first.seq) & (turns.c.role == Role.PERSON) & (turns.c.state == State.WAITING)
+    connection.execute(update(turns).where(over).values(state=State.DONE, envelope=None, error=None))
+    connection.execute(update(sessions).where(held(lease)).values(waiting=sessions.c.waiting - 1))
+
+
+def finish(
+    connection: Connection, key: SessionKey, seq: int, *, lease: Lease | None, seconds: float, doubtful: bool = False
+) -> bool:
     """T6: this turn is over. Returns whether the holder keeps the lease, because another turn waits.
 
+    What answering needs is kept where it may be needed again: the answer is to be audited, or there was none.
     Without a lease (an at-once command) the session's scheduling is left to whoever holds it. Repeatable.
     Raises LeaseLost.
     """
     if lease is not None:
         require(connection, lease)
     over = turn(key, seq) & (turns.c.role == Role.PERSON) & (turns.c.state < State.DONE)
-    ended = connection.execute(update(turns).where(over).values(state=State.DONE, envelope=None)).rowcount
+    kept = turns.c.envelope if doubtful else case((turns.c.error.is_not(None), turns.c.envelope), else_=None)
+    ended = connection.execute(update(turns).where(over).values(state=State.DONE, envelope=kept)).rowcount
     now_ = now(connection)
     left = sessions.c.waiting - ended
     mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
     ours = lease is not None
     keeps = and_(left > 0, literal(ours))
-    values: dict[str, ColumnElement[int] | ColumnElement[str | None]] = {
+    values: dict[str, ColumnElement[int] | ColumnElement[str | None] | ColumnElement[bool]] = {
         "waiting": left,
         "attempts": case((keeps, 1), (literal(ours), 0), else_=sessions.c.attempts),
         "owner": case((keeps, sessions.c.owner), (literal(ours), None), else_=sessions.c.owner),
@@ -163,6 +247,8 @@ def finish(connection: Connection, key: SessionKey, seq: int, *, lease: Lease | 
             (left > 0, now_),
             else_=None,
         ),
+        "news": and_(sessions.c.news, keeps),
+        "stop": case((literal(ours) & (sessions.c.stop > seq), None), else_=sessions.c.stop),
     }
     waiting: int = connection.execute(
         update(sessions).where(mine).values(values).returning(sessions.c.waiting)

@@ -15,7 +15,7 @@ _PAGE = 64  # rows fetched at a time; a window of ordinary turns is one or two p
 _LAST = 2**31 - 1  # no seq is greater
 
 
-_COLUMNS = (
+COLUMNS = (
     turns.c.seq,
     turns.c.role,
     turns.c.state,
@@ -27,7 +27,10 @@ _COLUMNS = (
     turns.c.message,
     turns.c.verb,
     turns.c.envelope,
+    turns.c.edited_at,
+    turns.c.covers,
 )
+"""What a Turn is made of."""
 
 # Statements on the way to every answer are built once: building one costs more than running it.
 _MINE = and_(turns.c.workspace == bindparam("workspace"), turns.c.session == bindparam("session"))
@@ -36,17 +39,20 @@ _BEGUN = (
     .where(deliveries.c.workspace == turns.c.workspace, deliveries.c.session == turns.c.session)
     .where(deliveries.c.seq == turns.c.seq)
 )
-_WAITING = select(*_COLUMNS, _BEGUN.label("begun")).where(
-    _MINE, turns.c.state < State.DONE, turns.c.role == Role.PERSON
-)
-_FIRST_WAITING = _WAITING.order_by(turns.c.at, turns.c.seq).limit(1)
+_WAITING = select(*COLUMNS, _BEGUN.label("begun")).where(_MINE, turns.c.state < State.DONE, turns.c.role == Role.PERSON)
+_FIRST_WAITING = _WAITING.order_by(turns.c.at, turns.c.seq).limit(bindparam("most"))
 _ONE_WAITING = _WAITING.where(turns.c.seq == bindparam("seq"))
 _START = select(sessions.c.start).where(
     sessions.c.workspace == bindparam("workspace"), sessions.c.session == bindparam("session")
 )
-_SAID = and_(_MINE, turns.c.seq > bindparam("start"), turns.c.state >= State.ANSWERED, turns.c.verb.is_(None))
+_SAID = and_(
+    _MINE,
+    turns.c.seq > bindparam("start"),
+    turns.c.state.between(State.ANSWERED, State.STALE),
+    turns.c.verb.is_(None),
+)
 _NEWEST = (
-    select(*_COLUMNS)
+    select(*COLUMNS)
     .where(_SAID, turns.c.seq <= bindparam("last"))
     .order_by(turns.c.seq.desc(), turns.c.role.desc())
     .limit(bindparam("page"))
@@ -56,25 +62,31 @@ _COUNT = select(func.count(), func.min(turns.c.at)).where(_SAID)
 
 def next_waiting(connection: Connection, key: SessionKey) -> Turn | None:
     """The turn to answer now: of those that wait, the one that was said first by the platform's clock."""
-    row = connection.execute(_FIRST_WAITING, _place(key)).one_or_none()
-    return replace(_turn(row), begun=row.begun) if row is not None else None
+    return next(iter(first_waiting(connection, key, 1)), None)
+
+
+def first_waiting(connection: Connection, key: SessionKey, most: int) -> list[Turn]:
+    """The turns that wait to be answered, at most so many, in the order in which they were said."""
+    rows = connection.execute(_FIRST_WAITING, {**_place(key), "most": most})
+    return [replace(turn_of(row), begun=row.begun) for row in rows]
 
 
 def waiting(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
     """This turn, if it is still to be answered."""
     row = connection.execute(_ONE_WAITING, {**_place(key), "seq": seq}).one_or_none()
-    return replace(_turn(row), begun=row.begun) if row is not None else None
+    return replace(turn_of(row), begun=row.begun) if row is not None else None
 
 
-def newest(connection: Connection, key: SessionKey, *, budget: int) -> list[Turn]:
+def newest(connection: Connection, key: SessionKey, *, budget: int, before: int = _LAST) -> list[Turn]:
     """The newest turns of the current epoch whose tokens together exceed `budget`, or all; newest first.
 
-    An oversized turn counts as half of the budget, as the window will cut it. A question comes with its answer.
-    Turns that wait and commands are not among them. Costs the same in a long session as in a short one.
+    Only those with a seq below `before` count. An oversized turn counts as half of the budget, as the window will cut
+    it. A question comes with its answer. Turns that wait and commands are not among them. Costs the same in a long
+    session as in a short one.
     """
     found: list[Turn] = []
     left = budget
-    for one in _backwards(connection, key):
+    for one in _backwards(connection, key, before - 1):
         if left < 0 and one.seq != found[-1].seq:
             break
         found.append(one)
@@ -82,11 +94,11 @@ def newest(connection: Connection, key: SessionKey, *, budget: int) -> list[Turn
     return found
 
 
-def _backwards(connection: Connection, key: SessionKey) -> Iterator[Turn]:
+def _backwards(connection: Connection, key: SessionKey, last: int) -> Iterator[Turn]:
     place = {**_place(key), "start": connection.execute(_START, _place(key)).scalar_one()}
-    rows = connection.execute(_NEWEST, {**place, "last": _LAST, "page": _PAGE}).all()
+    rows = connection.execute(_NEWEST, {**place, "last": last, "page": _PAGE}).all()
     while rows:
-        yield from map(_turn, rows)
+        yield from map(turn_of, rows)
         if len(rows) < _PAGE:
             return
         # A page may part a question from its answer, so the next one starts at the same seq, without what was seen.
@@ -106,7 +118,8 @@ def _place(key: SessionKey) -> dict[str, int]:
     return {"workspace": key.workspace, "session": key.session}
 
 
-def _turn(row: Row[*tuple[object, ...]]) -> Turn:
+def turn_of(row: Row[*tuple[object, ...]]) -> Turn:
+    """A row with these columns as the rest of the core sees it."""
     facts = json.loads(row.envelope) if row.envelope else {}
     return Turn(
         seq=row.seq,
@@ -118,8 +131,22 @@ def _turn(row: Row[*tuple[object, ...]]) -> Turn:
         author=Author(id=row.author, name=row.name) if row.author is not None else None,
         message=row.message,
         verb=row.verb,
+        edited_at=None if row.edited_at is None else seconds(row.edited_at),
+        covers=row.covers,
         vague=facts.get("vague", False),
         direct=facts.get("direct", False),
         reply_to=facts.get("reply_to"),
+        marked=facts.get("marked", False),
+        since=facts.get("since"),
+        missed=facts.get("missed", 0),
         ticket=facts.get("ticket"),
     )
+
+
+def answer(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
+    """The answer to this turn that is remembered, if there is one."""
+    row = connection.execute(_ANSWER, {**_place(key), "seq": seq}).one_or_none()
+    return None if row is None else turn_of(row)
+
+
+_ANSWER = select(*COLUMNS).where(_MINE, turns.c.seq == bindparam("seq"), turns.c.role == Role.ASSISTANT)

@@ -13,6 +13,8 @@ branch_labels = None
 depends_on = None
 
 _NEWS, _DUE = sa.text("news OR stop IS NOT NULL"), sa.text("due_at IS NOT NULL")
+_WRONG = sa.text("error IS NOT NULL")
+_PLACE = ["workspace", "session", "seq"]
 
 
 def upgrade() -> None:
@@ -23,6 +25,8 @@ def upgrade() -> None:
     )
     op.add_column("turns", sa.Column("edited_at", sa.BigInteger(), nullable=True))
     op.add_column("turns", sa.Column("covers", sa.Integer(), nullable=True))
+    op.create_index("ix_turns_dead", "turns", _PLACE, postgresql_where=_WRONG, sqlite_where=_WRONG)
+    op.create_index("ix_deliveries_failed", "deliveries", _PLACE, postgresql_where=_WRONG, sqlite_where=_WRONG)
     op.add_column("deliveries", sa.Column("due_at", sa.BigInteger(), nullable=True))
     op.create_index("ix_deliveries_due_at", "deliveries", ["due_at"], postgresql_where=_DUE, sqlite_where=_DUE)
     op.create_table(
@@ -39,6 +43,8 @@ def downgrade() -> None:
     op.drop_table("presence")
     op.drop_index("ix_deliveries_due_at", table_name="deliveries")
     op.drop_column("deliveries", "due_at")
+    op.drop_index("ix_deliveries_failed", table_name="deliveries")
+    op.drop_index("ix_turns_dead", table_name="turns")
     op.drop_column("turns", "covers")
     op.drop_column("turns", "edited_at")
     op.drop_index("ix_sessions_news", table_name="sessions")

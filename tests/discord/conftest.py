@@ -10,7 +10,7 @@ import pytest
 
 from bots.discord import DiscordAdapter
 from core.address import Address
-from core.messages import Author, Inbound, Rejected, Reply
+from core.messages import Author, Event, Inbound, Reply
 from tests.wire.discord import DiscordStage
 
 KEY = "abcdefghijklmnopqrstuvw2"
@@ -22,12 +22,12 @@ class Listener:
 
     stage: DiscordStage
     adapter: DiscordAdapter
-    heard: list[Inbound | Rejected] = field(default_factory=list)
+    heard: list[Event] = field(default_factory=list)
     script: list[Callable[[], Any]] = field(default_factory=list)
     paused: list[float] = field(default_factory=list)
     task: asyncio.Task[None] | None = None
 
-    async def receive(self, heard: Inbound | Rejected) -> None:
+    async def receive(self, heard: Event) -> None:
         if self.script:
             step = self.script.pop(0)()
             if step is not None:
@@ -35,11 +35,15 @@ class Listener:
         self.heard.append(heard)
         await self.stage.change()
 
-    async def number(self, count: int) -> Inbound:
-        """The message that makes it so many."""
+    async def event(self, count: int) -> Event:
+        """The event that makes it so many."""
         await self.stage.until(lambda: len(self.heard) >= count or (self.task and self.task.done()), 10)
         assert len(self.heard) >= count, self.task
-        heard = self.heard[count - 1]
+        return self.heard[count - 1]
+
+    async def number(self, count: int) -> Inbound:
+        """The message that makes it so many."""
+        heard = await self.event(count)
         assert isinstance(heard, Inbound)
         return heard
 

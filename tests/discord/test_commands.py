@@ -9,7 +9,7 @@ from time import time
 import pytest
 
 from bots.discord import slash
-from bots.discord.hearing import LOST
+from bots.discord.interactions import LOST
 from bots.discord.library import LONGEST_WAIT
 from core.commands import COMMANDS
 from core.errors import DeliveryDelayed
@@ -124,7 +124,7 @@ async def test_a_command_without_a_channel_object_is_looked_up(stage: DiscordSta
 async def test_a_slow_store_does_not_fail_the_command(
     stage: DiscordStage, ear: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bots.discord.hearing.STORE_WITHIN", 0.1)
+    monkeypatch.setattr("bots.discord.interactions.STORE_WITHIN", 0.1)
     stored = asyncio.Event()
     ear.script.append(stored.wait)
     await stage.command("status")
@@ -140,7 +140,7 @@ async def test_a_command_that_could_never_be_stored_is_answered_honestly(
     def fail() -> None:
         raise ConnectionError("no database")
 
-    monkeypatch.setattr("bots.discord.hearing.PAUSES", (0.1, 0.2))
+    monkeypatch.setattr("bots.discord.keeping.PAUSES", (0.1, 0.2))
     ear.script += [fail, fail]
     await stage.command("status")
     await stage.until(lambda: stage.shown())

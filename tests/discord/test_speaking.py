@@ -140,15 +140,16 @@ async def test_a_draft_that_people_deleted_stays_deleted(stage: DiscordStage, mo
     assert texts(stage) == []
 
 
-async def test_an_answer_in_an_archived_thread_is_posted_anew(stage: DiscordStage, mouth: DiscordAdapter) -> None:
+async def test_a_draft_in_an_archived_thread_becomes_the_answer_all_the_same(
+    stage: DiscordStage, mouth: DiscordAdapter
+) -> None:
     thread = await stage.thread("aside")
     answer = reply(await asked(stage, place="aside"), "one")
     draft = await mouth.preview(answer)
-    stage.world.archived.add(thread)
-    stage.world.forget_nonces()
+    await stage.archive("aside")
     await mouth.deliver(replace(answer, text="done", draft=draft))
-    assert texts(stage, "aside") == ["one", "done"]
-    assert not stage.world.archived
+    assert texts(stage, "aside") == ["done"]
+    assert not stage.world.archived(thread)
 
 
 async def test_a_repetition_within_minutes_is_one_message(stage: DiscordStage, mouth: DiscordAdapter) -> None:

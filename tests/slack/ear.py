@@ -1,13 +1,16 @@
 """A scripted `receive`, and replies as the core would write them."""
 
-from asyncio import Event, Task, create_task, gather
+from asyncio import Event as Signal
+from asyncio import Task, create_task, gather
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from core.adapter import Adapter
 from core.address import Address
-from core.messages import Author, Inbound, Rejected, Reply
+from core.messages import Author, Event, Inbound, Reply
 from tests.wire.slack import SlackStage
+
+Kind = TypeVar("Kind")
 
 ADA = Author(id="U0ADA", name="ada")
 
@@ -16,18 +19,18 @@ class Ear:
     """Hears everything that an adapter reports. It can fail for a while, or hold until the test lets go."""
 
     def __init__(self, stage: SlackStage, adapter: Adapter) -> None:
-        self.arrived: list[Inbound | Rejected] = []
+        self.arrived: list[Event] = []
         self.failures = 0
-        self.hold: Event | None = None
+        self.hold: Signal | None = None
         self.began = 0
         self._stage, self._adapter = stage, adapter
         self._task: Task[None] | None = None
 
     @property
     def heard(self) -> list[Inbound]:
-        return [one for one in self.arrived if isinstance(one, Inbound)]
+        return self.of(Inbound)
 
-    async def receive(self, arrived: Inbound | Rejected) -> None:
+    async def receive(self, arrived: Event) -> None:
         self.began += 1
         await self._stage.change()
         if self.hold is not None:
@@ -37,6 +40,10 @@ class Ear:
             raise OSError("the disk is full")
         self.arrived.append(arrived)
         await self._stage.change()
+
+    def of(self, kind: type[Kind]) -> list[Kind]:
+        """What has arrived of one kind."""
+        return [one for one in self.arrived if isinstance(one, kind)]
 
     async def until(self, number: int) -> list[Inbound]:
         """Waits for so many messages."""

@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from bots.slack import SlackAdapter
 from core.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnknown
 from core.messages import Draft
 from tests.slack.ear import asked
+from tests.wire.faults import Fault
 from tests.wire.slack import SlackStage
 from tests.wire.slack.server import APP_TOKEN, BOT_TOKEN
 from tests.wire.slack.workspace import BOT, CHANNEL
@@ -146,8 +148,12 @@ async def test_nobody_there_means_later(stage: SlackStage) -> None:
         "channel_not_found",
         "restricted_action",
         "restricted_action_thread_locked",
-        "account_inactive",
-        "token_revoked",
+        "restricted_action_read_only_channel",
+        "restricted_action_thread_only_channel",
+        "restricted_action_non_threadable_channel",
+        "messages_tab_disabled",
+        "cannot_reply_to_message",
+        "ekm_access_denied",
         "missing_scope",
     ],
 )
@@ -156,6 +162,84 @@ async def test_a_definite_no_is_refused(stage: SlackStage, adapter: SlackAdapter
     stage.server.workspace.closed[CHANNEL] = code
     with pytest.raises(DeliveryRefused, match=code):
         await adapter.deliver(reply)
+
+
+@pytest.mark.parametrize("code", ["token_revoked", "account_inactive", "invalid_auth", "not_authed", "token_expired"])
+async def test_a_token_that_is_good_no_more_loses_nothing(stage: SlackStage, adapter: SlackAdapter, code: str) -> None:
+    reply = await asked(stage)
+    stage.server.workspace.closed[CHANNEL] = code
+    with capture_logs() as logs, pytest.raises(DeliveryDelayed, match="SLACK_BOT_TOKEN") as wait:
+        await adapter.deliver(reply)
+    assert wait.value.retry_after == 60
+    assert [(line["log_level"], line["setting"], line["reason"]) for line in logs] == [
+        ("error", "SLACK_BOT_TOKEN", code)
+    ]
+    stage.server.workspace.closed.clear()
+    await adapter.deliver(replace(reply, attempt=2))
+    assert [one.text for one in stage.shown()] == [reply.text]
+
+
+@pytest.mark.parametrize("code", ["edit_window_closed", "cant_update_message", "message_not_found"])
+@pytest.mark.parametrize("note", ["stream", "edit"])
+async def test_a_message_that_can_be_edited_no_more_is_the_reply_as_it_is(
+    stage: SlackStage, adapter: SlackAdapter, code: str, note: str
+) -> None:
+    stage.server.workspace.streams_a_minute = 20 if note == "stream" else 0
+    reply = await asked(stage, "half")
+    draft = await adapter.preview(reply)
+    assert draft is not None
+    assert draft.note == note
+    stage.server.fail("chat.update", code)
+    other = stage.adapter()
+    assert await other.deliver(replace(reply, text="half and whole", draft=draft)) == draft.id
+    assert [(one.text, one.done) for one in stage.shown()] == [("half", True)]
+
+
+async def test_of_several_messages_the_oldest_stays(stage: SlackStage, adapter: SlackAdapter) -> None:
+    reply = await asked(stage)
+    first = await adapter.deliver(reply)
+    await stage.adapter().deliver(reply)  # of a process that believed it was the first
+    await adapter.deliver(replace(reply, key="other"))
+    assert len(stage.shown()) == 3
+    assert await stage.adapter().deliver(replace(reply, attempt=2)) == first
+    assert first in [one.id for one in stage.shown()]
+    assert len(stage.shown()) == 2
+
+
+async def test_a_second_message_that_cannot_be_taken_away_is_no_reason_to_fail(
+    stage: SlackStage, adapter: SlackAdapter
+) -> None:
+    reply = await asked(stage)
+    first = await adapter.deliver(reply)
+    await stage.adapter().deliver(reply)
+    stage.server.fail("chat.delete", "cant_delete_message")
+    assert await stage.adapter().deliver(replace(reply, attempt=2)) == first
+
+
+async def test_a_take_over_between_the_stop_and_the_update_still_ends_whole(
+    stage: SlackStage, adapter: SlackAdapter
+) -> None:
+    reply = await asked(stage, "half")
+    await adapter.preview(reply)  # and nobody recorded it
+    whole = replace(reply, text="half and whole", attempt=2)
+    stage.server.fail("chat.update", 500)
+    with pytest.raises(DeliveryUnknown):
+        await stage.adapter().deliver(whole)
+    assert [(one.text, one.done) for one in stage.shown()] == [("half", True)]
+    await stage.adapter().deliver(whole)
+    assert [(one.text, one.done) for one in stage.shown()] == [("half and whole", True)]
+
+
+async def test_what_lands_late_is_found_by_the_next_attempt(stage: SlackStage, adapter: SlackAdapter) -> None:
+    reply = await asked(stage)
+    faults = iter([Fault("late", 0.05)])
+    stage.server.faults = lambda method, given: next(faults, None) if method == "chat.postMessage" else None
+    with pytest.raises(DeliveryUnknown):
+        await adapter.deliver(reply)
+    assert stage.shown() == []
+    await stage.until(stage.shown)
+    await stage.adapter().deliver(replace(reply, attempt=2))
+    assert [one.text for one in stage.shown()] == [reply.text]
 
 
 async def test_a_draft_of_another_process_becomes_the_reply(stage: SlackStage, adapter: SlackAdapter) -> None:

@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.slack import SlackAdapter
 from bots.slack.clients import sdk_logger, web_client
 from core.errors import PlatformError
-from core.messages import Audience, Inbound, Rejected
+from core.messages import Audience, Rejected
 from tests.slack.ear import Ear, asked
 from tests.wire.slack import SlackStage
 from tests.wire.slack.server import APP_TOKEN, BOT_TOKEN
@@ -224,7 +224,7 @@ async def test_a_wrong_token_is_named(stage: SlackStage, tokens: dict[str, Any],
     given = {"bot_token": BOT_TOKEN, "app_token": APP_TOKEN, "api_url": f"{stage.server.url}/api", **tokens}
     adapter = SlackAdapter(**given)
 
-    async def receive(_: Inbound | Rejected) -> None:
+    async def receive(_: object) -> None:
         raise AssertionError
 
     async with timeout(10):

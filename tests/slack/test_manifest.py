@@ -6,7 +6,8 @@ import pytest
 
 from bots.slack import SlackAdapter, as_json, manifest
 from bots.slack.manifest import scopes
-from bots.slack.translate import SHORTCUTS
+from bots.slack.posts import EVENT_TYPE
+from bots.slack.pressed import SHORTCUTS
 from core.commands import COMMANDS
 from tests.wire.slack import SlackStage
 from tests.wire.slack.server import APP_TOKEN, BOT_TOKEN
@@ -35,6 +36,10 @@ def test_the_manifest_keeps_slacks_limits(*, agent_view: bool) -> None:
     assert len(bot) == len(set(bot)) <= 255
     assert set(bot) == scopes(agent_view=agent_view)
     assert len(settings["event_subscriptions"]["bot_events"]) <= 100
+    (subscription,) = settings["event_subscriptions"]["metadata_subscriptions"]
+    assert subscription == {"app_id": "*", "event_type": EVENT_TYPE}
+    assert len(EVENT_TYPE) <= 50
+    assert "message_metadata_posted" in settings["event_subscriptions"]["bot_events"]
     assert settings["socket_mode_enabled"] is True
     assert ("agent_view" in features) is agent_view
     assert ("agent_session_stopped" in settings["event_subscriptions"]["bot_events"]) is agent_view

@@ -9,7 +9,7 @@ from bots.slack import SlackAdapter
 from bots.slack.calls import Bucket
 from core.address import Address
 from core.errors import DeliveryDelayed, DeliveryUnknown
-from core.messages import Draft, Reply
+from core.messages import Draft, Inbound, Receipt, Reply
 from tests.slack.ear import Ear, asked
 from tests.wire.slack import SlackStage
 from tests.wire.slack.workspace import CHANNEL, TEAM
@@ -49,7 +49,7 @@ async def test_a_text_that_changed_its_mind_is_put_right_at_the_end(stage: Slack
 
 
 async def test_without_a_stream_the_message_is_edited(stage: SlackStage, adapter: SlackAdapter) -> None:
-    adapter._writing._edit_every = 0
+    adapter._screen._edit_every = 0
     stage.server.workspace.streams_a_minute = 0
     reply = await asked(stage, "one two three")
     draft = await _grown(adapter, reply, "one", "one two")
@@ -149,7 +149,7 @@ async def test_a_start_that_was_cancelled_is_looked_up(stage: SlackStage, adapte
 
 
 async def test_an_edit_that_fails_shows_what_was_there(stage: SlackStage, adapter: SlackAdapter) -> None:
-    adapter._writing._edit_every = 0
+    adapter._screen._edit_every = 0
     stage.server.workspace.streams_a_minute = 0
     reply = await asked(stage, "one two three")
     stage.server.fail("chat.update", 429, retry_after=30)
@@ -163,7 +163,7 @@ async def test_an_edit_that_fails_shows_what_was_there(stage: SlackStage, adapte
 
 
 async def test_edits_leave_room_for_final_texts(stage: SlackStage, adapter: SlackAdapter) -> None:
-    adapter._writing._edit_every = 0
+    adapter._screen._edit_every = 0
     stage.server.workspace.streams_a_minute = 0
     draft = await _grown(adapter, await asked(stage), *(f"{number}" for number in range(60)))
     assert draft is not None
@@ -281,9 +281,32 @@ async def test_our_own_words_are_not_heard(stage: SlackStage, adapter: SlackAdap
     draft = await _grown(adapter, reply, "one")
     await adapter.deliver(replace(reply, draft=draft))
     await adapter.deliver(replace(reply, key="k2"))
-    await stage.until(lambda: len(stage.server.envelopes) == 5)  # a mention by two events, two posts and a change
+    await stage.until(lambda: len(stage.server.envelopes) == 8)  # a mention by two, two posts and receipts, two changes
     await stage.until(lambda: all(one.acked.is_set() for one in stage.server.envelopes))
     assert {one.text for one in ear.heard} == {"hi"}
+    assert not [one for one in ear.arrived if not isinstance(one, Inbound | Receipt)]
+
+
+async def test_an_answer_that_was_taken_over_grows_by_edits(stage: SlackStage, adapter: SlackAdapter) -> None:
+    reply = await asked(stage, "another ending")
+    draft = await _grown(adapter, reply, "one")
+    assert draft is not None
+    other = stage.adapter()  # of a process that has nothing but the draft
+    taken = await other.preview(replace(reply, text="another", draft=draft))
+    assert taken == Draft(id=draft.id, text="another", note="edit")
+    assert [(one.id, one.text, one.done) for one in stage.shown()] == [(draft.id, "another", True)]
+    assert await adapter.preview(replace(reply, text="one two", draft=draft)) == draft, "the first one has to let go"
+    assert await adapter.preview(replace(reply, text="one two three", draft=draft)) == draft
+    assert await other.deliver(replace(reply, draft=taken)) == draft.id
+    assert [(one.text, one.done) for one in stage.shown()] == [("another ending", True)]
+
+
+async def test_a_stream_that_may_not_be_taken_over_yet_stays_as_it_is(stage: SlackStage, adapter: SlackAdapter) -> None:
+    reply = await asked(stage, "one two")
+    draft = await _grown(adapter, reply, "one")
+    stage.server.fail("chat.stopStream", 429, retry_after=30)
+    assert await stage.adapter().preview(replace(reply, draft=draft)) == draft
+    assert [(one.text, one.done) for one in stage.shown()] == [("one", False)]
 
 
 def test_a_bucket_fills_again_over_a_minute() -> None:

@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from bots.slack.payloads import Ourselves, View
 from bots.slack.posts import digest, fallback
+from bots.slack.said import past
 from bots.slack.ticket import Ticket
-from bots.slack.translate import Ourselves, View, past, translate
+from bots.slack.translate import translate
 from bots.slack.words import escaped, readable, unescaped, without_mention
 from core.address import Address
-from core.messages import Audience, Author, Inbound, Rejected, Reply
+from core.messages import Audience, Author, Event, Inbound, Rejected, Reply
 
 US = Ourselves(workspace="T1", user="U0BOT", bot="B0BOT")
 VIEW = View(us=US, agent_view=True, now=1000.0)
@@ -18,11 +20,15 @@ PLAIN = View(us=US, agent_view=False, now=1000.0)
 INSTALL = {"team_id": "T1", "enterprise_id": "E1", "is_enterprise_install": False}
 
 
-def _event(view: View = VIEW, *, install: dict[str, Any] | None = None, **event: Any) -> Inbound | Rejected | None:
+def _event(view: View = VIEW, *, install: dict[str, Any] | None = None, **event: Any) -> Event | None:
     given = {"type": "message", "channel": "C1", "user": "U1", "ts": "2.000001", "text": "hi", "team": "T1", **event}
     kept = {name: value for name, value in given.items() if value is not ...}
     payload = {"type": "event_callback", "team_id": "T9", "event_id": "Ev1", "event": kept}
-    return translate({**payload, "authorizations": [install or INSTALL]}, view)
+    return _only(translate({**payload, "authorizations": [install or INSTALL]}, view))
+
+
+def _only(events: tuple[Event, ...]) -> Event | None:
+    return events[0] if len(events) == 1 else None if not events else pytest.fail("more than one event")
 
 
 def _heard(view: View = VIEW, **event: Any) -> Inbound:
@@ -146,7 +152,7 @@ def test_the_workspace_is_the_installations(install: dict[str, Any], workspace: 
         {"hidden": True},
         {"subtype": "bot_message", "bot_id": "B1"},
         {"subtype": "message_changed", "message": {}},
-        {"subtype": "message_deleted"},
+        {"subtype": "message_deleted", "deleted_ts": "1.1", "previous_message": {"bot_id": "B1", "thread_ts": "1.0"}},
         {"subtype": "channel_topic"},
         {"subtype": "assistant_app_thread"},
         {"type": "reaction_added"},
@@ -177,7 +183,7 @@ def test_what_cannot_be_read_is_kept(event: dict[str, Any], reason: str) -> None
 
 @pytest.mark.parametrize("payload", [{"type": "event_callback"}, {"type": "event_callback", "event": []}])
 def test_an_event_without_an_event_is_kept_under_a_name_of_its_own(payload: dict[str, Any]) -> None:
-    first, second = translate(payload, VIEW), translate(dict(payload), VIEW)
+    first, second = _only(translate(payload, VIEW)), _only(translate(dict(payload), VIEW))
     assert isinstance(first, Rejected)
     assert first == second
     assert len(first.id) == 24
@@ -185,7 +191,7 @@ def test_an_event_without_an_event_is_kept_under_a_name_of_its_own(payload: dict
 
 @pytest.mark.parametrize("payload", [{}, {"type": "view_submission"}, {"type": "message_action", "callback_id": "x"}])
 def test_other_payloads_are_nobodys_business(payload: dict[str, Any]) -> None:
-    assert translate(payload, VIEW) is None
+    assert translate(payload, VIEW) == ()
 
 
 def test_files_are_named() -> None:
@@ -286,7 +292,7 @@ def test_links_in_notifications_are_their_labels(text: str, plain: str) -> None:
 def test_what_is_kept_of_an_unreadable_event_holds_no_secrets() -> None:
     secret = {"token": "s3cret", "response_url": "https://s3cret", "trigger_id": "1.s3cret", "ticket": "s3cret"}
     payload = {"type": "message_action", "callback_id": "session_reset", **secret, "parts": [{"in": secret, "x": "y"}]}
-    kept, other = translate(payload, VIEW), translate({**payload, "trigger_id": "2"}, VIEW)
+    (kept,), (other,) = translate(payload, VIEW), translate({**payload, "trigger_id": "2"}, VIEW)
     assert isinstance(kept, Rejected)
     assert isinstance(other, Rejected)
     assert "s3cret" not in kept.payload
@@ -302,8 +308,8 @@ def test_only_sessions_of_the_same_channel_can_be_picked(session: str, *, picked
     option = {"action_id": "session_picker", "selected_option": {"value": f"reset {session}"}}
     payload = {"type": "block_actions", "trigger_id": "1", "user": {"id": "U1"}, "channel": {"id": "C1"}}
     with capture_logs() as logs:
-        inbound = translate({**payload, "actions": [option]}, VIEW)
-    assert isinstance(inbound, Inbound) is picked
+        events = translate({**payload, "actions": [option]}, VIEW)
+    assert [isinstance(event, Inbound) for event in events] == ([True] if picked else [])
     assert [(line["log_level"], line["platform"]) for line in logs] == ([] if picked else [("warning", "slack")])
 
 

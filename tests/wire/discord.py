@@ -47,8 +47,8 @@ class DiscordStage(Stage):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._runner is not None
-        self.rest.hung.set()
-        await self.gateway.close(4000)
+        await self.rest.close()
+        await self.gateway.stop()
         await self._runner.cleanup()
 
     def environment(self) -> dict[str, str]:
@@ -152,12 +152,49 @@ class DiscordStage(Stage):
         """This message as the server keeps it, wherever it is."""
         return next(channel[message] for channel in self.world.messages.values() if message in channel)
 
-    async def delete(self, message: str) -> None:
-        """Somebody deletes this message."""
-        payload = self.kept(message).payload
-        del self.world.messages[payload["channel_id"]][message]
-        gone = {"id": message, "channel_id": payload["channel_id"]}
-        await self.gateway.dispatch("MESSAGE_DELETE", gone, self.world.channels[payload["channel_id"]])
+    async def edit(self, message: str, text: str) -> None:
+        """Its author writes this in place of a message, exactly as given."""
+        self.world.edit(self.kept(message), text)
+        await self._updated(message)
+
+    async def unfurl(self, message: str) -> None:
+        """Discord adds the preview of a link to a message."""
+        self.kept(message).payload["embeds"] = [{"type": "link", "url": "https://example.org", "title": "Example"}]
+        await self._updated(message)
+
+    async def pin(self, message: str) -> None:
+        """Somebody pins a message."""
+        self.kept(message).payload["pinned"] = True
+        await self._updated(message)
+
+    async def delete(self, *messages: str) -> None:
+        """Somebody deletes a message, or several of one channel with one stroke."""
+        kept = [self.kept(message) for message in messages]
+        channel, told = self.world.channels[kept[0].payload["channel_id"]], self.world.gone(kept)
+        for message in messages:
+            del self.world.messages[channel["id"]][message]
+        if len(told) == 1:
+            await self.gateway.dispatch("MESSAGE_DELETE", told[0], channel)
+        else:
+            many = {key: value for key, value in told[0].items() if key != "id"} | {"ids": list(messages)}
+            await self.gateway.dispatch("MESSAGE_DELETE_BULK", many, channel)
+        await self.change()
+
+    async def remove(self, place: str) -> None:
+        """Somebody deletes a thread, or a channel with all its threads."""
+        channel = self.world.channels[self._places[place]]
+        self.world.remove(channel["id"])
+        told = channel
+        if channel["type"] == THREAD:
+            told = {key: channel[key] for key in ("id", "guild_id", "parent_id", "type")}
+        await self.gateway.dispatch("THREAD_DELETE" if channel["type"] == THREAD else "CHANNEL_DELETE", told)
+        await self.change()
+
+    async def archive(self, place: str, *, locked: bool = False) -> None:
+        """A thread is put away; a locked one can't be taken up again."""
+        thread = self.world.channels[self._places[place]]
+        thread["thread_metadata"] |= {"archived": True, "locked": locked}
+        await self.gateway.dispatch("THREAD_UPDATE", thread)
 
     async def place(self, name: str) -> str:
         """The channel of this place; made when it is named for the first time."""
@@ -195,9 +232,12 @@ class DiscordStage(Stage):
             await self.connected()
 
     async def _heard(self, payload: Payload) -> None:
-        channel = self.world.channels[payload["channel_id"]]
-        event = payload if channel["type"] == DIRECT else payload | {"guild_id": self.world.guild, "member": {}}
-        await self.gateway.dispatch("MESSAGE_CREATE", event, channel)
+        await self.gateway.dispatch("MESSAGE_CREATE", payload, self.world.channels[payload["channel_id"]])
+        await self.change()
+
+    async def _updated(self, message: str) -> None:
+        payload = self.kept(message).payload
+        await self.gateway.dispatch("MESSAGE_UPDATE", payload, self.world.channels[payload["channel_id"]])
         await self.change()
 
 

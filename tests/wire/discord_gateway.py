@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from asyncio import Task, create_task, sleep, wait
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -36,6 +37,18 @@ _COMPRESSIONS: dict[str | None, Callable[[], Squeeze | None]] = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Twist:
+    """How the gateway tells of one event: so many times, and so many seconds late, so that later ones overtake it."""
+
+    times: int = 1
+    late: float = 0.0
+
+
+Twists = Callable[[str, Payload], Twist | None]
+"""Decides for one event: its name, and what it says."""
+
+
 @dataclass(kw_only=True)
 class Session:
     """One gateway session; it outlives its sockets, until the client closes one with 1000 or 1001."""
@@ -68,7 +81,10 @@ class Socket:
 
 
 class Gateway:
-    """All sessions. `refuse` holds close codes for the next IDENTIFYs, `identified` what they said."""
+    """All sessions. `refuse` holds close codes for the next IDENTIFYs, `identified` what they said.
+
+    `twists` is asked about every event once, for all sessions.
+    """
 
     def __init__(self, world: World, change: Callable[[], Awaitable[None]]) -> None:
         self.world = world
@@ -79,6 +95,8 @@ class Gateway:
         self.resumed = 0
         self.heartbeat = 41_250
         self.url = ""
+        self.twists: Twists = lambda event, data: None
+        self._late: set[Task[None]] = set()
         self._sockets: set[web.WebSocketResponse] = set()
 
     @property
@@ -116,9 +134,32 @@ class Gateway:
 
     async def dispatch(self, event: str, data: Payload, channel: Payload | None = None) -> None:
         """Tells all sessions that want to know; those without a connection hear it when they resume."""
+        twist = self.twists(event, data) or Twist()
+        if twist.late:
+            task = create_task(self._tell_late(twist, event, dict(data), channel))
+            self._late.add(task)
+            task.add_done_callback(self._late.discard)
+        else:
+            await self._tell_all(twist, event, data, channel)
+
+    async def _tell_late(self, twist: Twist, event: str, data: Payload, channel: Payload | None) -> None:
+        await sleep(twist.late)
+        await self._tell_all(twist, event, data, channel)
+
+    async def _tell_all(self, twist: Twist, event: str, data: Payload, channel: Payload | None) -> None:
         for session in list(self.sessions.values()):
             if channel is None or session.wants(channel):
-                await self._tell(session, event, self._shown(event, data, session))
+                for _ in range(twist.times):
+                    await self._tell(session, event, self._shown(event, data, channel, session))
+
+    async def stop(self) -> None:
+        """Every connection ends, and what is late is never told."""
+        late = list(self._late)
+        for task in late:
+            task.cancel()
+        if late:
+            await wait(late)
+        await self.close(4000)
 
     async def close(self, code: int) -> None:
         """Every connection ends with this code; the sessions stay."""
@@ -133,15 +174,25 @@ class Gateway:
             await session.socket.send(payload)
 
     async def invalidate(self) -> None:
-        """Every session is over, and nothing of it can be replayed."""
+        """Every session is over, with a word to its client, and nothing of it can be replayed."""
         gone, self.sessions = list(self.sessions.values()), {}
         for session in gone:
             if session.socket is not None:
                 await session.socket.send({"op": _INVALID, "d": False})
 
-    def _shown(self, event: str, data: Payload, session: Session) -> Payload:
+    async def drop(self, session: Session) -> None:
+        """This session is lost: until its client has begun another one, nothing reaches it, then or ever."""
+        self.sessions.pop(session.id, None)
+        socket, session.socket = session.socket, None
+        if socket is not None:
+            self._sockets.discard(socket.web)
+            await socket.web.close(code=4000)
+
+    def _shown(self, event: str, data: Payload, channel: Payload | None, session: Session) -> Payload:
         if event not in ("MESSAGE_CREATE", "MESSAGE_UPDATE"):
             return data
+        if channel is not None and channel["type"] != DIRECT:
+            data = {"guild_id": self.world.guild, "member": {}} | data
         return self.world.seen(data, content=bool(session.intents & _CONTENT))
 
     async def _tell(self, session: Session, event: str, data: Any) -> None:

@@ -2,8 +2,9 @@
 
 import json
 import time
-from asyncio import Event
+from asyncio import Event, Task, create_task, sleep, wait
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
@@ -18,8 +19,8 @@ from tests.wire.discord_world import (
     Refused,
     Request,
     World,
-    stamp,
 )
+from tests.wire.faults import Fault, Faults, faultless
 
 BASE = "/api/v10"
 
@@ -27,15 +28,20 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Rest:
-    """The handlers, and before them: the record of requests, the faults, the token, the rate limits."""
+    """The handlers, and before them: the record of requests, the faults, the token, the rate limits.
+
+    `faults` is asked about every request: "METHOD /route/{template}" and its JSON. `close` ends what is late or hangs.
+    """
 
     def __init__(self, world: World, gateway: Gateway, change: Callable[[], Awaitable[None]]) -> None:
         self.world = world
         self.gateway = gateway
         self.change = change
         self.typed: list[str] = []
-        self._windows: dict[str, list[float]] = {}
+        self.faults: Faults = faultless
         self.hung = Event()
+        self._late: set[Task[None]] = set()
+        self._windows: dict[str, list[float]] = {}
 
     def routes(self) -> list[web.RouteDef]:
         channel, hook = f"{BASE}/channels/{{channel}}", f"{BASE}/webhooks/{{app}}/{{token}}"
@@ -49,10 +55,14 @@ class Rest:
             web.get(commands, self._commands),
             web.put(commands, self._overwrite),
             web.get(channel, self._channel),
+            web.patch(channel, self._modify),
             web.get(f"{channel}/messages", self._history),
             web.get(f"{channel}/messages/{{message}}", self._message),
             web.post(f"{channel}/messages", self._create),
             web.patch(f"{channel}/messages/{{message}}", self._edit),
+            web.delete(f"{channel}/messages/{{message}}", self._delete),
+            web.put(f"{channel}/messages/{{message}}/reactions/{{emoji}}/@me", self._react),
+            web.delete(f"{channel}/messages/{{message}}/reactions/{{emoji}}/@me", self._unreact),
             web.post(f"{channel}/typing", self._typing),
             web.post(f"{BASE}/interactions/{{id}}/{{token}}/callback", self._callback),
             web.patch(f"{hook}/messages/@original", self._edit_original),
@@ -92,9 +102,56 @@ class Rest:
         if not by_ticket and request.headers.get("Authorization") != f"Bot {self.world.token}":
             raise Refused(401, 0, "401: Unauthorized")
         headers = self._limit(request, line)
-        response = await handler(request)
+        planned = await self._planned(request)
+        response = await (self._failing(planned, request, handler) if planned else handler(request))
         response.headers.update(headers)
         return response
+
+    async def _planned(self, request: web.Request) -> Fault | None:
+        resource = request.match_info.route.resource
+        if resource is None:
+            return None
+        text = await request.text()
+        route = f"{request.method} {resource.canonical.removeprefix(BASE)}"
+        return self.faults(route, json.loads(text) if text else dict(request.query))
+
+    async def _failing(self, fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """What Discord's users see of its worse days."""
+        failed = answer({"code": 0, "message": "500: Internal Server Error"}, status=500)
+        match fault.kind:
+            case "limit":
+                seconds = fault.seconds or 1.0
+                body = {"retry_after": seconds, "global": False, "code": 0, "message": "You are being rate limited."}
+                return answer(body, 429, {"Retry-After": f"{seconds:g}", "Via": "1.1 loopback"})
+            case "late":
+                task = create_task(self._after(fault.seconds, request, handler))
+                self._late.add(task)
+                task.add_done_callback(self._late.discard)
+                return failed
+            case "before":
+                return failed
+        await handler(request)
+        await self.change()
+        if fault.kind == "hang":
+            await self.hung.wait()
+        if fault.kind == "drop" and request.transport is not None:
+            request.transport.abort()
+        return failed
+
+    async def _after(self, seconds: float, request: web.Request, handler: Handler) -> None:
+        await sleep(seconds)
+        with suppress(Refused):  # what it was for may be gone by now
+            await handler(request)
+        await self.change()
+
+    async def close(self) -> None:
+        """Nothing hangs any longer, and nothing lands any more."""
+        self.hung.set()
+        late = list(self._late)
+        for task in late:
+            task.cancel()
+        if late:
+            await wait(late)
 
     def _limit(self, request: web.Request, line: str) -> dict[str, str]:
         """The bucket of this route and channel: 1,000 in a second, or what `limits` says for "METHOD end-of-path"."""
@@ -153,6 +210,15 @@ class Rest:
     async def _channel(self, request: web.Request) -> web.Response:
         return answer(self._place(request))
 
+    async def _modify(self, request: web.Request) -> web.Response:
+        """Opens an archived thread again; nothing else is wanted here."""
+        channel, body = self._place(request), await request.json()
+        if self.world.locked(channel["id"]):
+            raise Refused(403, 50013, "Missing Permissions")
+        channel["thread_metadata"] |= {"archived": body["archived"]}
+        await self.gateway.dispatch("THREAD_UPDATE", channel)
+        return answer(channel)
+
     async def _message(self, request: web.Request) -> web.Response:
         return answer(self._shown(self._kept(request)))
 
@@ -162,6 +228,8 @@ class Rest:
         if not 1 <= limit <= 100:
             raise Refused(400, 50035, "Invalid Form Body")
         listed = [kept for kept in self.world.messages[channel].values() if kept.listed]
+        if channel in self.world.unreadable:
+            return answer([])
         listed.sort(key=lambda kept: int(kept.payload["id"]))
         if "after" in query:
             found = [kept for kept in listed if int(kept.payload["id"]) > int(query["after"])][:limit]
@@ -171,14 +239,14 @@ class Rest:
         return answer([self._shown(kept) for kept in reversed(found)])
 
     async def _create(self, request: web.Request) -> web.Response:
-        body, channel = await request.json(), self._place(request)["id"]
-        if channel in self.world.locked:
+        body, place = await request.json(), self._place(request)
+        channel = place["id"]
+        if self.world.locked(channel):
             raise Refused(400, 160005, "Thread is locked")
         self._check(body)
-        key = (channel, str(body.get("nonce")))
-        known = self.world.messages[channel].get(self.world.nonces.get(key, ""))
+        known = self.world.posted(channel, body.get("nonce"))
         if body.get("enforce_nonce") and known is not None:
-            return answer(known.payload)
+            return answer(known)
         more: Payload = {"nonce": body.get("nonce"), "flags": body.get("flags", 0)}
         reference = body.get("message_reference")
         if reference is not None:
@@ -187,17 +255,35 @@ class Rest:
             elif reference.get("fail_if_not_exists", True):
                 raise Refused(400, 50035, "Unknown message")
         payload = self.world.message(channel, self.world.bot, body["content"].strip(), **more)
-        self.world.nonces[key] = payload["id"]
-        self.world.archived.discard(channel)
-        await self.gateway.dispatch("MESSAGE_CREATE", payload, self.world.channels[channel])
+        self.world.nonces[channel, str(body.get("nonce"))] = payload["id"], self.world.now()
+        if self.world.archived(channel):
+            place["thread_metadata"] |= {"archived": False}
+        await self.gateway.dispatch("MESSAGE_CREATE", payload, place)
         return answer(payload)
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        channel, kept = self._place(request), self._kept(request)
+        if kept.payload["author"]["id"] != self.world.bot["id"]:
+            raise Refused(403, 50003, "Cannot execute action on this channel type")
+        del self.world.messages[channel["id"]][kept.payload["id"]]
+        await self.gateway.dispatch("MESSAGE_DELETE", self.world.gone([kept])[0], channel)
+        return web.Response(status=204)
+
+    async def _react(self, request: web.Request) -> web.Response:
+        channel, kept = self._place(request), self._kept(request)
+        if self.world.archived(channel["id"]):
+            raise Refused(400, 50083, "Thread is archived")
+        kept.reactions.add(request.match_info["emoji"])
+        return web.Response(status=204)
+
+    async def _unreact(self, request: web.Request) -> web.Response:
+        self._kept(request).reactions.discard(request.match_info["emoji"])
+        return web.Response(status=204)
 
     async def _edit(self, request: web.Request) -> web.Response:
         body, channel, kept = await request.json(), self._place(request), self._kept(request)
-        if channel["id"] in self.world.archived:
+        if self.world.archived(channel["id"]):
             raise Refused(400, 50083, "Thread is archived")
-        if not kept.listed:
-            raise Refused(404, 10008, "Unknown Message")
         if kept.payload["author"]["id"] != self.world.bot["id"]:
             raise Refused(403, 50005, "Cannot edit a message authored by another user")
         return await self._changed(kept, body)
@@ -252,15 +338,14 @@ class Rest:
 
     async def _changed(self, kept: Kept, body: Payload) -> web.Response:
         self._check(body)
-        kept.edits += body["content"].strip() != kept.payload["content"]
-        kept.payload |= {"content": body["content"].strip(), "edited_timestamp": stamp(self.world.now())}
+        self.world.edit(kept, body["content"].strip())
         if kept.listed:
             channel = self.world.channels[kept.payload["channel_id"]]
             await self.gateway.dispatch("MESSAGE_UPDATE", kept.payload, channel)
         return answer(kept.payload)
 
     def _shown(self, kept: Kept) -> Payload:
-        return self.world.seen(kept.payload, content=bool(self.world.flags))
+        return self.world.seen(kept.payload, content=bool(self.world.flags), nonce=self.world.shows_nonces)
 
     def _place(self, request: web.Request) -> Payload:
         channel = self.world.channels.get(request.match_info["channel"])
@@ -271,7 +356,7 @@ class Rest:
 
     def _kept(self, request: web.Request) -> Kept:
         kept = self.world.messages[self._place(request)["id"]].get(request.match_info["message"])
-        if kept is None:
+        if kept is None or not kept.listed:
             raise Refused(404, 10008, "Unknown Message")
         return kept
 

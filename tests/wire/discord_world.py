@@ -63,6 +63,7 @@ class Kept:
     payload: Payload
     edits: int = 0
     listed: bool = True  # in the history; ephemeral messages are not
+    reactions: set[str] = field(default_factory=set)  # the bot's own
 
 
 @dataclass(kw_only=True)
@@ -96,13 +97,14 @@ class World:
         self.people: dict[str, Payload] = {}
         self.channels: dict[str, Payload] = {}
         self.uncached: set[str] = set()  # channels that GUILD_CREATE does not name, as archived threads
-        self.locked: set[str] = set()
-        self.archived: set[str] = set()
+        self.unreadable: set[str] = set()  # channels whose history the bot may not read
         self.messages: dict[str, dict[str, Kept]] = {}
         self.interactions: dict[str, Interaction] = {}
         self.token_lifetime = 15 * 60.0
         self.acknowledge_within = 3.0
-        self.nonces: dict[tuple[str, str], str] = {}
+        self.nonces: dict[tuple[str, str], tuple[str, float]] = {}
+        self.nonce_window = 180.0  # "the past few minutes", in seconds
+        self.shows_nonces = False  # whether the history has them
         self.commands: list[Payload] = []
         self.requests: list[Request] = []
         self.faults: list[Fault] = []
@@ -175,12 +177,52 @@ class World:
             original = self.messages[reference.get("channel_id", channel)].get(reference["message_id"])
             payload |= {"type": 19, "referenced_message": original.payload if original else None}
             reference |= {"channel_id": channel, "guild_id": self.guild}
-        self.messages[channel][number] = Kept(payload=payload, listed=not payload["flags"] & EPHEMERAL)
+        kept = self.messages[channel][number] = Kept(payload=payload, listed=not payload["flags"] & EPHEMERAL)
+        if kept.listed:
+            self.channels[channel]["last_message_id"] = number
         return payload
 
-    def seen(self, payload: Payload, *, content: bool) -> Payload:
+    def edit(self, message: Kept, content: str) -> None:
+        """Its author writes another text in its place."""
+        message.edits += content != message.payload["content"]
+        message.payload |= {
+            "content": content,
+            "edited_timestamp": stamp(self.now()),
+            "mentions": self._mentioned(content),
+            "mention_roles": re.findall(r"<@&(\d+)>", content),
+        }
+
+    def gone(self, messages: list[Kept]) -> list[Payload]:
+        """What is told of each of these messages that were deleted: IDs, and nothing else."""
+        return [
+            {key: value for key, value in one.payload.items() if key in ("id", "channel_id")}
+            | ({"guild_id": self.guild} if "guild_id" in self.channels[one.payload["channel_id"]] else {})
+            for one in messages
+        ]
+
+    def posted(self, channel: str, nonce: object) -> Payload | None:
+        """The message that this nonce has made a short time ago."""
+        number, at = self.nonces.get((channel, str(nonce)), ("", 0.0))
+        kept = self.messages[channel].get(number)
+        return kept.payload if kept is not None and self.now() - at <= self.nonce_window else None
+
+    def remove(self, channel: str) -> None:
+        """A channel and the threads in it are gone, with all that was said there."""
+        for number, one in list(self.channels.items()):
+            if channel in (number, one.get("parent_id")):
+                del self.channels[number], self.messages[number]
+
+    def archived(self, channel: str) -> bool:
+        """Whether this is a thread that is archived."""
+        return bool(self.channels[channel].get("thread_metadata", {}).get("archived"))
+
+    def locked(self, channel: str) -> bool:
+        """Whether this is a thread that only moderators may write in."""
+        return bool(self.channels[channel].get("thread_metadata", {}).get("locked"))
+
+    def seen(self, payload: Payload, *, content: bool, nonce: bool = False) -> Payload:
         """The message as the bot is shown it, on the gateway and by REST: without content, unless it is for it."""
-        sent = {key: value for key, value in payload.items() if key != NONCE}
+        sent = {key: value for key, value in payload.items() if nonce or key != NONCE}
         ours = payload["author"]["id"] == self.bot["id"] or self.channels[payload["channel_id"]]["type"] == DIRECT
         if content or ours or any(user["id"] == self.bot["id"] for user in payload["mentions"]):
             return sent

@@ -4,15 +4,23 @@ It answers what its `answer` function says, in small pieces. `faults` holds what
 served. `hold()` stops every answer before its first piece (or after some), until `release()` or the request's own
 `gate.set()`. `until()` waits for something to be true of the requests that have arrived, for example that one's client
 has hung up (`gone`). It lives in the test's own event loop; another process reaches it by `environment()`.
+
+For runs that are left to chance: `answer=echo` says the question's key words (those with a digit in them), so that
+`echoed(question)` is what must be on screen in the end, whoever answered and after however many attempts. `chunks`
+says in how many pieces each answer comes, `pause` how many seconds lie between two. `weather` is asked about each
+request for which no fault is queued, and returns a fault or none: `Weather(seed=1, rate=0.2)` spreads faults by chance,
+the same for the same questions whatever the order in which they come, and counts them in `sent`.
 """
 
 import asyncio
 import json
 import re
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from random import Random
 from typing import Literal, Self
 
 from aiohttp import web
@@ -50,6 +58,24 @@ class Request:
         """What a person said last."""
         return next((text for role, text in reversed(self.texts) if role == "user"), "")
 
+    @property
+    def question(self) -> list[str]:
+        """What people have said since the last answer, oldest first: several messages may be answered as one."""
+        texts = self.texts
+        answered = max((place for place, (role, _) in enumerate(texts) if role == "assistant"), default=-1)
+        return [text for _, text in texts[answered + 1 :]]
+
+
+def echo(request: Request) -> str:
+    """The answer to a question, by its key words alone; the brackets that name the speaker are none of them."""
+    return echoed(*(re.sub(r"^\[[^]]*\] ", "", text) for text in request.question))
+
+
+def echoed(*question: str) -> str:
+    """What `echo` answers to these messages: their words with a digit in them, then twenty more and an end."""
+    words = [word for text in question for word in re.findall(r"[\w-]*\d[\w-]*", text)]
+    return f"You said {' '.join(words)}. " + " ".join(f"({number})" for number in range(1, 21)) + " That is all."
+
 
 def plain(content: str | list[dict]) -> str:
     return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
@@ -84,14 +110,21 @@ class Break:
     """An answer that goes wrong after some pieces.
 
     `truncated` ends the stream cleanly but too early, `malformed` sends half a JSON object, `bytes` sends no UTF-8,
-    `dropped` resets the connection, `stall` sends nothing more, `drip` sends keep-alive comments and nothing else,
-    `error` sends an error in the stream, `failed` is the Responses API's own end for the same (an error on Chat).
+    `dropped` closes the connection, `garbled` breaks HTTP's own framing, `stall` sends nothing more (and closes the
+    connection after so many `seconds`, if any), `drip` sends keep-alive comments and nothing else, `error` sends an
+    error in the stream, `failed` is the Responses API's own end for the same (an error on Chat).
     """
 
-    how: Literal["truncated", "malformed", "bytes", "dropped", "stall", "drip", "error", "failed"]
+    how: Literal["truncated", "malformed", "bytes", "dropped", "garbled", "stall", "drip", "error", "failed"]
     after: int = 2
+    seconds: float | None = None
     code: str | None = "server_error"
     message: str = "The server had an error."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Silence:
+    """A request to which nothing comes, not even a status."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +137,7 @@ class End:
     late: bool = False
 
 
-Fault = Status | Body | Break | End
+Fault = Status | Body | Break | Silence | End
 
 RATE_LIMITED = Status(status=429, code="rate_limit_exceeded", type="requests", headers={"Retry-After": "7"})
 NO_CREDIT = Status(status=429, code="insufficient_quota", type="insufficient_quota")
@@ -119,13 +152,50 @@ TOO_LONG = Status(
     status=400, code="context_length_exceeded", message="Your input exceeds the context window of this model."
 )
 
+SHOWERS: tuple[Fault, ...] = (
+    Status(status=429, code="rate_limit_exceeded", headers={"retry-after-ms": "300"}),
+    BROKEN,
+    OVERLOADED,
+    Break(how="dropped"),
+    Break(how="garbled"),
+    Break(how="truncated"),
+    Break(how="malformed"),
+    Break(how="error"),
+    Break(how="stall", seconds=1.0),
+)
+"""What passes by itself."""
+
+
+class Weather:
+    """Faults by chance, at this rate. `times` counts how often each question came, `sent` each kind of fault."""
+
+    def __init__(self, *, seed: int, rate: float, faults: Sequence[Fault] = SHOWERS) -> None:
+        self.seed, self.rate, self.faults = seed, rate, faults
+        self.times: Counter[str] = Counter()
+        self.sent: Counter[str] = Counter()
+
+    def __call__(self, request: Request) -> Fault | None:
+        asked = echo(request)  # without the time, which is another at every run
+        self.times[asked] += 1
+        chance = Random(f"{self.seed}/{self.times[asked]}/{asked}")
+        if chance.random() >= self.rate:
+            return None
+        fault = chance.choice(self.faults)
+        self.sent[str(fault.status) if isinstance(fault, Status) else getattr(fault, "how", "other")] += 1
+        return replace(fault, after=chance.randrange(8)) if isinstance(fault, Break) else fault
+
 
 class OpenAIServer:
     """The server. Everything that a test may turn is a plain attribute."""
 
-    def __init__(self, *, answer: Callable[[Request], str] | None = None, pause: float = 0) -> None:
+    def __init__(
+        self, *, answer: Callable[[Request], str] | None = None, pause: float = 0, chunks: int | None = None
+    ) -> None:
         self.answer = answer or (lambda request: f"You said: {request.last}")
         self.pause = pause
+        self.chunks = chunks
+        """In how many pieces an answer comes; by its words if none is set."""
+        self.weather: Callable[[Request], Fault | None] = lambda _: None
         self.requests: list[Request] = []
         self.faults: deque[Fault] = deque()
         self.changed = asyncio.Condition()
@@ -211,6 +281,9 @@ class OpenAIServer:
                 return web.json_response(fault.body, status=fault.status, headers=fault.headers)
             if isinstance(fault, Body):
                 return web.Response(text=fault.text, content_type=fault.content_type)
+            if isinstance(fault, Silence):
+                await asyncio.Event().wait()
+                raise AssertionError("nobody sets it")
             return await self._stream(http, request, fault, held_after)
         except (asyncio.CancelledError, ConnectionResetError):
             request.gone = True
@@ -226,7 +299,7 @@ class OpenAIServer:
         for name in sorted(self.unsupported & request.body.keys()):
             message = f"Unsupported parameter: '{name}' is not supported with this model."
             return Status(status=400, code="unsupported_parameter", param=name, message=message)
-        return self.faults.popleft() if self.faults else None
+        return self.faults.popleft() if self.faults else self.weather(request)
 
     async def _stream(
         self, http: web.Request, request: Request, fault: Break | End | None, held_after: int
@@ -238,7 +311,7 @@ class OpenAIServer:
         wire = (ResponsesWire if request.api == "responses" else ChatWire)(request, end, text, self.usage)
         for event in wire.opening():
             await response.write(event)
-        for number, piece in enumerate([*pieces(text), None]):
+        for number, piece in enumerate([*pieces(text, self.chunks), None]):
             if number == held_after:
                 await request.gate.wait()
             if isinstance(fault, Break) and (number == fault.after or piece is None):
@@ -268,8 +341,15 @@ class OpenAIServer:
                 await response.write_eof()
             case "dropped":
                 return self._drop(http, response)
+            case "garbled":
+                assert http.transport is not None
+                http.transport.write(b"no length\r\n\r\n")
+                return self._drop(http, response)
             case "stall":
-                await asyncio.Event().wait()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(fault.seconds):
+                        await asyncio.Event().wait()
+                return self._drop(http, response)
             case "drip":
                 while True:
                     await response.write(b": still at it\n\n")
@@ -286,8 +366,11 @@ class OpenAIServer:
         return response
 
 
-def pieces(text: str) -> list[str]:
-    """A text in the small pieces in which a model writes it: words with the blanks before them."""
+def pieces(text: str, number: int | None = None) -> list[str]:
+    """A text in the small pieces in which a model writes it: words with the blanks before them, or so many pieces."""
+    if number is not None:
+        ends = [len(text) * piece // number for piece in range(number + 1)]
+        return [text[start:end] for start, end in pairwise(ends) if end > start]
     return re.findall(r"\s*\S{1,12}|\s+$", text)
 
 

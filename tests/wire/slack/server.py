@@ -1,26 +1,41 @@
-"""The wire: HTTP for the Web API and response URLs, WebSockets for Socket Mode, with faults that a test asks for."""
+"""The wire: HTTP for the Web API and response URLs, WebSockets for Socket Mode.
+
+What can go wrong, all of it switchable at any time:
+
+* `server.faults` decides about each request of the Web API by its method and arguments, see `tests.wire.faults`;
+  requests to a response URL are asked about as the method `response_url`.
+* `server.fail(method, …)` is the short way for a test: the next so many calls of one method meet this.
+* `server.copies` decides about each payload that goes down a socket: for each copy that Slack sends of it, after how
+  many seconds. `(0, 0.1)` sends it twice, `(0.3,)` lets others overtake it, `()` loses it.
+* `server.route` chooses the socket for each envelope: given how many are open, the index of one. Sockets of one process
+  mostly stand side by side, and who takes them in turn, as it is by default, brings a copy to the next one.
+* `server.keeps`: whether Slack keeps what it has to send while no socket is open. `server.ack_seconds` and
+  `server.retries`: what is not acknowledged in time is sent again, so often, each time by the next socket.
+* `server.receipts`: whether the app has subscribed to `message_metadata_posted`.
+* `server.disconnect()` and `server.cut()` end a socket with and without a word.
+"""
 
 from asyncio import Condition, Event, Task, Transport, create_task, gather, sleep, timeout
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from tests.wire.faults import Fault, Faults, faultless
 from tests.wire.slack.workspace import BOT_USER, SCOPES, TEAM, Arguments, Message, No, TooMany, Workspace
 
 BOT_TOKEN, APP_TOKEN = "xoxb-test", "xapp-test"
 
 
-@dataclass(kw_only=True)
-class Fault:
-    """What the next calls of a method meet: a status, an error code, `hang`, `reset`; before or `after` it is done."""
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """`ok: false` with this code, before or `after` it is done."""
 
-    answer: int | str
-    times: int = 1
+    code: str
     after: bool = False
-    retry_after: int = 1
 
 
 @dataclass(kw_only=True)
@@ -40,7 +55,11 @@ class SlackServer:
         self.workspace = Workspace(self._said)
         self.calls: list[tuple[str, Arguments, str]] = []
         self.envelopes: list[Envelope] = []
-        self.faults: dict[str, Fault] = {}
+        self.faults: Faults = faultless
+        self.copies: Callable[[Arguments], Sequence[float]] = lambda payload: (0.0,)
+        self.route: Callable[[int], int] = self._in_turn
+        self.keeps = True
+        self.receipts = True
         self.sockets: list[web.WebSocketResponse] = []
         self.scopes = SCOPES
         self.ack_seconds = 3.0
@@ -51,9 +70,11 @@ class SlackServer:
         self._numbers = count(1)
         self._tickets: set[str] = set()
         self._answerable: dict[str, tuple[str, str, int]] = {}
+        self._expected: dict[str, list[Fault | Refusal]] = {}
         self._arrived = Condition()
         self._over = Event()
-        self._sending: set[Task[None]] = set()
+        self._unacknowledged: dict[str, Envelope] = {}
+        self._later: set[Task[None]] = set()
         self._transports: dict[int, Transport] = {}
         self._turn = 0
 
@@ -70,15 +91,25 @@ class SlackServer:
 
     async def stop(self) -> None:
         self._over.set()
-        for task in self._sending:
+        for task in self._later:
             task.cancel()
-        await gather(*self._sending, return_exceptions=True)
+        await gather(*self._later, return_exceptions=True)
         for socket in list(self.sockets):
             await socket.close()
         await self._runner.cleanup()
 
-    def fail(self, method: str, answer: int | str, **more: Any) -> None:
-        self.faults[method] = Fault(answer=answer, **more)
+    def fail(
+        self, method: str, answer: int | str, *, times: int = 1, after: bool = False, retry_after: float = 1
+    ) -> None:
+        """What the next calls of a method meet: 429, another status, an error code, `hang`, or `reset`."""
+        fault: Fault | Refusal
+        if answer in ("hang", "reset"):
+            fault = Fault("hang" if answer == "hang" else "drop")
+        elif isinstance(answer, str):
+            fault = Refusal(code=answer, after=after)
+        else:
+            fault = Fault("limit", retry_after) if answer == 429 else Fault("after" if after else "before")
+        self._expected[method] = [fault] * times
 
     def number_of(self, method: str) -> int:
         return sum(name == method for name, _, _ in self.calls)
@@ -109,14 +140,14 @@ class SlackServer:
         return payload
 
     def send(self, kind: str, payload: Arguments, attempt: int = 0) -> None:
-        task = create_task(self._deliver(kind, payload, attempt))
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+        for seconds in self.copies(payload):
+            self._meanwhile(self._deliver(kind, payload, attempt, seconds))
 
-    async def _deliver(self, kind: str, payload: Arguments, attempt: int) -> None:
+    async def _deliver(self, kind: str, payload: Arguments, attempt: int, seconds: float) -> None:
         """To one of the sockets that are open; events again when they are not acknowledged in time, others not."""
+        await sleep(seconds)
         last = attempt + (self.retries if kind == "events_api" else 0)
-        while attempt <= last:
+        while attempt <= last and (self.keeps or self.sockets):
             socket = await self._next_socket()
             envelope = Envelope(
                 id=f"envelope-{next(self._numbers)}", kind=kind, payload=payload, attempt=attempt, socket=id(socket)
@@ -126,23 +157,25 @@ class SlackServer:
             if attempt:
                 frame |= {"retry_attempt": attempt, "retry_reason": "timeout"}
             self.envelopes.append(envelope)
-            try:
-                await socket.send_json(frame)
-            except ConnectionError:
-                await sleep(0.01)
-                continue
+            self._unacknowledged[envelope.id] = envelope
             try:
                 async with timeout(self.ack_seconds):
+                    await socket.send_json(frame)
                     await envelope.acked.wait()
                 return
+            except ConnectionError:
+                await sleep(0.01)
             except TimeoutError:
                 attempt += 1
 
     async def _next_socket(self) -> web.WebSocketResponse:
         async with self._arrived:
             await self._arrived.wait_for(lambda: self.sockets)
+        return self.sockets[self.route(len(self.sockets))]
+
+    def _in_turn(self, number: int) -> int:
         self._turn += 1
-        return self.sockets[self._turn % len(self.sockets)]
+        return self._turn % number
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         ticket = request.query.get("ticket", "")
@@ -169,9 +202,8 @@ class SlackServer:
         return socket
 
     async def _acknowledged(self, frame: Arguments) -> None:
-        for envelope in self.envelopes:
-            if envelope.id == frame.get("envelope_id"):
-                envelope.acked.set()
+        if envelope := self._unacknowledged.pop(str(frame.get("envelope_id")), None):
+            envelope.acked.set()
         await self._changed()
 
     async def disconnect(self, reason: str = "refresh_requested", which: int = 0) -> None:
@@ -191,19 +223,59 @@ class SlackServer:
             given |= await request.json() if request.content_type == "application/json" else await request.post()
         self.calls.append((method, given, token))
         await self._changed()
-        fault = self._fault(method)
-        if fault and not fault.after and (answer := await self._failed(request, fault)) is not None:
-            return answer
-        try:
-            done = {"ok": True, **self._done(method, given, token)}
-        except No as no:
-            done = {"ok": False, "error": str(no)}
-        except TooMany as wait:
-            return _too_many(wait.args[0])
+
+        def done() -> web.Response:
+            try:
+                answer = {"ok": True, **self._done(method, given, token)}
+            except No as no:
+                answer = {"ok": False, "error": str(no)}
+            except TooMany as wait:
+                return _too_many(wait.args[0])
+            return web.json_response(answer, headers={"x-oauth-scopes": self.scopes})
+
+        return await self._answered(request, self._fault(method, given), done)
+
+    async def _answered(
+        self, request: web.Request, fault: Fault | Refusal | None, done: Callable[[], web.Response]
+    ) -> web.Response:
+        """What is answered, after it was done, before, or without."""
+        match fault:
+            case Fault(kind="limit"):
+                return _too_many(fault.seconds)
+            case Fault(kind="late"):
+                self._meanwhile(self._land(fault.seconds, done))
+            case Fault(kind="before") | Refusal(after=False):
+                pass
+            case _:
+                answer = done()
+                await self._changed()
+                if fault is None:
+                    return answer
+        if isinstance(fault, Refusal):
+            return web.json_response({"ok": False, "error": fault.code})
+        if fault.kind in ("hang", "drop"):
+            return await self._silent(request, hang=fault.kind == "hang")
+        return web.Response(status=500, text="<html>", content_type="text/html")
+
+    async def _land(self, seconds: float, done: Callable[[], web.Response]) -> None:
+        await sleep(seconds)
+        done()
         await self._changed()
-        if fault and fault.after and (answer := await self._failed(request, fault)) is not None:
-            return answer
-        return web.json_response(done, headers={"x-oauth-scopes": self.scopes})
+
+    async def _silent(self, request: web.Request, *, hang: bool) -> web.Response:
+        transport = request.transport
+        while hang and transport is not None and not transport.is_closing() and not self._over.is_set():
+            with suppress(TimeoutError):
+                async with timeout(1):
+                    await self._over.wait()
+        if transport is not None:
+            transport.abort()
+        return web.Response()
+
+    def _meanwhile(self, what: Coroutine[Any, Any, None]) -> None:
+        task = create_task(what)
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
 
     def _done(self, method: str, given: Arguments, token: str) -> Arguments:
         if token not in (BOT_TOKEN, APP_TOKEN):
@@ -216,25 +288,9 @@ class SlackServer:
         self._tickets.add(ticket)
         return {"url": f"{self.url.replace('http', 'ws', 1)}/link?ticket={ticket}&app_id=A0TEST"}
 
-    def _fault(self, method: str) -> Fault | None:
-        fault = self.faults.get(method)
-        if fault is None or fault.times == 0:
-            return None
-        fault.times -= 1
-        return fault
-
-    async def _failed(self, request: web.Request, fault: Fault) -> web.StreamResponse | None:
-        if fault.answer == "hang":
-            await self._over.wait()
-        if fault.answer in ("hang", "reset"):
-            if request.transport is not None:
-                request.transport.abort()
-            return web.Response()
-        if fault.answer == 429:
-            return _too_many(fault.retry_after)
-        if isinstance(fault.answer, int):
-            return web.Response(status=fault.answer, text="<html>", content_type="text/html")
-        return web.json_response({"ok": False, "error": fault.answer})
+    def _fault(self, method: str, given: Arguments) -> Fault | Refusal | None:
+        expected = self._expected.get(method)
+        return expected.pop(0) if expected else self.faults(method, given)
 
     def response_url(self, channel: str, user: str) -> str:
         name = f"r{next(self._numbers)}"
@@ -242,29 +298,51 @@ class SlackServer:
         return f"{self.url}/respond/{name}"
 
     async def _respond(self, request: web.Request) -> web.Response:
-        name = request.match_info["name"]
-        channel, user, left = self._answerable.get(name, ("", "", 0))
-        given = await request.json()
+        name, given = request.match_info["name"], await request.json()
         self.calls.append(("response_url", given, ""))
-        if not left:
-            return web.json_response({"ok": False, "error": "used_url"}, status=404)
-        self._answerable[name] = (channel, user, left - 1)
-        self.workspace.respond(given, channel=channel, user=user)
+
+        def done() -> web.Response:
+            channel, user, left = self._answerable.get(name, ("", "", 0))
+            if not left:
+                return web.json_response({"ok": False, "error": "used_url"}, status=404)
+            self._answerable[name] = (channel, user, left - 1)
+            self.workspace.respond(given, channel=channel, user=user)
+            return web.Response(text="ok")
+
+        answer = await self._answered(request, self._fault("response_url", given), done)
         await self._changed()
-        return web.Response(text="ok")
+        return answer
 
-    # What the bot does is an event too
+    # What happens in the workspace is an event
 
-    def _said(self, what: str, message: Message) -> None:
+    def _said(self, what: str, message: Message, before: Arguments) -> None:
         place = {"channel": message.channel, "channel_type": "im" if message.channel.startswith("D") else "channel"}
         if what == "posted":
             self.event({**message.payload(), **place})
         else:
-            self.event(
-                {"type": "message", "subtype": "message_changed", "hidden": True, "ts": self.workspace.ts(), **place}
-                | {"message": message.payload(), "previous_message": message.payload()}
-            )
+            changed: Arguments = {"type": "message", "subtype": f"message_{what}", "hidden": True, **place}
+            changed |= {"ts": self.workspace.ts(), "previous_message": before}
+            self.event(changed | ({"deleted_ts": message.ts} if what == "deleted" else {"message": message.payload()}))
+        if self.receipts and message.metadata and what != "deleted" and "metadata" not in before:
+            self._receipt(message)
+
+    def _receipt(self, message: Message) -> None:
+        """docs.slack.dev/reference/events/message_metadata_posted."""
+        self.event(
+            {
+                "type": "message_metadata_posted",
+                "app_id": "A0TEST",
+                "bot_id": message.bot,
+                "user_id": message.user,
+                "team_id": TEAM,
+                "channel_id": message.channel,
+                "metadata": message.metadata,
+                "message_ts": message.ts,
+                "event_ts": message.ts,
+            }
+        )
 
 
-def _too_many(seconds: int) -> web.Response:
-    return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers={"Retry-After": str(seconds)})
+def _too_many(seconds: float) -> web.Response:
+    headers = {"Retry-After": f"{seconds:g}"}
+    return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=headers)

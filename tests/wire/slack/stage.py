@@ -47,9 +47,7 @@ class SlackStage(Stage):
         return Address(platform="slack", workspace=TEAM, channel=CHANNEL, thread=self._roots[place]).id
 
     async def say(self, text: str, *, place: str = "main", author: str = "ada", to_bot: bool = True) -> str:
-        typed = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        if to_bot:
-            typed = f"<@{BOT_USER}> {typed}"
+        typed = _typed(text, to_bot=to_bot)
         message = self.server.workspace.add(CHANNEL, self.user(author), typed, thread_ts=self._roots.get(place))
         self._roots.setdefault(place, message.ts)
         self._payloads[message.ts] = self.sent(message, to_bot=to_bot)
@@ -71,6 +69,24 @@ class SlackStage(Stage):
             events.insert(0 if self._mention_first else 1, {**event, "type": "app_mention"})
             self._mention_first = not self._mention_first
         return [self.server.event(one) for one in events]
+
+    async def edit(self, message: str, text: str, *, to_bot: bool = True) -> None:
+        """A person changes what they have said. Whoever is mentioned newly hears of it by a mention as well."""
+        before = self.server.workspace.find(CHANNEL, message).text
+        edited = self.server.workspace.edit(CHANNEL, message, _typed(text, to_bot=to_bot))
+        if to_bot and f"<@{BOT_USER}>" not in before:
+            self.server.event({**edited.payload(), "type": "app_mention", "channel": CHANNEL, "event_ts": message})
+        await self.change()
+
+    async def delete(self, message: str) -> None:
+        """A message is deleted, a person's or the bot's."""
+        self.server.workspace.remove(self.server.workspace.find(CHANNEL, message))
+        await self.change()
+
+    async def unfurl(self, message: str) -> None:
+        """Slack adds the preview of a link to a message by itself."""
+        self.server.workspace.unfurl(CHANNEL, message)
+        await self.change()
 
     async def again(self, message: str) -> None:
         for payload in self._payloads[message]:
@@ -176,3 +192,8 @@ class SlackStage(Stage):
             if one.user == message.only_for and one.channel == CHANNEL and float(one.ts) < float(message.ts)
         ]
         return (said[-1].thread_ts or said[-1].ts) if said else None
+
+
+def _typed(text: str, *, to_bot: bool) -> str:
+    typed = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f"<@{BOT_USER}> {typed}" if to_bot else typed

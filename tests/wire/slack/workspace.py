@@ -10,9 +10,10 @@ Arguments = dict[str, Any]
 
 TEAM, BOT_USER, BOT = "T0TEST", "U0BACKSCROLL", "B0BACKSCROLL"
 CHANNEL, DM = "C0GENERAL", "D0ADA"
+SLACKBOT, TOMBSTONE = "USLACKBOT", "tombstone"
 SCOPES = (
-    "app_mentions:read,assistant:write,channels:history,chat:write,commands,groups:history,im:history,mpim:history,"
-    "users:read"
+    "app_mentions:read,assistant:write,channels:history,chat:write,commands,groups:history,im:history,"
+    "metadata.message:read,mpim:history,reactions:write,users:read"
 )
 
 
@@ -37,6 +38,10 @@ class Message:
     streaming: bool = False
     stopped_by_user: bool = False
     only_for: str | None = None
+    subtype: str | None = None
+    edited: Arguments | None = None
+    attachments: list[Arguments] = field(default_factory=list)
+    reactions: set[str] = field(default_factory=set)
     edits: int = 0
     arguments: Arguments = field(default_factory=dict)
 
@@ -49,19 +54,23 @@ class Message:
         kept: Arguments = {"type": "message", "ts": self.ts, "user": self.user, "text": self.text, "team": TEAM}
         if self.bot:
             kept |= {"bot_id": self.bot, "app_id": "A0TEST", "bot_profile": {"id": self.bot, "name": "backscroll"}}
-        if self.thread_ts:
-            kept["thread_ts"] = self.thread_ts
-        if self.blocks:
-            kept["blocks"] = self.blocks
+        known = {"thread_ts": self.thread_ts, "subtype": self.subtype, "edited": self.edited}
+        lists = {"blocks": self.blocks, "attachments": self.attachments}
+        kept |= {name: value for name, value in (known | lists).items() if value}
+        if self.subtype == TOMBSTONE:
+            kept["hidden"] = True
         if self.metadata and with_metadata:
             kept["metadata"] = self.metadata
         return kept
 
 
 class Workspace:
-    """`said` is told of every message that the bot posts or changes. `rationed`: replies and history once a minute."""
+    """`said` is told of every message that the bot posts and that anybody changes or deletes, with what it was before.
 
-    def __init__(self, said: Callable[[str, Message], None]) -> None:
+    `rationed`: replies and history once a minute. `closed`: channels that refuse everything, with the error's code.
+    """
+
+    def __init__(self, said: Callable[[str, Message, Arguments], None]) -> None:
         self.messages: list[Message] = []
         self.users = {"U0ADA": "ada"}
         self.channels = {CHANNEL, DM}
@@ -85,8 +94,39 @@ class Workspace:
         self.messages.append(message)
         return message
 
+    def edit(self, channel: str, ts: str, text: str) -> Message:
+        """A person changes what they have said."""
+        message = self.find(channel, ts)
+        before = message.payload()
+        message.text, message.edited = text, {"user": message.user, "ts": self.ts()}
+        self._said("changed", message, before)
+        return message
+
+    def unfurl(self, channel: str, ts: str) -> None:
+        """Slack adds the preview of a link."""
+        message = self.find(channel, ts)
+        before = message.payload()
+        message.attachments = [{"from_url": "https://x.example", "fallback": "a page", "id": 1}]
+        self._said("changed", message, before)
+
+    def remove(self, message: Message) -> None:
+        """The message is gone; what rooted a thread with replies leaves a tombstone, by Slackbot, in its place."""
+        before = message.payload()
+        if len(self.thread(message.channel, message.ts)) == 1:
+            self.messages.remove(message)
+            self._said("deleted", message, before)
+            return
+        message.text, message.user, message.bot, message.subtype = (
+            "This message was deleted.",
+            SLACKBOT,
+            None,
+            TOMBSTONE,
+        )
+        message.thread_ts, message.blocks, message.attachments, message.metadata = message.ts, [], [], None
+        self._said("changed", message, before)
+
     def find(self, channel: str, ts: str) -> Message:
-        for message in self.messages:
+        for message in reversed(self.messages):
             if (message.channel, message.ts) == (channel, ts) and message.only_for is None:
                 return message
         raise No("message_not_found")
@@ -105,6 +145,8 @@ class Workspace:
             "chat.startStream": self._start,
             "chat.appendStream": self._append,
             "chat.stopStream": self._stop,
+            "reactions.add": self._react,
+            "reactions.remove": self._unreact,
             "conversations.replies": self._replies,
             "conversations.history": self._history,
             "assistant.threads.setStatus": lambda given: self._status("assistant.threads.setStatus", given),
@@ -126,7 +168,7 @@ class Workspace:
     def _post(self, given: Arguments) -> Arguments:
         message = self._written(given)
         self.messages.append(message)
-        self._said("posted", message)
+        self._said("posted", message, {})
         return {"channel": message.channel, "ts": message.ts, "message": message.payload()}
 
     def _post_ephemeral(self, given: Arguments) -> Arguments:
@@ -175,10 +217,10 @@ class Workspace:
             raise No(self.closed[channel])
         return channel
 
-    def _mine(self, given: Arguments) -> Message:
+    def _mine(self, given: Arguments, otherwise: str = "cant_update_message") -> Message:
         message = self.find(self._open(given), given["ts"])
         if message.bot != BOT:
-            raise No("cant_update_message")
+            raise No(otherwise)
         return message
 
     def _update(self, given: Arguments) -> Arguments:
@@ -188,16 +230,35 @@ class Workspace:
         if len(text) > 4_000:
             raise No("msg_too_long")
         _check(blocks, given.get("metadata"))
+        before = message.payload(with_metadata=True)
         message.text, message.blocks, message.arguments = text, blocks, given
         message.metadata = given.get("metadata") or message.metadata
+        message.edited = {"user": BOT_USER, "ts": self.ts()}
         message.edits += 1
-        self._said("changed", message)
+        self._said("changed", message, before)
         return {"channel": message.channel, "ts": message.ts, "text": text}
 
     def _delete(self, given: Arguments) -> Arguments:
-        message = self._mine(given)
-        self.messages.remove(message)
+        message = self._mine(given, "cant_delete_message")
+        self.remove(message)
         return {"channel": message.channel, "ts": message.ts}
+
+    def _react(self, given: Arguments) -> Arguments:
+        message = self._reacted(given)
+        if given["name"] in message.reactions:
+            raise No("already_reacted")
+        message.reactions.add(given["name"])
+        return {}
+
+    def _unreact(self, given: Arguments) -> Arguments:
+        message = self._reacted(given)
+        if given["name"] not in message.reactions:
+            raise No("no_reaction")
+        message.reactions.discard(given["name"])
+        return {}
+
+    def _reacted(self, given: Arguments) -> Message:
+        return self.find(self._open(given), given["timestamp"])
 
     def _start(self, given: Arguments) -> Arguments:
         channel, text, now = self._open(given), given.get("markdown_text", ""), time()
@@ -218,7 +279,7 @@ class Workspace:
             ts=self.ts(), channel=channel, text=text, bot=BOT, thread_ts=given["thread_ts"], streaming=True
         )
         self.messages.append(message)
-        self._said("posted", message)
+        self._said("posted", message, {})
         return {"channel": channel, "ts": message.ts}
 
     def _append(self, given: Arguments) -> Arguments:
@@ -230,9 +291,10 @@ class Workspace:
         if len(given.get("markdown_text") or "") > 12_000:
             raise No("msg_too_long")
         if given.get("markdown_text"):
+            before = message.payload(with_metadata=True)
             message.text += given["markdown_text"]
             message.edits += 1
-            self._said("changed", message)
+            self._said("changed", message, before)
         return {"channel": message.channel, "ts": message.ts}
 
     def _stop(self, given: Arguments) -> Arguments:
@@ -241,7 +303,11 @@ class Workspace:
             raise No("invalid_arguments")
         answer = self._append(given)
         message = self._mine(given)
-        message.streaming, message.metadata = False, given.get("metadata")
+        message.streaming = False
+        if given.get("metadata"):
+            before = message.payload(with_metadata=True)
+            message.metadata = given["metadata"]
+            self._said("changed", message, before)
         return answer | {"message": message.payload()}
 
     def _replies(self, given: Arguments) -> Arguments:
@@ -251,14 +317,20 @@ class Workspace:
         return self._page("conversations.replies", given, found, newest_first=False)
 
     def _history(self, given: Arguments) -> Arguments:
-        found = [one for one in self.messages if one.channel == given["channel"] and one.thread_ts in (None, one.ts)]
+        found = [
+            one
+            for one in self.messages
+            if one.channel == given["channel"]
+            and (one.thread_ts in (None, one.ts) or one.subtype == "thread_broadcast")
+        ]
         return self._page("conversations.history", given, found, newest_first=True)
 
     def _page(self, method: str, given: Arguments, found: list[Message], *, newest_first: bool) -> Arguments:
         self._ration(method)
         oldest, latest = float(given.get("oldest", 0)), float(given.get("latest", "inf"))
         public = [one for one in found if one.only_for is None]
-        within = [one for one in public if oldest < float(one.ts) < latest]
+        root = given.get("ts")  # the first page of a thread begins with its root, whatever was asked for
+        within = [one for one in public if oldest < float(one.ts) < latest or one.ts == root]
         within.sort(key=lambda one: float(one.ts), reverse=newest_first)
         limit = min(int(given.get("limit", 100)), 15 if self.rationed else 1000)
         start = int(given.get("cursor") or 0)

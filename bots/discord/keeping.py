@@ -1,0 +1,50 @@
+"""Keeping: what was heard is offered to the core until it is stored, because the gateway says nothing twice."""
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from bots.discord.library import where
+from bots.discord.translate import PLATFORM
+from core.adapter import Receive
+from core.messages import Closed, Edited, Event, Receipt
+
+log = structlog.get_logger(platform=PLATFORM)
+
+PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, *(60.0,) * 8)
+"""Between two tries of the same event, in seconds: about nine minutes."""
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Keeper:
+    """Hands events over, again and again if need be."""
+
+    def __init__(self, receive: Receive, *, pause: Sleep) -> None:
+        self._receive = receive
+        self._pause = pause
+
+    async def keep(self, event: Event) -> bool:
+        """Offers it to `receive` until that takes it; False when it never did."""
+        known_as = _known_as(event)
+        for pause in PAUSES:
+            try:
+                await self._receive(event)
+            except Exception as error:  # noqa: BLE001  # whatever it is, nobody else would say this again
+                log.warning("not stored", id=known_as, error=type(error).__name__, where=where(error))
+                await self._pause(pause)
+            else:
+                return True
+        log.error("events lost", events=1, id=known_as)
+        return False
+
+
+def _known_as(event: Event) -> str:
+    match event:
+        case Edited():
+            return event.message.id
+        case Closed():
+            return event.address.id
+        case Receipt():
+            return event.shown.id
+    return event.id

@@ -1,0 +1,124 @@
+"""Places: which channel is around a thread, what a server calls its parts, and where somebody may have spoken.
+
+What the gateway has told is in the library's cache; what it has not, as for archived threads, is asked for once.
+"""
+
+from asyncio import Task, create_task
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import TypeGuard
+
+import structlog
+
+from bots.discord import translate
+from bots.discord.failures import Trouble
+from bots.discord.keeping import PAUSES, Sleep
+from bots.discord.library import Forbidden, Gateway, Guild, NotFound, Payload, Thread
+from bots.discord.rest import Rest
+from bots.discord.translate import PLATFORM, Names
+from core.address import Address
+
+log = structlog.get_logger(platform=PLATFORM)
+
+MOST = 200
+"""So many places are worth a look after a gap; those in which somebody spoke last come first."""
+
+_THREADS_KNOWN = 10_000
+
+
+class Places:
+    """The places of all servers that one gateway connection tells of; `me` is our own user ID."""
+
+    def __init__(self, rest: Rest, gateway: Gateway, *, me: str, pause: Sleep) -> None:
+        self._rest = rest
+        self._gateway = gateway
+        self._me = me
+        self._pause = pause
+        self._parents: OrderedDict[str, str | None] = OrderedDict()
+        self._asked: dict[str, Task[str | None]] = {}
+
+    def meet(self, payload: Payload) -> None:
+        """Remembers where this comes from while the gateway's cache knows: threads leave it when they are archived."""
+        channel, server = payload.get("channel_id"), self._server(payload.get("guild_id"))
+        if server is None or not _is_number(channel):
+            return
+        cached = server.get_channel_or_thread(int(channel))
+        if cached is not None:
+            self._remember(str(cached.id), str(cached.parent_id) if isinstance(cached, Thread) else None)
+
+    async def parent(self, payload: Payload) -> str | None:
+        """The channel around the thread that this comes from, None outside threads. Raises Trouble when nobody knows.
+
+        Discord is asked once, however many wait for the answer.
+        """
+        channel, named = payload["channel_id"], payload.get("channel") or {}
+        if payload.get("guild_id") is None:
+            return None
+        if "type" in named:
+            return named.get("parent_id") if named["type"] in translate.THREADS else None
+        if channel in self._parents:
+            return self._parents[channel]
+        if channel not in self._asked:
+            task = self._asked[channel] = create_task(self._ask(channel))
+            task.add_done_callback(lambda _: self._asked.pop(channel, None))
+        parent = await self._asked[channel]
+        self._remember(channel, parent)
+        return parent
+
+    def names(self, workspace: object) -> Names:
+        """What this server calls its parts; only who we are, where the gateway does not know it."""
+        server = self._server(workspace)
+        if server is None:
+            return Names(me=self._me)
+
+        def channel(snowflake: str) -> str | None:
+            found = server.get_channel_or_thread(int(snowflake))
+            return found.name if found else None
+
+        def role(snowflake: str) -> str | None:
+            found = server.get_role(int(snowflake))
+            return found.name if found else None
+
+        mine = server.self_role
+        return Names(me=self._me, my_roles=frozenset({str(mine.id)} if mine else ()), channel=channel, role=role)
+
+    def spoken(self, since: float) -> Sequence[Address]:
+        """Where the newest message is younger than this instant, in seconds since 1970; the newest place first."""
+        after = int(translate.snowflake_at(since))
+        found: list[tuple[int, Address]] = []
+        for channel in self._gateway.talkable():
+            parent = str(channel.parent_id) if isinstance(channel, Thread) else None
+            newest = max(channel.last_message_id or 0, channel.id if parent else 0)
+            if newest > after:
+                here = {"guild_id": str(channel.guild.id), "channel_id": str(channel.id)}
+                found.append((newest, translate.address_of(here, parent)))
+        found.sort(key=lambda one: one[0], reverse=True)
+        if len(found) > MOST:
+            log.warning("places left out", places=len(found) - MOST)
+        return [address for _, address in found[:MOST]]
+
+    def _server(self, number: object) -> Guild | None:
+        return self._gateway.get_guild(int(number)) if _is_number(number) else None
+
+    def _remember(self, channel: str, parent: str | None) -> None:
+        self._parents[channel] = parent
+        self._parents.move_to_end(channel)
+        while len(self._parents) > _THREADS_KNOWN:
+            self._parents.popitem(last=False)
+
+    async def _ask(self, channel: str) -> str | None:
+        for pause in PAUSES:
+            try:
+                found = await self._rest.channel(channel)
+            except (NotFound, Forbidden):
+                raise
+            except Trouble as error:
+                log.warning("channel unknown", channel=channel, error=type(error).__name__, again_in=pause)
+                await self._pause(pause)
+            else:
+                return found["parent_id"] if found["type"] in translate.THREADS else None
+        raise TimeoutError("Discord did not say which channel this is")
+
+
+def _is_number(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and value.isdecimal()

@@ -1,0 +1,85 @@
+"""Which messages of ours are a given reply: the receipts of calls whose outcome nobody knows.
+
+A message that has the reply's key as its nonce is the reply, and one with another nonce is not. But Discord keeps a
+nonce for minutes only, and so the rest goes by what is on screen. What may be *taken up*, to be edited into the reply
+before anything is posted again: for the first part of an answer, whatever replies to its question; else, what says the
+same, replies to nothing, and does not stand behind a message of ours that replies to another question.
+
+What may be *taken away* must be more certain, because it can't be brought back, and other things that we say (a notice)
+may reply to the same question. A copy is
+* what replies to the same question, and says what the reply says or the message that stays has said, or the beginning
+  of it (an early preview that landed late);
+* for the last part of an answer only, what says the same after the message that stays, without a message of ours that
+  replies to anything in between: a part before the last may well be followed by one that says the same.
+Answers to interactions are never copies of anything: they are edited in place, and their texts are often alike.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from bots.discord.translate import Payload
+from core.messages import Reply
+
+
+def likely(ours: Sequence[Payload], reply: Reply) -> Payload | None:
+    """The message, of ours since the question and oldest first, that may be taken up; the most certain one."""
+    certain = next((one for one in ours if _nonce(one) == reply.key), None)
+    unmarked = [one for one in ours if _nonce(one) is None]
+    copy = next((one for one in unmarked if _is_first_part(one, reply) and _begins(one["content"], reply.text)), None)
+    replying = next((one for one in unmarked if _is_first_part(one, reply)), None)
+    return certain or copy or replying or next(_saying_the_same(ours, reply), None)
+
+
+def copies(ours: Sequence[Payload], reply: Reply, stays: str) -> Sequence[Payload]:
+    """The messages, of ours since the question and oldest first, to be taken away; the one with ID `stays` stays.
+
+    When nothing stays and the reply says nothing, its question is to have no answer: then nothing may reply to it.
+    """
+    others = [one for one in ours if one["id"] != stays]
+    texts = [reply.text, *(one["content"] for one in ours if one["id"] == stays)]
+    unanswered = not stays and not reply.text
+    certain = [one for one in others if _nonce(one) == reply.key]
+    replying = [one for one in others if _nonce(one) is None and _is_first_part(one, reply)]
+    alike = [one for one in replying if unanswered or any(_begins(one["content"], text) for text in texts)]
+    return certain + alike + (list(_echoes(ours, reply, stays)) if stays and reply.part > 0 and reply.last else [])
+
+
+def _saying_the_same(ours: Sequence[Payload], reply: Reply) -> Iterator[Payload]:
+    answered = reply.reply_to
+    for one in ours:
+        if _answered(one) is not None:
+            answered = _answered(one)
+        elif _nonce(one) is None and answered == reply.reply_to and _says(one, reply):
+            yield one
+
+
+def _echoes(ours: Sequence[Payload], reply: Reply, stays: str) -> Iterator[Payload]:
+    for one in ours:
+        if int(one["id"]) <= int(stays):
+            continue
+        if _answered(one) is not None:
+            return
+        if _nonce(one) is None and not one.get("webhook_id") and _says(one, reply):
+            yield one
+
+
+def _is_first_part(message: Payload, reply: Reply) -> bool:
+    return reply.part == 0 and reply.reply_to is not None and _answered(message) == reply.reply_to
+
+
+def _says(message: Payload, reply: Reply) -> bool:
+    return bool(message["content"].strip() == reply.text.strip())
+
+
+def _begins(shown: str, whole: str) -> bool:
+    """Whether this was the other text when it was shorter; a block of code that was open then may have been closed."""
+    beginning = shown.strip().removesuffix("```").rstrip()
+    return bool(beginning) and whole.strip().startswith(beginning)
+
+
+def _answered(message: Payload) -> str | None:
+    return (message.get("message_reference") or {}).get("message_id")
+
+
+def _nonce(message: Payload) -> str | None:
+    nonce = message.get("nonce")
+    return None if nonce is None else str(nonce)

@@ -1,0 +1,73 @@
+"""What becomes of messages, in our words: people edit and delete theirs, and Slack confirms ours.
+
+Most changes that Slack reports are nobody's: previews of links, counts of replies, and our own writing.
+"""
+
+from collections.abc import Mapping
+
+from bots.slack.payloads import PLATFORM, Payload, View, address_of, part, seconds, thread_of, word, workspace_of
+from bots.slack.posts import EDIT, EVENT_TYPE
+from bots.slack.said import is_by_a_person, said
+from core.address import Address
+from core.messages import Closed, Deleted, Draft, Edited, Event, Receipt
+
+_TOMBSTONE = "tombstone"
+"""What Slack leaves in the place of a deleted message that has replies."""
+
+
+def changed(payload: Payload, event: Payload, view: View) -> tuple[Event, ...]:
+    """A `message_changed`; its own `ts` is not the message's."""
+    after, before = part(event, "message"), _before(event)
+    if after.get("subtype") == _TOMBSTONE:
+        return _gone(payload, event, word(after, "ts"), before, view)
+    if not _is_edit(after, before):
+        return ()
+    message = said(after, word(event, "channel"), workspace_of(payload, view.us), view)
+    return () if message is None else (Edited(message=message, at=seconds(_edited(after) or word(event, "ts"))),)
+
+
+def deleted(payload: Payload, event: Payload, view: View) -> tuple[Event, ...]:
+    """A `message_deleted`: a reply, or a message that has none."""
+    return _gone(payload, event, word(event, "deleted_ts"), _before(event), view)
+
+
+def receipt(payload: Payload, event: Payload, view: View) -> tuple[Event, ...]:
+    """A `message_metadata_posted` of ours: what we noted in the message's metadata names its session and its reply."""
+    metadata = part(event, "metadata")
+    ours = view.us.said({"user": event.get("user_id"), "bot_id": event.get("bot_id")})
+    if not ours or metadata.get("event_type") != EVENT_TYPE:
+        return ()
+    noted, channel, ts = part(metadata, "event_payload"), word(event, "channel_id"), word(event, "message_ts")
+    thread = word(noted, "thread") if noted.get("thread") else None
+    address = Address(platform=PLATFORM, workspace=workspace_of(payload, view.us), channel=channel, thread=thread)
+    return (Receipt(address=address, key=word(noted, "key"), shown=Draft(id=ts, text="", note=EDIT)),)
+
+
+def _gone(payload: Payload, event: Payload, ts: str, before: Payload, view: View) -> tuple[Event, ...]:
+    """With its root a thread is closed, whoever wrote the root; its replies stay on screen."""
+    root = thread_of(before) or ts
+    address = address_of(workspace_of(payload, view.us), word(event, "channel"), root, view)
+    found: list[Event] = []
+    if is_by_a_person(before, view.us):
+        found.append(Deleted(address=address, id=ts))
+    if address.thread == ts:
+        found.append(Closed(address=address, gone=False))
+    return tuple(found)
+
+
+def _before(event: Payload) -> Payload:
+    found = event.get("previous_message")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _is_edit(after: Payload, before: Payload) -> bool:
+    """Whether a person has changed it: Slack says so, or the text is another one."""
+    edited = _edited(after)
+    if edited is not None and edited != _edited(before):
+        return True
+    return bool(before) and after.get("text") != before.get("text")
+
+
+def _edited(message: Payload) -> str | None:
+    found = message.get("edited")
+    return word(found, "ts") if isinstance(found, Mapping) else None

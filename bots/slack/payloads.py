@@ -1,0 +1,102 @@
+"""What every payload of Slack's is made of: its words and times, and whom and which conversation it concerns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from re import compile as pattern
+from typing import Any, TypeGuard
+
+from core.address import Address
+
+Payload = Mapping[str, Any]
+
+PLATFORM = "slack"
+
+_TS = pattern(r"[0-9]+\.[0-9]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ourselves:
+    """Who the token says that we are: installation, bot user, bot, and the name of the workspace for people."""
+
+    workspace: str
+    user: str
+    bot: str
+    name: str = ""
+
+    def said(self, message: Payload) -> bool:
+        """Whether a message is ours."""
+        return message.get("user") == self.user or message.get("bot_id") == self.bot != ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What a translation depends on besides the payload. `now` dates what Slack itself does not date."""
+
+    us: Ourselves
+    agent_view: bool
+    now: float
+
+
+class Unreadable(ValueError):
+    """The payload lacks something that every such payload has."""
+
+
+def part(payload: Payload, name: str) -> Payload:
+    """What must be there, and have parts of its own."""
+    found = payload.get(name)
+    if not isinstance(found, Mapping):
+        raise Unreadable(f"no {name}")
+    return found
+
+
+def word(payload: Payload, name: str) -> str:
+    """What must be there, and be a text."""
+    found = payload.get(name)
+    if not isinstance(found, str) or not found:
+        raise Unreadable(f"no {name}")
+    return found
+
+
+def seconds(ts: str) -> float:
+    """A message's ID as the time that it is, in seconds since 1970."""
+    if not is_ts(ts):
+        raise Unreadable("a time that is no time")
+    return float(ts)
+
+
+def is_ts(name: object) -> TypeGuard[str]:
+    """Whether this is a message's ID, which is also its time; a command's ID is not."""
+    return isinstance(name, str) and _TS.fullmatch(name) is not None
+
+
+def thread_of(message: Payload) -> str | None:
+    """The root of the thread that a message is in; of a root itself, once it has replies."""
+    return word(message, "thread_ts") if message.get("thread_ts") else None
+
+
+def workspace_of(payload: Payload, us: Ourselves) -> str:
+    """The installation that the event is for. In a shared channel `team_id` may be the sender's; this never is."""
+    installs = payload.get("authorizations")
+    first = installs[0] if isinstance(installs, list) and installs else None
+    if isinstance(first, Mapping):
+        found = first.get("enterprise_id") if first.get("is_enterprise_install") else first.get("team_id")
+        if isinstance(found, str) and found:
+            return found
+    return us.workspace
+
+
+def address_of(workspace: str, channel: str, root: str, view: View) -> Address:
+    """Every conversation is a thread, named by its root. A DM without the agent view is one conversation, threads
+    and all; what is asked in a thread there is answered in that thread (`reply_to`) from the DM's one memory."""
+    thread = None if is_plain_dm(channel, view) else root
+    return Address(platform=PLATFORM, workspace=workspace, channel=channel, thread=thread)
+
+
+def is_direct(channel: str) -> bool:
+    """By the ID, because `app_mention` carries no `channel_type`."""
+    return channel.startswith("D")
+
+
+def is_plain_dm(channel: str, view: View) -> bool:
+    """Whether this is a DM that is one conversation as a whole."""
+    return is_direct(channel) and not view.agent_view

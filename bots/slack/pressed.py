@@ -1,0 +1,116 @@
+"""Commands by Slack's own means, in our words: slash command, messages' menus, our list of sessions, stop button."""
+
+from collections.abc import Mapping
+
+from structlog import get_logger
+
+from bots.slack.payloads import (
+    PLATFORM,
+    Payload,
+    Unreadable,
+    View,
+    address_of,
+    is_direct,
+    is_plain_dm,
+    part,
+    seconds,
+    word,
+    workspace_of,
+)
+from bots.slack.ticket import RESPONSE_SECONDS, Ticket
+from core.address import Address, AddressError
+from core.commands import COMMANDS
+from core.messages import Audience, Author, Inbound
+
+PICKER = "session_picker"
+SHORTCUTS = {f"session_{verb}": verb for verb in ("reset", "summarize")}
+"""Callback IDs of the message shortcuts, and the verbs that they stand for."""
+
+log = get_logger(platform=PLATFORM)
+
+
+def stopped(payload: Payload, event: Payload, view: View) -> Inbound:
+    """Somebody pressed Slack's own stop button; docs.slack.dev/reference/events/agent_session_stopped."""
+    channel, ts, user = word(event, "channel"), word(event, "event_ts"), word(event, "user")
+    return Inbound(
+        address=address_of(workspace_of(payload, view.us), channel, word(event, "thread_ts"), view),
+        id=f"stop:{ts}",
+        author=Author(id=user, name=user),
+        text="",
+        at=seconds(ts),
+        audience=Audience.BOT,
+        direct=is_direct(channel),
+        verb="stop",
+    )
+
+
+def slash(payload: Payload, view: View) -> Inbound:
+    """`/session VERB …`. The payload names no thread, and Slack runs no such command in one, so it is mostly vague."""
+    channel, user = word(payload, "channel_id"), word(payload, "user_id")
+    verb, _, rest = str(payload.get("text") or "").strip().partition(" ")
+    return Inbound(
+        address=Address(platform=PLATFORM, workspace=view.us.workspace, channel=channel),
+        id=word(payload, "trigger_id"),
+        author=Author(id=user, name=str(payload.get("user_name") or user)),
+        text=rest.strip(),
+        at=view.now,
+        audience=Audience.BOT,
+        direct=is_direct(channel),
+        verb=_verb(verb),
+        vague=not is_plain_dm(channel, view),
+        ticket=_answerable(payload, view),
+    )
+
+
+def shortcut(payload: Payload, view: View) -> Inbound | None:
+    """A message's menu: the one native command that knows its thread."""
+    verb = SHORTCUTS.get(str(payload.get("callback_id")))
+    if verb is None:
+        return None
+    channel, message = word(part(payload, "channel"), "id"), part(payload, "message")
+    thread = message.get("thread_ts") or word(message, "ts")
+    return _pressed(payload, view, verb=verb, address=address_of(view.us.workspace, channel, thread, view))
+
+
+def choice(payload: Payload, view: View) -> Inbound | None:
+    """Something picked from our list of sessions, which are all of this channel; other buttons are not ours."""
+    for action in payload.get("actions") or ():
+        if isinstance(action, Mapping) and action.get("action_id") == PICKER:
+            verb, _, session = word(part(action, "selected_option"), "value").partition(" ")
+            try:
+                address = Address.parse(session)
+            except AddressError as error:
+                raise Unreadable("the chosen value names no session") from error
+            channel = word(part(payload, "channel"), "id")
+            here = Address(platform=PLATFORM, workspace=view.us.workspace, channel=channel)
+            if address.channel_address != here:
+                log.warning("choice ignored", session=here.id, reason="the chosen session is of another place")
+                return None
+            return _pressed(payload, view, verb=verb, address=address)
+    return None
+
+
+def _pressed(payload: Payload, view: View, *, verb: str, address: Address) -> Inbound:
+    user = part(payload, "user")
+    name = user.get("name") or user.get("username") or word(user, "id")
+    return Inbound(
+        address=address,
+        id=word(payload, "trigger_id"),
+        author=Author(id=word(user, "id"), name=str(name)),
+        text="",
+        at=view.now,
+        audience=Audience.BOT,
+        direct=is_direct(address.channel),
+        verb=verb,
+        ticket=_answerable(payload, view),
+    )
+
+
+def _verb(word: str) -> str:
+    lowered = word.lower()
+    return "help" if not word else lowered if lowered in COMMANDS else word
+
+
+def _answerable(payload: Payload, view: View) -> str | None:
+    url = payload.get("response_url")
+    return Ticket(url=url, until=view.now + RESPONSE_SECONDS).written() if isinstance(url, str) else None

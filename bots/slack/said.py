@@ -1,0 +1,145 @@
+"""What was said: one message, as events, changes and histories have it alike, in our words.
+
+One message reaches us as `message` and again as `app_mention`, each possibly more than once, in any order, and may be
+found in a history. All of them become the same Inbound, because its ID is the message's own `ts` and its facts are
+taken from what all of them carry.
+"""
+
+from collections.abc import Mapping
+
+from bots.slack.payloads import (
+    Ourselves,
+    Payload,
+    Unreadable,
+    View,
+    address_of,
+    is_direct,
+    is_plain_dm,
+    is_ts,
+    seconds,
+    thread_of,
+    word,
+)
+from bots.slack.ticket import Ticket
+from bots.slack.words import mentioned, readable, without_mention
+from core.address import Address
+from core.messages import Audience, Author, Inbound
+
+_SPOKEN = (None, "file_share", "thread_broadcast", "me_message")
+_SLACKBOT = "USLACKBOT"
+
+
+def said(message: Payload, channel: str, workspace: str, view: View) -> Inbound | None:
+    """What a person said; None for what bots, Slack or we ourselves did. Raises Unreadable."""
+    if not is_by_a_person(message, view.us):
+        return None
+    us, ts, author = view.us, word(message, "ts"), word(message, "user")
+    text, thread = _with_files(message), thread_of(message)
+    return Inbound(
+        address=address_of(workspace, channel, thread or ts, view),
+        id=ts,
+        author=Author(id=author, name=_profile_name(message) or author),
+        text=readable(without_mention(text, us.user)),
+        at=seconds(ts),
+        audience=Audience.BOT if message.get("type") == "app_mention" else _audience(text, us),
+        direct=is_direct(channel),
+        reply_to=thread if is_plain_dm(channel, view) and thread != ts else None,
+        ticket=_foreign(message, workspace),
+    )
+
+
+def is_by_a_person(message: Payload, us: Ourselves) -> bool:
+    """Whether a person said it, as opposed to bots, to us, and to what Slack notes by itself."""
+    if message.get("subtype") not in _SPOKEN or message.get("bot_id") or message.get("hidden"):
+        return False
+    return message.get("user") not in (us.user, _SLACKBOT)
+
+
+def missed(message: Payload, address: Address, view: View) -> Inbound | None:
+    """A person's message from a history, as it would have reached us; a channel's address means its top level.
+
+    None for everything else, and for what can't be read: one odd message must not hide the others.
+    """
+    try:
+        if address.thread is None and thread_of(message) not in (None, message.get("ts")):
+            return None
+        return said(message, address.channel, address.workspace, view)
+    except (TypeError, ValueError, AttributeError):
+        return None
+
+
+def past(message: Payload, address: Address, view: View) -> Inbound | None:
+    """A message from a history as something to look back on: other bots' and our own are facts there.
+
+    None for what nobody said, or what can't be read: one odd message must not hide the others.
+    """
+    try:
+        return _past(message, address, view)
+    except (TypeError, ValueError, AttributeError):
+        return None
+
+
+def _past(message: Payload, address: Address, view: View) -> Inbound | None:
+    ts, subtype = message.get("ts"), message.get("subtype")
+    if not is_ts(ts) or subtype not in (*_SPOKEN, "bot_message") or message.get("hidden"):
+        return None
+    text = _shown_text(message)
+    return Inbound(
+        address=address,
+        id=ts,
+        author=_past_author(message, view.us),
+        text=readable(without_mention(text, view.us.user)),
+        at=seconds(ts),
+        audience=_audience(text, view.us),
+        direct=is_direct(address.channel),
+    )
+
+
+def _audience(text: str, us: Ourselves) -> Audience:
+    people = mentioned(text)
+    return Audience.BOT if us.user in people else Audience.OTHERS if people else Audience.ROOM
+
+
+def _foreign(message: Payload, workspace: str) -> str | None:
+    """A person of another organisation (Slack Connect): a stream must be addressed to their own team."""
+    team = message.get("user_team") or message.get("team")
+    return Ticket(team=team).written() if isinstance(team, str) and team != workspace else None
+
+
+def _with_files(message: Payload) -> str:
+    text = message.get("text") or ""
+    if not isinstance(text, str):
+        raise Unreadable("the text is no text")
+    files = [file for file in message.get("files") or () if isinstance(file, Mapping)]
+    names = [f"[attached: {file.get('title') or file.get('name') or file.get('id')}]" for file in files]
+    return "\n".join(part for part in (text, *names) if part)
+
+
+def _shown_text(message: Payload) -> str:
+    """What a person sees of a message that may be a bot's: its Markdown blocks, its text, or its attachments'."""
+    blocks = [part for part in message.get("blocks") or () if isinstance(part, Mapping)]
+    markdown = [str(block.get("text", "")) for block in blocks if block.get("type") == "markdown"]
+    attachments = [part for part in message.get("attachments") or () if isinstance(part, Mapping)]
+    fallbacks = [str(part.get("text") or part.get("fallback") or "") for part in attachments]
+    return "\n".join(markdown) or _with_files(message) or "\n".join(fallbacks)
+
+
+def _past_author(message: Payload, us: Ourselves) -> Author:
+    user, bot = str(message.get("user") or ""), str(message.get("bot_id") or "")
+    ours = us.said(message)
+    profile = message.get("bot_profile")
+    name = message.get("username") or (profile.get("name") if isinstance(profile, Mapping) else None)
+    said_by = user or bot or "unknown"
+    return Author(
+        id=said_by,
+        name=str(name or _profile_name(message) or said_by),
+        is_bot=bool(bot) or ours or message.get("subtype") == "bot_message",
+        is_self=ours,
+    )
+
+
+def _profile_name(message: Payload) -> str:
+    profile = message.get("user_profile")
+    if not isinstance(profile, Mapping):
+        return ""
+    return str(profile.get("display_name") or profile.get("real_name") or profile.get("name") or "")

@@ -1,0 +1,118 @@
+"""Audits: deliveries that are over, but were uncertain, or whose question is gone, are looked at once more, later.
+
+A call that was given up may still have landed, and so may one of a process that was frozen at the wrong moment. What is
+certain is only kept for a day, so that whoever comes late with a message of his own learns that another one stands.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Row, and_, bindparam, delete, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from core.address import Address
+from core.messages import Draft
+from core.schema import deliveries, sessions, turns
+from core.session import Role, SessionKey, State, Turn
+from core.store.deliveries import DAY, Stage, draft_of
+from core.store.queue import turn
+from core.store.sql import now
+from core.store.turns import COLUMNS, turn_of
+
+_AGAIN = 60_000  # milliseconds; whoever takes an audit up and dies leaves it to the next
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """One message that may not be on screen as it should be: what it answers, what it says, what we know of it.
+
+    `text` is None where it is not known any more. `stands` is the message that was recorded; without one, nothing of
+    this delivery is to be on screen.
+    """
+
+    key: SessionKey
+    question: Turn
+    part: int
+    text: str | None
+    stands: str | None
+    draft: Draft | None
+
+
+def due(connection: Connection, platforms: Sequence[str], *, limit: int) -> list[Doubt]:
+    """Takes up to `limit` audits up; forgets what was certain, a day after it arrived."""
+    certain = and_(deliveries.c.state >= Stage.SENT, deliveries.c.body.is_(None))
+    now_ = now(connection)
+    rows = connection.execute(
+        _DUE.where(deliveries.c.due_at <= now_).limit(limit), {"platforms": list(platforms)}
+    ).all()
+    if not rows:
+        return []
+    connection.execute(delete(deliveries).where(deliveries.c.due_at <= now_, certain))
+    doubts = [_doubt(row) for row in rows if row.stage < Stage.SENT or row.said is not None]
+    for doubt in doubts:
+        connection.execute(update(deliveries).where(_this(doubt)).values(due_at=now_ + _AGAIN))
+    return doubts
+
+
+_QUESTION = and_(
+    turns.c.workspace == deliveries.c.workspace,
+    turns.c.session == deliveries.c.session,
+    turns.c.seq == deliveries.c.seq,
+    turns.c.role == Role.PERSON,
+)
+_SESSION = and_(sessions.c.workspace == deliveries.c.workspace, sessions.c.session == deliveries.c.session)
+_DUE = (
+    select(
+        *COLUMNS,
+        turns.c.workspace,
+        turns.c.session,
+        sessions.c.address,
+        deliveries.c.part,
+        deliveries.c.state.label("stage"),
+        deliveries.c.draft,
+        deliveries.c.message.label("stands"),
+        deliveries.c.body.label("said"),
+    )
+    .join_from(deliveries, turns, _QUESTION)
+    .join(sessions, _SESSION)
+    .where(sessions.c.platform.in_(bindparam("platforms", expanding=True)))
+    .order_by(deliveries.c.due_at)
+    .with_for_update(of=deliveries, skip_locked=True)
+)
+
+
+def _doubt(row: Row[*tuple[object, ...]]) -> Doubt:
+    key = SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address))
+    return Doubt(
+        key=key,
+        question=turn_of(row),
+        part=row.part,
+        text=row.said.decode() if row.said else None,
+        stands=row.stands,
+        draft=draft_of(row.draft),
+    )
+
+
+def settle(connection: Connection, doubt: Doubt) -> None:
+    """What was doubtful is certain now."""
+    if doubt.stands is None:
+        connection.execute(delete(deliveries).where(_this(doubt), deliveries.c.message.is_(None)))
+        return
+    sure = {"body": None, "due_at": now(connection) + DAY}
+    connection.execute(update(deliveries).where(_this(doubt)).values(sure))
+    over = and_(turn(doubt.key, doubt.question.seq), turns.c.state >= State.DONE, turns.c.error.is_(None))
+    connection.execute(update(turns).where(over).values(envelope=None))
+
+
+def postpone(connection: Connection, doubt: Doubt, seconds: float) -> None:
+    """The platform will not say now."""
+    connection.execute(update(deliveries).where(_this(doubt)).values(due_at=now(connection) + int(seconds * 1000)))
+
+
+def _this(doubt: Doubt) -> ColumnElement[bool]:
+    return and_(
+        deliveries.c.workspace == doubt.key.workspace,
+        deliveries.c.session == doubt.key.session,
+        deliveries.c.seq == doubt.question.seq,
+        deliveries.c.part == doubt.part,
+    )

@@ -1,0 +1,156 @@
+"""Dead letters: what people said and were given no answer to, until somebody has it answered after all, or lets it go.
+
+A dead letter is no row of its own: it is a person's turn that is over and holds an error, or one whose answer was not
+delivered. What is told of it here is where, when and why, and never the words.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import Connection, Row, and_, delete, exists, func, literal_column, or_, select, union_all, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from core.address import Address, AddressError
+from core.errors import BackscrollError
+from core.messages import Draft
+from core.schema import deliveries, sessions, turns
+from core.session import Role, SessionKey, State
+from core.store.deliveries import Stage
+from core.store.inbound import find
+from core.store.queue import turn
+from core.store.sql import notify, now, seconds
+
+
+class NoDeadLetter(BackscrollError):
+    """No dead letter has this ID, or it has been dropped, or answered after all."""
+
+    def __init__(self, letter: str) -> None:
+        super().__init__(f"{letter} is no dead letter (any more); `backscroll dead list` shows those that there are")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dead:
+    """One dead letter: where it was said, when (seconds since 1970, by the platform's clock), and what went wrong."""
+
+    address: Address
+    seq: int
+    at: float
+    reason: str
+
+    @property
+    def id(self) -> str:
+        """The session's ID and the turn's seq: `slack:T01:C01#7`."""
+        return f"{self.address.id}#{self.seq}"
+
+
+_OVER = turns.c.state == State.DONE
+_FAILED = and_(deliveries.c.state == Stage.FAILED, deliveries.c.error.is_not(None))
+
+_MINE = and_(sessions.c.workspace == turns.c.workspace, sessions.c.session == turns.c.session)
+_ANSWERED_BY = and_(
+    deliveries.c.workspace == turns.c.workspace,
+    deliveries.c.session == turns.c.session,
+    deliveries.c.seq == turns.c.seq,
+)
+_FACTS = (sessions.c.address, turns.c.seq, turns.c.at)
+_PERSON = turns.c.role == Role.PERSON
+_UNANSWERED = select(*_FACTS, turns.c.error, literal_column("0").label("said")).join_from(turns, sessions, _MINE)
+_UNDELIVERED = (
+    select(*_FACTS, func.min(deliveries.c.error), literal_column("1"))
+    .join_from(deliveries, turns, _ANSWERED_BY)
+    .join(sessions, _MINE)
+    .where(_FAILED, _PERSON, _OVER, turns.c.error.is_(None))
+    .group_by(*_FACTS)
+)
+_DEAD = union_all(_UNANSWERED.where(turns.c.error.is_not(None), _PERSON, _OVER), _UNDELIVERED)
+
+
+def listed(connection: Connection, limit: int) -> list[Dead]:
+    """The dead letters that were said last, at most so many, newest first."""
+    newest = _DEAD.order_by(_DEAD.selected_columns.at.desc(), _DEAD.selected_columns.seq.desc()).limit(limit)
+    return [
+        Dead(
+            address=Address.parse(row.address),
+            seq=row.seq,
+            at=seconds(row.at),
+            reason=f"not delivered: {row.error}" if row.said else row.error,
+        )
+        for row in connection.execute(newest)
+    ]
+
+
+def retry(connection: Connection, letter: str) -> None:
+    """The turn waits again, for whoever is free; the apology that stands on screen becomes the answer.
+
+    A session that is being answered, or that backs off, comes to it by itself. Raises NoDeadLetter.
+    """
+    key, seq = _place(connection, letter)
+    question = _locked(connection, key, seq)
+    if question is not None and question.state in (State.WAITING, State.ANSWERED):
+        return  # it has been retried already
+    if question is None or not question.dead:
+        raise NoDeadLetter(letter)
+    connection.execute(update(turns).where(turn(key, seq), _PERSON).values(state=State.WAITING, error=None))
+    connection.execute(delete(turns).where(turn(key, seq), turns.c.role == Role.ASSISTANT))
+    _reopen(connection, key, seq, edits=question.verb is None)
+    due_at = func.coalesce(sessions.c.due_at, now(connection))
+    connection.execute(update(sessions).where(_session(key)).values(waiting=sessions.c.waiting + 1, due_at=due_at))
+    notify(connection)
+
+
+def drop(connection: Connection, letter: str) -> None:
+    """The letter is forgotten; the turn stays in the conversation's record as it is. Raises NoDeadLetter."""
+    key, seq = _place(connection, letter)
+    question = _locked(connection, key, seq)
+    if question is None or not question.dead:
+        raise NoDeadLetter(letter)
+    connection.execute(update(turns).where(turn(key, seq), _PERSON).values(error=None, envelope=None))
+    connection.execute(update(deliveries).where(_answering(key, seq), _FAILED).values(error=None))
+
+
+def _reopen(connection: Connection, key: SessionKey, seq: int, *, edits: bool) -> None:
+    """What was said instead of an answer is a draft again, and grows into it. What was never sent is forgotten.
+
+    A command's messages may have been for its asker's eyes only, and can't be edited then: it is answered anew. What
+    was sent with an unknown outcome is looked for when it is sent again, as ever.
+    """
+    for row in connection.execute(select(deliveries).where(_answering(key, seq))).all():
+        this = and_(_answering(key, seq), deliveries.c.part == row.part)
+        if row.tries == 0 or (row.message is not None and not edits):
+            connection.execute(delete(deliveries).where(this))
+            continue
+        draft = None if row.message is None else json.dumps(asdict(Draft(id=row.message, text="", note="edit")))
+        growing = {"state": Stage.DRAFT, "draft": draft, "message": None, "body": None, "error": None, "due_at": None}
+        connection.execute(update(deliveries).where(this).values(growing))
+
+
+def _place(connection: Connection, letter: str) -> tuple[SessionKey, int]:
+    """Where the letter's turn is. Raises NoDeadLetter."""
+    session, _, seq = letter.strip().rpartition("#")
+    try:
+        found = find(connection, Address.parse(session))
+    except AddressError:
+        found = None
+    if found is None or not (seq.isdecimal() and len(seq) < _DIGITS):
+        raise NoDeadLetter(letter)
+    return found[0], int(seq)
+
+
+_DIGITS = 10  # no seq has as many
+
+
+def _locked(connection: Connection, key: SessionKey, seq: int) -> Row[*tuple[object, ...]] | None:
+    """The person's turn there. The session's row is locked first, as everybody does who changes both."""
+    connection.execute(select(sessions.c.fence).where(_session(key)).with_for_update())
+    undelivered = exists().where(_answering(key, seq), _FAILED)
+    dead = and_(_OVER, or_(turns.c.error.is_not(None), undelivered)).label("dead")
+    return connection.execute(select(turns.c.state, turns.c.verb, dead).where(turn(key, seq), _PERSON)).one_or_none()
+
+
+def _session(key: SessionKey) -> ColumnElement[bool]:
+    return and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
+
+
+def _answering(key: SessionKey, seq: int) -> ColumnElement[bool]:
+    mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session)
+    return and_(mine, deliveries.c.seq == seq)

@@ -1,0 +1,184 @@
+"""What may not be on screen as it should be is looked at once more: strays go, texts are put right, nothing doubles."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import update
+
+from core.errors import DeliveryDelayed, DeliveryUnknown
+from core.messages import Draft, Receipt
+from core.schema import deliveries, turns
+from core.store import Database
+from core.store.deliveries import Stage, key_of
+from tests.script import Fault, House, house, rows
+from tests.values import HERE, message
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.worker._POLL", 0.05)
+    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 0.01)
+    monkeypatch.setattr("core.outbox._BACK_OFF", 0.0)
+    monkeypatch.setattr("core.audit._EVERY", 0.02)
+
+
+@asynccontextmanager
+async def auditing(running: House):
+    working = asyncio.create_task(running.auditor.work())
+    try:
+        yield
+    finally:
+        working.cancel()
+        await asyncio.wait([working])
+
+
+async def pass_time(database: Database) -> None:
+    """The same as waiting until everything is due."""
+    await database.write(
+        lambda connection: connection.execute(
+            update(deliveries).where(deliveries.c.due_at.is_not(None)).values(due_at=0)
+        )
+    )
+
+
+async def deliveries_are(database: Database, condition) -> None:
+    """Waits until the deliveries' rows are like this."""
+    async with asyncio.timeout(10):
+        while not condition(await rows(database, deliveries)):  # noqa: ASYNC110 – a database tells nobody
+            await asyncio.sleep(0.005)
+
+
+async def test_an_uncertain_delivery_is_audited_and_a_certain_one_is_only_forgotten(database: Database) -> None:
+    async with house(database) as running:
+        running.adapter.faults.extend([None, Fault(error=DeliveryUnknown("?"), stored=True)])
+        sure, unsure = message("sure"), message("unsure")
+        await running.say(sure)
+        await running.answered("You said: sure")
+        await running.say(unsure)
+        await running.answered("You said: sure", "You said: unsure")
+        assert [row.body for row in await rows(database, deliveries)] == [None, b"You said: unsure"]
+        assert (await rows(database, turns))[2].envelope is not None
+        async with auditing(running):
+            await pass_time(database)
+            await running.adapter.until(lambda: running.adapter.tidied)
+            await running.until(lambda _: True)
+        ((reply, stands),) = running.adapter.tidied
+
+    assert (reply.text, stands) == ("You said: unsure", list(running.adapter.screen)[1])
+    assert reply.key == key_of(HERE, unsure.id, 0)
+
+
+async def test_a_message_that_lands_late_is_taken_off_the_screen(database: Database) -> None:
+    async with house(database) as running:
+        running.adapter.faults.append(Fault(error=DeliveryUnknown("?")))
+        await running.say(message("hello"))
+        await running.answered("You said: hello")
+        (stands,) = running.adapter.screen.items()
+        running.adapter.screen["late"] = stands[1]
+        async with auditing(running):
+            await pass_time(database)
+            await running.adapter.until(lambda: list(running.adapter.screen) == [stands[0]])
+
+
+async def test_a_text_that_an_old_call_has_overwritten_is_put_right(database: Database) -> None:
+    go = asyncio.Event()
+    async with house(database, ["You", go, " said"]) as running:
+        running.adapter.preview_faults.append(Fault(error=DeliveryUnknown("?"), stored=True))
+        await running.say(message("hello"))
+        await running.adapter.until(lambda: running.adapter.texts == ["You"])
+        go.set()
+        await running.answered("You said")
+        ((shown, reply),) = running.adapter.screen.items()
+        running.adapter.screen[shown] = replace(reply, text="You")
+        async with auditing(running):
+            await pass_time(database)
+            await running.adapter.until(lambda: running.adapter.texts == ["You said"])
+
+
+async def test_an_audit_that_the_platform_rations_is_made_later(database: Database) -> None:
+    async with house(database) as running:
+        running.adapter.faults.append(Fault(error=DeliveryUnknown("?")))
+        running.adapter.tidy_faults.extend([DeliveryDelayed("not now", retry_after=3600.0), DeliveryUnknown("?")])
+        await running.say(message("hello"))
+        await running.answered("You said: hello")
+        (before,) = await rows(database, deliveries)
+        async with auditing(running):
+            for seconds in (3600, 60):
+                await pass_time(database)
+                await deliveries_are(
+                    database, lambda found, s=seconds: found[0].due_at > before.due_at + (s - 65) * 1000
+                )
+            assert running.adapter.tidied == []
+            await pass_time(database)
+            await deliveries_are(database, lambda found: found[0].body is None)
+
+    assert len(running.adapter.tidied) == 1
+
+
+async def test_what_is_certain_is_forgotten_after_a_day(database: Database) -> None:
+    async with house(database) as running:
+        await running.say(message("hello"))
+        await running.answered("You said: hello")
+        async with auditing(running):
+            await pass_time(database)
+            await deliveries_are(database, lambda found: not found)
+
+    assert running.adapter.tidied == []
+
+
+async def test_of_two_messages_that_say_the_same_the_later_one_goes(database: Database) -> None:
+    """A process was frozen in its call; meanwhile another one has posted and recorded the answer."""
+    async with house(database) as running:
+        running.adapter.hold_delivery = asyncio.Event()
+        await running.say(message("hello"))
+        await running.adapter.until(lambda: running.adapter.delivered)
+        await database.write(
+            lambda connection: connection.execute(
+                update(deliveries).values(message="theirs", state=Stage.SENT, draft=None, body=None)
+            )
+        )
+        running.adapter.hold_delivery.set()
+        await running.over()
+
+    assert len(running.adapter.withdrawn) == 1
+    assert running.adapter.texts == []
+
+
+async def test_the_platforms_own_receipt_saves_the_look_up(database: Database) -> None:
+    asked = message("hello")
+    async with house(database) as running:
+        running.adapter.mute = True
+        running.adapter.faults.append(Fault(error=DeliveryUnknown("?"), stored=True))
+        running.adapter.hold_delivery = asyncio.Event()
+        await running.say(asked)
+        await running.adapter.until(lambda: running.adapter.delivered)
+        await running.say(Receipt(address=HERE, key=key_of(HERE, asked.id, 0), shown=Draft(id="p1", text="")))
+        running.adapter.hold_delivery.set()
+        await running.answered("You said: hello")
+
+    first, second = running.adapter.delivered
+    assert first.draft is None
+    assert second.draft is not None
+    assert second.draft.id == "p1"
+
+
+async def test_a_receipt_for_another_message_than_the_one_that_stands_makes_an_audit(database: Database) -> None:
+    asked = message("hello")
+    async with house(database) as running:
+        await running.say(asked)
+        await running.answered("You said: hello")
+        (stands,) = running.adapter.screen
+        running.adapter.screen["stray"] = running.adapter.screen[stands]
+        await running.say(Receipt(address=HERE, key=key_of(HERE, asked.id, 0), shown=Draft(id="stray", text="")))
+        async with auditing(running):
+            await pass_time(database)
+            await running.adapter.until(lambda: list(running.adapter.screen) == [stands])
+
+
+async def test_a_receipt_that_nobody_waits_for_is_nothing(database: Database) -> None:
+    async with house(database) as running:
+        await running.say(Receipt(address=HERE, key="unknown", shown=Draft(id="p1", text="")))
+
+    assert await rows(database, deliveries) == []

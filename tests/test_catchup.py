@@ -1,0 +1,226 @@
+"""What was said while nobody heard is found in the history, once, and answered unless it is too old."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from time import time
+
+import pytest
+from sqlalchemy import update
+
+from core.catchup import CatchUp
+from core.errors import DeliveryDelayed, DeliveryUnknown
+from core.schema import presence, turns
+from core.session import State
+from core.store import Database
+from tests.script import House, ScriptedModel, TranscriptAdapter, house, rows
+from tests.values import HERE, message
+
+ELSEWHERE = replace(HERE, channel="elsewhere")
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.worker._POLL", 0.05)
+    monkeypatch.setattr("core.catchup._AGAIN", 0.02)
+
+
+def said(text: str, ago: float = 5.0, **facts):
+    return message(text, at=time() - ago, **facts)
+
+
+@asynccontextmanager
+async def keeping(running: House, owner: str = "host:boot:1:a."):
+    catch_up = CatchUp(
+        database=running.database,
+        inbox=running.inbox,
+        adapters={"console": running.adapter},
+        owner=owner,
+        lease_seconds=30,
+        every=0.02,
+    )
+    working = asyncio.create_task(catch_up.work())
+    try:
+        yield
+    finally:
+        working.cancel()
+        await asyncio.wait([working])
+
+
+async def heard_until(database: Database) -> float:
+    async with asyncio.timeout(10):
+        while not (found := await rows(database, presence)):  # noqa: ASYNC110 – a database tells nobody
+            await asyncio.sleep(0.005)
+    return found[0].heard_at / 1000
+
+
+async def heard_again(database: Database) -> None:
+    """Waits until somebody has said that everything is heard."""
+    async with asyncio.timeout(10):
+        while await heard_until(database) < time() - 5:  # noqa: ASYNC110 – a database tells nobody
+            await asyncio.sleep(0.005)
+
+
+async def away(database: Database, seconds: float) -> None:
+    """The same as having been away for so long."""
+    await heard_until(database)
+    await database.write(
+        lambda connection: connection.execute(update(presence).values(heard_at=int((time() - seconds) * 1000)))
+    )
+
+
+async def begun(database: Database) -> None:
+    """A first life of the program, which has heard everything until it ended."""
+    there = House(database, ScriptedModel(), TranscriptAdapter())
+    async with keeping(there):
+        await heard_until(database)
+
+
+async def test_what_was_said_during_a_downtime_is_found_and_answered(database: Database) -> None:
+    await begun(database)
+    await away(database, 600)
+    async with house(database) as running:
+        running.adapter.missed = {
+            HERE: [said("one", 300), said("two", 200)],
+            ELSEWHERE: [said("three", address=ELSEWHERE)],
+        }
+        async with keeping(running):
+            await running.adapter.until(lambda: len(running.adapter.texts) == 3)
+            await running.over()
+
+    assert sorted(running.adapter.texts) == ["You said: one", "You said: three", "You said: two"]
+    assert running.adapter.texts.index("You said: one") < running.adapter.texts.index("You said: two")
+    (_, after), *_ = running.adapter.searched
+    assert 600 < time() - after < 800
+
+
+async def test_a_first_start_looks_for_nothing_that_was_said_before(database: Database) -> None:
+    async with house(database) as running:
+        running.adapter.missed = {HERE: [said("long ago", 60)]}
+        async with keeping(running):
+            await heard_until(database)
+
+    assert running.adapter.texts == []
+
+
+async def test_what_is_known_already_is_not_answered_again(database: Database) -> None:
+    await begun(database)
+    known = said("known", 300)
+    async with house(database) as running:
+        await running.say(known)
+        await running.answered("You said: known")
+        await away(database, 600)
+        running.adapter.missed = {HERE: [known, said("missed", 200)]}
+        async with keeping(running):
+            await running.answered("You said: known", "You said: missed")
+
+    assert len(running.model.prompts) == 2
+
+
+async def test_conversations_of_lately_are_looked_at_without_the_platform_naming_them(database: Database) -> None:
+    await begun(database)
+    async with house(database) as running:
+        await running.say(said("hello", 900, address=replace(ELSEWHERE, thread="t")))
+        await running.over()
+        await away(database, 600)
+        async with keeping(running):
+            await running.adapter.until(lambda: len(running.adapter.searched) >= 2)
+
+    assert {place for place, _ in running.adapter.searched} == {ELSEWHERE, replace(ELSEWHERE, thread="t")}
+
+
+async def test_messages_older_than_an_hour_are_not_answered_but_their_asker_is_told_in_one_line(
+    database: Database,
+) -> None:
+    await begun(database)
+    await away(database, 4 * 3600)
+    old = [said(f"old {number}", 2 * 3600 - number) for number in range(3)]
+    async with house(database) as running:
+        running.adapter.missed = {HERE: [*old, said("young", 60)]}
+        async with keeping(running):
+            await running.adapter.until(lambda: len(running.adapter.texts) == 2)
+            await running.over()
+
+    line, answer = running.adapter.texts
+    assert "3 messages" in line
+    assert "again" in line
+    assert answer == "You said: young"
+    assert len(running.model.prompts) == 1
+    states = [row.state for row in await rows(database, turns)]
+    assert states.count(State.SKIPPED) == 2
+
+
+async def test_one_line_is_said_once_however_often_the_history_is_read(database: Database) -> None:
+    await begun(database)
+    old = [said(f"old {number}", 2 * 3600 - number) for number in range(2)]
+    async with house(database) as running:
+        for _ in range(2):
+            await away(database, 4 * 3600)
+            running.adapter.missed = {HERE: old}
+            running.adapter.searched.clear()
+            async with keeping(running):
+                await running.adapter.until(lambda: running.adapter.searched)
+                await running.adapter.until(lambda: running.adapter.texts)
+                await running.over()
+
+    assert len(running.adapter.texts) == 1
+
+
+async def test_as_long_as_the_platform_asks_for_patience_it_is_waited(database: Database) -> None:
+    await begun(database)
+    await away(database, 600)
+    async with house(database) as running:
+        running.adapter.missed = {HERE: [DeliveryDelayed("not now", retry_after=0.01), said("found")]}
+        async with keeping(running):
+            await running.answered("You said: found")
+
+
+async def test_what_could_not_be_looked_at_is_looked_at_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.catchup._TRIES", 1)
+    await begun(database)
+    await away(database, 600)
+    async with house(database) as running:
+        running.adapter.missed = {HERE: [DeliveryUnknown("?"), DeliveryUnknown("?"), said("found")]}
+        async with keeping(running):
+            await running.answered("You said: found")
+            assert len(running.adapter.searched) == 3
+
+
+async def test_one_process_catches_up_and_the_others_go_on(database: Database) -> None:
+    await begun(database)
+    await away(database, 600)
+    missed = {HERE: [said("missed", 300)]}
+    async with house(database) as one, house(database, owner="other:boot:2:b") as two:
+        one.adapter.missed = two.adapter.missed = missed
+        async with keeping(one, "one"), keeping(two, "two"):
+            await one.until(lambda found: found and all(row.waiting == 0 and row.due_at is None for row in found))
+            await heard_again(database)
+
+    assert len(one.adapter.searched) + len(two.adapter.searched) == 1
+    assert [*one.adapter.texts, *two.adapter.texts] == ["You said: missed"]
+
+
+async def test_a_platform_that_is_not_heard_is_not_said_to_be(database: Database) -> None:
+    await begun(database)
+    await away(database, 600)
+    async with house(database) as running:
+        running.adapter.connected = False
+        running.adapter.missed = {HERE: [said("missed", 300)]}
+        async with keeping(running):
+            assert await heard_until(database) < time() - 500
+            running.adapter.connected = True
+            await running.answered("You said: missed")
+
+
+async def test_a_short_gap_that_the_platform_bridges_is_not_looked_into(database: Database) -> None:
+    await begun(database)
+    await away(database, 40)
+    async with house(database) as running:
+        running.adapter.bridges = 60.0
+        running.adapter.missed = {HERE: [said("sent again by the platform", 30)]}
+        async with keeping(running):
+            await heard_again(database)
+
+    assert running.adapter.searched == []

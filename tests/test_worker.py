@@ -1,0 +1,258 @@
+"""Busy sessions and several processes: bursts, stops, signs of waiting, fairness, and who may act until when."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from core.errors import ModelStalled
+from core.schema import sessions, turns
+from core.session import State
+from core.store import Database
+from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, house, memory, rows
+from tests.values import ADA, BEN, HERE, message
+
+CHANNEL = replace(HERE, channel="busy", thread="t")
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.worker._POLL", 0.05)
+    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 0.01)
+
+
+async def test_the_process_that_accepts_a_message_answers_it_without_looking_for_work(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.worker._POLL", 3600.0)
+    road = Interrupted(database)
+    async with house(road) as running:
+        await running.database.read(lambda _: None)
+        await running.adapter.until(lambda: running.worker._working)
+        road.fail("claim", AssertionError("nobody has to look for work"))
+        await running.say(message("hello"))
+        await running.answered("You said: hello")
+
+
+async def test_a_message_that_meets_a_busy_session_is_not_claimed_by_its_arrival(database: Database) -> None:
+    go = asyncio.Event()
+    async with house(database, [go, "one"]) as running:
+        await running.say(message("first"))
+        await running.model.until(lambda: running.model.running == 1)
+        other = House(database, ScriptedModel(), TranscriptAdapter(), owner="other:boot:2:b")
+        async with other:
+            await other.say(message("second"))
+            assert (await rows(database, sessions))[0].fence == 1
+            go.set()
+            await running.answered("one", "You said: second")
+
+    assert other.model.prompts == []
+
+
+async def test_a_burst_of_one_person_is_answered_as_one(database: Database) -> None:
+    first = message("look at this", at=1000.0)
+    never = asyncio.Event()
+    async with house(database, [never]) as running:
+        await running.say(first)
+        await running.model.until(lambda: running.model.running == 1)
+        await running.say(message("and at that", at=1001.5))
+        await running.answered("You said: and at that")
+
+    assert running.model.asked() == ["look at this", "and at that"]
+    assert [row.state for row in await rows(database, turns)] == [State.DONE] * 3
+
+
+async def test_a_burst_that_arrives_at_another_process_is_answered_as_one(database: Database) -> None:
+    never = asyncio.Event()
+    elsewhere = House(database, ScriptedModel(), TranscriptAdapter(), owner="other:boot:2:b")
+    async with house(database, [never]) as running:
+        await running.say(message("look at this", at=1000.0))
+        await running.model.until(lambda: running.model.running == 1)
+        await elsewhere.say(message("and at that", at=1001.5))
+        await running.answered("You said: and at that")
+
+
+async def test_a_burst_that_waits_is_answered_as_one(database: Database) -> None:
+    there = House(database, ScriptedModel(), TranscriptAdapter())
+    await there.say(*(message(text, at=1000.0 + number) for number, text in enumerate("abc")), message("d", at=1010.0))
+
+    async with there:
+        await there.answered("You said: c", "You said: d")
+
+    assert there.model.asked(0) == ["a", "b", "c"]
+
+
+async def test_a_burst_ends_two_seconds_after_its_first_message(database: Database) -> None:
+    """Whoever goes on and on is answered in between."""
+    there = House(database, ScriptedModel(), TranscriptAdapter())
+    await there.say(*(message(str(number), at=1000.0 + 1.5 * number) for number in range(5)))
+
+    async with there:
+        await there.answered("You said: 1", "You said: 3", "You said: 4")
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        ({"at": 1002.5}, "it came later"),
+        ({"at": 1001.0, "author": BEN}, "somebody else said it"),
+        ({"at": 1001.0, "text": "!summarize"}, "it is a command"),
+    ],
+)
+async def test_what_is_no_burst_is_answered_by_itself(database: Database, facts: dict[str, object], why: str) -> None:
+    there = House(database, ScriptedModel("one", "two"), TranscriptAdapter())
+    await there.say(message("first", at=1000.0), message(**{"text": "second", **facts}))
+
+    async with there:
+        await there.answered("one", "two")
+
+
+async def test_an_answer_that_has_begun_to_show_is_finished_before_what_follows(database: Database) -> None:
+    go = asyncio.Event()
+    async with house(database, ["On it", go, " now."]) as running:
+        await running.say(message("do this", at=1000.0))
+        await running.adapter.until(lambda: running.adapter.texts == ["On it"])
+        await running.say(message("and that", at=1001.0))
+        go.set()
+        await running.answered("On it now.", "You said: and that")
+
+
+async def test_a_stop_reaches_the_process_that_answers(database: Database) -> None:
+    never = asyncio.Event()
+    elsewhere = House(database, ScriptedModel(), TranscriptAdapter(), owner="other:boot:2:b")
+    async with house(database, ["Once upon", never]) as running:
+        await running.say(message("tell me a story"))
+        await running.adapter.until(lambda: running.adapter.texts == ["Once upon"])
+        async with elsewhere:
+            await elsewhere.say(message("!stop"))
+            await elsewhere.adapter.until(lambda: elsewhere.adapter.texts == ["Stopped."])
+            await running.over()
+
+    assert running.adapter.texts == ["Once upon"]
+    assert await memory(database) == [("person", "tell me a story"), ("assistant", "Once upon")]
+    assert running.model.running == 0
+
+
+async def test_a_stop_ends_an_answer_that_backs_off(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 3600.0)
+    async with house(database, ModelStalled("nothing came")) as running:
+        await running.say(message("hello?", at=2_000_000_000))
+        await running.until(lambda found: found[0].attempts == 1 and found[0].owner is None)
+        await running.say(message("!stop", at=2_000_000_001))
+        await running.answered("Stopped.")
+
+    assert len(running.model.prompts) == 1
+
+
+async def test_a_stop_does_not_reach_what_is_asked_after_it(database: Database) -> None:
+    go = asyncio.Event()
+    async with house(database, [go, "never said"], "the next") as running:
+        await running.say(message("one"))
+        await running.model.until(lambda: running.model.running == 1)
+        await running.say(message("!stop"), message("two"))
+        await running.answered("Stopped.", "the next")
+
+
+async def test_only_the_asker_and_those_whom_the_operator_names_may_stop_an_answer(database: Database) -> None:
+    go = asyncio.Event()
+    async with house(database, ["It is", go, " said."], may_stop=frozenset({"U9"})) as running:
+        await running.say(message("go on", author=ADA))
+        await running.adapter.until(lambda: running.adapter.texts == ["It is"])
+        await running.say(message("!stop", author=BEN))
+        await running.adapter.until(lambda: len(running.adapter.texts) == 2)
+        assert "only they" in running.adapter.texts[1]
+        go.set()
+        await running.adapter.until(lambda: running.adapter.texts[0] == "It is said.")
+        await running.over()
+
+
+@pytest.mark.parametrize("stopper", [ADA, replace(BEN, id="U9")])
+async def test_the_asker_and_the_named_are_obeyed(database: Database, stopper) -> None:
+    never = asyncio.Event()
+    async with house(database, ["It is", never], may_stop=frozenset({"U9"})) as running:
+        await running.say(message("go on", author=ADA))
+        await running.adapter.until(lambda: running.adapter.texts == ["It is"])
+        await running.say(message("!stop", author=stopper))
+        await running.answered("It is", "Stopped.")
+
+
+async def test_from_the_third_on_a_waiting_message_is_marked_until_its_turn_comes(database: Database) -> None:
+    go = asyncio.Event()
+    asked = [message(str(number)) for number in range(6)]
+    async with house(database, [go, "zero"]) as running:
+        await running.say(asked[0])
+        await running.model.until(lambda: running.model.running == 1)
+        await running.say(*asked[1:])
+        await running.adapter.until(lambda: len(running.adapter.marked) == 3)
+        assert running.adapter.marked == [(one.id, True) for one in asked[3:]]
+        await running.until(lambda found: not running.worker._courtesies)
+        go.set()
+        await running.answered("zero", *(f"You said: {number}" for number in range(1, 6)))
+        await running.until(lambda found: not running.worker._courtesies)
+
+    assert [mark for mark in running.adapter.marked if not mark[1]] == [(one.id, False) for one in asked[3:]]
+
+
+async def test_five_hundred_messages_in_one_channel_do_not_hold_another_up(database: Database) -> None:
+    """Also where there is room for one session only: the busy one makes room after a few answers."""
+    there = House(database, ScriptedModel(), TranscriptAdapter(), slots=1)
+    await there.say(*(message(str(number)) for number in range(500)))
+    await there.say(message("just one", address=CHANNEL))
+
+    async with there:
+        await there.adapter.until(lambda: there.adapter.texts_in("t") == ["You said: just one"])
+        before = len(there.adapter.texts_in(None))
+
+    assert before <= 2 * 8 + 1
+
+
+async def test_a_process_that_stood_still_does_not_act_on_what_it_has_lost(database: Database) -> None:
+    """Its own clock tells it, before it has asked anybody: the database is out of its reach."""
+    go = asyncio.Event()
+    road = Interrupted(database)
+    async with house(road, [go, "too late"], lease=0.6) as frozen:
+        with road.hold("renew"):
+            await frozen.say(message("hello"))
+            await frozen.model.until(lambda: frozen.model.running == 1)
+            await frozen.model.until(lambda: frozen.model.running == 0)
+            go.set()
+        assert frozen.adapter.delivered == []
+
+    assert frozen.adapter.texts == []
+
+
+async def test_a_preview_is_given_up_when_the_lease_may_be_lost(database: Database) -> None:
+    never = asyncio.Event()
+    road = Interrupted(database)
+    adapter = TranscriptAdapter()
+    adapter.hold_preview = asyncio.Event()
+    async with house(road, ["growing", never], adapter=adapter, lease=0.6) as frozen:
+        with road.hold("renew"):
+            await frozen.say(message("hello"))
+            await adapter.until(lambda: len(adapter.previews) == 1)
+            await frozen.unserved()
+            adapter.hold_preview.set()
+        assert adapter.texts == []
+
+
+async def test_messages_that_wait_for_a_model_that_is_away_say_so_and_are_answered_in_the_same_place(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 0.3)
+    async with house(database, ModelStalled("nothing came"), "Here I am.") as running:
+        await running.say(message("hello?"))
+        await running.adapter.until(lambda: any("can't be reached" in text for text in running.adapter.texts))
+        await running.answered("Here I am.")
+
+    assert len(running.adapter.screen) == 1
+
+
+async def test_a_message_that_has_not_waited_long_is_told_nothing_of_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.assistant.EXCUSE_AFTER", 1e10)
+    async with house(database, ModelStalled("nothing came"), "Here I am.") as running:
+        await running.say(message("hello?"))
+        await running.answered("Here I am.")
+
+    assert {text for _, text in running.adapter.history} == {"Here I am."}

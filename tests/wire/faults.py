@@ -1,0 +1,33 @@
+"""What may go wrong between a request and its answer, in the words that all wire servers share.
+
+A server asks its `faults` about each request before it does anything; None means that nothing goes wrong.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One misfortune of one request.
+
+    `before`: nothing is done, and the answer is HTTP 500.
+    `after`: it is done all the same, and the answer is HTTP 500.
+    `hang`: it is done, and no answer comes for as long as the client keeps the connection open.
+    `drop`: it is done, and the connection is reset in place of an answer.
+    `late`: the answer is HTTP 500, and only `seconds` later it is done, unless the server has stopped by then.
+    `limit`: nothing is done, and the answer is HTTP 429 with `seconds` as its Retry-After.
+    """
+
+    kind: Literal["before", "after", "hang", "drop", "late", "limit"]
+    seconds: float = 0.0
+
+
+Faults = Callable[[str, object], Fault | None]
+"""Decides for one request: its method (Slack's method's name; elsewhere the verb and path), and its arguments."""
+
+
+def faultless(method: str, arguments: object) -> Fault | None:
+    """Nothing ever goes wrong."""
+    return None
