@@ -21,16 +21,13 @@ from rich.text import Text
 import migrations
 from bots import logs, program
 from bots.console import ConsoleAdapter
-from bots.discord import DiscordAdapter
 from bots.doctor import examine
-from bots.slack import SlackAdapter, as_json, manifest
 from core.adapter import Adapter
 from core.breaker import Breaker
 from core.config import Settings, examine_settings, own_instructions, read_settings
 from core.errors import BackscrollError, ConfigurationError, DatabaseError, DatabaseUnreachable
 from core.llm import Model
 from core.offline import OfflineModel
-from core.openai import OpenAIModel
 from core.store import Connection, Database, connect, dead
 
 
@@ -116,6 +113,8 @@ app.add_typer(show, name="manifest")
 @show.command()
 def slack() -> None:
     """Print the manifest of the Slack app, as JSON, ready to be pasted where Slack asks for it."""
+    from bots.slack import as_json, manifest
+
     typer.echo(as_json(manifest()))
 
 
@@ -185,7 +184,13 @@ def _adapters(settings: Settings, named: Sequence[Platform]) -> dict[str, Adapte
     return {platform: _ADAPTERS[platform](settings) for platform in chosen}
 
 
+# Each client library takes a quarter of a second to load, so it is loaded by those who need it: a process that is
+# started again after a crash has people waiting.
+
+
 def _slack(settings: Settings) -> Adapter:
+    from bots.slack import SlackAdapter
+
     bot_token, app_token = _tokens(
         "Slack", SLACK_BOT_TOKEN=settings.slack_bot_token, SLACK_APP_TOKEN=settings.slack_app_token
     )
@@ -194,6 +199,8 @@ def _slack(settings: Settings) -> Adapter:
 
 
 def _discord(settings: Settings) -> Adapter:
+    from bots.discord import DiscordAdapter
+
     (token,) = _tokens("Discord", DISCORD_TOKEN=settings.discord_token)
     _check("http", DISCORD_API_URL=settings.discord_api_url, DISCORD_CDN_URL=settings.discord_cdn_url)
     _check("ws", DISCORD_GATEWAY_URL=settings.discord_gateway_url)
@@ -236,6 +243,8 @@ def _database(settings: Settings) -> Database:
 def _model(settings: Settings) -> Model:
     if not settings.has_model:
         return OfflineModel()
+    from core.openai import OpenAIModel
+
     key = settings.openai_api_key
     return Breaker(
         OpenAIModel(

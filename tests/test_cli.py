@@ -13,11 +13,17 @@ import structlog
 from click.testing import Result
 from typer.testing import CliRunner
 
+import migrations
 from bots.__main__ import app, main
+from core.assistant import ATTEMPTS
 from core.config import Settings
+from core.errors import ModelStalled
+from core.store import connect
 from tests.discord.test_connection import unused_port
 from tests.process import process
+from tests.script import House, ScriptedModel, TranscriptAdapter
 from tests.test_kills import echo, texts
+from tests.values import message
 from tests.wire.discord import DiscordStage
 from tests.wire.openai import OpenAIServer
 from tests.wire.slack import SlackStage
@@ -72,6 +78,10 @@ async def discord() -> AsyncIterator[DiscordStage]:
         (("doctor",), "Check every setting against the real services"),
         (("manifest",), "Print the app manifest that fits this configuration"),
         (("manifest", "slack"), "Print the manifest of the Slack app"),
+        (("dead",), "Messages that got no answer"),
+        (("dead", "list"), "List the messages that got an apology"),
+        (("dead", "retry"), "Have them answered after all"),
+        (("dead", "drop"), "Forget that they got no answer"),
     ],
 )
 def test_help_says_what_a_command_does(words: tuple[str, ...], said: str) -> None:
@@ -304,3 +314,54 @@ async def test_a_start_that_waits_for_its_platform_can_be_stopped(tmp_path: Path
 
     assert status == 0
     assert not any("Traceback" in line or SECRET in line for line in lines)
+
+
+async def a_dead_letter(url: str) -> None:
+    """A message of which five attempts have failed."""
+    database = connect(url)
+    await database.write(migrations.upgrade)
+    failures = [ModelStalled("nothing came")] * ATTEMPTS
+    async with House(database, ScriptedModel(*failures), TranscriptAdapter()) as running:
+        await running.say(message("an embarrassing question"))
+        await running.over()
+    await database.close()
+
+
+@pytest.fixture
+def letter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 0.0)
+    monkeypatch.setattr("core.worker._POLL", 0.05)
+    url = f"sqlite:///{tmp_path}/letters.db"
+    asyncio.run(a_dead_letter(url))
+    return url
+
+
+def test_dead_letters_are_listed_with_their_reason_and_without_their_words(letter: str) -> None:
+    result = backscroll("dead", "list", DATABASE_URL=letter)
+
+    assert result.exit_code == 0
+    assert "console:local:main#1" in result.stdout
+    assert "5 attempts failed" in result.stdout or "ModelStalled" in result.stdout
+    assert "embarrassing" not in result.output
+
+
+def test_a_dead_letter_that_is_retried_or_dropped_is_listed_no_more(letter: str) -> None:
+    for order, said in (("retry", "waits again"), ("drop", "no dead letter")):
+        result = backscroll("dead", order, "console:local:main#1", DATABASE_URL=letter)
+        assert said in result.output
+
+    assert "No dead letters." in backscroll("dead", "list", DATABASE_URL=letter).stdout
+
+
+def test_a_dropped_letter_is_gone(letter: str) -> None:
+    result = backscroll("dead", "drop", "console:local:main#1", DATABASE_URL=letter)
+
+    assert (result.exit_code, result.stdout.strip()) == (0, "console:local:main#1 is dropped.")
+    assert "No dead letters." in backscroll("dead", "list", DATABASE_URL=letter).stdout
+
+
+def test_a_letter_that_does_not_exist_is_an_error_with_a_remedy(letter: str) -> None:
+    result = backscroll("dead", "retry", "nonsense", DATABASE_URL=letter)
+
+    assert result.exit_code == 1
+    assert "backscroll dead list" in result.stderr

@@ -1,8 +1,11 @@
 """The migrations are the only way to a schema, and lead to the one that the code knows."""
 
+from pathlib import Path
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 import migrations
@@ -64,3 +67,11 @@ async def test_a_database_that_a_newer_release_has_migrated_is_refused_and_left_
     with pytest.raises(DatabaseAhead, match="9999"):
         await database.read(migrations.current)
     await database.close()
+
+
+def test_the_files_of_the_migrations_begin_with_their_revisions() -> None:
+    """So that a start can tell whether there is anything to migrate without loading Alembic."""
+    script = ScriptDirectory(str(Path(migrations.__file__).parent))
+
+    assert script.get_current_head() == migrations.newest()
+    assert all(Path(one.path).name.startswith(f"{one.revision}_") for one in script.walk_revisions())
