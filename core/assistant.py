@@ -244,11 +244,10 @@ class Assistant:
         try:
             written = await self._stoppable(lease, question, prompt, speech)
         except ModelUnavailable as error:
-            if time() - question.at > EXCUSE_AFTER:
+            if time() + (error.retry_after or 0) > question.at + EXCUSE_AFTER:
                 await speech.excuse()
             await speech.keep()
-            patient = time() - question.at < PATIENCE or lease.attempts < ATTEMPTS - 1
-            if patient and (error.retry_after or 0) <= PATIENCE:
+            if time() - question.at < PATIENCE or lease.attempts < ATTEMPTS - 1:
                 raise
             return Answer(parts=speech.beneath(_GAVE_UP), error=f"{type(error).__name__}: {error}")
         except ModelError as error:

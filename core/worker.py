@@ -17,7 +17,7 @@ import structlog
 
 from core.address import Address
 from core.assistant import ATTEMPTS, Assistant
-from core.errors import BackscrollError, DatabaseError, LeaseLost, ModelUnavailable
+from core.errors import BackscrollError, DatabaseError, DeliveryError, LeaseLost, ModelUnavailable
 from core.session import Lease, SessionKey, State, Turn
 from core.store import Database, inbound, queue, turns
 
@@ -238,7 +238,7 @@ class Worker:
                     self._lose(held)
                 elif held in self._serving:
                     held.lease.tenure.until = until
-                    if held.scope is not None and held.scope.when() is not None and not held.scope.expired():
+                    if held.scope is not None and not held.scope.expired():
                         held.scope.reschedule(until)
 
     def _lose(self, held: _Held) -> None:
@@ -252,9 +252,13 @@ class Worker:
         log.debug("claimed", session=held.lease.key.address.id, attempts=held.lease.attempts)
         try:
             async with asyncio.timeout_at(held.lease.tenure.until) as held.scope:
-                await self._answer_all(held)
+                try:
+                    await self._answer_all(held)
+                finally:
+                    held.scope = None
         except TimeoutError:
             log.warning("lease not renewed in time", session=held.lease.key.address.id)
+            await self._give_back(held.lease)
         except LeaseLost:
             log.warning("lease lost", session=held.lease.key.address.id)
         except Exception as error:  # noqa: BLE001 – whatever it was, the turn stays in the queue
@@ -304,9 +308,10 @@ class Worker:
         """Gives the session back with its turn undone, to be claimed again later."""
         after = _FIRST_BACK_OFF * 2 ** (lease.attempts - 1) * uniform(0.8, 1.2)  # noqa: S311 – jitter, not a secret
         attempts = lease.attempts
+        if isinstance(error, ModelUnavailable | DeliveryError | DatabaseError):
+            attempts = min(attempts, ATTEMPTS - 2)  # what is away is no fault of the message's
         if isinstance(error, ModelUnavailable):
             after = max(after, error.retry_after or 0)
-            attempts = min(attempts, ATTEMPTS - 2)  # a model that is away is no fault of the message's
         reason = f"{type(error).__name__}: {error}" if isinstance(error, BackscrollError) else type(error).__name__
         log.warning(
             "to be tried again",
@@ -336,10 +341,14 @@ class Worker:
         if left:
             await asyncio.wait(left)
         for held in cut:
-            try:
-                await self._database.write(queue.release, held.lease, attempts=held.lease.attempts - 1)
-            except DatabaseError:
-                log.error("lease not given back; it runs out by itself", session=held.lease.key.address.id)
+            await self._give_back(held.lease)
+
+    async def _give_back(self, lease: Lease) -> None:
+        """So that anybody may go on at once; that it was begun here is no failed attempt."""
+        try:
+            await self._database.write(queue.release, lease, attempts=lease.attempts - 1, others=True)
+        except DatabaseError:
+            log.error("lease not given back; it runs out by itself", session=lease.key.address.id)
 
     def mark(self, key: SessionKey, turn: Turn) -> None:
         """Shows that this message has to wait for its turn."""

@@ -282,6 +282,9 @@ class Interrupted(Database):
         await self._wait(function)
         return result
 
+    async def listen(self, wake):
+        await self._database.listen(wake)
+
     def _fail(self, function) -> None:
         if errors := self._failing.get(function.__name__):
             raise errors.popleft()

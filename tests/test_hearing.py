@@ -280,3 +280,20 @@ async def test_a_command_before_the_first_question_does_not_deafen_it(database: 
         await there.over()
 
     assert there.model.asked() == ["before", "well?"]
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
+async def test_a_question_that_arrives_after_the_one_that_looked_back_at_it_is_answered(database: Database) -> None:
+    overtaken, birth = mention("first", address=THREAD), mention("second", address=THREAD, author=BEN)
+    async with house(database, adapter=listening(overtaken)) as running:
+        await running.say(birth)
+        await running.answered("You said: second")
+        await running.say(overtaken, overtaken)
+        await running.answered("You said: second", "You said: first")
+
+    assert await memory(database, THREAD) == [
+        ("person", "first"),
+        ("assistant", "You said: first"),
+        ("person", "second"),
+        ("assistant", "You said: second"),
+    ]

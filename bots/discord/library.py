@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
-from aiohttp import ClientWebSocketResponse
+from aiohttp import ClientError, ClientWebSocketResponse, TraceConfig, TraceRequestEndParams
 
 from bots.discord.translate import PLATFORM
 
@@ -112,6 +112,25 @@ class Redirect:
         return self.gateway.partition("?")[0] + url.removeprefix(default)
 
 
+class Uncertain(ClientError):
+    """Discord answered an edit with a server error: it may have been made, or be made later."""
+
+
+def _edits_once() -> TraceConfig:
+    """Keeps the library from repeating an edit after a 5xx, of which nobody would learn.
+
+    The first may still be made after a newer one. A post is repeated with the same nonce, and so does no harm.
+    """
+
+    async def seen(_session: object, _context: object, ended: TraceRequestEndParams) -> None:
+        if ended.method == "PATCH" and ended.response.status >= 500:
+            raise Uncertain(f"Discord answered an edit with {ended.response.status}")
+
+    config = TraceConfig()
+    config.on_request_end.append(seen)
+    return config
+
+
 class Client(discord.Client):
     """A client that keeps nothing it can do without: no members, no messages, no mentions by accident."""
 
@@ -126,6 +145,7 @@ class Client(discord.Client):
             max_messages=None,
             allowed_mentions=discord.AllowedMentions.none(),
             max_ratelimit_timeout=LONGEST_WAIT,
+            http_trace=_edits_once(),
         )
         redirect.apply(self.http)
 

@@ -67,7 +67,8 @@ def accept(
     key = SessionKey(workspace=session.workspace, session=session.session, address=message.address)
     seq = session.tail
     body = message.text.encode("utf-8", "replace")
-    row = {
+    name, word = storable(message.author.name), verb and storable(verb)
+    row: dict[str, object] = {
         "workspace": key.workspace,
         "session": key.session,
         "seq": seq,
@@ -77,13 +78,16 @@ def accept(
         "tokens": tokens,
         "message": message.id,
         "author": message.author.id,
-        "name": storable(message.author.name),
-        "verb": verb and storable(verb),
+        "name": name,
+        "verb": word,
         "envelope": _envelope(message, missed) if waits else None,
         "body": body,
     }
     if connection.execute(_new_turn(connection.dialect.name), row).rowcount == 0:
-        raise Duplicate(message.id)
+        overheard = _called_upon(connection, row) if waits else None
+        if overheard is None:
+            raise Duplicate(message.id)
+        seq = overheard
     if others:
         notify(connection)
     lease = None
@@ -96,9 +100,9 @@ def accept(
         text=body.decode(),
         tokens=tokens,
         at=seconds(at),
-        author=Author(id=message.author.id, name=row["name"]),
+        author=Author(id=message.author.id, name=name),
         message=message.id,
-        verb=row["verb"],
+        verb=word,
         vague=message.vague,
         direct=message.direct,
         reply_to=message.reply_to,
@@ -106,6 +110,17 @@ def accept(
         ticket=message.ticket,
     )
     return Accepted(key=key, turn=turn, waiting=session.waiting, lease=lease)
+
+
+def _called_upon(connection: Connection, row: dict[str, object]) -> int | None:
+    """The seq of this message, if all that we knew of it was what was said before we came; it waits there from now on.
+
+    What is said to us may arrive later than the message behind it, which has looked back at it.
+    """
+    same = and_(*(turns.c[name] == row[name] for name in ("workspace", "session", "message", "role")))
+    waits = {name: row[name] for name in ("state", "verb", "envelope", "tokens", "body")}
+    heard = update(turns).where(same, turns.c.state == State.HEARD).values(waits)
+    return connection.execute(heard.returning(turns.c.seq)).scalar_one_or_none()
 
 
 @cache

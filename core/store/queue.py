@@ -19,7 +19,7 @@ from core.errors import LeaseLost
 from core.schema import sessions, turns
 from core.session import Lease, Role, SessionKey, State, Turn
 from core.store.inbound import storable
-from core.store.sql import clock, now
+from core.store.sql import clock, notify, now
 from core.store.turns import first_waiting
 
 
@@ -149,14 +149,22 @@ def require(connection: Connection, lease: Lease) -> None:
 
 
 def release(
-    connection: Connection, lease: Lease, *, attempts: int, after: float = 0, error: tuple[int, str] | None = None
+    connection: Connection,
+    lease: Lease,
+    *,
+    attempts: int,
+    after: float = 0,
+    error: tuple[int, str] | None = None,
+    others: bool = False,
 ) -> None:
-    """Gives a lease back with its work undone: anybody may claim the session in `after` seconds.
+    """Gives a lease back with its work undone: anybody may claim the session in `after` seconds, `others` at once.
 
     `attempts` is how many count so far. `error` is the seq of the turn that failed and why; it is kept with the turn.
     """
     back = {"owner": None, "attempts": attempts, "due_at": now(connection) + int(after * 1000)}
     mine = and_(held(lease), sessions.c.owner.is_not(None))  # not one that has been given back already
+    if others:
+        notify(connection)
     if connection.execute(update(sessions).where(mine).values(back)).rowcount and error is not None:
         seq, reason = error
         connection.execute(update(turns).where(turn(lease.key, seq)).values(error=storable(reason)))

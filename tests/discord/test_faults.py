@@ -195,3 +195,16 @@ async def test_events_that_come_twice_or_late_are_what_they_are(stage: DiscordSt
     twice = await stage.say("twice")
     await ear.number(3)
     assert [event.id for event in ear.heard if isinstance(event, Inbound)] == [twice, twice, late]
+
+
+@pytest.mark.parametrize("kind", ["before", "after", "late"])
+async def test_an_edit_of_unknown_outcome_is_not_repeated_behind_our_back(
+    stage: DiscordStage, mouth: DiscordAdapter, kind: str
+) -> None:
+    """A first edit that lands late would undo a newer one, and nobody would look again."""
+    answer = reply(await asked(stage))
+    draft = await mouth.preview(answer)
+    said = plan(stage, EDIT, Fault(kind, seconds=0.0))  # type: ignore[arg-type]
+    with pytest.raises(DeliveryUnknown):
+        await mouth.deliver(replace(answer, draft=draft, text="the whole answer"))
+    assert len(said) == 1

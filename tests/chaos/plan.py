@@ -1,0 +1,160 @@
+"""What will happen in a run, drawn from its seed before it begins: who says what where, and what breaks when."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+
+Database = Literal["sqlite", "postgresql"]
+Platform = Literal["slack", "discord"]
+Blows = Literal["kill", "freeze", "drain", "crash", "cut", "hang", "sockets"]
+
+PEOPLE = ("ada", "bob", "cleo", "dora", "emil")
+LEASE = 3.0
+"""Seconds; the shortest that may be set."""
+
+_APART = 3.0
+"""Seconds between two messages of one person in one place: what comes within two may be answered as one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One conversation, by a name of the kit's own. `inside` is the channel of a thread."""
+
+    name: str
+    platform: Platform
+    inside: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One message: when it is said (seconds from the start), and how it reaches the bot.
+
+    It arrives `late` by so many seconds, so that a later one may overtake it, and once more after each of `again`.
+    `plain` leaves the mention out where the bot has answered before. `long` asks for an answer of several messages.
+    """
+
+    number: int
+    at: float
+    place: Place
+    person: str
+    late: float = 0.0
+    again: tuple[float, ...] = ()
+    plain: bool = False
+    long: bool = False
+
+    @property
+    def marker(self) -> str:
+        """The word by which this message and its answer are known."""
+        return f"K{self.number:05}{'L' if self.long else 'S'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blow:
+    """Something breaks: what, when, for how long, and which replica (or which of its kind) it meets."""
+
+    at: float
+    kind: Blows
+    seconds: float
+    victim: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A whole run. `ambiguous` is the part of all writes to the platforms whose outcome the bot does not learn.
+
+    `failing` is the part of the model's answers that it fails at.
+    """
+
+    seed: int
+    database: Database
+    seconds: float
+    replicas: int
+    places: tuple[Place, ...]
+    lines: tuple[Line, ...]
+    blows: tuple[Blow, ...]
+    ambiguous: float = 0.2
+    failing: float = 0.12
+
+
+_EVERY: dict[Database, dict[Blows, tuple[float, int]]] = {
+    "sqlite": {"kill": (12, 2), "freeze": (45, 1), "drain": (50, 0), "sockets": (20, 1)},
+    "postgresql": {
+        "kill": (12, 2),
+        "freeze": (45, 1),
+        "drain": (50, 0),
+        "crash": (70, 1),
+        "cut": (60, 1),
+        "hang": (90, 0),
+        "sockets": (20, 1),
+    },
+}
+"""One blow of each kind in so many seconds, and how many at the least."""
+
+
+def draw(*, seed: int, database: Database, seconds: float, messages: int) -> Plan:
+    """The plan of this seed: `messages` said within `seconds`, which then come to rest."""
+    random = Random(f"{seed}/{database}")
+    replicas = 2 if database == "sqlite" else 3
+    places = tuple(_places(messages))
+    return Plan(
+        seed=seed,
+        database=database,
+        seconds=seconds,
+        replicas=replicas,
+        places=places,
+        lines=tuple(_lines(random, places, seconds, messages)),
+        blows=tuple(sorted(_blows(random, database, seconds, replicas), key=lambda blow: blow.at)),
+    )
+
+
+def _places(messages: int) -> Iterator[Place]:
+    """Half of them Slack threads in a few channels; the others Discord channels, and threads in those."""
+    many = max(4, min(16, messages // 12))
+    for number in range(many):
+        yield Place(name=f"thread-{number}", platform="slack", inside=f"C0CHAOS{number % 4}")
+    for number in range(many):
+        inside = f"channel-{number - many // 2}" if number >= many // 2 else None
+        yield Place(name=f"post-{number}" if inside else f"channel-{number}", platform="discord", inside=inside)
+
+
+def _lines(random: Random, places: tuple[Place, ...], seconds: float, messages: int) -> Iterator[Line]:
+    """People talk alone, and now and then several at once in one place, so that messages wait for their turn."""
+    times = sorted(random.uniform(0, seconds) for _ in range(messages))
+    said: dict[tuple[str, str], float] = {}
+    place = random.choice(places)
+    for number, at in enumerate(times, 1):
+        if random.random() < 0.6:
+            place = random.choice(places)
+        free = [one for one in PEOPLE if at - said.get((place.name, one), -_APART) >= _APART]
+        if not free:
+            place = random.choice([one for one in places if one is not place])
+            free = [one for one in PEOPLE if at - said.get((place.name, one), -_APART) >= _APART]
+        person = random.choice(free or list(PEOPLE))
+        said[place.name, person] = at
+        yield Line(
+            number=number,
+            at=at,
+            place=place,
+            person=person,
+            late=random.uniform(0.3, 2.5) if random.random() < 0.1 else 0.0,
+            again=tuple(random.uniform(0.05, 8) for _ in range(random.choice((0, 0, 0, 1, 2)))),
+            plain=random.random() < 0.3,
+            long=place.platform == "discord" and random.random() < 0.05,
+        )
+
+
+def _blows(random: Random, database: Database, seconds: float, replicas: int) -> Iterator[Blow]:
+    lasting = {
+        "kill": lambda: random.choice((0.0, 0.0, 0.0, LEASE + 1, LEASE + 3)),
+        "freeze": lambda: LEASE * random.uniform(1.3, 2.5),
+        "crash": lambda: random.choice((0.0, 0.5, 3.0)),
+        "cut": lambda: random.uniform(0.2, 3 * LEASE),
+        "hang": lambda: random.uniform(1.0, 3 * LEASE),
+    }
+    for kind, (every, least) in _EVERY[database].items():
+        many = max(least, round(seconds / every))
+        for number in range(many):
+            at = seconds * (number + random.uniform(0.1, 0.9)) / many
+            length = lasting.get(kind, lambda: 0.0)()
+            yield Blow(at=at, kind=kind, seconds=length, victim=random.randrange(1_000))

@@ -1,0 +1,273 @@
+"""Both platforms as the kit uses them: people speak in many places, and in the end the screens are read."""
+
+from abc import ABC, abstractmethod
+from asyncio import Task, create_task, gather, sleep
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from json import dumps
+from random import Random
+from time import time
+from types import TracebackType
+from typing import Any, Self
+
+from bots.discord import DiscordAdapter
+from bots.slack import SlackAdapter
+from core.address import Address
+from tests.chaos.chronicle import Chronicle
+from tests.chaos.misfortune import Misfortune
+from tests.chaos.plan import PEOPLE, Line, Place
+from tests.chaos.words import told
+from tests.wire.discord import DiscordStage
+from tests.wire.slack import SlackStage
+from tests.wire.slack.server import Envelope
+from tests.wire.slack.workspace import BOT, BOT_USER, TEAM
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One message of the bot on screen. `order` sorts what is said in one session, `answers` is what it replies to."""
+
+    id: str
+    session: str
+    text: str
+    order: float
+    done: bool = True
+    answers: str | None = None
+
+
+class City(ABC):
+    """One platform. `session_of` knows where each message was said, `heard` when its arrival was acknowledged."""
+
+    max_text: int
+
+    def __init__(self, chronicle: Chronicle, misfortune: Misfortune) -> None:
+        self.chronicle = chronicle
+        self.misfortune = misfortune
+        self.heard: dict[str, float] = {}
+        self._later: set[Task[None]] = set()
+
+    @abstractmethod
+    async def __aenter__(self) -> Self: ...
+
+    @abstractmethod
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    @abstractmethod
+    def environment(self) -> Mapping[str, str]:
+        """The settings that make a replica talk to this platform."""
+
+    @abstractmethod
+    async def until_connected(self, replicas: int, seconds: float) -> None:
+        """Waits until so many replicas hear us. Raises TimeoutError."""
+
+    @abstractmethod
+    async def say(self, line: Line, *, plain: bool) -> tuple[str, str]:
+        """A person says this; returns the message's ID and its session's. Nothing waits for its arrival."""
+
+    @abstractmethod
+    def seen(self) -> Sequence[Seen]:
+        """All messages of the bot that people can see now."""
+
+    @abstractmethod
+    async def shake(self, random: Random) -> None:
+        """Connections to the bot end, in one of the ways that the platform has."""
+
+    def meet(self, kind: str, arguments: object, session: str) -> Any:
+        """What a request meets, and the line about it."""
+        fault = self.misfortune.meet(kind)
+        words = dumps(arguments, default=str)
+        self.chronicle.note(
+            f"  -> {kind}",
+            session=session,
+            marker=told(words),
+            length=len(words),
+            **({"fault": fault} if fault else {}),
+        )
+        return fault
+
+    def later(self, seconds: float, work: Any) -> None:
+        """Does this in so many seconds, unless the run is over."""
+
+        async def wait() -> None:
+            await sleep(seconds)
+            await work
+
+        task = create_task(wait())
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    async def rest(self) -> None:
+        """Nothing happens later any more."""
+        for task in self._later:
+            task.cancel()
+        await gather(*self._later, return_exceptions=True)
+
+
+class Slack(City):
+    """Each place is a thread in one of four channels."""
+
+    max_text = SlackAdapter.max_text
+
+    def __init__(self, chronicle: Chronicle, misfortune: Misfortune) -> None:
+        super().__init__(chronicle, misfortune)
+        self.stage = SlackStage()
+        self.server = self.stage.server
+        self._roots: dict[str, str] = {}
+        self._arrivals: dict[str, tuple[float, ...]] = {}
+        self._envelopes: dict[str, Envelope] = {}
+
+    async def __aenter__(self) -> Self:
+        await self.stage.__aenter__()
+        self.server.workspace.channels |= {f"C0CHAOS{number}" for number in range(4)}
+        self.server.faults = self._fault
+        self.server.copies = lambda payload: self._arrivals.get(payload.get("event", {}).get("ts", ""), (0.0,))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.rest()
+        await self.stage.__aexit__(kind, error, trace)
+
+    def environment(self) -> Mapping[str, str]:
+        return self.stage.environment()
+
+    async def until_connected(self, replicas: int, seconds: float) -> None:
+        await self.stage.until(lambda: len(self.server.sockets) >= 2 * replicas, seconds)
+
+    async def say(self, line: Line, *, plain: bool) -> tuple[str, str]:
+        assert line.place.inside is not None
+        channel, root = line.place.inside, self._roots.get(line.place.name)
+        mention = "" if plain else f"<@{BOT_USER}> "
+        words = f"{mention}tell me about {line.marker} please"
+        message = self.server.workspace.add(channel, self.stage.user(line.person), words, thread_ts=root)
+        root = self._roots.setdefault(line.place.name, message.ts)
+        self._arrivals[message.ts] = (line.late, *(line.late + seconds for seconds in line.again))
+        self.stage.sent(message, to_bot=not plain)
+        await self.stage.change()
+        return message.ts, self._session(channel, root)
+
+    def seen(self) -> Sequence[Seen]:
+        return [
+            Seen(
+                id=message.ts,
+                session=self._session(message.channel, message.thread_ts or ""),
+                text=message.seen,
+                order=float(message.ts),
+                done=not message.streaming,
+            )
+            for message in self.server.workspace.messages
+            if message.bot == BOT and message.only_for is None
+        ]
+
+    async def shake(self, random: Random) -> None:
+        if not self.server.sockets:
+            return
+        which = random.randrange(len(self.server.sockets))
+        if random.random() < 0.5:
+            self.chronicle.note("slack socket cut")
+            self.server.cut(self.server.sockets[which])
+        else:
+            self.chronicle.note("slack socket refreshed")
+            await self.server.disconnect(which=which)
+
+    def look(self) -> None:
+        """Notes which messages have been acknowledged since the last look."""
+        for envelope in self.server.envelopes:
+            ts = envelope.payload.get("event", {}).get("ts")
+            if ts in self._arrivals and envelope.acked.is_set():
+                self.heard.setdefault(ts, time())
+
+    def _fault(self, method: str, arguments: object) -> Any:
+        given = arguments if isinstance(arguments, Mapping) else {}
+        channel, ts = str(given.get("channel") or given.get("channel_id") or ""), str(given.get("ts", ""))
+        root = given.get("thread_ts") or next(
+            (one.thread_ts for one in self.server.workspace.messages if one.ts == ts and one.channel == channel), ""
+        )
+        return self.meet(method, arguments, self._session(channel, str(root)) if root else "")
+
+    def _session(self, channel: str, root: str) -> str:
+        return Address(platform="slack", workspace=TEAM, channel=channel, thread=root or None).id
+
+
+class Discord(City):
+    """Channels, and threads in them."""
+
+    max_text = DiscordAdapter.max_text
+
+    def __init__(self, chronicle: Chronicle, misfortune: Misfortune) -> None:
+        super().__init__(chronicle, misfortune)
+        self.stage = DiscordStage()
+        self._sessions: dict[str, str] = {}
+
+    async def __aenter__(self) -> Self:
+        self.stage.rest.faults = self._fault
+        await self.stage.__aenter__()
+        for name in PEOPLE:  # before they are many at once
+            self.stage.world.person(name)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.rest()
+        await self.stage.__aexit__(kind, error, trace)
+
+    def environment(self) -> Mapping[str, str]:
+        return self.stage.environment()
+
+    async def until_connected(self, replicas: int, seconds: float) -> None:
+        await self.stage.until(lambda: len(self.stage.gateway.connected) >= replicas, seconds)
+
+    async def open(self, places: Sequence[Place]) -> None:
+        """The guild's channels and threads exist before anybody speaks."""
+        for place in places:
+            number = await self.stage.thread(place.name, of=place.inside) if place.inside else None
+            number = number or await self.stage.place(place.name)
+            self._sessions[number] = self.stage.session(place.name)
+
+    async def say(self, line: Line, *, plain: bool) -> tuple[str, str]:
+        world = self.stage.world
+        channel = await self.stage.place(line.place.name)
+        mention = "" if plain and line.place.inside else f"<@{world.bot['id']}> "
+        payload = world.message(channel, world.person(line.person), f"{mention}tell me about {line.marker} please")
+        for seconds in (line.late, *(line.late + more for more in line.again)):
+            self.later(seconds, self.stage.again(payload["id"]))
+        await self.stage.change()
+        return str(payload["id"]), self._sessions[channel]
+
+    def seen(self) -> Sequence[Seen]:
+        bot = self.stage.world.bot["id"]
+        return [
+            Seen(
+                id=kept.payload["id"],
+                session=self._sessions.get(channel, channel),
+                text=kept.payload["content"],
+                order=int(kept.payload["id"]),
+                answers=(kept.payload.get("message_reference") or {}).get("message_id"),
+            )
+            for channel, messages in self.stage.world.messages.items()
+            for kept in messages.values()
+            if kept.payload["author"]["id"] == bot and kept.listed
+        ]
+
+    async def shake(self, random: Random) -> None:
+        gateway = self.stage.gateway
+        sockets = [session.socket for session in gateway.connected if session.socket is not None]
+        if not sockets:
+            return
+        socket = random.choice(sockets)
+        if random.random() < 0.5:
+            self.chronicle.note("discord socket closed")
+            await socket.web.close(code=4000)
+        else:
+            self.chronicle.note("discord asks to reconnect")
+            await socket.send({"op": 7, "d": None})
+
+    def _fault(self, route: str, arguments: object) -> Any:
+        path = self.stage.world.requests[-1].path.split("/")
+        if "messages" not in path:
+            return None
+        return self.meet(route, arguments, self._sessions.get(path[2], ""))

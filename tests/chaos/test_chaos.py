@@ -1,0 +1,57 @@
+"""Nothing lost, nothing said twice: replicas under load, with everything around them breaking, on both databases."""
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.__main__ import table
+from tests.chaos.plan import Database, draw
+from tests.chaos.run import Report, Run
+
+SEED = 1
+SECONDS = 30.0
+MESSAGES = 60
+PATIENCE = 100.0
+"""Seconds for coming to rest, on a machine that has other things to do."""
+
+
+async def _all(folder: Path) -> list[Report]:
+    """Side by side: what takes time is waiting."""
+    runs = [_run(folder / "sqlite", "sqlite"), _run(folder / "postgresql", "postgresql")]
+    runs.append(_run(folder / "naive", "sqlite", naive=True))
+    for run in runs:
+        run.folder.mkdir()
+    return await asyncio.gather(*(run.carry_out() for run in runs))
+
+
+def _run(folder: Path, database: Database, *, naive: bool = False) -> Run:
+    plan = draw(seed=SEED, database=database, seconds=SECONDS, messages=MESSAGES)
+    return Run(plan, folder, naive=naive, patience=PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Report]:
+    """What came of all runs, in a loop of their own."""
+    folder = tmp_path_factory.mktemp("chaos")
+    with ThreadPoolExecutor(1) as thread:
+        done = thread.submit(asyncio.run, _all(folder)).result()
+    return dict(zip(("sqlite", "postgresql", "naive"), done, strict=True))
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_every_message_has_one_whole_answer_in_its_place_and_order(
+    reports: Mapping[str, Report], database: str
+) -> None:
+    report = reports[database]
+
+    assert report.verdict.is_clean, "\n".join([*report.stories, *report.unplanned, table([report])])
+    assert report.counts["kills"] >= 2
+    assert report.counts["freezes"] >= 1
+    assert report.ambiguous >= 0.1 * report.writes
+
+
+def test_without_looking_before_it_repeats_it_says_things_twice(reports: Mapping[str, Report]) -> None:
+    assert reports["naive"].verdict.number("doubled") > 0, "the kit is blind"
