@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types imports check-migrations tests fix lock bench clean
+.PHONY: help run test lint types imports tests chaos fix lock bench clean
 
 help: ## Lists these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ imports: $(BIN)/.dev
 
 tests: $(BIN)/.dev
 	$(BIN)/python -m pytest --cov --cov-report=term
+
+chaos: $(BIN)/.dev ## Breaks everything for MINUTES by SEED, on both databases, and looks at what people see
+	$(BIN)/python -W "ignore:XDG_RUNTIME_DIR" -m tests.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5)
 
 fix: $(BIN)/.dev ## Formats, and mends what the linter can mend
 	$(BIN)/ruff format .

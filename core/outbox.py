@@ -169,8 +169,8 @@ class Speech:
         pieces = self._outbox.pieces(self._adapter, self._question, safe)
         while self._part < len(pieces):
             await self._show(self._part, pieces[self._part])
-            if self._part == len(pieces) - 1:
-                break
+            if self._part == len(pieces) - 1 or self._part not in self.drafts:
+                break  # a part that may not be on screen yet must not be seen below the next one
             self._part += 1
             await self._outbox.pace.turn(self._lease.key.address.channel_address, self._adapter.preview_every)
 

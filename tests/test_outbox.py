@@ -207,6 +207,21 @@ async def test_a_long_answer_is_previewed_in_parts_and_each_part_grows_in_its_ow
     assert [reply.draft.id for reply in adapter.delivered if reply.draft] == ["p1", "p2", "p3"]
 
 
+async def test_no_part_is_previewed_below_one_that_is_not_on_screen(database: Database) -> None:
+    """People would read the end of the answer above its beginning."""
+    adapter, go = narrow(), asyncio.Event()
+    adapter.preview_faults.append(Fault(error=DeliveryUnknown("?")))
+    pieces = [piece for word in LONG.split(" ") for piece in (word, " ")]
+    async with house(database, [*pieces, go], adapter=adapter) as running:
+        await running.say(message())
+        await adapter.until(lambda: adapter.previews)
+        go.set()
+        await running.answered(*PARTS)
+
+    assert [reply.part for reply in adapter.screen.values()] == [0, 1, 2], "in the order of the screen"
+    assert all(reply.part == 0 for _, reply in adapter.previews)
+
+
 @pytest.mark.parametrize("stored", [False, True])
 async def test_after_a_crash_parts_are_resumed_at_the_first_that_is_not_sent(
     database: Database, *, stored: bool
