@@ -20,6 +20,10 @@ $(BIN)/.dev: $(BIN)/.run requirements-dev.lock
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
+$(BIN)/.bench: $(BIN)/.dev requirements-bench.lock
+	@$(PIP) install --require-hashes -r requirements-bench.lock
+	@touch $@
+
 run: $(BIN)/.run ## Runs every configured platform; the console where none is
 	@exec $(BIN)/backscroll run
 
@@ -46,15 +50,18 @@ fix: $(BIN)/.dev ## Formats, and mends what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(BIN)/.dev ## Measures: windows at 10 to 50,000 turns, and the way from event to request
-	$(BIN)/python -m benchmarks.window
-	$(BIN)/python -m benchmarks.latency
+BENCH ?= window latency turns throughput streams memory startup takeover
+bench: $(BIN)/.bench ## Measures everything, or BENCH="turns streams"; draws into benchmarks/plots
+	@for name in $(BENCH); do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 lock: $(BIN)/.dev ## Resolves the newest allowed versions into the two lock files (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --no-annotate --upgrade -c requirements.lock pyproject.toml --group dev -o requirements-dev.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --no-annotate --upgrade -c requirements.lock -c requirements-dev.lock pyproject.toml --group bench \
+		-o requirements-bench.lock
 
 clean: ## Removes what was made here, but no database
 	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage build *.egg-info

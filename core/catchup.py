@@ -23,6 +23,7 @@ _UNBROKEN = 30.0  # seconds: a thread of time whose last word is not older than 
 _OVERLAP = 120.0  # seconds before the break: a line that is dead may look alive for that long; what is known is known
 _LATELY = 14 * 86_400.0  # seconds: conversations in which nobody has said anything for that long are not looked at
 _CONVERSATIONS = 500
+_LOOKS_EVERY = 1.0  # seconds between two looks at whether the platform is still heard
 _AGAIN = 60.0  # seconds before what could not be looked up is tried again
 _TRIES = 5
 
@@ -82,25 +83,32 @@ class CatchUp:
         if claimed is None:
             return
         since, now = claimed
+        begun = asyncio.get_running_loop().time()
         log.warning("catching up", platform=adapter.platform, seconds=round(now - since))
-        holding = asyncio.create_task(self._hold(adapter.platform))
+        holding = asyncio.create_task(self._hold(adapter))
         try:
             found = await self._look_up(adapter, since - _OVERLAP)
         finally:
             holding.cancel()
         log.info("caught up", platform=adapter.platform, messages=found)
-        await self._database.write(presence.caught_up, adapter.platform, owner=self._owner, at=now)
+        heard_all = not holding.done()  # meanwhile, which can be hours where the platform rations its history
+        until = now + (asyncio.get_running_loop().time() - begun if heard_all else 0)
+        await self._database.write(presence.caught_up, adapter.platform, owner=self._owner, at=until)
 
-    async def _hold(self, platform: str) -> None:
-        """Keeps the task ours while it lasts."""
-        while True:
-            await asyncio.sleep(self._lease_seconds / 3)
+    async def _hold(self, adapter: Adapter) -> None:
+        """Keeps the task ours while it lasts; returns when the platform is not heard any more."""
+        held_at = asyncio.get_running_loop().time()
+        while adapter.hears():
+            await asyncio.sleep(_LOOKS_EVERY)
+            if asyncio.get_running_loop().time() - held_at < self._lease_seconds / 3:
+                continue
+            held_at = asyncio.get_running_loop().time()
             try:
                 await self._database.write(
-                    presence.miss, platform, owner=self._owner, lease=self._lease_seconds, within=0
+                    presence.miss, adapter.platform, owner=self._owner, lease=self._lease_seconds, within=0
                 )
             except DatabaseError as error:
-                log.error("catching up not held", platform=platform, reason=str(error))
+                log.error("catching up not held", platform=adapter.platform, reason=str(error))
 
     async def _look_up(self, adapter: Adapter, since: float) -> int:
         """How much was found. Raises DeliveryUnknown when not every place could be looked at, after all the others."""

@@ -129,6 +129,8 @@ class Reply:
     `attempt` counts the calls that may already have put this message on screen, this one included: 1 is the first.
     `asked_at` is when the answered message was said, in seconds since 1970: the message cannot be older than that.
     `last` says that no further message follows in answer to the same one.
+    `others` are messages of ours in this place that are known to be something else: where nobody can tell by looking
+    whose a message is, it is none of these.
     `asker` is the one person whom the text may mention, and who sees it when it is `private`.
     Everything but `address` and `text` is a hint: an adapter that can't use one delivers anyway, plainly.
     """
@@ -144,6 +146,7 @@ class Reply:
     reply_to: str | None = None
     private: bool = False
     choices: tuple[Choice, ...] = ()
+    others: frozenset[str] = frozenset()
     draft: Draft | None = None
     ticket: str | None = field(default=None, repr=False)
 

@@ -26,7 +26,7 @@ from core.guard import guard, settled
 from core.markdown import split
 from core.messages import Choice, Draft, Reply
 from core.session import Lease, SessionKey, Turn
-from core.store import Database, deliveries, queue
+from core.store import Database, audits, deliveries, queue
 
 log = structlog.get_logger()
 
@@ -356,6 +356,8 @@ class Outbox:
             reply = await self._intend(key, seq, reply, lease)
         unknown = 0
         while True:
+            if reply.attempt > 1 and reply.draft is None:
+                reply = replace(reply, others=await self.database.read(audits.others, key, seq, reply.part))
             try:
                 message = await adapter.deliver(reply)
             except DeliveryDelayed as error:

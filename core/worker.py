@@ -227,11 +227,12 @@ class Worker:
                 continue
             until = self._until()
             try:
-                ours = await self._database.write(
-                    queue.renew, [held.lease for held in serving], lease=self._lease_seconds
-                )
-            except DatabaseError as error:
-                log.error("leases not renewed", reason=str(error))
+                async with asyncio.timeout(self._lease_seconds * _RENEWED_EVERY):
+                    ours = await self._database.write(
+                        queue.renew, [held.lease for held in serving], lease=self._lease_seconds
+                    )
+            except (DatabaseError, TimeoutError) as error:
+                log.error("leases not renewed", reason=str(error) or "no answer in time")
                 continue
             for held in serving:
                 if _fenced(held.lease) not in ours:

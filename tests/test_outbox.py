@@ -12,11 +12,10 @@ from core.address import Address
 from core.errors import DatabaseUnreachable, DeliveryDelayed, DeliveryRefused, DeliveryUnknown, ModelStalled
 from core.messages import Reply
 from core.outbox import WITHDRAWN, Pace
-from core.store.deliveries import key_of
 from core.schema import deliveries, sessions, turns
 from core.session import State
 from core.store import Database
-from core.store.deliveries import Stage
+from core.store.deliveries import Stage, key_of
 from tests.script import Fault, House, Interrupted, ScriptedModel, TranscriptAdapter, expire, house, memory, rows
 from tests.values import ADA, BEN, HERE, message
 

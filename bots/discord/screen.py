@@ -104,11 +104,12 @@ class Screen:
             return None
 
     async def _ours(self, reply: Reply) -> Sequence[Payload]:
-        """Our messages since the question, oldest first."""
+        """Our messages since the question that may be this reply, oldest first."""
         me = await self._rest.me()
         after = reply.reply_to or snowflake_at(reply.asked_at)
         found = await self._rest.history(channel_of(reply.address), _LOOK, after=after)
-        return [message for message in reversed(found) if message["author"]["id"] == me]
+        mine = [message for message in reversed(found) if message["author"]["id"] == me]
+        return [message for message in mine if message["id"] not in reply.others]
 
 
 def channel_of(address: Address) -> str:

@@ -83,7 +83,7 @@ def _is_keyed(message: Payload, reply: Reply) -> bool:
 
 def _is_loose(message: Payload, reply: Reply) -> bool:
     ts = message.get("ts")
-    return not message.get("metadata") and is_ts(ts) and float(ts) > reply.asked_at
+    return not message.get("metadata") and is_ts(ts) and float(ts) > reply.asked_at and ts not in reply.others
 
 
 def _noted(message: Payload) -> Payload:

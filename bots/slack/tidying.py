@@ -49,8 +49,9 @@ async def tidy(reply: Reply, message: str, *, lookup: Lookup, screen: Screen) ->
 def kin_of(stream: Found, reply: Reply, message: str, *, now: float) -> Kin:
     """By its age and its text.
 
-    What is older than the message that shows the reply was not begun for anything later. What is younger (its request
-    was under way for long) was begun for this reply when it shows no more than the beginning of it, and for a while.
+    What is older than the message that shows the reply, and known to be nothing else, was begun for it. What is younger
+    (its request was under way for long) was begun for this reply when it shows no more than the beginning of it, and
+    for a while.
     """
     if is_ts(message) and float(stream.id) < float(message):
         return Kin.OURS

@@ -93,6 +93,16 @@ def _doubt(row: Row[*tuple[object, ...]]) -> Doubt:
     )
 
 
+def others(connection: Connection, key: SessionKey, seq: int, part: int) -> frozenset[str]:
+    """The messages of ours in this session that are known to be another delivery's."""
+    mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session)
+    rows = connection.execute(
+        select(deliveries.c.seq, deliveries.c.part, deliveries.c.message, deliveries.c.draft).where(mine)
+    )
+    drafts = [(row.message, draft_of(row.draft)) for row in rows if (row.seq, row.part) != (seq, part)]
+    return frozenset({message for message, _ in drafts if message} | {draft.id for _, draft in drafts if draft})
+
+
 def settle(connection: Connection, doubt: Doubt) -> None:
     """What was doubtful is certain now."""
     if doubt.stands is None:
