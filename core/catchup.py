@@ -69,7 +69,7 @@ class CatchUp:
                     log.error("not caught up", platform=adapter.platform, reason=str(error))
                     unbroken, pause = False, _AGAIN
             else:
-                unbroken = False
+                unbroken, pause = False, min(self._every, _LOOKS_EVERY)
             await asyncio.sleep(pause)
 
     async def _mend(self, adapter: Adapter, within: float) -> None:

@@ -158,7 +158,7 @@ class Inbox:
         if accepted.lease is not None:
             self._worker.take(accepted.lease, [accepted.turn], until)
             return
-        self._worker.heard(accepted.key, accepted.turn)
+        self._worker.heard(accepted.key, accepted.turn, accepted.waiting)
         if accepted.waiting > _QUEUED:
             self._worker.mark(accepted.key, accepted.turn)
 

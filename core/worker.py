@@ -109,12 +109,12 @@ class Worker:
         """There may be something to claim, or news of what is held."""
         self._wake.set()
 
-    def heard(self, key: SessionKey, turn: Turn) -> None:
-        """A turn waits behind the one that is being answered; what comes in a burst is answered as one."""
+    def heard(self, key: SessionKey, turn: Turn, waiting: int) -> None:
+        """A turn is one of so many that wait; if it directly follows what is being answered, it may join that."""
         held = self._holding.get(key)
         if held is None:
             self._wake.set()
-        elif held.question is not None and _is_burst(held.question, turn):
+        elif held.question is not None and waiting == LOOKS_AT and _is_burst(held.question, turn):
             self._assistant.again(key, held.question.seq, unseen=True)
 
     def step_aside(self, place: tuple[Address, str]) -> "asyncio.Future[tuple[SessionKey, Turn] | None] | None":

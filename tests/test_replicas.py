@@ -4,9 +4,13 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from time import time
 
 import pytest
+from sqlalchemy import update
 
+from core.schema import presence
+from core.store import Database, connect
 from tests.process import process
 from tests.stage import Stage
 from tests.stages import STAGES
@@ -153,31 +157,34 @@ async def test_a_question_that_is_deleted_while_it_is_answered_leaves_nothing_on
         model.release()
 
 
+async def heard_until(database: Database, ago: float) -> None:
+    """The same as having heard everything until so many seconds ago, and nothing since."""
+    async with asyncio.timeout(20):
+        while not await database.write(  # noqa: ASYNC110 – a database tells nobody
+            lambda connection: connection.execute(update(presence).values(heard_at=int((time() - ago) * 1000))).rowcount
+        ):
+            await asyncio.sleep(0.05)
+
+
 @pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 async def test_what_was_said_while_nobody_heard_is_answered_at_the_next_start(
     url: str, people: SlackStage | DiscordStage, model: OpenAIServer
 ) -> None:
-    from sqlalchemy import update
-
-    from core.schema import presence
-    from core.store import connect
-
+    database = connect(url)
     async with Running(url, model, people):
         await people.say("before")
         await people.until(lambda: texts(people) == ["You said: before"])
+        await heard_until(database, 0)
     if isinstance(people, SlackStage):
         people.server.keeps = False  # nothing is sent again: the schedule of retries has run out
     else:
         people.wait = False
-        people.gateway.sessions.clear()
-    await people.say("meanwhile", author="ben", to_bot=True)
-    database = connect(url)
-    await database.write(  # the same as having been away for ten minutes
-        lambda connection: connection.execute(update(presence).values(heard_at=presence.c.heard_at - 600_000))
-    )
-    await database.close()
+        people.gateway.sessions.clear()  # nothing is replayed
+    await people.say("meanwhile", author="ben")
+    await heard_until(database, 600)
 
     async with Running(url, model, people):
         await people.until(lambda: texts(people) == ["You said: before", "You said: meanwhile"], seconds=30)
 
+    await database.close()
     assert len(model.requests) == 2

@@ -107,6 +107,19 @@ async def test_what_is_no_burst_is_answered_by_itself(database: Database, facts:
         await there.answered("one", "two")
 
 
+async def test_what_does_not_directly_follow_a_message_does_not_join_it(database: Database) -> None:
+    """And does not make its answer begin again for nothing."""
+    go = asyncio.Event()
+    async with house(database, [go, "one"]) as running:
+        await running.say(message("first", at=1000.0))
+        await running.model.until(lambda: running.model.running == 1)
+        await running.say(message("second", at=1000.5, author=BEN), message("third", at=1001.0))
+        go.set()
+        await running.answered("one", "You said: second", "You said: third")
+
+    assert len(running.model.prompts) == 3
+
+
 async def test_an_answer_that_has_begun_to_show_is_finished_before_what_follows(database: Database) -> None:
     go = asyncio.Event()
     async with house(database, ["On it", go, " now."]) as running:
