@@ -182,3 +182,20 @@ async def test_a_receipt_that_nobody_waits_for_is_nothing(database: Database) ->
         await running.say(Receipt(address=HERE, key="unknown", shown=Draft(id="p1", text="")))
 
     assert await rows(database, deliveries) == []
+
+
+async def test_a_look_up_is_told_which_messages_are_known_to_be_something_else(database: Database) -> None:
+    never = asyncio.Event()
+    side = replace(HERE, thread="side")
+    async with house(database, "one", [never], "three") as running:
+        await running.say(message("first"))
+        await running.answered("one")
+        (first,) = running.adapter.screen
+        await running.say(message("elsewhere", address=side))
+        await running.model.until(lambda: running.model.running == 1)
+        running.adapter.mute = True
+        running.adapter.faults.append(Fault(error=DeliveryUnknown("?")))
+        await running.say(message("third"))
+        await running.adapter.until(lambda: running.adapter.texts_in(None) == ["one", "three"])
+
+    assert [reply.others for reply in running.adapter.delivered] == [frozenset(), frozenset(), frozenset({first})]

@@ -196,3 +196,14 @@ async def test_a_thread_that_nobody_may_take_up_again_refuses_the_answer(
         await mouth.deliver(replace(answer, text="whole", draft=draft))
     with pytest.raises(DeliveryRefused):
         await mouth.deliver(replace(answer, text="whole"))
+
+
+async def test_what_is_known_to_be_something_else_is_not_taken_for_the_reply(
+    stage: DiscordStage, mouth: DiscordAdapter
+) -> None:
+    answer = reply(await asked(stage))
+    first, second = await doubled(stage, mouth, answer)
+    await mouth.tidy(replace(answer, others=frozenset({second})), first)
+    assert [shown.id for shown in stage.shown()] == [first, second]
+    await mouth.tidy(answer, first)
+    assert [shown.id for shown in stage.shown()] == [first]

@@ -212,3 +212,27 @@ async def test_a_draft_that_was_taken_over_is_withdrawn_like_any_other(
     gone = replace(reply, text="half and whole", draft=Draft(id=draft.id, text="half", note="stream"))
     assert await adapter.deliver(gone) == draft.id
     assert stage.shown() == []
+
+
+async def test_a_stream_that_is_known_to_be_another_answers_is_left_alone(
+    stage: SlackStage, adapter: SlackAdapter
+) -> None:
+    """Its question was asked later and begun earlier; it waits for another process to go on."""
+    reply = await asked(stage, "half and whole")
+    other = await stage.adapter().preview(replace(reply, key="other", text="of another answer"))
+    assert other is not None
+    ts = await adapter.deliver(reply)
+    await adapter.tidy(replace(reply, others=frozenset({other.id})), ts)
+    assert [one.id for one in stage.shown()] == [other.id, ts]
+    await adapter.tidy(reply, ts)
+    assert [one.id for one in stage.shown()] == [ts]
+
+
+async def test_a_look_up_does_not_take_another_answers_stream_for_the_reply(
+    stage: SlackStage, adapter: SlackAdapter
+) -> None:
+    reply = await asked(stage, "half and whole")
+    other = await stage.adapter().preview(replace(reply, key="other", text="of another answer"))
+    assert other is not None
+    ts = await adapter.deliver(replace(reply, attempt=2, others=frozenset({other.id})))
+    assert [one.id for one in stage.shown()] == [other.id, ts]
