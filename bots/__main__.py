@@ -341,6 +341,7 @@ async def _doctor(settings: Settings, wrong: Sequence[str]) -> int:
         settings,
         wrong=wrong,
         database=lambda: _database(settings),
+        past_proxy=partial(connect, settings.database_listen_url) if settings.database_listen_url else None,
         model=lambda: _model(settings),
         platforms={platform: partial(_ADAPTERS[platform], settings) for platform in settings.platforms},
     )

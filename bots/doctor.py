@@ -15,17 +15,20 @@ async def examine(
     *,
     wrong: Sequence[str],
     database: Callable[[], Database],
+    past_proxy: Callable[[], Database] | None,
     model: Callable[[], Model],
     platforms: Mapping[str, Callable[[], Adapter]],
 ) -> list[Finding]:
     """Everything that was checked, in the order in which a start would meet it.
 
-    `wrong` says what is wrong with settings by themselves. What is to be examined is made here, part by part, so that
-    one that can't be made hides none of the others.
+    `wrong` says what is wrong with settings by themselves, `past_proxy` is what `DATABASE_LISTEN_URL` leads to. What is
+    to be examined is made here, part by part, so that one that can't be made hides none of the others.
     """
     found = [Finding(subject="settings", ok=False, detail=reason, remedy="See .env.example.") for reason in wrong]
     found += await _guarded("instructions", _instructions(settings))
     found += await _guarded("database", _database(settings, database))
+    if past_proxy is not None:
+        found += await _guarded("hints", _hints(past_proxy))
     found += await _guarded("model", _self_examined(model))
     for platform, adapter in platforms.items():
         found += await _guarded(platform, _self_examined(adapter))
@@ -68,6 +71,18 @@ async def _database(settings: Settings, make: Callable[[], Database]) -> Sequenc
         return [reached, Finding(subject="schema", ok=True, detail=have or f"will be made by the first run ({need})")]
     behind = f"is at {have or 'nothing'}, this program needs {need}"
     return [reached, Finding(subject="schema", ok=False, detail=behind, remedy="Run `backscroll migrate`.")]
+
+
+async def _hints(make: Callable[[], Database]) -> Sequence[Finding]:
+    database = make()
+    try:
+        await database.read(migrations.current)
+    except DatabaseError as error:
+        remedy = "Check DATABASE_LISTEN_URL: it is the database's own address, past the proxy that DATABASE_URL names."
+        return [Finding(subject="hints", ok=False, detail=f"can't be heard: {error}", remedy=remedy)]
+    finally:
+        await database.close()
+    return [Finding(subject="hints", ok=True, detail="processes hear of each other's work past the proxy")]
 
 
 async def _self_examined(make: Callable[[], Model | Adapter]) -> Sequence[Finding]:

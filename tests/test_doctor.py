@@ -123,6 +123,11 @@ WRONG: dict[str, tuple[Callable[[SetUp], None], str, str]] = {
         "No such file",
     ),
     "database": (setting(DATABASE_URL="nonsense"), "DATABASE_URL", "sqlite:///FILE"),
+    "hints": (
+        setting(DATABASE_LISTEN_URL=f"postgresql://me:{SECRET}@127.0.0.1:{unused_port()}/x"),
+        "hints",
+        "DATABASE_LISTEN_URL",
+    ),
     "no folder": (setting(DATABASE_URL="sqlite:///no/folder/x.db"), "does not answer", "DATABASE_URL"),
     "number": (setting(BACKSCROLL_LEASE_SECONDS="soon"), "BACKSCROLL_LEASE_SECONDS", "number"),
     "choice": (setting(OPENAI_API="soap"), "OPENAI_API", "'auto', 'responses' or 'chat'"),

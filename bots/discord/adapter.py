@@ -131,7 +131,12 @@ class DiscordAdapter(Adapter):
         return (await self._known()).spoken(since)
 
     async def since(self, address: Address, after: float) -> Sequence[Inbound]:
-        """See `history`. The gateway knows which role is ours: a server's history is read while it is open."""
+        """See `history`. The gateway knows which role is ours: a server's history is read while it is open.
+
+        Where the gateway has told that nobody has spoken since, nothing is read.
+        """
+        if address.workspace != DIRECT and (await self._known()).is_quiet(address, after):
+            return []
         return await history.since(self._rest, address, after, await self._names(address))
 
     async def withdraw(self, address: Address, message: str) -> None:

@@ -97,6 +97,13 @@ class Places:
             log.warning("places left out", places=len(found) - MOST)
         return [address for _, address in found[:MOST]]
 
+    def is_quiet(self, address: Address, since: float) -> bool:
+        """Whether the gateway has told that nobody has spoken there after this instant; of some places it tells nothing."""
+        server = self._server(address.workspace)
+        channel = server.get_channel_or_thread(int(address.thread or address.channel)) if server else None
+        newest: int | None = getattr(channel, "last_message_id", None)
+        return newest is not None and newest <= int(translate.snowflake_at(since))
+
     def _server(self, number: object) -> Guild | None:
         return self._gateway.get_guild(int(number)) if _is_number(number) else None
 

@@ -207,3 +207,16 @@ async def test_without_the_content_intent_what_is_not_for_us_is_not_there(stage:
         found = await ear.adapter.since(here(stage), 0)
         assert list(found) == ear.heard
         assert all(isinstance(one, Inbound) for one in found)
+
+
+async def test_where_nobody_has_spoken_since_no_history_is_read(stage: DiscordStage) -> None:
+    """After a restart there may be hundreds of conversations, most of them asleep."""
+    await stage.place("asleep")
+    async with listening(stage) as ear:
+        await settled(stage, ear)
+        await stage.say("good night", place="asleep")
+        said = await ear.number(2)
+        before = len(stage.world.requests)
+        assert await ear.adapter.since(here(stage, "asleep"), said.at + 60) == []
+        assert len(stage.world.requests) == before
+        assert [one.text for one in await ear.adapter.since(here(stage, "asleep"), said.at - 60)] == ["good night"]
