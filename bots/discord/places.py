@@ -98,7 +98,7 @@ class Places:
         return [address for _, address in found[:MOST]]
 
     def is_quiet(self, address: Address, since: float) -> bool:
-        """Whether the gateway has told that nobody has spoken there after this instant; of some places it tells nothing."""
+        """Whether the gateway has told that nobody has spoken there since; of some places it tells nothing."""
         server = self._server(address.workspace)
         channel = server.get_channel_or_thread(int(address.thread or address.channel)) if server else None
         newest: int | None = getattr(channel, "last_message_id", None)
