@@ -5,6 +5,7 @@ The stored turn is the queue entry. Where the session is idle, this process clai
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from time import time
 from weakref import WeakValueDictionary
 
@@ -12,9 +13,10 @@ import structlog
 
 from core import commands, prompts
 from core.assistant import Mind
+from core.errors import DatabaseError
 from core.messages import Audience, Closed, Deleted, Edited, Event, Inbound, Receipt, Rejected
 from core.session import State
-from core.store import Database, changes, deliveries, inbound
+from core.store import Database, changes, deliveries, inbound, queue
 from core.worker import Worker
 
 log = structlog.get_logger()
@@ -129,8 +131,8 @@ class Inbox:
         tokens = self._count(event)
         claims = None if at_once or state is not State.WAITING else self._worker.claimant()
         aside = self._worker.step_aside((event.address, event.id)) if at_once else None
-        try:
-            accepted = await self._database.write(
+        accepting = asyncio.create_task(
+            self._database.write(
                 inbound.accept,
                 event,
                 state=state,
@@ -141,10 +143,21 @@ class Inbox:
                 claimant=claims[0] if claims else None,
                 others=state is State.WAITING and self._worker.is_full,
             )
+        )
+        try:
+            accepted = await asyncio.shield(accepting)
+        except asyncio.CancelledError:
+            if aside is not None:
+                aside.set_result(None)
+            with suppress(DatabaseError, inbound.Duplicate):  # it is on its way, and nobody here will answer it
+                left = await accepting
+                if left.lease is not None:
+                    await self._database.write(queue.release, left.lease, attempts=0, others=True)
+            raise
         except inbound.Duplicate:
             log.debug("known already", session=event.address.id)
             accepted = None
-        except BaseException:
+        except Exception:
             if aside is not None:
                 aside.set_result(None)
             raise

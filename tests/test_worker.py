@@ -27,11 +27,27 @@ async def test_the_process_that_accepts_a_message_answers_it_without_looking_for
     monkeypatch.setattr("core.worker._POLL", 3600.0)
     road = Interrupted(database)
     async with house(road) as running:
-        await running.database.read(lambda _: None)
-        await running.adapter.until(lambda: running.worker._working)
+        await running.until(lambda _: running.worker._working)
         road.fail("claim", AssertionError("nobody has to look for work"))
         await running.say(message("hello"))
         await running.answered("You said: hello")
+
+
+async def test_a_message_whose_acceptance_is_cut_off_is_answered_by_the_next_at_once(database: Database) -> None:
+    """A process that is told to stop may be in the middle of one; its lease must not hold the session up."""
+    road = Interrupted(database)
+    async with house(road) as leaving:
+        await leaving.until(lambda _: leaving.worker._working)
+        with road.hold("accept") as accepted:
+            arriving = asyncio.create_task(leaving.say(message("hello")))
+            await accepted.wait()
+            await leaving.stop()
+            arriving.cancel()
+        await asyncio.wait([arriving])
+        assert arriving.cancelled()
+
+    async with house(database) as staying:
+        await staying.answered("You said: hello")
 
 
 async def test_a_message_that_meets_a_busy_session_is_not_claimed_by_its_arrival(database: Database) -> None:
