@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import resource
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -263,6 +264,7 @@ async def _run(settings: Settings, named: Sequence[Platform]) -> int:
         logs.configure(settings.backscroll_log, quiet=True)
     database, model = _database(settings), _model(settings)
     stop = asyncio.Event()
+    _allow_files()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
@@ -270,6 +272,13 @@ async def _run(settings: Settings, named: Sequence[Platform]) -> int:
     finally:
         await _close(database, model, adapters.values())
     return 0
+
+
+def _allow_files() -> None:
+    """As many open files as the system lets this process have: each answer that streams is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS calls its limit unlimited, and refuses that
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _close(database: Database, model: Model, adapters: Iterable[Adapter]) -> None:

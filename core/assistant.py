@@ -17,7 +17,7 @@ import structlog
 
 from core import commands, context, prompts
 from core.address import Address
-from core.commands import Command, Desk
+from core.commands import Command, Desk, Said
 from core.errors import (
     ModelError,
     ModelMisconfigured,
@@ -28,7 +28,7 @@ from core.errors import (
 )
 from core.llm import Finish, Model, Prompt, Usage
 from core.messages import Audience, Choice, Inbound
-from core.outbox import Outbox, Speech
+from core.outbox import Outbox, Speech, stored
 from core.prompts import SUMMARIZE
 from core.session import Answer, Lease, Role, SessionKey, State, Turn
 from core.store import Connection, Database, backscroll, changes, deliveries, queue, turns
@@ -207,22 +207,24 @@ class Assistant:
             may_stop=self._may_stop,
         )
         try:
-            stopped, choices = await self._database.write(self._effect, command, desk, lease)
+            said, parts = await self._database.write(self._effect, command, desk, lease)
         except deliveries.AlreadyAnswered:  # nothing was done twice
             return lease is not None and await self._finish(key, question, command, lease)
-        if stopped is not None:
-            self.stop(key, stopped)
+        if said.stopped is not None:
+            self.stop(key, said.stopped)
         private = command.private or commands.needs_choice(command, question)
-        return await self._outbox.deliver(key, question, lease=lease, fresh=True, private=private, choices=choices)
+        return await self._outbox.deliver(
+            key, question, lease=lease, stored=stored(parts), private=private, choices=said.choices
+        )
 
     def _effect(
         self, connection: Connection, command: Command, desk: Desk, lease: Lease | None
-    ) -> tuple[int | None, tuple[Choice, ...]]:
+    ) -> tuple[Said, tuple[str, ...]]:
         said = commands.run(connection, command, desk)
         adapter = self._outbox.adapters[desk.key.address.platform]
         decided = Answer(parts=self._outbox.pieces(adapter, desk.turn, said.text))
         deliveries.answer(connection, desk.key, desk.turn, decided, lease=lease)
-        return said.stopped, said.choices
+        return said, decided.parts
 
     async def _talk(self, lease: Lease, question: Turn, prompt: str | None) -> bool:
         async with self._outbox.speech(lease, question) as speech:
@@ -236,7 +238,12 @@ class Assistant:
         except deliveries.AlreadyAnswered:
             return await self._outbox.deliver(lease.key, question, lease=lease, drafts=speech.drafts)
         return await self._outbox.deliver(
-            lease.key, question, lease=lease, fresh=True, drafts=speech.drafts, doubtful=speech.doubtful
+            lease.key,
+            question,
+            lease=lease,
+            stored=speech.stored(decided.parts),
+            drafts=speech.drafts,
+            doubtful=speech.doubtful,
         )
 
     async def _decide(self, lease: Lease, question: Turn, prompt: str | None, speech: Speech) -> Answer:

@@ -6,7 +6,7 @@ after it, and a call with an unknown outcome is repeated only as one that looks 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -47,12 +47,14 @@ class Pace:
 
     def __init__(self) -> None:
         self._free: dict[Address, float] = {}
+        self._most = 1000
 
     async def turn(self, channel: Address, every: float) -> None:
         """Waits until this channel may be previewed in again."""
         now = asyncio.get_running_loop().time()
-        if len(self._free) > 1000:
+        if len(self._free) > self._most:
             self._free = {place: when for place, when in self._free.items() if when > now}
+            self._most = max(1000, 2 * len(self._free))  # seldom, however many channels are busy
         slot = max(now, self._free.get(channel, 0.0))
         self._free[channel] = slot + every
         if slot > now:
@@ -107,6 +109,10 @@ class Speech:
     def unseen(self) -> bool:
         """Whether nothing of the answer is on screen, or on its way there."""
         return not self._intended
+
+    def stored(self, parts: tuple[str, ...]) -> Sequence[deliveries.Delivery]:
+        """The answer's parts as they have just been stored, with what is on screen of them."""
+        return stored(parts, self._intended)
 
     def beneath(self, sentence: str) -> tuple[str, ...]:
         """The sentence as an answer's parts: under what is on screen already, which stays."""
@@ -206,6 +212,23 @@ class Speech:
                 await database.write(deliveries.record_draft, key, seq, part, now_shown)
 
 
+def stored(parts: tuple[str, ...], intended: Collection[int] = ()) -> Sequence[deliveries.Delivery]:
+    """An answer's parts as `deliveries.answer` has just stored them: the first is about to be sent.
+
+    Of those that are intended, something may be on screen already.
+    """
+    return [
+        deliveries.Delivery(
+            part=part,
+            stage=deliveries.Stage.READY if part else deliveries.Stage.SENDING,
+            tries=(part == 0) + (part in intended),
+            text=text,
+            draft=None,
+        )
+        for part, text in enumerate(parts)
+    ]
+
+
 class Outbox:
     """Everything that we say leaves here."""
 
@@ -269,7 +292,7 @@ class Outbox:
         question: Turn,
         *,
         lease: Lease | None,
-        fresh: bool = False,
+        stored: Sequence[deliveries.Delivery] | None = None,
         drafts: Mapping[int, Draft] | None = None,
         doubtful: bool = False,
         private: bool = False,
@@ -277,11 +300,12 @@ class Outbox:
     ) -> bool:
         """Puts the stored answer on screen, ends the turn, and returns whether the lease is kept for another one.
 
-        `fresh` says that the answer was stored a moment ago by this process: the intent to post its first part stands,
-        and no call has been made on it. With `doubtful` something on screen may still change, so it is audited later.
+        `stored` is what this process has stored of it a moment ago: the intent to post its first part stands, and
+        no call has been made on it. With `doubtful` something on screen may still change, so it is audited later.
         Raises LeaseLost, or DeliveryUnknown after too many calls of unknown outcome.
         """
-        left = await self.database.read(deliveries.unsent, key, question.seq)
+        fresh = stored is not None
+        left = await self.database.read(deliveries.unsent, key, question.seq) if stored is None else stored
         parts = [one for one in left if one.stage is not deliveries.Stage.DRAFT]
         for one in parts:
             intended = fresh and one.stage is deliveries.Stage.SENDING

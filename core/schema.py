@@ -166,6 +166,7 @@ deliveries = Table(
         postgresql_where=text("due_at IS NOT NULL"),
         sqlite_where=text("due_at IS NOT NULL"),
     ),
+    sqlite_with_rowid=False,  # in the order of the key, the room that a text leaves is used again
 )
 
 presence = Table(

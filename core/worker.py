@@ -213,10 +213,11 @@ class Worker:
             self._assistant.again(key, question.seq, unseen=True)
 
     def _served(self, held: _Held, _task: asyncio.Task[None]) -> None:
+        if self.is_full:
+            self._wake.set()  # others may have waited for this place; otherwise to look for work would be in vain
         del self._serving[held]
         if self._holding.get(held.lease.key) is held:
             del self._holding[held.lease.key]
-        self._wake.set()
 
     async def renew(self) -> None:
         """Keeps the leases of what is being answered, until cancelled; needed until the end of `drain`."""
@@ -281,6 +282,7 @@ class Worker:
                 return
             held.waiting = await self._database.read(turns.first_waiting, held.lease.key, LOOKS_AT)
         await self._database.write(queue.idle, held.lease)
+        self._wake.set()  # something may have arrived since
 
     async def _joined(self, held: _Held) -> Turn | None:
         """The turn to answer now; the newest message of a burst stands for all of it."""
@@ -350,6 +352,7 @@ class Worker:
             await self._database.write(queue.release, lease, attempts=lease.attempts - 1, others=True)
         except DatabaseError:
             log.error("lease not given back; it runs out by itself", session=lease.key.address.id)
+        self._wake.set()
 
     def mark(self, key: SessionKey, turn: Turn) -> None:
         """Shows that this message has to wait for its turn."""

@@ -297,7 +297,7 @@ async def test_two_processes_share_the_work_and_answer_each_message_once(databas
 async def test_a_long_answer_keeps_its_lease(database: Database) -> None:
     """It lasts several leases, with another process at the ready."""
     go = asyncio.Event()
-    async with house(database, [go, "done"], lease=0.3) as long, house(database, owner="host:boot:2:b") as other:
+    async with house(database, [go, "done"], lease=1.5) as long, house(database, owner="host:boot:2:b") as other:
         await long.say(message())
         await long.model.until(lambda: long.model.running)
         (first,) = await rows(database, sessions)
@@ -316,7 +316,7 @@ def steal(connection: Connection) -> None:
 
 async def test_a_lost_lease_cancels_the_answer_and_nothing_is_written(database: Database) -> None:
     never = asyncio.Event()
-    async with house(database, ["half ", never], lease=0.2) as running:
+    async with house(database, ["half ", never], lease=0.9) as running:
         await running.say(message())
         await running.model.until(lambda: running.model.running)
         await running.adapter.until(lambda: running.adapter.texts == ["half"])
@@ -438,7 +438,7 @@ async def test_a_statement_that_fails_is_made_up_for(database: Database, stateme
 async def test_a_lease_that_could_not_be_given_back_runs_out(database: Database) -> None:
     road = Interrupted(database)
     road.fail("release", DatabaseUnreachable("still away"))
-    async with house(road, ModelStalled("nothing came"), "yes", lease=0.3) as running:
+    async with house(road, ModelStalled("nothing came"), "yes", lease=0.9) as running:
         await running.say(message())
         await running.answered("yes")
 
@@ -447,7 +447,7 @@ async def test_a_lease_that_could_not_be_given_back_runs_out(database: Database)
 async def test_leases_that_could_not_be_renewed_are_renewed_later(database: Database) -> None:
     go, road = asyncio.Event(), Interrupted(database)
     road.fail("renew", DatabaseUnreachable("away"))
-    async with house(road, [go, "yes"], lease=0.6) as running:
+    async with house(road, [go, "yes"], lease=1.2) as running:
         await running.say(message())
         (first,) = await rows(database, sessions)
         await running.until(lambda found: found[0].due_at > first.due_at + 900)
@@ -590,15 +590,15 @@ async def test_a_session_that_is_claimed_again_by_the_same_process_is_answered_o
 @only_sqlite
 async def test_a_drain_keeps_its_leases(database: Database) -> None:
     async with (
-        house(database, [asyncio.Event()], lease=0.2) as leaving,
+        house(database, [asyncio.Event()], lease=0.4) as leaving,
         house(database, owner="host:boot:2:b") as other,
     ):
         await leaving.say(message())
         await leaving.model.until(lambda: leaving.model.running)
         await leaving.stop()
-        draining = asyncio.create_task(leaving.worker.drain(1))
+        draining = asyncio.create_task(leaving.worker.drain(1.6))
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.8):
+            async with asyncio.timeout(1.3):
                 await other.model.until(lambda: other.model.prompts)
         await draining
 
@@ -722,7 +722,7 @@ async def test_an_at_once_command_that_arrives_twice_is_not_answered_by_a_worker
 
 @only_sqlite
 async def test_a_lease_that_the_same_process_has_claimed_anew_is_seen_to_be_lost(database: Database) -> None:
-    async with house(database, [asyncio.Event()], [asyncio.Event()], lease=0.3) as running:
+    async with house(database, [asyncio.Event()], [asyncio.Event()], lease=0.9) as running:
         await running.say(message())
         await running.model.until(lambda: running.model.running == 1)
         await database.write(expire)

@@ -75,3 +75,70 @@ def test_the_files_of_the_migrations_begin_with_their_revisions() -> None:
 
     assert script.get_current_head() == migrations.newest()
     assert all(Path(one.path).name.startswith(f"{one.revision}_") for one in script.walk_revisions())
+
+
+_OLD_SESSION = """
+INSERT INTO sessions (workspace, session, address, platform, channel, tail, waiting, heard, epoch, start, fence,
+    attempts, touched_at)
+VALUES (1, 1, 'console:local:main', 'console', 'console:local:main', 2, 1, true, 0, 0, 3, 1, 9)
+"""
+_OLD_TURN = """
+INSERT INTO turns (workspace, session, seq, role, state, at, tokens, message, body)
+VALUES (1, 1, :seq, 0, :state, 7, 5, :message, :body)
+"""
+_OLD_DELIVERY = """
+INSERT INTO deliveries (workspace, session, seq, part, state, tries, message, draft, body)
+VALUES (1, 1, 1, :part, :state, 1, :message, :draft, :body)
+"""
+
+
+def old_rows(connection: Connection) -> None:
+    connection.execute(text(_OLD_SESSION))
+    for seq in (1, 2):
+        connection.execute(text(_OLD_TURN), {"seq": seq, "state": 2 - seq, "message": f"m{seq}", "body": b"\x00words"})
+    for part, message in ((0, "shown"), (1, None)):
+        row = {"part": part, "state": 3 - part, "message": message, "draft": None, "body": message and b"\xffsaid"}
+        connection.execute(text(_OLD_DELIVERY), row)
+
+
+def rows(connection: Connection) -> list[tuple[object, ...]]:
+    columns = {
+        "sessions": "address, tail, waiting, fence, attempts",
+        "turns": "seq, state, message, body",
+        "deliveries": "seq, part, state, tries, message, draft, error, body",
+    }
+    return [
+        tuple(row)
+        for table, names in columns.items()
+        for row in connection.execute(text(f"SELECT {names} FROM {table} ORDER BY 1, 2"))
+    ]
+
+
+async def test_what_an_older_release_has_stored_outlives_every_step(empty_url: str) -> None:
+    database = connect(empty_url)
+    await database.write(migrations.upgrade, "0001")
+    await database.write(old_rows)
+    before = await database.read(rows)
+    assert len(before) == 5
+
+    await database.write(migrations.upgrade)
+    assert await database.read(rows) == before
+    await database.write(migrations.downgrade, "0001")
+    assert await database.read(rows) == before
+    await database.write(migrations.upgrade)
+
+    assert await database.read(rows) == before
+    assert await database.read(differences) == []
+    await database.close()
+
+
+async def test_on_sqlite_the_outbox_is_kept_in_the_order_of_its_key(empty_url: str, dialect: str) -> None:
+    """The room of a text that has arrived is used again, which nothing that is only appended to does."""
+    if dialect == "postgresql":
+        pytest.skip("its tables have no order")
+    database = connect(empty_url)
+    await database.write(migrations.upgrade)
+
+    words = text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'deliveries'")
+    assert "WITHOUT ROWID" in await database.read(lambda connection: connection.execute(words).scalar_one())
+    await database.close()

@@ -511,6 +511,40 @@ async def test_the_connection_is_used_again_after_an_answer(server, model):
     assert len(pool.connections) == 1
 
 
+async def test_many_answers_are_spread_over_clients_of_which_no_more_are_made_than_needed(
+    server, make, api, monkeypatch
+):
+    monkeypatch.setattr(room, "STREAMS", 2)
+    server.hold(after=1)
+    model = make(api=api)
+    tasks = [asyncio.create_task(ask(model)) for _ in range(5)]
+    await server.until(lambda: len(server.requests) == 5)
+    server.release()
+    await asyncio.gather(*tasks)
+    for _ in range(3):
+        await ask(model)
+    assert list(model._lines.values()) == [0, 0, 0]
+    assert [len(client._client._transport._pool.connections) for client in model._lines] == [2, 2, 1]
+
+
+async def test_an_answer_that_comes_in_a_heap_does_not_keep_others_waiting(server, make):
+    piece, end = {"delta": {"content": "word "}}, {"delta": {}, "finish_reason": "stop"}
+    events = [f"data: {json.dumps({'choices': [choice]})}\n\n" for choice in [piece] * 50 + [end]]
+    server.faults.append(Body(text="".join(events), content_type="text/event-stream"))
+    others = 0
+
+    async def wait():
+        nonlocal others
+        while True:
+            others += 1
+            await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(wait())
+    seen = [others async for _ in make(api="chat").stream(PROMPT)]
+    waiting.cancel()
+    assert len(set(seen)) == 51
+
+
 async def test_pieces_of_two_outputs_are_kept_apart():
     reading = ResponsesReading(MODEL)
     delta = {"type": "response.output_text.delta"}

@@ -402,3 +402,67 @@ async def test_a_command_beside_the_queue_does_not_cut_a_back_off_short(database
     await database.write(queue.finish, lease.key, seq, lease=None, seconds=30)
 
     assert await claim(database) == []
+
+
+async def test_a_command_beside_the_queue_does_not_take_the_holders_news_away(database: Database) -> None:
+    await accept(database, message())
+    (lease,) = await claim(database)
+    seq = await accept(database, message("!status"), verb="status")
+    told = {(lease.key.workspace, lease.key.session, lease.fence)}
+    assert await database.read(queue.news) == told
+
+    await database.write(queue.finish, lease.key, seq, lease=None, seconds=30)
+
+    assert await database.read(queue.news) == told
+
+
+async def test_an_answer_of_several_parts_is_stored_whole_and_only_its_first_is_on_its_way(database: Database) -> None:
+    await accept(database, message())
+    (lease,) = await claim(database)
+    question = await database.read(history.next_waiting, lease.key)
+    assert question is not None
+    await database.write(deliveries.intend_draft, lease, question.seq, 0)
+
+    decided = Answer(parts=("ä", "", "c"), memory="äc", model="m")
+    await database.write(deliveries.answer, lease.key, question, decided, lease=lease)
+
+    left = await database.read(deliveries.unsent, lease.key, question.seq)
+    assert [(one.part, one.stage.name, one.tries, one.text) for one in left] == [
+        (0, "SENDING", 2, "ä"),
+        (1, "READY", 0, ""),
+        (2, "READY", 0, "c"),
+    ]
+
+
+async def test_what_is_not_remembered_is_not_billed_either_and_leaves_by_the_same_door(database: Database) -> None:
+    await accept(database, message("!help"), verb="help")
+    (lease,) = await claim(database)
+    question = await database.read(history.next_waiting, lease.key)
+    assert question is not None
+
+    await database.write(deliveries.answer, lease.key, question, Answer(parts=("help",)), lease=None)
+
+    assert await memory(database, lease.key) == []
+    assert await database.read(lambda connection: connection.execute(select(usage)).all()) == []
+    assert len(await database.read(deliveries.unsent, lease.key, question.seq)) == 1
+
+
+async def test_a_stale_owner_that_has_posted_ends_nothing_and_can_still_say_what_it_has_posted(
+    database: Database,
+) -> None:
+    await accept(database, message())
+    (stale,) = await claim(database)
+    question = await database.read(history.next_waiting, stale.key)
+    assert question is not None
+    decided = Answer(parts=("yes",), memory="yes")
+    await database.write(deliveries.answer, stale.key, question, decided, lease=stale)
+    await database.write(expire)
+    await claim(database, owner="host:boot:2:b")
+
+    with pytest.raises(LeaseLost):
+        await database.write(deliveries.record_last, stale.key, 1, 0, "shown", lease=stale, seconds=30)
+
+    assert len(await database.read(deliveries.unsent, stale.key, 1)) == 1
+    assert await database.read(history.waiting, stale.key, 1) is not None
+    assert await database.write(deliveries.record, stale.key, 1, 0, "shown", doubtful=True, seconds=30) == "shown"
+    assert await database.read(deliveries.unsent, stale.key, 1) == []

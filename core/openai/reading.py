@@ -5,8 +5,6 @@ from abc import ABC, abstractmethod
 
 import openai
 import structlog
-from openai.types.chat import ChatCompletionChunk
-from openai.types.responses import ResponseStreamEvent
 
 from core.errors import ModelInterrupted, ModelRefused, WindowTooLong
 from core.llm import Finish, Usage
@@ -15,7 +13,7 @@ from core.openai.fields import at, count, text
 
 log = structlog.get_logger()
 
-Events = openai.AsyncStream[ResponseStreamEvent] | openai.AsyncStream[ChatCompletionChunk]
+Events = openai.AsyncStream[object]
 
 TAIL = 3.0
 """Seconds that we wait for the rest of a stream (usage, the end) once the API has said that the answer is finished."""

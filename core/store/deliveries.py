@@ -7,25 +7,50 @@ every row is forgotten a day after its message arrived (`audits`).
 
 import json
 from base64 import b32encode
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from enum import IntEnum
+from functools import cache, partial
 from hashlib import blake2b
+from typing import NamedTuple, NoReturn
 
-from sqlalchemy import Connection, Row, and_, delete, func, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Connection,
+    LargeBinary,
+    Row,
+    Select,
+    SmallInteger,
+    Table,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    null,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.roles import FromClauseRole
 
 from core.address import Address
 from core.messages import Draft
 from core.schema import deliveries, turns, usage
 from core.session import Answer, Lease, Role, SessionKey, State, Turn
 from core.store.inbound import find, storable
-from core.store.queue import Changed, finish, require, turn
-from core.store.sql import insert, micro, now
+from core.store.queue import QUESTION, Changed, finish, require, under_lease
+from core.store.sql import Prepared, alone, clock, fixed, insert, micro, now
+from core.store.turns import place
 
 DAY = 86_400_000
 """In milliseconds."""
 
+_KEY = ("workspace", "session", "seq", "part")
 _AUDIT_AFTER = 2.0  # leases: by then, whatever a process that lost one has sent is on screen or will never be
 
 
@@ -63,12 +88,7 @@ class Delivery:
 def intend_draft(connection: Connection, lease: Lease, seq: int, part: int) -> None:
     """Before the first preview of a part: from now on, a message of it may be on screen. Raises LeaseLost."""
     require(connection, lease)
-    row = {**_place(lease.key, seq, part), "state": Stage.DRAFT, "tries": 1}
-    statement = insert(connection.dialect.name, deliveries).values(row)
-    again = statement.on_conflict_do_update(
-        index_elements=list(_place(lease.key, seq, part)), set_={"tries": deliveries.c.tries + 1}
-    )
-    connection.execute(again)
+    _DRAFTED.run(connection, **_place(lease.key, seq, part))
 
 
 def forget(connection: Connection, key: SessionKey, seq: int, parts: Collection[int]) -> None:
@@ -78,85 +98,172 @@ def forget(connection: Connection, key: SessionKey, seq: int, parts: Collection[
     connection.execute(delete(deliveries).where(mine, never))
 
 
+@alone
 def record_draft(connection: Connection, key: SessionKey, seq: int, part: int, draft: Draft) -> None:
     """After the first preview: this message on screen is the one to be finished. What it shows may have grown since."""
-    connection.execute(update(deliveries).where(_at(key, seq, part)).values(draft=json.dumps(asdict(draft))))
+    _GROWN.run(connection, **_place(key, seq, part), shown=json.dumps(asdict(draft)))
 
 
+_THIS = and_(*(deliveries.c[name] == bindparam(name) for name in _KEY))
+_DRAFTED = Prepared(
+    lambda dialect: (
+        insert(dialect, deliveries)
+        .values(state=fixed(Stage.DRAFT), tries=fixed(1))
+        .on_conflict_do_update(index_elements=_KEY, set_={"tries": deliveries.c.tries + fixed(1)})
+    ),
+    tuple,
+    columns=_KEY,
+)
+_GROWN = Prepared(lambda _: update(deliveries).where(_THIS).values(draft=bindparam("shown", type_=Text)), tuple)
+
+
+@alone
 def answer(connection: Connection, key: SessionKey, question: Turn, decided: Answer, *, lease: Lease | None) -> None:
     """T3: the answer, its bill, and the intent to post its first part, in one transaction.
 
     Raises AlreadyAnswered, which takes back whatever else the transaction did, Changed when the question is not the
     same any more, and LeaseLost.
     """
+    this = {**place(key), "seq": question.seq}
+    closed = {
+        **this,
+        "edited": None if question.edited_at is None else micro(question.edited_at),
+        "reason": decided.error,
+        **({} if lease is None else {"fence": lease.fence}),
+    }
+    memory = {
+        "memory": None if decided.memory is None else decided.memory.encode("utf-8", "replace"),
+        "ended": int(State.STOPPED if decided.stopped else State.DONE),
+        "at": micro(question.at),
+        "tokens": decided.tokens,
+        "covers": decided.covers,
+        "model": decided.model,
+    }
+    bill: dict[str, object] = {"author": question.author and question.author.id, "model": decided.model}
+    bill |= {"shown": decided.shown, "cached": decided.cached, "written": decided.written}
+    parts = [text.encode("utf-8", "replace") for text in decided.parts]
+    if connection.dialect.name == "postgresql":  # one round trip in place of six; SQLite knows no such statement
+        stored = _WHOLE[lease is not None].run(connection, **closed, **(memory | bill), parts=parts)
+    else:
+        stored = _CLOSED[lease is not None].run(connection, **closed)
+        if stored:
+            _REMEMBERED.run(connection, **this, **memory)
+            for part, words in enumerate(parts):
+                _POSTED.run(connection, **this, part=part, words=words)
+            _BILLED.run(connection, workspace=key.workspace, **bill)
+    if not stored:
+        _why_not(connection, key, question.seq, lease)
+
+
+def _why_not(connection: Connection, key: SessionKey, seq: int, lease: Lease | None) -> NoReturn:
     if lease is not None:
         require(connection, lease)
-    edited_at = None if question.edited_at is None else micro(question.edited_at)
-    this = turn(key, question.seq) & (turns.c.role == Role.PERSON)
-    same = turns.c.edited_at.is_(None) if edited_at is None else turns.c.edited_at == edited_at
-    changes = {"state": State.ANSWERED, "error": decided.error}
-    open_ = and_(this, turns.c.state == State.WAITING, same)
-    if connection.execute(update(turns).where(open_).values(changes)).rowcount == 0:
-        state = connection.execute(select(turns.c.state).where(this)).scalar_one_or_none()
-        raise (AlreadyAnswered if state == State.ANSWERED else Changed)(key.address.id)
-    if decided.memory is not None:
-        row = {
-            "workspace": key.workspace,
-            "session": key.session,
-            "seq": question.seq,
-            "role": Role.ASSISTANT,
-            "state": State.STOPPED if decided.stopped else State.DONE,
-            "at": micro(question.at),
-            "tokens": decided.tokens,
-            "model": decided.model,
-            "covers": decided.covers,
-            "body": decided.memory.encode("utf-8", "replace"),
-        }
-        connection.execute(turns.insert().values(row))
-    _post(connection, key, question.seq, decided.parts)
-    if decided.model is not None and question.author is not None:
-        _bill(connection, key, question.author.id, decided)
+    state = _STATE.first(connection, **place(key), seq=seq)
+    raise (AlreadyAnswered if state == (State.ANSWERED,) else Changed)(key.address.id)
 
 
-def _post(connection: Connection, key: SessionKey, seq: int, parts: tuple[str, ...]) -> None:
-    for part, text in enumerate(parts):
-        stage = Stage.READY if part else Stage.SENDING
-        row = {
-            **_place(key, seq, part),
-            "state": stage,
-            "tries": 0 if part else 1,
-            "body": text.encode("utf-8", "replace"),
-        }
-        statement = insert(connection.dialect.name, deliveries).values(row)
-        drafted = {"state": stage, "body": row["body"], "tries": deliveries.c.tries + row["tries"]}
-        connection.execute(statement.on_conflict_do_update(index_elements=list(_place(key, seq, part)), set_=drafted))
+_STATE = Prepared(lambda _: select(turns.c.state).where(QUESTION), tuple)
 
 
-def _bill(connection: Connection, key: SessionKey, author: str, decided: Answer) -> None:
-    sums = {"answers": 1, "shown": decided.shown, "cached": decided.cached, "written": decided.written}
-    day = now(connection) // DAY
-    place = {"workspace": key.workspace, "day": day, "author": author, "model": decided.model}
-    added = {name: usage.c[name] + value for name, value in sums.items()}
-    statement = insert(connection.dialect.name, usage).values(**place, **sums)
-    connection.execute(statement.on_conflict_do_update(index_elements=list(place), set_=added))
+def _closing(_dialect: str, *, leased: bool) -> Update:
+    """The question is answered from now on, if it is open; what follows is stored only then."""
+    same = turns.c.edited_at.is_not_distinct_from(bindparam("edited", type_=BigInteger))
+    open_ = and_(QUESTION, turns.c.state == fixed(State.WAITING), same)
+    closed = update(turns).where(open_, *([under_lease()] if leased else []))
+    return closed.values(state=fixed(State.ANSWERED), error=bindparam("reason", type_=Text))
+
+
+def _remembering(dialect: str, *closed: FromClauseRole) -> Insert:
+    memory = bindparam("memory", type_=LargeBinary)
+    row = _row(turns, "workspace", "session", "seq", "at", "tokens", "model", "covers")
+    row |= {"role": fixed(Role.ASSISTANT), "state": bindparam("ended", type_=SmallInteger), "body": memory}
+    return _filled(insert(dialect, turns), row, memory.is_not(None), *closed)
+
+
+def _posting(dialect: str, part: ColumnElement[int], words: ColumnElement[bytes], *closed: FromClauseRole) -> Insert:
+    """A message that has been growing on screen becomes one whose text is stored; a call will be made on the first."""
+    row = _row(deliveries, "workspace", "session", "seq") | {"part": part, "body": words}
+    row["state"] = case((part == fixed(0), fixed(Stage.SENDING)), else_=fixed(Stage.READY))
+    row["tries"] = case((part == fixed(0), fixed(1)), else_=fixed(0))
+    new = _filled(insert(dialect, deliveries), row, words.is_not(None), *closed)
+    stored = {"state": new.excluded.state, "body": new.excluded.body}
+    tries = deliveries.c.tries + new.excluded.tries
+    return new.on_conflict_do_update(index_elements=_KEY, set_={**stored, "tries": tries})
+
+
+def _billing(dialect: str, *closed: FromClauseRole) -> Insert:
+    row = _row(usage, "workspace", "author", "model", "shown", "cached", "written")
+    known = and_(*(bindparam(name, type_=Text).is_not(None) for name in ("author", "model")))
+    row |= {"day": clock(dialect) // fixed(DAY), "answers": fixed(1)}
+    new = _filled(insert(dialect, usage), row, known, *closed)
+    sums = {name: usage.c[name] + new.excluded[name] for name in ("answers", "shown", "cached", "written")}
+    return new.on_conflict_do_update(index_elements=list(usage.primary_key), set_=sums)
+
+
+def _row(table: Table, *names: str) -> dict[str, object]:  # type: ignore[explicit-any]  # SQLAlchemy's
+    return {name: bindparam(name, type_=table.c[name].type) for name in names}
+
+
+def _filled(new: Insert, row: dict[str, object], when: ColumnElement[bool], *closed: FromClauseRole) -> Insert:
+    """This row, as often as those have one; without them, once."""
+    values = select(*row.values()).where(when)  # type: ignore[call-overload]  # they are column elements
+    return new.from_select(list(row), values.select_from(*closed))
+
+
+def _whole(dialect: str, *, leased: bool) -> Select[int]:
+    closed = _closing(dialect, leased=leased).returning(turns.c.seq).cte("closed")
+    parts = func.unnest(bindparam("parts", type_=ARRAY(LargeBinary))).table_valued("words", with_ordinality="number")
+    said = parts.render_derived("said")
+    return select(closed.c.seq).add_cte(
+        _remembering(dialect, closed).cte("remembered"),
+        _posting(dialect, said.c.number - fixed(1), said.c.words, closed, said).cte("posted"),
+        _billing(dialect, closed).cte("billed"),
+    )
+
+
+_WHOLE = {leased: Prepared(partial(_whole, leased=leased), tuple) for leased in (False, True)}
+_CLOSED = {leased: Prepared(partial(_closing, leased=leased), tuple) for leased in (False, True)}
+_REMEMBERED = Prepared(_remembering, tuple)
+_POSTED = Prepared(
+    lambda dialect: _posting(dialect, bindparam("part", type_=SmallInteger), bindparam("words", type_=LargeBinary)),
+    tuple,
+)
+_BILLED = Prepared(_billing, tuple)
 
 
 def unsent(connection: Connection, key: SessionKey, seq: int) -> list[Delivery]:
     """The messages of this answer that have not certainly arrived, in their order, and drafts that it left over."""
-    mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session, deliveries.c.seq == seq)
-    rows = connection.execute(
-        select(deliveries).where(mine, deliveries.c.state < Stage.SENT).order_by(deliveries.c.part)
+    return _UNSENT.all(connection, **place(key), seq=seq)
+
+
+class _Row(NamedTuple):
+    part: int
+    state: int
+    tries: int
+    body: bytes | None
+    draft: str | None
+
+
+def _delivery(columns: Iterable[object]) -> Delivery:
+    row = _Row._make(columns)
+    return Delivery(
+        part=row.part,
+        stage=Stage(row.state),
+        tries=row.tries,
+        text=row.body.decode() if row.body is not None else "",
+        draft=draft_of(row.draft),
     )
-    return [
-        Delivery(
-            part=row.part,
-            stage=Stage(row.state),
-            tries=row.tries,
-            text=row.body.decode() if row.body is not None else "",
-            draft=draft_of(row.draft),
-        )
-        for row in rows
-    ]
+
+
+_UNSENT = Prepared(
+    lambda _: (
+        select(*(deliveries.c[name] for name in _Row._fields))
+        .where(*(deliveries.c[name] == bindparam(name) for name in ("workspace", "session", "seq")))
+        .where(deliveries.c.state < fixed(Stage.SENT))
+        .order_by(deliveries.c.part)
+    ),
+    _delivery,
+)
 
 
 def draft_of(stored: str | None) -> Draft | None:
@@ -171,9 +278,23 @@ def intend(connection: Connection, key: SessionKey, seq: int, part: int, *, leas
     """
     if lease is not None:
         require(connection, lease)
-    going = {"state": Stage.SENDING, "tries": deliveries.c.tries + 1}
-    statement = update(deliveries).where(_at(key, seq, part), deliveries.c.state < Stage.SENT).values(going)
-    return draft_of(connection.execute(statement.returning(deliveries.c.draft)).scalar_one_or_none())
+    row = _GOING.first(connection, **_place(key, seq, part))
+    return None if row is None else draft_of(row.draft)
+
+
+class _Known(NamedTuple):
+    draft: str | None
+
+
+_GOING = Prepared(
+    lambda _: (
+        update(deliveries)
+        .where(_THIS, deliveries.c.state < fixed(Stage.SENT))
+        .values(state=fixed(Stage.SENDING), tries=deliveries.c.tries + fixed(1))
+        .returning(deliveries.c.draft)
+    ),
+    _Known._make,
+)
 
 
 def record(
@@ -183,20 +304,29 @@ def record(
 
     The text goes, as the turn has it; but a doubtful message keeps it for the audit, two leases of `seconds` later.
     """
-    now_ = now(connection)
-    due_at = now_ + (int(_AUDIT_AFTER * seconds * 1000) if doubtful else DAY)
-    sent = {"state": Stage.SENT, "message": message, "draft": None, "due_at": due_at}
-    if not doubtful:
-        sent["body"] = None
-    mine = update(deliveries).where(_at(key, seq, part), deliveries.c.message.is_(None)).values(sent)
-    if connection.execute(mine).rowcount:
+    audited = int(_AUDIT_AFTER * seconds * 1000)
+    sent = {"shown": message, "after": audited if doubtful else DAY}
+    if _arriving(doubtful=doubtful).run(connection, **_place(key, seq, part), **sent):
         return message
     standing = connection.execute(select(deliveries.c.message).where(_at(key, seq, part))).scalar_one_or_none()
     if standing is not None and standing != message:
-        connection.execute(
-            update(deliveries).where(_at(key, seq, part)).values(due_at=now_ + int(_AUDIT_AFTER * seconds * 1000))
-        )
+        connection.execute(update(deliveries).where(_at(key, seq, part)).values(due_at=now(connection) + audited))
     return standing or message
+
+
+@cache
+def _arriving(*, doubtful: bool) -> Prepared[object]:
+    def build(dialect: str) -> Update:
+        sent = {
+            "state": fixed(Stage.SENT),
+            "message": bindparam("shown", type_=Text),
+            "draft": null(),
+            "due_at": clock(dialect) + bindparam("after", type_=BigInteger),
+            "body": deliveries.c.body if doubtful else null(),
+        }
+        return update(deliveries).where(_THIS, deliveries.c.message.is_(None)).values(sent)
+
+    return Prepared(build, tuple)
 
 
 def record_last(
@@ -211,8 +341,8 @@ def record_last(
     doubtful: bool = False,
 ) -> tuple[str, bool]:
     """T5 of the last part and T6 in one transaction; returns what `record` and `finish` return. Raises LeaseLost."""
-    standing = record(connection, key, seq, part, message, doubtful=doubtful, seconds=seconds)
-    return standing, finish(connection, key, seq, lease=lease, seconds=seconds, doubtful=doubtful)
+    keeps = finish(connection, key, seq, lease=lease, seconds=seconds, doubtful=doubtful)
+    return record(connection, key, seq, part, message, doubtful=doubtful, seconds=seconds), keeps
 
 
 def receive(connection: Connection, address: Address, key: str, shown: Draft, *, seconds: float) -> None:

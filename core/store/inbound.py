@@ -4,16 +4,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Connection, Row, and_, bindparam, case, or_, select, update
-from sqlalchemy.dialects.postgresql import Insert
+from sqlalchemy import BigInteger, Connection, and_, bindparam, case, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from core.address import Address
 from core.messages import Author, Inbound, Rejected
 from core.schema import rejections, sessions, turns, workspaces
 from core.session import Lease, Role, SessionKey, State, Turn
-from core.store.sql import clock, insert, micro, notify, now, seconds
+from core.store.sql import Prepared, clock, fixed, insert, micro, notify, now, seconds
 
 _BEFORE_EVERYTHING = -(2**31)  # the start of the first epoch: what was said before a session's birth has a seq below 1
 
@@ -72,8 +72,8 @@ def accept(
         "workspace": key.workspace,
         "session": key.session,
         "seq": seq,
-        "role": Role.PERSON,
-        "state": state,
+        "role": int(Role.PERSON),
+        "state": int(state),
         "at": at,
         "tokens": tokens,
         "message": message.id,
@@ -83,7 +83,7 @@ def accept(
         "envelope": _envelope(message, missed) if waits else None,
         "body": body,
     }
-    if connection.execute(_new_turn(connection.dialect.name), row).rowcount == 0:
+    if _NEW_TURN.run(connection, **row) == 0:
         overheard = _called_upon(connection, row) if waits else None
         if overheard is None:
             raise Duplicate(message.id)
@@ -123,9 +123,14 @@ def _called_upon(connection: Connection, row: dict[str, object]) -> int | None:
     return connection.execute(heard.returning(turns.c.seq)).scalar_one_or_none()
 
 
-@cache
-def _new_turn(dialect: str) -> Insert:
-    return insert(dialect, turns).on_conflict_do_nothing()
+_NEW_TURN = Prepared(
+    lambda dialect: insert(dialect, turns).on_conflict_do_nothing(),
+    tuple,
+    columns=(
+        *("workspace", "session", "seq", "role", "state", "at", "tokens"),
+        *("message", "author", "name", "verb", "envelope", "body"),
+    ),
+)
 
 
 def storable(words: str) -> str:
@@ -145,6 +150,18 @@ def _envelope(message: Inbound, missed: int) -> str:
     return json.dumps({name: value for name, value in facts.items() if value is not None})
 
 
+class _Session(NamedTuple):
+    workspace: int
+    session: int
+    tail: int
+    waiting: int
+    owner: str | None
+    fence: int
+    attempts: int
+    heard: bool
+    stop: int | None
+
+
 def _extend(
     connection: Connection,
     address: Address,
@@ -153,17 +170,17 @@ def _extend(
     waits: bool,
     at_once: bool,
     claimant: Claimant | None,
-) -> Row[*tuple[object, ...]]:
+) -> _Session:
     """Takes the next seq of the session at this address, which is born if need be, and lives since the first talk."""
-    statement = _extension(connection.dialect.name, waits=waits, at_once=at_once, claims=claimant is not None)
-    place = {**names(address), "at_address": address.id, "talk_at": talk_at}
+    statement = _extension(waits=waits, at_once=at_once, claims=claimant is not None)
+    facts: dict[str, object] = {**names(address), "at_address": address.id, "talk_at": talk_at}
     if claimant is not None:
-        place |= {"new_owner": claimant.owner, "lease": int(claimant.lease * 1000)}
-    row = connection.execute(statement, place).one_or_none()
-    if row is None:
+        facts |= {"new_owner": claimant.owner, "lease": int(claimant.lease * 1000)}
+    found = statement.first(connection, **facts)
+    if found is None:
         _born(connection, workspace_of(connection, address.platform, address.workspace), address)
-        row = connection.execute(statement, place).one()
-    return row
+        (found,) = statement.all(connection, **facts)
+    return found
 
 
 WORKSPACE = (
@@ -174,18 +191,15 @@ WORKSPACE = (
 """The workspace of the address whose `names` a statement is given."""
 
 _SESSION = and_(sessions.c.workspace == WORKSPACE, sessions.c.address == bindparam("at_address"))
-_EXTENDED = (
-    sessions.c.workspace,
-    sessions.c.session,
-    sessions.c.tail,
-    sessions.c.waiting,
-    sessions.c.owner,
-    sessions.c.fence,
-    sessions.c.attempts,
-    sessions.c.heard,
-    sessions.c.stop,
-)
-_FIND = select(sessions.c.workspace, sessions.c.session, sessions.c.live_since).where(_SESSION)
+
+
+class _Found(NamedTuple):
+    workspace: int
+    session: int
+    live_since: int | None
+
+
+_FIND = Prepared(lambda _: select(*(sessions.c[name] for name in _Found._fields)).where(_SESSION), _Found._make)
 
 
 def names(address: Address) -> dict[str, str]:
@@ -194,28 +208,43 @@ def names(address: Address) -> dict[str, str]:
 
 
 @cache
-def _extension(dialect: str, *, waits: bool, at_once: bool, claims: bool) -> ReturningUpdate[*tuple[object, ...]]:
+def _extension(*, waits: bool, at_once: bool, claims: bool) -> Prepared[_Session]:
     """The one statement that every arrival runs on its session's row."""
-    now_ = clock(dialect)
+    returned = [sessions.c[name] for name in _Session._fields]
+
+    def build(dialect: str) -> ReturningUpdate[*tuple[object, ...]]:
+        changes = _talked(dialect) | (_queued(dialect, at_once=at_once, claims=claims) if waits else {})
+        return update(sessions).where(_SESSION).values(changes).returning(*returned)
+
+    return Prepared(build, _Session._make)
+
+
+def _talked(dialect: str) -> dict[str, object]:
     talk_at = bindparam("talk_at", type_=BigInteger)
     first = or_(sessions.c.live_since.is_(None), talk_at < sessions.c.live_since)
-    changes: dict[str, object] = {
-        "tail": sessions.c.tail + 1,
-        "touched_at": now_,
+    return {
+        "tail": sessions.c.tail + fixed(1),
+        "touched_at": clock(dialect),
         "live_since": case((first, talk_at), else_=sessions.c.live_since),
     }
-    if waits:
-        idle = sessions.c.due_at.is_(None)
-        due = now_ + _AT_ONCE_GRACE if at_once else now_
-        changes["waiting"] = sessions.c.waiting + 1
-        changes["news"] = sessions.c.owner.is_not(None)
-        if claims:
-            due = now_ + bindparam("lease", type_=BigInteger)
-            changes["owner"] = case((idle, bindparam("new_owner")), else_=sessions.c.owner)
-            changes["fence"] = sessions.c.fence + case((idle, 1), else_=0)
-            changes["attempts"] = sessions.c.attempts + case((idle, 1), else_=0)
-        changes["due_at"] = case((idle, due), else_=sessions.c.due_at)
-    return update(sessions).where(_SESSION).values(changes).returning(*_EXTENDED)
+
+
+def _queued(dialect: str, *, at_once: bool, claims: bool) -> dict[str, object]:
+    now_, idle = clock(dialect), sessions.c.due_at.is_(None)
+    due = now_ + _AT_ONCE_GRACE if at_once else now_
+    changes: dict[str, object] = {
+        "waiting": sessions.c.waiting + fixed(1),
+        "news": sessions.c.owner.is_not(None),
+    }
+    if claims:
+        due = now_ + bindparam("lease", type_=BigInteger)
+        once = case((idle, fixed(1)), else_=fixed(0))
+        changes |= {
+            "owner": case((idle, bindparam("new_owner")), else_=sessions.c.owner),
+            "fence": sessions.c.fence + once,
+            "attempts": sessions.c.attempts + once,
+        }
+    return {**changes, "due_at": case((idle, due), else_=sessions.c.due_at)}
 
 
 def _born(connection: Connection, workspace: int, address: Address) -> None:
@@ -269,7 +298,7 @@ def reject(connection: Connection, event: Rejected) -> None:
 
 def find(connection: Connection, address: Address) -> tuple[SessionKey, float | None] | None:
     """The session at this address, and since when it lives (seconds, the platform's clock); None if unborn."""
-    row = connection.execute(_FIND, {**names(address), "at_address": address.id}).one_or_none()
+    row = _FIND.first(connection, **names(address), at_address=address.id)
     if row is None:
         return None
     key = SessionKey(workspace=row.workspace, session=row.session, address=address)

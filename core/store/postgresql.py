@@ -42,7 +42,9 @@ _RETRIED = ("08", "23505", "25006", "40001", "40P01", "53", "55P03", "57")
 replaced, serialization, deadlock, no resources, lock not available, cancelled or shutting down."""
 _MISSING = ("26000", "42P05")
 """SQLSTATEs of a prepared statement that is not there, or is there already: somebody swaps our connections."""
-_LOST = (asyncpg.InterfaceError, OSError, TimeoutError)  # after which nobody knows what the connection is in
+_LOST = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+"""After which nobody knows what the connection is in; the second is what asyncpg says of one that was ended unseen."""
+_ENDED = ("08", "57P")  # SQLSTATEs with which a server ends a connection, whose end may be seen only a moment later
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
@@ -84,6 +86,7 @@ class _Pool:
         except BaseException as error:
             closed = connection.invalidated or _driver(connection).is_closed()
             whole = not closed and not isinstance(error, _LOST) and isinstance(error, Exception)
+            whole = whole and not (_state(error) or "").startswith(_ENDED)
             self._give_back(connection, whole=whole and not _driver(connection).is_in_transaction())
             if closed and isinstance(error, asyncpg.InterfaceError):  # it says so in words alone
                 raise ConnectionResetError(str(error)) from error
@@ -215,12 +218,12 @@ def _engine(url: URL, *, pooled: bool) -> AsyncEngine:
     )
 
 
-def _state(error: Exception) -> str | None:
+def _state(error: BaseException) -> str | None:
     state = getattr(_own(error), "sqlstate", None)
     return state if isinstance(state, str) else None
 
 
-def _own(error: Exception) -> BaseException:
+def _own(error: BaseException) -> BaseException:
     """The driver's error behind SQLAlchemy's."""
     return (error.driver_exception or error) if isinstance(error, DBAPIError) else error
 
@@ -228,7 +231,7 @@ def _own(error: Exception) -> BaseException:
 def _passes(error: Exception) -> bool:
     """Whether the same transaction may succeed a moment later."""
     own = _own(error)
-    if isinstance(own, OSError | TimeoutError | asyncpg.InvalidCachedStatementError):
+    if isinstance(own, OSError | TimeoutError | asyncpg.InternalClientError | asyncpg.InvalidCachedStatementError):
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True

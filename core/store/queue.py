@@ -9,8 +9,25 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Connection, Row, and_, bindparam, case, func, literal, or_, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Integer,
+    Row,
+    and_,
+    bindparam,
+    case,
+    exists,
+    false,
+    func,
+    null,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -19,8 +36,8 @@ from core.errors import LeaseLost
 from core.schema import sessions, turns
 from core.session import Lease, Role, SessionKey, State, Turn
 from core.store.inbound import storable
-from core.store.sql import clock, notify, now
-from core.store.turns import first_waiting
+from core.store.sql import Prepared, clock, fixed, notify, now
+from core.store.turns import MINE, first_waiting, place
 
 
 class Changed(Exception):
@@ -102,8 +119,7 @@ class Look:
 
 def look(connection: Connection, lease: Lease) -> Look:
     """Takes notice of what is new. Raises LeaseLost."""
-    statement = update(sessions).where(held(lease)).values(news=False).returning(sessions.c.stop)
-    row = connection.execute(statement).one_or_none()
+    row = _NOTICED.first(connection, **holder(lease))
     if row is None:
         raise LeaseLost(lease.key.address.id)
     return Look(stop=row.stop, waiting=first_waiting(connection, lease.key, 2))
@@ -144,8 +160,35 @@ def held(lease: Lease) -> ColumnElement[bool]:
 
 def require(connection: Connection, lease: Lease) -> None:
     """Locks the session's row until the end of the transaction. Raises LeaseLost."""
-    if connection.execute(select(sessions.c.fence).where(held(lease)).with_for_update()).one_or_none() is None:
+    if _REQUIRED.first(connection, **holder(lease)) is None:
         raise LeaseLost(lease.key.address.id)
+
+
+def holder(lease: Lease) -> dict[str, int]:
+    """What `under_lease` looks the session up by."""
+    return {**place(lease.key), "fence": lease.fence}
+
+
+_MINE = and_(sessions.c.workspace == bindparam("workspace"), sessions.c.session == bindparam("session"))
+_HELD = and_(_MINE, sessions.c.fence == bindparam("fence"))
+
+
+def under_lease() -> ColumnElement[bool]:
+    """The condition that the lease holds, in a statement that changes something else.
+
+    The session's row is locked before anything else, as everybody does who changes more than one row of a session.
+    """
+    return exists(select(sessions.c.fence).where(_HELD).with_for_update())
+
+
+class _Stop(NamedTuple):
+    stop: int | None
+
+
+_REQUIRED = Prepared(lambda _: select(sessions.c.fence).where(_HELD).with_for_update(), tuple)
+_NOTICED = Prepared(
+    lambda _: update(sessions).where(_HELD).values(news=false()).returning(sessions.c.stop), _Stop._make
+)
 
 
 def release(
@@ -234,34 +277,57 @@ def finish(
     Without a lease (an at-once command) the session's scheduling is left to whoever holds it. Repeatable.
     Raises LeaseLost.
     """
-    if lease is not None:
-        require(connection, lease)
-    over = turn(key, seq) & (turns.c.role == Role.PERSON) & (turns.c.state < State.DONE)
-    kept = turns.c.envelope if doubtful else case((turns.c.error.is_not(None), turns.c.envelope), else_=None)
-    ended = connection.execute(update(turns).where(over).values(state=State.DONE, envelope=kept)).rowcount
-    now_ = now(connection)
-    left = sessions.c.waiting - ended
-    mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
-    ours = lease is not None
-    keeps = and_(left > 0, literal(ours))
-    values: dict[str, ColumnElement[int] | ColumnElement[str | None] | ColumnElement[bool]] = {
-        "waiting": left,
-        "attempts": case((keeps, 1), (literal(ours), 0), else_=sessions.c.attempts),
-        "owner": case((keeps, sessions.c.owner), (literal(ours), None), else_=sessions.c.owner),
-        "due_at": case(
-            (keeps, now_ + int(seconds * 1000)),
-            (and_(literal(not ours), sessions.c.owner.is_not(None)), sessions.c.due_at),
-            (and_(literal(not ours), left > 0, sessions.c.attempts > 0), sessions.c.due_at),  # it is backing off
-            (left > 0, now_),
-            else_=None,
-        ),
-        "news": and_(sessions.c.news, keeps),
-        "stop": case((literal(ours) & (sessions.c.stop > seq), None), else_=sessions.c.stop),
+    this = {**(place(key) if lease is None else holder(lease)), "seq": seq}
+    ended = _ending(leased=lease is not None, doubtful=doubtful).run(connection, **this)
+    if lease is None:
+        left = _LEFT.all(connection, **place(key), ended=ended)
+    else:
+        if not ended:
+            require(connection, lease)
+        left = _KEPT.all(connection, **place(key), seq=seq, ended=ended, lease=int(seconds * 1000))
+    return left[0].waiting > 0
+
+
+@cache
+def _ending(*, leased: bool, doubtful: bool) -> Prepared[object]:
+    kept = turns.c.envelope if doubtful else case((turns.c.error.is_not(None), turns.c.envelope), else_=null())
+    over = update(turns).where(QUESTION, turns.c.state < fixed(State.DONE), *([under_lease()] if leased else []))
+    return Prepared(lambda _: over.values(state=fixed(State.DONE), envelope=kept), tuple)
+
+
+QUESTION = and_(MINE, turns.c.seq == bindparam("seq"), turns.c.role == fixed(Role.PERSON))
+"""The question with the `seq` that a statement is given."""
+
+_ENDED = sessions.c.waiting - bindparam("ended", type_=Integer)
+
+
+def _left(dialect: str) -> ReturningUpdate[int]:
+    """Beside the queue: whoever holds the session, or backs off, is not disturbed."""
+    kept = or_(sessions.c.owner.is_not(None), and_(_ENDED > 0, sessions.c.attempts > 0))
+    due_at = case((kept, sessions.c.due_at), (_ENDED > 0, clock(dialect)), else_=null())
+    return update(sessions).where(_MINE).values(waiting=_ENDED, due_at=due_at).returning(sessions.c.waiting)
+
+
+def _kept(dialect: str) -> ReturningUpdate[int]:
+    """By the holder, who keeps the lease where something is left."""
+    until = clock(dialect) + bindparam("lease", type_=BigInteger)
+    values = {
+        "waiting": _ENDED,
+        "attempts": case((_ENDED > 0, fixed(1)), else_=fixed(0)),
+        "owner": case((_ENDED > 0, sessions.c.owner), else_=null()),
+        "due_at": case((_ENDED > 0, until), else_=null()),
+        "news": and_(sessions.c.news, _ENDED > 0),
+        "stop": case((sessions.c.stop > bindparam("seq"), null()), else_=sessions.c.stop),
     }
-    waiting: int = connection.execute(
-        update(sessions).where(mine).values(values).returning(sessions.c.waiting)
-    ).scalar_one()
-    return waiting > 0
+    return update(sessions).where(_MINE).values(values).returning(sessions.c.waiting)
+
+
+class _Left(NamedTuple):
+    waiting: int
+
+
+_LEFT = Prepared(_left, _Left._make)
+_KEPT = Prepared(_kept, _Left._make)
 
 
 def turn(key: SessionKey, seq: int) -> ColumnElement[bool]:

@@ -56,6 +56,7 @@ class _Thread:
     def __init__(self, name: str, serve: Callable[[Connection, list[_Job[object]]], None], engine: Engine) -> None:
         self._serve = serve
         self._engine = engine
+        self._connection: Connection | None = None
         self._queue: SimpleQueue[_Job[object] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._started = self._closed = False
@@ -75,6 +76,7 @@ class _Thread:
         if self._started:
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join)
+        self._let_go()
         self._engine.dispose()
 
     def _run(self) -> None:
@@ -91,14 +93,23 @@ class _Thread:
 
     def _run_batch(self, jobs: list[_Job[object]]) -> None:
         try:
-            with self._engine.connect() as connection:
-                self._serve(connection, jobs)
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            self._serve(self._connection, jobs)
         except Exception as error:  # noqa: BLE001 – the commit failed: everyone whose work was in it must know
             for job in jobs:
                 job.error = job.error or _named(error)
+            self._let_go()
         for loop in {job.loop for job in jobs}:
             with suppress(RuntimeError):  # the loop is gone, and with it whoever waited
                 loop.call_soon_threadsafe(_settle, [job for job in jobs if job.loop is loop])
+
+    def _let_go(self) -> None:
+        """Gives the connection back, which is kept from batch to batch: taking it takes longer than most jobs."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(SQLAlchemyError, sqlite3.Error):  # it is given up because it failed
+                connection.close()
 
 
 def _settle(jobs: Sequence[_Job[object]]) -> None:

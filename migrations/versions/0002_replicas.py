@@ -18,6 +18,7 @@ _PLACE = ["workspace", "session", "seq"]
 
 
 def upgrade() -> None:
+    _rebuild_deliveries(with_rowid=False)
     op.add_column("sessions", sa.Column("news", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("sessions", sa.Column("stop", sa.Integer(), nullable=True))
     op.create_index(
@@ -50,3 +51,11 @@ def downgrade() -> None:
     op.drop_index("ix_sessions_news", table_name="sessions")
     op.drop_column("sessions", "stop")
     op.drop_column("sessions", "news")
+    _rebuild_deliveries(with_rowid=True)
+
+
+def _rebuild_deliveries(*, with_rowid: bool) -> None:
+    """SQLite alone: a table kept in the order of its key uses the room again that a text leaves when it has arrived."""
+    if op.get_bind().dialect.name == "sqlite":
+        with op.batch_alter_table("deliveries", recreate="always", table_kwargs={"sqlite_with_rowid": with_rowid}):
+            pass

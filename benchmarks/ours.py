@@ -1,0 +1,163 @@
+"""Backscroll's own store as a contender: its functions, called as the program calls them for one turn."""
+
+import asyncio
+from collections.abc import Mapping
+from itertools import count
+from typing import ClassVar
+
+from sqlalchemy import Connection, text, update
+
+import migrations
+from benchmarks.contenders import TEXT, TOKENS, WINDOW, Contender
+from core.address import Address
+from core.messages import Author, Inbound
+from core.schema import sessions
+from core.schema import turns as table
+from core.session import Answer, Lease, Role, SessionKey, State, Turn
+from core.store import Database, connect, deliveries, inbound, turns
+
+LEASE = 3600.0
+ANSWER = Answer(parts=(TEXT,), memory=TEXT, tokens=TOKENS, model="m", shown=WINDOW * TOKENS, written=TOKENS)
+BUDGET = WINDOW * TOKENS - 1
+"""The window that holds twenty of these messages: it is full with the message that exceeds it."""
+
+
+def address(session: int) -> Address:
+    return Address(platform="console", workspace="local", channel="main", thread=f"{session}")
+
+
+def author(session: int) -> Author:
+    return Author(id=f"U{session:08}", name="Ada")
+
+
+def asked(session: int, number: int) -> Inbound:
+    """The `number`th message in this session; its ID is as long as Slack's."""
+    return Inbound(
+        address=address(session),
+        id=f"{1_700_000_000 + number}.000100",
+        author=author(session),
+        text=TEXT,
+        at=1_700_000_000 + number,
+        direct=True,
+    )
+
+
+# What follows is all that knows the store's signatures: the transactions of one turn (T1 with T2, T3, T5 with T6), and
+# the window that is loaded between the first two.
+
+
+async def accept(database: Database, message: Inbound) -> inbound.Accepted:
+    claimant = inbound.Claimant(owner=f"{_HOST}:{message.id}", lease=LEASE)
+    return await database.write(
+        inbound.accept, message, state=State.WAITING, verb=None, tokens=TOKENS, claimant=claimant
+    )
+
+
+async def window(database: Database, key: SessionKey) -> list[Turn]:
+    return await database.read(turns.newest, key, budget=BUDGET)
+
+
+async def answer(database: Database, lease: Lease, question: Turn) -> None:
+    await database.write(deliveries.answer, lease.key, question, ANSWER, lease=lease)
+
+
+async def receive(database: Database, lease: Lease, seq: int) -> None:
+    shown = f"{1_700_000_000 + seq}.000200"
+    await database.write(deliveries.record_last, lease.key, seq, 0, shown, lease=lease, seconds=LEASE)
+
+
+_HOST = "a-host:6e1f4a52-87a4-4d0c-93c7-5a1e8a1f3c55:12345"
+
+
+class Backscroll(Contender):
+    """`accept`, `window`, `answer`; the receipts are written beside the clock."""
+
+    name: ClassVar[str] = "Backscroll"
+    kind: ClassVar[str] = "ours"
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._numbers = count(1)
+        self._leases: dict[int, Lease] = {}
+        self._owed: list[tuple[Lease, int]] = []
+
+    async def open(self) -> None:
+        self._database = connect(self._url)
+        await self._database.write(migrations.upgrade)
+
+    async def fill(self, histories: Mapping[int, int]) -> None:
+        for session, length in histories.items():
+            accepted = await self._accept(session)
+            await answer(self._database, self._leases[session], accepted.turn)
+            await receive(self._database, self._leases[session], accepted.turn.seq)
+            for start in range(0, length - 2, 5_000):
+                await self._database.write(_said, accepted.key, session, start, min(start + 5_000, length - 2))
+
+    async def _accept(self, session: int) -> inbound.Accepted:
+        """A session that still has an owner, because the receipts come later, keeps the lease that it has."""
+        accepted = await accept(self._database, asked(session, next(self._numbers)))
+        if accepted.lease is not None:
+            self._leases[session] = accepted.lease
+        return accepted
+
+    async def cycle(self, session: int) -> int:
+        accepted = await self._accept(session)
+        loaded = await window(self._database, accepted.key)
+        await answer(self._database, self._leases[session], accepted.turn)
+        await self._after(self._leases[session], accepted.turn.seq)
+        return len(loaded)
+
+    async def _after(self, lease: Lease, seq: int) -> None:
+        self._owed.append((lease, seq))
+
+    async def settle(self) -> None:
+        await asyncio.gather(*(receive(self._database, lease, seq) for lease, seq in self._owed))
+        self._owed.clear()
+
+    async def size(self) -> int:
+        return await self._database.write(_size)
+
+    async def close(self) -> None:
+        await self._database.close()
+
+
+class BackscrollWithReceipt(Backscroll):
+    """The same, with the receipt of what was seen and the end of the turn inside the clock."""
+
+    name: ClassVar[str] = "Backscroll, receipt"
+    receipt: ClassVar[bool] = True
+
+    async def _after(self, lease: Lease, seq: int) -> None:
+        await receive(self._database, lease, seq)
+
+
+def _said(connection: Connection, key: SessionKey, session: int, start: int, end: int) -> None:
+    """A stretch of questions and answers behind the first, as they lie there when they are over."""
+    rows = [
+        {
+            "workspace": key.workspace,
+            "session": key.session,
+            "seq": place // 2 + 2,
+            "role": Role.ASSISTANT if place % 2 else Role.PERSON,
+            "state": State.DONE,
+            "at": (1_700_000_000 + place) * 1_000_000,
+            "tokens": TOKENS,
+            "message": None if place % 2 else f"{1_600_000_000 + place}.000100",
+            "author": None if place % 2 else author(session).id,
+            "name": None if place % 2 else "Ada",
+            "model": "m" if place % 2 else None,
+            "body": TEXT.encode(),
+        }
+        for place in range(start, end)
+    ]
+    connection.execute(table.insert(), rows)
+    mine = (sessions.c.workspace == key.workspace) & (sessions.c.session == key.session)
+    connection.execute(update(sessions).where(mine).values(tail=(end - 1) // 2 + 2))
+
+
+def _size(connection: Connection) -> int:
+    if connection.dialect.name == "postgresql":
+        statement = "SELECT sum(pg_total_relation_size(relid)) FROM pg_stat_user_tables"
+    else:
+        statement = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+    return int(connection.execute(text(statement)).scalar_one())
