@@ -76,6 +76,7 @@ class OpenAIModel:
             timeout=openai.Timeout(connect=connect_timeout, read=read_timeout, write=30.0, pool=10.0),
             max_retries=0,
         )
+        self._door = asyncio.Lock()
         self._client = self._connect()
         self._lines = Counter({self._client: 0})
 
@@ -91,6 +92,10 @@ class OpenAIModel:
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Finish, None]:
         """See core.llm.Model. The words of a refusal are an answer like any other."""
+        async with self._door:
+            await asyncio.sleep(
+                0
+            )  # one begins in each pass of the loop: it is work, and a thousand at once are seconds
         limit = asyncio.get_running_loop().time() + self._deadline
         with self._line() as client:
             with sorted_errors(ModelUnavailable):
