@@ -9,10 +9,10 @@ is being answered (it queues) or to a new one. The clock runs from when an event
 comes to read it.
 
 What counts is how much text comes in all, so that is the scale: each answer takes 20 s, in 5 pieces a second, and in
-less and more. Where the program can't
-keep up, the answers take longer than the server's 20 s, which is why that is in the table, too. The model's server is
-a process of its own, the client is the real one; the platform takes every preview, one a second for each conversation.
-Nothing is lost if every message is stored, answered and over in the end, by what the database says.
+less and more. Where the program can't keep up, the answers take longer than the server's 20 s, which is why that is in
+the table, too. The model's server is a process of its own, the client is the real one; the platform takes every
+preview, one a second for each conversation. Nothing is lost if every message is stored, answered and over in the end,
+by what the database says.
 """
 
 import asyncio

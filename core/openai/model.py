@@ -92,10 +92,8 @@ class OpenAIModel:
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Finish, None]:
         """See core.llm.Model. The words of a refusal are an answer like any other."""
-        async with self._door:
-            await asyncio.sleep(
-                0
-            )  # one begins in each pass of the loop: it is work, and a thousand at once are seconds
+        async with self._door:  # one begins in each pass of the loop: a thousand at once would fill it for seconds
+            await asyncio.sleep(0)
         limit = asyncio.get_running_loop().time() + self._deadline
         with self._line() as client:
             with sorted_errors(ModelUnavailable):
