@@ -94,7 +94,8 @@ async def test_a_process_that_is_lost_is_taken_over_by_another_when_its_lease_ru
             model.release()
             await stage.until(lambda: texts(stage) == ["You said: hello"], seconds=30)
 
-    assert len(model.requests) == 2
+    assert len(stage.shown()) == 1
+    assert len(model.requests) >= 2
 
 
 async def test_a_frozen_process_that_wakes_up_says_nothing_more(

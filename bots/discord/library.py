@@ -237,8 +237,11 @@ class Gateway(Client):
     async def close(self) -> None:
         """Ends the connection, and the socket and heartbeat thread of one that was still being opened.
 
-        discord.py 2.7.1 forgets those when it is cancelled or refused between HELLO and READY.
+        discord.py 2.7.1 forgets those when it is cancelled or refused between HELLO and READY, and, soon after that,
+        the task that waits for the last servers, and would then run an event of a client that is closed.
         """
+        if (waiting := self._connection._ready_task) is not None:  # noqa: SLF001 – see the module
+            waiting.cancel()
         await super().close()
         if self._socket is not None and not self._socket.closed:
             await self._socket.close()
