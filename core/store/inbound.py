@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
 
@@ -60,56 +60,62 @@ def accept(
     Raises Duplicate. Acknowledge the platform only after this is committed.
     """
     waits = state is State.WAITING
-    at = micro(message.at)
-    talk_at = at if waits and verb is None else None
     claimant = claimant if waits and not at_once else None
+    talk_at = micro(message.at) if waits and verb is None else None
     session = _extend(connection, message.address, talk_at, waits=waits, at_once=at_once, claimant=claimant)
     key = SessionKey(workspace=session.workspace, session=session.session, address=message.address)
-    seq = session.tail
-    body = message.text.encode("utf-8", "replace")
-    name, word = storable(message.author.name), verb and storable(verb)
-    row: dict[str, object] = {
-        "workspace": key.workspace,
-        "session": key.session,
-        "seq": seq,
-        "role": int(Role.PERSON),
-        "state": int(state),
-        "at": at,
-        "tokens": tokens,
-        "message": message.id,
-        "author": message.author.id,
-        "name": name,
-        "verb": word,
-        "envelope": _envelope(message, missed) if waits else None,
-        "body": body,
-    }
+    turn = _turn(message, seq=session.tail, state=state, verb=verb, tokens=tokens, missed=missed)
+    row = _row(key, turn)
     if _NEW_TURN.run(connection, **row) == 0:
         overheard = _called_upon(connection, row) if waits else None
         if overheard is None:
             raise Duplicate(message.id)
-        seq = overheard
+        turn = replace(turn, seq=overheard)
     if others:
         notify(connection)
     lease = None
     if claimant is not None and session.owner == claimant.owner:
         lease = Lease(key=key, fence=session.fence, attempts=session.attempts, heard=session.heard, stop=session.stop)
-    turn = Turn(
+    return Accepted(key=key, turn=turn, waiting=session.waiting, lease=lease)
+
+
+def _turn(message: Inbound, *, seq: int, state: State, verb: str | None, tokens: int, missed: int) -> Turn:
+    """The message as whoever reads it back from the database would have it."""
+    return Turn(
         seq=seq,
         role=Role.PERSON,
         state=state,
-        text=body.decode(),
+        text=message.text.encode("utf-8", "replace").decode(),
         tokens=tokens,
-        at=seconds(at),
-        author=Author(id=message.author.id, name=name),
+        at=seconds(micro(message.at)),
+        author=Author(id=message.author.id, name=storable(message.author.name)),
         message=message.id,
-        verb=word,
+        verb=verb and storable(verb),
         vague=message.vague,
         direct=message.direct,
         reply_to=message.reply_to,
         missed=missed,
         ticket=message.ticket,
     )
-    return Accepted(key=key, turn=turn, waiting=session.waiting, lease=lease)
+
+
+def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
+    assert turn.author is not None  # noqa: S101 – every person's turn has one
+    return {
+        "workspace": key.workspace,
+        "session": key.session,
+        "seq": turn.seq,
+        "role": int(turn.role),
+        "state": int(turn.state),
+        "at": micro(turn.at),
+        "tokens": turn.tokens,
+        "message": turn.message,
+        "author": turn.author.id,
+        "name": turn.author.name,
+        "verb": turn.verb,
+        "envelope": _envelope(turn) if turn.state is State.WAITING else None,
+        "body": turn.text.encode(),
+    }
 
 
 def _called_upon(connection: Connection, row: dict[str, object]) -> int | None:
@@ -138,14 +144,14 @@ def storable(words: str) -> str:
     return words.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
-def _envelope(message: Inbound, missed: int) -> str:
+def _envelope(turn: Turn) -> str:
     """What answering needs beside the turn, as JSON; most messages need nothing but themselves."""
     facts = {
-        "missed": missed or None,
-        "reply_to": message.reply_to,
-        "ticket": message.ticket,
-        "vague": message.vague or None,
-        "direct": message.direct or None,
+        "missed": turn.missed or None,
+        "reply_to": turn.reply_to,
+        "ticket": turn.ticket,
+        "vague": turn.vague or None,
+        "direct": turn.direct or None,
     }
     return json.dumps({name: value for name, value in facts.items() if value is not None})
 
