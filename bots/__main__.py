@@ -289,7 +289,7 @@ async def _close(database: Database, model: Model, adapters: Iterable[Adapter]) 
 
 
 async def _migrate(settings: Settings) -> int:
-    database = _database(settings)
+    database = connect(settings.database_url, settings.database_listen_url, statement_seconds=None)
     try:
         before = await database.read(migrations.current)
         await database.write(migrations.upgrade)

@@ -40,11 +40,18 @@ class Database(Protocol):
         """Lets go of all connections, after what is queued has been run."""
 
 
-def connect(url: str, listen_url: str | None = None) -> Database:
+STATEMENT_SECONDS = 15.0
+"""How long PostgreSQL may take for a statement of ours; they take milliseconds, so something stands in the way."""
+
+
+def connect(
+    url: str, listen_url: str | None = None, *, statement_seconds: float | None = STATEMENT_SECONDS
+) -> Database:
     """The database behind `DATABASE_URL`; nothing is contacted yet. Raises ConfigurationError.
 
     `listen_url` is `DATABASE_LISTEN_URL`: a direct way to a PostgreSQL that `DATABASE_URL` reaches through a proxy
-    which lends its connections for one transaction, such as PgBouncer.
+    which lends its connections for one transaction, such as PgBouncer. A migration may take any time: it is given None
+    for `statement_seconds`.
     """
     parsed = _parse(url, "DATABASE_URL")
     direct = None if listen_url is None else _parse(listen_url, "DATABASE_LISTEN_URL")
@@ -54,7 +61,7 @@ def connect(url: str, listen_url: str | None = None) -> Database:
         case "sqlite":
             raise ConfigurationError("DATABASE_URL names no file; use sqlite:///FILE, since a session must survive us")
         case "postgresql" | "postgres" if direct is None or direct.get_backend_name() in ("postgresql", "postgres"):
-            return PostgreSQL(parsed, direct)
+            return PostgreSQL(parsed, direct, seconds=statement_seconds)
         case "postgresql" | "postgres":
             raise ConfigurationError("DATABASE_LISTEN_URL is not the PostgreSQL of DATABASE_URL: use postgresql://…")
         case other:

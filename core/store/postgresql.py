@@ -36,7 +36,7 @@ log = structlog.get_logger()
 _CONNECTIONS = 16
 _TRIES = 6  # with the back-off below, about 3 seconds: a database that restarts at once is not noticed
 _OPTIONS = frozenset(signature(asyncpg.connect).parameters)  # what may stand behind the question mark of a URL
-_LIMITS = {"timeout": 10, "command_timeout": 60}  # seconds; a connection that leads nowhere must not hang
+_CONNECTS_WITHIN = 10  # seconds; a connection that leads nowhere must not hang
 _RETRIED = ("08", "23505", "25006", "40001", "40P01", "53", "55P03", "57")
 """SQLSTATEs after which a whole transaction is run again: lost connection, two births at once, a server that is being
 replaced, serialization, deadlock, no resources, lock not available, cancelled or shutting down."""
@@ -63,8 +63,8 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no t
 class _Pool:
     """Connections that are between transactions. SQLAlchemy's pool would set each one up anew for every transaction."""
 
-    def __init__(self, url: URL, *, pooled: bool) -> None:
-        self.engine = _engine(url, pooled=pooled)
+    def __init__(self, url: URL, *, pooled: bool, seconds: float | None) -> None:
+        self.engine = _engine(url, pooled=pooled, seconds=seconds)
         self._idle: list[Connection] = []
         self._room = asyncio.Semaphore(_CONNECTIONS)  # first come, first served
         self._is_open = True
@@ -115,13 +115,17 @@ class _Pool:
 
 
 class PostgreSQL:
-    """A `Database` on a server. `listen_url` leads past a transaction-pooling proxy, and says that there is one."""
+    """A `Database` on a server. `listen_url` leads past a transaction-pooling proxy, and says that there is one.
 
-    def __init__(self, url: URL, listen_url: URL | None = None) -> None:
+    `seconds` is how long a statement may take; None is for ever.
+    """
+
+    def __init__(self, url: URL, listen_url: URL | None = None, *, seconds: float | None) -> None:
         self._url = _for_asyncpg(url, "DATABASE_URL")
         self._listen_url = _for_asyncpg(listen_url, "DATABASE_LISTEN_URL") if listen_url is not None else None
         self._pooled = listen_url is not None
-        self._pool = _Pool(self._url, pooled=self._pooled)
+        self._seconds = seconds
+        self._pool = _Pool(self._url, pooled=self._pooled, seconds=seconds)
 
     async def write(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Between BEGIN and COMMIT, unless the function runs a statement alone; again, if that may help."""
@@ -139,7 +143,7 @@ class PostgreSQL:
             log.info("hints from other processes are not heard", why="DATABASE_LISTEN_URL is not set", instead="a poll")
             await asyncio.Event().wait()
         options = self._pool.engine.dialect.create_connect_args(self._listen_url or self._url)[1]
-        await hints.listen(lambda: asyncpg.connect(**options, **_LIMITS, statement_cache_size=0), wake)
+        await hints.listen(lambda: asyncpg.connect(**options, timeout=_CONNECTS_WITHIN, statement_cache_size=0), wake)
 
     async def close(self) -> None:
         """Closes the pool."""
@@ -167,7 +171,7 @@ class PostgreSQL:
                 remedy="set DATABASE_LISTEN_URL to the database's own address, past the proxy",
             )
             self._pooled = True
-            self._pool = _Pool(self._url, pooled=True)
+            self._pool = _Pool(self._url, pooled=True, seconds=self._seconds)
             await pool.close()
         return pool is not self._pool
 
@@ -206,7 +210,7 @@ def _for_asyncpg(url: URL, setting: str) -> URL:
     return url.set(drivername="postgresql+asyncpg", query=query)
 
 
-def _engine(url: URL, *, pooled: bool) -> AsyncEngine:
+def _engine(url: URL, *, pooled: bool, seconds: float | None) -> AsyncEngine:
     """Makes connections. Behind a proxy that lends its own, no statement has a name, and none outlives its use."""
     nameless = {"statement_cache_size": 0, "prepared_statement_cache_size": 0, "prepared_statement_name_func": str}
     return create_async_engine(
@@ -214,7 +218,12 @@ def _engine(url: URL, *, pooled: bool) -> AsyncEngine:
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",  # to SQLAlchemy: BEGIN and COMMIT are ours
         hide_parameters=True,
-        connect_args={**_LIMITS, "connection_class": _Connection, **(nameless if pooled else {})},
+        connect_args={
+            "timeout": _CONNECTS_WITHIN,
+            "command_timeout": seconds,
+            "connection_class": _Connection,
+            **(nameless if pooled else {}),
+        },
     )
 
 
