@@ -208,7 +208,8 @@ class SlackServer:
 
     async def disconnect(self, reason: str = "refresh_requested", which: int = 0) -> None:
         """Slack's own farewell to one socket; the client is expected to come back."""
-        await self.sockets[which].send_json({"type": "disconnect", "reason": reason, "debug_info": {}})
+        with suppress(ConnectionError):  # it is closing already
+            await self.sockets[which].send_json({"type": "disconnect", "reason": reason, "debug_info": {}})
 
     def cut(self, socket: web.WebSocketResponse) -> None:
         """The network between the two ends goes away without a word."""
