@@ -84,7 +84,7 @@ class CatchUp:
             return
         since, now = claimed
         begun = asyncio.get_running_loop().time()
-        log.warning("catching up", platform=adapter.platform, seconds=round(now - since))
+        log.info("catching up", platform=adapter.platform, seconds=round(now - since))
         holding = asyncio.create_task(self._hold(adapter))
         try:
             found = await self._look_up(adapter, since - _OVERLAP)
