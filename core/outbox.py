@@ -196,8 +196,11 @@ class Speech:
             await database.write(deliveries.intend_draft, self._lease, seq, part)
             self._intended.add(part)
         reply = self._outbox.reply(key, self._question, part=part, text=text, draft=draft, last=False)
+        until = self._lease.tenure.until
+        if until is not None and asyncio.get_running_loop().time() >= until:
+            return  # we stood still, and have not been told yet: whoever goes on must not be overwritten
         try:
-            async with asyncio.timeout_at(self._lease.tenure.until):
+            async with asyncio.timeout_at(until):
                 now_shown = await self._adapter.preview(reply)
         except Exception as error:  # noqa: BLE001 – a preview is a courtesy, whatever went wrong with it
             log.info("preview failed", session=key.address.id, error=type(error).__name__)
