@@ -423,15 +423,20 @@ async def test_a_database_that_is_away_for_a_moment_loses_nothing(url: str, data
 
 
 @only_sqlite
-@pytest.mark.parametrize("statement", ["claim", "answer", "record_last", "next_waiting", "newest"])
+@pytest.mark.parametrize("statement", ["claim", "answer", "record_last", "first_waiting", "newest"])
 async def test_a_statement_that_fails_is_made_up_for(database: Database, statement: str) -> None:
-    road = Interrupted(database)
-    async with house(road) as running:
+    go, road = asyncio.Event(), Interrupted(database)
+    async with house(road, "one", [go, "two"], "three") as running:
         await running.say(message("a"))
-        await running.answered("You said: a")
+        await running.answered("one")
         road.fail(statement, DatabaseUnreachable("away"))
-        await running.say(message("b"))
-        await running.answered("You said: a", "You said: b")
+        await running.say(message("b"), message("c"))
+        go.set()
+        await running.adapter.until(lambda: len(running.adapter.texts) == 3)
+        await running.until(lambda _: not road._failing[statement])
+        await running.over()
+
+    assert await questions(database) == [State.DONE] * 3, "each has its answer, and the fault was met"
 
 
 @only_sqlite

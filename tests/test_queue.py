@@ -23,6 +23,11 @@ async def accept(database: Database, said: Inbound, state: State = State.WAITING
     return accepted.turn.seq
 
 
+def next_waiting(connection: Connection, key: SessionKey) -> Turn | None:
+    """The turn to answer now."""
+    return next(iter(history.first_waiting(connection, key, 1)), None)
+
+
 async def claim(database: Database, owner: str = "host:boot:1:a", limit: int = 10, lease: float = 30) -> list[Lease]:
     claimed = await database.write(queue.claim, owner=owner, lease=lease, platforms=["console"], limit=limit)
     return [one for one, _ in claimed]
@@ -30,7 +35,7 @@ async def claim(database: Database, owner: str = "host:boot:1:a", limit: int = 1
 
 async def answer(database: Database, lease: Lease, text: str = "yes") -> Turn:
     """Answers the next waiting turn of a session as the assistant would."""
-    question = await database.read(history.next_waiting, lease.key)
+    question = await database.read(next_waiting, lease.key)
     assert question is not None
     decided = Answer(parts=(text,), memory=text, tokens=3, model="m")
     await database.write(deliveries.answer, lease.key, question, decided, lease=lease)
@@ -106,7 +111,7 @@ async def test_a_session_with_nothing_to_do_is_not_claimed(database: Database) -
 async def test_a_message_that_comes_during_an_answer_keeps_the_lease(database: Database) -> None:
     await accept(database, message("one"))
     (lease,) = await claim(database)
-    question = await database.read(history.next_waiting, lease.key)
+    question = await database.read(next_waiting, lease.key)
     assert question is not None
     await accept(database, message("two"))
 
@@ -134,7 +139,7 @@ async def test_an_owner_that_lost_its_lease_can_write_nothing(database: Database
     (stale,) = await claim(database)
     await database.write(expire)
     (heir,) = await claim(database, owner="host:boot:2:b")
-    question = await database.read(history.next_waiting, stale.key)
+    question = await database.read(next_waiting, stale.key)
     assert question is not None
 
     with pytest.raises(LeaseLost):
@@ -152,7 +157,7 @@ async def test_an_owner_that_lost_its_lease_can_write_nothing(database: Database
 async def test_an_answer_is_stored_once_whoever_computes_it(database: Database) -> None:
     await accept(database, message())
     (lease,) = await claim(database)
-    question = await database.read(history.next_waiting, lease.key)
+    question = await database.read(next_waiting, lease.key)
     assert question is not None
     decided = Answer(parts=("yes",), memory="yes", model="m", shown=5)
 
@@ -323,7 +328,7 @@ async def test_the_bill_adds_up_per_day_person_and_model(database: Database) -> 
         await accept(database, message())
     (lease,) = await claim(database)
     for shown in (10, 20, 30):
-        question = await database.read(history.next_waiting, lease.key)
+        question = await database.read(next_waiting, lease.key)
         assert question is not None
         decided = Answer(parts=(), memory="x", model="m", shown=shown, cached=1, written=2)
         await database.write(deliveries.answer, lease.key, question, decided, lease=lease)
@@ -339,7 +344,7 @@ async def test_any_text_and_any_name_can_be_stored(database: Database) -> None:
 
     (lease,) = await claim(database)
 
-    question = await database.read(history.next_waiting, lease.key)
+    question = await database.read(next_waiting, lease.key)
     assert question is not None
     assert question.author is not None
     assert (question.text, question.author.name, question.verb) == ("a\x00b?c 🎉", "Ad?a", "x")
@@ -379,7 +384,7 @@ async def test_a_command_that_is_repeated_takes_nothing_back_twice(database: Dat
         await answer(database, lease)
     await accept(database, message("!undo"), verb="undo")
     (lease,) = await claim(database)
-    question = await database.read(history.next_waiting, lease.key)
+    question = await database.read(next_waiting, lease.key)
     assert question is not None
 
     def undo(connection: Connection) -> None:
@@ -419,7 +424,7 @@ async def test_a_command_beside_the_queue_does_not_take_the_holders_news_away(da
 async def test_an_answer_of_several_parts_is_stored_whole_and_only_its_first_is_on_its_way(database: Database) -> None:
     await accept(database, message())
     (lease,) = await claim(database)
-    question = await database.read(history.next_waiting, lease.key)
+    question = await database.read(next_waiting, lease.key)
     assert question is not None
     await database.write(deliveries.intend_draft, lease, question.seq, 0)
 
@@ -437,7 +442,7 @@ async def test_an_answer_of_several_parts_is_stored_whole_and_only_its_first_is_
 async def test_what_is_not_remembered_is_not_billed_either_and_leaves_by_the_same_door(database: Database) -> None:
     await accept(database, message("!help"), verb="help")
     (lease,) = await claim(database)
-    question = await database.read(history.next_waiting, lease.key)
+    question = await database.read(next_waiting, lease.key)
     assert question is not None
 
     await database.write(deliveries.answer, lease.key, question, Answer(parts=("help",)), lease=None)
@@ -452,7 +457,7 @@ async def test_a_stale_owner_that_has_posted_ends_nothing_and_can_still_say_what
 ) -> None:
     await accept(database, message())
     (stale,) = await claim(database)
-    question = await database.read(history.next_waiting, stale.key)
+    question = await database.read(next_waiting, stale.key)
     assert question is not None
     decided = Answer(parts=("yes",), memory="yes")
     await database.write(deliveries.answer, stale.key, question, decided, lease=stale)

@@ -55,11 +55,6 @@ _SAID = and_(
 _COUNT = select(func.count(), func.min(turns.c.at)).where(_SAID)
 
 
-def next_waiting(connection: Connection, key: SessionKey) -> Turn | None:
-    """The turn to answer now: of those that wait, the one that was said first by the platform's clock."""
-    return next(iter(first_waiting(connection, key, 1)), None)
-
-
 def first_waiting(connection: Connection, key: SessionKey, most: int) -> list[Turn]:
     """The turns that wait to be answered, at most so many, in the order in which they were said."""
     return _FIRST_WAITING.all(connection, **place(key), most=most)
