@@ -170,8 +170,8 @@ class Assistant:
         if command is not None and (command.prompt is None or commands.needs_choice(command, question)):
             return await self._obey(key, question, command, lease)
         assert lease is not None, "only commands are answered without a lease"  # noqa: S101
-        if question.missed:
-            return await self._say(lease, question, _too_late(question.missed), "missed")
+        if question.envelope.missed:
+            return await self._say(lease, question, _too_late(question.envelope.missed), "missed")
         return await self._talk(lease, question, command.prompt if command is not None else None)
 
     async def give_up(self, lease: Lease, question: Turn, reason: str) -> bool:
@@ -332,7 +332,7 @@ class Assistant:
             if made is not None:
                 tokens = self.mind.count(made)
                 await self._database.write(changes.remade, lease, stale.seq, text=made, tokens=tokens)
-                fresh = replace(stale, text=made, tokens=tokens, state=State.DONE)
+                fresh = stale._replace(text=made, tokens=tokens, state=State.DONE)
                 newest = [fresh if turn is stale else turn for turn in newest]
         return [turn for turn in newest if turn.state is not State.STALE]
 
@@ -355,7 +355,7 @@ class Assistant:
         """The question as the model reads it: a command with a prompt is that prompt, and nobody's words."""
         if prompt is None:
             return question
-        return replace(question, text=prompt, author=None, tokens=self.mind.count(prompt))
+        return question._replace(text=prompt, author=None, tokens=self.mind.count(prompt))
 
     async def _stream(self, lease: Lease, window: context.Window, speech: Speech | None) -> tuple[str, Finish]:
         prompt = Prompt(
@@ -389,7 +389,9 @@ class Assistant:
         """Whether anything can have been said here that the session is to be told."""
         thread = key.address.thread
         in_channel = thread is None or thread == question.message
-        return not question.direct and self.mind.hearing != "off" and (self.mind.hearing == "channel" or not in_channel)
+        if question.envelope.direct or self.mind.hearing == "off":
+            return False
+        return self.mind.hearing == "channel" or not in_channel
 
     async def _backscroll(self, key: SessionKey, question: Turn) -> list[Inbound]:
         """What the platform tells us within two seconds; an answer never waits for more, nor fails over it."""
@@ -400,7 +402,7 @@ class Assistant:
             author=question.author,
             text=question.text,
             at=question.at,
-            reply_to=question.reply_to,
+            reply_to=question.envelope.reply_to,
         )
         adapter = self._outbox.adapters[key.address.platform]
         try:

@@ -84,7 +84,7 @@ def find(verb: str) -> Command:
 
 def needs_choice(command: Command, turn: Turn) -> bool:
     """Whether nobody can know which session this command is for: then its asker is asked, in private."""
-    return turn.vague and not command.anywhere
+    return turn.envelope.vague and not command.anywhere
 
 
 def run(connection: Connection, command: Command, desk: Desk) -> Said:

@@ -282,11 +282,11 @@ class Outbox:
             last=last,
             attempt=attempt,
             asker=question.author,
-            reply_to=question.reply_to,
+            reply_to=question.envelope.reply_to,
             private=private,
             choices=choices,
             draft=draft,
-            ticket=question.ticket,
+            ticket=question.envelope.ticket,
         )
 
     async def deliver(

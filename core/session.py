@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 from core.address import Address
 from core.messages import Author
@@ -64,15 +65,30 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """One contribution by one speaker.
+class Envelope:
+    """What is only known of a turn while it waits for its answer.
+
+    A command was `vague` about its thread; a message was `direct`, and its answer attaches to `reply_to`; it is
+    `marked` as waiting on screen; it ends a burst that began at `since`; `missed` counts the messages that were found
+    too late, this one included; `ticket` is the adapter's own note.
+    """
+
+    vague: bool = False
+    direct: bool = False
+    reply_to: str | None = None
+    marked: bool = False
+    since: float | None = None
+    missed: int = 0
+    ticket: str | None = field(default=None, repr=False)
+
+
+class Turn(NamedTuple):
+    """One contribution by one speaker. A tuple, as a window of them is made for every answer.
 
     `at` is in seconds since 1970, by the platform's clock; `tokens` counts the turn as the model sees it.
     An answer has its question's `seq`. `message` is the platform's ID, `verb` makes the turn a command. `edited_at`
     tells two versions of one message apart. A summary `covers` the turns from that seq up to its own.
-    The last eight are only known while the turn waits for its answer, of which, if `begun`, something may be on screen;
-    it is `marked` as waiting; it ends a burst that began at `since`; `missed` counts the messages that were found too
-    late, this one included.
+    While the turn waits, it has its `envelope`, and something of an answer that has `begun` may be on screen.
     """
 
     seq: int
@@ -86,14 +102,8 @@ class Turn:
     verb: str | None = None
     edited_at: float | None = None
     covers: int | None = None
-    vague: bool = False
-    direct: bool = False
-    reply_to: str | None = None
+    envelope: Envelope = Envelope()
     begun: bool = False
-    marked: bool = False
-    since: float | None = None
-    missed: int = 0
-    ticket: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -298,7 +298,7 @@ class Worker:
         if aside is not None:
             await asyncio.wait([aside])
             return True
-        if question.marked and question.message is not None:
+        if question.envelope.marked and question.message is not None:
             self._courtesy(self._assistant.mark(lease.key.address, question.message, waits=False))
         if lease.attempts > ATTEMPTS:
             log.error("given up", session=lease.key.address.id, attempts=lease.attempts - 1)
@@ -393,9 +393,10 @@ def _may_join(question: Turn) -> bool:
 
 def _is_burst(question: Turn, following: Turn) -> bool:
     """Whether the same person has gone on talking."""
-    both_talk = _may_join(question) and following.verb is None and not following.missed and not question.missed
+    missed = question.envelope.missed or following.envelope.missed
+    both_talk = _may_join(question) and following.verb is None and not missed
     same = question.author is not None and following.author is not None and question.author.id == following.author.id
-    since = question.at if question.since is None else question.since
+    since = question.at if question.envelope.since is None else question.envelope.since
     return both_talk and same and 0 <= following.at - since <= BURST_SECONDS
 
 

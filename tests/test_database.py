@@ -24,7 +24,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.errors import ConfigurationError, DatabaseError, DatabaseUnreachable
 from core.session import State
 from core.store import Database, connect
-from core.store.sql import Prepared, alone, insert, notify
+from core.store.prepared import Prepared
+from core.store.sql import alone, insert, notify
 
 
 def add(connection: Connection, number: int) -> int:
@@ -190,7 +191,7 @@ class Word(NamedTuple):
 STORE = Prepared(
     lambda dialect: insert(dialect, WORDS).on_conflict_do_nothing(), tuple, columns=[c.name for c in WORDS.columns]
 )
-FIND = Prepared(lambda _: select(WORDS).where(WORDS.c.id >= bindparam("least")).order_by(WORDS.c.id), Word._make)
+FIND = Prepared(lambda _: select(WORDS).where(WORDS.c.id >= bindparam("least")).order_by(WORDS.c.id), Word)
 SHOUT = Prepared(
     lambda _: (
         update(WORDS).where(WORDS.c.id == bindparam("one"), WORDS.c.loud.is_(False)).values(loud=True, state=State.DONE)
@@ -198,7 +199,8 @@ SHOUT = Prepared(
     tuple,
 )
 RAISE = Prepared(
-    lambda _: update(WORDS).values(state=WORDS.c.state + bindparam("by")).returning(WORDS.c.state, WORDS.c.loud), tuple
+    lambda _: update(WORDS).values(state=WORDS.c.state + bindparam("by")).returning(WORDS.c.state, WORDS.c.loud),
+    lambda state, loud: (state, loud),
 )
 
 

@@ -12,14 +12,15 @@ from structlog.testing import capture_logs
 
 from core.errors import DatabaseUnreachable
 from core.store import Connection, Database, connect
-from core.store.sql import Prepared, alone, notify
+from core.store.prepared import Prepared
+from core.store.sql import alone, notify
 from tests.wire.postgresql import Road, road
 
 LANES = 3
 
 NUMBERS = Table("numbers", MetaData(), Column("number", Integer, primary_key=True))
 ADD = Prepared(lambda _: insert(NUMBERS).on_conflict_do_nothing(), tuple, columns=["number"])
-DOUBLE = Prepared(lambda _: select((bindparam("number", type_=Integer) * 2).label("double")), tuple)
+DOUBLE = Prepared(lambda _: select((bindparam("number", type_=Integer) * 2).label("double")), int)
 
 
 def add(connection: Connection, number: int) -> int:
@@ -35,7 +36,7 @@ def add_alone(connection: Connection, number: int) -> int:
 
 
 def double(connection: Connection, number: int) -> object:
-    return next(iter(DOUBLE.all(connection, number=number)))[0]
+    return next(iter(DOUBLE.all(connection, number=number)))
 
 
 def numbers(connection: Connection) -> set[int]:

@@ -7,7 +7,7 @@ every row is forgotten a day after its message arrived (`audits`).
 
 import json
 from base64 import b32encode
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from enum import IntEnum
 from functools import cache, partial
@@ -43,8 +43,9 @@ from core.messages import Draft
 from core.schema import deliveries, turns, usage
 from core.session import Answer, Lease, Role, SessionKey, State, Turn
 from core.store.inbound import find, storable
+from core.store.prepared import Prepared
 from core.store.queue import QUESTION, Changed, finish, require, under_lease
-from core.store.sql import Prepared, alone, clock, fixed, insert, micro, now
+from core.store.sql import alone, clock, fixed, insert, micro, now
 from core.store.turns import place
 
 DAY = 86_400_000
@@ -159,10 +160,10 @@ def _why_not(connection: Connection, key: SessionKey, seq: int, lease: Lease | N
     if lease is not None:
         require(connection, lease)
     state = _STATE.first(connection, **place(key), seq=seq)
-    raise (AlreadyAnswered if state == (State.ANSWERED,) else Changed)(key.address.id)
+    raise (AlreadyAnswered if state == State.ANSWERED else Changed)(key.address.id)
 
 
-_STATE = Prepared(lambda _: select(turns.c.state).where(QUESTION), tuple)
+_STATE = Prepared(lambda _: select(turns.c.state).where(QUESTION), int)
 
 
 def _closing(_dialect: str, *, leased: bool) -> Update:
@@ -236,28 +237,14 @@ def unsent(connection: Connection, key: SessionKey, seq: int) -> list[Delivery]:
     return _UNSENT.all(connection, **place(key), seq=seq)
 
 
-class _Row(NamedTuple):
-    part: int
-    state: int
-    tries: int
-    body: bytes | None
-    draft: str | None
-
-
-def _delivery(columns: Iterable[object]) -> Delivery:
-    row = _Row._make(columns)
-    return Delivery(
-        part=row.part,
-        stage=Stage(row.state),
-        tries=row.tries,
-        text=row.body.decode() if row.body is not None else "",
-        draft=draft_of(row.draft),
-    )
+def _delivery(part: int, state: int, tries: int, body: bytes | None, draft: str | None) -> Delivery:
+    text = body.decode() if body is not None else ""
+    return Delivery(part=part, stage=Stage(state), tries=tries, text=text, draft=draft_of(draft))
 
 
 _UNSENT = Prepared(
     lambda _: (
-        select(*(deliveries.c[name] for name in _Row._fields))
+        select(*(deliveries.c[name] for name in ("part", "state", "tries", "body", "draft")))
         .where(*(deliveries.c[name] == bindparam(name) for name in ("workspace", "session", "seq")))
         .where(deliveries.c.state < fixed(Stage.SENT))
         .order_by(deliveries.c.part)
@@ -293,7 +280,7 @@ _GOING = Prepared(
         .values(state=fixed(Stage.SENDING), tries=deliveries.c.tries + fixed(1))
         .returning(deliveries.c.draft)
     ),
-    _Known._make,
+    _Known,
 )
 
 

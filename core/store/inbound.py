@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import NamedTuple
 
@@ -12,8 +12,9 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from core.address import Address
 from core.messages import Author, Inbound, Rejected
 from core.schema import rejections, sessions, turns, workspaces
-from core.session import Lease, Role, SessionKey, State, Turn
-from core.store.sql import Prepared, clock, fixed, insert, micro, notify, now, seconds
+from core.session import Envelope, Lease, Role, SessionKey, State, Turn
+from core.store.prepared import Prepared
+from core.store.sql import clock, fixed, insert, micro, notify, now, seconds
 
 _BEFORE_EVERYTHING = -(2**31)  # the start of the first epoch: what was said before a session's birth has a seq below 1
 
@@ -70,7 +71,7 @@ def accept(
         overheard = _called_upon(connection, row) if waits else None
         if overheard is None:
             raise Duplicate(message.id)
-        turn = replace(turn, seq=overheard)
+        turn = turn._replace(seq=overheard)
     if others:
         notify(connection)
     lease = None
@@ -91,11 +92,9 @@ def _turn(message: Inbound, *, seq: int, state: State, verb: str | None, tokens:
         author=Author(id=message.author.id, name=storable(message.author.name)),
         message=message.id,
         verb=verb and storable(verb),
-        vague=message.vague,
-        direct=message.direct,
-        reply_to=message.reply_to,
-        missed=missed,
-        ticket=message.ticket,
+        envelope=Envelope(
+            vague=message.vague, direct=message.direct, reply_to=message.reply_to, missed=missed, ticket=message.ticket
+        ),
     )
 
 
@@ -113,7 +112,7 @@ def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
         "author": turn.author.id,
         "name": turn.author.name,
         "verb": turn.verb,
-        "envelope": _envelope(turn) if turn.state is State.WAITING else None,
+        "envelope": _written(turn.envelope) if turn.state is State.WAITING else None,
         "body": turn.text.encode(),
     }
 
@@ -144,16 +143,13 @@ def storable(words: str) -> str:
     return words.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
-def _envelope(turn: Turn) -> str:
-    """What answering needs beside the turn, as JSON; most messages need nothing but themselves."""
-    facts = {
-        "missed": turn.missed or None,
-        "reply_to": turn.reply_to,
-        "ticket": turn.ticket,
-        "vague": turn.vague or None,
-        "direct": turn.direct or None,
-    }
-    return json.dumps({name: value for name, value in facts.items() if value is not None})
+def _written(envelope: Envelope) -> str:
+    """As JSON, without what says nothing: most messages need nothing but themselves."""
+    facts = ((name, getattr(envelope, name)) for name in _ENVELOPE)
+    return json.dumps({name: value for name, value in facts if value not in (None, False, 0)})
+
+
+_ENVELOPE = tuple(one.name for one in fields(Envelope))
 
 
 class _Session(NamedTuple):
@@ -205,7 +201,7 @@ class _Found(NamedTuple):
     live_since: int | None
 
 
-_FIND = Prepared(lambda _: select(*(sessions.c[name] for name in _Found._fields)).where(_SESSION), _Found._make)
+_FIND = Prepared(lambda _: select(*(sessions.c[name] for name in _Found._fields)).where(_SESSION), _Found)
 
 
 def names(address: Address) -> dict[str, str]:
@@ -222,7 +218,7 @@ def _extension(*, waits: bool, at_once: bool, claims: bool) -> Prepared[_Session
         changes = _talked(dialect) | (_queued(dialect, at_once=at_once, claims=claims) if waits else {})
         return update(sessions).where(_SESSION).values(changes).returning(*returned)
 
-    return Prepared(build, _Session._make)
+    return Prepared(build, _Session)
 
 
 def _talked(dialect: str) -> dict[str, object]:

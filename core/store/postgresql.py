@@ -10,7 +10,7 @@ missing, but never be another one.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from inspect import signature
 from random import random
 from secrets import token_hex
@@ -18,7 +18,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import asyncpg
 import structlog
-from sqlalchemy import URL, Connection
+from sqlalchemy import URL, AdaptedConnection, Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -26,6 +26,7 @@ from sqlalchemy.util import greenlet_spawn
 
 from core.errors import ConfigurationError, DatabaseError, DatabaseUnreachable
 from core.store import hints
+from core.store.prepared import DRIVER, Rows
 from core.store.sql import is_alone
 
 P = ParamSpec("P")
@@ -101,7 +102,7 @@ class _Pool:
             if not _driver(connection).is_closed():
                 return connection
             self._give_back(connection, whole=False)
-        return self.engine.sync_engine.connect()
+        return _connected(self.engine)
 
     def _give_back(self, connection: Connection, *, whole: bool) -> None:
         if whole and connection.in_transaction():  # SQLAlchemy thinks so since it has run a statement
@@ -174,6 +175,26 @@ class PostgreSQL:
             self._pool = _Pool(self._url, pooled=True, seconds=self._seconds)
             await pool.close()
         return pool is not self._pool
+
+
+class _Driver:
+    """asyncpg, as `Prepared` statements want it, from within a greenlet."""
+
+    def __init__(self, connection: AdaptedConnection) -> None:
+        self._run = connection.run_async
+
+    def fetch(self, text: str, arguments: Sequence[object]) -> Rows:
+        records: list[Iterable[object]] = self._run(lambda driver: driver.fetch(text, *arguments))
+        return records
+
+    def change(self, text: str, arguments: Sequence[object]) -> int:
+        status: str = self._run(lambda driver: driver.execute(text, *arguments))
+        return int(status.rpartition(" ")[2])  # "UPDATE 3", "INSERT 0 1"
+
+
+def _connected(engine: AsyncEngine) -> Connection:
+    connection = engine.sync_engine.connect()
+    return connection.execution_options(**{DRIVER: _Driver(connection.connection.dbapi_connection)})  # type: ignore[arg-type]  # an async engine's
 
 
 def _driver(connection: Connection) -> asyncpg.Connection:

@@ -36,7 +36,8 @@ from core.errors import LeaseLost
 from core.schema import sessions, turns
 from core.session import Lease, Role, SessionKey, State, Turn
 from core.store.inbound import storable
-from core.store.sql import Prepared, clock, fixed, notify, now
+from core.store.prepared import Prepared
+from core.store.sql import clock, fixed, notify, now
 from core.store.turns import MINE, first_waiting, place
 
 
@@ -185,10 +186,8 @@ class _Stop(NamedTuple):
     stop: int | None
 
 
-_REQUIRED = Prepared(lambda _: select(sessions.c.fence).where(_HELD).with_for_update(), tuple)
-_NOTICED = Prepared(
-    lambda _: update(sessions).where(_HELD).values(news=false()).returning(sessions.c.stop), _Stop._make
-)
+_REQUIRED = Prepared(lambda _: select(sessions.c.fence).where(_HELD).with_for_update(), int)
+_NOTICED = Prepared(lambda _: update(sessions).where(_HELD).values(news=false()).returning(sessions.c.stop), _Stop)
 
 
 def release(
@@ -260,7 +259,7 @@ def merge(connection: Connection, lease: Lease, first: Turn, following: Turn) ->
     require(connection, lease)
     key = lease.key
     both = [one.seq for one in first_waiting(connection, key, 2)]
-    since = first.at if first.since is None else first.since
+    since = first.at if first.envelope.since is None else first.envelope.since
     if both != [first.seq, following.seq] or not _noted(connection, key, following.seq, {"since": since}):
         raise Changed(key.address.id)
     over = turn(key, first.seq) & (turns.c.role == Role.PERSON) & (turns.c.state == State.WAITING)
@@ -326,8 +325,8 @@ class _Left(NamedTuple):
     waiting: int
 
 
-_LEFT = Prepared(_left, _Left._make)
-_KEPT = Prepared(_kept, _Left._make)
+_LEFT = Prepared(_left, _Left)
+_KEPT = Prepared(_kept, _Left)
 
 
 def turn(key: SessionKey, seq: int) -> ColumnElement[bool]:

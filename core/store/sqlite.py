@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.pool import StaticPool
 
 from core.errors import DatabaseError, DatabaseUnreachable
+from core.store.prepared import DRIVER, Rows
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -94,7 +95,7 @@ class _Thread:
     def _run_batch(self, jobs: list[_Job[object]]) -> None:
         try:
             if self._connection is None:
-                self._connection = self._engine.connect()
+                self._connection = _connected(self._engine)
             self._serve(self._connection, jobs)
         except Exception as error:  # noqa: BLE001 – the commit failed: everyone whose work was in it must know
             for job in jobs:
@@ -110,6 +111,30 @@ class _Thread:
         if connection is not None:
             with suppress(SQLAlchemyError, sqlite3.Error):  # it is given up because it failed
                 connection.close()
+
+
+class _Driver:
+    """The standard library's, as `Prepared` statements want it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._execute = connection.execute
+
+    def fetch(self, text: str, arguments: Sequence[object]) -> Rows:
+        rows: list[tuple[object, ...]] = self._execute(text, arguments).fetchall()
+        return rows
+
+    def change(self, text: str, arguments: Sequence[object]) -> int:
+        return self._execute(text, arguments).rowcount
+
+
+def _connected(engine: Engine) -> Connection:
+    connection = engine.connect()
+    return connection.execution_options(**{DRIVER: _Driver(_driver(connection))})
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]  # it is connected
+    return driver
 
 
 def _settle(jobs: Sequence[_Job[object]]) -> None:
@@ -144,7 +169,7 @@ class SQLite:
 
 
 def _write_batch(connection: Connection, jobs: list[_Job[object]]) -> None:
-    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]  # it is connected
+    driver = _driver(connection)
     with connection.begin():
         for job in jobs:
             _run_apart(driver, connection, job)
@@ -184,7 +209,7 @@ def _begin_to_write(connection: Connection) -> None:
     SQLite's own way is to look less and less often, in the end ten times a second, so that beside a busy process it
     hardly ever finds the moment between two transactions: measured, a single write then waits for up to 0.8 seconds.
     """
-    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]  # it is connected
+    driver = _driver(connection)
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:

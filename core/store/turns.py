@@ -1,42 +1,26 @@
 """Turns: what was said, in an order that never changes. Windows are index ranges of the newest of them."""
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from typing import NamedTuple
+from collections.abc import Iterator
+from functools import lru_cache
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, func, null, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, func, select
 
 from core.messages import Author
 from core.schema import deliveries, sessions, turns
-from core.session import Role, SessionKey, State, Turn
-from core.store.sql import Prepared, fixed, seconds
+from core.session import Envelope, Role, SessionKey, State, Turn
+from core.store.prepared import Prepared
+from core.store.sql import fixed, seconds
 
 _ORDINARY = 64  # tokens of an ordinary turn, with which a page is as long as the window
 _LONGEST_PAGE = 128  # rows; there are long turns as well
 _LAST = 2**31 - 1  # no seq is greater
 
 
-class Stored(NamedTuple):
-    """A turn's row."""
-
-    seq: int
-    role: int
-    state: int
-    body: bytes
-    tokens: int
-    at: int
-    author: str | None
-    name: str | None
-    message: str | None
-    verb: str | None
-    envelope: str | None
-    edited_at: int | None
-    covers: int | None
-
-
-COLUMNS = tuple(turns.c[name] for name in Stored._fields)
-"""What a Turn is made of."""
+_NAMES = ("seq", "role", "state", "body", "tokens", "at", "author", "name", "message", "verb", "edited_at", "covers")
+_SPOKEN = tuple(turns.c[name] for name in _NAMES)
+COLUMNS = (*_SPOKEN, turns.c.envelope)
+"""What `turn_of` makes a turn of."""
 
 MINE = and_(turns.c.workspace == bindparam("workspace"), turns.c.session == bindparam("session"))
 """The turns of the session whose `workspace` and `session` a statement is given."""
@@ -105,45 +89,59 @@ def place(key: SessionKey) -> dict[str, int]:
     return {"workspace": key.workspace, "session": key.session}
 
 
-_ROLES = {int(role): role for role in Role}  # looked up like this, they are ten times as fast
-_STATES = {int(state): state for state in State}
+_ROLES, _STATES = tuple(Role), tuple(State)  # looked up like this, they are ten times as fast
 
 
-def turn_of(row: Stored | Row[*tuple[object, ...]], *, begun: bool = False) -> Turn:
-    """A row with these columns as the rest of the core sees it."""
-    said = Turn(
-        seq=row.seq,
-        role=_ROLES[row.role],
-        state=_STATES[row.state],
-        text=row.body.decode(),
-        tokens=row.tokens,
-        at=seconds(row.at),
-        author=Author(id=row.author, name=row.name or "") if row.author is not None else None,
-        message=row.message,
-        verb=row.verb,
-        edited_at=None if row.edited_at is None else seconds(row.edited_at),
-        covers=row.covers,
-        begun=begun,
+@lru_cache(4096)
+def _author(number: str, name: str) -> Author:
+    """The same few people speak."""
+    return Author(id=number, name=name)
+
+
+def _spoken(
+    seq: int,
+    role: int,
+    state: int,
+    body: bytes,
+    tokens: int,
+    at: int,
+    author: str | None,
+    name: str | None,
+    message: str | None,
+    verb: str | None,
+    edited_at: int | None,
+    covers: int | None,
+) -> Turn:
+    """A row as the rest of the core sees it."""
+    return Turn(
+        seq,
+        _ROLES[role],
+        _STATES[state],
+        body.decode(),
+        tokens,
+        seconds(at),
+        None if author is None else _author(author, name or ""),
+        message,
+        verb,
+        None if edited_at is None else seconds(edited_at),
+        covers,
     )
-    return _with_envelope(said, json.loads(row.envelope)) if row.envelope else said
 
 
-def _with_envelope(said: Turn, facts: dict[str, str | float | None]) -> Turn:
-    """What is only known of the few turns that wait."""
-    known = {name: facts[name] for name in _ENVELOPE if name in facts}
-    return replace(said, **known)  # type: ignore[arg-type]  # they are what `accept` has written
+def turn_of(row: Row[*tuple[object, ...]]) -> Turn:
+    """The turn in a row that has these columns and others."""
+    return _turn(*(getattr(row, one.name) for one in COLUMNS))
 
 
-_ENVELOPE = ("vague", "direct", "reply_to", "marked", "since", "missed", "ticket")
+def _turn(*columns: object) -> Turn:
+    *spoken, envelope = columns
+    said = _spoken(*spoken)  # type: ignore[arg-type]  # they are COLUMNS
+    return said if envelope is None else said._replace(envelope=Envelope(**json.loads(envelope)))  # type: ignore[arg-type]
 
 
-def _said(row: Iterable[object]) -> Turn:
-    return turn_of(Stored._make(row))
-
-
-def _waiting(row: Iterable[object]) -> Turn:
-    *stored, begun = row
-    return turn_of(Stored._make(stored), begun=bool(begun))
+def _waiting(*columns: object) -> Turn:
+    *turn, begun = columns
+    return _turn(*turn)._replace(begun=bool(begun))
 
 
 def answer(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
@@ -168,14 +166,14 @@ _FIRST_WAITING = Prepared(
 _ONE_WAITING = Prepared(lambda _: _all_waiting().where(turns.c.seq == bindparam("seq")), _waiting)
 _NEWEST = Prepared(
     lambda _: (
-        select(*(null().label(one.name) if one is turns.c.envelope else one for one in COLUMNS))
+        select(*_SPOKEN)
         .where(_SAID, turns.c.seq <= bindparam("last"))
         .order_by(turns.c.seq.desc(), turns.c.role.desc())
         .limit(bindparam("most"))
     ),
-    _said,
+    _spoken,
 )
 _ANSWER = Prepared(
-    lambda _: select(*COLUMNS).where(MINE, turns.c.seq == bindparam("seq"), turns.c.role == fixed(Role.ASSISTANT)),
-    _said,
+    lambda _: select(*_SPOKEN).where(MINE, turns.c.seq == bindparam("seq"), turns.c.role == fixed(Role.ASSISTANT)),
+    _spoken,
 )
