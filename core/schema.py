@@ -113,8 +113,8 @@ turns = Table(
     Index(
         "uq_turns_message",
         "workspace",
+        "message",  # before the session: what arrives goes to the end
         "session",
-        "message",
         unique=True,
         postgresql_where=text("message IS NOT NULL"),
         sqlite_where=text("message IS NOT NULL"),
@@ -133,8 +133,8 @@ turns = Table(
         "session",
         "at",
         "seq",
-        postgresql_where=text("state < 2"),
-        sqlite_where=text("state < 2"),
+        postgresql_where=text("envelope IS NOT NULL"),
+        sqlite_where=text("envelope IS NOT NULL"),
     ),
 )
 

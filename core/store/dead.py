@@ -90,7 +90,8 @@ def retry(connection: Connection, letter: str) -> None:
         return  # it has been retried already
     if question is None or not question.dead:
         raise NoDeadLetter(letter)
-    connection.execute(update(turns).where(turn(key, seq), _PERSON).values(state=State.WAITING, error=None))
+    again = {"state": State.WAITING, "error": None, "envelope": func.coalesce(turns.c.envelope, "{}")}
+    connection.execute(update(turns).where(turn(key, seq), _PERSON).values(again))
     connection.execute(delete(turns).where(turn(key, seq), turns.c.role == Role.ASSISTANT))
     _reopen(connection, key, seq, edits=question.verb is None)
     due_at = func.coalesce(sessions.c.due_at, now(connection))

@@ -38,7 +38,7 @@ from core.session import Lease, Role, SessionKey, State, Turn
 from core.store.inbound import storable
 from core.store.prepared import Prepared
 from core.store.sql import clock, fixed, notify, now
-from core.store.turns import MINE, first_waiting, place
+from core.store.turns import MINE, WAITS, first_waiting, place
 
 
 class Changed(Exception):
@@ -216,7 +216,7 @@ def idle(connection: Connection, lease: Lease) -> None:
     """Gives a lease back because nothing was found waiting; what has arrived since makes the session due again."""
     require(connection, lease)
     key = lease.key
-    here = and_(turns.c.workspace == key.workspace, turns.c.session == key.session, turns.c.state < State.DONE)
+    here = and_(turns.c.workspace == key.workspace, turns.c.session == key.session, WAITS)
     left: int = connection.execute(select(func.count()).select_from(turns).where(here)).scalar_one()
     due_at = now(connection) if left else None
     back = {"owner": None, "attempts": 0, "waiting": left, "due_at": due_at, "news": False, "stop": None}

@@ -25,6 +25,9 @@ COLUMNS = (*_SPOKEN, turns.c.envelope)
 MINE = and_(turns.c.workspace == bindparam("workspace"), turns.c.session == bindparam("session"))
 """The turns of the session whose `workspace` and `session` a statement is given."""
 
+WAITS = and_(turns.c.envelope.is_not(None), turns.c.state < fixed(State.DONE))
+"""Questions that are not over. The envelope, which they all have, leads to their index."""
+
 _START = (
     select(sessions.c.start)
     .where(sessions.c.workspace == bindparam("workspace"), sessions.c.session == bindparam("session"))
@@ -155,7 +158,7 @@ def _all_waiting() -> Select[*tuple[object, ...]]:
         .where(deliveries.c.workspace == turns.c.workspace, deliveries.c.session == turns.c.session)
         .where(deliveries.c.seq == turns.c.seq)
     )
-    waits = and_(turns.c.state < fixed(State.DONE), turns.c.role == fixed(Role.PERSON))
+    waits = and_(WAITS, turns.c.role == fixed(Role.PERSON))
     return select(*COLUMNS, begun.label("begun")).where(MINE, waits)
 
 
