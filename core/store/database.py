@@ -10,8 +10,6 @@ from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 
 from core.errors import ConfigurationError
-from core.store.postgresql import PostgreSQL
-from core.store.sqlite import SQLite
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,7 +45,9 @@ STATEMENT_SECONDS = 15.0
 def connect(
     url: str, listen_url: str | None = None, *, statement_seconds: float | None = STATEMENT_SECONDS
 ) -> Database:
-    """The database behind `DATABASE_URL`; nothing is contacted yet. Raises ConfigurationError.
+    """The database behind `DATABASE_URL`, whose driver alone is loaded; nothing is contacted yet.
+
+    Raises ConfigurationError.
 
     `listen_url` is `DATABASE_LISTEN_URL`: a direct way to a PostgreSQL that `DATABASE_URL` reaches through a proxy
     which lends its connections for one transaction, such as PgBouncer. A migration may take any time: it is given None
@@ -57,10 +57,14 @@ def connect(
     direct = None if listen_url is None else _parse(listen_url, "DATABASE_LISTEN_URL")
     match parsed.get_backend_name():
         case "sqlite" if parsed.database and parsed.database != ":memory:":
+            from core.store.sqlite import SQLite
+
             return SQLite(parsed)
         case "sqlite":
             raise ConfigurationError("DATABASE_URL names no file; use sqlite:///FILE, since a session must survive us")
         case "postgresql" | "postgres" if direct is None or direct.get_backend_name() in ("postgresql", "postgres"):
+            from core.store.postgresql import PostgreSQL
+
             return PostgreSQL(parsed, direct, seconds=statement_seconds)
         case "postgresql" | "postgres":
             raise ConfigurationError("DATABASE_LISTEN_URL is not the PostgreSQL of DATABASE_URL: use postgresql://…")

@@ -18,9 +18,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import asyncpg
 import structlog
-from sqlalchemy import URL, AdaptedConnection, Connection
+from sqlalchemy import URL, AdaptedConnection, Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlalchemy.util import greenlet_spawn
 
@@ -192,8 +191,8 @@ class _Driver:
         return int(status.rpartition(" ")[2])  # "UPDATE 3", "INSERT 0 1"
 
 
-def _connected(engine: AsyncEngine) -> Connection:
-    connection = engine.sync_engine.connect()
+def _connected(engine: Engine) -> Connection:
+    connection = engine.connect()
     return connection.execution_options(**{DRIVER: _Driver(connection.connection.dbapi_connection)})  # type: ignore[arg-type]  # an async engine's
 
 
@@ -231,10 +230,13 @@ def _for_asyncpg(url: URL, setting: str) -> URL:
     return url.set(drivername="postgresql+asyncpg", query=query)
 
 
-def _engine(url: URL, *, pooled: bool, seconds: float | None) -> AsyncEngine:
-    """Makes connections. Behind a proxy that lends its own, no statement has a name, and none outlives its use."""
+def _engine(url: URL, *, pooled: bool, seconds: float | None) -> Engine:
+    """Makes connections, from within a greenlet: SQLAlchemy's asynchronous engine would bring its ORM along.
+
+    Behind a proxy that lends its own, no statement has a name, and none outlives its use.
+    """
     nameless = {"statement_cache_size": 0, "prepared_statement_cache_size": 0, "prepared_statement_name_func": str}
-    return create_async_engine(
+    return create_engine(
         url,
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",  # to SQLAlchemy: BEGIN and COMMIT are ours
