@@ -13,6 +13,7 @@ which the peers do not know.
 """
 
 import asyncio
+import gc
 import statistics
 import time
 from collections.abc import Sequence
@@ -105,6 +106,8 @@ async def measure(contenders: Sequence[Contender], extent: Extent) -> list[Score
     for contender in contenders:
         await contender.open()
         await contender.fill(histories)
+    gc.collect()
+    gc.freeze()  # as the program does when it is ready
     for number in range(extent.rounds + 1):
         for case, numbers in cases.items():
             for score in scores[number % len(scores) :] + scores[: number % len(scores)]:
