@@ -238,7 +238,7 @@ class Gateway(Client):
         """Ends the connection, and the socket and heartbeat thread of one that was still being opened.
 
         discord.py 2.7.1 forgets those when it is cancelled or refused between HELLO and READY, and, soon after that,
-        the task that waits for the last servers, and would then run an event of a client that is closed.
+        the task that waits for the last servers.
         """
         if (waiting := self._connection._ready_task) is not None:  # noqa: SLF001 – see the module
             waiting.cancel()
@@ -248,6 +248,11 @@ class Gateway(Client):
         for thread in threading.enumerate():
             if isinstance(thread, KeepAliveHandler) and thread.ws.socket is self._socket:
                 thread.stop()
+
+    def dispatch(self, event: str, /, *args: object, **kwargs: object) -> None:
+        """Called by the library, which may come to an event of a client that is closed, and fails over that."""
+        if not self.is_closed():
+            super().dispatch(event, *args, **kwargs)
 
     async def on_ready(self) -> None:
         """Called by the library, more than once in a life."""

@@ -6,7 +6,9 @@ import socket
 import pytest
 
 from bots.discord import DiscordAdapter
-from bots.discord.library import Redirect
+from bots.discord.gate import Gate
+from bots.discord.library import Gateway, Redirect
+from bots.discord.rest import Rest
 from core.errors import PlatformError
 from tests.discord.conftest import Listener, listening
 from tests.wire.discord import DiscordStage
@@ -198,3 +200,13 @@ async def test_a_limit_that_discord_does_not_tell_keeps_nobody_out(stage: Discor
 async def test_the_doctor_says_when_the_gateway_does_not_answer(stage: DiscordStage, mouth: DiscordAdapter) -> None:
     stage.world.fault("GET /gateway/bot", status=503)
     assert [finding.ok for finding in await mouth.examine()] == [True, True, False]
+
+
+async def test_a_client_that_is_closed_runs_no_event_any_more() -> None:
+    redirect = Redirect(api="http://127.0.0.1:9/api")
+    rest = Rest("t", redirect)
+    gateway = Gateway(redirect, content=False, gates=Gate(rest))
+    await gateway.close()
+    await rest.close()
+
+    gateway.dispatch("ready")
