@@ -43,6 +43,9 @@ class Contender(ABC):
     async def settle(self) -> None:
         """Beside the clock: ends what the cycles have left open, so that the next round finds an ordinary database."""
 
+    async def vacuum(self) -> None:
+        """Beside the clock: what PostgreSQL does by itself several times a day, so that dead rows leave room again."""
+
     @abstractmethod
     async def size(self) -> int:
         """Bytes on disk, tables and indexes."""

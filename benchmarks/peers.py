@@ -111,6 +111,11 @@ class OfSQLAlchemyOnPostgreSQL(_Peer):
         for session in histories:
             self._sessions[session] = SQLAlchemySession(str(session), engine=self._engine)
 
+    async def vacuum(self) -> None:
+        connection = await asyncpg.connect(self._url)
+        await connection.execute("VACUUM")
+        await connection.close()
+
     async def size(self) -> int:
         connection = await asyncpg.connect(self._url)
         try:

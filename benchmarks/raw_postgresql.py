@@ -31,6 +31,9 @@ class _Raw(Contender):
     async def open(self) -> None:
         self._pool = await asyncpg.create_pool(self._url, min_size=16, max_size=16, reset=_as_it_is)
 
+    async def vacuum(self) -> None:
+        await self._pool.execute("VACUUM")
+
     async def size(self) -> int:
         return int(await self._pool.fetchval("SELECT sum(pg_total_relation_size(relid)) FROM pg_stat_user_tables"))
 
@@ -116,8 +119,7 @@ class Same(_Raw):
         self._owed.append((session, seq, fence))
 
     async def _receive(self, session: int, seq: int, fence: int) -> None:
-        forgotten_at = int(time.time() * 1000) + 86_400_000
-        await self._pool.fetchval(_RECEIVE, session, seq, f"{1_700_000_000 + seq}.000200", forgotten_at, fence)
+        await self._pool.fetchval(_RECEIVE, session, seq, f"{1_700_000_000 + seq}.000200", fence)
 
     async def settle(self) -> None:
         await asyncio.gather(*(self._receive(*owed) for owed in self._owed))
@@ -169,7 +171,7 @@ stored AS (
 SELECT session, seq, fence FROM session JOIN stored ON seq = tail
 """
 _NEWEST = """
-SELECT seq, role, state, body, tokens, at, author, name, message, verb FROM turns
+SELECT seq, role, state, body, tokens, at, author, name FROM turns
 WHERE workspace = 1 AND session = $1 AND state >= 1 AND verb IS NULL
     AND seq > (SELECT start FROM sessions WHERE workspace = 1 AND session = $1)
 ORDER BY seq DESC, role DESC LIMIT $2
@@ -183,8 +185,8 @@ answer AS (
     INSERT INTO turns (workspace, session, seq, role, state, at, tokens, model, body)
     SELECT 1, $1, $2, 1, 2, $3, $8, 'm', $4 FROM question),
 delivery AS (
-    INSERT INTO deliveries (workspace, session, seq, part, state, tries, body)
-    SELECT 1, $1, $2, 0, 2, 1, $4 FROM question)
+    INSERT INTO deliveries (workspace, session, seq, part, state, tries)
+    SELECT 1, $1, $2, 0, 2, 1 FROM question)
 INSERT INTO usage (workspace, day, author, model, answers, shown, cached, written)
 SELECT 1, $5, $6, 'm', 1, $7, 0, $8 FROM question
 ON CONFLICT (workspace, day, author, model) DO UPDATE SET answers = usage.answers + 1,
@@ -192,11 +194,11 @@ ON CONFLICT (workspace, day, author, model) DO UPDATE SET answers = usage.answer
 """
 _RECEIVE = """
 WITH shown AS (
-    UPDATE deliveries SET state = 3, message = $3, body = NULL, draft = NULL, due_at = $4
+    UPDATE deliveries SET state = 3, message = $3, body = NULL, draft = NULL, due_at = NULL
     WHERE workspace = 1 AND session = $1 AND seq = $2 AND part = 0 AND message IS NULL),
 over AS (
     UPDATE turns SET state = 2, envelope = NULL
     WHERE workspace = 1 AND session = $1 AND seq = $2 AND role = 0 AND state < 2)
 UPDATE sessions SET waiting = waiting - 1, attempts = 0, owner = NULL, due_at = CASE WHEN waiting > 1 THEN due_at END
-WHERE workspace = 1 AND session = $1 AND fence = $5 RETURNING waiting
+WHERE workspace = 1 AND session = $1 AND fence = $4 RETURNING waiting
 """

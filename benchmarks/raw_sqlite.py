@@ -174,8 +174,7 @@ class Same(_Raw):
         self._owed.append((session, seq, fence))
 
     async def _receive(self, session: int, seq: int, fence: int) -> None:
-        at = int(time.time() * 1000)
-        await self._writer.run(lambda connection: _receive(connection, session, seq, fence, at))
+        await self._writer.run(lambda connection: _receive(connection, session, seq, fence))
 
     async def settle(self) -> None:
         await asyncio.gather(*(self._receive(*owed) for owed in self._owed))
@@ -233,7 +232,7 @@ INSERT INTO turns (workspace, session, seq, role, state, at, tokens, message, au
 VALUES (1, ?, ?, 0, 0, ?, ?, ?, ?, 'Ada', '{"direct": true}', ?) ON CONFLICT DO NOTHING
 """
 _NEWEST = """
-SELECT seq, role, state, body, tokens, at, author, name, message, verb FROM turns
+SELECT seq, role, state, body, tokens, at, author, name FROM turns
 WHERE workspace = 1 AND session = ?1 AND state >= 1 AND verb IS NULL
     AND seq > (SELECT start FROM sessions WHERE workspace = 1 AND session = ?1)
 ORDER BY seq DESC, role DESC LIMIT ?2
@@ -245,14 +244,14 @@ UPDATE turns SET state = 1 WHERE workspace = 1 AND session = ?1 AND seq = ?2 AND
 _ANSWER = """
 INSERT INTO turns (workspace, session, seq, role, state, at, tokens, model, body) VALUES (1, ?, ?, 1, 2, ?, ?, 'm', ?)
 """
-_INTEND = "INSERT INTO deliveries (workspace, session, seq, part, state, tries, body) VALUES (1, ?, ?, 0, 2, 1, ?)"
+_INTEND = "INSERT INTO deliveries (workspace, session, seq, part, state, tries) VALUES (1, ?, ?, 0, 2, 1)"
 _BILL = """
 INSERT INTO usage (workspace, day, author, model, answers, shown, cached, written) VALUES (1, ?, ?, 'm', 1, ?, 0, ?)
 ON CONFLICT (workspace, day, author, model) DO UPDATE SET answers = answers + 1, shown = shown + excluded.shown,
     written = written + excluded.written
 """
 _SHOWN = """
-UPDATE deliveries SET state = 3, message = ?, body = NULL, draft = NULL, due_at = ?
+UPDATE deliveries SET state = 3, message = ?, body = NULL, draft = NULL, due_at = NULL
 WHERE workspace = 1 AND session = ? AND seq = ? AND part = 0 AND message IS NULL
 """
 _OVER = """
@@ -282,11 +281,11 @@ def _answer(connection: sqlite3.Connection, session: int, seq: int, fence: int, 
         raise RuntimeError("the lease is lost, or the turn has been answered")
     body = TEXT.encode()
     connection.execute(_ANSWER, (session, seq, at * 1000, TOKENS, body))
-    connection.execute(_INTEND, (session, seq, body))
+    connection.execute(_INTEND, (session, seq))
     connection.execute(_BILL, (at // 86_400_000, f"U{session:08}", WINDOW * TOKENS, TOKENS))
 
 
-def _receive(connection: sqlite3.Connection, session: int, seq: int, fence: int, at: int) -> int:
-    connection.execute(_SHOWN, (f"{1_700_000_000 + seq}.000200", at + 86_400_000, session, seq))
+def _receive(connection: sqlite3.Connection, session: int, seq: int, fence: int) -> int:
+    connection.execute(_SHOWN, (f"{1_700_000_000 + seq}.000200", session, seq))
     connection.execute(_OVER, (session, seq))
     return int(connection.execute(_FREE, (session, fence)).fetchone()[0])

@@ -17,6 +17,7 @@ from core.store import Database, audits, turns
 log = structlog.get_logger()
 
 _EVERY = 1.0  # seconds between two looks at what is due
+_FORGET_EVERY = 3600.0  # seconds between two looks through all that has arrived
 _AT_A_TIME = 20
 _LATER = 60.0  # seconds
 
@@ -31,8 +32,13 @@ class Auditor:
 
     async def work(self) -> None:
         """Until cancelled."""
+        loop = asyncio.get_running_loop()
+        forget_at = loop.time()
         while True:
             try:
+                if loop.time() >= forget_at:
+                    await self._database.write(audits.forget)
+                    forget_at = loop.time() + _FORGET_EVERY
                 for doubt in await self._database.write(audits.due, self._platforms, limit=_AT_A_TIME):
                     await self._examine(doubt)
             except DatabaseError as error:

@@ -150,8 +150,8 @@ deliveries = Table(
     Column("message", Text),  # the platform's ID, once it is known
     Column("draft", Text),  # the message that is growing on screen (JSON)
     Column("error", Text),
-    Column("body", LargeBinary),  # what is to be posted; gone when it has certainly arrived
-    Column("due_at", BigInteger),  # when what is over is looked at again: audited if it was uncertain, and forgotten
+    Column("body", LargeBinary),  # what is to be posted, unless remembered; none at all: it has certainly arrived
+    Column("due_at", BigInteger),  # when it is audited, being uncertain
     Index(
         "ix_deliveries_failed",
         "workspace",

@@ -7,18 +7,19 @@ certain is only kept for a day, so that whoever comes late with a message of his
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.address import Address
 from core.messages import Draft
 from core.schema import deliveries, sessions, turns
 from core.session import Role, SessionKey, State, Turn
-from core.store.deliveries import DAY, Stage, draft_of
+from core.store.deliveries import TEXT, Stage, draft_of
 from core.store.queue import turn
 from core.store.sql import now
 from core.store.turns import COLUMNS, turn_of
 
+_KEPT = 86_400_000  # milliseconds for which an arrival is remembered
 _AGAIN = 60_000  # milliseconds; whoever takes an audit up and dies leaves it to the next
 
 
@@ -39,19 +40,27 @@ class Doubt:
 
 
 def due(connection: Connection, platforms: Sequence[str], *, limit: int) -> list[Doubt]:
-    """Takes up to `limit` audits up; forgets what was certain, a day after it arrived."""
-    certain = and_(deliveries.c.state >= Stage.SENT, deliveries.c.body.is_(None))
+    """Takes up to `limit` audits up."""
     now_ = now(connection)
     rows = connection.execute(
         _DUE.where(deliveries.c.due_at <= now_).limit(limit), {"platforms": list(platforms)}
     ).all()
-    if not rows:
-        return []
-    connection.execute(delete(deliveries).where(deliveries.c.due_at <= now_, certain))
-    doubts = [_doubt(row) for row in rows if row.stage < Stage.SENT or row.said is not None]
+    doubts = [_doubt(row) for row in rows]
     for doubt in doubts:
         connection.execute(update(deliveries).where(_this(doubt)).values(due_at=now_ + _AGAIN))
     return doubts
+
+
+def forget(connection: Connection) -> int:
+    """Deletes what arrived for certain in answer to what was said a day ago or earlier; returns how many rows.
+
+    What the platform did not take stays until it is dropped: it is a dead letter.
+    """
+    certain = and_(deliveries.c.state >= Stage.SENT, deliveries.c.due_at.is_(None), deliveries.c.error.is_(None))
+    long_ago = (now(connection) - _KEPT) * 1000
+    return connection.execute(
+        delete(deliveries).where(certain, exists().where(_QUESTION, turns.c.at < long_ago))
+    ).rowcount
 
 
 _QUESTION = and_(
@@ -71,7 +80,7 @@ _DUE = (
         deliveries.c.state.label("stage"),
         deliveries.c.draft,
         deliveries.c.message.label("stands"),
-        deliveries.c.body.label("said"),
+        TEXT.label("said"),
     )
     .join_from(deliveries, turns, _QUESTION)
     .join(sessions, _SESSION)
@@ -108,7 +117,7 @@ def settle(connection: Connection, doubt: Doubt) -> None:
     if doubt.stands is None:
         connection.execute(delete(deliveries).where(_this(doubt), deliveries.c.message.is_(None)))
         return
-    sure = {"body": None, "due_at": now(connection) + DAY}
+    sure = {"body": None, "due_at": None}
     connection.execute(update(deliveries).where(_this(doubt)).values(sure))
     over = and_(turn(doubt.key, doubt.question.seq), turns.c.state >= State.DONE, turns.c.error.is_(None))
     connection.execute(update(turns).where(over).values(envelope=None))

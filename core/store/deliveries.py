@@ -2,7 +2,8 @@
 
 The intent is committed before a call that may put something on screen, the receipt after it; whoever takes over knows
 from `tries` whether a look is needed first. A message whose way there was doubtful keeps its text and is audited later;
-every row is forgotten a day after its message arrived (`audits`).
+every row is forgotten after a day (`audits`). An answer that is one message, word for word as it is
+remembered, is stored once: the message then has no text of its own.
 """
 
 import json
@@ -48,9 +49,7 @@ from core.store.queue import QUESTION, Changed, finish, require, under_lease
 from core.store.sql import alone, clock, fixed, insert, micro, now
 from core.store.turns import place
 
-DAY = 86_400_000
-"""In milliseconds."""
-
+_DAY = 86_400_000  # milliseconds
 _KEY = ("workspace", "session", "seq", "part")
 _AUDIT_AFTER = 2.0  # leases: by then, whatever a process that lost one has sent is on screen or will never be
 
@@ -142,7 +141,8 @@ def answer(connection: Connection, key: SessionKey, question: Turn, decided: Ans
     }
     bill: dict[str, object] = {"author": question.author and question.author.id, "model": decided.model}
     bill |= {"shown": decided.shown, "cached": decided.cached, "written": decided.written}
-    parts = [text.encode("utf-8", "replace") for text in decided.parts]
+    once = decided.parts == (decided.memory,)
+    parts = [None if once else text.encode("utf-8", "replace") for text in decided.parts]
     if connection.dialect.name == "postgresql":  # one round trip in place of six; SQLite knows no such statement
         stored = _WHOLE[lease is not None].run(connection, **closed, **(memory | bill), parts=parts)
     else:
@@ -186,7 +186,7 @@ def _posting(dialect: str, part: ColumnElement[int], words: ColumnElement[bytes]
     row = _row(deliveries, "workspace", "session", "seq") | {"part": part, "body": words}
     row["state"] = case((part == fixed(0), fixed(Stage.SENDING)), else_=fixed(Stage.READY))
     row["tries"] = case((part == fixed(0), fixed(1)), else_=fixed(0))
-    new = _filled(insert(dialect, deliveries), row, words.is_not(None), *closed)
+    new = _filled(insert(dialect, deliveries), row, part.is_not(None), *closed)
     stored = {"state": new.excluded.state, "body": new.excluded.body}
     tries = deliveries.c.tries + new.excluded.tries
     return new.on_conflict_do_update(index_elements=_KEY, set_={**stored, "tries": tries})
@@ -195,7 +195,7 @@ def _posting(dialect: str, part: ColumnElement[int], words: ColumnElement[bytes]
 def _billing(dialect: str, *closed: FromClauseRole) -> Insert:
     row = _row(usage, "workspace", "author", "model", "shown", "cached", "written")
     known = and_(*(bindparam(name, type_=Text).is_not(None) for name in ("author", "model")))
-    row |= {"day": clock(dialect) // fixed(DAY), "answers": fixed(1)}
+    row |= {"day": clock(dialect) // fixed(_DAY), "answers": fixed(1)}
     new = _filled(insert(dialect, usage), row, known, *closed)
     sums = {name: usage.c[name] + new.excluded[name] for name in ("answers", "shown", "cached", "written")}
     return new.on_conflict_do_update(index_elements=list(usage.primary_key), set_=sums)
@@ -232,6 +232,23 @@ _POSTED = Prepared(
 _BILLED = Prepared(_billing, tuple)
 
 
+_ANSWERED_BY = and_(
+    turns.c.workspace == deliveries.c.workspace,
+    turns.c.session == deliveries.c.session,
+    turns.c.seq == deliveries.c.seq,
+    turns.c.role == fixed(Role.ASSISTANT),
+)
+_REMEMBERED_TEXT = select(turns.c.body).where(_ANSWERED_BY).correlate(deliveries).scalar_subquery()
+TEXT = case(
+    (
+        deliveries.c.state.in_((fixed(Stage.READY), fixed(Stage.SENDING))),
+        func.coalesce(deliveries.c.body, _REMEMBERED_TEXT),
+    ),
+    else_=deliveries.c.body,
+)
+"""What a message is to say, where that is decided and has not certainly been said."""
+
+
 def unsent(connection: Connection, key: SessionKey, seq: int) -> list[Delivery]:
     """The messages of this answer that have not certainly arrived, in their order, and drafts that it left over."""
     return _UNSENT.all(connection, **place(key), seq=seq)
@@ -244,7 +261,7 @@ def _delivery(part: int, state: int, tries: int, body: bytes | None, draft: str 
 
 _UNSENT = Prepared(
     lambda _: (
-        select(*(deliveries.c[name] for name in ("part", "state", "tries", "body", "draft")))
+        select(*(deliveries.c[name] for name in ("part", "state", "tries")), TEXT, deliveries.c.draft)
         .where(*(deliveries.c[name] == bindparam(name) for name in ("workspace", "session", "seq")))
         .where(deliveries.c.state < fixed(Stage.SENT))
         .order_by(deliveries.c.part)
@@ -289,15 +306,14 @@ def record(
 ) -> str:
     """T5: this part is on screen as that message. Returns the message that stands: another one if we came too late.
 
-    The text goes, as the turn has it; but a doubtful message keeps it for the audit, two leases of `seconds` later.
+    The text goes where it is certain, as the turn has it. What is doubtful is audited two leases of `seconds` later.
     """
-    audited = int(_AUDIT_AFTER * seconds * 1000)
-    sent = {"shown": message, "after": audited if doubtful else DAY}
-    if _arriving(doubtful=doubtful).run(connection, **_place(key, seq, part), **sent):
+    after = {"after": int(_AUDIT_AFTER * seconds * 1000)} if doubtful else {}
+    if _arriving(doubtful=doubtful).run(connection, **_place(key, seq, part), shown=message, **after):
         return message
     standing = connection.execute(select(deliveries.c.message).where(_at(key, seq, part))).scalar_one_or_none()
     if standing is not None and standing != message:
-        connection.execute(update(deliveries).where(_at(key, seq, part)).values(due_at=now(connection) + audited))
+        connection.execute(update(deliveries).where(_at(key, seq, part)).values(_doubted(connection, seconds)))
     return standing or message
 
 
@@ -308,8 +324,8 @@ def _arriving(*, doubtful: bool) -> Prepared[object]:
             "state": fixed(Stage.SENT),
             "message": bindparam("shown", type_=Text),
             "draft": null(),
-            "due_at": clock(dialect) + bindparam("after", type_=BigInteger),
-            "body": deliveries.c.body if doubtful else null(),
+            "due_at": clock(dialect) + bindparam("after", type_=BigInteger) if doubtful else null(),
+            "body": func.coalesce(deliveries.c.body, b"") if doubtful else null(),
         }
         return update(deliveries).where(_THIS, deliveries.c.message.is_(None)).values(sent)
 
@@ -364,11 +380,13 @@ def _noted(
     if row.message is None:
         connection.execute(this.where(deliveries.c.draft.is_(None)).values(draft=json.dumps(asdict(shown))))
     elif row.message != shown.id:
-        again = {
-            "due_at": now(connection) + int(_AUDIT_AFTER * seconds * 1000),
-            "body": func.coalesce(deliveries.c.body, b""),
-        }
-        connection.execute(this.values(again))
+        connection.execute(this.values(_doubted(connection, seconds)))
+
+
+def _doubted(connection: Connection, seconds: float) -> dict[str, object]:
+    """What makes a message that stands one to be audited."""
+    due_at = now(connection) + int(_AUDIT_AFTER * seconds * 1000)
+    return {"due_at": due_at, "body": func.coalesce(deliveries.c.body, b"")}
 
 
 def refuse(connection: Connection, key: SessionKey, seq: int, reason: str) -> None:
@@ -379,7 +397,7 @@ def refuse(connection: Connection, key: SessionKey, seq: int, reason: str) -> No
         "error": storable(reason),
         "body": None,
         "draft": None,
-        "due_at": now(connection) + DAY,
+        "due_at": None,
     }
     connection.execute(update(deliveries).where(mine, deliveries.c.state < Stage.SENT).values(failed))
 
