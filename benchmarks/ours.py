@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import cache
 from itertools import count
 from typing import ClassVar
 
+import asyncpg
 from sqlalchemy import Connection, text, update
 
 import migrations
@@ -22,10 +24,12 @@ BUDGET = WINDOW * TOKENS - 1
 """The window that holds twenty of these messages: it is full with the message that exceeds it."""
 
 
+@cache
 def address(session: int) -> Address:
     return Address(platform="console", workspace="local", channel="main", thread=f"{session}")
 
 
+@cache
 def author(session: int) -> Author:
     return Author(id=f"U{session:08}", name="Ada")
 
@@ -113,6 +117,12 @@ class Backscroll(Contender):
     async def settle(self) -> None:
         await asyncio.gather(*(receive(self._database, lease, seq) for lease, seq in self._owed))
         self._owed.clear()
+
+    async def vacuum(self) -> None:
+        if self._url.startswith("postgresql"):
+            connection = await asyncpg.connect(self._url)
+            await connection.execute("VACUUM")
+            await connection.close()
 
     async def size(self) -> int:
         return await self._database.write(_size)

@@ -13,7 +13,6 @@ which the peers do not know.
 """
 
 import asyncio
-import gc
 import statistics
 import time
 from collections.abc import Sequence
@@ -26,9 +25,11 @@ from rich.table import Table
 
 from benchmarks import chart, ours, peers, place, raw_postgresql, raw_sqlite
 from benchmarks.contenders import TEXT, Contender
+from bots import garbage
 
 CROWD = 64
 LENGTHS = (10, 100, 1_000, 10_000, 50_000)
+_BETWEEN_VACUUMS = 500  # cycles; a vacuum is due when a fifth of a table is dead, looked at once a minute
 COPIES = {10: 200, 100: 40, 1_000: 5}
 """Sessions of a length that take turns, so that the short ones stay short while they are measured."""
 
@@ -43,7 +44,7 @@ class Extent:
     written: int
 
 
-FULL = Extent(seconds=0.5, rounds=5, lengths=LENGTHS, written=4_000)
+FULL = Extent(seconds=0.4, rounds=9, lengths=LENGTHS, written=4_000)
 QUICK = Extent(seconds=0.15, rounds=3, lengths=(10, 1_000), written=400)
 
 
@@ -103,11 +104,10 @@ async def measure(contenders: Sequence[Contender], extent: Extent) -> list[Score
         session: int(case) if case.isdecimal() else 20 for case, numbers in cases.items() for session in numbers
     }
     scores = [Score(contender) for contender in contenders]
-    for contender in contenders:
-        await contender.open()
-        await contender.fill(histories)
-    gc.collect()
-    gc.freeze()  # as the program does when it is ready
+    with garbage.loading():
+        for contender in contenders:
+            await contender.open()
+            await contender.fill(histories)
     for number in range(extent.rounds + 1):
         for case, numbers in cases.items():
             for score in scores[number % len(scores) :] + scores[: number % len(scores)]:
@@ -164,11 +164,14 @@ async def disk(scores: Sequence[Score], contenders: Sequence[Contender], message
         many = list(range(1, messages // 20 + 1))
         await contender.fill(dict.fromkeys([0, *many], 2))
         before = await contender.size()
-        for _ in range(messages // 2):
+        for number in range(messages // 2):
+            if number % _BETWEEN_VACUUMS == 0:
+                await contender.vacuum()
             await contender.cycle(0)
         await contender.settle()
         between = await contender.size()
         for start in range(0, len(many), CROWD):
+            await contender.vacuum()
             async with asyncio.TaskGroup() as group:
                 for session in many[start : start + CROWD]:
                     group.create_task(_say(contender, session, 10))

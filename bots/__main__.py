@@ -1,12 +1,11 @@
 """The program: reads the environment once, builds the house, runs it, and drains it."""
 
 import asyncio
-import gc
 import re
 import resource
 import signal
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -21,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 import migrations
-from bots import logs, program
+from bots import garbage, logs, program
 from bots.console import ConsoleAdapter
 from bots.doctor import examine
 from core.adapter import Adapter
@@ -260,7 +259,7 @@ def _model(settings: Settings) -> Model:
 
 async def _run(settings: Settings, named: Sequence[Platform]) -> int:
     own_instructions(settings)  # a wrong file is said before anything connects
-    with _loading():
+    with garbage.loading():
         adapters, database, model = _adapters(settings, named), _database(settings), _model(settings)
     if "console" in adapters:
         logs.configure(settings.backscroll_log, quiet=True)
@@ -273,20 +272,6 @@ async def _run(settings: Settings, named: Sequence[Platform]) -> int:
     finally:
         await _close(database, model, adapters.values())
     return 0
-
-
-@contextmanager
-def _loading() -> Iterator[None]:
-    """What is loaded stays: it is not searched for garbage meanwhile, nor ever again.
-
-    That would take a tenth of a second each time, in which nothing is answered.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def _allow_files() -> None:

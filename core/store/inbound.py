@@ -145,8 +145,7 @@ def storable(words: str) -> str:
 
 def _written(envelope: Envelope) -> str:
     """As JSON, without what says nothing: most messages need nothing but themselves."""
-    facts = ((name, getattr(envelope, name)) for name in _ENVELOPE)
-    return json.dumps({name: value for name, value in facts if value not in (None, False, 0)})
+    return json.dumps({name: value for name in _ENVELOPE if (value := getattr(envelope, name))})
 
 
 _ENVELOPE = tuple(one.name for one in fields(Envelope))

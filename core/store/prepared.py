@@ -23,7 +23,7 @@ class Driver(Protocol):
     """What a connection's driver can do with a statement in its own spelling. Raises the driver's own errors."""
 
     def fetch(self, text: str, arguments: Sequence[object]) -> Rows:
-        """Runs it; all of its rows."""
+        """Runs it; all of its rows, which the caller takes to the last."""
 
     def change(self, text: str, arguments: Sequence[object]) -> int:
         """Runs it; how many rows it has changed."""

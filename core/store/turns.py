@@ -17,9 +17,8 @@ _LONGEST_PAGE = 128  # rows; there are long turns as well
 _LAST = 2**31 - 1  # no seq is greater
 
 
-_NAMES = ("seq", "role", "state", "body", "tokens", "at", "author", "name", "message", "verb", "edited_at", "covers")
-_SPOKEN = tuple(turns.c[name] for name in _NAMES)
-COLUMNS = (*_SPOKEN, turns.c.envelope)
+_SHOWN = tuple(turns.c[name] for name in ("seq", "role", "state", "body", "tokens", "at", "author", "name"))
+COLUMNS = (*(turns.c[name] for name in ("message", "verb", "edited_at", "covers", "envelope")), *_SHOWN)
 """What `turn_of` makes a turn of."""
 
 MINE = and_(turns.c.workspace == bindparam("workspace"), turns.c.session == bindparam("session"))
@@ -57,15 +56,15 @@ def newest(connection: Connection, key: SessionKey, *, budget: int, before: int 
 
     Only those with a seq below `before` count. An oversized turn counts as half of the budget, as the window will cut
     it. A question comes with its answer. Turns that wait and commands are not among them. Costs the same in a long
-    session as in a short one.
+    session as in a short one. They have what a window shows of them, and no more.
     """
     found: list[Turn] = []
-    left = budget
+    left, most = budget, budget // 2
     for one in _backwards(connection, key, before - 1, min(budget // _ORDINARY + 2, _LONGEST_PAGE)):
         if left < 0 and one.seq != found[-1].seq:
             break
         found.append(one)
-        left -= min(one.tokens, budget // 2)
+        left -= one.tokens if one.tokens < most else most
     return found
 
 
@@ -101,19 +100,8 @@ def _author(number: str, name: str) -> Author:
     return Author(id=number, name=name)
 
 
-def _spoken(
-    seq: int,
-    role: int,
-    state: int,
-    body: bytes,
-    tokens: int,
-    at: int,
-    author: str | None,
-    name: str | None,
-    message: str | None,
-    verb: str | None,
-    edited_at: int | None,
-    covers: int | None,
+def _shown(
+    seq: int, role: int, state: int, body: bytes, tokens: int, at: int, author: str | None, name: str | None
 ) -> Turn:
     """A row as the rest of the core sees it."""
     return Turn(
@@ -124,10 +112,6 @@ def _spoken(
         tokens,
         seconds(at),
         None if author is None else _author(author, name or ""),
-        message,
-        verb,
-        None if edited_at is None else seconds(edited_at),
-        covers,
     )
 
 
@@ -136,15 +120,28 @@ def turn_of(row: Row[*tuple[object, ...]]) -> Turn:
     return _turn(*(getattr(row, one.name) for one in COLUMNS))
 
 
-def _turn(*columns: object) -> Turn:
-    *spoken, envelope = columns
-    said = _spoken(*spoken)  # type: ignore[arg-type]  # they are COLUMNS
-    return said if envelope is None else said._replace(envelope=Envelope(**json.loads(envelope)))  # type: ignore[arg-type]
+def _turn(
+    message: str | None,
+    verb: str | None,
+    edited_at: int | None,
+    covers: int | None,
+    envelope: str | None,
+    *shown: *tuple[int, int, int, bytes, int, int, str | None, str | None],
+) -> Turn:
+    return _shown(*shown)._replace(
+        message=message,
+        verb=verb,
+        edited_at=None if edited_at is None else seconds(edited_at),
+        covers=covers,
+        envelope=_PLAIN if envelope is None else Envelope(**json.loads(envelope)),
+    )
 
 
-def _waiting(*columns: object) -> Turn:
-    *turn, begun = columns
-    return _turn(*turn)._replace(begun=bool(begun))
+_PLAIN = Envelope()
+
+
+def _waiting(begun: object, *columns: object) -> Turn:
+    return _turn(*columns)._replace(begun=bool(begun))  # type: ignore[arg-type]  # they are COLUMNS
 
 
 def answer(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
@@ -159,7 +156,7 @@ def _all_waiting() -> Select[*tuple[object, ...]]:
         .where(deliveries.c.seq == turns.c.seq)
     )
     waits = and_(WAITS, turns.c.role == fixed(Role.PERSON))
-    return select(*COLUMNS, begun.label("begun")).where(MINE, waits)
+    return select(begun.label("begun"), *COLUMNS).where(MINE, waits)
 
 
 _FIRST_WAITING = Prepared(
@@ -169,14 +166,14 @@ _FIRST_WAITING = Prepared(
 _ONE_WAITING = Prepared(lambda _: _all_waiting().where(turns.c.seq == bindparam("seq")), _waiting)
 _NEWEST = Prepared(
     lambda _: (
-        select(*_SPOKEN)
+        select(*_SHOWN)
         .where(_SAID, turns.c.seq <= bindparam("last"))
         .order_by(turns.c.seq.desc(), turns.c.role.desc())
         .limit(bindparam("most"))
     ),
-    _spoken,
+    _shown,
 )
 _ANSWER = Prepared(
-    lambda _: select(*_SPOKEN).where(MINE, turns.c.seq == bindparam("seq"), turns.c.role == fixed(Role.ASSISTANT)),
-    _spoken,
+    lambda _: select(*COLUMNS).where(MINE, turns.c.seq == bindparam("seq"), turns.c.role == fixed(Role.ASSISTANT)),
+    _turn,
 )
