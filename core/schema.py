@@ -150,7 +150,7 @@ deliveries = Table(
     Column("message", Text),  # the platform's ID, once it is known
     Column("draft", Text),  # the message that is growing on screen (JSON)
     Column("error", Text),
-    Column("body", LargeBinary),  # what is to be posted, unless remembered; none at all: it has certainly arrived
+    Column("body", LargeBinary),  # what is to be posted and no turn has; gone, or empty where doubtful, once it is sent
     Column("due_at", BigInteger),  # when it is audited, being uncertain
     Index(
         "ix_deliveries_failed",

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select, update
 from core.address import Address
 from core.errors import DatabaseError, LeaseLost
 from core.messages import Inbound, Rejected
+from core.schema import deliveries as outgoing
 from core.schema import rejections, sessions, turns, usage
 from core.session import Answer, Lease, SessionKey, State, Turn
 from core.store import Database, backscroll, deliveries, epochs, inbound, queue
@@ -419,6 +420,25 @@ async def test_a_command_beside_the_queue_does_not_take_the_holders_news_away(da
     await database.write(queue.finish, lease.key, seq, lease=None, seconds=30)
 
     assert await database.read(queue.news) == told
+
+
+@pytest.mark.parametrize("parts", [("yés",), ("yés ", "and no")])
+async def test_a_message_that_says_what_is_remembered_has_no_text_of_its_own(
+    database: Database, parts: tuple[str, ...]
+) -> None:
+    """But whoever has to say it, after a take-over too, finds it."""
+    await accept(database, message("one"))
+    (lease,) = await claim(database)
+    question = await database.read(next_waiting, lease.key)
+    assert question is not None
+    decided = Answer(parts=parts, memory="".join(parts), tokens=3, model="m")
+
+    await database.write(deliveries.answer, lease.key, question, decided, lease=lease)
+
+    bodies = await database.read(lambda connection: connection.execute(select(outgoing.c.body)).scalars().all())
+    assert (bodies == [None]) is (len(parts) == 1)
+    left = await database.read(deliveries.unsent, lease.key, question.seq)
+    assert [one.text for one in left] == list(parts)
 
 
 async def test_an_answer_of_several_parts_is_stored_whole_and_only_its_first_is_on_its_way(database: Database) -> None:
