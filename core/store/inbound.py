@@ -1,8 +1,7 @@
 """Acceptance: a message is stored as its session's newest turn, once, before its platform is told so."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from core.schema import rejections, sessions, turns, workspaces
 from core.session import Envelope, Lease, Role, SessionKey, State, Turn
 from core.store.prepared import Prepared
 from core.store.sql import clock, fixed, insert, micro, notify, now, seconds
+from core.store.turns import written
 
 _BEFORE_EVERYTHING = -(2**31)  # the start of the first epoch: what was said before a session's birth has a seq below 1
 
@@ -112,7 +112,7 @@ def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
         "author": turn.author.id,
         "name": turn.author.name,
         "verb": turn.verb,
-        "envelope": _written(turn.envelope) if turn.state is State.WAITING else None,
+        "envelope": written(turn.envelope) if turn.state is State.WAITING else None,
         "body": turn.text.encode(),
     }
 
@@ -141,14 +141,6 @@ _NEW_TURN = Prepared(
 def storable(words: str) -> str:
     """The words as PostgreSQL's text type takes them: no NUL, and nothing that is not UTF-8."""
     return words.replace("\x00", "").encode("utf-8", "replace").decode()
-
-
-def _written(envelope: Envelope) -> str:
-    """As JSON, without what says nothing: most messages need nothing but themselves."""
-    return json.dumps({name: value for name in _ENVELOPE if (value := getattr(envelope, name))})
-
-
-_ENVELOPE = tuple(one.name for one in fields(Envelope))
 
 
 class _Session(NamedTuple):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import fields
 from functools import lru_cache
 
 from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, func, select
@@ -133,11 +134,22 @@ def _turn(
         verb=verb,
         edited_at=None if edited_at is None else seconds(edited_at),
         covers=covers,
-        envelope=_PLAIN if envelope is None else Envelope(**json.loads(envelope)),
+        envelope=_PLAIN if envelope is None else _read(envelope),
     )
 
 
 _PLAIN = Envelope()
+_FACTS = tuple(one.name for one in fields(Envelope))
+
+
+def written(envelope: Envelope) -> str:
+    """As JSON, without what says nothing: most messages need nothing but themselves."""
+    return json.dumps({name: value for name in _FACTS if (value := getattr(envelope, name))})
+
+
+def _read(stored: str) -> Envelope:
+    """A newer release beside us may have written what we don't know."""
+    return Envelope(**{name: value for name, value in json.loads(stored).items() if name in _FACTS})
 
 
 def _waiting(begun: object, *columns: object) -> Turn:
