@@ -6,7 +6,6 @@ message whose question was deleted may have begun to grow.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 import structlog
 
@@ -68,9 +67,9 @@ class Auditor:
         if doubt.stands is None and doubt.draft is not None:
             await adapter.withdraw(address, doubt.draft.id)
         text = doubt.text if doubt.text is not None else await self._remembered(doubt)
-        others = await self._database.read(audits.others, doubt.key, doubt.question.seq, doubt.part)
         reply = self._outbox.reply(doubt.key, doubt.question, part=doubt.part, text=text, attempt=2)
-        await adapter.tidy(replace(reply, others=others), doubt.stands or "")
+        reply = await self._database.read(audits.neighbours, reply, doubt.key, doubt.question.seq)
+        await adapter.tidy(reply, doubt.stands or "")
 
     async def _remembered(self, doubt: audits.Doubt) -> str:
         """The part's text out of the answer that the session remembers; empty where it remembers none."""

@@ -130,7 +130,8 @@ class Reply:
     `asked_at` is when the answered message was said, in seconds since 1970: the message cannot be older than that.
     `last` says that no further message follows in answer to the same one.
     `others` are messages of ours in this place that are known to be something else: where nobody can tell by looking
-    whose a message is, it is none of these.
+    whose a message is, it is none of these. `after` is the newest of those that answer something earlier: answers are
+    given one after the other, so this message is younger.
     `asker` is the one person whom the text may mention, and who sees it when it is `private`.
     Everything but `address` and `text` is a hint: an adapter that can't use one delivers anyway, plainly.
     """
@@ -147,6 +148,7 @@ class Reply:
     private: bool = False
     choices: tuple[Choice, ...] = ()
     others: frozenset[str] = frozenset()
+    after: str | None = None
     draft: Draft | None = None
     ticket: str | None = field(default=None, repr=False)
 

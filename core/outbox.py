@@ -384,7 +384,7 @@ class Outbox:
         unknown = 0
         while True:
             if reply.attempt > 1 and reply.draft is None:
-                reply = replace(reply, others=await self.database.read(audits.others, key, seq, reply.part))
+                reply = await self.database.read(audits.neighbours, reply, key, seq)
             try:
                 message = await adapter.deliver(reply)
             except DeliveryDelayed as error:

@@ -212,3 +212,4 @@ async def test_a_look_up_is_told_which_messages_are_known_to_be_something_else(d
         await running.adapter.until(lambda: running.adapter.texts_in(None) == ["one", "three"])
 
     assert [reply.others for reply in running.adapter.delivered] == [frozenset(), frozenset(), frozenset({first})]
+    assert [reply.after for reply in running.adapter.delivered] == [None, None, first]

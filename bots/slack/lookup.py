@@ -83,7 +83,9 @@ def _is_keyed(message: Payload, reply: Reply) -> bool:
 
 def _is_loose(message: Payload, reply: Reply) -> bool:
     ts = message.get("ts")
-    return not message.get("metadata") and is_ts(ts) and float(ts) > reply.asked_at and ts not in reply.others
+    if message.get("metadata") or not is_ts(ts) or ts in reply.others:
+        return False
+    return float(ts) > max(reply.asked_at, float(reply.after) if is_ts(reply.after) else 0.0)
 
 
 def _noted(message: Payload) -> Payload:

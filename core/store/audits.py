@@ -5,13 +5,13 @@ certain is only kept for a day, so that whoever comes late with a message of his
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.address import Address
-from core.messages import Draft
+from core.messages import Draft, Reply
 from core.schema import deliveries, sessions, turns
 from core.session import Role, SessionKey, State, Turn
 from core.store.deliveries import TEXT, Stage, draft_of
@@ -102,14 +102,25 @@ def _doubt(row: Row[*tuple[object, ...]]) -> Doubt:
     )
 
 
-def others(connection: Connection, key: SessionKey, seq: int, part: int) -> frozenset[str]:
-    """The messages of ours in this session that are known to be another delivery's."""
+def neighbours(connection: Connection, reply: Reply, key: SessionKey, seq: int) -> Reply:
+    """The reply with what is known of this session's other deliveries: `others` and `after`."""
     mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session)
     rows = connection.execute(
-        select(deliveries.c.seq, deliveries.c.part, deliveries.c.message, deliveries.c.draft).where(mine)
+        select(deliveries.c.seq, deliveries.c.part, deliveries.c.message, deliveries.c.draft)
+        .where(mine)
+        .order_by(deliveries.c.seq, deliveries.c.part)
     )
-    drafts = [(row.message, draft_of(row.draft)) for row in rows if (row.seq, row.part) != (seq, part)]
-    return frozenset({message for message, _ in drafts if message} | {draft.id for _, draft in drafts if draft})
+    others: set[str] = set()
+    after = None
+    for row in rows:
+        draft = draft_of(row.draft)
+        known = row.message or (draft.id if draft is not None else None)
+        if known is None or (row.seq, row.part) == (seq, reply.part):
+            continue
+        others |= {known} if draft is None else {known, draft.id}
+        if (row.seq, row.part) < (seq, reply.part):
+            after = known
+    return replace(reply, others=frozenset(others), after=after)
 
 
 def settle(connection: Connection, doubt: Doubt) -> None:

@@ -236,3 +236,15 @@ async def test_a_look_up_does_not_take_another_answers_stream_for_the_reply(
     assert other is not None
     ts = await adapter.deliver(replace(reply, attempt=2, others=frozenset({other.id})))
     assert [one.id for one in stage.shown()] == [other.id, ts]
+
+
+async def test_a_stream_of_before_the_answer_before_is_not_taken_for_the_reply(
+    stage: SlackStage, adapter: SlackAdapter
+) -> None:
+    """An earlier reply's first words have landed late, and nobody knows of them yet."""
+    reply = await asked(stage, "half and whole")
+    stray = await stage.adapter().preview(replace(reply, key="stray", text="of an answer before that"))
+    assert stray is not None
+    before = await adapter.deliver(replace(reply, key="before", text="the answer before"))
+    ts = await adapter.deliver(replace(reply, attempt=2, others=frozenset({before}), after=before))
+    assert [one.id for one in stage.shown()] == [stray.id, before, ts]
