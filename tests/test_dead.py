@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from core.errors import DeliveryRefused, ModelInterrupted, ModelRefused, OutOfCredit
 from core.schema import deliveries, sessions, turns
 from core.session import State
-from core.store import Connection, Database, dead
+from core.store import Connection, Database, audits, dead
 from core.store.dead import Dead, NoDeadLetter
 from core.store.deliveries import Stage
 from tests.script import Fault, House, Interrupted, TranscriptAdapter, house, memory, rows
@@ -65,6 +65,22 @@ async def test_an_answer_that_the_platform_refused_is_listed(database: Database)
         await running.over()
 
     assert [letter.reason for letter in await letters(database)] == ["not delivered: not_in_channel"]
+
+
+async def test_what_the_platform_refused_is_not_forgotten_before_it_is_dropped(database: Database) -> None:
+    adapter = TranscriptAdapter()
+    adapter.faults.append(REFUSED)
+    async with house(database, adapter=adapter) as running:
+        adapter.mute = True
+        await running.say(message())
+        await adapter.until(lambda: adapter.delivered)
+        await running.over()
+    await database.write(lambda connection: connection.execute(update(turns).values(at=0)).rowcount)
+
+    assert await database.write(audits.forget) == 0
+    (letter,) = await letters(database)
+    await database.write(dead.drop, letter.id)
+    assert await database.write(audits.forget) == 1
 
 
 async def test_what_was_answered_or_still_waits_is_no_dead_letter(database: Database) -> None:

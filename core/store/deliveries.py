@@ -1,9 +1,9 @@
 """The outbox's rows: one for each visible message that must leave.
 
 The intent is committed before a call that may put something on screen, the receipt after it; whoever takes over knows
-from `tries` whether a look is needed first. A message whose way there was doubtful keeps its text and is audited later;
-every row is forgotten after a day (`audits`). An answer that is one message, word for word as it is
-remembered, is stored once: the message then has no text of its own.
+from `tries` whether a look is needed first. A message whose way there was doubtful is audited later; what arrived is
+forgotten after a day (`audits`). An answer that is one message, word for word as it is remembered, is stored once: the
+message then has no text of its own.
 """
 
 import json
