@@ -12,16 +12,16 @@ help: ## Lists these targets
 
 $(BIN)/.run: requirements.lock pyproject.toml
 	@test -x $(BIN)/python || { echo "Making .venv (once; about a minute) …"; $(PYTHON) -m venv .venv; }
-	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(BIN)/.dev: $(BIN)/.run requirements-dev.lock
-	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-deps --require-hashes -r requirements-dev.lock
 	@touch $@
 
 $(BIN)/.bench: $(BIN)/.dev requirements-bench.lock
-	@$(PIP) install --require-hashes -r requirements-bench.lock
+	@$(PIP) install --no-deps --require-hashes -r requirements-bench.lock
 	@touch $@
 
 run: $(BIN)/.run ## Runs every configured platform; the console where none is
