@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import ConfigurationError
@@ -43,6 +43,12 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_instructions_file: Path | None = None
     backscroll_log: Literal["text", "json"] = "text"
 
+    @field_validator("openai_api", "backscroll_hear", "backscroll_log", mode="before")
+    @classmethod
+    def _in_small_letters(cls, word: object) -> object:
+        """`Channel` means `channel`."""
+        return word.lower() if isinstance(word, str) else word
+
     @model_validator(mode="before")
     @classmethod
     def _without_blanks(cls, given: Mapping[str, object]) -> dict[str, object]:
@@ -59,9 +65,11 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     @property
     def may_stop(self) -> frozenset[str] | None:
         """The people who may stop another's answer, by the platform's IDs; None is everyone."""
-        if self.backscroll_may_stop == "everyone":
+        names = {name.strip() for name in self.backscroll_may_stop.split(",")}
+        words = {name.lower() for name in names}
+        if "everyone" in words:
             return None
-        return frozenset(name.strip() for name in self.backscroll_may_stop.split(",")) - {"", "asker"}
+        return frozenset(name for name in names if name.lower() not in {"", "asker"})
 
     @property
     def has_model(self) -> bool:

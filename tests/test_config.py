@@ -196,7 +196,14 @@ def test_a_platform_is_wanted_when_any_token_of_its_is_set() -> None:
 
 @pytest.mark.parametrize(
     ("said", "allowed"),
-    [("everyone", None), ("asker", set()), ("U1", {"U1"}), (" U1, 42 ,", {"U1", "42"})],
+    [
+        ("everyone", None),
+        ("Everyone", None),
+        ("asker", set()),
+        ("ASKER", set()),
+        ("U1", {"U1"}),
+        (" U1, 42 ,", {"U1", "42"}),
+    ],
 )
 def test_those_who_may_stop_anothers_answer_are_named(
     said: str, allowed: set[str] | None, monkeypatch: pytest.MonkeyPatch
@@ -204,3 +211,12 @@ def test_those_who_may_stop_anothers_answer_are_named(
     monkeypatch.setenv("BACKSCROLL_MAY_STOP", said)
 
     assert read_settings().may_stop == allowed
+
+
+def test_a_word_is_read_without_regard_to_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, word in (("OPENAI_API", "Chat"), ("BACKSCROLL_HEAR", "OFF"), ("BACKSCROLL_LOG", "Json")):
+        monkeypatch.setenv(name, word)
+
+    read = read_settings()
+
+    assert (read.openai_api, read.backscroll_hear, read.backscroll_log) == ("chat", "off", "json")
