@@ -178,10 +178,10 @@ class OpenAIModel:
     def _fields(self, api: API, prompt: Prompt) -> dict[str, object]:
         """What a server may refuse and an answer can do without."""
         fields: dict[str, object] = {"stream_options": {"include_usage": True}} if api == "chat" else {}
-        if self._official:
-            fields["store"] = False  # the Responses API keeps answers for 30 days otherwise
-            if prompt.conversation:
-                fields["prompt_cache_key"] = prompt.conversation
+        if api == "responses" or self._official:
+            fields["store"] = False  # whoever has the Responses API may keep answers for 30 days otherwise
+        if self._official and prompt.conversation:
+            fields["prompt_cache_key"] = prompt.conversation
         if self._max_output_tokens is not None:
             # Reasoning models refuse max_tokens, old servers the other name.
             chat = ["max_tokens", "max_completion_tokens"][:: -1 if self._official else 1]
