@@ -1,13 +1,15 @@
 """The doctor: every setting against the real services, one finding each, and how to mend what is wrong."""
 
+import stat
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 
 import migrations
 from core.adapter import Adapter, Finding
 from core.config import Settings, own_instructions
 from core.errors import BackscrollError, DatabaseAhead, DatabaseError
 from core.llm import Model
-from core.store import Database
+from core.store import Database, sqlite_files
 
 
 async def examine(
@@ -55,7 +57,8 @@ async def _instructions(settings: Settings) -> Sequence[Finding]:
 
 
 async def _database(settings: Settings, make: Callable[[], Database]) -> Sequence[Finding]:
-    database = make()
+    database, files = make(), sqlite_files(settings.database_url)
+    leave = [file for file in files if not file.exists()]
     try:
         have, need = await database.read(migrations.current), migrations.newest()
     except DatabaseAhead as error:
@@ -65,12 +68,25 @@ async def _database(settings: Settings, make: Callable[[], Database]) -> Sequenc
         return [Finding(subject="database", ok=False, detail=f"does not answer: {error}", remedy=remedy)]
     finally:
         await database.close()
+        if files and files[0] in leave:  # there was no database: looking for one has made an empty one
+            for file in leave:
+                file.unlink(missing_ok=True)
     kind = "SQLite" if settings.database_url.startswith("sqlite") else "PostgreSQL"
-    reached = Finding(subject="database", ok=True, detail=f"{kind} answers")
+    reached = [Finding(subject="database", ok=True, detail=f"{kind} answers"), *_readers(files)]
     if have == need or (have is None and kind == "SQLite"):
-        return [reached, Finding(subject="schema", ok=True, detail=have or f"will be made by the first run ({need})")]
+        return [*reached, Finding(subject="schema", ok=True, detail=have or f"will be made by the first run ({need})")]
     behind = f"is at {have or 'nothing'}, this program needs {need}"
-    return [reached, Finding(subject="schema", ok=False, detail=behind, remedy="Run `backscroll migrate`.")]
+    return [*reached, Finding(subject="schema", ok=False, detail=behind, remedy="Run `backscroll migrate`.")]
+
+
+def _readers(files: Sequence[Path]) -> Sequence[Finding]:
+    """Whether others on this machine may read what people said."""
+    read = [file for file in files if file.exists() and stat.S_IMODE(file.stat().st_mode) & 0o077]
+    if not read:
+        return []
+    names = " ".join(file.name for file in read)
+    remedy = f"Run `chmod 600 {' '.join(map(str, read))}`."
+    return [Finding(subject="database", ok=False, detail=f"others on this machine may open {names}", remedy=remedy)]
 
 
 async def _hints(make: Callable[[], Database]) -> Sequence[Finding]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
@@ -38,10 +39,14 @@ async def run(
     """
     await prepare(settings, database)
     mind = await _mind(settings, model)
-    host = f"{socket.gethostname()}:{_boot()}:"
-    freed = await database.write(queue.free_dead, host=host, alive=_alive)
+    place = _own_place()
+    freed = await database.write(queue.free_dead, host=place, alive=_alive)
     house = _build(
-        settings, database=database, adapters=adapters, mind=mind, owner=f"{host}{os.getpid()}:{token_hex(4)}."
+        settings,
+        database=database,
+        adapters=adapters,
+        mind=mind,
+        owner=f"{place}{_process(os.getpid())}:{token_hex(4)}.",
     )
     log.info("ready", platforms=list(adapters), model=model.name, taken_up=freed)
     await _serve(house, settings.backscroll_drain_seconds, stop)
@@ -139,6 +144,18 @@ async def _listen(house: _House) -> None:
             group.create_task(adapter.listen(house.inbox.receive))
 
 
+def _own_place() -> str:
+    """Where process IDs mean something: host, start of the machine, and space of process IDs, with a colon behind each.
+
+    Containers of one machine may share host name and process ID, but no two that live share a space of IDs
+    (pid_namespaces(7)): whoever is named with this very space and does not run in it has ended.
+    """
+    space = "-"
+    with suppress(OSError):
+        space = re.sub(r"\D", "", str(Path("/proc/self/ns/pid").readlink()))
+    return f"{socket.gethostname()}:{_boot()}/{space}:"
+
+
 def _boot() -> str:
     """What tells one start of this machine from another, so that a process ID means something."""
     with suppress(OSError):
@@ -146,15 +163,22 @@ def _boot() -> str:
     return "-"
 
 
+def _process(number: int) -> str:
+    """A process as no other one will ever be called in its place: its ID, and when it started where that is told."""
+    with suppress(OSError, IndexError):  # field 22 of proc(5)'s stat; the name before it may hold anything
+        fields = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return f"{number}@{fields[19]}"
+    return f"{number}@"
+
+
 def _alive(owner: str) -> bool:
-    """Whether the process that an owner names still runs. Our own ID means an earlier process that had it."""
-    number = int(owner.split(":")[-2])
-    if number == os.getpid():
-        return False
+    """Whether the process that an owner of this place names still runs. Our own ID means one that had it before us."""
+    process = owner.split(":")[-2]
+    number = int(process.partition("@")[0])
     try:
         os.kill(number, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except PermissionError:  # somebody else's, of which we may not be told more
         return True
-    return True
+    return number != os.getpid() and _process(number) == process

@@ -56,7 +56,7 @@ sessions = Table(
     Column("epoch", Integer, nullable=False),
     Column("start", Integer, nullable=False),  # the window holds turns with a greater seq
     Column("fence", Integer, nullable=False),  # + 1 by every claim
-    Column("owner", Text),  # host:boot:pid:random of the holder
+    Column("owner", Text),  # host:boot/space:pid@start:random of the holder
     Column("due_at", BigInteger),  # NULL idle; past: to be claimed; future: leased (with an owner) or backing off
     Column("attempts", Integer, nullable=False),  # claims since the last turn that ended
     Column("touched_at", BigInteger, nullable=False),

@@ -54,7 +54,10 @@ class _Held:
 
 
 class Worker:
-    """Claims sessions and has their turns answered. `owner` is `host:boot:pid:`; each claim adds its own number."""
+    """Claims sessions and has their turns answered.
+
+    `owner` is `host:boot/space:pid@start:`; each claim adds its own number.
+    """
 
     def __init__(
         self,

@@ -1,7 +1,9 @@
 """How functions are run as transactions."""
 
 import asyncio
+import os
 import sqlite3
+import stat
 from typing import NamedTuple
 
 import pytest
@@ -23,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import ConfigurationError, DatabaseError, DatabaseUnreachable
 from core.session import State
-from core.store import Database, connect
+from core.store import Database, connect, sqlite_files
 from core.store.prepared import Prepared
 from core.store.sql import alone, insert, notify
 
@@ -298,3 +300,18 @@ def test_a_wrong_url_is_refused_with_the_remedy(url: str, remedy: str) -> None:
 def test_a_wrong_url_for_listening_is_refused_by_its_name(listen_url: str) -> None:
     with pytest.raises(ConfigurationError, match="DATABASE_LISTEN_URL"):
         connect("postgresql://localhost/x", listen_url)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+async def test_a_new_file_is_for_its_owner_alone(empty_url: str) -> None:
+    """A2: people's words are in it, and in the two files beside it."""
+    before = os.umask(0o022)
+    try:
+        database = connect(empty_url)
+        await database.write(lambda connection: connection.execute(text("CREATE TABLE numbers (number INTEGER)")))
+        modes = [stat.S_IMODE(file.stat().st_mode) for file in sqlite_files(empty_url)]
+        await database.close()
+    finally:
+        os.umask(before)
+
+    assert modes == [0o600] * 3

@@ -1,6 +1,7 @@
 """The doctor, against the real services' wire: what is well, what is wrong, and how to mend it."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -190,3 +191,26 @@ async def test_a_newcomer_without_settings_is_told_what_runs(full: SetUp) -> Non
     assert status == 0
     assert any("stand-in" in line and "OPENAI_API_KEY" in line for line in lines)
     assert any("the console" in line for line in lines)
+
+
+async def test_a_database_that_others_may_open_is_told_with_the_command_that_closes_it(full: SetUp) -> None:
+    """A2: one that was made before, or copied, under an open umask."""
+    full.settings["DATABASE_URL"] = "sqlite:///open.db"
+    await asyncio.to_thread(backscroll, "migrate", **full.settings)
+    await asyncio.to_thread(Path("open.db").chmod, 0o644)
+
+    status, lines = await full.examined()
+
+    assert status == 1
+    assert wrong(lines) == ["wrong database: others on this machine may open open.db → Run `chmod 600 open.db`."]
+
+
+async def test_the_doctor_leaves_no_database_behind(full: SetUp) -> None:
+    """A4."""
+    full.settings["DATABASE_URL"] = "sqlite:///new.db"
+
+    status, _ = await full.examined()
+    new = [name for name in await asyncio.to_thread(os.listdir) if name.startswith("new.db")]
+
+    assert status == 0
+    assert not new

@@ -4,6 +4,7 @@ A function may be run again when the outcome of its commit is unknown, so every 
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, make_url
@@ -40,6 +41,14 @@ class Database(Protocol):
 
 STATEMENT_SECONDS = 15.0
 """How long PostgreSQL may take for a statement of ours; they take milliseconds, so something stands in the way."""
+
+
+def sqlite_files(url: str) -> tuple[Path, ...]:
+    """The file that this `DATABASE_URL` names, and those that SQLite keeps beside it; none for another database."""
+    parsed = _parse(url, "DATABASE_URL")
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return ()
+    return tuple(Path(f"{parsed.database}{end}") for end in ("", "-wal", "-shm"))
 
 
 def connect(

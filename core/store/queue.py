@@ -226,7 +226,8 @@ def idle(connection: Connection, lease: Lease) -> None:
 def free_dead(connection: Connection, *, host: str, alive: Callable[[str], bool]) -> int:
     """Frees the leases of processes of this host that are no longer alive; returns how many. Called at start.
 
-    An owner is `host:boot:pid:random`; `host` is the first two with their colons, `alive` judges a whole owner.
+    An owner is `host:boot/space:pid@start:random`; `host` is the first two with their colons, `alive` judges a whole
+    owner.
     """
     mine = sessions.c.owner.startswith(host, autoescape=True)
     owners = connection.execute(select(sessions.c.owner).where(sessions.c.due_at.is_not(None), mine).distinct())

@@ -6,6 +6,7 @@ SQLAlchemy over aiosqlite.
 """
 
 import asyncio
+import os
 import sqlite3
 import threading
 import time
@@ -253,6 +254,10 @@ def _engine(url: URL, begin: Callable[[Connection], None], *pragmas: str) -> Eng
         connect_args={"check_same_thread": False, "isolation_level": None, "timeout": _PATIENCE},
     )
 
+    @event.listens_for(engine, "do_connect")
+    def keep_private(*_: object) -> None:
+        _make_private(url.database)
+
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: object) -> None:
         for pragma in (
@@ -266,6 +271,13 @@ def _engine(url: URL, begin: Callable[[Connection], None], *pragmas: str) -> Eng
 
     event.listen(engine, "begin", begin)
     return engine
+
+
+def _make_private(path: str | None) -> None:
+    """A file that is not there yet is made for its owner alone; SQLite gives `-wal` and `-shm` the same mode."""
+    if path and path != ":memory:":
+        with suppress(OSError):  # it is there already, or it can't be made, which SQLite will say
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _named(error: Exception) -> Exception:
