@@ -45,6 +45,11 @@ class Refused(DeliveryRefused):
         """Whether this method is refused wherever it is called, so that calling it again is idle."""
         return self.code in _LASTING
 
+    @property
+    def is_about_form(self) -> bool:
+        """Whether only the form is refused: the same words may be taken without blocks."""
+        return "blocks" in self.code or self.code == "block_mismatch"
+
 
 class Calls:
     """The Web API with one token, and the times before which it wants no call of a method.
@@ -76,6 +81,16 @@ class Calls:
         """Acts, at most once. A limit that Slack keeps per channel has the channel as its `lane`."""
         payload, _ = await self._call(self._writer, method, lane, {"json": without_nothing(arguments)})
         return payload
+
+    async def show(self, method: str, arguments: Arguments, plain: Arguments, *, lane: str = "") -> Payload:
+        """Acts; where only the form of the words is refused, the same in plain words."""
+        try:
+            return await self.write(method, arguments, lane=lane)
+        except Refused as error:
+            if not error.is_about_form:
+                raise
+            log.warning("without blocks", method=method, reason=error.code)
+            return await self.write(method, plain, lane=lane)
 
     async def respond(self, url: str, body: Arguments) -> bool:
         """Answers through a `response_url`; False when it is certain that it did not work."""

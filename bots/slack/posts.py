@@ -19,6 +19,8 @@ STREAM, EDIT = "stream", "edit"
 
 _FALLBACK = 3_900
 """`text` of chat.update over 4,000 characters is msg_too_long; docs.slack.dev/reference/methods/chat.update."""
+_EDITED, _SECTION = 4_000, 3_000
+"""Characters of chat.update's `text`, and of a section's; docs.slack.dev/reference/block-kit/blocks/section-block."""
 _OPTIONS, _LABEL, _VALUE = 100, 75, 150
 """Options of a menu, characters of an option's text and of its value; docs.slack.dev/reference/block-kit."""
 
@@ -108,6 +110,27 @@ def fallback(reply: Reply) -> str:
 def plainly(reply: Reply) -> Arguments:
     """The same message without blocks, for a place that will not have them."""
     return {**message(reply), "blocks": None, "text": escaped(reply.text), "mrkdwn": False}
+
+
+def content(reply: Reply) -> Arguments:
+    """What an edit makes of a message."""
+    return {"text": fallback(reply), "blocks": blocks(reply), "metadata": metadata(reply)}
+
+
+def plain_content(reply: Reply) -> Arguments:
+    """The same in plain words, for a place that will not have our blocks; the old ones go by an empty list.
+
+    What is too long for an edit's text stands in blocks of the simplest kind.
+    """
+    words, sections = escaped(reply.text), list[Arguments]()
+    if len(words) > _EDITED:
+        pieces = [reply.text[start : start + _SECTION] for start in range(0, len(reply.text), _SECTION)]
+        words, sections = fallback(reply), [_section(piece) for piece in pieces]
+    return {"text": words, "blocks": sections, "metadata": metadata(reply)}
+
+
+def _section(words: str) -> Arguments:
+    return {"type": "section", "text": {"type": "plain_text", "text": words, "emoji": False}}
 
 
 def without_nothing(arguments: Arguments) -> Arguments:

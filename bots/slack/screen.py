@@ -8,7 +8,7 @@ from structlog import get_logger
 
 from bots.slack.calls import Bucket, Calls, Refused
 from bots.slack.payloads import PLATFORM
-from bots.slack.posts import EDIT, STREAM, Arguments, blocks, fallback, metadata, unfinished
+from bots.slack.posts import EDIT, STREAM, Arguments, content, metadata, plain_content, unfinished
 from bots.slack.recent import Recent
 from bots.slack.status import Status
 from core.address import Address
@@ -160,8 +160,8 @@ class Screen:
         return known
 
     async def _update(self, reply: Reply, ts: str) -> None:
-        content = {"text": fallback(reply), "blocks": blocks(reply), "metadata": metadata(reply)}
-        await self._calls.write("chat.update", {"channel": reply.address.channel, "ts": ts, **content})
+        place = {"channel": reply.address.channel, "ts": ts}
+        await self._calls.show("chat.update", {**place, **content(reply)}, {**place, **plain_content(reply)})
 
 
 def _end_of_stream(reply: Reply, ts: str) -> Arguments:

@@ -25,6 +25,7 @@ from bots.slack.recent import Recent
 from bots.slack.screen import Screen
 from bots.slack.status import Status
 from bots.slack.ticket import Ticket
+from bots.slack.words import escaped
 from core.errors import DeliveryDelayed, DeliveryRefused
 from core.messages import Draft, Inbound, Reply
 
@@ -100,13 +101,7 @@ class Writing:
     async def _post(self, reply: Reply) -> str:
         lane = reply.address.channel
         with self._doubting(reply):
-            try:
-                posted = await self._calls.write("chat.postMessage", message(reply), lane=lane)
-            except Refused as error:
-                if "blocks" not in error.code:
-                    raise
-                log.warning("without blocks", session=reply.address.id, reason=error.code)
-                posted = await self._calls.write("chat.postMessage", plainly(reply), lane=lane)
+            posted = await self._calls.show("chat.postMessage", message(reply), plainly(reply), lane=lane)
         self._replied.note(reply.address.id, None)
         return str(posted.get("ts", ""))
 
@@ -136,7 +131,8 @@ class Writing:
         try:
             shown_in = None if self._is_bare(reply) else thread
             place = {"channel": reply.address.channel, "user": reply.asker.id, "thread_ts": shown_in}
-            posted = await self._calls.write("chat.postEphemeral", {**place, **body})
+            plain = {**place, "text": escaped(reply.text)}
+            posted = await self._calls.show("chat.postEphemeral", {**place, **body}, plain)
         except DeliveryRefused as error:
             log.info("not privately", session=reply.address.id, reason=str(error))
             return None

@@ -44,6 +44,47 @@ async def test_a_place_that_takes_no_blocks_gets_plain_text(stage: SlackStage, a
     assert [one.text for one in stage.shown()] == ["a &lt; b"]
 
 
+@pytest.mark.parametrize("code", ["invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"])
+@pytest.mark.parametrize("note", ["stream", "edit"])
+async def test_an_edit_whose_blocks_are_refused_shows_the_words_plainly(
+    stage: SlackStage, adapter: SlackAdapter, code: str, note: str
+) -> None:
+    """E2: else the first word stays on screen, and the session remembers the whole answer."""
+    stage.server.workspace.streams_a_minute = 20 if note == "stream" else 0
+    reply = await asked(stage, "Here")
+    draft = await adapter.preview(reply)
+    assert draft is not None
+    assert draft.note == note
+    stage.server.fail("chat.update", code)
+
+    assert await stage.adapter().deliver(replace(reply, text="Here is a < b", draft=draft)) == draft.id
+
+    (shown,) = stage.shown()
+    assert (shown.text, shown.done) == ("Here is a &lt; b", True)
+    assert stage.server.workspace.find(CHANNEL, draft.id).arguments["blocks"] == []
+
+
+async def test_an_edit_that_is_too_long_for_a_plain_text_is_whole_in_plain_blocks(
+    stage: SlackStage, adapter: SlackAdapter
+) -> None:
+    reply = await asked(stage, "x" * 10_000)
+    ts = await adapter.deliver(reply)
+    stage.server.fail("chat.update", "invalid_blocks")
+
+    await adapter.deliver(replace(reply, text="y" * 10_000, draft=Draft(id=ts, text="", note="edit")))
+
+    sections = stage.server.workspace.find(CHANNEL, ts).arguments["blocks"]
+    assert "".join(section["text"]["text"] for section in sections) == "y" * 10_000
+    assert max(len(section["text"]["text"]) for section in sections) <= 3_000
+
+
+async def test_what_is_for_one_persons_eyes_stays_so_without_blocks(stage: SlackStage, adapter: SlackAdapter) -> None:
+    stage.server.fail("chat.postEphemeral", "invalid_blocks")
+    reply = await asked(stage, "a < b")
+    await adapter.deliver(replace(reply, private=True))
+    assert [(one.text, one.private) for one in stage.shown()] == [("a &lt; b", True)]
+
+
 async def test_a_repeated_delivery_is_one_message(stage: SlackStage, adapter: SlackAdapter) -> None:
     reply = await asked(stage)
     first = await adapter.deliver(reply)
