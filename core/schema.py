@@ -58,7 +58,8 @@ sessions = Table(
     Column("fence", Integer, nullable=False),  # + 1 by every claim
     Column("owner", Text),  # host:boot/space:pid@start:random of the holder
     Column("due_at", BigInteger),  # NULL idle; past: to be claimed; future: leased (with an owner) or backing off
-    Column("attempts", Integer, nullable=False),  # claims since the last turn that ended
+    Column("attempts", Integer, nullable=False),  # claims since the last turn that ended, but for those that follow:
+    Column("deaths", SmallInteger, nullable=False, server_default=text("0")),  # claims that ended with their process
     Column("touched_at", BigInteger, nullable=False),
     Column("news", Boolean, nullable=False, server_default=false()),  # what waits has changed: the holder looks again
     Column("stop", Integer),  # what is being answered of before this seq is to end where it is

@@ -52,8 +52,9 @@ class Tenure:
 class Lease:
     """The right to answer one session until it runs out; `fence` makes a stale holder harmless.
 
-    `attempts` counts the claims since the last turn that ended, this one included. `heard` says that what was said
-    here before the session's birth has been read, or is not to be. An answer to a turn of before `stop` is to end.
+    `attempts` counts the claims since the last turn that ended, this one included; `deaths` those that ended with
+    their process, which are no attempts. `heard` says that what was said here before the session's birth has been
+    read, or is not to be. An answer to a turn of before `stop` is to end.
     """
 
     key: SessionKey
@@ -67,8 +68,14 @@ class Lease:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
     """What is only known of a turn while it waits for its answer.
+    deaths: int = 0
 
     A command was `vague` about its thread; a message was `direct`, and its answer attaches to `reply_to`; it is
+    @property
+    def fenced(self) -> tuple[int, int, int]:
+        """Workspace, session and fence: this lease, and no other one of the same session."""
+        return self.key.workspace, self.key.session, self.fence
+
     `marked` as waiting on screen; it ends a burst that began at `since`; `missed` counts the messages that were found
     too late, this one included; `ticket` is the adapter's own note.
     """

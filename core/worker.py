@@ -20,11 +20,12 @@ from core.assistant import ATTEMPTS, Assistant
 from core.errors import BackscrollError, DatabaseError, DeliveryError, LeaseLost, ModelUnavailable
 from core.session import Lease, SessionKey, State, Turn
 from core.store import Database, inbound, queue, turns
+from core.suspects import Suspects
 
 log = structlog.get_logger()
 
-SESSIONS = 1_000
-"""How many sessions one process answers at the same time: as many connections as the model's client has."""
+DEATHS = 6
+"""Over how many processes that ended a message is given up. Over the last three of them it was the only one in hand."""
 
 LOOKS_AT = 2
 """How many of a session's waiting turns are looked at: the one to answer, and whether its burst goes on."""
@@ -67,7 +68,7 @@ class Worker:
         owner: str,
         platforms: Sequence[str],
         lease_seconds: float,
-        sessions: int = SESSIONS,
+        sessions: int = queue.MOST,
     ) -> None:
         self._database = database
         self._assistant = assistant
@@ -81,6 +82,7 @@ class Worker:
         self._holding: dict[SessionKey, _Held] = {}
         self._asides: dict[tuple[Address, str], asyncio.Task[None]] = {}
         self._courtesies: set[asyncio.Task[None]] = set()
+        self._suspects = Suspects()
         self._working = self._draining = False
 
     @property
@@ -91,7 +93,8 @@ class Worker:
     @property
     def is_full(self) -> bool:
         """Whether nothing more can be begun here."""
-        return not self._working or self._draining or len(self._serving) >= self._sessions
+        in_hand = len(self._serving)
+        return not self._working or self._draining or in_hand >= self._sessions or self._suspects.is_full(in_hand)
 
     def claimant(self) -> tuple[inbound.Claimant, float] | None:
         """Who would answer a message that arrives now, and until when; None when somebody else must."""
@@ -103,7 +106,9 @@ class Worker:
         """Serves a session that was claimed with these turns by this process, which may act on it until then."""
         lease.tenure.until = until
         held = _Held(lease, waiting)
-        task = asyncio.create_task(self._serve(held))
+        self._suspects.take(lease)
+        crowded = len(self._serving) >= self._suspects.room  # by what was on its way when a suspect was claimed
+        task = asyncio.create_task(self._give_back(lease) if crowded else self._serve(held))
         self._serving[held] = task
         self._holding[lease.key] = held
         task.add_done_callback(partial(self._served, held))
@@ -170,36 +175,47 @@ class Worker:
             pass
 
     async def _claim(self) -> None:
-        free = self._sessions - len(self._serving)
+        in_hand, patient = len(self._serving), self._suspects.patient
+        free = min(self._sessions, self._suspects.room) - in_hand
         if free <= 0:
             return
         until = self._until()
         claiming = asyncio.create_task(
             self._database.write(
-                queue.claim, owner=self._name(), lease=self._lease_seconds, platforms=self._platforms, limit=free
+                queue.claim,
+                owner=self._name(),
+                lease=self._lease_seconds,
+                platforms=self._platforms,
+                limit=free,
+                in_hand=in_hand,
+                patient=patient,
             )
         )
         try:
             claimed = await asyncio.shield(claiming)
         except asyncio.CancelledError:
             with suppress(DatabaseError):  # it is on its way, and must not be left claimed with nobody to serve it
-                for lease, _ in await claiming:
+                for lease, _ in (await claiming).sessions:
                     await self._database.write(queue.release, lease, attempts=lease.attempts - 1)
             raise
-        for lease, waiting in claimed:
+        self._suspects.want(claimed.room, patient=patient)
+        for lease, waiting in claimed.sessions:
             self.take(lease, waiting, until)
 
     async def _look(self) -> None:
         """Takes notice of what has been changed or stopped elsewhere in the sessions that are held here."""
         new = await self._database.read(queue.news)
         for held in list(self._serving):
-            if _fenced(held.lease) in new:
+            if held.lease.fenced in new:
                 await self.notice(held.lease.key)
 
     async def notice(self, key: SessionKey) -> None:
         """Looks at the waiting turns of a session again: what is being answered may have changed, or is to stop."""
         held = self._holding.get(key)
-        if held is None or held.question is None:
+        if held is None:
+            self._wake.set()
+            return
+        if held.question is None:
             return
         question = held.question
         try:
@@ -222,6 +238,7 @@ class Worker:
         if self._holding.get(held.lease.key) is held:
             del self._holding[held.lease.key]
 
+        self._suspects.clear(held.lease)
     async def renew(self) -> None:
         """Keeps the leases of what is being answered, until cancelled; needed until the end of `drain`."""
         while True:
@@ -239,7 +256,7 @@ class Worker:
                 log.error("leases not renewed", reason=str(error) or "no answer in time")
                 continue
             for held in serving:
-                if _fenced(held.lease) not in ours:
+                if held.lease.fenced not in ours:
                     self._lose(held)
                 elif held in self._serving:
                     held.lease.tenure.until = until
@@ -278,9 +295,10 @@ class Worker:
             except queue.Changed:
                 log.info("question changed", session=held.lease.key.address.id)
             else:
-                held.lease = replace(held.lease, attempts=1, stop=None)
+                held.lease = replace(held.lease, attempts=1, deaths=0, stop=None)
+                self._suspects.clear(held.lease)
                 answered += 1
-            if self._draining or (self.is_full and _long_enough(answered, time() - begun)):
+            if self._makes_room or (self.is_full and _long_enough(answered, time() - begun)):
                 await self._database.write(queue.release, held.lease, attempts=0)
                 return
             held.waiting = await self._database.read(turns.first_waiting, held.lease.key, LOOKS_AT)
@@ -290,6 +308,11 @@ class Worker:
     async def _joined(self, held: _Held) -> Turn | None:
         """The turn to answer now; the newest message of a burst stands for all of it."""
         while len(held.waiting) > 1 and _is_burst(held.waiting[0], held.waiting[1]):
+    @property
+    def _makes_room(self) -> bool:
+        """Whether what is answered here is to be less: nothing more is, or a suspect waits to be answered apart."""
+        return self._draining or self._suspects.is_crowded(len(self._serving))
+
             first, second = held.waiting[:2]
             with suppress(queue.Changed):
                 await self._database.write(queue.merge, held.lease, first, second)
@@ -303,9 +326,10 @@ class Worker:
             return True
         if question.envelope.marked and question.message is not None:
             self._courtesy(self._assistant.mark(lease.key.address, question.message, waits=False))
-        if lease.attempts > ATTEMPTS:
-            log.error("given up", session=lease.key.address.id, attempts=lease.attempts - 1)
-            return await self._assistant.give_up(lease, question, f"{ATTEMPTS} attempts failed")
+        if lease.attempts > ATTEMPTS or lease.deaths >= DEATHS:
+            log.error("given up", session=lease.key.address.id, attempts=lease.attempts - 1, deaths=lease.deaths)
+            why = f"{DEATHS} processes ended over it" if lease.deaths >= DEATHS else f"{ATTEMPTS} attempts failed"
+            return await self._assistant.give_up(lease, question, why)
         keeps = await self._assistant.answer(lease.key, question, lease=lease)
         _told(question, lease.key)
         return keeps
@@ -384,10 +408,6 @@ class Worker:
     def _until(self) -> float:
         """Until when this process may act on what it claims or renews now; read before the database is asked."""
         return asyncio.get_running_loop().time() + self._lease_seconds * _ACTS_FOR
-
-
-def _fenced(lease: Lease) -> tuple[int, int, int]:
-    return lease.key.workspace, lease.key.session, lease.fence
 
 
 def _may_join(question: Turn) -> bool:

@@ -14,6 +14,7 @@ from core.schema import rejections, sessions, turns, usage
 from core.session import Answer, Lease, SessionKey, State, Turn
 from core.store import Database, backscroll, deliveries, epochs, inbound, queue
 from core.store import turns as history
+from tests.script import rows
 from tests.values import ADA, BEN, HERE, message
 
 ELSEWHERE = Address(platform="console", workspace="local", channel="main", thread="side")
@@ -31,7 +32,7 @@ def next_waiting(connection: Connection, key: SessionKey) -> Turn | None:
 
 async def claim(database: Database, owner: str = "host:boot:1:a", limit: int = 10, lease: float = 30) -> list[Lease]:
     claimed = await database.write(queue.claim, owner=owner, lease=lease, platforms=["console"], limit=limit)
-    return [one for one, _ in claimed]
+    return [one for one, _ in claimed.sessions]
 
 
 async def answer(database: Database, lease: Lease, text: str = "yes") -> Turn:
@@ -131,8 +132,74 @@ async def test_the_work_of_a_dead_process_is_taken_over_when_its_lease_runs_out(
     (heir,) = await claim(database, owner="host:boot:2:b")
 
     assert heir.fence > dead.fence
-    assert heir.attempts == 2
+    assert (heir.attempts, heir.deaths) == (1, 1), "a death is no attempt"
     await answer(database, heir)
+    (session,) = await rows(database, sessions)
+    assert (session.attempts, session.deaths) == (0, 0)
+
+
+async def test_a_lease_that_ran_out_in_a_process_that_lives_is_an_attempt_and_no_death(database: Database) -> None:
+    await accept(database, message())
+    await claim(database, owner="host:boot:1:a.1")
+    await database.write(expire)
+
+    (again,) = await claim(database, owner="host:boot:1:a.2")
+
+    assert (again.attempts, again.deaths) == (2, 0)
+
+
+def mourn(connection: Connection, deaths: dict[Address, int]) -> None:
+    """So many processes have ended over what waits at these addresses; the first has waited longest."""
+    for number, (address, times) in enumerate(deaths.items()):
+        this = sessions.c.address == address.id
+        connection.execute(update(sessions).where(this).values(deaths=times, attempts=1, due_at=number))
+
+
+PLACES = [replace(HERE, thread=f"{number}") for number in range(200)]
+
+
+@pytest.mark.parametrize(("deaths", "together"), [(0, 200), (1, 125), (2, 15), (3, 1), (5, 1)])
+async def test_the_more_processes_have_ended_over_a_session_the_fewer_are_answered_beside_it(
+    database: Database, deaths: int, together: int
+) -> None:
+    for address in PLACES:
+        await accept(database, message(address=address))
+    await database.write(mourn, {PLACES[7]: deaths})
+
+    claimed = await claim(database, limit=1_000)
+
+    assert len(claimed) == together
+    assert PLACES[7] in [lease.key.address for lease in claimed]
+    assert await claim(database, owner="host:boot:2:b", limit=1_000) or together == len(PLACES)
+
+
+async def test_a_suspect_that_waits_longest_is_made_room_for(database: Database) -> None:
+    """Where there is always something to do it would wait for ever otherwise."""
+    for address in (HERE, ELSEWHERE):
+        await accept(database, message(address=address))
+    await database.write(mourn, {HERE: 3})
+    facts = {"owner": "host:boot:1:a", "lease": 30, "platforms": ["console"], "limit": 999}
+
+    impatient = await database.write(queue.claim, **facts, in_hand=2, patient=False)
+    assert ([lease.key.address for lease, _ in impatient.sessions], impatient.room) == ([ELSEWHERE], queue.MOST)
+    await database.write(queue.release, impatient.sessions[0][0], attempts=0)
+
+    busy = await database.write(queue.claim, **facts, in_hand=1)
+    assert (len(busy.sessions), busy.room) == (0, 0)
+
+    idle = await database.write(queue.claim, **facts)
+    assert [(lease.key.address, lease.deaths) for lease, _ in idle.sessions] == [(HERE, 3)]
+    others = await database.write(queue.claim, **facts, in_hand=1)
+    assert [lease.key.address for lease, _ in others.sessions] == [ELSEWHERE]
+    assert others.room == queue.MOST
+
+
+async def test_a_suspect_waits_behind_what_has_waited_longer(database: Database) -> None:
+    for address in (HERE, ELSEWHERE):
+        await accept(database, message(address=address))
+    await database.write(mourn, {HERE: 0, ELSEWHERE: 3})
+
+    assert [lease.key.address for lease in await claim(database)] == [HERE]
 
 
 async def test_an_owner_that_lost_its_lease_can_write_nothing(database: Database) -> None:
@@ -186,7 +253,9 @@ async def test_leases_of_dead_processes_of_this_host_are_freed_at_start(database
     freed = await database.write(queue.free_dead, host="host:boot:", alive=lambda owner: False)
 
     assert freed == 1
-    assert [lease.key for lease in await claim(database)] == [first.key]
+    (heir,) = await claim(database)
+    assert heir.key == first.key
+    assert (heir.attempts, heir.deaths) == (1, 1)
 
 
 async def test_a_failed_turn_is_due_again_after_its_back_off_and_says_why(database: Database) -> None:
