@@ -41,6 +41,7 @@ async def run(
     mind = await _mind(settings, model)
     place = _own_place()
     freed = await database.write(queue.free_dead, host=place, alive=_alive)
+    again = await database.write(queue.call_back)
     house = _build(
         settings,
         database=database,
@@ -48,7 +49,7 @@ async def run(
         mind=mind,
         owner=f"{place}{_process(os.getpid())}:{token_hex(4)}.",
     )
-    log.info("ready", platforms=list(adapters), model=model.name, taken_up=freed)
+    log.info("ready", platforms=list(adapters), model=model.name, taken_up=freed, tried_again=again)
     await _serve(house, settings.backscroll_drain_seconds, stop)
 
 

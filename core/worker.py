@@ -33,6 +33,9 @@ LOOKS_AT = 2
 BURST_SECONDS = 2.0
 """What one person says within so many seconds of a message, while nothing of its answer is on screen, joins it."""
 
+LONGEST_WAIT = 300.0
+"""Seconds after which a model is asked again whose server wants to be left alone for longer; people wait."""
+
 _POLL = 1.0  # seconds; the guarantee behind every hint
 _FIRST_BACK_OFF = 1.0  # seconds before the second attempt at a turn; doubles up to the fifth
 _RENEWED_EVERY = 1 / 4  # of a lease: two renewals may fail
@@ -79,10 +82,10 @@ class Worker:
         self._sessions = sessions
         self._wake = asyncio.Event()
         self._serving: dict[_Held, asyncio.Task[None]] = {}
+        self._suspects = Suspects()
         self._holding: dict[SessionKey, _Held] = {}
         self._asides: dict[tuple[Address, str], asyncio.Task[None]] = {}
         self._courtesies: set[asyncio.Task[None]] = set()
-        self._suspects = Suspects()
         self._working = self._draining = False
 
     @property
@@ -235,10 +238,10 @@ class Worker:
         if self.is_full:
             self._wake.set()  # others may have waited for this place; otherwise to look for work would be in vain
         del self._serving[held]
+        self._suspects.clear(held.lease)
         if self._holding.get(held.lease.key) is held:
             del self._holding[held.lease.key]
 
-        self._suspects.clear(held.lease)
     async def renew(self) -> None:
         """Keeps the leases of what is being answered, until cancelled; needed until the end of `drain`."""
         while True:
@@ -305,14 +308,14 @@ class Worker:
         await self._database.write(queue.idle, held.lease)
         self._wake.set()  # something may have arrived since
 
-    async def _joined(self, held: _Held) -> Turn | None:
-        """The turn to answer now; the newest message of a burst stands for all of it."""
-        while len(held.waiting) > 1 and _is_burst(held.waiting[0], held.waiting[1]):
     @property
     def _makes_room(self) -> bool:
         """Whether what is answered here is to be less: nothing more is, or a suspect waits to be answered apart."""
         return self._draining or self._suspects.is_crowded(len(self._serving))
 
+    async def _joined(self, held: _Held) -> Turn | None:
+        """The turn to answer now; the newest message of a burst stands for all of it."""
+        while len(held.waiting) > 1 and _is_burst(held.waiting[0], held.waiting[1]):
             first, second = held.waiting[:2]
             with suppress(queue.Changed):
                 await self._database.write(queue.merge, held.lease, first, second)
@@ -341,7 +344,7 @@ class Worker:
         if isinstance(error, ModelUnavailable | DeliveryError | DatabaseError):
             attempts = min(attempts, ATTEMPTS - 2)  # what is away is no fault of the message's
         if isinstance(error, ModelUnavailable):
-            after = max(after, error.retry_after or 0)
+            after = max(after, min(error.retry_after or 0, LONGEST_WAIT))
         reason = f"{type(error).__name__}: {error}" if isinstance(error, BackscrollError) else type(error).__name__
         log.warning(
             "to be tried again",

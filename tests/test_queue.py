@@ -8,11 +8,11 @@ from sqlalchemy import Connection, select, update
 
 from core.address import Address
 from core.errors import DatabaseError, LeaseLost
-from core.messages import Inbound, Rejected
+from core.messages import Edited, Inbound, Rejected
 from core.schema import deliveries as outgoing
 from core.schema import rejections, sessions, turns, usage
 from core.session import Answer, Lease, SessionKey, State, Turn
-from core.store import Database, backscroll, deliveries, epochs, inbound, queue
+from core.store import Database, backscroll, changes, deliveries, epochs, inbound, queue
 from core.store import turns as history
 from tests.script import rows
 from tests.values import ADA, BEN, HERE, message
@@ -271,14 +271,48 @@ async def test_a_failed_turn_is_due_again_after_its_back_off_and_says_why(databa
     assert len(await claim(database)) == 1
 
 
-async def test_an_arrival_does_not_cut_a_back_off_short(database: Database) -> None:
+async def test_an_arrival_cuts_a_back_off_short(database: Database) -> None:
+    """B9: whoever asks again is not to wait for hours because a server said so before."""
     await accept(database, message())
     (lease,) = await claim(database)
     await database.write(queue.release, lease, attempts=1, after=60)
 
-    await accept(database, message())
+    await accept(database, message("!reset"), verb="reset")
 
-    assert await claim(database) == []
+    (again,) = await claim(database)
+    assert again.attempts == 2
+
+
+@pytest.mark.parametrize("change", ["edit", "erase"])
+async def test_a_change_of_what_waits_cuts_a_back_off_short(database: Database, change: str) -> None:
+    asked = message("now", at=1000.0)
+    await accept(database, asked)
+    await accept(database, message("then"))
+    (lease,) = await claim(database)
+    await database.write(queue.release, lease, attempts=1, after=60)
+
+    if change == "edit":
+        edited = Edited(message=replace(asked, text="now!"), at=1001.0)
+        await database.write(changes.edit, edited, verb=None, tokens=7)
+    else:
+        await database.write(changes.erase, HERE, asked.id)
+
+    assert len(await claim(database)) == 1
+
+
+async def test_at_a_start_everything_that_backs_off_is_due(database: Database) -> None:
+    """And nothing else is: not what is being answered, and not what a process that lives answers beside the queue."""
+    await accept(database, message())
+    (lease,) = await claim(database)
+    await database.write(queue.release, lease, attempts=1, after=43_200)
+    await accept(database, message(address=ELSEWHERE))
+    await claim(database)
+    aside = message("!status", address=replace(HERE, thread="aside"))
+    await database.write(inbound.accept, aside, state=State.WAITING, verb="status", tokens=7, at_once=True)
+
+    assert await database.write(queue.call_back) == 1
+
+    assert [again.key for again in await claim(database, owner="host:boot:2:b")] == [lease.key]
 
 
 async def test_only_sessions_of_platforms_that_we_serve_are_claimed(database: Database) -> None:
@@ -472,9 +506,10 @@ async def test_a_command_beside_the_queue_does_not_cut_a_back_off_short(database
     await accept(database, message())
     (lease,) = await claim(database)
     await database.write(queue.release, lease, attempts=1, after=60)
-    seq = await accept(database, message("!status"), verb="status")
+    status = message("!status")
+    accepted = await database.write(inbound.accept, status, state=State.WAITING, verb="status", tokens=7, at_once=True)
 
-    await database.write(queue.finish, lease.key, seq, lease=None, seconds=30)
+    await database.write(queue.finish, lease.key, accepted.turn.seq, lease=None, seconds=30)
 
     assert await claim(database) == []
 

@@ -7,16 +7,16 @@ from pathlib import Path
 from time import time
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from core.schema import presence
-from core.store import Database, connect
+from core.schema import presence, sessions
+from core.store import Connection, Database, connect
 from tests.process import process
 from tests.stage import Stage
 from tests.stages import STAGES
 from tests.talk import Running
 from tests.wire.discord import DiscordStage
-from tests.wire.openai import OpenAIServer, Request
+from tests.wire.openai import OpenAIServer, Request, Status
 from tests.wire.slack import SlackStage
 
 PLACES = [f"place {number}" for number in range(6)]
@@ -165,6 +165,27 @@ async def heard_until(database: Database, ago: float) -> None:
             lambda connection: connection.execute(update(presence).values(heard_at=int((time() - ago) * 1000))).rowcount
         ):
             await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
+async def test_what_a_server_has_put_off_for_hours_is_tried_at_the_next_start(
+    url: str, people: SlackStage | DiscordStage, model: OpenAIServer
+) -> None:
+    database = connect(url)
+    model.faults.append(Status(status=429, code="rate_limit_exceeded", headers={"Retry-After": "43200"}))
+    async with Running(url, model, people):
+        await people.say("hello")
+        while not await database.read(backing_off):  # noqa: ASYNC110 – a database tells nobody
+            await asyncio.sleep(0.05)
+
+    async with Running(url, model, people):
+        await people.until(lambda: texts(people) == ["You said: hello"], seconds=30)
+
+    await database.close()
+
+
+def backing_off(connection: Connection) -> bool:
+    return connection.execute(select(sessions.c.attempts).where(sessions.c.owner.is_(None))).scalars().first() == 1
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)

@@ -12,7 +12,7 @@ from core.messages import Edited
 from core.schema import deliveries, sessions, turns
 from core.session import Lease, Role, SessionKey, State
 from core.store import epochs
-from core.store.inbound import WORKSPACE, find, names, storable
+from core.store.inbound import WORKSPACE, backs_off, find, names, storable
 from core.store.queue import require, turn
 from core.store.sql import micro, now
 
@@ -115,10 +115,12 @@ def _stored(connection: Connection, address: Address, message: str) -> tuple[Ses
 
 
 def _told(connection: Connection, key: SessionKey) -> SessionKey:
-    """Whoever holds the session looks again; where nobody does and nothing is left, it is idle."""
-    mine = update(sessions).where(_session(key))
+    """Whoever holds the session looks again; where nobody does, it is due if it backs off, idle if nothing is left."""
+    mine, now_ = update(sessions).where(_session(key)), now(connection)
+    idle = {"due_at": None, "attempts": 0, "deaths": 0}
     connection.execute(mine.where(sessions.c.owner.is_not(None)).values(news=True))
-    connection.execute(mine.where(sessions.c.owner.is_(None), sessions.c.waiting == 0).values(due_at=None, attempts=0))
+    connection.execute(mine.where(sessions.c.owner.is_(None), sessions.c.waiting == 0).values(idle))
+    connection.execute(mine.where(backs_off(now_)).values(due_at=now_))
     return key
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Connection, and_, bindparam, case, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy.sql.elements import ColumnElement
 
 from core.address import Address
 from core.messages import Author, Inbound, Rejected
@@ -58,6 +59,7 @@ def accept(
     """T1: stores a message as its session's newest turn, and wakes the session if it is to be answered.
 
     If the session is idle and somebody is there to answer, it is claimed in the same breath; else `others` are told.
+    A session that backs off is due at once, but for an at-once command.
     Raises Duplicate. Acknowledge the platform only after this is committed.
     """
     waits = state is State.WAITING
@@ -237,7 +239,13 @@ def _queued(dialect: str, *, at_once: bool, claims: bool) -> dict[str, object]:
             "fence": sessions.c.fence + once,
             "attempts": sessions.c.attempts + once,
         }
-    return {**changes, "due_at": case((idle, due), else_=sessions.c.due_at)}
+    impatient = [] if at_once else [(backs_off(now_), now_)]
+    return {**changes, "due_at": case((idle, due), *impatient, else_=sessions.c.due_at)}
+
+
+def backs_off(now_: ColumnElement[int]) -> ColumnElement[bool]:
+    """The condition that a session waits for its next attempt, which need not wait if there is something new."""
+    return and_(sessions.c.owner.is_(None), sessions.c.attempts > fixed(0), sessions.c.due_at > now_)
 
 
 def _born(connection: Connection, workspace: int, address: Address) -> None:

@@ -41,7 +41,7 @@ from core.address import Address
 from core.errors import LeaseLost
 from core.schema import sessions, turns
 from core.session import Lease, Role, SessionKey, State, Turn
-from core.store.inbound import storable
+from core.store.inbound import backs_off, storable
 from core.store.prepared import Prepared
 from core.store.sql import clock, fixed, notify, now
 from core.store.turns import MINE, WAITS, first_waiting, place
@@ -321,6 +321,12 @@ def free_dead(connection: Connection, *, host: str, alive: Callable[[str], bool]
 
 def marked(connection: Connection, key: SessionKey, seq: int) -> bool:
     """Notes that a message was marked as waiting; False when it does not wait any more."""
+def call_back(connection: Connection) -> int:
+    """Makes every session due that backs off; returns how many. Called at start: what was away may be back."""
+    now_ = now(connection)
+    return connection.execute(update(sessions).where(backs_off(now_)).values(due_at=now_)).rowcount
+
+
     return _noted(connection, key, seq, {"marked": True})
 
 
@@ -395,13 +401,13 @@ def _kept(dialect: str) -> ReturningUpdate[int]:
         "attempts": case((_ENDED > 0, fixed(1)), else_=fixed(0)),
         "owner": case((_ENDED > 0, sessions.c.owner), else_=null()),
         "due_at": case((_ENDED > 0, until), else_=null()),
+        "deaths": fixed(0),
         "news": and_(sessions.c.news, _ENDED > 0),
         "stop": case((sessions.c.stop > bindparam("seq"), null()), else_=sessions.c.stop),
     }
     return update(sessions).where(_MINE).values(values).returning(sessions.c.waiting)
 
 
-        "deaths": fixed(0),
 class _Left(NamedTuple):
     waiting: int
 
