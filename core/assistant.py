@@ -30,7 +30,7 @@ from core.llm import Finish, Model, Prompt, Usage
 from core.messages import Audience, Choice, Inbound
 from core.outbox import Outbox, Speech, stored
 from core.prompts import SUMMARIZE
-from core.session import Answer, Lease, Role, SessionKey, State, Turn
+from core.session import ATTEMPTS, PATIENCE, Answer, Lease, Role, SessionKey, State, Turn
 from core.store import Connection, Database, backscroll, changes, deliveries, queue, turns
 from core.tokens import Calibration, Counter, cut_middle
 
@@ -40,12 +40,6 @@ Hearing = Literal["thread", "channel", "off"]
 
 HEAR_SECONDS = 2.0
 """The longest that reading what was said before may delay an answer."""
-
-ATTEMPTS = 5
-"""How often an answer is tried, at the least, before the asker is told that there will be none."""
-
-PATIENCE = 600.0
-"""How long a message waits, in seconds, for a model that is away."""
 
 EXCUSE_AFTER = 60.0
 """How long a message waits for a model that is away before that is said on screen, in seconds."""

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from time import time
 
 import structlog
 
@@ -25,7 +26,7 @@ from core.errors import (
 from core.guard import guard, settled
 from core.markdown import split
 from core.messages import Choice, Draft, Reply
-from core.session import Lease, SessionKey, Turn
+from core.session import ATTEMPTS, PATIENCE, Lease, SessionKey, Turn
 from core.store import Database, audits, deliveries, queue
 
 log = structlog.get_logger()
@@ -240,6 +241,7 @@ class Outbox:
         self.adapters = adapters
         self.pace = Pace()
         self._lease_seconds = lease_seconds
+        self._arrived: dict[str, float] = {}  # when a reply was last certain to be on each platform's screen
 
     @asynccontextmanager
     async def speech(self, lease: Lease, question: Turn) -> AsyncIterator[Speech]:
@@ -305,7 +307,8 @@ class Outbox:
 
         `stored` is what this process has stored of it a moment ago: the intent to post its first part stands, and
         no call has been made on it. With `doubtful` something on screen may still change, so it is audited later.
-        Raises LeaseLost, or DeliveryUnknown after too many calls of unknown outcome.
+        Raises LeaseLost, or DeliveryUnknown after too many calls of unknown outcome; when that has gone on for too
+        long, the reply is given up.
         """
         fresh = stored is not None
         left = await self.database.read(deliveries.unsent, key, question.seq) if stored is None else stored
@@ -323,10 +326,17 @@ class Outbox:
                 private=private,
                 choices=choices if one is parts[-1] else (),
             )
+            began = asyncio.get_running_loop().time()
             try:
                 posted = await self._post(key, question.seq, reply, intended=intended, lease=lease)
             except DeliveryRefused as error:
                 log.warning("reply refused", session=key.address.id, reason=str(error))
+                await self.database.write(deliveries.refuse, key, question.seq, str(error))
+                break
+            except DeliveryUnknown as error:
+                if lease is None or not self._is_hopeless(lease, question, began):
+                    raise
+                log.error("reply given up", session=key.address.id, reason=str(error))
                 await self.database.write(deliveries.refuse, key, question.seq, str(error))
                 break
             posted.doubtful |= doubtful or not fresh
@@ -334,6 +344,14 @@ class Outbox:
                 return await self._end(key, question.seq, posted, lease)
             await self._record(key, question.seq, posted)
         return await self.database.write(queue.finish, key, question.seq, lease=lease, seconds=self._lease_seconds)
+
+    def _is_hopeless(self, lease: Lease, question: Turn, began: float) -> bool:
+        """Whether a reply that has been tried since `began` is to be tried no more.
+
+        A platform that is away takes nobody's replies, and is waited for; where others arrive, it is this one.
+        """
+        others_arrive = self._arrived.get(lease.key.address.platform, began) > began
+        return lease.attempts >= ATTEMPTS and (others_arrive or time() - question.at >= PATIENCE)
 
     async def _record(self, key: SessionKey, seq: int, posted: "_Posted") -> None:
         standing = await self.database.write(
@@ -403,6 +421,7 @@ class Outbox:
                 await asyncio.sleep(_BACK_OFF * 2 ** (unknown - 1))
                 reply = await self._intend(key, seq, replace(reply, attempt=reply.attempt + 1), lease)
             else:
+                self._arrived[key.address.platform] = asyncio.get_running_loop().time()
                 return _Posted(part=reply.part, message=message, doubtful=unknown > 0)
 
     async def _intend(self, key: SessionKey, seq: int, reply: Reply, lease: Lease | None) -> Reply:

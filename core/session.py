@@ -7,6 +7,12 @@ from typing import NamedTuple
 from core.address import Address
 from core.messages import Author
 
+ATTEMPTS = 5
+"""How often a turn is tried, at the least, before it is given up."""
+
+PATIENCE = 600.0
+"""How long a message waits, in seconds, for a model or a platform that is away."""
+
 
 class Role(IntEnum):
     """Whose turn it is; the number orders an answer behind its question."""
@@ -62,20 +68,20 @@ class Lease:
     attempts: int
     heard: bool
     stop: int | None = None
+    deaths: int = 0
     tenure: Tenure = field(default_factory=Tenure, compare=False, repr=False)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
-    """What is only known of a turn while it waits for its answer.
-    deaths: int = 0
-
-    A command was `vague` about its thread; a message was `direct`, and its answer attaches to `reply_to`; it is
     @property
     def fenced(self) -> tuple[int, int, int]:
         """Workspace, session and fence: this lease, and no other one of the same session."""
         return self.key.workspace, self.key.session, self.fence
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What is only known of a turn while it waits for its answer.
+
+    A command was `vague` about its thread; a message was `direct`, and its answer attaches to `reply_to`; it is
     `marked` as waiting on screen; it ends a burst that began at `since`; `missed` counts the messages that were found
     too late, this one included; `ticket` is the adapter's own note.
     """

@@ -16,9 +16,9 @@ from time import time
 import structlog
 
 from core.address import Address
-from core.assistant import ATTEMPTS, Assistant
+from core.assistant import Assistant
 from core.errors import BackscrollError, DatabaseError, DeliveryError, LeaseLost, ModelUnavailable
-from core.session import Lease, SessionKey, State, Turn
+from core.session import ATTEMPTS, Lease, SessionKey, State, Turn
 from core.store import Database, inbound, queue, turns
 from core.suspects import Suspects
 
@@ -341,7 +341,9 @@ class Worker:
         """Gives the session back with its turn undone, to be claimed again later."""
         after = _FIRST_BACK_OFF * 2 ** (lease.attempts - 1) * uniform(0.8, 1.2)  # noqa: S311 – jitter, not a secret
         attempts = lease.attempts
-        if isinstance(error, ModelUnavailable | DeliveryError | DatabaseError):
+        if isinstance(error, DeliveryError):
+            attempts = min(attempts, ATTEMPTS - 1)  # the outbox gives up by itself
+        if isinstance(error, ModelUnavailable | DatabaseError):
             attempts = min(attempts, ATTEMPTS - 2)  # what is away is no fault of the message's
         if isinstance(error, ModelUnavailable):
             after = max(after, min(error.retry_after or 0, LONGEST_WAIT))

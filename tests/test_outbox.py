@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -13,8 +14,8 @@ from core.errors import DatabaseUnreachable, DeliveryDelayed, DeliveryRefused, D
 from core.messages import Reply
 from core.outbox import WITHDRAWN, Pace
 from core.schema import deliveries, sessions, turns
-from core.session import State
-from core.store import Database
+from core.session import ATTEMPTS, State
+from core.store import Database, dead
 from core.store.deliveries import Stage, key_of
 from tests.script import Fault, House, Interrupted, ScriptedModel, TranscriptAdapter, expire, house, memory, rows
 from tests.values import ADA, BEN, HERE, message
@@ -299,6 +300,84 @@ async def test_a_reply_that_stays_unknown_backs_off_and_is_never_doubled(databas
 
     assert [attempt for _, attempt in calls(adapter)] == [*range(1, 9), 1]
     assert len(running.model.prompts) == 2
+
+
+@pytest.mark.parametrize("error", [DeliveryUnknown("internal_error"), KeyError("a bug")])
+async def test_a_reply_that_never_arrives_is_given_up_and_the_next_message_is_answered(
+    database: Database, error: Exception
+) -> None:
+    """E1: after as many attempts as a question gets, and not before the platform has had its ten minutes."""
+    adapter = TranscriptAdapter()
+    adapter.mute = True
+    adapter.faults.extend([Fault(error=error)] * 5 * ATTEMPTS)
+    async with house(database, adapter=adapter) as running:
+        await running.say(message(), message("next", author=BEN))
+        await running.answered("You said: next")
+
+    assert len(adapter.delivered) == 5 * ATTEMPTS + 1
+    assert len(running.model.prompts) == 2, "the answer was stored once"
+    assert [one.reason for one in await database.read(dead.listed, 10)] == [
+        "not delivered: no certain answer in 5 calls"
+    ]
+    given_up, _ = await rows(database, deliveries)
+    assert given_up.state == Stage.FAILED
+
+
+@only_sqlite
+async def test_a_reply_is_kept_while_its_platform_may_be_away(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody's replies arrive: that is no fault of this one's. It is no dead letter either once it has arrived."""
+    monkeypatch.setattr("core.outbox._BACK_OFF", 0.001)
+    adapter = TranscriptAdapter()
+    adapter.mute = True
+    adapter.faults.extend([Fault(error=DeliveryUnknown("internal_error"))] * 5 * (ATTEMPTS + 2))
+    async with house(database, adapter=adapter) as running:
+        await running.say(message(at=2_000_000_000))
+        await running.answered("You said: hello")
+
+    assert len(adapter.delivered) == 5 * (ATTEMPTS + 2) + 1
+    assert await database.read(dead.listed, 10) == []
+
+
+class Picky(TranscriptAdapter):
+    """A platform that takes every reply but one, and is seen to take another one whenever it does not take that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mute = True
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def deliver(self, reply: Reply) -> str:
+        if reply.text != "You said: bad":
+            return await super().deliver(reply)
+        self.delivered.append(reply)
+        assert self.meanwhile is not None
+        await self.meanwhile()
+        raise DeliveryUnknown("internal_error")
+
+
+async def test_a_reply_that_alone_does_not_arrive_is_given_up_without_waiting_for_the_platform(
+    database: Database,
+) -> None:
+    adapter = Picky()
+    async with house(database, adapter=adapter) as running:
+
+        async def another() -> None:
+            before = len(adapter.screen)
+            await running.say(message(address=SIDE))
+            await adapter.until(lambda: len(adapter.screen) > before)
+
+        adapter.meanwhile = another
+        await running.say(message("bad", at=2_000_000_000))
+        await adapter.until(lambda: len(adapter.screen) == 5 * ATTEMPTS)
+        await running.over()
+        await running.say(message("still there?"))
+        await adapter.until(lambda: adapter.texts[-1] == "You said: still there?")
+        await running.over()
+
+    assert sum(reply.address == HERE for reply in adapter.delivered) == 5 * ATTEMPTS + 1
+    assert [one.address for one in await database.read(dead.listed, 10)] == [HERE]
 
 
 async def test_a_refused_reply_ends_its_turn_and_the_session_goes_on(database: Database) -> None:

@@ -277,7 +277,8 @@ def release(
 ) -> None:
     """Gives a lease back with its work undone: anybody may claim the session in `after` seconds, `others` at once.
 
-    `attempts` is how many count so far. `error` is the seq of the turn that failed and why; it is kept with the turn.
+    `attempts` is how many count so far. `error` is the seq of the turn that failed and why; it is kept with the turn
+    for as long as there is no answer.
     """
     back = {"owner": None, "attempts": attempts, "due_at": now(connection) + int(after * 1000)}
     mine = and_(held(lease), sessions.c.owner.is_not(None))  # not one that has been given back already
@@ -285,7 +286,8 @@ def release(
         notify(connection)
     if connection.execute(update(sessions).where(mine).values(back)).rowcount and error is not None:
         seq, reason = error
-        connection.execute(update(turns).where(turn(lease.key, seq)).values(error=storable(reason)))
+        asked = and_(turn(lease.key, seq), turns.c.state == State.WAITING)  # an answer is not wrong for being late
+        connection.execute(update(turns).where(asked).values(error=storable(reason)))
 
 
 def idle(connection: Connection, lease: Lease) -> None:
@@ -302,10 +304,10 @@ def idle(connection: Connection, lease: Lease) -> None:
 def free_dead(connection: Connection, *, host: str, alive: Callable[[str], bool]) -> int:
     """Frees the leases of processes of this host that are no longer alive; returns how many. Called at start.
 
-    An owner is `host:boot/space:pid@start:random`; `host` is the first two with their colons, `alive` judges a whole
-    owner.
     They have ended over what they held, as if it had been claimed when its leases ran out.
 
+    An owner is `host:boot/space:pid@start:random`; `host` is the first two with their colons, `alive` judges a whole
+    owner.
     """
     mine = sessions.c.owner.startswith(host, autoescape=True)
     owners = connection.execute(select(sessions.c.owner).where(sessions.c.due_at.is_not(None), mine).distinct())
@@ -319,14 +321,14 @@ def free_dead(connection: Connection, *, host: str, alive: Callable[[str], bool]
     ).rowcount
 
 
-def marked(connection: Connection, key: SessionKey, seq: int) -> bool:
-    """Notes that a message was marked as waiting; False when it does not wait any more."""
 def call_back(connection: Connection) -> int:
     """Makes every session due that backs off; returns how many. Called at start: what was away may be back."""
     now_ = now(connection)
     return connection.execute(update(sessions).where(backs_off(now_)).values(due_at=now_)).rowcount
 
 
+def marked(connection: Connection, key: SessionKey, seq: int) -> bool:
+    """Notes that a message was marked as waiting; False when it does not wait any more."""
     return _noted(connection, key, seq, {"marked": True})
 
 
@@ -399,9 +401,9 @@ def _kept(dialect: str) -> ReturningUpdate[int]:
     values = {
         "waiting": _ENDED,
         "attempts": case((_ENDED > 0, fixed(1)), else_=fixed(0)),
+        "deaths": fixed(0),
         "owner": case((_ENDED > 0, sessions.c.owner), else_=null()),
         "due_at": case((_ENDED > 0, until), else_=null()),
-        "deaths": fixed(0),
         "news": and_(sessions.c.news, _ENDED > 0),
         "stop": case((sessions.c.stop > bindparam("seq"), null()), else_=sessions.c.stop),
     }
