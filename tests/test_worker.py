@@ -4,12 +4,14 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
-from core.errors import ModelStalled
+from core.errors import ModelStalled, ModelUnavailable
 from core.schema import sessions, turns
 from core.session import State
-from core.store import Database
-from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, house, memory, rows
+from core.store import Connection, Database, dead, queue
+from core.worker import DEATHS
+from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, expire, house, memory, rows
 from tests.values import ADA, BEN, HERE, message
 
 CHANNEL = replace(HERE, channel="busy", thread="t")
@@ -262,6 +264,119 @@ async def test_a_preview_is_given_up_when_the_lease_may_be_lost(database: Databa
             await frozen.unserved()
             adapter.hold_preview.set()
         assert adapter.texts == []
+
+
+async def lost(database: Database, times: int) -> None:
+    """So many processes claim what is due, one after the other, and end."""
+    for number in range(times):
+        owner = f"gone:boot/space:{number}@1:x.1"
+        await database.write(queue.claim, owner=owner, lease=30, platforms=["console"], limit=1_000)
+        await database.write(expire)
+
+
+async def test_a_message_that_was_in_hand_when_five_processes_ended_is_answered(database: Database) -> None:
+    """E4: it was not the only one, or not often enough, for that to be its fault."""
+    there = House(database, ScriptedModel(), TranscriptAdapter())
+    await there.say(message("hello"), message("hello, too", address=CHANNEL))
+    await lost(database, 5)
+
+    async with there:
+        await there.adapter.until(lambda: len(there.adapter.screen) == 2)
+        await there.over()
+
+    assert set(there.adapter.texts) == {"You said: hello", "You said: hello, too"}
+    assert await database.read(dead.listed, 10) == []
+
+
+async def test_a_message_over_which_processes_end_that_hold_nothing_else_is_given_up(database: Database) -> None:
+    """And only that one; what follows it in its session starts afresh."""
+    there = House(database, ScriptedModel(), TranscriptAdapter())
+    await there.say(message("poison"), message("hello", author=BEN))
+    await lost(database, DEATHS)
+    await there.say(message("elsewhere", address=CHANNEL))
+
+    async with there:
+        await there.adapter.until(lambda: len(there.adapter.screen) == 3)
+        await there.over()
+
+    assert there.adapter.texts_in(None)[0].startswith("I have tried several times to answer this, and failed.")
+    assert there.adapter.texts_in(None)[1] == "You said: hello"
+    assert sorted(there.model.asked(nth)[-1] for nth in range(2)) == ["elsewhere", "hello"]
+    assert [one.reason for one in await database.read(dead.listed, 10)] == [f"{DEATHS} processes ended over it"]
+
+
+async def test_a_suspect_is_answered_alone_and_what_comes_meanwhile_after_it(database: Database) -> None:
+    busy, alone = asyncio.Event(), asyncio.Event()
+    elsewhere = House(database, ScriptedModel(), TranscriptAdapter(), owner="other:boot:2:b")
+    async with house(database, [busy, "busy"], [alone, "alone"]) as running:
+        await running.say(message("first", address=CHANNEL))
+        await running.model.until(lambda: running.model.running == 1)
+        await elsewhere.say(message("suspect"))
+        await database.write(suspect)
+        running.worker.wake()
+        await running.until(lambda _: running.worker.is_full)
+
+        await running.say(message("third", address=replace(HERE, thread="third")))
+        assert running.model.asked() == ["first"], "room is made"
+        busy.set()
+        await running.model.until(lambda: running.model.asked() == ["suspect"])
+        await running.say(message("fourth", address=replace(HERE, thread="fourth")))
+        assert (running.model.running, len(running.worker.busy)) == (1, 1)
+        alone.set()
+        await running.adapter.until(lambda: len(running.adapter.screen) == 4)
+        await running.over()
+        assert not running.worker.is_full
+
+    assert running.model.asked(0) == ["first"]
+    assert running.model.asked(1) == ["suspect"]
+
+
+async def test_what_was_on_its_way_when_a_suspect_was_claimed_is_given_back_until_that_is_done(
+    database: Database,
+) -> None:
+    road, alone = Interrupted(database), asyncio.Event()
+    await House(database, ScriptedModel(), TranscriptAdapter()).say(message("suspect"))
+    async with house(road, [alone, "alone"]) as running:
+        await running.model.until(lambda: running.model.running == 1)
+        alone.set()
+        await running.answered("alone")
+        alone.clear()
+        running.model.script.append([alone, "alone again"])
+        with road.hold("accept") as accepted:
+            arriving = asyncio.create_task(running.say(message("ordinary", address=CHANNEL)))
+            await accepted.wait()
+            await House(database, ScriptedModel(), TranscriptAdapter()).say(message("suspect again"))
+            await database.write(suspect)
+            running.worker.wake()
+            await running.model.until(lambda: running.model.asked()[-1] == "suspect again")
+        await arriving
+        await running.until(lambda found: [row.owner is None for row in found] == [False, True])
+        assert running.model.running == 1
+        alone.set()
+        await running.adapter.until(lambda: running.adapter.texts_in("t") == ["You said: ordinary"])
+        await running.over()
+
+
+def suspect(connection: Connection) -> None:
+    """Three processes have ended over what waits here."""
+    due = {"deaths": 3, "attempts": 1, "due_at": 0}
+    connection.execute(update(sessions).where(sessions.c.address == HERE.id).values(due))
+
+
+@pytest.mark.parametrize("words", ["and again", "!reset"])
+async def test_a_server_that_wants_to_be_left_alone_for_hours_is_asked_again_when_somebody_speaks(
+    database: Database, words: str
+) -> None:
+    """B9. Until then it is left alone for minutes at the most."""
+    async with house(database, ModelUnavailable("429", retry_after=43_200), "hello yourself") as running:
+        await running.say(message("hello", at=2_000_000_000))
+        await running.until(lambda found: found[0].attempts == 1 and found[0].owner is None)
+        (session,) = await rows(database, sessions)
+        assert 290 < (session.due_at - session.touched_at) / 1000 < 310
+
+        await running.say(message(words, author=BEN, at=2_000_000_010))
+        await running.adapter.until(lambda: "hello yourself" in running.adapter.texts)
+        await running.over()
 
 
 async def test_messages_that_wait_for_a_model_that_is_away_say_so_and_are_answered_in_the_same_place(
