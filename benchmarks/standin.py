@@ -9,7 +9,7 @@ from typing import ClassVar
 from benchmarks.contenders import TEXT
 from core.adapter import Adapter, Finding, Receive
 from core.address import Address
-from core.llm import Finish, Prompt, Usage
+from core.llm import Finish, Prompt, Recollection, Usage
 from core.messages import Author, Draft, Inbound, Reply
 
 
@@ -63,10 +63,17 @@ class InstantModel:
     """Answers at once, always the same."""
 
     name: ClassVar[str] = "instant"
+    context: ClassVar[int | None] = None
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Finish, None]:
         yield TEXT
         yield Finish(model=self.name, usage=Usage(shown=prompt.tokens, written=66))
+
+    async def recall(self, recollection: Recollection) -> None:
+        """There is nothing to learn."""
+
+    async def look(self) -> Sequence[str]:
+        return ()
 
     async def examine(self) -> Sequence[Finding]:
         return ()

@@ -28,8 +28,9 @@ from core.breaker import Breaker
 from core.config import Settings, examine_settings, own_instructions, read_settings
 from core.errors import BackscrollError, ConfigurationError, DatabaseError, DatabaseUnreachable
 from core.llm import Model
+from core.metered import Metered
 from core.offline import OfflineModel
-from core.store import Connection, Database, connect, dead
+from core.store import Connection, Database, connect, dead, ledger
 
 
 class Platform(StrEnum):
@@ -241,26 +242,33 @@ def _database(settings: Settings) -> Database:
     return connect(settings.database_url, settings.database_listen_url)
 
 
-def _model(settings: Settings) -> Model:
+def _model(settings: Settings, database: Database | None = None) -> Model:
+    """The model; with a database, its calls are recorded there."""
     if not settings.has_model:
         return OfflineModel()
     from core.openai import OpenAIModel
 
     key = settings.openai_api_key
-    return Breaker(
-        OpenAIModel(
-            api_key=key.get_secret_value() if key is not None else "none",
-            base_url=settings.openai_base_url,
-            model=settings.openai_model,
-            api=settings.openai_api,
-        )
+    model: Model = OpenAIModel(
+        api_key=key.get_secret_value() if key is not None else "none",
+        base_url=settings.openai_base_url,
+        model=settings.openai_model,
+        api=settings.openai_api,
+        first_seconds=settings.openai_first_seconds,
+        silence_seconds=settings.openai_silence_seconds,
+        answer_tokens=settings.backscroll_answer_tokens,
+        effort=None if settings.openai_reasoning == "auto" else settings.openai_reasoning,
     )
+    if database is not None:
+        model = Metered(model, lambda call: database.write(ledger.record, call))
+    return Breaker(model)
 
 
 async def _run(settings: Settings, named: Sequence[Platform]) -> int:
     own_instructions(settings)  # a wrong file is said before anything connects
     with garbage.loading():
-        adapters, database, model = _adapters(settings, named), _database(settings), _model(settings)
+        adapters, database = _adapters(settings, named), _database(settings)
+        model = _model(settings, database)
     if "console" in adapters:
         logs.configure(settings.backscroll_log, quiet=True)
     stop = asyncio.Event()

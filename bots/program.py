@@ -19,15 +19,17 @@ from core.assistant import Assistant, Mind
 from core.audit import Auditor
 from core.catchup import CatchUp
 from core.config import Settings, own_instructions
-from core.errors import ConfigurationError, DatabaseBehind
+from core.errors import ConfigurationError, DatabaseBehind, DatabaseError
 from core.inbox import Inbox
 from core.llm import Model
 from core.outbox import Outbox
 from core.prompts import instructions
-from core.store import Database, queue
+from core.store import Database, queue, servers
 from core.worker import Worker
 
 log = structlog.get_logger()
+
+_DAY = 86_400.0  # seconds
 
 
 async def run(
@@ -39,6 +41,7 @@ async def run(
     """
     await prepare(settings, database)
     mind = await _mind(settings, model)
+    await model.recall(_Recollection(database))
     place = _own_place()
     freed = await database.write(queue.free_dead, host=place, alive=_alive)
     again = await database.write(queue.call_back)
@@ -63,6 +66,7 @@ class _House:
     worker: Worker
     auditor: Auditor
     catch_up: CatchUp
+    model: Model
 
 
 def _build(
@@ -82,6 +86,7 @@ def _build(
         worker=worker,
         auditor=Auditor(database=database, outbox=outbox, platforms=platforms),
         catch_up=CatchUp(database=database, inbox=inbox, adapters=adapters, owner=owner, lease_seconds=lease_seconds),
+        model=mind.model,
     )
 
 
@@ -107,6 +112,7 @@ async def _mind(settings: Settings, model: Model) -> Mind:
         counter=await tokens.load(settings.openai_model) if settings.has_model else tokens.Estimate(),
         calibration=tokens.Calibration(openai=settings.openai_base_url is None),
         budget=settings.backscroll_context_tokens,
+        answer_tokens=settings.backscroll_answer_tokens,
         hearing=settings.backscroll_hear,
     )
     if mind.fixed > mind.budget // 2:
@@ -128,6 +134,7 @@ async def _serve(house: _House, drain_seconds: float, stop: asyncio.Event) -> No
                     group.create_task(house.worker.work()),
                     group.create_task(house.auditor.work()),
                     group.create_task(house.catch_up.work()),
+                    group.create_task(_look(house.model)),
                     group.create_task(house.database.listen(house.worker.wake)),
                 ]
                 await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -143,6 +150,28 @@ async def _listen(house: _House) -> None:
     async with asyncio.TaskGroup() as group:
         for adapter in house.adapters.values():
             group.create_task(adapter.listen(house.inbox.receive))
+
+
+@dataclass(frozen=True, slots=True)
+class _Recollection:
+    """What was learnt of model servers, in the database: see core.llm.Recollection."""
+
+    database: Database
+
+    async def recall(self, server: str, model: str) -> str | None:
+        return await self.database.read(servers.recall, server, model)
+
+    async def keep(self, server: str, model: str, manners: str) -> None:
+        with suppress(DatabaseError):  # it will be learnt again
+            await self.database.write(servers.keep, server, model, manners)
+
+
+async def _look(model: Model) -> None:
+    """Asks at the start and then every day what the server tells of the model, until cancelled."""
+    while True:
+        for warning in await model.look():
+            log.warning("model ends", reason=warning)
+        await asyncio.sleep(_DAY)
 
 
 def _own_place() -> str:

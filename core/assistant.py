@@ -19,14 +19,16 @@ from core import commands, context, prompts
 from core.address import Address
 from core.commands import Command, Desk, Said
 from core.errors import (
+    EmptyAnswer,
     ModelError,
+    ModelInterrupted,
     ModelMisconfigured,
     ModelRefused,
     ModelUnavailable,
     OutOfCredit,
     WindowTooLong,
 )
-from core.llm import Finish, Model, Prompt, Usage
+from core.llm import Afresh, Cause, Cut, Finish, Model, Prompt, Usage
 from core.messages import Audience, Choice, Inbound
 from core.outbox import Outbox, Speech, stored
 from core.prompts import SUMMARIZE
@@ -44,15 +46,36 @@ HEAR_SECONDS = 2.0
 EXCUSE_AFTER = 60.0
 """How long a message waits for a model that is away before that is said on screen, in seconds."""
 
-_CUT_OFF = "\n\n_(Here I reached the longest answer that my model may give.)_"
+CUTS = 3
+"""How often an answer may break off in the middle before its asker is told that it will not be whole."""
+
+SHARE = 4
+"""The room that is kept for an answer is at most one part in so many of the model's context."""
+
+_COUNTED_EVERY = 400  # characters by which an answer grows before it is counted again
+_SLACK = 1.25  # its model counts by a vocabulary of its own, and was told the limit
+_LEAST = 64  # tokens that a question must have beside the instructions
+_REMEMBERED_CUTS = 1_000  # answers of which it is known how often they broke off
+
+_CUT_OFF: dict[Cut, str] = {
+    "length": "\n\n_(Here I reached the longest answer that my model may give.)_",
+    "filter": "\n\n_(Here the content filter of my model's provider ended the answer.)_",
+}
 
 _APOLOGIES: dict[type[Exception], str] = {
-    ModelRefused: "The provider of my model declined to answer this.",
+    ModelRefused: "The provider of my model declined to answer this. I leave it out from now on, so that you can go on "
+    "here.",
+    EmptyAnswer: "My model finished without saying anything, twice. Please ask in another way.",
+    ModelInterrupted: "_(My model broke off here, several times. Please ask me again for the rest.)_",
     OutOfCredit: "I can't answer: the account behind my model has run out of credit. Please tell those who run me.",
     ModelMisconfigured: "I can't answer: my model is not set up rightly. Those who run me can see why in my log and "
     "with `backscroll doctor`.",
     WindowTooLong: "I can't answer: this is more text than my model can take in. `!reset` sets the conversation aside.",
 }
+_ONLY_THOUGHT = (
+    "My model spent the whole answer on thinking, and had no room left to say anything. Please ask for less \
+at once, or tell those who run me: `BACKSCROLL_ANSWER_TOKENS` sets the room."
+)
 _GAVE_UP = "I have tried several times to answer this, and failed. Your message is kept; please ask me again later."
 
 
@@ -71,6 +94,7 @@ class Mind:
     calibration: Calibration
     budget: int
     hearing: Hearing
+    answer_tokens: int = 4_000
 
     def count(self, words: str) -> int:
         """What a message with these words costs in the window."""
@@ -88,7 +112,15 @@ class Mind:
     @property
     def room(self) -> int:
         """The budget by our own count: smaller where the model's tokens have turned out to be smaller than ours."""
-        return int(self.budget / self.calibration.ratio)
+        return int(self.limit / self.calibration.ratio)
+
+    @property
+    def limit(self) -> int:
+        """The budget in the model's tokens: what is set, or what the model's context holds beside an answer."""
+        context = self.model.context
+        if context is None:
+            return self.budget
+        return min(self.budget, context - min(self.answer_tokens, context // SHARE))
 
 
 class _Running:
@@ -115,6 +147,21 @@ class _Running:
             self._scope.reschedule(asyncio.get_running_loop().time())
 
 
+class _Length:
+    """How long an answer has become: a model that never stops is held to the limit by us, too."""
+
+    def __init__(self, mind: Mind) -> None:
+        self._mind = mind
+        self._seen = self._tokens = 0
+
+    def is_over(self, words: str) -> bool:
+        if len(words) - self._seen < _COUNTED_EVERY:
+            return False
+        self._tokens += self._mind.counter.count(words[self._seen :])
+        self._seen = len(words)
+        return self._tokens > self._mind.answer_tokens * _SLACK
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Written:
     """What the model has written, and the first seq that it was shown."""
@@ -135,6 +182,7 @@ class Assistant:
         self.mind = mind
         self._may_stop = may_stop
         self._running: dict[SessionKey, _Running] = {}
+        self._cuts: dict[tuple[SessionKey, int], int] = {}
 
     def stop(self, key: SessionKey, before: int) -> None:
         """Ends the answer to a turn of before this seq where it is, if one is being written here."""
@@ -194,7 +242,7 @@ class Assistant:
             key=key,
             turn=question,
             model=self.mind.model.name,
-            budget=self.mind.budget,
+            budget=self.mind.limit,
             room=self.mind.room,
             fixed=self.mind.fixed,
             cut=self.mind.cut,
@@ -223,7 +271,10 @@ class Assistant:
     async def _talk(self, lease: Lease, question: Turn, prompt: str | None) -> bool:
         async with self._outbox.speech(lease, question) as speech:
             decided = await self._decide(lease, question, prompt, speech)
-        return await self._conclude(lease, question, decided, speech)
+        keeps = await self._conclude(lease, question, decided, speech)
+        if decided.refused:
+            await self._database.write(turns.leave_out, lease.key, [question.seq])
+        return keeps
 
     async def _conclude(self, lease: Lease, question: Turn, decided: Answer, speech: Speech) -> bool:
         decided = replace(decided, parts=speech.closed(decided.parts))
@@ -245,6 +296,12 @@ class Assistant:
         try:
             written = await self._stoppable(lease, question, prompt, speech)
         except ModelUnavailable as error:
+            if self._is_hopeless(lease.key, question.seq, error, speech):
+                await speech.end()
+                said = "\n\n".join(speech.shown)
+                parts = speech.beneath(_APOLOGIES[ModelInterrupted])
+                memory = {"memory": said, "tokens": self.mind.count(said), "stopped": True}
+                return Answer(parts=parts, error=f"{type(error).__name__}: {error}", **memory)  # type: ignore[arg-type]
             if time() + (error.retry_after or 0) > question.at + EXCUSE_AFTER:
                 await speech.excuse()
             await speech.keep()
@@ -255,7 +312,11 @@ class Assistant:
             log.error("model failed", session=lease.key.address.id, error=type(error).__name__, reason=str(error))
             await speech.end()
             sentence = _APOLOGIES.get(type(error), _GAVE_UP)
-            return Answer(parts=speech.beneath(sentence), error=f"{type(error).__name__}: {error}")
+            if isinstance(error, EmptyAnswer) and error.thought:
+                sentence = _ONLY_THOUGHT
+            refused = isinstance(error, ModelRefused)
+            reason = f"{type(error).__name__}: {error}"
+            return Answer(parts=speech.beneath(sentence), error=reason, refused=refused)
         except queue.Changed:
             await speech.keep()
             raise
@@ -288,7 +349,8 @@ class Assistant:
 
     def _remember(self, question: Turn, lease: Lease, written: "_Written", *, covers: int | None) -> Answer:
         """The answer as it is stored, with its bill."""
-        finish, words = written.finish, written.words + (_CUT_OFF if written.finish.cut else "")
+        finish, words = written.finish, written.words
+        words += _CUT_OFF[finish.cut] if finish.cut is not None else ""
         adapter = self._outbox.adapters[lease.key.address.platform]
         usage = finish.usage or Usage(shown=0, written=0)
         return Answer(
@@ -303,26 +365,56 @@ class Assistant:
         )
 
     async def _ask(self, lease: Lease, question: Turn, prompt: str | None, speech: Speech) -> "_Written":
-        room = self.mind.room
         shown = self._shown(question, prompt)
-        newest = await self._renewed(lease, await self._database.read(turns.newest, lease.key, budget=room))
+        newest = await self._renewed(lease, await self._database.read(turns.newest, lease.key, budget=self.mind.room))
+        room, empty, refused = self.mind.room, False, list[Turn]()
+        while True:
+            told = [turn for turn in newest if turn not in refused]
+            window = context.build(shown, told, budget=room, fixed=self.mind.fixed, cut=self.mind.cut)
+            try:
+                words, finish = await self._stream(lease, window, speech, question)
+            except WindowTooLong:
+                room = self._smaller(room)
+                log.warning("window too long for the model", session=lease.key.address.id, tokens=room)
+            except EmptyAnswer:
+                if empty:
+                    raise
+                empty = True  # the same, complete and useless, is asked for once more
+            except ModelRefused:
+                if not told:
+                    raise
+                refused = _suspects(told, newest)
+            else:
+                break
+        if refused:
+            log.warning("left out what the provider will not read", session=lease.key.address.id, turns=len(refused))
+            await self._database.write(turns.leave_out, lease.key, [turn.seq for turn in refused])
+        return _Written(words=words, finish=finish, first=min((turn.seq for turn in told), default=question.seq))
 
-        def window(budget: int) -> context.Window:
-            return context.build(shown, newest, budget=budget, fixed=self.mind.fixed, cut=self.mind.cut)
+    def _smaller(self, room: int) -> int:
+        """What to try after a window of this room was too long: what is known by now, or half. Raises WindowTooLong."""
+        smaller = self.mind.room if self.mind.room < room else room // 2
+        if smaller < self.mind.fixed + _LEAST:
+            raise WindowTooLong("Not even the question has room in the model's context.")
+        return smaller
 
-        try:
-            words, finish = await self._stream(lease, window(room), speech)
-        except WindowTooLong:
-            log.warning("window too long for the model", session=lease.key.address.id, tokens=room)
-            words, finish = await self._stream(lease, window(room // 2), speech)
-        return _Written(words=words, finish=finish, first=min((turn.seq for turn in newest), default=question.seq))
+    def _is_hopeless(self, key: SessionKey, seq: int, error: ModelUnavailable, speech: Speech) -> bool:
+        """Whether this answer has broken off so often with words of it on screen that people must be told."""
+        if not isinstance(error, ModelInterrupted) or not speech.shown:
+            return False
+        cuts = self._cuts[key, seq] = self._cuts.pop((key, seq), 0) + 1
+        if cuts >= CUTS:
+            del self._cuts[key, seq]
+        while len(self._cuts) > _REMEMBERED_CUTS:
+            del self._cuts[next(iter(self._cuts))]
+        return cuts >= CUTS
 
     async def _renewed(self, lease: Lease, newest: Sequence[Turn]) -> Sequence[Turn]:
         """The turns with every stale summary made again, the oldest first; one that can't be is left out."""
         for stale in [turn for turn in reversed(newest) if turn.state is State.STALE]:
             before = await self._database.read(turns.newest, lease.key, budget=self.mind.room, before=stale.seq)
             told = [turn for turn in before if turn.state is not State.STALE]
-            made = await self._summary(lease, told)
+            made = await self._summary(lease, told, stale)
             if made is not None:
                 tokens = self.mind.count(made)
                 await self._database.write(changes.remade, lease, stale.seq, text=made, tokens=tokens)
@@ -330,7 +422,7 @@ class Assistant:
                 newest = [fresh if turn is stale else turn for turn in newest]
         return [turn for turn in newest if turn.state is not State.STALE]
 
-    async def _summary(self, lease: Lease, told: Sequence[Turn]) -> str | None:
+    async def _summary(self, lease: Lease, told: Sequence[Turn], stale: Turn) -> str | None:
         """What the model says of these turns, newest first; None where it fails, or there is nothing to sum up."""
         if not told:
             return ""
@@ -339,7 +431,7 @@ class Assistant:
         )
         window = context.build(shown, told, budget=self.mind.room, fixed=self.mind.fixed, cut=self.mind.cut)
         try:
-            words, _ = await self._stream(lease, window, None)
+            words, _ = await self._stream(lease, window, None, stale)
         except ModelError as error:
             log.warning("summary left out", session=lease.key.address.id, error=type(error).__name__)
             return None
@@ -351,23 +443,38 @@ class Assistant:
             return question
         return question._replace(text=prompt, author=None, tokens=self.mind.count(prompt))
 
-    async def _stream(self, lease: Lease, window: context.Window, speech: Speech | None) -> tuple[str, Finish]:
+    async def _stream(
+        self, lease: Lease, window: context.Window, speech: Speech | None, cause: Turn
+    ) -> tuple[str, Finish]:
         prompt = Prompt(
             instructions=self.mind.instructions,
             messages=window.messages,
             tokens=window.tokens,
             conversation=blake2b(lease.key.address.id.encode(), digest_size=16).hexdigest(),
+            cause=Cause(
+                workspace=lease.key.workspace,
+                session=lease.key.session,
+                seq=cause.seq,
+                author=None if cause.author is None else cause.author.id,
+                purpose="summary" if cause.verb is not None or cause.role is Role.ASSISTANT else "answer",
+            ),
         )
-        words = ""
+        words, length = "", _Length(self.mind)
         async with aclosing(self.mind.model.stream(prompt)) as stream:
             async for piece in stream:
-                if isinstance(piece, Finish):
-                    if piece.usage is not None:
-                        self.mind.calibration.learn(window.tokens, piece.usage.shown)
-                    return words, piece
-                words += piece
-                if speech is not None:
-                    speech.say(words)
+                match piece:
+                    case Finish():
+                        if piece.usage is not None:
+                            self.mind.calibration.learn(window.tokens, piece.usage.shown)
+                        return words, piece
+                    case Afresh():
+                        words, length = "", _Length(self.mind)
+                    case _:
+                        words += piece
+                        if speech is not None:
+                            speech.say(words)
+                        if length.is_over(words):
+                            return words, Finish(model=self.mind.model.name, cut="length")
         raise AssertionError("a model's stream ends with a Finish")
 
     async def _hear(self, lease: Lease, question: Turn) -> None:
@@ -409,3 +516,9 @@ class Assistant:
             return said
         # A message that opens a thread of its own hears the channel, but not what belongs to other sessions there.
         return [one for one in said if one.audience is not Audience.BOT and not one.author.is_self]
+
+
+def _suspects(told: Sequence[Turn], newest: Sequence[Turn]) -> list[Turn]:
+    """What the provider may have refused beside the question: what was overheard, and then all of before."""
+    overheard = [turn for turn in told if turn.state is State.HEARD]
+    return overheard or list(newest)

@@ -17,7 +17,7 @@ import structlog
 
 from core.adapter import Finding
 from core.errors import ModelError, ModelUnavailable
-from core.llm import Finish, Model, Prompt
+from core.llm import Finish, Model, Piece, Prompt, Recollection
 
 log = structlog.get_logger()
 
@@ -59,6 +59,19 @@ class Breaker:
         """See core.llm.Model."""
         return self._model.name
 
+    @property
+    def context(self) -> int | None:
+        """See core.llm.Model."""
+        return self._model.context
+
+    async def recall(self, recollection: Recollection) -> None:
+        """See core.llm.Model."""
+        await self._model.recall(recollection)
+
+    async def look(self) -> Sequence[str]:
+        """See core.llm.Model."""
+        return await self._model.look()
+
     async def examine(self) -> Sequence[Finding]:
         """See core.llm.Model. The doctor always asks."""
         return await self._model.examine()
@@ -67,7 +80,7 @@ class Breaker:
         """See core.llm.Model."""
         await self._model.close()
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Finish, None]:
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         """See core.llm.Model. While the breaker is open: ModelUnavailable at once, with how long to wait."""
         probe = self._admit()
         outcomes = self._outcomes

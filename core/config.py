@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import ConfigurationError
 
-_MODEL = "gpt-5.4-mini"  # a current small model of OpenAI's, as of 2026-11
+_MODEL = "gpt-6-luna"  # the current small model of OpenAI's, as of 2026-11
 
 
 class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
@@ -24,6 +24,9 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     openai_base_url: str | None = None
     openai_model: str = _MODEL
     openai_api: Literal["auto", "responses", "chat"] = "auto"
+    openai_reasoning: Literal["auto", "none", "minimal", "low", "medium", "high"] = "auto"
+    openai_first_seconds: float = Field(default=90, ge=1, le=86_400)
+    openai_silence_seconds: float = Field(default=60, ge=1, le=86_400)
 
     slack_bot_token: SecretStr | None = None
     slack_app_token: SecretStr | None = None
@@ -35,6 +38,7 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     discord_cdn_url: str | None = None
 
     backscroll_context_tokens: int = Field(default=24_000, ge=500, le=2_000_000)
+    backscroll_answer_tokens: int = Field(default=4_000, ge=16, le=1_000_000)
     backscroll_drain_seconds: float = Field(default=25, ge=0, le=3600)
     backscroll_hear: Literal["thread", "channel", "off"] = "channel"
     backscroll_lease_seconds: float = Field(default=30, ge=3, le=3600)
@@ -43,7 +47,7 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_instructions_file: Path | None = None
     backscroll_log: Literal["text", "json"] = "text"
 
-    @field_validator("openai_api", "backscroll_hear", "backscroll_log", mode="before")
+    @field_validator("openai_api", "openai_reasoning", "backscroll_hear", "backscroll_log", mode="before")
     @classmethod
     def _in_small_letters(cls, word: object) -> object:
         """`Channel` means `channel`."""

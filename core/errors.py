@@ -17,6 +17,7 @@ BackscrollError
     │   ├── ModelInterrupted    the stream broke, ended early, or held something unreadable
     │   └── ModelStalled        nothing came for too long
     ├── WindowTooLong         the request is over the model's context; a smaller window may do
+    ├── EmptyAnswer           the answer is complete, and holds no word
     ├── ModelRefused          the provider will not answer this
     ├── OutOfCredit           the account has no money or quota left
     └── ModelMisconfigured    wrong key, unknown model, unknown parameter: a person must mend the settings
@@ -96,7 +97,19 @@ class ModelStalled(ModelUnavailable):
 
 
 class WindowTooLong(ModelError):
-    """The request is over the model's context."""
+    """The request is over the model's context, which has so many tokens where the server said so."""
+
+    def __init__(self, message: str, *, context: int | None = None) -> None:
+        super().__init__(message)
+        self.context = context
+
+
+class EmptyAnswer(ModelError):
+    """The answer is complete, and holds no word; `thought` says that all of it was spent on thinking."""
+
+    def __init__(self, message: str, *, thought: bool = False) -> None:
+        super().__init__(message)
+        self.thought = thought
 
 
 class ModelRefused(ModelError):

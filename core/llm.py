@@ -16,16 +16,55 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """What a call is for: a turn of a session, by its keys in the database, its asker, and to what end."""
+
+    workspace: int
+    session: int
+    seq: int
+    author: str | None
+    purpose: Literal["answer", "summary"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call of a model, and what became of it.
+
+    `call` is a number of its own, `at` is in milliseconds since 1970. Tokens are as the API billed them; `estimated`
+    says that it did not tell, and that they are our own count.
+
+    `outcome` is "answered", "length" or "filter" for an answer that was cut, "stopped", or the name of an error.
+    """
+
+    workspace: int
+    call: int
+    session: int
+    seq: int
+    at: int
+    author: str | None
+    purpose: str
+    model: str
+    outcome: str
+    shown: int
+    cached: int
+    written: int
+    reasoning: int
+    estimated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """What the model is shown for one answer: fixed instructions, then messages, oldest first.
 
     `tokens` is our own count of it. `conversation` names the session opaquely, for the provider's prompt cache.
+    `cause` is what the call is put down to; a question of the doctor's has none.
     """
 
     instructions: str
     messages: tuple[Message, ...]
     tokens: int
     conversation: str
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +77,38 @@ class Usage:
     reasoning: int = 0
 
 
+Cut = Literal["length", "filter"]
+"""Why an answer that is complete is not whole: its own limit, or a content filter."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
-    """The API's word that the answer is complete. `cut` says that it stopped at its own output limit."""
+    """The API's word that the answer is complete. `cut` says that it was ended before its time, and why."""
 
     model: str
     usage: Usage | None = None
-    cut: bool = False
+    cut: Cut | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Afresh:
+    """What was written so far was a thought: the answer begins here."""
+
+
+Piece = str | Afresh | Finish
+"""What a model's stream is made of."""
+
+
+class Recollection(Protocol):
+    """What was learnt of servers before, kept for as long as the database is."""
+
+    async def recall(self, server: str, model: str) -> str | None:
+        """What was kept of this server and model."""
+        ...
+
+    async def keep(self, server: str, model: str, manners: str) -> None:
+        """In place of what was kept before."""
+        ...
 
 
 class Model(Protocol):
@@ -55,12 +119,25 @@ class Model(Protocol):
         """The model's name, as people are told it."""
         ...
 
-    def stream(self, prompt: Prompt) -> AsyncGenerator[str | Finish, None]:
+    @property
+    def context(self) -> int | None:
+        """How many tokens the model takes in and writes together, where that is known."""
+        ...
+
+    def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         """Yields pieces of text as they come and one Finish at the very end.
 
         A generator that ends without a Finish does not exist: it raises a ModelError instead.
         Closing the generator ends the request.
         """
+        ...
+
+    async def recall(self, recollection: Recollection) -> None:
+        """Starts from what was learnt of the server before, and keeps there what is learnt from now on."""
+        ...
+
+    async def look(self) -> Sequence[str]:
+        """Asks the server what it tells of the model; returns what the operator should know, each with its remedy."""
         ...
 
     async def examine(self) -> Sequence[Finding]:

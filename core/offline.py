@@ -9,7 +9,7 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 
 from core.adapter import Finding
-from core.llm import Finish, Prompt, Usage
+from core.llm import Finish, Piece, Prompt, Recollection, Usage
 
 PIECE = re.compile(r"\s*\S+\s?|\s+$")
 
@@ -32,13 +32,24 @@ class OfflineModel:
         """What people are told, where others tell a model's name."""
         return "offline stand-in"
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Finish, None]:
+    @property
+    def context(self) -> None:
+        """It takes in whatever there is."""
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         """See core.llm.Model."""
         answer = compose(prompt)
         for piece in PIECE.findall(answer):
             yield piece
             await asyncio.sleep(self._pause)
         yield Finish(model=self.name, usage=Usage(shown=prompt.tokens or _shown(prompt), written=_crude(answer)))
+
+    async def recall(self, recollection: Recollection) -> None:
+        """There is nothing to learn."""
+
+    async def look(self) -> Sequence[str]:
+        """There is no server."""
+        return ()
 
     async def examine(self) -> Sequence[Finding]:
         """Nothing is wrong with having no model, but it should be known."""

@@ -192,6 +192,34 @@ usage = Table(
     Column("written", BigInteger, nullable=False),
 )
 
+calls = Table(
+    "calls",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("call", BigInteger, primary_key=True, autoincrement=False),  # grows with time
+    Column("session", Integer, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("author", Text),
+    Column("purpose", Text, nullable=False),  # answer, summary
+    Column("model", Text, nullable=False),
+    Column("outcome", Text, nullable=False),  # answered, length, filter, stopped, or an error's name
+    Column("shown", Integer, nullable=False),  # tokens, as billed
+    Column("cached", Integer, nullable=False),
+    Column("written", Integer, nullable=False),
+    Column("reasoning", Integer, nullable=False),
+    Column("estimated", Boolean, nullable=False),  # the server did not tell; they are our own count
+)
+
+servers = Table(
+    "servers",
+    metadata,
+    Column("server", Text, primary_key=True),  # the address and the API's setting: of no workspace
+    Column("model", Text, primary_key=True),
+    Column("manners", Text, nullable=False),  # what it turned out to be like (JSON)
+    Column("learnt_at", BigInteger, nullable=False),
+)
+
 rejections = Table(
     "rejections",
     metadata,

@@ -32,6 +32,7 @@ class State(IntEnum):
     SKIPPED = 5  # it was missed, and found too late to be answered
     STALE = 6  # a summary of turns that have changed since: to be made again before it is shown
     DELETED = 7  # gone from the screen, and its words from here
+    REFUSED = 8  # the model's provider will not read it: never shown to the model again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +125,7 @@ class Answer:
     """What the assistant has decided to say: the parts to be posted, and what the session remembers of it.
 
     `memory` is None where nothing is to be remembered (a command's answer, an apology). `error` says why a question
-    got no answer. A summary `covers` the turns from that seq on.
+    got no answer, `refused` that the model's provider will not read it. A summary `covers` the turns from that seq on.
     """
 
     parts: tuple[str, ...]
@@ -137,3 +138,4 @@ class Answer:
     written: int = 0
     error: str | None = None
     covers: int | None = None
+    refused: bool = False

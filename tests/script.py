@@ -18,7 +18,7 @@ from core.address import Address
 from core.assistant import Assistant, Hearing, Mind
 from core.audit import Auditor
 from core.inbox import Inbox
-from core.llm import Finish, Prompt, Usage
+from core.llm import Finish, Prompt, Recollection, Usage
 from core.messages import Draft, Event, Inbound, Reply
 from core.outbox import Outbox
 from core.schema import sessions
@@ -56,6 +56,7 @@ class ScriptedModel(Watched):
     """Plays one line of its script for each answer, and echoes the last message when the script is at its end."""
 
     name = "scripted"
+    context: int | None = None
 
     def __init__(self, *script: str | Exception | Sequence[Cue]) -> None:
         super().__init__()
@@ -95,6 +96,11 @@ class ScriptedModel(Watched):
                 await self.farewell.wait()
             self.ended += 1
             self.change()
+
+    async def recall(self, recollection: Recollection) -> None: ...
+
+    async def look(self) -> Sequence[str]:
+        return ()
 
     async def examine(self) -> Sequence[Finding]:
         return ()

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from core.errors import (
+    EmptyAnswer,
     ModelError,
     ModelInterrupted,
     ModelMisconfigured,
@@ -91,16 +92,16 @@ async def test_a_window_that_is_too_long_for_the_model_is_halved_once(database: 
 
 
 async def test_a_window_that_stays_too_long_ends_in_an_honest_sentence(database: Database) -> None:
-    async with house(database, WindowTooLong("no"), WindowTooLong("still no")) as running:
+    async with house(database, *[WindowTooLong("no")] * 20, budget=24_000) as running:
         await running.say(message("a novel"))
         await running.adapter.until(lambda: running.adapter.texts)
         await running.over()
         assert "more text than my model can take in" in running.adapter.texts[0]
+        assert 2 < len(running.model.prompts) < 12, "it shrinks by halves"
+        running.model.script.clear()
         await running.say(message("short"))
         await running.adapter.until(lambda: running.adapter.texts[1:] == ["You said: short"])
         await running.over()
-
-    assert len(running.model.prompts) == 3
 
 
 @pytest.mark.parametrize(("error", "sentence"), APOLOGIES, ids=lambda value: type(value).__name__)
@@ -116,9 +117,13 @@ async def test_what_can_not_be_helped_is_said_in_one_honest_sentence(
     assert sentence in running.adapter.texts[0]
     assert str(error) not in running.adapter.texts[0], "the provider's words are for the log"
     assert len(running.model.prompts) == 1
-    assert await memory(database) == [("person", "hello")]
+    left_out = isinstance(error, ModelRefused)
+    assert await memory(database) == ([] if left_out else [("person", "hello")])
     (turn,) = await rows(database, turns)
-    assert (turn.error, turn.state) == (f"{type(error).__name__}: {error}", State.DONE)
+    assert (turn.error, turn.state) == (
+        f"{type(error).__name__}: {error}",
+        State.REFUSED if left_out else State.DONE,
+    )
 
 
 async def test_an_apology_stands_under_what_was_on_screen(database: Database) -> None:
@@ -127,7 +132,7 @@ async def test_an_apology_stands_under_what_was_on_screen(database: Database) ->
         await running.say(message())
         await running.adapter.until(lambda: running.adapter.texts)
         fail.set()
-        await running.answered("Sure, here is how to\n\nThe provider of my model declined to answer this.")
+        await running.answered(f"Sure, here is how to\n\n{REFUSED}")
 
 
 @both
@@ -238,7 +243,7 @@ async def test_after_a_stop_the_messages_that_wait_are_answered(database: Databa
 
 
 async def test_an_answer_that_the_model_had_to_cut_says_so(database: Database) -> None:
-    async with house(database, ["as far as", Finish(model="scripted", cut=True)]) as running:
+    async with house(database, ["as far as", Finish(model="scripted", cut="length")]) as running:
         await running.say(message())
         await running.answered("as far as\n\n_(Here I reached the longest answer that my model may give.)_")
 
@@ -466,3 +471,106 @@ async def test_a_second_stop_is_answered_while_the_first_still_works(database: D
             await running.adapter.until(lambda: len(running.adapter.texts) == 3)
         finally:
             running.model.farewell.set()
+
+
+EMPTY = EmptyAnswer("nothing")
+REFUSED = "The provider of my model declined to answer this. I leave it out from now on, so that you can go on here."
+
+
+async def test_an_empty_answer_is_asked_for_once_more_and_then_told(database: Database) -> None:
+    """B3: it is complete, so waiting helps nobody."""
+    async with house(database, EMPTY, "There.", EMPTY, EMPTY) as running:
+        await running.say(message("first"))
+        await running.answered("There.")
+        await running.say(message("second"))
+        await running.answered("There.", "My model finished without saying anything, twice. Please ask in another way.")
+
+    assert len(running.model.prompts) == 4
+
+
+async def test_an_answer_that_was_all_thought_is_told_as_that(database: Database) -> None:
+    """B12."""
+    thought = EmptyAnswer("nothing", thought=True)
+    async with house(database, thought, thought) as running:
+        await running.say(message())
+        await running.adapter.until(lambda: running.adapter.texts)
+        await running.over()
+
+    assert "spent the whole answer on thinking" in running.adapter.texts[0]
+
+
+async def test_an_answer_that_a_filter_ended_says_so(database: Database) -> None:
+    """B12: its limit had nothing to do with it."""
+    async with house(database, ["as far as", Finish(model="scripted", cut="filter")]) as running:
+        await running.say(message())
+        await running.answered("as far as\n\n_(Here the content filter of my model's provider ended the answer.)_")
+
+
+async def test_a_refused_question_is_left_out_of_what_the_model_is_shown(database: Database) -> None:
+    """B8: one message never spoils a session. It costs no second call where there is nothing else to blame."""
+    async with house(database, ModelRefused("content_filter"), "Fine.") as running:
+        await running.say(message("something dreadful"))
+        await running.answered(REFUSED)
+        await running.say(message("something nice"))
+        await running.answered(REFUSED, "Fine.")
+
+    assert running.model.asked() == ["something nice"]
+    assert len(running.model.prompts) == 2
+
+
+async def test_a_session_that_was_spoiled_before_goes_on(database: Database) -> None:
+    """B8: where the question alone is answered, what stood before it is left out from then on."""
+    async with house(database, "Hm.", ModelRefused("content_filter"), "Fine.", "Still fine.") as running:
+        await running.say(message("something dreadful that passed once"))
+        await running.answered("Hm.")
+        await running.say(message("a question"))
+        await running.answered("Hm.", "Fine.")
+        await running.say(message("another"))
+        await running.answered("Hm.", "Fine.", "Still fine.")
+
+    assert running.model.asked() == ["a question", "Fine.", "another"]
+    assert len(running.model.prompts) == 4
+
+
+async def test_the_window_shrinks_until_it_fits_a_model_of_known_size(database: Database) -> None:
+    """B7: a quarter of its context is kept for the answer."""
+    async with house(database, budget=24_000) as running:
+        running.model.context = 1_000
+        for number in range(12):
+            await running.say(message(f"{number} " + "many words " * 40))
+            await running.adapter.until(lambda n=number: len(running.adapter.texts) == n + 1)
+        await running.over()
+
+    assert max(prompt.tokens for prompt in running.model.prompts) <= 750
+    assert len(running.model.prompts) == 12
+
+
+async def test_a_model_that_never_stops_is_ended_at_the_limit(database: Database) -> None:
+    """B13: whatever it was told."""
+    async with house(database, ["and on " * 100] * 1_000) as running:
+        running.mind.answer_tokens = 500
+        await running.say(message())
+        await running.adapter.until(lambda: running.adapter.texts and "longest answer" in running.adapter.texts[-1])
+        await running.over()
+
+    assert len("".join(running.adapter.texts)) < 7_000
+
+
+async def test_an_answer_that_breaks_off_again_and_again_is_told_under_what_is_on_screen(database: Database) -> None:
+    """E3: half an answer does not hang there without a word."""
+    fails = [asyncio.Event() for _ in range(3)]
+    broken = [["The first half", fail, ModelInterrupted("cut", retry_after=0.0)] for fail in fails]
+    async with house(database, *broken, "Whole.") as running:
+        await running.say(message("all of it"))
+        for number, fail in enumerate(fails):
+            await running.model.until(lambda n=number: len(running.model.prompts) > n)
+            await running.adapter.until(lambda: running.adapter.texts)
+            fail.set()
+        await running.adapter.until(lambda: running.adapter.texts and "broke off" in running.adapter.texts[-1])
+        await running.over()
+        await running.say(message("again"))
+        await running.adapter.until(lambda: running.adapter.texts[-1] == "Whole.")
+        await running.over()
+
+    assert running.adapter.texts[0].startswith("The first half\n\n_(My model broke off here")
+    assert len(running.model.prompts) == 4

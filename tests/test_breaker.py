@@ -71,8 +71,8 @@ async def turned_away(breaker: Breaker) -> float:
 
 
 async def test_what_the_model_says_passes_unchanged(breaker: Breaker, model: ScriptedModel) -> None:
-    model.script.append(["Hel", "lo.", Finish(model="m", cut=True)])
-    assert await ask(breaker) == ["Hel", "lo.", Finish(model="m", cut=True)]
+    model.script.append(["Hel", "lo.", Finish(model="m", cut="length")])
+    assert await ask(breaker) == ["Hel", "lo.", Finish(model="m", cut="length")]
     assert breaker.name == model.name
     assert model.prompts == [PROMPT]
 

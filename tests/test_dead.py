@@ -183,7 +183,9 @@ async def test_a_retry_that_fails_again_is_listed_again_and_says_so_in_the_same_
         letter = await given_up(running)
         running.model.script.append(ModelRefused("filter"))
         await database.write(dead.retry, letter)
-        await running.answered("The provider of my model declined to answer this.")
+        await running.adapter.until(lambda: "declined to answer this." in running.adapter.texts[-1])
+        await running.over()
+        assert len(running.adapter.texts) == 1
 
     assert [one.id for one in await letters(database)] == [letter]
 

@@ -30,7 +30,7 @@ async def test_it_streams_in_small_pieces_and_ends_with_a_finish():
     pieces, finish = await read(OfflineModel(pause=0), prompt("hello", tokens=12))
     assert max(map(len, pieces)) < 40
     assert isinstance(finish, Finish)
-    assert (finish.model, finish.cut) == ("offline stand-in", False)
+    assert (finish.model, finish.cut) == ("offline stand-in", None)
     assert (finish.usage.shown, finish.usage.written) == (12, len("".join(pieces)) // 4)
 
 

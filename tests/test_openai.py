@@ -10,6 +10,7 @@ import pytest
 
 from core.errors import (
     ConfigurationError,
+    EmptyAnswer,
     ModelInterrupted,
     ModelMisconfigured,
     ModelRefused,
@@ -147,10 +148,10 @@ async def test_a_field_that_the_server_will_not_have_is_left_out_from_then_on(se
 
 async def test_the_limit_of_an_answer_goes_by_the_name_that_the_server_takes(server, make):
     server.unsupported = {"max_tokens"}
-    model = make(api="chat", max_output_tokens=100)
+    model = make(api="chat", answer_tokens=100)
     await ask(model)
     assert [request.body.get("max_completion_tokens") for request in server.requests] == [None, 100]
-    await ask(make(api="responses", max_output_tokens=100))
+    await ask(make(api="responses", answer_tokens=100))
     assert server.requests[-1].body["max_output_tokens"] == 100
 
 
@@ -172,7 +173,7 @@ async def test_a_400_that_names_no_field_of_ours_is_not_repeated(server, model):
     ],
 )
 async def test_auto_takes_responses_where_they_are_at_home_and_chat_elsewhere(make, host, expected):
-    assert make(base_url=host)._api == expected
+    assert make(base_url=host)._first_api == expected
 
 
 @pytest.mark.parametrize("first", ["responses", "chat"])
@@ -374,27 +375,46 @@ async def test_an_error_in_the_middle_is_sorted_like_one_at_the_start(server, mo
 async def test_silence_is_a_stall(server, make, api, fault):
     server.faults.append(fault)
     with pytest.raises(ModelStalled):
-        await ask(make(api=api, read_timeout=0.3))
+        await ask(make(api=api, first_seconds=0.3, silence_seconds=0.3))
     await server.until(lambda: server.requests[0].gone)
 
 
-async def test_an_answer_that_never_comes_to_an_end_meets_its_deadline(server, make, api):
+async def test_signs_of_life_without_a_word_are_silence(server, make, api):
+    """B10: silence is measured between pieces, and a comment is none."""
     server.faults.append(Break(how="drip"))
     with pytest.raises(ModelStalled):
-        await ask(make(api=api, deadline=0.4))
+        await ask(make(api=api, silence_seconds=0.4))
     await server.until(lambda: server.requests[0].gone)
 
 
-async def test_a_server_that_does_not_even_begin_meets_the_deadline(server, make, api):
+async def test_a_long_answer_takes_its_time(server, make, api):
+    """B10: no limit is set to the whole of it, however short those between its pieces are."""
+    server.pause = 0.05
+    server.answer = lambda _: "word " * 30
+    pieces, _ = await ask(make(api=api, silence_seconds=1.0, first_seconds=1.0))
+    assert len(pieces) == 31
+
+
+async def test_a_slow_beginning_has_a_limit_of_its_own(server, make, api):
+    """B10: a local model may be silent for long before its first word, and never after it."""
+    server.hold()
+    asking = asyncio.create_task(ask(make(api=api, first_seconds=60, silence_seconds=20)))
+    await server.until(lambda: server.requests)
+    server.release()
+    pieces, _ = await asking
+    assert pieces
+
+
+async def test_a_server_that_does_not_even_begin_meets_the_limit(server, make, api):
     server.hold()
     server.faults.append(Break(how="stall", after=0))
     with pytest.raises(ModelStalled):
-        await ask(make(api=api, deadline=0.3))
+        await ask(make(api=api, first_seconds=0.3, silence_seconds=0.3))
 
 
-async def test_the_deadline_never_cancels_the_reader(server, make):
+async def test_the_limit_never_cancels_the_reader(server, make):
     """A timeout around the yields would strike the consumer's own code; ours strikes between them."""
-    model = make(deadline=0.3)
+    model = make(silence_seconds=0.3)
     server.hold(after=1)
     async with aclosing(model.stream(PROMPT)) as stream:
         await anext(stream)
@@ -422,7 +442,7 @@ async def test_a_server_that_takes_no_connection_is_a_stall(make, api):
             waiting.setblocking(False)
             waiting.connect_ex(deaf.getsockname())
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}/v1"
-        model = make(api=api, base_url=url, connect_timeout=0.3, read_timeout=60, deadline=60)
+        model = make(api=api, base_url=url, connect_timeout=0.3)
         with pytest.raises(ModelStalled):
             await ask(model)
 
@@ -434,7 +454,7 @@ async def test_a_web_page_instead_of_an_api_names_the_setting(server, model):
 
 
 async def test_another_body_instead_of_a_stream_is_an_interruption(server, model):
-    server.faults.append(Body(text=json.dumps({"choices": []}), content_type="application/json"))
+    server.faults.append(Body(text=json.dumps({"object": "nothing"}), content_type="application/json"))
     with pytest.raises(ModelInterrupted):
         await ask(model)
 
@@ -447,6 +467,7 @@ async def test_an_answer_that_stops_at_its_limit_is_cut(server, model):
 
 
 async def test_no_room_for_any_answer_means_that_the_window_is_too_long(server, model):
+    server.usage = "none"
     server.faults.append(End(reason="length", text=""))
     with pytest.raises(WindowTooLong):
         await ask(model)
@@ -457,20 +478,30 @@ async def test_a_filtered_answer_is_refused_and_cut_when_it_had_begun(server, mo
     with pytest.raises(ModelRefused):
         await ask(model)
     pieces, finish = await ask(model)
-    assert ("".join(pieces), finish.cut) == ("Once upon", True)
+    assert ("".join(pieces), finish.cut) == ("Once upon", "filter")
 
 
 async def test_the_words_of_a_refusal_are_an_answer(server, model):
     server.faults.append(End(text="I would rather not.", refusal=True))
     pieces, finish = await ask(model)
-    assert ("".join(pieces), finish.cut) == ("I would rather not.", False)
+    assert ("".join(pieces), finish.cut) == ("I would rather not.", None)
 
 
 @pytest.mark.parametrize("text", ["", "\n  \n"])
-async def test_an_empty_answer_is_an_interruption(server, model, text):
+async def test_an_empty_answer_is_complete_and_empty(server, model, text):
+    """B3: it is no outage."""
     server.faults.append(End(text=text))
-    with pytest.raises(ModelInterrupted, match="empty"):
+    with pytest.raises(EmptyAnswer) as raised:
         await ask(model)
+    assert not raised.value.thought
+
+
+async def test_an_answer_that_was_all_thought_says_so(server, model):
+    """B12: nothing was too long."""
+    server.faults.append(End(text="", reason="length"))
+    with pytest.raises(EmptyAnswer, match="thinking") as raised:
+        await ask(model)
+    assert raised.value.thought
 
 
 async def test_a_connection_lost_after_the_proof_is_no_matter(server, model):
@@ -553,21 +584,21 @@ async def test_pieces_of_two_outputs_are_kept_apart():
     reading = ResponsesReading(MODEL)
     delta = {"type": "response.output_text.delta"}
     events = [delta | {"output_index": n, "delta": text} for n, text in [(0, "Let me "), (0, "see."), (2, "Yes.")]]
-    assert "".join(map(reading.take, events)) == "Let me see.\n\nYes."
+    assert "".join(piece for event in events for piece in reading.take(event)) == "Let me see.\n\nYes."
 
 
 @pytest.mark.parametrize("event", [[], "text", 7, {}, {"choices": None}, {"choices": [None, {}, {"delta": None}]}])
 def test_an_event_without_what_it_should_hold_says_nothing(event):
-    assert ChatReading(MODEL).take(event) == ""
-    assert ResponsesReading(MODEL).take(event) == ""
+    assert "".join(ChatReading(MODEL).take(event)) == ""
+    assert "".join(ResponsesReading(MODEL).take(event)) == ""
 
 
 @pytest.mark.parametrize("reason", ["error", "abort"])
 def test_an_end_in_error_is_no_end(reason):
     reading = ChatReading(MODEL)
-    reading.take({"choices": [{"delta": {"content": "Well"}, "finish_reason": reason}]})
+    assert [*reading.take({"choices": [{"delta": {"content": "Well"}, "finish_reason": reason}]})] == ["Well"]
     with pytest.raises(ModelInterrupted):
-        reading.finish()
+        list(reading.finish())
 
 
 @pytest.mark.parametrize("url", ["example.com/v1", "ftp://example.com", "http://", "http://host:port/v1"])

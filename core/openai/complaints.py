@@ -3,10 +3,11 @@
 Their messages never quote the server, because servers quote what people wrote; only `words_of` does, for the doctor.
 """
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 
 import openai
@@ -23,27 +24,67 @@ from core.errors import (
 )
 from core.openai.fields import text
 
-CREDIT = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
+CREDIT = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient balance"}
 REFUSED = {
     "content_filter",
     "content_policy_violation",
     "image_content_policy_violation",
     "invalid_prompt",
     "bio_policy",
+    "data_inspection_failed",
     "misalignment_policy_violation",
-    "ResponsibleAIPolicyViolation",
+    "responsibleaipolicyviolation",
 }
-TOO_LONG = {"context_length_exceeded", "exceed_context_size_error", "request_too_large", "string_above_max_length"}
-TOO_LONG_WORDS = re.compile(
-    r"context.(length|window|size)|maximum (context|model|prompt) length|maximum number of tokens"
-    r"|(prompt|input) (is )?too long|request too large|context the overflows|tokens \+ .max_new_tokens",
+REFUSED_WORDS = re.compile(
+    r"content exists risk|content.(management|moderation|filter|policy)|(usage|safety) polic|flagged"
+    r"|inappropriate content|prohibited content|sensitive (words|content)|safety (system|setting|filter)",
     re.IGNORECASE,
 )
-"""How OpenAI, llama.cpp, vLLM, Ollama, LM Studio, TGI, xAI and gateways say that a request is too long."""
+"""How DeepSeek, Azure, OpenRouter, Qwen, Zhipu and Gemini refuse to answer this, where no code tells."""
+
+TOO_LONG = {"context_length_exceeded", "exceed_context_size_error", "request_too_large", "string_above_max_length"}
+TOO_LONG_WORDS = re.compile(
+    r"context.(length|window|size)|(maximum|max) (context|model|prompt|input|sequence)"
+    r"|maximum (allowed )?(number|length)"
+    r"|(prompt|input|inputs|request|message)s? (is |are )?(too long|too large|longer than|exceeds?)"
+    r"|(token|input) (count|length)[^.]{0,40}exceed|too many (input )?tokens|context the overflows"
+    r"|tokens \+ .max_new_tokens|must have less than \d+ tokens|reduce the length",
+    re.IGNORECASE,
+)
+"""How OpenAI, llama.cpp, vLLM, SGLang, TGI, Ollama, LM Studio, Mistral, xAI and gateways say that it is too long."""
+
+TOO_LARGE_WORDS = re.compile(r"request (is )?too large", re.IGNORECASE)
+"""How OpenAI says that one request is more than a minute's limit: it passes at no time. The rest of 429 does."""
+
+SIZE_WORDS = re.compile(
+    r"(?:maximum (?:context|model|prompt|input|sequence) (?:length|window|size)"
+    r"|context (?:length|window|size)|max_model_len|max_total_tokens|n_ctx"
+    r"|maximum number of tokens(?: allowed)?|tokens? limit|maximum of|limit(?:ed)? (?:of|to|is))"
+    r"[^0-9]{0,32}?(\d[\d,]{2,9})\b"
+    r"|<= ?`?(\d{3,9})|less than (\d{3,9}) tokens|(\d{3,9}) maximum context|> ?(\d{3,9}) maximum",
+    re.IGNORECASE,
+)
+"""Where such words name the size of the context, in tokens."""
+
+SIZES = ("n_ctx", "max_model_len", "max_context_length", "context_length")
+"""Keys under which a refusal may name it: llama.cpp, vLLM, Mistral, OpenRouter."""
 
 UNWANTED_WORDS = re.compile(
-    r"unsupported|unknown|unrecognized|unexpected|not (supported|permitted|allowed)|extra", re.I
+    r"unsupported|unknown|unrecogni[sz]ed|unexpected|not (supported|permitted|allowed|available)|extra|invalid"
+    r"|must be verified|does not support",
+    re.IGNORECASE,
 )
+TEMPLATE_WORDS = re.compile(
+    r"alternat|consecutive|same role|roles?\b.{0,40}\b(must|should|not supported|expected|invalid|unexpected|only)"
+    r"|(only|unexpected|invalid|unknown|unsupported) .{0,40}roles?\b|(first|last) message|after (the|a) .{0,20}message"
+    r"|jinja|template (error|exception)|system (role|message|prompt)s?",
+    re.IGNORECASE,
+)
+"""How chat templates refuse the order of messages, or who speaks them (vLLM, TGI, llama.cpp, SGLang, LM Studio)."""
+
+ECHOED = {"input", "messages", "prompt", "instructions", "ctx", "url"}
+"""Keys under which a server repeats what it was sent: people's words, which say nothing of what is wrong."""
+
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 DURATION = re.compile(r"(\d{1,9}(?:\.\d+)?) ?(ms|[dhms])")
 WAIT_WORDS = re.compile(rf"try again in ((?:{DURATION.pattern})+)\b", re.IGNORECASE)
@@ -52,34 +93,86 @@ WAIT_WORDS = re.compile(rf"try again in ((?:{DURATION.pattern})+)\b", re.IGNOREC
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complaint:
-    """What a server says is wrong. No status means that it said so in the middle of an answer.
+    """What a server says is wrong, read whole. No status means that it said so in the middle of an answer.
 
-    `again` is its own word on whether the same request may succeed later, where it gives one.
+    `names` are its codes and types, `params` what it points at, `words` all else that it says, `size`
+    the context's tokens where they are told. `again` is its own word on whether the same request may succeed later.
     """
 
     status: int | None
-    code: str
-    type: str
-    param: str
-    message: str
+    names: tuple[str, ...]
+    params: tuple[str, ...]
+    words: str = field(repr=False)
+    size: int | None
     retry_after: float | None
     again: bool | None
 
 
 def heard_from(error: object) -> Complaint:
-    """Reads a complaint from what the client library raises, or from an event in the middle of an answer."""
+    """Reads a complaint from what the client library raises, or from an event in the middle of an answer.
+
+    Servers put it where they like: `error.message`, `error`, `detail`, a list of such, fields beside them.
+    """
     early = error if isinstance(error, openai.APIStatusError) else None
     status, headers = (early.status_code, early.response.headers) if early else (None, {})
-    message = text(error, "message")
+    leaves = list(_leaves(_said(error)))
+    words = " ".join(str(leaf) for key, leaf in leaves if isinstance(leaf, str) and key not in {*_NAMED, *_POINTED})
     return Complaint(
         status=status,
-        code=text(error, "code"),
-        type=text(error, "type"),
-        param=text(error, "param"),
-        message=message,
-        retry_after=_wait(status, headers, message),
+        names=tuple(str(leaf) for name in _NAMED for key, leaf in leaves if key == name),
+        params=tuple(str(leaf) for key, leaf in leaves if key in _POINTED),
+        words=words,
+        size=_size(leaves, words),
+        retry_after=_wait(status, headers, words),
         again={"true": True, "false": False}.get(headers.get("x-should-retry", "")),
     )
+
+
+_NAMED = ("code", "error_code", "type", "error_type", "status")  # the more telling ones first
+_POINTED = {"param", "loc"}
+
+
+def _said(error: object) -> object:
+    """The complaint as the server wrote it."""
+    if isinstance(error, openai.APIStatusError):
+        with suppress(ValueError):
+            return json.loads(error.response.content)
+        return error.response.text
+    return error.body if isinstance(error, openai.APIError) and error.body is not None else error
+
+
+def _leaves(value: object, key: str = "") -> Iterator[tuple[str, str | int]]:
+    """Every word and number that is said, with the key that leads to it."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            if name not in ECHOED:
+                yield from _leaves(inner, name)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _leaves(inner, key)
+    elif isinstance(value, str) and value[:1] in "{[" and (nested := _parsed(value)) is not None:
+        yield from _leaves(nested, key)
+    elif isinstance(value, str | int) and not isinstance(value, bool):
+        yield key, value
+    elif isinstance(value, Exception):
+        yield "message", str(value)
+
+
+def _parsed(text: str) -> object:
+    """What gateways quote of the server behind them as text."""
+    with suppress(ValueError):
+        return json.loads(text)
+    return None
+
+
+def _size(leaves: Iterable[tuple[str, str | int]], words: str) -> int | None:
+    told = [leaf for key, leaf in leaves if key in SIZES and isinstance(leaf, int)]
+    if not told and (found := SIZE_WORDS.search(words)):
+        told = [int(next(filter(None, found.groups())).replace(",", ""))]
+    return told[0] if told and _SMALLEST <= told[0] <= _LARGEST else None
+
+
+_SMALLEST, _LARGEST = 256, 100_000_000  # tokens that a context can have
 
 
 @contextmanager
@@ -102,13 +195,16 @@ def sorted_errors(broken: type[ModelUnavailable]) -> Iterator[None]:
 
 def judge(heard: Complaint) -> ModelError:
     """Our error for what the server complains of; the message names the setting and the remedy where there is one."""
-    named = ", ".join(filter(None, [str(heard.status or ""), heard.code or heard.type, heard.param]))
-    names = {heard.code, heard.type}
+    named = _in_short(heard)
+    names = {name.lower() for name in heard.names}
     if heard.status == 402 or names & CREDIT:
         return OutOfCredit("The model's account is out of credit. Add some where OPENAI_API_KEY is from.")
-    if heard.status == 413 or names & TOO_LONG or TOO_LONG_WORDS.search(heard.message):
-        return WindowTooLong(f"The request is too long for the model ({named}).")
-    if names & REFUSED:
+    if heard.status in {401, 403} and not heard.again and not names & REFUSED:
+        return ModelMisconfigured(_remedy(heard, named))
+    long = TOO_LARGE_WORDS if heard.status == 429 else TOO_LONG_WORDS
+    if heard.status == 413 or names & TOO_LONG or long.search(heard.words):
+        return WindowTooLong(f"The request is too long for the model ({named}).", context=heard.size)
+    if names & REFUSED or (heard.status in {None, 400, 403, 422} and REFUSED_WORDS.search(heard.words)):
         return ModelRefused(f"The provider will not answer this ({named}).")
     passes = heard.status is None or heard.status in {408, 409, 425, 429} or heard.status >= 500
     if passes and heard.again is False and heard.retry_after is None:
@@ -117,6 +213,13 @@ def judge(heard: Complaint) -> ModelError:
         kind = ModelInterrupted if heard.status is None else ModelUnavailable
         return kind(f"The model's server can't answer now ({named}).", retry_after=heard.retry_after)
     return ModelMisconfigured(_remedy(heard, named))
+
+
+def _in_short(heard: Complaint) -> str:
+    """The complaint in a few words of ours: servers quote what people wrote, but not as a code or a field's name."""
+    codes = [name for name in heard.names if not name.isdigit()]
+    short = [name for name in (*codes[:1], *heard.params[:2]) if re.fullmatch(r"[\w.-]{1,60}", name)]
+    return ", ".join(filter(None, [str(heard.status or ""), *short]))
 
 
 def _remedy(heard: Complaint, named: str) -> str:
@@ -137,20 +240,33 @@ def endpoint_missing(heard: Complaint, model: str) -> bool:
     """Whether the server lacks the endpoint, not the model: both are 404, and few servers give the latter a code."""
     if heard.status in {405, 501}:
         return True
-    if heard.code in {"model_not_found", "DeploymentNotFound"} or heard.param == "model":
+    if {"model_not_found", "DeploymentNotFound"} & set(heard.names) or "model" in heard.params:
         return False
-    words = re.sub(r"/\S*", "", heard.message)  # a path that is echoed may hold both words
+    words = re.sub(r"/\S*", "", heard.words)  # a path that is echoed may hold both words
     return heard.status == 404 and "model" not in words and model not in words
 
 
 def unwanted(heard: Complaint, fields: Mapping[str, object]) -> str | None:
     """Which of our fields the server will not have. Its message may name the remedy too: the first name counts."""
-    if not UNWANTED_WORDS.search(f"{heard.code} {heard.type} {heard.message}"):
+    said = " ".join((*heard.names, *heard.params, heard.words))
+    if heard.status not in _ABOUT_THE_REQUEST or not UNWANTED_WORDS.search(said):
         return None
-    if heard.param in fields:
-        return heard.param
-    named = {name: heard.message.find(name) for name in fields if name in heard.message}
+    for name in heard.params:
+        if name in fields:
+            return name
+        if (top := name.partition(".")[0]) in fields:  # `reasoning.effort`
+            return top
+    named = {name: found.start() for name in fields if (found := re.search(rf"\b{name}\b", heard.words))}
     return min(named, key=named.__getitem__, default=None)
+
+
+_ABOUT_THE_REQUEST = {400, 403, 404, 422, 500, 501}
+
+
+def template_refuses(heard: Complaint) -> bool:
+    """Whether it is the order of the messages, or who speaks them, that the server will not have."""
+    said = " ".join((*heard.names, heard.words))
+    return heard.status in _ABOUT_THE_REQUEST and TEMPLATE_WORDS.search(said) is not None
 
 
 def _wait(status: int | None, headers: Mapping[str, str], words: str) -> float | None:
@@ -190,6 +306,6 @@ def _seconds(duration: str) -> float | None:
 
 def words_of(error: object, key: str) -> str:
     """What the server itself said, for the doctor alone; servers may repeat the key."""
-    words = text(error, "body", "message") or text(error, "message")
+    words = heard_from(error).words if isinstance(error, openai.APIStatusError) else text(error, "message")
     plain = " ".join(words.replace(key, "…").split())
     return f' It says: "{plain[:300]}"' if plain else ""

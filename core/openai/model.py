@@ -2,7 +2,8 @@
 
 An answer is finished only if the API says so. Both APIs can end a stream early without any error (a proxy that closes
 politely, a worker that dies), and the client library raises nothing then, so the word is looked for here.
-Nothing is retried here: each retry is billed, so it belongs to the turn, where it is counted and stored.
+What a server will not have is learnt from its refusals (`manners`), which cost nothing. Beyond that nothing is retried
+here: each retry is billed, so it belongs to the turn, where it is counted and stored.
 """
 
 import asyncio
@@ -17,15 +18,33 @@ import openai
 import structlog
 
 from core.adapter import Finding
-from core.errors import ConfigurationError, ModelError, ModelInterrupted, ModelMisconfigured, ModelUnavailable
-from core.llm import Finish, Message, Prompt
-from core.openai.complaints import endpoint_missing, heard_from, sorted_errors, unwanted, words_of
+from core.errors import (
+    ConfigurationError,
+    ModelError,
+    ModelInterrupted,
+    ModelMisconfigured,
+    ModelUnavailable,
+    WindowTooLong,
+)
+from core.llm import Message, Piece, Prompt, Recollection
+from core.openai import asking
+from core.openai.complaints import (
+    Complaint,
+    endpoint_missing,
+    heard_from,
+    judge,
+    sorted_errors,
+    template_refuses,
+    unwanted,
+    words_of,
+)
 from core.openai.fields import text
-from core.openai.reading import ChatReading, Events, ResponsesReading, next_event
+from core.openai.frames import Events
+from core.openai.looking import ending, look
+from core.openai.manners import API, Learning, Manners, read
+from core.openai.reading import ChatReading, Reading, ResponsesReading
 
 log = structlog.get_logger()
-
-API = Literal["responses", "chat"]
 
 OPENAI = "https://api.openai.com/v1"
 OFFICIAL_HOSTS = (".api.openai.com", ".openai.azure.com")
@@ -39,13 +58,25 @@ STREAMS = 100
 EXAMINE = 30.0
 """Seconds that the doctor waits for the model."""
 
+TAIL = 3.0
+"""Seconds that we wait for the rest of a stream (usage, the end) once the API has said that the answer is finished."""
+
+WHOLE = 600.0
+"""Seconds that an answer in one piece may take: nothing is heard of it before it is whole."""
+
+SHARE = 4
+"""An answer takes at most one part in so many of the model's context."""
+
+ADAPTS = 8
+"""How often one request is changed to a server's liking before its refusal counts."""
+
 
 class OpenAIModel:
-    """One model behind one of the two APIs. What it learns about the server holds until the process ends.
+    """One model behind one of the two APIs.
 
-    `connect_timeout` is in seconds, as the others are. `read_timeout` is the longest gap between two pieces; reasoning
-    models are silent for long.
-    `deadline` is the longest time for a whole answer. Raises ConfigurationError for settings that can't work.
+    Times are in seconds: `first_seconds` is how long the first piece may take, `silence_seconds` the longest gap
+    between two; the whole answer may take any time. `answer_tokens` is the longest answer, `effort` how hard to think.
+    Raises ConfigurationError for settings that can't work.
     """
 
     def __init__(
@@ -56,24 +87,27 @@ class OpenAIModel:
         base_url: str | None = None,
         api: Literal["auto", "responses", "chat"] = "auto",
         connect_timeout: float = 5.0,
-        read_timeout: float = 90.0,
-        deadline: float = 300.0,
-        max_output_tokens: int | None = None,
+        first_seconds: float = 90.0,
+        silence_seconds: float = 60.0,
+        answer_tokens: int | None = None,
+        effort: str | None = None,
     ) -> None:
         url = base_url or OPENAI
         self._host = _host(url)
         self._official = f".{self._host}".endswith(OFFICIAL_HOSTS)
         self._model = model
-        self._deadline = deadline
-        self._max_output_tokens = max_output_tokens
-        self._chosen = api != "auto"
-        self._api: API = api if api != "auto" else ("responses" if self._official else "chat")
-        self._unwanted: set[str] = set()
+        self._first, self._silence = first_seconds, silence_seconds
+        self._answer_tokens = answer_tokens
+        self._effort = effort
+        self._chosen: API | None = api if api != "auto" else None
+        self._server = f"{url} {api}"
+        self._learning = Learning()
+        self._keeping: set[asyncio.Task[None]] = set()
         self._connect = partial(
             openai.AsyncOpenAI,
             api_key=_key(api_key),
             base_url=url,
-            timeout=openai.Timeout(connect=connect_timeout, read=read_timeout, write=30.0, pool=10.0),
+            timeout=openai.Timeout(connect=connect_timeout, read=WHOLE, write=30.0, pool=10.0),
             max_retries=0,
         )
         self._door = asyncio.Lock()
@@ -86,33 +120,103 @@ class OpenAIModel:
         return self._model
 
     async def close(self) -> None:
-        """Lets go of the connections."""
+        """Lets go of the connections, when what was learnt is kept."""
+        if self._keeping:
+            await asyncio.wait(self._keeping)
         for client in self._lines:
             await client.close()
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Finish, None]:
+    @property
+    def context(self) -> int | None:
+        """See core.llm.Model."""
+        return self._manners.context
+
+    @property
+    def _first_api(self) -> API:
+        """The API to ask by, as far as is known."""
+        return self._chosen or self._manners.api or ("responses" if self._official else "chat")
+
+    @property
+    def _manners(self) -> Manners:
+        return self._learning.known
+
+    async def recall(self, recollection: Recollection) -> None:
+        """See core.llm.Model."""
+        if (kept := await recollection.recall(self._server, self._model)) is not None:
+            self._learning.known = read(kept)
+        self._learning.told = partial(self._keep, recollection)
+
+    def _keep(self, recollection: Recollection, known: Manners) -> None:
+        task = asyncio.create_task(recollection.keep(self._server, self._model, known.written()))
+        self._keeping.add(task)
+        task.add_done_callback(self._keeping.discard)
+
+    async def look(self) -> Sequence[str]:
+        """See core.llm.Model: the size of its context, and the day on which it ends."""
+        found = await look(self._client, self._model, official=self._official)
+        if found.context is not None:
+            self._learning.learn(context=found.context)
+        return [] if found.ends is None else [ending(self._model, found.ends)]
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         """See core.llm.Model. The words of a refusal are an answer like any other."""
         async with self._door:  # one begins in each pass of the loop: a thousand at once would fill it for seconds
             await asyncio.sleep(0)
-        limit = asyncio.get_running_loop().time() + self._deadline
-        with self._line() as client:
+        with self._line() as client, self._learns(prompt):
+            limit = asyncio.get_running_loop().time() + self._first
             with sorted_errors(ModelUnavailable):
-                async with asyncio.timeout_at(limit):
-                    api, events = await self._open(client, prompt)
-            reading = (ResponsesReading if api == "responses" else ChatReading)(self._model)
+                api, events = await self._open(client, prompt, limit)
+            kind = ResponsesReading if api == "responses" else ChatReading
+            reading = kind(self._model, in_thought=self._manners.in_thought)
             try:
                 with sorted_errors(ModelInterrupted):
-                    while (event := await next_event(events, reading, limit)) is not None:
-                        if piece := reading.take(event):
+                    while (frame := await self._next(events, reading, limit)) is not None:
+                        for piece in reading.take(frame):
                             yield piece
                         await asyncio.sleep(0)  # what has come in a heap must not keep the other answers waiting
+                        limit = asyncio.get_running_loop().time() + self._silence
                 if not reading.started and "html" in events.response.headers.get("content-type", ""):
                     raise ModelMisconfigured(
                         "The server answers with a web page. Set OPENAI_BASE_URL to its API (…/v1)."
                     )
-                yield reading.finish()
+                for last in reading.finish():
+                    yield last
             finally:
+                self._note(reading)
                 await events.close()
+
+    async def _next(self, events: Events, reading: Reading, limit: float) -> object:
+        """The next frame; None at the end. Once the answer is finished, whatever befalls the rest is no matter."""
+        now = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout_at(limit if reading.end is None else min(limit, now + TAIL)):
+                return await anext(events, None)
+        except (openai.OpenAIError, ValueError, TimeoutError) as error:
+            if reading.end is None:
+                raise
+            log.info("model_tail_lost", error=type(error).__name__)
+            return None
+
+    def _note(self, reading: Reading) -> None:
+        """What an answer, whole or not, has shown of the server."""
+        if reading.thinks:
+            self._learning.learn(thinks=True)
+        if reading.cleaner.unopened != self._manners.in_thought and (reading.spoken or reading.cleaner.unopened):
+            self._learning.learn(in_thought=reading.cleaner.unopened)
+
+    @contextmanager
+    def _learns(self, prompt: Prompt) -> Iterator[None]:
+        """What is too long shows how much is not: the server says so, or half of it is tried."""
+        try:
+            yield
+        except WindowTooLong as error:
+            guess = prompt.tokens * SHARE // (2 * (SHARE - 1))
+            known = self._manners.context
+            size = error.context if error.context and error.context != known else min(guess, known or guess)
+            if size < (known or size + 1):
+                log.warning("model_context_learnt", tokens=size, told=error.context is not None, host=self._host)
+                self._learning.learn(context=size)
+            raise
 
     async def examine(self) -> Sequence[Finding]:
         """Asks whether the server knows the key and the model; where it can't be asked, has it say one word."""
@@ -138,65 +242,73 @@ class OpenAIModel:
         async for _ in self.stream(Prompt(instructions="", messages=(question,), tokens=8, conversation="")):
             pass
 
-    async def _open(self, client: openai.AsyncOpenAI, prompt: Prompt) -> tuple[API, Events]:
+    async def _open(self, client: openai.AsyncOpenAI, prompt: Prompt, limit: float) -> tuple[API, Events]:
         """Sends the request by the API that is known to work, or by the other one where the server lacks the first."""
-        other: API = "chat" if self._api == "responses" else "responses"
-        for api in (self._api,) if self._chosen else (self._api, other):
+        first = self._first_api
+        other: API = "chat" if first == "responses" else "responses"
+        for api in (first,) if self._chosen else (first, other):
             try:
-                events = await self._send(client, api, prompt)
+                events = await self._send(client, api, prompt, limit)
             except openai.APIStatusError as error:
                 if not endpoint_missing(heard_from(error), self._model):
                     raise
                 log.info("model_api_missing", api=api, host=self._host, status=error.status_code)
                 continue
-            self._api = api
+            if api != first:
+                self._learning.learn(api=api)
             return api, events
         if self._chosen:
-            setting = f"OPENAI_API is {self._api}, which the server does not have. Set it to auto"
+            setting = f"OPENAI_API is {self._chosen}, which the server does not have. Set it to auto"
         else:
             setting = "The server has neither of OpenAI's APIs. Set OPENAI_BASE_URL to where it has (…/v1)"
         raise ModelMisconfigured(f"{setting}, or check OPENAI_MODEL.")
 
-    async def _send(self, client: openai.AsyncOpenAI, api: API, prompt: Prompt) -> Events:
-        """Sends the request; a field of ours that the server will not have is left out from then on.
+    async def _send(self, client: openai.AsyncOpenAI, api: API, prompt: Prompt, limit: float) -> Events:
+        """Sends the request; what the server will not have of it is left out, or said in another form, from then on.
 
         It goes past the SDK's typed methods: they walk through every message by its type and back, in 35 ms for a
         window of 90 messages, and make each event an object, in two thirds of what a piece costs (openai 3.54).
         """
-        while True:
-            fields = self._fields(api, prompt)
-            body = self._body(api, prompt) | fields
+        for left in reversed(range(ADAPTS)):
+            manners = self._manners
+            extra = asking.fields(api, prompt, manners, official=self._official, most=self._most(), effort=self._effort)
+            body = asking.body(api, self._model, prompt, manners) | extra
+            patience = limit if manners.streams else limit - self._first + WHOLE
             try:
-                return await client.post(PATHS[api], cast_to=object, body=body, stream=True, stream_cls=Events)
-            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                refused = unwanted(heard_from(error), fields)
-                if refused is None:
+                async with asyncio.timeout_at(patience):
+                    return await client.post(PATHS[api], cast_to=object, body=body, stream=True, stream_cls=Events)
+            except openai.APIStatusError as error:
+                if left == 0 or not self._adapt(heard_from(error), extra):
                     raise
-                log.info("model_field_dropped", field=refused, host=self._host)
-                self._unwanted.add(refused)
+        raise AssertionError("the last refusal is raised")
 
-    def _fields(self, api: API, prompt: Prompt) -> dict[str, object]:
-        """What a server may refuse and an answer can do without."""
-        fields: dict[str, object] = {"stream_options": {"include_usage": True}} if api == "chat" else {}
-        if api == "responses" or self._official:
-            fields["store"] = False  # whoever has the Responses API may keep answers for 30 days otherwise
-        if self._official and prompt.conversation:
-            fields["prompt_cache_key"] = prompt.conversation
-        if self._max_output_tokens is not None:
-            # Reasoning models refuse max_tokens, old servers the other name.
-            chat = ["max_tokens", "max_completion_tokens"][:: -1 if self._official else 1]
-            names = ["max_output_tokens"] if api == "responses" else chat
-            fields |= dict.fromkeys([name for name in names if name not in self._unwanted][:1], self._max_output_tokens)
-        return {name: value for name, value in fields.items() if name not in self._unwanted}
+    def _most(self) -> int | None:
+        """The longest answer that is asked for: in a small context it must leave room for the question."""
+        if self._answer_tokens is None or self.context is None:
+            return self._answer_tokens
+        return min(self._answer_tokens, max(1, self.context // SHARE))
 
-    def _body(self, api: API, prompt: Prompt) -> dict[str, object]:
-        """The request but for the fields that a server may refuse."""
-        said = [{"role": message.role, "content": message.text} for message in prompt.messages]
-        body: dict[str, object] = {"model": self._model, "stream": True}
-        if api == "responses":
-            return body | {"input": said} | ({"instructions": prompt.instructions} if prompt.instructions else {})
-        told = [{"role": "system", "content": prompt.instructions}] if prompt.instructions else []
-        return body | {"messages": told + said}
+    def _adapt(self, heard: Complaint, extra: dict[str, object]) -> bool:
+        """Learns from a refusal what the server will not have; False where it is about something else."""
+        if isinstance(judge(heard), WindowTooLong) or heard.status in {401, 402, 429}:
+            return False
+        manners = self._manners
+        field = unwanted(heard, extra | ({"stream": True} if manners.streams else {}))
+        if field == "stream":
+            news: dict[str, object] = {"streams": False}
+        elif field is not None:
+            news = {"refused": manners.refused | {field}}
+        elif not template_refuses(heard) or not (manners.system or not manners.turns):
+            return False
+        elif not manners.turns and not (
+            manners.system and "system" in heard.words.lower() and "altern" not in heard.words
+        ):
+            news = {"turns": True}
+        else:
+            news = {"system": False}
+        log.info("model_manners", host=self._host, field=field, **{name: str(value) for name, value in news.items()})
+        self._learning.learn(**news)
+        return True
 
     @contextmanager
     def _line(self) -> Iterator[openai.AsyncOpenAI]:

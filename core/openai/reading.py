@@ -1,60 +1,114 @@
-"""Reading an answer as it comes, in either API's events, up to the proof that it is finished."""
+"""Reading an answer as it comes, in either API's frames or as one body, up to the proof that it is finished.
 
-import asyncio
+Lenient about form, strict about completeness: an answer is whole when the server's own dialect says so (a reason why it
+ended, `[DONE]`, `response.completed`, a whole body), never otherwise.
+"""
+
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
 
-import openai
-import structlog
-
-from core.errors import ModelInterrupted, ModelRefused, WindowTooLong
-from core.llm import Finish, Usage
+from core.errors import EmptyAnswer, ModelInterrupted, ModelRefused, WindowTooLong
+from core.llm import Afresh, Cut, Finish, Usage
 from core.openai.complaints import heard_from, judge
 from core.openai.fields import at, count, text
+from core.openai.frames import END
+from core.openai.marks import Cleaner
 
-log = structlog.get_logger()
+FILTERED = {
+    "content_filter",
+    "safety",
+    "recitation",
+    "blocklist",
+    "prohibited_content",
+    "spii",
+    "sensitive",
+}
+"""How OpenAI, Gemini and Zhipu say that a filter has ended the answer."""
 
-Events = openai.AsyncStream[object]
-
-TAIL = 3.0
-"""Seconds that we wait for the rest of a stream (usage, the end) once the API has said that the answer is finished."""
+FULL = {"length", "max_output_tokens", "max_tokens", "model_length", "model_context_window_exceeded"}
+BROKEN = {"error", "abort", "cancelled", "insufficient_system_resource", "network_error", "engine_overloaded"}
+"""Reasons that are none: vLLM, DeepSeek, Zhipu and others say so when they fail midway."""
 
 
 class Reading(ABC):
     """What has been read of one answer. Servers leave fields out or null them as they like, so none is relied on."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, *, in_thought: bool = False) -> None:
         self.model = model
         self.started = False
         self.spoken = False
+        self.reasoned = False
         self.usage: Usage | None = None
         self.end: str | None = None
+        self.cleaner = Cleaner(in_thought=in_thought)
+        self._half = ""
 
-    def take(self, event: object) -> str:
-        """Reads one event and returns the text in it."""
+    @property
+    def thinks(self) -> bool:
+        """Whether the model has thought before it answered."""
+        reasoned = self.usage is not None and self.usage.reasoning > 0
+        return self.reasoned or reasoned or self.cleaner.thought
+
+    def take(self, frame: object) -> Iterator[str | Afresh]:
+        """Reads one frame, and yields the text in it. Raises ModelError for what the server calls an error."""
         self.started = True
-        piece = self._read(event)
-        self.spoken = self.spoken or bool(piece.strip())
-        return piece
+        if frame == END:
+            self.end = self.end or "stop"
+            return
+        if wrong := at(frame, "error"):
+            raise judge(heard_from(wrong if isinstance(wrong, Mapping) else {"message": wrong}))
+        yield from self._cleaned(self.cleaner.take(self._whole("".join(self._read(frame)))))
 
-    @abstractmethod
-    def _read(self, event: object) -> str: ...
-
-    def finish(self) -> Finish:
-        """The proof that the answer is complete, or why it is none.
+    def finish(self) -> Iterator[str | Afresh | Finish]:
+        """What was held back, and the proof that the answer is complete, or why it is none.
 
         An answer that a content filter stopped midway is on screen already: it stands, and counts as cut.
-        No text at its limit means that the request left no room (or reasoning ate it): a smaller window may help.
         """
-        filtered, full = self.end == "content_filter", self.end in {"length", "max_output_tokens", "model_length"}
-        if self.end is None or self.end in {"error", "abort"}:
+        end = self.end
+        if end is None or end in BROKEN:
             raise ModelInterrupted("The answer broke off before the server said that it was finished.")
-        if not self.spoken and filtered:
-            raise ModelRefused("The provider's content filter held the answer back.")
-        if not self.spoken and full:
-            raise WindowTooLong("The model had no room left to say anything.")
+        yield from self._cleaned(self.cleaner.take(self._half.encode("utf-8", "replace").decode()))
+        yield from self._cleaned(self.cleaner.end(cut=end in FULL))
         if not self.spoken:
-            raise ModelInterrupted("The model finished without saying anything: an empty answer.")
-        return Finish(model=self.model, usage=self.usage, cut=filtered or full)
+            raise self._nothing(end)
+        cut: Cut | None = "filter" if end in FILTERED else "length" if end in FULL else None
+        yield Finish(model=self.model, usage=self.usage, cut=cut)
+
+    def _nothing(self, end: str) -> Exception:
+        """Why there is no word. At its limit without a thought, the request has left no room: a smaller one may."""
+        if end in FILTERED:
+            return ModelRefused("The provider's content filter held the answer back.")
+        if end in FULL and not self.thinks:
+            return WindowTooLong("The model had no room left to say anything.")
+        why = "spent it on thinking" if end in FULL else "finished without saying anything"
+        return EmptyAnswer(f"The answer is complete, and empty: the model {why}.", thought=end in FULL)
+
+    def _cleaned(self, piece: str) -> Iterator[str | Afresh]:
+        if self.cleaner.afresh:
+            self.cleaner.afresh = self.spoken = False
+            yield Afresh()
+        if piece:
+            self.spoken = self.spoken or bool(piece.strip())
+            yield piece
+
+    def _whole(self, piece: str) -> str:
+        """Characters whose two halves (UTF-16) come in two frames, put together."""
+        if not piece:
+            return ""
+        piece, self._half = self._half + piece, ""
+        if "\ud800" <= piece[-1] <= "\udbff":
+            piece, self._half = piece[:-1], piece[-1]
+        if piece.isascii():
+            return piece
+        return piece.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+    @abstractmethod
+    def _read(self, frame: object) -> Iterable[str]:
+        """The pieces of text in a frame; notes what else it says."""
+
+    def _ended(self, reason: str) -> None:
+        if reason:
+            self.end = reason.lower()
 
     def _note(self, whole: object, shown: str, written: str) -> None:
         self.model = text(whole, "model") or self.model
@@ -69,49 +123,63 @@ class Reading(ABC):
 
 
 class ChatReading(Reading):
-    """Chat Completions: finished when a choice has a finish_reason."""
+    """Chat Completions: finished when a choice has a finish_reason, at `[DONE]`, or with a whole message."""
 
-    def _read(self, event: object) -> str:
-        self._note(event, "prompt_tokens", "completion_tokens")
-        choices = at(event, "choices")
-        piece = ""
+    def _read(self, frame: object) -> Iterator[str]:
+        self._note(frame, "prompt_tokens", "completion_tokens")
+        choices = at(frame, "choices")
         for choice in choices if isinstance(choices, list) else ():
-            piece += text(choice, "delta", "content") + text(choice, "delta", "refusal")
-            self.end = text(choice, "finish_reason") or self.end
-        return piece
+            said = at(choice, "delta") or at(choice, "message")
+            self.reasoned |= any(text(said, name) for name in ("reasoning_content", "reasoning", "thinking"))
+            yield from _parts(at(said, "content"))
+            yield text(said, "refusal")
+            whole = at(choice, "message") is not None and at(choice, "delta") is None
+            self._ended(text(choice, "finish_reason") or ("stop" if whole else ""))
+
+
+def _parts(content: object) -> Iterator[str]:
+    """Text is text, or parts with a text; parts of another kind (Mistral's `thinking`) are no answer."""
+    if isinstance(content, str):
+        yield content
+    for part in content if isinstance(content, list) else ():
+        if text(part, "type") in {"", "text", "output_text", "refusal"}:
+            yield text(part, "text") or text(part, "refusal")
 
 
 class ResponsesReading(Reading):
-    """Responses: finished at response.completed or response.incomplete."""
+    """Responses: finished at response.completed or response.incomplete, or with a whole body."""
 
     part: object = None
 
-    def _read(self, event: object) -> str:
-        match text(event, "type"):
+    def _read(self, frame: object) -> Iterator[str]:
+        match text(frame, "type"):
             case "response.output_text.delta" | "response.refusal.delta":
-                part, self.part = self.part, at(event, "output_index")
-                gap = "\n\n" if self.spoken and part != self.part else ""
-                return gap + text(event, "delta")
-            case "response.completed" | "response.incomplete" as end:
-                whole = at(event, "response")
-                self._note(whole, "input_tokens", "output_tokens")
-                reason = text(whole, "incomplete_details", "reason")
-                self.end = "stop" if end == "response.completed" else reason or "max_output_tokens"
+                part, self.part = self.part, at(frame, "output_index")
+                yield "\n\n" if self.spoken and part != self.part else ""
+                yield text(frame, "delta")
+            case "response.completed":
+                self._close(at(frame, "response"), "stop")
+            case "response.incomplete":
+                self._close(at(frame, "response"), "max_output_tokens")
             case "response.failed":
-                raise judge(heard_from(at(event, "response", "error")))
+                raise judge(heard_from(at(frame, "response", "error")))
             case "error":
-                raise judge(heard_from(event))
-        return ""
+                raise judge(heard_from(frame))
+            case kind if kind.startswith("response.reasoning"):
+                self.reasoned = True
+            case "" if text(frame, "object") == "response":
+                yield from self._body(frame)
 
+    def _body(self, whole: object) -> Iterator[str]:
+        """An answer in one piece."""
+        output = at(whole, "output")
+        messages = [item for item in output if text(item, "type") == "message"] if isinstance(output, list) else []
+        self.reasoned |= isinstance(output, list) and len(messages) < len(output)
+        yield "\n\n".join("".join(_parts(at(item, "content"))) for item in messages)
+        ends = {"completed": "stop", "incomplete": "max_output_tokens"}
+        if end := ends.get(text(whole, "status")):
+            self._close(whole, end)
 
-async def next_event(events: Events, reading: Reading, limit: float) -> object:
-    """The next event; None at the end. Once the answer is finished, whatever befalls the rest of it is no matter."""
-    now = asyncio.get_running_loop().time()
-    try:
-        async with asyncio.timeout_at(limit if reading.end is None else min(limit, now + TAIL)):
-            return await anext(events, None)
-    except (openai.OpenAIError, ValueError, TimeoutError) as error:
-        if reading.end is None:
-            raise
-        log.info("model_tail_lost", error=type(error).__name__)
-        return None
+    def _close(self, whole: object, end: str) -> None:
+        self._note(whole, "input_tokens", "output_tokens")
+        self._ended(text(whole, "incomplete_details", "reason") or end)

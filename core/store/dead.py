@@ -43,7 +43,7 @@ class Dead:
         return f"{self.address.id}#{self.seq}"
 
 
-_OVER = turns.c.state == State.DONE
+_OVER = turns.c.state.in_((State.DONE, State.REFUSED))
 _FAILED = and_(deliveries.c.state == Stage.FAILED, deliveries.c.error.is_not(None))
 
 _MINE = and_(sessions.c.workspace == turns.c.workspace, sessions.c.session == turns.c.session)

@@ -1,11 +1,11 @@
 """Turns: what was said, in an order that never changes. Windows are index ranges of the newest of them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import fields
 from functools import lru_cache
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, func, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, func, select, update
 
 from core.messages import Author
 from core.schema import deliveries, sessions, turns
@@ -85,6 +85,13 @@ def count(connection: Connection, key: SessionKey) -> tuple[int, float | None]:
     """How many turns the current epoch holds, and when the first of them was said (seconds since 1970)."""
     number, since = connection.execute(_COUNT, place(key)).one()
     return number, None if since is None else seconds(since)
+
+
+def leave_out(connection: Connection, key: SessionKey, seqs: Collection[int]) -> None:
+    """What was said in these turns is over, and never shown to the model again: its provider will not read it."""
+    over = and_(turns.c.state >= State.DONE, turns.c.state < State.DELETED, turns.c.seq.in_(seqs))
+    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
+    connection.execute(update(turns).where(mine, over).values(state=State.REFUSED))
 
 
 def place(key: SessionKey) -> dict[str, int]:

@@ -1,0 +1,72 @@
+"""What a server tells of a model when it is asked: how much it takes in, and when it ends."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import date, datetime
+from urllib.parse import urljoin
+
+import openai
+
+from core.openai.fields import at, text
+from core.openai.manners import context_of
+
+PLACES = ("/props", "/api/v0/models/{model}", "/info")
+"""Where llama.cpp, LM Studio and TGI tell the context that they run with, beside OpenAI's API."""
+
+SECONDS = 10.0
+"""How long all the questions together may take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What was told: the context in tokens, and the day on which the provider ends the model."""
+
+    context: int | None = None
+    ends: date | None = None
+
+
+async def look(client: openai.AsyncOpenAI, model: str, *, official: bool) -> Told:
+    """Asks. What a server does not know, or is away, is no error: it tells nothing."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            described = await _described(client, model)
+            context = context_of(described)
+            for place in PLACES if context is None and not official else ():
+                context = context_of(await _asked(client, urljoin(str(client.base_url), place.format(model=model))))
+                if context is not None:
+                    break
+    except TimeoutError:
+        return Told()
+    return Told(context=context, ends=_day(described))
+
+
+async def _described(client: openai.AsyncOpenAI, model: str) -> object:
+    """The model in the server's list, which says more than its own entry where there are both."""
+    listed = at(await _asked(client, "/models"), "data")
+    for one in listed if isinstance(listed, list) else ():
+        if text(one, "id") == model and (context_of(one) or _day(one)):
+            return one
+    return await _asked(client, f"/models/{model}")
+
+
+async def _asked(client: openai.AsyncOpenAI, path: str) -> object:
+    try:
+        return await client.get(path, cast_to=object)
+    except (openai.OpenAIError, ValueError):
+        return None
+
+
+def _day(described: object) -> date | None:
+    """`shutdown_date` in OpenAI's description of a model: a day, an instant, or seconds since 1970."""
+    told = at(described, "shutdown_date")
+    try:
+        if isinstance(told, int):
+            return datetime.fromtimestamp(told).date()  # noqa: DTZ006 – a day is exact enough
+        return date.fromisoformat(told[:10]) if isinstance(told, str) else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def ending(model: str, day: date) -> str:
+    """What the operator should know of a model that ends."""
+    return f"{model} is shut down by its provider on {day}. Set OPENAI_MODEL to another one before that."

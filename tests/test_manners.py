@@ -1,0 +1,161 @@
+"""What a server turned out to be like is learnt once, kept with the database, and forgotten with the setting."""
+
+from dataclasses import replace
+
+import pytest
+
+from core.errors import WindowTooLong
+from core.llm import Message, Prompt
+from core.openai import OpenAIModel
+from core.openai.complaints import Complaint
+from core.openai.manners import Manners, context_of, read
+from core.store import Database, servers
+from tests.wire.openai import KEY, MODEL, OpenAIServer, Status
+
+QUESTION = Prompt(instructions="Be brief.", messages=(Message(role="user", text="hi"),), tokens=5_000, conversation="c")
+TALK = replace(
+    QUESTION,
+    messages=tuple(Message(role=role, text=text) for role, text in [("user", "a"), ("user", "b"), ("assistant", "c")])
+    + QUESTION.messages,
+)
+
+
+class Recollection:
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def recall(self, server: str, model: str) -> str | None:
+        return await self.database.read(servers.recall, server, model)
+
+    async def keep(self, server: str, model: str, manners: str) -> None:
+        await self.database.write(servers.keep, server, model, manners)
+
+
+async def ask(model: OpenAIModel, prompt: Prompt = QUESTION) -> str:
+    return "".join([piece async for piece in model.stream(prompt) if isinstance(piece, str)])
+
+
+def test_what_is_known_is_kept_and_read_again() -> None:
+    known = Manners(api="chat", refused=frozenset({"store", "b"}), streams=False, turns=True, context=4_096)
+
+    assert read(known.written()) == known
+    assert read('{"newer": 1}') == Manners()
+    assert Manners().written() == "{}"
+
+
+async def test_what_one_process_has_learnt_the_next_one_knows(database: Database) -> None:
+    async with OpenAIServer() as server:
+        server.unsupported = {"stream_options"}
+        for _ in range(2):
+            model = OpenAIModel(api_key=KEY, model=MODEL, base_url=server.url)
+            await model.recall(Recollection(database))
+            await ask(model)
+            await model.close()
+        other = OpenAIModel(api_key=KEY, model=MODEL, base_url=server.url, api="chat")
+        await other.recall(Recollection(database))
+        await ask(other)
+        await other.close()
+
+    asked = ["stream_options" in request.body for request in server.requests]
+    assert asked == [True, False, False, True, False], "another setting starts anew"
+
+
+ALTERNATE = "Conversation roles must alternate user/assistant/user/assistant/..."
+NO_SYSTEM = "System role not supported"
+
+
+async def told(server: OpenAIServer, *words: str, status: int = 400) -> list[tuple[str, str]]:
+    """The messages that the server takes after it has refused with these words, one after the other."""
+    model = OpenAIModel(api_key=KEY, model=MODEL, base_url=server.url)
+    server.faults += [Status(status=status, message=one) for one in words]
+    await ask(model, TALK)
+    await ask(model, TALK)
+    await model.close()
+    assert len(server.requests) == len(words) + 2, "learnt for good"
+    return [(one["role"], one["content"]) for one in server.requests[-1].body["messages"]]
+
+
+@pytest.mark.parametrize("status", [400, 500])
+async def test_roles_take_turns_where_the_template_wants_it(status: int) -> None:
+    """B1."""
+    async with OpenAIServer() as server:
+        messages = await told(server, ALTERNATE, status=status)
+
+    assert messages == [("system", "Be brief."), ("user", "a\n\nb"), ("assistant", "c"), ("user", "hi")]
+
+
+async def test_instructions_open_the_conversation_where_there_is_no_role_for_them() -> None:
+    """B1, the kind: whatever a chat template refuses."""
+    async with OpenAIServer() as server:
+        messages = await told(server, NO_SYSTEM)
+
+    assert messages[:2] == [("user", "Be brief."), ("user", "a")]
+
+
+async def test_both_may_be_refused() -> None:
+    async with OpenAIServer() as server:
+        messages = await told(server, NO_SYSTEM, ALTERNATE)
+
+    assert messages == [("user", "Be brief.\n\na\n\nb"), ("assistant", "c"), ("user", "hi")]
+
+
+async def test_a_server_that_does_not_stream_is_asked_for_the_whole() -> None:
+    """B6."""
+    refusal = Status(
+        status=400,
+        code="unsupported_value",
+        param="stream",
+        message="Your organization must be verified to stream this model.",
+    )
+    async with OpenAIServer() as server:
+        server.faults.append(refusal)
+        model = OpenAIModel(api_key=KEY, model=MODEL, base_url=server.url)
+        assert await ask(model)
+        await model.close()
+
+    assert [request.body["stream"] for request in server.requests] == [True, False]
+    assert "stream_options" not in server.requests[1].body
+
+
+@pytest.mark.parametrize(
+    ("words", "context"),
+    [
+        ("This model's maximum context length is 4096 tokens. However, you requested 5000 tokens.", 4096),
+        ("Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048. Given: 4000", 2048),
+        ("prompt is too long: 210000 tokens > 200000 maximum", 200_000),
+        ("the request exceeds the available context size, try increasing it", 3_333),
+    ],
+)
+async def test_the_context_is_learnt_from_the_refusal(words: str, context: int) -> None:
+    """B7: as the server says, or so that half of what was sent has room."""
+    async with OpenAIServer() as server:
+        server.faults.append(Status(status=400, message=words))
+        model = OpenAIModel(api_key=KEY, model=MODEL, base_url=server.url, answer_tokens=4_000)
+        with pytest.raises(WindowTooLong):
+            await ask(model)
+        await ask(model)
+        await model.close()
+
+    assert model.context == context
+    assert server.requests[1].body["max_tokens"] == min(4_000, context // 4)
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {"max_model_len": 4096},
+        {"meta": {"n_ctx": 4096, "n_ctx_train": 8192}},
+        {"default_generation_settings": {"n_ctx": 4096}},
+        {"loaded_context_length": 4096, "max_context_length": 8192},
+        {"context_length": 4096},
+        {"max_total_tokens": 4096},
+    ],
+)
+def test_servers_tell_their_context_in_different_places(described: dict[str, object]) -> None:
+    assert context_of(described) == 4096
+
+
+def test_a_complaint_does_not_print_what_it_quotes() -> None:
+    heard = Complaint(status=400, names=(), params=(), words="sesame", size=None, retry_after=None, again=None)
+
+    assert "sesame" not in repr(heard)
