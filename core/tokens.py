@@ -164,15 +164,29 @@ def _encoding(name: str, fetch: Fetch) -> tiktoken.Encoding:
     """Builds tiktoken's encoding with its own recipe, its reading of the file alone replaced by ours.
 
     The recipe is a function of a module; a copy of it with other globals leaves the module itself untouched.
+    The same file is built once a process: that takes half a second and 50 MB.
     """
 
-    def ranks(address: str, expected_hash: str) -> dict[bytes, int]:
-        lines = (line.split() for line in fetch(address, expected_hash).splitlines() if line)
-        return {base64.b64decode(token): int(rank) for token, rank in lines}
+    def read(address: str, expected_hash: str) -> bytes:
+        return fetch(address, expected_hash)
 
     module = importlib.import_module("tiktoken_ext.openai_public")
     recipe = module.ENCODING_CONSTRUCTORS[name]
-    return tiktoken.Encoding(**FunctionType(recipe.__code__, vars(module) | {"load_tiktoken_bpe": ranks})())
+    parts = FunctionType(recipe.__code__, vars(module) | {"load_tiktoken_bpe": read})()
+    data = parts["mergeable_ranks"]
+    file = name, hashlib.sha256(data).hexdigest()
+    if file not in _BUILT:
+        _BUILT[file] = tiktoken.Encoding(**(parts | {"mergeable_ranks": _ranks(data)}))
+    return _BUILT[file]
+
+
+_BUILT: dict[tuple[str, str], tiktoken.Encoding] = {}
+"""By name and SHA-256 of the file."""
+
+
+def _ranks(data: bytes) -> dict[bytes, int]:
+    lines = (line.split() for line in data.splitlines() if line)
+    return {base64.b64decode(token): int(rank) for token, rank in lines}
 
 
 def _nearest(address: str, sha256: str, *, cache: Path | None, fetch: Fetch) -> bytes:

@@ -61,6 +61,12 @@ async def test_with_the_extra_installed_the_network_is_not_touched():
     assert openai_public.load_tiktoken_bpe is load_tiktoken_bpe, "tiktoken itself stays as it was"
 
 
+async def test_a_process_holds_a_vocabulary_once_however_often_it_is_loaded():
+    """A7: each copy takes half a second and 50 MB."""
+    one, other = [await load("gpt-5", fetch=no_fetch) for _ in range(2)]
+    assert one._encoding is other._encoding
+
+
 async def test_old_models_have_the_old_vocabulary():
     counter = await load("gpt-4", fetch=no_fetch)
     assert (counter.name, counter.count("Donaudampfschifffahrt")) == ("cl100k_base", 10)
