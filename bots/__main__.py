@@ -25,7 +25,7 @@ from bots.console import ConsoleAdapter
 from bots.doctor import examine
 from core.adapter import Adapter
 from core.breaker import Breaker
-from core.config import Settings, examine_settings, own_instructions, read_settings
+from core.config import Settings, examine_settings, misspelt_settings, own_instructions, read_settings
 from core.errors import BackscrollError, ConfigurationError, DatabaseError, DatabaseUnreachable
 from core.llm import Model
 from core.metered import Metered
@@ -265,6 +265,8 @@ def _model(settings: Settings, database: Database | None = None) -> Model:
 
 
 async def _run(settings: Settings, named: Sequence[Platform]) -> int:
+    for one in misspelt_settings():
+        structlog.get_logger().warning("unknown setting", name=one.name, remedy=one.remedy)
     own_instructions(settings)  # a wrong file is said before anything connects
     with garbage.loading():
         adapters, database = _adapters(settings, named), _database(settings)
@@ -357,6 +359,7 @@ async def _doctor(settings: Settings, wrong: Sequence[str]) -> int:
     findings = await examine(
         settings,
         wrong=wrong,
+        misspelt=misspelt_settings(),
         database=lambda: _database(settings),
         past_proxy=partial(connect, settings.database_listen_url) if settings.database_listen_url else None,
         model=lambda: _model(settings),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import migrations
 from core.adapter import Adapter, Finding
-from core.config import Settings, own_instructions
+from core.config import Misspelt, Settings, own_instructions
 from core.errors import BackscrollError, DatabaseAhead, DatabaseError
 from core.llm import Model
 from core.store import Database, sqlite_files
@@ -16,6 +16,7 @@ async def examine(
     settings: Settings,
     *,
     wrong: Sequence[str],
+    misspelt: Sequence[Misspelt],
     database: Callable[[], Database],
     past_proxy: Callable[[], Database] | None,
     model: Callable[[], Model],
@@ -23,10 +24,14 @@ async def examine(
 ) -> list[Finding]:
     """Everything that was checked, in the order in which a start would meet it.
 
-    `wrong` says what is wrong with settings by themselves, `past_proxy` is what `DATABASE_LISTEN_URL` leads to. What is
-    to be examined is made here, part by part, so that one that can't be made hides none of the others.
+    `wrong` says what is wrong with settings by themselves, `misspelt` which names are none, `past_proxy` is what
+    `DATABASE_LISTEN_URL` leads to. What is to be examined is made here, part by part, so that one that can't be made
+    hides none of the others.
     """
     found = [Finding(subject="settings", ok=False, detail=reason, remedy="See .env.example.") for reason in wrong]
+    found += [
+        Finding(subject="settings", ok=False, detail=f"{one.name} is no setting", remedy=one.remedy) for one in misspelt
+    ]
     found += await _guarded("instructions", _instructions(settings))
     found += await _guarded("database", _database(settings, database))
     if past_proxy is not None:

@@ -155,6 +155,18 @@ def test_the_working_directorys_env_file_is_heeded() -> None:
     assert Path("mine.db").exists()
 
 
+async def test_a_misspelt_setting_is_told_with_the_nearest_one_at_the_start(tmp_path: Path) -> None:
+    """A3."""
+    async with process(tmp_path, "run", BACKSCROLL_CONTEXT_TOKEN=SECRET) as running:
+        out, said = await running.communicate(b"hello\n")
+
+    assert running.returncode == 0
+    (line,) = said.decode().splitlines()
+    assert "BACKSCROLL_CONTEXT_TOKEN " in line
+    assert "Write BACKSCROLL_CONTEXT_TOKENS, or remove it." in line
+    assert SECRET not in f"{out!r}{line}"
+
+
 async def test_python_m_bots_is_the_same_program(tmp_path: Path) -> None:
     """The manifest needs no settings, and goes to standard output alone."""
     (script,) = entry_points(group="console_scripts", name="backscroll")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from core.config import Settings, examine_settings, own_instructions, read_settings
+from core.config import Settings, examine_settings, misspelt_settings, own_instructions, read_settings
 from core.errors import ConfigurationError
 
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
@@ -224,3 +224,57 @@ def test_a_word_is_read_without_regard_to_case(monkeypatch: pytest.MonkeyPatch) 
     read = read_settings()
 
     assert (read.openai_api, read.backscroll_hear, read.backscroll_log) == ("chat", "off", "json")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("BACKSCROLL_CONTEXT_TOKEN", "BACKSCROLL_CONTEXT_TOKENS"),
+        ("backscroll_logs", "BACKSCROLL_LOG"),
+        ("BACKSCROLL_COLOUR", None),
+        ("BACKSCROL_HEAR", "BACKSCROLL_HEAR"),
+        ("DATABASE_URI", "DATABASE_URL"),
+        ("DISCORD_BOT_TOKEN", "DISCORD_TOKEN"),
+        ("OPENAI_KEY", "OPENAI_API_KEY"),
+        ("OPENAI_MODLE", "OPENAI_MODEL"),
+        ("OPENAI_API_URL", "OPENAI_BASE_URL"),
+        ("SLACK_APP_TOKN", "SLACK_APP_TOKEN"),
+    ],
+)
+@pytest.mark.parametrize("place", ["environment", "file"])
+def test_a_name_that_is_no_setting_is_told_with_the_nearest_one(
+    name: str, meant: str | None, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A3."""
+    if place == "environment":
+        monkeypatch.setenv(name, "9000")
+    else:
+        Path(".env").write_text(f"{name}=9000\n")
+
+    (one,) = misspelt_settings()
+
+    assert (one.name, one.meant) == (name.upper(), meant)
+    assert (meant or ".env.example") in one.remedy
+
+
+def test_other_programs_names_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A3: well-known ones, by the documents of those who read them."""
+    well_known = {
+        "DATABASE": ["DIRECT_URL", "HOST", "NAME", "PASSWORD", "PORT", "PRIVATE_URL", "PUBLIC_URL", "TEST_URL", "USER"],
+        "DISCORD": ["APPLICATION_ID", "CLIENT_ID", "CLIENT_SECRET", "GUILD_ID", "PUBLIC_KEY", "WEBHOOK_URL"],
+        "OPENAI": ["ADMIN_KEY", "API_BASE", "API_TYPE", "API_VERSION", "DEFAULT_MODEL", "LOG", "ORG_ID", "PROJECT_ID"],
+        "SLACK": ["API_TOKEN", "CHANNEL", "CLIENT_ID", "CLIENT_SECRET", "SIGNING_SECRET", "USER_TOKEN", "WEBHOOK_URL"],
+    }
+    for head, rests in well_known.items():
+        for rest in rests:
+            monkeypatch.setenv(f"{head}_{rest}", "theirs")
+
+    assert not misspelt_settings()
+
+
+def test_no_setting_is_taken_for_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_bytes(EXAMPLE.read_bytes())
+    for variable in VARIABLES:
+        monkeypatch.setenv(variable.lower(), "x")
+
+    assert not misspelt_settings()

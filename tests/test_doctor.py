@@ -131,6 +131,11 @@ WRONG: dict[str, tuple[Callable[[SetUp], None], str, str]] = {
     ),
     "no folder": (setting(DATABASE_URL="sqlite:///no/folder/x.db"), "does not answer", "DATABASE_URL"),
     "number": (setting(BACKSCROLL_LEASE_SECONDS="soon"), "BACKSCROLL_LEASE_SECONDS", "number"),
+    "misspelt": (
+        setting(BACKSCROLL_CONTEXT_TOKEN=SECRET),
+        "BACKSCROLL_CONTEXT_TOKEN is no setting",
+        "Write BACKSCROLL_CONTEXT_TOKENS",
+    ),
     "choice": (setting(OPENAI_API="soap"), "OPENAI_API", "'auto', 'responses' or 'chat'"),
 }
 
