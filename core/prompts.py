@@ -1,6 +1,7 @@
 """What the model is told: the built-in instructions, how speakers are named, and what a summary is asked for."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from re import compile as pattern
 
 from core.messages import Author
@@ -33,6 +34,9 @@ ENVELOPE_LONGEST = 200
 
 _UNNAMEABLE = pattern(r"[\[\]()\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
 
+_NAME_CHARACTERS = 80
+_NAME_BYTES = 160
+
 
 def instructions(own: str | None) -> str:
     """The fixed beginning of every prompt, byte for byte the same, so that the provider's prompt cache hits."""
@@ -42,8 +46,20 @@ def instructions(own: str | None) -> str:
 def spoken(author: Author, at: float, text: str) -> str:
     """A person's message with its speaker, in a form that no display name can forge: `[Ada (U1) 2026-11-22 14:03] …`.
 
-    Names lose brackets, parentheses and invisible characters; the ID is the platform's. `at` is in seconds.
+    Names lose brackets, parentheses and invisible characters, and end after 80 characters; the ID is the platform's.
+    `at` is in seconds. It is the same before it is stored and after, so that what is counted is what is shown.
     """
-    name = " ".join(_UNNAMEABLE.sub(" ", author.name).split())[:80] or "somebody"
     when = datetime.fromtimestamp(at, UTC)
-    return f"[{name} ({author.id}) {when:%Y-%m-%d %H:%M}] {text}"
+    return f"[{_named(author.name)} ({author.id}) {when:%Y-%m-%d %H:%M}] {whole(text)}"
+
+
+def whole(words: str) -> str:
+    """The words as they are stored: halves of characters, which no encoding knows, have become question marks."""
+    return words if words.isascii() else words.encode("utf-8", "replace").decode()
+
+
+@lru_cache(4096)
+def _named(name: str) -> str:
+    """The name as it is shown. Bytes count too: an emoji is several tokens, and a name stands before each message."""
+    words = " ".join(_UNNAMEABLE.sub(" ", whole(name.replace("\x00", ""))).split())[:_NAME_CHARACTERS]
+    return words.encode()[:_NAME_BYTES].decode(errors="ignore").rstrip() or "somebody"

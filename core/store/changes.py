@@ -36,14 +36,16 @@ class Unknown(Exception):
 def edit(connection: Connection, edited: Edited, *, verb: str | None, tokens: int) -> SessionKey | None:
     """Puts what a message has become in place of what it was; returns the session if the message waits there.
 
-    An edit that was overtaken by a newer one changes nothing. Raises Unknown.
+    Its author's name becomes what it is now, as `tokens` counts the message with that. An edit that was overtaken by a
+    newer one changes nothing. Raises Unknown.
     """
     key, row = _stored(connection, edited.message.address, edited.message.id)
     body, at = edited.message.text.encode("utf-8", "replace"), micro(edited.at)
     if row.state == State.DELETED or (row.edited_at is not None and row.edited_at >= at) or row.body == body:
         return None
     waits = row.state == State.WAITING
-    changed = {"body": body, "tokens": tokens, "edited_at": at}
+    author = edited.message.author
+    changed = {"body": body, "tokens": tokens, "edited_at": at, "author": author.id, "name": storable(author.name)}
     if waits:
         changed["verb"] = verb and storable(verb)
     connection.execute(update(turns).where(turn(key, row.seq), turns.c.role == Role.PERSON).values(changed))

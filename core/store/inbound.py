@@ -125,7 +125,7 @@ def _called_upon(connection: Connection, row: dict[str, object]) -> int | None:
     What is said to us may arrive later than the message behind it, which has looked back at it.
     """
     same = and_(*(turns.c[name] == row[name] for name in ("workspace", "session", "message", "role")))
-    waits = {name: row[name] for name in ("state", "verb", "envelope", "tokens", "body")}
+    waits = {name: row[name] for name in ("state", "verb", "envelope", "tokens", "at", "author", "name", "body")}
     heard = update(turns).where(same, turns.c.state == State.HEARD).values(waits)
     return connection.execute(heard.returning(turns.c.seq)).scalar_one_or_none()
 

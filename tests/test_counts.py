@@ -1,0 +1,172 @@
+"""Counts that hold: what is sent never exceeds the budget, whatever people are called, write and change (D11)."""
+
+import asyncio
+import base64
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+from tiktoken import Encoding
+
+from core import context, tokens
+from core.llm import Prompt
+from core.messages import Audience, Author, Edited, Inbound
+from core.prompts import spoken
+from core.session import Role, State, Turn
+from core.store import Database
+from core.store.inbound import storable
+from core.tokens import Vocabulary
+from tests.script import House, ScriptedModel, TranscriptAdapter
+from tests.values import ADA, message
+
+both = pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
+
+EMOJI = Author(id="U1", name="👩🏽‍🚀" * 40)
+NAMES = ["Ada", EMOJI.name, "😀" * 80, "😀\x00" * 80, "田中" * 40, "\ud83d" * 80, "(]" * 90, "", "नमस्ते" * 15, "ᚠ" * 200]
+TEXTS = [
+    "yes",
+    "no " * 300,
+    "語" * 50,
+    "👩🏽‍🚀" * 30,
+    "\ud83d\ude00" * 40,
+    '{"id": 17, "ok": true}' * 20,
+    base64.b64encode(bytes(range(200))).decode(),
+    "a\x00b" * 30,
+]
+
+
+@pytest.fixture(scope="module")
+def exact() -> Vocabulary:
+    counter = asyncio.run(tokens.load("gpt-5"))
+    assert isinstance(counter, Vocabulary)
+    return counter
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.worker._POLL", 0.05)
+
+
+def sent(prompt: Prompt, encoding: Encoding) -> int:
+    """What OpenAI would bill for this prompt, counted of nothing but what is sent."""
+    texts = [prompt.instructions, *(one.text for one in prompt.messages)]
+    return sum(len(encoding.encode_ordinary(text)) + context.MESSAGE_TOKENS for text in texts) + context.REPLY_TOKENS
+
+
+def house(database: Database, exact: Vocabulary, budget: int) -> House:
+    there = House(database, ScriptedModel(), TranscriptAdapter(max_text=100_000), budget=budget)
+    there.mind.counter = exact
+    return there
+
+
+@both
+async def test_a_message_that_was_said_under_a_long_name_and_edited_under_a_short_one_is_counted_as_it_is_shown(
+    database: Database, exact: Vocabulary
+) -> None:
+    async with house(database, exact, budget=1500) as there:
+        for number in range(40):
+            said = message(f"{number}", author=EMOJI)
+            await there.say(said)
+            await there.over()
+            await there.say(Edited(message=replace(said, author=ADA, text=f"{number}!"), at=said.at + 5))
+        await there.say(message("and now?"))
+        await there.over()
+
+    last = there.model.prompts[-1]
+    assert sent(last, exact._encoding) <= last.tokens <= 1500
+    assert last.messages[0].text.startswith("[Ada (U1)"), "people are called what they were when they last said it"
+
+
+@both
+async def test_what_was_overheard_under_one_name_and_is_called_upon_by_another_is_counted_as_it_is_shown(
+    database: Database, exact: Vocabulary
+) -> None:
+    async with house(database, exact, budget=1500) as there:
+        await there.say(message("hello", direct=False, audience=Audience.BOT))
+        await there.over()
+        for number in range(40):
+            heard = message(f"{number}", author=EMOJI, direct=False, audience=Audience.OTHERS)
+            await there.say(heard, replace(heard, author=ADA, audience=Audience.BOT))
+            await there.over()
+
+    last = there.model.prompts[-1]
+    assert sent(last, exact._encoding) <= last.tokens <= 1500
+    assert last.messages[-1].text.startswith("[Ada (U1)")
+
+
+def chaos(seed: int, length: int) -> Iterator[list[Inbound | Edited]]:
+    """What people with changing names say, overhear, call upon and edit, one moment after the other."""
+    dice = random.Random(seed)
+    said: list[Inbound] = []
+    for _ in range(length):
+        author = Author(id=f"U{dice.randrange(3)}", name=dice.choice(NAMES))
+        text = dice.choice(TEXTS)
+        if said and dice.random() < 0.4:
+            old = dice.choice(said)
+            yield [Edited(message=replace(old, author=replace(author, id=old.author.id), text=text), at=2e9)]
+            continue
+        one = message(text, author=author, direct=dice.random() < 0.6)
+        said.append(one)
+        yield [one, replace(one, author=replace(author, name=dice.choice(NAMES)), direct=True)]
+
+
+@both
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_people_are_called_write_and_edit_the_budget_holds(
+    database: Database, exact: Vocabulary, seed: int
+) -> None:
+    async with house(database, exact, budget=1200) as there:
+        for events in chaos(seed, 40):
+            await there.say(*events)
+            await there.over()
+
+    assert len(there.model.prompts) > 10
+    for prompt in there.model.prompts:
+        assert sent(prompt, exact._encoding) <= prompt.tokens <= 1200
+
+
+names = some.text(max_size=120) | some.sampled_from(NAMES)
+texts = some.text(max_size=300) | some.sampled_from(TEXTS)
+halves = some.text(some.characters(categories=["Cs", "Cc", "So", "Lo"]), max_size=120)
+
+
+@given(names | halves, texts | halves)
+def test_what_is_counted_before_it_is_stored_is_what_is_shown_after(name: str, text: str) -> None:
+    stored = Author(id="U1", name=storable(name))
+
+    assert spoken(Author(id="U1", name=name), 0, text) == spoken(stored, 0, text.encode("utf-8", "replace").decode())
+
+
+@given(names | halves)
+def test_no_name_costs_more_than_a_long_sentence(exact: Vocabulary, name: str) -> None:
+    assert exact.count(spoken(Author(id="U1", name=name), 0, "")) <= 180
+
+
+@given(some.lists(some.tuples(names, texts), max_size=12), some.integers(500, 3000))
+def test_a_window_of_any_names_and_texts_fits_the_budget_by_the_real_vocabulary(
+    exact: Vocabulary, said: list[tuple[str, str]], budget: int
+) -> None:
+    counter = exact
+    turns = []
+    for seq, (name, text) in enumerate(said):
+        turn = Turn(
+            seq=seq,
+            role=Role.PERSON,
+            state=State.DONE,
+            text=text.encode("utf-8", "replace").decode(),
+            tokens=0,
+            at=60.0 * seq,
+            author=Author(id="U1", name=name),
+        )
+        turns.append(turn._replace(tokens=counter.count(context.text(turn)) + context.MESSAGE_TOKENS))
+
+    def cut(words: str, most: int) -> str:
+        return tokens.cut_middle(words, most, counter)
+
+    window = context.build(None, reversed(turns), budget=budget, fixed=4, cut=cut)
+
+    prompt = Prompt(instructions="", messages=window.messages, tokens=window.tokens, conversation="")
+    assert sent(prompt, exact._encoding) <= window.tokens <= budget
