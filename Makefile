@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types imports tests chaos fix lock bench clean
+.PHONY: help run test lint types imports tests chaos real fix lock bench clean
 
 help: ## Lists these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -22,6 +22,10 @@ $(BIN)/.dev: $(BIN)/.run requirements-dev.lock
 
 $(BIN)/.bench: $(BIN)/.dev requirements-bench.lock
 	@$(PIP) install --no-deps --require-hashes -r requirements-bench.lock
+	@touch $@
+
+$(BIN)/.real: $(BIN)/.dev requirements-real.lock
+	@$(PIP) install --no-deps --require-hashes -r requirements-real.lock
 	@touch $@
 
 run: $(BIN)/.run ## Runs every configured platform; the console where none is
@@ -46,6 +50,9 @@ tests: $(BIN)/.dev
 chaos: $(BIN)/.dev ## Breaks everything for MINUTES by SEED, on both databases, and looks at what people see
 	$(BIN)/python -W "ignore:XDG_RUNTIME_DIR" -m tests.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5)
 
+real: $(BIN)/.real ## Talks with a real small model on llama.cpp (130 MB, once), and looks at what people see
+	$(BIN)/python -m tests.real $(if $(CONTEXTS),--contexts $(CONTEXTS)) $(if $(STAGE),--stage $(STAGE))
+
 fix: $(BIN)/.dev ## Formats, and mends what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -54,7 +61,7 @@ BENCH ?= window latency turns throughput streams memory startup takeover
 bench: $(BIN)/.bench ## Measures everything, or BENCH="turns streams"; draws into benchmarks/plots
 	@for name in $(BENCH); do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
-lock: $(BIN)/.dev ## Resolves the newest allowed versions into the two lock files (needs uv)
+lock: $(BIN)/.dev ## Resolves the newest allowed versions into the lock files (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
@@ -62,6 +69,8 @@ lock: $(BIN)/.dev ## Resolves the newest allowed versions into the two lock file
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --no-annotate --upgrade -c requirements.lock -c requirements-dev.lock pyproject.toml --group bench \
 		-o requirements-bench.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --no-annotate --upgrade --no-deps --group real -o requirements-real.lock
 
 clean: ## Removes what was made here, but no database
 	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage build *.egg-info
