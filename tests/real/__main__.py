@@ -81,7 +81,6 @@ async def _conversation(given: argparse.Namespace, context: int, folder: Path) -
 
 def _figures(told: Told) -> Sequence[object]:
     last = told.requests[-1] if told.requests else None
-    outcome = "answered" if told.is_answered else f"told: {told.why}" if told.is_said else "nothing"
     return (
         told.number,
         told.author,
@@ -92,8 +91,16 @@ def _figures(told: Told) -> Sequence[object]:
         _known(last and last.written),
         len(told.texts),
         told.longest,
-        f"{outcome} ({last.finish})" if last and last.finish else outcome,
+        f"{_outcome(told)} ({last.finish})" if last and last.finish else _outcome(told),
     )
+
+
+def _outcome(told: Told) -> str:
+    if not told.over:
+        return "not done"
+    if not told.is_said:
+        return "nothing"
+    return "answered" if told.why is None else f"told: {told.why}"
 
 
 def _known(number: int | None) -> str:
