@@ -50,7 +50,7 @@ CUTS = 3
 """How often an answer may break off in the middle before its asker is told that it will not be whole."""
 
 SHARE = 4
-"""The room that is kept for an answer is at most one part in so many of the model's context."""
+"""The room that is kept for an answer is one part in so many of the model's context, where that is known."""
 
 _COUNTED_EVERY = 400  # characters by which an answer grows before it is counted again
 _SLACK = 1.25  # its model counts by a vocabulary of its own, and was told the limit
@@ -120,7 +120,7 @@ class Mind:
         context = self.model.context
         if context is None:
             return self.budget
-        return min(self.budget, context - min(self.answer_tokens, context // SHARE))
+        return min(self.budget, context - context // SHARE)
 
 
 class _Running:
@@ -247,6 +247,7 @@ class Assistant:
             fixed=self.mind.fixed,
             cut=self.mind.cut,
             may_stop=self._may_stop,
+            context=self.mind.model.context if self.mind.limit < self.mind.budget else None,
         )
         try:
             said, parts = await self._database.write(self._effect, command, desk, lease)

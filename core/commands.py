@@ -18,6 +18,7 @@ class Desk:
     """What a command has before it: the session, the command's own turn, and what the program knows.
 
     `budget` is the window's in the model's tokens, `room` the same by our count; the instructions take `fixed` of it.
+    `context` is what the model takes in at all, where that is less than the operator would have shown it.
     `may_stop` are the people who may end another's answer; None is everyone.
     """
 
@@ -29,6 +30,7 @@ class Desk:
     fixed: int
     cut: context.Cut
     may_stop: Collection[str] | None
+    context: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +148,13 @@ def _status(connection: Connection, desk: Desk) -> Said:
     return Said(
         text=f"I remember {_turns(number)} here, since {_when(since)}.\n"
         f"My next answer will see {all_of} of them: {tokens:,} of {desk.budget:,} tokens with instructions.\n"
-        f"Answers come from {desk.model}."
+        f"Answers come from {desk.model}{_size(desk)}."
+    )
+
+
+def _size(desk: Desk) -> str:
+    return (
+        "" if desk.context is None else f", whose context of {desk.context:,} tokens is smaller than its window may be"
     )
 
 

@@ -540,6 +540,9 @@ async def test_the_window_shrinks_until_it_fits_a_model_of_known_size(database: 
             await running.say(message(f"{number} " + "many words " * 40))
             await running.adapter.until(lambda n=number: len(running.adapter.texts) == n + 1)
         await running.over()
+        await running.say(message("!status"))
+        await running.adapter.until(lambda: "whose context of 1,000 tokens" in running.adapter.texts[-1])
+        await running.over()
 
     assert max(prompt.tokens for prompt in running.model.prompts) <= 750
     assert len(running.model.prompts) == 12

@@ -123,7 +123,7 @@ async def test_a_server_that_does_not_stream_is_asked_for_the_whole() -> None:
         ("This model's maximum context length is 4096 tokens. However, you requested 5000 tokens.", 4096),
         ("Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048. Given: 4000", 2048),
         ("prompt is too long: 210000 tokens > 200000 maximum", 200_000),
-        ("the request exceeds the available context size, try increasing it", 3_333),
+        ("the request exceeds the available context size, try increasing it", 4_500),
     ],
 )
 async def test_the_context_is_learnt_from_the_refusal(words: str, context: int) -> None:

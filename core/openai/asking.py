@@ -6,9 +6,6 @@ from itertools import groupby
 from core.llm import Message, Prompt
 from core.openai.manners import API, Manners
 
-THINKING = 8_192
-"""Tokens that a model which thinks may take for that, beside its answer: they count into the same limit."""
-
 _EARLIER = "(The conversation began earlier.)"
 
 
@@ -44,7 +41,7 @@ def _folded(said: Iterable[Message]) -> Iterator[Message]:
 def fields(
     api: API, prompt: Prompt, manners: Manners, *, official: bool, most: int | None, effort: str | None
 ) -> dict[str, object]:
-    """What a server may refuse and an answer can do without. `most` is the longest answer, in tokens."""
+    """What a server may refuse and an answer can do without. `most` is the longest answer, in tokens, with thoughts."""
     wanted: dict[str, object] = {}
     if api == "chat" and manners.streams:
         wanted["stream_options"] = {"include_usage": True}
@@ -59,6 +56,5 @@ def fields(
         # Reasoning models refuse max_tokens, old servers the other name.
         chat = ["max_tokens", "max_completion_tokens"][:: -1 if official else 1]
         names = ["max_output_tokens"] if api == "responses" else chat
-        limit = most + (THINKING if manners.thinks else 0)
-        wanted |= dict.fromkeys([name for name in names if name not in manners.refused][:1], limit)
+        wanted |= dict.fromkeys([name for name in names if name not in manners.refused][:1], most)
     return {name: value for name, value in wanted.items() if name not in manners.refused}

@@ -65,7 +65,10 @@ WHOLE = 600.0
 """Seconds that an answer in one piece may take: nothing is heard of it before it is whole."""
 
 SHARE = 4
-"""An answer takes at most one part in so many of the model's context."""
+"""An answer takes at most one part in so many of the model's context; `core.assistant` keeps it free."""
+
+THINKING = 8_192
+"""Tokens that a model which thinks may take for that, beside its answer: they count into the same limit."""
 
 ADAPTS = 8
 """How often one request is changed to a server's liking before its refusal counts."""
@@ -206,11 +209,11 @@ class OpenAIModel:
 
     @contextmanager
     def _learns(self, prompt: Prompt) -> Iterator[None]:
-        """What is too long shows how much is not: the server says so, or half of it is tried."""
+        """What is too long shows how much is not: the server says so, or half of it is tried, answer included."""
         try:
             yield
         except WindowTooLong as error:
-            guess = prompt.tokens * SHARE // (2 * (SHARE - 1))
+            guess = (prompt.tokens + (self._most() or 0)) // 2
             known = self._manners.context
             size = error.context if error.context and error.context != known else min(guess, known or guess)
             if size < (known or size + 1):
@@ -283,10 +286,11 @@ class OpenAIModel:
         raise AssertionError("the last refusal is raised")
 
     def _most(self) -> int | None:
-        """The longest answer that is asked for: in a small context it must leave room for the question."""
-        if self._answer_tokens is None or self.context is None:
-            return self._answer_tokens
-        return min(self._answer_tokens, max(1, self.context // SHARE))
+        """The longest answer that is asked for, thoughts included: in a small context it must leave room."""
+        if self._answer_tokens is None:
+            return None
+        most = self._answer_tokens + (THINKING if self._manners.thinks else 0)
+        return most if self.context is None else min(most, max(1, self.context // SHARE))
 
     def _adapt(self, heard: Complaint, extra: dict[str, object]) -> bool:
         """Learns from a refusal what the server will not have; False where it is about something else."""
