@@ -360,6 +360,7 @@ async def _doctor(settings: Settings, wrong: Sequence[str]) -> int:
         settings,
         wrong=wrong,
         misspelt=misspelt_settings(),
+        mind=lambda: program.make_mind(settings, OfflineModel()),  # the model is examined by itself
         database=lambda: _database(settings),
         past_proxy=partial(connect, settings.database_listen_url) if settings.database_listen_url else None,
         model=lambda: _model(settings),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import migrations
 from core.adapter import Adapter, Finding
+from core.assistant import Mind
 from core.config import Misspelt, Settings, own_instructions
 from core.errors import BackscrollError, DatabaseAhead, DatabaseError
 from core.llm import Model
@@ -17,6 +18,7 @@ async def examine(
     *,
     wrong: Sequence[str],
     misspelt: Sequence[Misspelt],
+    mind: Callable[[], Awaitable[Mind]],
     database: Callable[[], Database],
     past_proxy: Callable[[], Database] | None,
     model: Callable[[], Model],
@@ -32,7 +34,7 @@ async def examine(
     found += [
         Finding(subject="settings", ok=False, detail=f"{one.name} is no setting", remedy=one.remedy) for one in misspelt
     ]
-    found += await _guarded("instructions", _instructions(settings))
+    found += await _guarded("instructions", _instructions(settings, mind))
     found += await _guarded("database", _database(settings, database))
     if past_proxy is not None:
         found += await _guarded("hints", _hints(past_proxy))
@@ -56,9 +58,10 @@ async def _guarded(subject: str, examination: Awaitable[Sequence[Finding]]) -> S
         return [Finding(subject=subject, ok=False, detail=detail, remedy="Check its settings, or report this.")]
 
 
-async def _instructions(settings: Settings) -> Sequence[Finding]:
-    own = own_instructions(settings)
-    return [Finding(subject="instructions", ok=True, detail="your own" if own else "built in")]
+async def _instructions(settings: Settings, make: Callable[[], Awaitable[Mind]]) -> Sequence[Finding]:
+    own, mind = own_instructions(settings), await make()
+    detail = f"{'your own' if own else 'built in'}, {mind.fixed} of {mind.budget} tokens"
+    return [Finding(subject="instructions", ok=True, detail=detail)]
 
 
 async def _database(settings: Settings, make: Callable[[], Database]) -> Sequence[Finding]:

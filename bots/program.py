@@ -40,7 +40,7 @@ async def run(
     Raises BackscrollError when it can't start or a platform will not have us.
     """
     await prepare(settings, database)
-    mind = await _mind(settings, model)
+    mind = await make_mind(settings, model)
     await model.recall(_Recollection(database))
     place = _own_place()
     freed = await database.write(queue.free_dead, host=place, alive=_alive)
@@ -105,7 +105,8 @@ async def prepare(settings: Settings, database: Database) -> None:
         )
 
 
-async def _mind(settings: Settings, model: Model) -> Mind:
+async def make_mind(settings: Settings, model: Model) -> Mind:
+    """What answering needs beside the session. Raises ConfigurationError when too little room is left."""
     mind = Mind(
         model=model,
         instructions=instructions(own_instructions(settings)),

@@ -64,7 +64,7 @@ async def test_nothing_is_posted_or_changed(full: SetUp) -> None:
     assert {method for method, _, _ in full.slack.server.calls} == {"auth.test", "apps.connections.open"}
     assert {request.method for request in full.discord.world.requests} == {"GET"}
     assert not full.discord.gateway.identified
-    assert not full.model.requests
+    assert len(full.model.requests) == 1, "one short answer"
     assert not full.slack.server.opened
 
 
@@ -78,6 +78,10 @@ def setting(**values: str) -> Callable[[SetUp], None]:
 
 def failing_model(fault: Status) -> Callable[[SetUp], None]:
     return lambda full: full.model.faults.append(fault)
+
+
+def mute_model(full: SetUp) -> None:
+    full.model.weather = lambda _: Status(status=503, message="no workers are left")
 
 
 def without_scope(full: SetUp) -> None:
@@ -117,11 +121,17 @@ WRONG: dict[str, tuple[Callable[[SetUp], None], str, str]] = {
     "model broken": (failing_model(BROKEN), "500", "OPENAI_BASE_URL"),
     "model busy": (failing_model(RATE_LIMITED), "429", "later"),
     "model's words": (failing_model(Status(status=400, message="no [/INST] :bug: [red]")), "[/INST] :bug: [red]", ""),
+    "model mute": (mute_model, "no workers are left", "later"),
     "model address": (setting(OPENAI_BASE_URL="localhost"), "OPENAI_BASE_URL", "https://host/v1"),
     "instructions": (
         setting(BACKSCROLL_INSTRUCTIONS_FILE="missing.md"),
         "BACKSCROLL_INSTRUCTIONS_FILE",
         "No such file",
+    ),
+    "long instructions": (
+        setting(BACKSCROLL_CONTEXT_TOKENS="500", BACKSCROLL_INSTRUCTIONS="Be kind. " * 100),
+        "of 500 tokens",
+        "BACKSCROLL_CONTEXT_TOKENS",
     ),
     "database": (setting(DATABASE_URL="nonsense"), "DATABASE_URL", "sqlite:///FILE"),
     "hints": (
@@ -196,6 +206,18 @@ async def test_a_newcomer_without_settings_is_told_what_runs(full: SetUp) -> Non
     assert status == 0
     assert any("stand-in" in line and "OPENAI_API_KEY" in line for line in lines)
     assert any("the console" in line for line in lines)
+
+
+def test_what_a_start_refuses_the_doctor_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A4."""
+    monkeypatch.chdir(tmp_path)
+    refused, found = [
+        backscroll(*words, BACKSCROLL_CONTEXT_TOKENS="500") for words in (("run", "console"), ("doctor",))
+    ]
+
+    assert (refused.exit_code, found.exit_code) == (2, 1)
+    (line,) = wrong(found.stdout.splitlines())
+    assert refused.stderr.strip().removeprefix("backscroll: ") in line
 
 
 async def test_a_database_that_others_may_open_is_told_with_the_command_that_closes_it(full: SetUp) -> None:

@@ -619,18 +619,46 @@ async def test_a_server_of_ones_own_needs_no_key(server, make, api):
     assert pieces
 
 
-async def test_the_doctor_finds_the_model_without_spending_anything(server, model):
+@pytest.mark.parametrize("missing", [set(), {"models"}])
+async def test_the_doctor_has_one_word_said_whether_or_not_models_can_be_asked_for(server, model, missing):
+    """A4."""
+    server.missing = missing
     (finding,) = await model.examine()
     assert finding.ok
     assert MODEL in finding.detail
-    assert not server.requests
+    assert [request.last for request in server.requests] == ["Say: ready"]
 
 
-async def test_the_doctor_has_a_word_said_where_models_cannot_be_asked_for(server, model):
-    server.missing = {"models"}
+async def test_the_doctor_asks_just_as_a_turn_does(server, model):
+    """A4: a chat template may refuse what an empty question would not have."""
+    await model.examine()
+    await ask(model)
+    doctors, turns = (request.body for request in server.requests)
+    assert doctors.keys() == turns.keys()
+    assert server.requests[0].instructions
+
+
+async def test_the_doctor_is_not_content_with_a_server_that_refuses_every_question(server, model):
+    """A4: it answers GET /models all the same."""
+    server.weather = lambda _: Status(status=500, message="no workers are left")
+    (finding,) = await model.examine()
+    assert not finding.ok
+    assert "no workers are left" in finding.detail
+
+
+async def test_the_doctor_lets_a_key_be_for_answers_alone(server, model):
+    """OpenAI's restricted keys may not ask for models."""
+    server.faults.append(Status(status=403, message="Missing scopes: api.model.read"))
     (finding,) = await model.examine()
     assert finding.ok
-    assert [request.last for request in server.requests] == ["Say: ready"]
+
+
+async def test_the_doctor_hangs_up_on_a_model_that_never_stops(server, model):
+    server.answer = lambda _: "and so on " * 10_000
+    (finding,) = await model.examine()
+    assert finding.ok
+    await server.until(lambda: server.requests[0].gone or server.requests[0].done)
+    assert server.requests[0].gone
 
 
 @pytest.mark.parametrize(

@@ -68,5 +68,5 @@ def _day(described: object) -> date | None:
 
 
 def ending(model: str, day: date) -> str:
-    """What the operator should know of a model that ends."""
+    """What the operator should know of a model that ends, and what to do about it."""
     return f"{model} is shut down by its provider on {day}. Set OPENAI_MODEL to another one before that."

@@ -9,7 +9,7 @@ here: each retry is billed, so it belongs to the turn, where it is counted and s
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from functools import partial
 from typing import Literal
 from urllib.parse import urlsplit
@@ -38,7 +38,6 @@ from core.openai.complaints import (
     unwanted,
     words_of,
 )
-from core.openai.fields import text
 from core.openai.frames import Events
 from core.openai.looking import ending, look
 from core.openai.manners import API, Learning, Manners, read
@@ -56,7 +55,10 @@ STREAMS = 100
 """How many answers share one client: for each that begins or ends, its pool walks through all of its connections."""
 
 EXAMINE = 30.0
-"""Seconds that the doctor waits for the model."""
+"""Seconds that the doctor waits to be told of the model; for its answer it waits as long as a turn."""
+
+ENOUGH = 100
+"""Pieces of an answer after which the doctor hangs up: small models may never come to an end."""
 
 TAIL = 3.0
 """Seconds that we wait for the rest of a stream (usage, the end) once the API has said that the answer is finished."""
@@ -222,28 +224,38 @@ class OpenAIModel:
             raise
 
     async def examine(self) -> Sequence[Finding]:
-        """Asks whether the server knows the key and the model; where it can't be asked, has it say one word."""
+        """Asks whether the server knows the key and the model, and for one short answer, just as a turn does."""
         try:
             with sorted_errors(ModelUnavailable):
-                async with asyncio.timeout(EXAMINE):
-                    await self._probe()
+                await self._probe()
         except ModelError as error:
             what, _, remedy = str(error).removesuffix(".").partition(". ")
             detail = f"{what}.{words_of(error.__context__, self._client.api_key)}"
             remedy = f"{remedy or 'Try again later, or check OPENAI_BASE_URL'}."
             return [Finding(subject="model", ok=False, detail=detail, remedy=remedy)]
-        return [Finding(subject="model", ok=True, detail=f"{self._model} at {self._host}")]
+        warnings = await self.look()
+        learnt = self._manners.described()
+        detail = f"{self._model} at {self._host} answers" + (f"; the server {learnt}" if learnt else "")
+        found = [Finding(subject="model", ok=True, detail=detail)]
+        return found + [Finding(subject="model", ok=False, detail=one) for one in warnings]
 
     async def _probe(self) -> None:
+        """The first question costs nothing and says best what is wrong, where it may be asked; the second decides."""
         try:
-            if text(await self._client.models.retrieve(self._model), "id"):  # a web page has none
-                return
+            async with asyncio.timeout(EXAMINE):
+                await self._client.models.retrieve(self._model)
         except openai.APIStatusError as error:
-            if not endpoint_missing(heard_from(error), self._model):
+            may_not = isinstance(error, openai.PermissionDeniedError)  # a key may be for answers alone
+            if not may_not and not endpoint_missing(heard_from(error), self._model):
                 raise
         question = Message(role="user", text="Say: ready")
-        async for _ in self.stream(Prompt(instructions="", messages=(question,), tokens=8, conversation="")):
-            pass
+        prompt = Prompt(instructions="Answer in one word.", messages=(question,), tokens=16, conversation="doctor")
+        heard = 0
+        async with aclosing(self.stream(prompt)) as pieces:
+            async for _ in pieces:
+                heard += 1
+                if heard == ENOUGH:
+                    return
 
     async def _open(self, client: openai.AsyncOpenAI, prompt: Prompt, limit: float) -> tuple[API, Events]:
         """Sends the request by the API that is known to work, or by the other one where the server lacks the first."""
