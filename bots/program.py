@@ -107,11 +107,12 @@ async def prepare(settings: Settings, database: Database) -> None:
 
 async def make_mind(settings: Settings, model: Model) -> Mind:
     """What answering needs beside the session. Raises ConfigurationError when too little room is left."""
+    counter = await tokens.load(settings.openai_model) if settings.has_model else tokens.Estimate()
     mind = Mind(
         model=model,
         instructions=instructions(own_instructions(settings)),
-        counter=await tokens.load(settings.openai_model) if settings.has_model else tokens.Estimate(),
-        calibration=tokens.Calibration(openai=settings.openai_base_url is None),
+        counter=counter,
+        calibration=tokens.Calibration(openai=settings.openai_base_url is None, excess=counter.excess),
         budget=settings.backscroll_context_tokens,
         answer_tokens=settings.backscroll_answer_tokens,
         hearing=settings.backscroll_hear,
