@@ -1,18 +1,20 @@
-"""Counts that hold: what is sent never exceeds the budget, whatever people are called, write and change (D11)."""
+"""Counts that hold: what is sent never exceeds the budget, whatever people are called, write and change."""
 
 import asyncio
 import base64
 import random
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from structlog.testing import capture_logs
 from tiktoken import Encoding
 
 from core import context, tokens
-from core.llm import Prompt
+from core.llm import Finish, Prompt, Usage
 from core.messages import Audience, Author, Edited, Inbound
 from core.prompts import spoken
 from core.session import Role, State, Turn
@@ -20,7 +22,7 @@ from core.store import Database
 from core.store.inbound import storable
 from core.tokens import Estimate, Vocabulary
 from tests.script import House, ScriptedModel, TranscriptAdapter
-from tests.values import ADA, message
+from tests.values import ADA, HERE, message
 
 both = pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
 
@@ -126,6 +128,70 @@ async def test_whatever_people_are_called_write_and_edit_the_budget_holds(
     assert len(there.model.prompts) > 10
     for prompt in there.model.prompts:
         assert sent(prompt, exact._encoding) <= prompt.tokens <= 1200
+
+
+class Billing(ScriptedModel):
+    """Reports what it was sent, but no more than it reads, as some servers do that drop the rest."""
+
+    def __init__(self, exact: Vocabulary, *, reads: int = 10**9) -> None:
+        super().__init__()
+        self._encoding = exact._encoding
+        self._reads = reads
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Finish, None]:
+        self.usage = Usage(shown=min(sent(prompt, self._encoding), self._reads), written=1)
+        async with aclosing(super().stream(prompt)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+
+async def talk(there: House, words: str, channel: str, times: int) -> None:
+    for _ in range(times):
+        await there.say(message(words, address=replace(HERE, channel=channel)))
+        await there.over()
+
+
+OTHER_WORDS = {
+    "japanese": "委員会は昨日、すべての依頼は公開前に二人で確認しなければならないと決めました。" * 7,
+    "json": '{"id": 17, "ts": 1700000023.29, "ok": true, "tags": ["a", "b"], "n": null}, ' * 5,
+    "emoji": "👩🏽‍🚀👨‍👩‍👧‍👦🏳️‍🌈" * 4,
+    "rare": "ᚠᚢᚦ ሰላም ߒߞߏ 𐍈𐍉 ᎠᎡ ꦗꦮ" * 4,
+}
+
+
+@pytest.mark.parametrize("other", OTHER_WORDS)
+async def test_what_english_talk_teaches_sends_no_more_than_the_budget_of_anything_else(
+    database: Database, exact: Vocabulary, other: str
+) -> None:
+    """D12: there is no vocabulary here."""
+    async with House(database, Billing(exact), TranscriptAdapter(max_text=100_000), budget=2500) as there:
+        await talk(there, "We all agreed that the release can wait until everybody has had some sleep. " * 3, "a", 30)
+        there_too = replace(HERE, channel="b")
+        await talk(there, "hello", "b", 1)
+        for _ in range(20):
+            await there.say(message(OTHER_WORDS[other], address=there_too, direct=False, audience=Audience.OTHERS))
+        await talk(there, "and now?", "b", 1)
+
+    assert len(there.model.prompts[-1].messages) > 3
+    assert all(sent(prompt, exact._encoding) <= 2500 for prompt in there.model.prompts)
+
+
+async def test_a_server_that_drops_the_head_of_the_prompt_is_sent_no_more_than_the_budget(
+    database: Database, exact: Vocabulary
+) -> None:
+    """B11."""
+    model = Billing(exact, reads=400)
+    there = House(database, model, TranscriptAdapter(max_text=100_000), budget=2000)
+    there.mind.counter = exact
+    with capture_logs() as logs:
+        async with there:
+            await talk(there, "We all agreed that the release can wait until everybody has slept. " * 5, "a", 30)
+
+    assert all(sent(prompt, exact._encoding) <= 2000 for prompt in model.prompts)
+    assert [line["event"] for line in logs if "reports less" in line["event"]] == [
+        "the server reports less than it was sent"
+    ]
+    assert there.mind.calibration.read == 400
 
 
 names = some.text(max_size=120) | some.sampled_from(NAMES)
