@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
@@ -164,6 +167,31 @@ def _nearest(name: str, settings: Iterable[str]) -> str | None:
     if rests:
         return next((head + rest for rest in get_close_matches(name.removeprefix(head), rests, n=1)), None)
     return next(iter(get_close_matches(name, sorted(settings), n=1, cutoff=0.9)), None)
+
+
+def proxy_for(url: str) -> str | None:
+    """The HTTP proxy that leads to this address by HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; none to ourselves.
+
+    The names may be in small letters, as everywhere. Raises ConfigurationError for a proxy of another kind.
+    """
+    parts, given = urlsplit(url), getproxies_environment()
+    name = {"https": "https", "wss": "https"}.get(parts.scheme, "http")
+    name = name if name in given else "all"
+    proxy = given.get(name)
+    if proxy is None or _is_loopback(parts.hostname or "") or proxy_bypass(parts.hostname or ""):
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    if urlsplit(proxy).scheme not in {"http", "https"}:
+        raise ConfigurationError(f"{name.upper()}_PROXY names no HTTP proxy: set HTTPS_PROXY to one, or NO_PROXY to *")
+    return proxy
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether this is our own machine, which no proxy can reach."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def own_instructions(settings: Settings) -> str | None:

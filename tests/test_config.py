@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from core.config import Settings, examine_settings, misspelt_settings, own_instructions, read_settings
+from core.config import Settings, examine_settings, misspelt_settings, own_instructions, proxy_for, read_settings
 from core.errors import ConfigurationError
 
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
@@ -278,3 +278,43 @@ def test_no_setting_is_taken_for_another_one(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv(variable.lower(), "x")
 
     assert not misspelt_settings()
+
+
+@pytest.mark.parametrize(
+    ("url", "environment", "proxy"),
+    [
+        ("https://a.example/x", {"HTTPS_PROXY": "http://p:1"}, "http://p:1"),
+        ("wss://a.example/x", {"HTTPS_PROXY": "http://p:1"}, "http://p:1"),
+        ("wss://a.example/x", {"https_proxy": "p:1"}, "http://p:1"),
+        ("https://a.example/x", {"HTTP_PROXY": "http://p:1"}, None),
+        ("ws://a.example/x", {"HTTP_PROXY": "http://p:1", "HTTPS_PROXY": "http://p:2"}, "http://p:1"),
+        ("https://a.example/x", {"ALL_PROXY": "http://p:1"}, "http://p:1"),
+        ("https://a.example/x", {"ALL_PROXY": "socks5://p:1", "HTTPS_PROXY": "http://p:2"}, "http://p:2"),
+        ("https://a.example/x", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "b.example, a.example"}, None),
+        ("https://a.example/x", {"HTTPS_PROXY": "http://p:1", "no_proxy": ".example"}, None),
+        ("https://a.example/x", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, None),
+        ("https://ba.example/x", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "a.example"}, "http://p:1"),
+        ("https://localhost:1/x", {"HTTPS_PROXY": "http://p:1"}, None),
+        ("http://127.0.0.1:1/x", {"HTTP_PROXY": "http://p:1"}, None),
+        ("ws://[::1]:1/x", {"ALL_PROXY": "socks5://p:1"}, None),
+        ("https://a.example/x", {}, None),
+    ],
+)
+def test_a_proxy_is_found_by_the_usual_names(
+    url: str, environment: dict[str, str], proxy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B16."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert proxy_for(url) == proxy
+
+
+def test_a_proxy_of_another_kind_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://p:1")
+
+    with pytest.raises(ConfigurationError, match=r"^HTTPS_PROXY names no HTTP proxy"):
+        proxy_for("https://a.example")

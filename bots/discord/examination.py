@@ -70,5 +70,5 @@ def _unreachable(error: BaseException) -> Finding:
         subject="Discord",
         ok=False,
         detail=f"the API does not answer ({type(error).__name__})",
-        remedy="check the network, DISCORD_API_URL if it is set, and https://discordstatus.com",
+        remedy="check the network, the proxy, DISCORD_API_URL if it is set, and https://discordstatus.com",
     )

@@ -21,6 +21,7 @@ import structlog
 from aiohttp import ClientError, ClientWebSocketResponse, TraceConfig, TraceRequestEndParams
 
 from bots.discord.translate import PLATFORM
+from core.config import proxy_for
 
 with warnings.catch_warnings():
     # discord.py 2.7.1 imports audioop for voice, which Python 3.11 and 3.12 call deprecated; 3.13 uses audioop-lts
@@ -71,6 +72,7 @@ class Redirect:
     """Where Discord is: its own addresses, or a compatible server, a proxy, a test.
 
     An API address without a version gets the one that we speak, and one without a path gets Discord's.
+    Each address is reached by its own proxy, or by none, while the library knows one for all.
     """
 
     def __init__(self, *, api: str | None = None, gateway: str | None = None, cdn: str | None = None) -> None:
@@ -78,6 +80,8 @@ class Redirect:
         self.gateway = gateway
         """None is Discord's; with another API, it is what that API says."""
         self.cdn = (cdn or Asset.BASE).rstrip("/")
+        for url in (self.api, gateway or str(DiscordWebSocket.DEFAULT_GATEWAY), self.cdn):
+            proxy_for(url)  # one that is no use is said before anything connects
 
     @property
     def lacks_gateway(self) -> bool:
@@ -90,13 +94,18 @@ class Redirect:
 
         async def redirected(route: Route, **options: object) -> Json:
             route.url = self.api + route.url.removeprefix(Route.BASE)
+            http.proxy = proxy_for(route.url)  # read by the library before it awaits anything, here and below
             return await request(route, **options)  # type: ignore[arg-type]  # handed through
 
         async def connected(url: str, *, compress: int = 0) -> ClientWebSocketResponse:
-            return await connect(self.socket(url), compress=compress)
+            url = self.socket(url)
+            http.proxy = proxy_for(url)
+            return await connect(url, compress=compress)
 
         async def downloaded(url: str) -> bytes:
-            return await download(self.cdn + url.removeprefix(Asset.BASE) if url.startswith(Asset.BASE) else url)
+            url = self.cdn + url.removeprefix(Asset.BASE) if url.startswith(Asset.BASE) else url
+            http.proxy = proxy_for(url)
+            return await download(url)
 
         http.request, http.ws_connect, http.get_from_cdn = (  # type: ignore[method-assign]  # ours, see above
             redirected,

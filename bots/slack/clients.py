@@ -1,13 +1,13 @@
-"""The clients of slack_sdk, all made alike: our API URL, our retries, no proxy on loopback, and a quiet logger."""
+"""The clients of slack_sdk, all made alike: our API URL, our retries, our proxy, and a quiet logger."""
 
-from ipaddress import ip_address
 from logging import WARNING, Filter, Logger, LogRecord, getLogger
 from re import compile as pattern
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from slack_sdk.http_retry.async_handler import AsyncRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
+
+from core.config import proxy_for
 
 Client = TypeVar("Client", bound=AsyncWebClient)
 
@@ -32,8 +32,7 @@ _DISCREET = _Discreet()
 def web_client(kind: type[Client], *, token: str, api_url: str, retry_handlers: list[AsyncRetryHandler]) -> Client:
     """A client of the Web API. slack_sdk takes a proxy from the environment and knows no exceptions from it."""
     client = kind(token=token, base_url=api_url, logger=sdk_logger(), retry_handlers=retry_handlers)
-    if is_loopback(api_url):
-        client.proxy = None
+    client.proxy = proxy_for(api_url)
     return client
 
 
@@ -43,12 +42,3 @@ def sdk_logger() -> Logger:
     logger.setLevel(WARNING)
     logger.addFilter(_DISCREET)
     return logger
-
-
-def is_loopback(url: str) -> bool:
-    """Whether this is our own machine, which no proxy can reach."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

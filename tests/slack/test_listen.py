@@ -196,10 +196,16 @@ def test_the_keys_of_sockets_are_taken_out_of_the_sdks_own_complaints(caplog: py
 
 @pytest.mark.parametrize(
     ("url", "proxied"),
-    [("http://127.0.0.1:1/api/", False), ("http://localhost:1/", False), ("https://slack-gov.com/api/", True)],
+    [
+        ("http://127.0.0.1:1/api/", False),
+        ("http://localhost:1/", False),
+        ("https://slack.example/api/", False),
+        ("https://slack-gov.com/api/", True),
+    ],
 )
 def test_a_proxy_is_for_the_world_outside(monkeypatch: pytest.MonkeyPatch, url: str, *, proxied: bool) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "slack.example")
     client = web_client(AsyncWebClient, token="x", api_url=url, retry_handlers=[])
     assert (client.proxy is not None) is proxied
 
