@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from urllib.parse import urljoin
 
 import openai
@@ -41,12 +41,11 @@ async def look(client: openai.AsyncOpenAI, model: str, *, official: bool) -> Tol
 
 
 async def _described(client: openai.AsyncOpenAI, model: str) -> object:
-    """The model in the server's list, which says more than its own entry where there are both."""
+    """The model in the server's list, or by itself where there is no list."""
     listed = at(await _asked(client, "/models"), "data")
-    for one in listed if isinstance(listed, list) else ():
-        if text(one, "id") == model and (context_of(one) or _day(one)):
-            return one
-    return await _asked(client, f"/models/{model}")
+    if not isinstance(listed, list):
+        return await _asked(client, f"/models/{model}")
+    return next((one for one in listed if text(one, "id") == model), listed[0] if len(listed) == 1 else None)
 
 
 async def _asked(client: openai.AsyncOpenAI, path: str) -> object:
@@ -61,7 +60,7 @@ def _day(described: object) -> date | None:
     told = at(described, "shutdown_date")
     try:
         if isinstance(told, int):
-            return datetime.fromtimestamp(told).date()  # noqa: DTZ006 – a day is exact enough
+            return datetime.fromtimestamp(told, UTC).date()
         return date.fromisoformat(told[:10]) if isinstance(told, str) else None
     except (ValueError, OverflowError, OSError):
         return None

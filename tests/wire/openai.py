@@ -203,6 +203,8 @@ class OpenAIServer:
         """Endpoints that this server does not have: responses, chat, models."""
         self.unsupported: set[str] = set()
         """Request fields that this server refuses with 400."""
+        self.described: dict[str, object] = {}
+        """What the list of models says of ours beside its name."""
         self.usage: Literal["full", "bare", "none"] = "full"
         self.url = ""
         self._held_after: int | None = None
@@ -212,6 +214,7 @@ class OpenAIServer:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_post("/v1/responses", self._responses)
         app.router.add_post("/v1/chat/completions", self._chat)
+        app.router.add_get("/v1/models", self._models)
         app.router.add_get("/v1/models/{id:.+}", self._model)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
@@ -247,6 +250,12 @@ class OpenAIServer:
     async def _change(self) -> None:
         async with self.changed:
             self.changed.notify_all()
+
+    async def _models(self, _http: web.Request) -> web.StreamResponse:
+        """Every process asks for the list when it starts, so no fault is spent on it."""
+        if "models" in self.missing:
+            return web.json_response(NO_ENDPOINT.body, status=NO_ENDPOINT.status)
+        return web.json_response({"object": "list", "data": [{"id": MODEL, "object": "model"} | self.described]})
 
     async def _model(self, http: web.Request) -> web.StreamResponse:
         fault: Fault | None = None
