@@ -41,7 +41,7 @@ async def server(name):
 async def model(server, monkeypatch):
     if server.manner.official:
         monkeypatch.setattr(room, "OFFICIAL_HOSTS", (".127.0.0.1",))
-    model = OpenAIModel(api_key=KEY, model=MODEL, base_url=server.url, api=server.manner.setting)
+    model = OpenAIModel(api_key=KEY, model=MODEL, base_url=server.url, api=server.manner.setting, answer_tokens=500)
     yield model
     await model.close()
 
@@ -117,6 +117,13 @@ async def test_the_size_of_the_context_is_known_where_the_refusal_names_it(serve
     server.scene = "long"
     with pytest.raises(WindowTooLong):
         await ask(model)
+    assert model.context == server.manner.context
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if manner(name).listed], indirect=True)
+async def test_the_size_of_the_context_is_known_beforehand_where_the_server_tells_it(server, model):
+    """B7: vLLM, SGLang, llama.cpp, LM Studio, TGI and Mistral each say it in another place."""
+    await model.look()
     assert model.context == server.manner.context
 
 

@@ -3,7 +3,8 @@
 Such a file has the texts of one server as they stand on the wire, and nothing of how they come about:
 
 * `api` is where it answers, chat or responses, below the path `base`; `official` says that its host counts as OpenAI's,
-  `setting` what `OPENAI_API` is set to, `context` how many tokens its refusals speak of, `newline` how its lines end.
+  `setting` what `OPENAI_API` is set to, `newline` how its lines end, `context` how many tokens its refusals speak of
+  (and what it tells of its models, where it is `listed`).
 * `gets` are what it says to a GET, by path; any other path is `missing`.
 * `refuses` is a list of what it will not have, each with its answer: a request `field`, or an `order` of roles:
   `alternate` (a user first, then by turns, after a system message at most), `successive` (no two of one role in a row),
@@ -105,6 +106,7 @@ class Manner:
     api: Literal["chat", "responses"] = "chat"
     setting: Literal["auto", "chat", "responses"] = "auto"
     official: bool = False
+    listed: bool = False
     base: str = "/v1"
     newline: str = "\n"
     refuses: tuple[Refusal, ...] = ()
