@@ -1,5 +1,6 @@
 """What a server turned out to be like is learnt once, kept with the database, and forgotten with the setting."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -97,6 +98,18 @@ async def test_both_may_be_refused() -> None:
         messages = await told(server, NO_SYSTEM, ALTERNATE)
 
     assert messages == [("user", "Be brief.\n\na\n\nb"), ("assistant", "c"), ("user", "hi")]
+
+
+async def test_what_another_answer_has_learnt_meanwhile_is_not_learnt_twice() -> None:
+    """Two that are refused for the same reason at once: the second need not look for another one."""
+    async with OpenAIServer() as server:
+        model = OpenAIModel(api_key=KEY, model=MODEL, base_url=server.url)
+        server.faults += [Status(status=400, message=ALTERNATE)] * 2
+        await asyncio.gather(ask(model, TALK), ask(model, TALK))
+        await ask(model, TALK)
+        await model.close()
+
+    assert [one["role"] for one in server.requests[-1].body["messages"]] == ["system", "user", "assistant", "user"]
 
 
 async def test_a_server_that_does_not_stream_is_asked_for_the_whole() -> None:

@@ -75,7 +75,8 @@ UNWANTED_WORDS = re.compile(
     re.IGNORECASE,
 )
 TEMPLATE_WORDS = re.compile(
-    r"alternat|consecutive|same role|roles?\b.{0,40}\b(must|should|not supported|expected|invalid|unexpected|only)"
+    r"alternat|consecutive|successive|interleav|in a row|same role"
+    r"|roles?\b.{0,40}\b(must|should|not supported|expected|invalid|unexpected|only)"
     r"|(only|unexpected|invalid|unknown|unsupported) .{0,40}roles?\b|(first|last) message|after (the|a) .{0,20}message"
     r"|jinja|template (error|exception)|system (role|message|prompt)s?",
     re.IGNORECASE,

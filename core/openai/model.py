@@ -293,7 +293,8 @@ class OpenAIModel:
                 async with asyncio.timeout_at(patience):
                     return await client.post(PATHS[api], cast_to=object, body=body, stream=True, stream_cls=Events)
             except openai.APIStatusError as error:
-                if left == 0 or not self._adapt(heard_from(error), extra):
+                news = self._manners != manners  # another answer has learnt meanwhile: perhaps this very thing
+                if left == 0 or not (news or self._adapt(heard_from(error), extra)):
                     raise
         raise AssertionError("the last refusal is raised")
 
