@@ -258,6 +258,21 @@ async def test_leases_of_dead_processes_of_this_host_are_freed_at_start(database
     assert (heir.attempts, heir.deaths) == (1, 1)
 
 
+async def test_an_owner_that_was_taken_for_dead_can_write_nothing(database: Database) -> None:
+    """Or the session would wait for the end of a lease that nobody holds."""
+    await accept(database, message())
+    await accept(database, message())
+    (stale,) = await claim(database)
+    question = await database.read(next_waiting, stale.key)
+    assert question is not None
+
+    await database.write(queue.free_dead, host="host:boot:", alive=lambda owner: False)
+
+    with pytest.raises(LeaseLost):
+        await database.write(queue.finish, stale.key, question.seq, lease=stale, seconds=30)
+    assert [lease.key for lease in await claim(database)] == [stale.key]
+
+
 async def test_a_failed_turn_is_due_again_after_its_back_off_and_says_why(database: Database) -> None:
     await accept(database, message())
     (lease,) = await claim(database)

@@ -315,7 +315,8 @@ def free_dead(connection: Connection, *, host: str, alive: Callable[[str], bool]
     if not dead:
         return 0
     counted = {"attempts": sessions.c.attempts - 1, "deaths": sessions.c.deaths + 1}
-    free = {"owner": None, "due_at": now(connection), **counted}
+    # the fence as well: were one of them alive after all, it would go on writing under a lease that nobody holds
+    free = {"owner": None, "fence": sessions.c.fence + 1, "due_at": now(connection), **counted}
     return connection.execute(
         update(sessions).where(sessions.c.owner.in_(dead), sessions.c.due_at.is_not(None)).values(free)
     ).rowcount
