@@ -33,6 +33,9 @@ BROKEN = {"error", "abort", "cancelled", "insufficient_system_resource", "networ
 class Reading(ABC):
     """What has been read of one answer. Servers leave fields out or null them as they like, so none is relied on."""
 
+    done: str | None = None
+    """The end that `[DONE]` proves: none in a dialect that has a better proof."""
+
     def __init__(self, model: str, *, in_thought: bool = False) -> None:
         self.model = model
         self.started = False
@@ -49,13 +52,23 @@ class Reading(ABC):
         reasoned = self.usage is not None and self.usage.reasoning > 0
         return self.reasoned or reasoned or self.cleaner.thought
 
+    @property
+    def finished(self) -> bool:
+        """Whether the server has said that the answer is whole."""
+        return self.end is not None and self.end not in BROKEN
+
     def take(self, frame: object) -> Iterator[str | Afresh]:
-        """Reads one frame, and yields the text in it. Raises ModelError for what the server calls an error."""
+        """Reads one frame, and yields the text in it. Raises ModelError for what the server calls an error.
+
+        An error that follows the proof of a whole answer is passed over.
+        """
         self.started = True
         if frame == END:
-            self.end = self.end or "stop"
+            self.end = self.end or self.done
             return
         if wrong := at(frame, "error"):
+            if self.finished:
+                return
             raise judge(heard_from(wrong if isinstance(wrong, Mapping) else {"message": wrong}))
         yield from self._cleaned(self.cleaner.take(self._whole("".join(self._read(frame)))))
 
@@ -65,7 +78,7 @@ class Reading(ABC):
         An answer that a content filter stopped midway is on screen already: it stands, and counts as cut.
         """
         end = self.end
-        if end is None or end in BROKEN:
+        if end is None or not self.finished:
             raise ModelInterrupted("The answer broke off before the server said that it was finished.")
         yield from self._cleaned(self.cleaner.take(self._half.encode("utf-8", "replace").decode()))
         yield from self._cleaned(self.cleaner.end(cut=end in FULL))
@@ -124,6 +137,8 @@ class Reading(ABC):
 
 class ChatReading(Reading):
     """Chat Completions: finished when a choice has a finish_reason, at `[DONE]`, or with a whole message."""
+
+    done = "stop"
 
     def _read(self, frame: object) -> Iterator[str]:
         self._note(frame, "prompt_tokens", "completion_tokens")
