@@ -6,10 +6,10 @@ from pathlib import Path
 
 import migrations
 from core.adapter import Adapter, Finding
-from core.assistant import Mind
 from core.config import Misspelt, Settings, own_instructions
 from core.errors import BackscrollError, DatabaseAhead, DatabaseError
 from core.llm import Model
+from core.mind import Mind
 from core.store import Database, sqlite_files
 
 

@@ -15,13 +15,14 @@ import structlog
 import migrations
 from core import tokens
 from core.adapter import Adapter
-from core.assistant import Assistant, Mind
+from core.assistant import Assistant
 from core.audit import Auditor
 from core.catchup import CatchUp
 from core.config import Settings, own_instructions
 from core.errors import ConfigurationError, DatabaseBehind, DatabaseError
 from core.inbox import Inbox
 from core.llm import Model
+from core.mind import Mind
 from core.outbox import Outbox
 from core.prompts import instructions
 from core.store import Database, queue, servers

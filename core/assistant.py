@@ -8,40 +8,31 @@ import asyncio
 from collections.abc import Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from functools import cached_property
 from hashlib import blake2b
 from time import time
-from typing import Literal
 
 import structlog
 
-from core import commands, context, prompts
+from core import apologies, commands, context, overhearing
 from core.address import Address
 from core.commands import Command, Desk, Said
 from core.errors import (
     EmptyAnswer,
     ModelError,
     ModelInterrupted,
-    ModelMisconfigured,
     ModelRefused,
     ModelUnavailable,
-    OutOfCredit,
     WindowTooLong,
 )
-from core.llm import Afresh, Cause, Cut, Finish, Model, Prompt, Usage
-from core.messages import Audience, Choice, Inbound
+from core.llm import Afresh, Cause, Finish, Prompt, Usage
+from core.messages import Choice
+from core.mind import Length, Mind
 from core.outbox import Outbox, Speech, stored
 from core.prompts import SUMMARIZE
 from core.session import ATTEMPTS, PATIENCE, Answer, Lease, Role, SessionKey, State, Turn
-from core.store import Connection, Database, backscroll, changes, deliveries, queue, turns
-from core.tokens import Calibration, Counter, cut_middle
+from core.store import Connection, Database, changes, deliveries, queue, turns
 
 log = structlog.get_logger()
-
-Hearing = Literal["thread", "channel", "off"]
-
-HEAR_SECONDS = 2.0
-"""The longest that reading what was said before may delay an answer."""
 
 EXCUSE_AFTER = 60.0
 """How long a message waits for a model that is away before that is said on screen, in seconds."""
@@ -49,78 +40,8 @@ EXCUSE_AFTER = 60.0
 CUTS = 3
 """How often an answer may break off in the middle before its asker is told that it will not be whole."""
 
-SHARE = 4
-"""The room that is kept for an answer is one part in so many of the model's context, where that is known."""
-
-_COUNTED_EVERY = 400  # characters by which an answer grows before it is counted again
-_SLACK = 1.25  # its model counts by a vocabulary of its own, and was told the limit
 _LEAST = 64  # tokens that a question must have beside the instructions
 _REMEMBERED_CUTS = 1_000  # answers of which it is known how often they broke off
-
-_CUT_OFF: dict[Cut, str] = {
-    "length": "\n\n_(Here I reached the longest answer that my model may give.)_",
-    "filter": "\n\n_(Here the content filter of my model's provider ended the answer.)_",
-}
-
-_APOLOGIES: dict[type[Exception], str] = {
-    ModelRefused: "The provider of my model declined to answer this. I leave it out from now on, so that you can go on "
-    "here.",
-    EmptyAnswer: "My model finished without saying anything, twice. Please ask in another way.",
-    ModelInterrupted: "_(My model broke off here, several times. Please ask me again for the rest.)_",
-    OutOfCredit: "I can't answer: the account behind my model has run out of credit. Please tell those who run me.",
-    ModelMisconfigured: "I can't answer: my model is not set up rightly. Those who run me can see why in my log and "
-    "with `backscroll doctor`.",
-    WindowTooLong: "I can't answer: this is more text than my model can take in. `!reset` sets the conversation aside.",
-}
-_ONLY_THOUGHT = (
-    "My model spent the whole answer on thinking, and had no room left to say anything. Please ask for less \
-at once, or tell those who run me: `BACKSCROLL_ANSWER_TOKENS` sets the room."
-)
-_GAVE_UP = "I have tried several times to answer this, and failed. Your message is kept; please ask me again later."
-
-
-def _too_late(messages: int) -> str:
-    what = "a message" if messages == 1 else f"{messages:,} messages"
-    return f"I was away and missed {what} here, more than an hour ago. Please say it again if you still want an answer."
-
-
-@dataclass(kw_only=True)
-class Mind:
-    """What answering needs beside the session: the model, its instructions, and how its tokens are counted."""
-
-    model: Model
-    instructions: str
-    counter: Counter
-    calibration: Calibration
-    budget: int
-    hearing: Hearing
-    answer_tokens: int = 4_000
-
-    def count(self, words: str) -> int:
-        """What a message with these words costs in the window."""
-        return self.counter.count(words) + context.MESSAGE_TOKENS
-
-    def cut(self, words: str, most: int) -> str:
-        """The words with their middle cut out, so that they cost at most `most` tokens."""
-        return cut_middle(words, most, self.counter)
-
-    @cached_property
-    def fixed(self) -> int:
-        """What the instructions cost."""
-        return self.count(self.instructions)
-
-    @property
-    def room(self) -> int:
-        """The budget by our own count: smaller where the model's tokens have turned out to be smaller than ours."""
-        return int(self.limit / self.calibration.ratio)
-
-    @property
-    def limit(self) -> int:
-        """The budget in the model's tokens: what is set, or what the model's context holds beside an answer."""
-        context = self.model.context
-        if context is None:
-            return self.budget
-        return min(self.budget, context - context // SHARE)
 
 
 class _Running:
@@ -145,21 +66,6 @@ class _Running:
     def _end(self) -> None:
         if not self._scope.expired():
             self._scope.reschedule(asyncio.get_running_loop().time())
-
-
-class _Length:
-    """How long an answer has become: a model that never stops is held to the limit by us, too."""
-
-    def __init__(self, mind: Mind) -> None:
-        self._mind = mind
-        self._seen = self._tokens = 0
-
-    def is_over(self, words: str) -> bool:
-        if len(words) - self._seen < _COUNTED_EVERY:
-            return False
-        self._tokens += self._mind.counter.count(words[self._seen :])
-        self._seen = len(words)
-        return self._tokens > self._mind.answer_tokens * _SLACK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +119,7 @@ class Assistant:
             return await self._obey(key, question, command, lease)
         assert lease is not None, "only commands are answered without a lease"  # noqa: S101
         if question.envelope.missed:
-            return await self._say(lease, question, _too_late(question.envelope.missed), "missed")
+            return await self._say(lease, question, apologies.too_late(question.envelope.missed), "missed")
         return await self._talk(lease, question, command.prompt if command is not None else None)
 
     async def give_up(self, lease: Lease, question: Turn, reason: str) -> bool:
@@ -221,7 +127,7 @@ class Assistant:
         if question.state is State.ANSWERED:
             await self._database.write(deliveries.refuse, lease.key, question.seq, reason)
             return await self._outbox.deliver(lease.key, question, lease=lease)
-        return await self._say(lease, question, _GAVE_UP, reason)
+        return await self._say(lease, question, apologies.GAVE_UP, reason)
 
     async def _say(self, lease: Lease, question: Turn, sentence: str, reason: str) -> bool:
         async with self._outbox.speech(lease, question) as speech:
@@ -300,7 +206,7 @@ class Assistant:
             if self._is_hopeless(lease.key, question.seq, error, speech):
                 await speech.end()
                 said = "\n\n".join(speech.shown)
-                parts = speech.beneath(_APOLOGIES[ModelInterrupted])
+                parts = speech.beneath(apologies.BROKE_OFF)
                 memory = {"memory": said, "tokens": self.mind.count(said), "stopped": True}
                 return Answer(parts=parts, error=f"{type(error).__name__}: {error}", **memory)  # type: ignore[arg-type]
             if time() + (error.retry_after or 0) > question.at + EXCUSE_AFTER:
@@ -308,16 +214,13 @@ class Assistant:
             await speech.keep()
             if time() - question.at < PATIENCE or lease.attempts < ATTEMPTS - 1:
                 raise
-            return Answer(parts=speech.beneath(_GAVE_UP), error=f"{type(error).__name__}: {error}")
+            return Answer(parts=speech.beneath(apologies.GAVE_UP), error=f"{type(error).__name__}: {error}")
         except ModelError as error:
             log.error("model failed", session=lease.key.address.id, error=type(error).__name__, reason=str(error))
             await speech.end()
-            sentence = _APOLOGIES.get(type(error), _GAVE_UP)
-            if isinstance(error, EmptyAnswer) and error.thought:
-                sentence = _ONLY_THOUGHT
             refused = isinstance(error, ModelRefused)
             reason = f"{type(error).__name__}: {error}"
-            return Answer(parts=speech.beneath(sentence), error=reason, refused=refused)
+            return Answer(parts=speech.beneath(apologies.why_none(error)), error=reason, refused=refused)
         except queue.Changed:
             await speech.keep()
             raise
@@ -335,8 +238,7 @@ class Assistant:
             async with asyncio.timeout(None) as scope:
                 running = self._running[lease.key] = _Running(question.seq, speech, scope)
                 try:
-                    if not lease.heard and not await self._database.read(backscroll.is_heard, lease.key):
-                        await self._hear(lease, question)
+                    await overhearing.hear(self._database, self._outbox.adapters, self.mind, lease, question)
                     return await self._ask(lease, question, prompt, speech)
                 finally:
                     if self._running.get(lease.key) is running:
@@ -351,7 +253,7 @@ class Assistant:
     def _remember(self, question: Turn, lease: Lease, written: "_Written", *, covers: int | None) -> Answer:
         """The answer as it is stored, with its bill."""
         finish, words = written.finish, written.words
-        words += _CUT_OFF[finish.cut] if finish.cut is not None else ""
+        words += apologies.CUT_OFF[finish.cut] if finish.cut is not None else ""
         adapter = self._outbox.adapters[lease.key.address.platform]
         usage = finish.usage or Usage(shown=0, written=0)
         return Answer(
@@ -460,7 +362,7 @@ class Assistant:
                 purpose="summary" if cause.verb is not None or cause.role is Role.ASSISTANT else "answer",
             ),
         )
-        words, length = "", _Length(self.mind)
+        words, length = "", Length(self.mind)
         async with aclosing(self.mind.model.stream(prompt)) as stream:
             async for piece in stream:
                 match piece:
@@ -469,7 +371,7 @@ class Assistant:
                             self.mind.calibration.learn(window.tokens, piece.usage.shown)
                         return words, piece
                     case Afresh():
-                        words, length = "", _Length(self.mind)
+                        words, length = "", Length(self.mind)
                     case _:
                         words += piece
                         if speech is not None:
@@ -477,46 +379,6 @@ class Assistant:
                         if length.is_over(words):
                             return words, Finish(model=self.mind.model.name, cut="length")
         raise AssertionError("a model's stream ends with a Finish")
-
-    async def _hear(self, lease: Lease, question: Turn) -> None:
-        """Reads what was said here before the session's birth, once."""
-        said = await self._backscroll(lease.key, question) if self._listens(lease.key, question) else []
-        sizes = [
-            self.mind.count(one.text if one.author.is_self else prompts.spoken(one.author, one.at, one.text))
-            for one in said
-        ]
-        await self._database.write(backscroll.hear, lease, said, sizes)
-
-    def _listens(self, key: SessionKey, question: Turn) -> bool:
-        """Whether anything can have been said here that the session is to be told."""
-        thread = key.address.thread
-        in_channel = thread is None or thread == question.message
-        if question.envelope.direct or self.mind.hearing == "off":
-            return False
-        return self.mind.hearing == "channel" or not in_channel
-
-    async def _backscroll(self, key: SessionKey, question: Turn) -> list[Inbound]:
-        """What the platform tells us within two seconds; an answer never waits for more, nor fails over it."""
-        assert question.author is not None  # noqa: S101 – every person's turn has one
-        opening = Inbound(
-            address=key.address,
-            id=question.message or "",
-            author=question.author,
-            text=question.text,
-            at=question.at,
-            reply_to=question.envelope.reply_to,
-        )
-        adapter = self._outbox.adapters[key.address.platform]
-        try:
-            async with asyncio.timeout(HEAR_SECONDS):
-                said = list(await adapter.backscroll(opening, context.HEARD_BEFORE_QUESTION))
-        except Exception as error:  # noqa: BLE001 – whatever it is, the question is worth more than what came before
-            log.info("backscroll not read", session=key.address.id, error=type(error).__name__)
-            return []
-        if key.address.thread != question.message:
-            return said
-        # A message that opens a thread of its own hears the channel, but not what belongs to other sessions there.
-        return [one for one in said if one.audience is not Audience.BOT and not one.author.is_self]
 
 
 def _suspects(told: Sequence[Turn], newest: Sequence[Turn]) -> list[Turn]:

@@ -12,9 +12,9 @@ from weakref import WeakValueDictionary
 import structlog
 
 from core import commands, prompts
-from core.assistant import Mind
 from core.errors import DatabaseError
 from core.messages import Audience, Closed, Deleted, Edited, Event, Inbound, Receipt, Rejected
+from core.mind import Mind
 from core.session import State
 from core.store import Database, changes, deliveries, inbound, queue
 from core.worker import Worker

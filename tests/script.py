@@ -15,11 +15,12 @@ from sqlalchemy import Connection, Row, Table, select, update
 
 from core.adapter import Adapter, Finding, Receive
 from core.address import Address
-from core.assistant import Assistant, Hearing, Mind
+from core.assistant import Assistant
 from core.audit import Auditor
 from core.inbox import Inbox
 from core.llm import Finish, Prompt, Recollection, Usage
 from core.messages import Draft, Event, Inbound, Reply
+from core.mind import Hearing, Mind
 from core.outbox import Outbox
 from core.schema import sessions
 from core.session import Turn

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from core.assistant import HEAR_SECONDS, Hearing
 from core.context import HEARD_BEFORE_QUESTION
 from core.errors import DeliveryDelayed, DeliveryRefused, ModelStalled
 from core.messages import Audience, Author, Inbound
+from core.mind import Hearing
+from core.overhearing import HEAR_SECONDS
 from core.session import State
 from core.store import Database
 from tests.script import House, ScriptedModel, TranscriptAdapter, house, memory, remembered
@@ -117,7 +118,7 @@ async def test_reading_never_delays_an_answer_beyond_its_limit(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was not read then is not read later: it would stand in the wrong place."""
-    monkeypatch.setattr("core.assistant.HEAR_SECONDS", 0.05)
+    monkeypatch.setattr("core.overhearing.HEAR_SECONDS", 0.05)
     adapter = listening(past("before"))
     adapter.hold_past = asyncio.Event()
     async with house(database, adapter=adapter) as running:

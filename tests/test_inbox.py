@@ -11,7 +11,6 @@ from sqlalchemy import Connection, text, update
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from core.address import Address
-from core.assistant import ATTEMPTS, Hearing
 from core.errors import (
     DatabaseError,
     DatabaseUnreachable,
@@ -21,8 +20,9 @@ from core.errors import (
     ModelUnavailable,
 )
 from core.messages import Audience, Author, Inbound, Rejected
+from core.mind import Hearing
 from core.schema import deliveries, rejections, sessions, turns, usage
-from core.session import State
+from core.session import ATTEMPTS, State
 from core.store import Database, connect
 from tests.script import Fault, House, Interrupted, ScriptedModel, TranscriptAdapter, expire, house, memory, rows
 from tests.values import ADA, HERE, message

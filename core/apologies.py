@@ -1,0 +1,47 @@
+"""What people are told in an answer's place, or beneath one: one honest sentence for each way in which a turn ends."""
+
+from core.errors import (
+    EmptyAnswer,
+    ModelError,
+    ModelMisconfigured,
+    ModelRefused,
+    OutOfCredit,
+    WindowTooLong,
+)
+from core.llm import Cut
+
+CUT_OFF: dict[Cut, str] = {
+    "length": "\n\n_(Here I reached the longest answer that my model may give.)_",
+    "filter": "\n\n_(Here the content filter of my model's provider ended the answer.)_",
+}
+"""What stands beneath an answer that was cut."""
+
+BROKE_OFF = "_(My model broke off here, several times. Please ask me again for the rest.)_"
+GAVE_UP = "I have tried several times to answer this, and failed. Your message is kept; please ask me again later."
+
+_ONLY_THOUGHT = (
+    "My model spent the whole answer on thinking, and had no room left to say anything. Please ask for less at once, "
+    "or tell those who run me: `BACKSCROLL_ANSWER_TOKENS` sets the room."
+)
+_WHY_NONE: dict[type[ModelError], str] = {
+    ModelRefused: "The provider of my model declined to answer this. I leave it out from now on, so that you can go on "
+    "here.",
+    EmptyAnswer: "My model finished without saying anything, twice. Please ask in another way.",
+    OutOfCredit: "I can't answer: the account behind my model has run out of credit. Please tell those who run me.",
+    ModelMisconfigured: "I can't answer: my model is not set up rightly. Those who run me can see why in my log and "
+    "with `backscroll doctor`.",
+    WindowTooLong: "I can't answer: this is more text than my model can take in. `!reset` sets the conversation aside.",
+}
+
+
+def why_none(error: ModelError) -> str:
+    """Why there is no answer."""
+    if isinstance(error, EmptyAnswer) and error.thought:
+        return _ONLY_THOUGHT
+    return _WHY_NONE.get(type(error), GAVE_UP)
+
+
+def too_late(messages: int) -> str:
+    """Why messages that were missed while nobody listened are not answered any more."""
+    what = "a message" if messages == 1 else f"{messages:,} messages"
+    return f"I was away and missed {what} here, more than an hour ago. Please say it again if you still want an answer."

@@ -1,0 +1,72 @@
+"""The mind: what answering needs beside the session, and how long an answer of it may be."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from core import context
+from core.llm import Model
+from core.tokens import Calibration, Counter, cut_middle
+
+Hearing = Literal["thread", "channel", "off"]
+
+SHARE = 4
+"""The room that is kept for an answer is one part in so many of the model's context, where that is known."""
+
+_COUNTED_EVERY = 400  # characters by which an answer grows before it is counted again
+_SLACK = 1.25  # its model counts by a vocabulary of its own, and was told the limit
+
+
+@dataclass(kw_only=True)
+class Mind:
+    """What answering needs beside the session: the model, its instructions, and how its tokens are counted."""
+
+    model: Model
+    instructions: str
+    counter: Counter
+    calibration: Calibration
+    budget: int
+    hearing: Hearing
+    answer_tokens: int = 4_000
+
+    def count(self, words: str) -> int:
+        """What a message with these words costs in the window."""
+        return self.counter.count(words) + context.MESSAGE_TOKENS
+
+    def cut(self, words: str, most: int) -> str:
+        """The words with their middle cut out, so that they cost at most `most` tokens."""
+        return cut_middle(words, most, self.counter)
+
+    @cached_property
+    def fixed(self) -> int:
+        """What the instructions cost."""
+        return self.count(self.instructions)
+
+    @property
+    def room(self) -> int:
+        """The budget by our own count: smaller where the model's tokens have turned out to be smaller than ours."""
+        return int(self.limit / self.calibration.ratio)
+
+    @property
+    def limit(self) -> int:
+        """The budget in the model's tokens: what is set, or what the model's context holds beside an answer."""
+        context = self.model.context
+        if context is None:
+            return self.budget
+        return min(self.budget, context - context // SHARE)
+
+
+class Length:
+    """How long an answer has become: a model that never stops is held to the limit by us, too."""
+
+    def __init__(self, mind: Mind) -> None:
+        self._mind = mind
+        self._seen = self._tokens = 0
+
+    def is_over(self, words: str) -> bool:
+        """Whether the answer with these words, which begin with those of before, is longer than the mind allows."""
+        if len(words) - self._seen < _COUNTED_EVERY:
+            return False
+        self._tokens += self._mind.counter.count(words[self._seen :])
+        self._seen = len(words)
+        return self._tokens > self._mind.answer_tokens * _SLACK
