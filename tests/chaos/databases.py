@@ -68,7 +68,7 @@ class Base(ABC):
         words = "SELECT address FROM sessions WHERE owner LIKE :pid AND due_at IS NOT NULL"
         with suppress(Exception):
             async with asyncio.timeout(_WITHIN):
-                return [row[0] for row in await self._asked(words, pid=f"%:{pid}:%")]
+                return [row[0] for row in await self._asked(words, pid=f"%:{pid}@%")]
         return ()
 
     async def turns(self) -> dict[str, Turn]:
