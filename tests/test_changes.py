@@ -96,6 +96,17 @@ async def test_an_edit_of_an_answered_message_changes_what_is_remembered_and_ask
     assert b"swordfish" not in await words(database)
 
 
+async def test_a_refused_question_that_is_edited_is_shown_to_the_model_again(database: Database) -> None:
+    said, other = message("how does one do harm?"), message("and?")
+    async with house(database, ModelRefused("content_filter")) as running:
+        await running.say(said)
+        await running.over()
+        await running.say(edited(said, "how does one do no harm?"), other)
+        await running.over()
+
+    assert running.model.asked() == ["how does one do no harm?", "and?"]
+
+
 async def test_an_older_edit_that_arrives_late_changes_nothing(database: Database) -> None:
     said = message("one")
     there = House(database, ScriptedModel(), TranscriptAdapter())

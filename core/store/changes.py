@@ -37,7 +37,7 @@ def edit(connection: Connection, edited: Edited, *, verb: str | None, tokens: in
     """Puts what a message has become in place of what it was; returns the session if the message waits there.
 
     Its author's name becomes what it is now, as `tokens` counts the message with that. An edit that was overtaken by a
-    newer one changes nothing. Raises Unknown.
+    newer one changes nothing. What the model's provider would not read is shown to it again. Raises Unknown.
     """
     key, row = _stored(connection, edited.message.address, edited.message.id)
     body, at = edited.message.text.encode("utf-8", "replace"), micro(edited.at)
@@ -48,6 +48,8 @@ def edit(connection: Connection, edited: Edited, *, verb: str | None, tokens: in
     changed = {"body": body, "tokens": tokens, "edited_at": at, "author": author.id, "name": storable(author.name)}
     if waits:
         changed["verb"] = verb and storable(verb)
+    if row.state == State.REFUSED:
+        changed["state"] = State.DONE
     connection.execute(update(turns).where(turn(key, row.seq), turns.c.role == Role.PERSON).values(changed))
     _outdate(connection, key, row.seq)
     return _told(connection, key) if waits else None
