@@ -587,6 +587,16 @@ async def test_pieces_of_two_outputs_are_kept_apart():
     assert "".join(piece for event in events for piece in reading.take(event)) == "Let me see.\n\nYes."
 
 
+def test_a_character_whose_two_halves_come_apart_is_whole():
+    """B14: servers that cut by UTF-16 send half an emoji in each of two events."""
+    reading = ChatReading(MODEL)
+    events = json.loads(r"""["Off \ud83d", "\ude80 we", "\ud83d", "", "\ude80", "go \ud83d"]""")
+    pieces = [piece for text in events for piece in reading.take({"choices": [{"delta": {"content": text}}]})]
+    assert "".join(pieces) == "Off 🚀 we🚀go "
+    [*reading.take({"choices": [{"delta": {}, "finish_reason": "stop"}]})]
+    assert [piece for piece in reading.finish() if isinstance(piece, str)] == ["?"], "nothing that no text can hold"
+
+
 @pytest.mark.parametrize("event", [[], "text", 7, {}, {"choices": None}, {"choices": [None, {}, {"delta": None}]}])
 def test_an_event_without_what_it_should_hold_says_nothing(event):
     assert "".join(ChatReading(MODEL).take(event)) == ""
