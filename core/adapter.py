@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from core.address import Address
+from core.errors import DeliveryRefused
 from core.messages import Draft, Event, Inbound, Reply
 
 Receive = Callable[[Event], Awaitable[None]]
@@ -77,6 +78,13 @@ class Adapter(ABC):
         Raises DeliveryDelayed when the platform allows no such call now. A platform without history has none.
         """
         return ()
+
+    async def fetch(self, address: Address, source: str, limit: int) -> bytes:
+        """What a message in this place has attached, by the `source` of its quote: at most the first `limit` bytes.
+
+        From the platform's own hosts alone, with our credentials. Raises a DeliveryError when it can't be had.
+        """
+        raise DeliveryRefused("this platform has no files")
 
     def hears(self) -> bool:
         """Whether what people say reaches us at this moment."""

@@ -1,5 +1,8 @@
 """What people are told in an answer's place, or beneath one: one honest sentence for each way in which a turn ends."""
 
+from collections.abc import Sequence
+from re import compile as pattern
+
 from core.errors import (
     EmptyAnswer,
     ModelError,
@@ -9,6 +12,7 @@ from core.errors import (
     WindowTooLong,
 )
 from core.llm import Cut
+from core.messages import Quote
 
 CUT_OFF: dict[Cut, str] = {
     "length": "\n\n_(Here I reached the longest answer that my model may give.)_",
@@ -39,6 +43,20 @@ def why_none(error: ModelError) -> str:
     if isinstance(error, EmptyAnswer) and error.thought:
         return _ONLY_THOUGHT
     return _WHY_NONE.get(type(error), GAVE_UP)
+
+
+def unread(quotes: Sequence[Quote]) -> str:
+    """What an answer ends in when it was given without something that its question points at; else nothing."""
+    missing = [f"{_plain(quote.title) or 'a file'} ({quote.unread})" for quote in quotes if quote.unread]
+    return f"\n\n_(I have not read {', '.join(missing)}.)_" if missing else ""
+
+
+def _plain(title: str) -> str:
+    """A name that anybody may choose, without what Markdown reads in it."""
+    return " ".join(_MARKS.sub(" ", title).split())[:60]
+
+
+_MARKS = pattern(r"[\x00-\x1f`*_~\[\]()<>|#@\\!]+")
 
 
 def too_late(messages: int) -> str:

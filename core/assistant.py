@@ -13,7 +13,7 @@ from time import time
 
 import structlog
 
-from core import apologies, commands, context, overhearing
+from core import apologies, attachments, commands, context, overhearing
 from core.address import Address
 from core.commands import Command, Desk, Said
 from core.errors import (
@@ -25,7 +25,7 @@ from core.errors import (
     WindowTooLong,
 )
 from core.llm import Afresh, Cause, Finish, Prompt, Usage
-from core.messages import Choice
+from core.messages import Choice, Quote
 from core.mind import Length, Mind
 from core.outbox import Outbox, Speech, stored
 from core.prompts import SUMMARIZE
@@ -70,11 +70,12 @@ class _Running:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Written:
-    """What the model has written, and the first seq that it was shown."""
+    """What the model has written, the first seq that it was shown, and what its question points at."""
 
     words: str
     finish: Finish
     first: int
+    quotes: tuple[Quote, ...]
 
 
 class Assistant:
@@ -254,6 +255,7 @@ class Assistant:
         """The answer as it is stored, with its bill."""
         finish, words = written.finish, written.words
         words += apologies.CUT_OFF[finish.cut] if finish.cut is not None else ""
+        words += apologies.unread(written.quotes)
         adapter = self._outbox.adapters[lease.key.address.platform]
         usage = finish.usage or Usage(shown=0, written=0)
         return Answer(
@@ -268,12 +270,15 @@ class Assistant:
         )
 
     async def _ask(self, lease: Lease, question: Turn, prompt: str | None, speech: Speech) -> "_Written":
-        shown = self._shown(question, prompt)
         newest = await self._renewed(lease, await self._database.read(turns.newest, lease.key, budget=self.mind.room))
+        adapter = self._outbox.adapters[lease.key.address.platform]
+        question, *newest = await attachments.fetched(
+            self._database, adapter, self.mind, lease, [self._shown(question, prompt), *newest]
+        )
         room, empty, refused = self.mind.room, False, list[Turn]()
         while True:
             told = [turn for turn in newest if turn not in refused]
-            window = context.build(shown, told, budget=room, fixed=self.mind.fixed, cut=self.mind.cut)
+            window = context.build(question, told, budget=room, fixed=self.mind.fixed, cut=self.mind.cut)
             try:
                 words, finish = await self._stream(lease, window, speech, question)
             except WindowTooLong:
@@ -292,7 +297,8 @@ class Assistant:
         if refused:
             log.warning("left out what the provider will not read", session=lease.key.address.id, turns=len(refused))
             await self._database.write(turns.leave_out, lease.key, [turn.seq for turn in refused])
-        return _Written(words=words, finish=finish, first=min((turn.seq for turn in told), default=question.seq))
+        first = min((turn.seq for turn in told), default=question.seq)
+        return _Written(words=words, finish=finish, first=first, quotes=question.quotes)
 
     def _smaller(self, room: int) -> int:
         """What to try after a window of this room was too long: what is known by now, or half. Raises WindowTooLong."""
@@ -344,7 +350,7 @@ class Assistant:
         """The question as the model reads it: a command with a prompt is that prompt, and nobody's words."""
         if prompt is None:
             return question
-        return question._replace(text=prompt, author=None, tokens=self.mind.count(prompt))
+        return question._replace(text=prompt, author=None, quotes=(), tokens=self.mind.count(prompt))
 
     async def _stream(
         self, lease: Lease, window: context.Window, speech: Speech | None, cause: Turn

@@ -79,7 +79,7 @@ def text(turn: Turn) -> str:
     """A turn as the model reads it: a person's with its speaker, the assistant's as it was."""
     if turn.role is Role.ASSISTANT or turn.author is None:
         return turn.text
-    return spoken(turn.author, turn.at, turn.text)
+    return spoken(turn.author, turn.at, turn.text, turn.quotes)
 
 
 def _limited(newest_first: Iterable[Turn]) -> Iterator[Turn]:

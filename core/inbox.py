@@ -6,6 +6,7 @@ The stored turn is the queue entry. Where the session is idle, this process clai
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from time import time
 from weakref import WeakValueDictionary
 
@@ -128,6 +129,7 @@ class Inbox:
 
     async def _store(self, event: Inbound, state: State, verb: str | None, *, missed: int = 0) -> bool:
         at_once = verb is not None and commands.find(verb).at_once
+        event = replace(event, quotes=self._mind.pointed(event.quotes))
         tokens = self._count(event)
         claims = None if at_once or state is not State.WAITING else self._worker.claimant()
         aside = self._worker.step_aside((event.address, event.id)) if at_once else None
@@ -176,10 +178,12 @@ class Inbox:
             self._worker.mark(accepted.key, accepted.turn)
 
     async def _edit(self, event: Edited) -> None:
-        message = event.message
+        message = replace(event.message, quotes=self._mind.pointed(event.message.quotes))
+        event = replace(event, message=message)
         verb = commands.parse(message)
+        tokens, fit = self._count(message), self._mind.as_short
         try:
-            waits = await self._database.write(changes.edit, event, verb=verb, tokens=self._count(message))
+            waits = await self._database.write(changes.edit, event, verb=verb, tokens=tokens, fit=fit)
         except changes.Unknown:
             if event.at - message.at < _OVERTAKEN:
                 await self._accept(message)
@@ -204,4 +208,4 @@ class Inbox:
             await self._worker.notice(waited)
 
     def _count(self, message: Inbound) -> int:
-        return self._mind.count(prompts.spoken(message.author, message.at, message.text))
+        return self._mind.count(prompts.spoken(message.author, message.at, message.text, message.quotes))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Literal
 
 from core.address import Address
 
@@ -24,6 +25,35 @@ class Author:
     is_self: bool = False
 
 
+Pointing = Literal["replies to", "forwards", "attaches", "embeds", "hangs on", "is under"]
+"""What a message does to the words that it quotes: it hangs on the message that opened its thread, is under a title."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """What a message points at: material for the answer, and never its speaker's own words.
+
+    `author` and `at` (seconds since 1970) say whose words they are and when they were said, where that is known;
+    `title` is a file's name, an embed's or a post's title. `message` is the platform's ID of the quoted message, if it
+    is one of this channel: its edits and deletion reach the quote. `source` is the adapter's own note by which
+    `Adapter.fetch` gets what is attached; once that was tried, there is the text, or `unread` says why there is none.
+    """
+
+    kind: Pointing
+    text: str = ""
+    author: Author | None = None
+    at: float | None = None
+    title: str = ""
+    message: str | None = None
+    source: str | None = field(default=None, repr=False)
+    unread: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something to be fetched that nobody has tried to fetch."""
+        return self.source is not None and not self.text and self.unread is None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inbound:
     """One message or command that reached us, in our words. Facts only: the core decides whether to answer.
@@ -34,6 +64,7 @@ class Inbound:
     `verb` is set when the platform itself says that this is a command; `text` then holds its arguments.
     `vague` says that the platform could not tell in which thread a command was typed: `address` is the channel.
     `reply_to` is the message that an answer attaches to, where there is one.
+    `quotes` are the words of others, and the files, that it points at, in the order in which people see them.
     `ticket` is the adapter's own note for answering this event; it is stored with it, may expire, and is never logged.
     """
 
@@ -47,6 +78,7 @@ class Inbound:
     verb: str | None = None
     vague: bool = False
     reply_to: str | None = None
+    quotes: tuple[Quote, ...] = ()
     ticket: str | None = field(default=None, repr=False)
 
 

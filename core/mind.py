@@ -1,17 +1,25 @@
 """The mind: what answering needs beside the session, and how long an answer of it may be."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 from core import context
 from core.llm import Model
+from core.messages import Quote
 from core.tokens import Calibration, Counter, cut_middle
 
 Hearing = Literal["thread", "channel", "off"]
 
 SHARE = 4
 """The room that is kept for an answer is one part in so many of the model's context, where that is known."""
+
+QUOTED = 4
+"""What a message quotes takes at most one part in so many of the window."""
+
+QUOTES = 10
+"""More than so many quotes of one message are left out: as many files as Discord takes."""
 
 _COUNTED_EVERY = 400  # characters by which an answer grows before it is counted again
 _SLACK = 1.25  # its model counts by a vocabulary of its own, and was told the limit
@@ -36,6 +44,15 @@ class Mind:
     def cut(self, words: str, most: int) -> str:
         """The words with their middle cut out, so that they cost at most `most` tokens."""
         return cut_middle(words, most, self.counter)
+
+    def pointed(self, quotes: Sequence[Quote]) -> tuple[Quote, ...]:
+        """The quotes, cut so that all of them together take no more than their share of the window."""
+        share = self.room // QUOTED // max(1, len(quotes))
+        return tuple(replace(one, text=self.cut(one.text, share)) for one in quotes[:QUOTES])
+
+    def as_short(self, words: str, old: str) -> str:
+        """The words, cut to what the old ones cost."""
+        return self.cut(words, self.counter.count(old))
 
     @cached_property
     def fixed(self) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -25,10 +26,14 @@ async def hear(database: Database, adapters: Mapping[str, Adapter], mind: Mind, 
     said: Sequence[Inbound] = ()
     if _listens(mind, lease.key, question):
         said = await _said_before(adapters[lease.key.address.platform], lease.key, question)
-    sizes = [
-        mind.count(one.text if one.author.is_self else prompts.spoken(one.author, one.at, one.text)) for one in said
-    ]
+    said = [replace(one, quotes=mind.pointed(one.quotes)) for one in said]
+    sizes = [_size(mind, one) for one in said]
     await database.write(backscroll.hear, lease, said, sizes)
+
+
+def _size(mind: Mind, one: Inbound) -> int:
+    """What it costs as the window shows it."""
+    return mind.count(one.text if one.author.is_self else prompts.spoken(one.author, one.at, one.text, one.quotes))
 
 
 def _listens(mind: Mind, key: SessionKey, question: Turn) -> bool:

@@ -110,6 +110,7 @@ turns = Table(
     Column("envelope", Text),  # what answering needs (JSON); gone when the turn is over
     Column("edited_at", BigInteger),  # the newest change of the message, by the platform's clock
     Column("covers", Integer),  # a summary's first seq: it tells of the turns from there up to its own
+    Column("quotes", SmallInteger),  # how many it came with
     Column("body", LargeBinary, nullable=False),
     Index(
         "uq_turns_message",
@@ -136,6 +137,31 @@ turns = Table(
         "seq",
         postgresql_where=text("envelope IS NOT NULL"),
         sqlite_where=text("envelope IS NOT NULL"),
+    ),
+)
+
+quotes = Table(
+    "quotes",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("session", Integer, primary_key=True, autoincrement=False),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("place", SmallInteger, primary_key=True, autoincrement=False),  # in its turn
+    Column("kind", Text, nullable=False),
+    Column("author", Text),  # the platform's stable ID
+    Column("name", Text),
+    Column("at", BigInteger),  # when it was said, by the platform's clock
+    Column("title", Text, nullable=False),
+    Column("message", Text),  # the platform's ID of what is quoted, where it can be edited and deleted
+    Column("source", Text),  # the adapter's note by which it is fetched
+    Column("unread", Text),  # why it could not be
+    Column("body", LargeBinary, nullable=False),
+    Index(
+        "ix_quotes_message",
+        "workspace",
+        "message",
+        postgresql_where=text("message IS NOT NULL"),
+        sqlite_where=text("message IS NOT NULL"),
     ),
 )
 

@@ -5,7 +5,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from core.address import Address
-from core.messages import Author
+from core.messages import Author, Quote
 
 ATTEMPTS = 5
 """How often a turn is tried, at the least, before it is given up."""
@@ -101,7 +101,8 @@ class Turn(NamedTuple):
 
     `at` is in seconds since 1970, by the platform's clock; `tokens` counts the turn as the model sees it.
     An answer has its question's `seq`. `message` is the platform's ID, `verb` makes the turn a command. `edited_at`
-    tells two versions of one message apart. A summary `covers` the turns from that seq up to its own.
+    tells two versions of one message apart. A summary `covers` the turns from that seq up to its own. `quotes` is what
+    the message points at.
     While the turn waits, it has its `envelope`, and something of an answer that has `begun` may be on screen.
     """
 
@@ -116,6 +117,7 @@ class Turn(NamedTuple):
     verb: str | None = None
     edited_at: float | None = None
     covers: int | None = None
+    quotes: tuple[Quote, ...] = ()
     envelope: Envelope = Envelope()
     begun: bool = False
 

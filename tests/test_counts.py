@@ -19,7 +19,7 @@ from core.messages import Audience, Author, Edited, Inbound
 from core.prompts import spoken
 from core.session import Role, State, Turn
 from core.store import Database
-from core.store.inbound import storable
+from core.store.sql import storable
 from core.tokens import Estimate, Vocabulary
 from tests.script import House, ScriptedModel, TranscriptAdapter
 from tests.values import ADA, HERE, message

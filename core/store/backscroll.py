@@ -8,9 +8,9 @@ from core.address import Address
 from core.messages import Inbound
 from core.schema import sessions, turns
 from core.session import Lease, Role, SessionKey, State
-from core.store.inbound import storable
+from core.store import quotes
 from core.store.queue import require
-from core.store.sql import insert, micro
+from core.store.sql import insert, micro, storable
 
 
 def is_heard(connection: Connection, key: SessionKey) -> bool:
@@ -41,12 +41,16 @@ def hear(connection: Connection, lease: Lease, messages: Sequence[Inbound], toke
             "message": message.id,
             "author": message.author.id,
             "name": storable(message.author.name),
+            "quotes": None if message.author.is_self else len(message.quotes) or None,
             "body": message.text.encode("utf-8", "replace"),
         }
         for place, (message, size) in enumerate(zip(messages, tokens, strict=True))
     ]
     if rows:
         connection.execute(insert(connection.dialect.name, turns).on_conflict_do_nothing(), rows)
+    for place, message in enumerate(messages):
+        if message.quotes and not message.author.is_self:
+            quotes.keep(connection, key, first - len(messages) + place, message.quotes)
 
 
 def live_sessions(connection: Connection, key: SessionKey, *, limit: int) -> list[tuple[Address, str, float]]:

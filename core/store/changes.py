@@ -4,17 +4,20 @@ A turn that waits is answered as it now is, or not at all; whoever answers it at
 that is over is superseded in place. A summary of what has changed is stale: it is made again before it is shown.
 """
 
+from collections.abc import Callable, Sequence
+
 from sqlalchemy import Connection, Row, and_, delete, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.address import Address
-from core.messages import Edited
+from core.messages import Edited, Quote
 from core.schema import deliveries, sessions, turns
 from core.session import Lease, Role, SessionKey, State
-from core.store import epochs
-from core.store.inbound import WORKSPACE, backs_off, find, names, storable
+from core.store import epochs, quotes
+from core.store.inbound import backs_off, find
 from core.store.queue import require, turn
-from core.store.sql import micro, now
+from core.store.sql import micro, now, storable
+from core.store.workspaces import WORKSPACE, names
 
 _ERASED = {
     "state": State.DELETED,
@@ -26,6 +29,7 @@ _ERASED = {
     "error": None,
     "envelope": None,
     "covers": None,
+    "quotes": None,
 }
 
 
@@ -33,40 +37,81 @@ class Unknown(Exception):
     """No such message has been stored."""
 
 
-def edit(connection: Connection, edited: Edited, *, verb: str | None, tokens: int) -> SessionKey | None:
-    """Puts what a message has become in place of what it was; returns the session if the message waits there.
+def edit(
+    connection: Connection, edited: Edited, *, verb: str | None, tokens: int, fit: Callable[[str, str], str]
+) -> SessionKey | None:
+    """Puts what a message has become in place of what it was, wherever it is remembered: where it was said, where it
+    was overheard, and where it is quoted. Returns its session if it waits there.
 
-    Its author's name becomes what it is now, as `tokens` counts the message with that. An edit that was overtaken by a
-    newer one changes nothing. What the model's provider would not read is shown to it again. Raises Unknown.
+    Its author's name becomes what it is now, as `tokens` counts the message with that. `fit` cuts the new words of a
+    quote so that they are no longer than the old ones. An edit that was overtaken by a newer one changes nothing. What
+    the model's provider would not read is shown to it again. Raises Unknown.
     """
-    key, row = _stored(connection, edited.message.address, edited.message.id)
-    body, at = edited.message.text.encode("utf-8", "replace"), micro(edited.at)
-    if row.state == State.DELETED or (row.edited_at is not None and row.edited_at >= at) or row.body == body:
-        return None
-    waits = row.state == State.WAITING
-    author = edited.message.author
-    changed = {"body": body, "tokens": tokens, "edited_at": at, "author": author.id, "name": storable(author.name)}
-    if waits:
+    message = edited.message
+    told, copies = None, _copies(connection, message.address, message.id)
+    quoted = quotes.quoting(connection, message.address, message.id)
+    if not copies and not quoted:
+        raise Unknown(message.id)
+    for key, row in copies:
+        if not _is_news(row, edited):
+            continue
+        connection.execute(update(turns).where(_this(key, row)).values(_edited(row, edited, verb=verb, tokens=tokens)))
+        quotes.keep(connection, key, row.seq, message.quotes)
+        _outdate(connection, key, row.seq)
+        if row.state == State.WAITING:
+            told = _told(connection, key)
+    for key, seq, place, words in quoted:
+        quotes.replace(connection, key, seq, place, fit(message.text, words))
+        _outdate(connection, key, seq)
+    return told
+
+
+def _is_news(row: Row[*tuple[object, ...]], edited: Edited) -> bool:
+    if row.state == State.DELETED or row.body == edited.message.text.encode("utf-8", "replace"):
+        return False
+    return row.edited_at is None or row.edited_at < micro(edited.at)
+
+
+def _edited(row: Row[*tuple[object, ...]], edited: Edited, *, verb: str | None, tokens: int) -> dict[str, object]:
+    message = edited.message
+    changed: dict[str, object] = {
+        "body": message.text.encode("utf-8", "replace"),
+        "tokens": tokens,
+        "edited_at": micro(edited.at),
+        "author": message.author.id,
+        "name": storable(message.author.name),
+        "quotes": len(message.quotes) or None,
+    }
+    if row.state == State.WAITING:
         changed["verb"] = verb and storable(verb)
     if row.state == State.REFUSED:
         changed["state"] = State.DONE
-    connection.execute(update(turns).where(turn(key, row.seq), turns.c.role == Role.PERSON).values(changed))
-    _outdate(connection, key, row.seq)
-    return _told(connection, key) if waits else None
+    return changed
 
 
 def erase(connection: Connection, address: Address, message: str) -> SessionKey | None:
-    """Takes a deleted message's words out of the database; returns the session if it waited there. Raises Unknown."""
-    key, row = _stored(connection, address, message)
-    if row.state == State.DELETED:
-        return None
-    connection.execute(update(turns).where(turn(key, row.seq), turns.c.role == Role.PERSON).values(_ERASED))
-    _outdate(connection, key, row.seq)
-    if row.state not in (State.WAITING, State.ANSWERED):
-        return None
-    connection.execute(update(sessions).where(_session(key)).values(waiting=sessions.c.waiting - 1))
-    _withdraw(connection, key, deliveries.c.seq == row.seq)
-    return _told(connection, key)
+    """Takes a deleted message's words out of the database, wherever it is remembered; returns its session if it waited.
+
+    Raises Unknown.
+    """
+    told, copies = None, _copies(connection, address, message)
+    quoted = quotes.quoting(connection, address, message)
+    if not copies and not quoted:
+        raise Unknown(message)
+    for key, row in copies:
+        if row.state == State.DELETED:
+            continue
+        connection.execute(update(turns).where(_this(key, row)).values(_ERASED))
+        quotes.forget(connection, key, [row.seq])
+        _outdate(connection, key, row.seq)
+        if row.state in (State.WAITING, State.ANSWERED):
+            connection.execute(update(sessions).where(_session(key)).values(waiting=sessions.c.waiting - 1))
+            _withdraw(connection, key, deliveries.c.seq == row.seq)
+            told = _told(connection, key)
+    for key, seq, place, _ in quoted:
+        quotes.take_out(connection, key, seq, place)
+        _outdate(connection, key, seq)
+    return told
 
 
 def close(connection: Connection, address: Address, *, gone: bool) -> list[SessionKey]:
@@ -102,20 +147,43 @@ def remade(connection: Connection, lease: Lease, seq: int, *, text: str, tokens:
     connection.execute(update(turns).where(stale).values(fresh))
 
 
-def _stored(connection: Connection, address: Address, message: str) -> tuple[SessionKey, Row[*tuple[object, ...]]]:
-    """The turn of this message. Its session's row is locked first, as everybody does who changes both."""
-    found = find(connection, address)
-    if found is None:
-        raise Unknown(message)
-    key = found[0]
-    connection.execute(select(sessions.c.fence).where(_session(key)).with_for_update())
-    this = and_(turns.c.workspace == key.workspace, turns.c.session == key.session, turns.c.message == message)
-    row = connection.execute(
-        select(turns.c.seq, turns.c.state, turns.c.edited_at, turns.c.body).where(this, turns.c.role == Role.PERSON)
-    ).one_or_none()
-    if row is None:
-        raise Unknown(message)
-    return key, row
+def fetched(connection: Connection, lease: Lease, seq: int, pointed: Sequence[Quote], *, tokens: int) -> None:
+    """What was fetched of a turn's quotes, or why nothing was, and the turn's tokens; nothing where an edit came first.
+
+    Raises LeaseLost.
+    """
+    require(connection, lease)
+    if quotes.fill(connection, lease.key, seq, pointed):
+        connection.execute(update(turns).where(turn(lease.key, seq), turns.c.role == Role.PERSON).values(tokens=tokens))
+
+
+def _copies(
+    connection: Connection, address: Address, message: str
+) -> list[tuple[SessionKey, Row[*tuple[object, ...]]]]:
+    """The turns of this message: in the session that it was said to, and in those of its channel that overheard it.
+
+    Their sessions' rows are locked first, as everybody does who changes both.
+    """
+    here = and_(sessions.c.workspace == turns.c.workspace, sessions.c.session == turns.c.session)
+    which = and_(
+        turns.c.workspace == WORKSPACE, turns.c.message == message, sessions.c.channel == address.channel_address.id
+    )
+    known = select(sessions.c.session).join(turns, here).where(which)
+    locked = select(sessions.c.fence).where(sessions.c.workspace == WORKSPACE, sessions.c.session.in_(known))
+    connection.execute(locked.order_by(sessions.c.session).with_for_update(), names(address))
+    columns = (sessions.c.address, *(turns.c[name] for name in _COPIED))
+    rows = connection.execute(select(*columns).join(sessions, here).where(which), names(address)).all()
+    return [
+        (SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address)), row)
+        for row in rows
+    ]
+
+
+_COPIED = ("workspace", "session", "seq", "role", "state", "edited_at", "body")
+
+
+def _this(key: SessionKey, row: Row[*tuple[object, ...]]) -> ColumnElement[bool]:
+    return and_(turn(key, row.seq), turns.c.role == row.role)
 
 
 def _told(connection: Connection, key: SessionKey) -> SessionKey:

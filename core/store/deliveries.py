@@ -43,10 +43,10 @@ from core.address import Address
 from core.messages import Draft
 from core.schema import deliveries, turns, usage
 from core.session import Answer, Lease, Role, SessionKey, State, Turn
-from core.store.inbound import find, storable
+from core.store.inbound import find
 from core.store.prepared import Prepared
 from core.store.queue import QUESTION, Changed, finish, require, under_lease
-from core.store.sql import alone, clock, fixed, insert, micro, now
+from core.store.sql import alone, clock, fixed, insert, micro, now, storable
 from core.store.turns import place
 
 _DAY = 86_400_000  # milliseconds

@@ -13,9 +13,11 @@ from core.address import Address
 from core.messages import Author, Inbound, Rejected
 from core.schema import rejections, sessions, turns, workspaces
 from core.session import Envelope, Lease, Role, SessionKey, State, Turn
+from core.store import quotes
 from core.store.prepared import Prepared
-from core.store.sql import clock, fixed, insert, micro, notify, now, seconds
+from core.store.sql import clock, fixed, insert, micro, notify, now, seconds, storable
 from core.store.turns import written
+from core.store.workspaces import WORKSPACE, names, workspace_of
 
 _BEFORE_EVERYTHING = -(2**31)  # the start of the first epoch: what was said before a session's birth has a seq below 1
 
@@ -74,6 +76,8 @@ def accept(
         if overheard is None:
             raise Duplicate(message.id)
         turn = turn._replace(seq=overheard)
+    if turn.quotes:
+        quotes.keep(connection, key, turn.seq, turn.quotes)
     if others:
         notify(connection)
     lease = None
@@ -94,6 +98,7 @@ def _turn(message: Inbound, *, seq: int, state: State, verb: str | None, tokens:
         author=Author(id=message.author.id, name=storable(message.author.name)),
         message=message.id,
         verb=verb and storable(verb),
+        quotes=message.quotes,
         envelope=Envelope(
             vague=message.vague, direct=message.direct, reply_to=message.reply_to, missed=missed, ticket=message.ticket
         ),
@@ -115,8 +120,12 @@ def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
         "name": turn.author.name,
         "verb": turn.verb,
         "envelope": written(turn.envelope) if turn.state is State.WAITING else None,
+        "quotes": len(turn.quotes) or None,
         "body": turn.text.encode(),
     }
+
+
+_CALLED_UPON = ("state", "verb", "envelope", "tokens", "at", "author", "name", "quotes", "body")
 
 
 def _called_upon(connection: Connection, row: dict[str, object]) -> int | None:
@@ -125,7 +134,7 @@ def _called_upon(connection: Connection, row: dict[str, object]) -> int | None:
     What is said to us may arrive later than the message behind it, which has looked back at it.
     """
     same = and_(*(turns.c[name] == row[name] for name in ("workspace", "session", "message", "role")))
-    waits = {name: row[name] for name in ("state", "verb", "envelope", "tokens", "at", "author", "name", "body")}
+    waits = {name: row[name] for name in _CALLED_UPON}
     heard = update(turns).where(same, turns.c.state == State.HEARD).values(waits)
     return connection.execute(heard.returning(turns.c.seq)).scalar_one_or_none()
 
@@ -135,14 +144,9 @@ _NEW_TURN = Prepared(
     tuple,
     columns=(
         *("workspace", "session", "seq", "role", "state", "at", "tokens"),
-        *("message", "author", "name", "verb", "envelope", "body"),
+        *("message", "author", "name", "verb", "envelope", "quotes", "body"),
     ),
 )
-
-
-def storable(words: str) -> str:
-    """The words as PostgreSQL's text type takes them: no NUL, and nothing that is not UTF-8."""
-    return words.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 class _Session(NamedTuple):
@@ -178,13 +182,6 @@ def _extend(
     return found
 
 
-WORKSPACE = (
-    select(workspaces.c.workspace)
-    .where(workspaces.c.platform == bindparam("on_platform"), workspaces.c.name == bindparam("in_workspace"))
-    .scalar_subquery()
-)
-"""The workspace of the address whose `names` a statement is given."""
-
 _SESSION = and_(sessions.c.workspace == WORKSPACE, sessions.c.address == bindparam("at_address"))
 
 
@@ -195,11 +192,6 @@ class _Found(NamedTuple):
 
 
 _FIND = Prepared(lambda _: select(*(sessions.c[name] for name in _Found._fields)).where(_SESSION), _Found)
-
-
-def names(address: Address) -> dict[str, str]:
-    """What `WORKSPACE` is looked up by."""
-    return {"on_platform": address.platform, "in_workspace": storable(address.workspace)}
 
 
 @cache
@@ -272,17 +264,6 @@ def _born(connection: Connection, workspace: int, address: Address) -> None:
         touched_at=now(connection),
     )
     connection.execute(born.on_conflict_do_nothing())
-
-
-def workspace_of(connection: Connection, platform: str, name: str) -> int:
-    """The number of a workspace, which is made known if need be."""
-    row = {"platform": platform, "name": storable(name), "sessions": 0}
-    here = select(workspaces.c.workspace).where(workspaces.c.platform == platform, workspaces.c.name == row["name"])
-    number: int | None = connection.execute(here).scalar_one_or_none()
-    if number is None:
-        connection.execute(insert(connection.dialect.name, workspaces).values(row).on_conflict_do_nothing())
-        number = connection.execute(here).scalar_one()
-    return number
 
 
 def reject(connection: Connection, event: Rejected) -> None:

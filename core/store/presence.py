@@ -9,8 +9,8 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from core.address import Address
 from core.schema import presence, sessions
-from core.store.inbound import workspace_of
 from core.store.sql import insert, now
+from core.store.workspaces import workspace_of
 
 
 def beat(connection: Connection, platform: str, *, within: float) -> bool:

@@ -41,9 +41,9 @@ from core.address import Address
 from core.errors import LeaseLost
 from core.schema import sessions, turns
 from core.session import Lease, Role, SessionKey, State, Turn
-from core.store.inbound import backs_off, storable
+from core.store.inbound import backs_off
 from core.store.prepared import Prepared
-from core.store.sql import clock, fixed, notify, now
+from core.store.sql import clock, fixed, notify, now, storable
 from core.store.turns import MINE, WAITS, first_waiting, place
 
 

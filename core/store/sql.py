@@ -62,6 +62,11 @@ def fixed(number: int) -> ColumnElement[int]:
     return literal_column(str(int(number)), Integer)
 
 
+def storable(words: str) -> str:
+    """The words as PostgreSQL's text type takes them: no NUL, and nothing that is not UTF-8."""
+    return words.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
 _alone: set[object] = set()
 
 

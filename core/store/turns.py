@@ -7,9 +7,10 @@ from functools import lru_cache
 
 from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, func, select, update
 
-from core.messages import Author
+from core.messages import Author, Quote
 from core.schema import deliveries, sessions, turns
 from core.session import Envelope, Role, SessionKey, State, Turn
+from core.store import quotes
 from core.store.prepared import Prepared
 from core.store.sql import fixed, seconds
 
@@ -18,7 +19,7 @@ _LONGEST_PAGE = 128  # rows; there are long turns as well
 _LAST = 2**31 - 1  # no seq is greater
 
 
-_SHOWN = tuple(turns.c[name] for name in ("seq", "role", "state", "body", "tokens", "at", "author", "name"))
+_SHOWN = tuple(turns.c[name] for name in ("seq", "role", "state", "body", "tokens", "at", "author", "name", "quotes"))
 COLUMNS = (*(turns.c[name] for name in ("message", "verb", "edited_at", "covers", "envelope")), *_SHOWN)
 """What `turn_of` makes a turn of."""
 
@@ -44,12 +45,13 @@ _COUNT = select(func.count(), func.min(turns.c.at)).where(_SAID)
 
 def first_waiting(connection: Connection, key: SessionKey, most: int) -> list[Turn]:
     """The turns that wait to be answered, at most so many, in the order in which they were said."""
-    return _FIRST_WAITING.all(connection, **place(key), most=most)
+    return _quoting(connection, key, _FIRST_WAITING.all(connection, **place(key), most=most))
 
 
 def waiting(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
     """This turn, if it is still to be answered."""
-    return _ONE_WAITING.first(connection, **place(key), seq=seq)
+    found = _ONE_WAITING.all(connection, **place(key), seq=seq)
+    return _quoting(connection, key, found)[0] if found else None
 
 
 def newest(connection: Connection, key: SessionKey, *, budget: int, before: int = _LAST) -> list[Turn]:
@@ -66,7 +68,7 @@ def newest(connection: Connection, key: SessionKey, *, budget: int, before: int 
             break
         found.append(one)
         left -= one.tokens if one.tokens < most else most
-    return found
+    return _quoting(connection, key, found)
 
 
 def _backwards(connection: Connection, key: SessionKey, last: int, page: int) -> Iterator[Turn]:
@@ -109,10 +111,18 @@ def _author(number: str, name: str) -> Author:
 
 
 def _shown(
-    seq: int, role: int, state: int, body: bytes, tokens: int, at: int, author: str | None, name: str | None
+    seq: int,
+    role: int,
+    state: int,
+    body: bytes,
+    tokens: int,
+    at: int,
+    author: str | None,
+    name: str | None,
+    pointed: int | None,
 ) -> Turn:
-    """A row as the rest of the core sees it."""
-    return Turn(
+    """A row as the rest of the core sees it, but for its quotes, which few have: `_quoting` reads those."""
+    shown = Turn(
         seq,
         _ROLES[role],
         _STATES[state],
@@ -121,11 +131,25 @@ def _shown(
         seconds(at),
         None if author is None else _author(author, name or ""),
     )
+    return shown if pointed is None else shown._replace(quotes=_LATER)
+
+
+_LATER = (Quote(kind="replies to"),)
+"""In place of quotes that are still to be read."""
+
+
+def _quoting(connection: Connection, key: SessionKey, found: list[Turn]) -> list[Turn]:
+    """The turns with what they point at."""
+    pointing = [one.seq for one in found if one.quotes is _LATER]
+    if not pointing:
+        return found
+    known = quotes.of(connection, key, pointing)
+    return [one._replace(quotes=known.get(one.seq, ())) if one.quotes is _LATER else one for one in found]
 
 
 def turn_of(row: Row[*tuple[object, ...]]) -> Turn:
-    """The turn in a row that has these columns and others."""
-    return _turn(*(getattr(row, one.name) for one in COLUMNS))
+    """The turn in a row that has these columns and others, without what it points at."""
+    return _turn(*(getattr(row, one.name) for one in COLUMNS))._replace(quotes=())
 
 
 def _turn(
@@ -134,7 +158,7 @@ def _turn(
     edited_at: int | None,
     covers: int | None,
     envelope: str | None,
-    *shown: *tuple[int, int, int, bytes, int, int, str | None, str | None],
+    *shown: *tuple[int, int, int, bytes, int, int, str | None, str | None, int | None],
 ) -> Turn:
     return _shown(*shown)._replace(
         message=message,

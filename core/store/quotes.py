@@ -1,0 +1,107 @@
+"""Quotes: what a message points at, stored beside its turn, so that it can change and go by itself."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import Connection, Row, and_, delete, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from core.address import Address
+from core.messages import Author, Quote
+from core.schema import quotes, sessions
+from core.session import SessionKey
+from core.store.sql import insert, micro, seconds, storable
+from core.store.workspaces import WORKSPACE, names
+
+
+def keep(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Quote]) -> None:
+    """Puts what a turn points at in place of what was stored of it."""
+    connection.execute(delete(quotes).where(_mine(key), quotes.c.seq == seq))
+    rows = [_row(key, seq, place, quote) for place, quote in enumerate(pointed)]
+    if rows:
+        connection.execute(insert(connection.dialect.name, quotes), rows)
+
+
+def fill(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Quote]) -> bool:
+    """Stores what was fetched, or why nothing was; False where the turn points at something else by now."""
+    filled = 0
+    for place, quote in enumerate(pointed):
+        this = and_(_mine(key), quotes.c.seq == seq, quotes.c.place == place, quotes.c.source == quote.source)
+        got = {"body": quote.text.encode("utf-8", "replace"), "unread": quote.unread and storable(quote.unread)}
+        filled += connection.execute(update(quotes).where(this).values(got)).rowcount if quote.source else 0
+    return filled == sum(1 for quote in pointed if quote.source)
+
+
+def of(connection: Connection, key: SessionKey, seqs: Collection[int]) -> dict[int, tuple[Quote, ...]]:
+    """What these turns point at."""
+    found: dict[int, tuple[Quote, ...]] = {}
+    rows = select(quotes).where(_mine(key), quotes.c.seq.in_(seqs)).order_by(quotes.c.seq, quotes.c.place)
+    for row in connection.execute(rows).all():
+        found[row.seq] = (*found.get(row.seq, ()), _quote(row))
+    return found
+
+
+def forget(connection: Connection, key: SessionKey, seqs: Collection[int]) -> None:
+    """Takes what these turns point at out of the database."""
+    connection.execute(delete(quotes).where(_mine(key), quotes.c.seq.in_(seqs)))
+
+
+def quoting(connection: Connection, address: Address, message: str) -> list[tuple[SessionKey, int, int, str]]:
+    """Where in the sessions of its channel a message is quoted: session, seq and place, and with which words."""
+    here = and_(sessions.c.workspace == quotes.c.workspace, sessions.c.session == quotes.c.session)
+    there = and_(sessions.c.channel == address.channel_address.id, quotes.c.message == message)
+    rows = select(sessions.c.address, quotes).join(sessions, here).where(quotes.c.workspace == WORKSPACE, there)
+    return [
+        (
+            SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address)),
+            row.seq,
+            row.place,
+            row.body.decode(),
+        )
+        for row in connection.execute(rows, names(address)).all()
+    ]
+
+
+def replace(connection: Connection, key: SessionKey, seq: int, place: int, words: str) -> None:
+    """Puts what a quoted message has become in place of what it was."""
+    this = and_(_mine(key), quotes.c.seq == seq, quotes.c.place == place)
+    connection.execute(update(quotes).where(this).values(body=words.encode("utf-8", "replace")))
+
+
+def take_out(connection: Connection, key: SessionKey, seq: int, place: int) -> None:
+    """Takes one quote out of the database."""
+    connection.execute(delete(quotes).where(_mine(key), quotes.c.seq == seq, quotes.c.place == place))
+
+
+def _mine(key: SessionKey) -> ColumnElement[bool]:
+    return and_(quotes.c.workspace == key.workspace, quotes.c.session == key.session)
+
+
+def _row(key: SessionKey, seq: int, place: int, quote: Quote) -> dict[str, object]:
+    return {
+        "workspace": key.workspace,
+        "session": key.session,
+        "seq": seq,
+        "place": place,
+        "kind": quote.kind,
+        "author": quote.author and quote.author.id,
+        "name": quote.author and storable(quote.author.name),
+        "at": None if quote.at is None else micro(quote.at),
+        "title": storable(quote.title),
+        "message": quote.message,
+        "source": quote.source and storable(quote.source),
+        "unread": quote.unread and storable(quote.unread),
+        "body": quote.text.encode("utf-8", "replace"),
+    }
+
+
+def _quote(row: Row[*tuple[object, ...]]) -> Quote:
+    return Quote(
+        kind=row.kind,
+        text=row.body.decode(),
+        author=None if row.author is None else Author(id=row.author, name=row.name or ""),
+        at=None if row.at is None else seconds(row.at),
+        title=row.title,
+        message=row.message,
+        source=row.source,
+        unread=row.unread,
+    )
