@@ -113,6 +113,7 @@ async def test_what_can_not_be_helped_is_said_in_one_honest_sentence(
         await running.say(message())
         await running.adapter.until(lambda: running.adapter.texts)
         await running.over()
+        await running.unserved()
 
     assert sentence in running.adapter.texts[0]
     assert str(error) not in running.adapter.texts[0], "the provider's words are for the log"

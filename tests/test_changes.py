@@ -101,6 +101,7 @@ async def test_a_refused_question_that_is_edited_is_shown_to_the_model_again(dat
     async with house(database, ModelRefused("content_filter")) as running:
         await running.say(said)
         await running.over()
+        await running.unserved()
         await running.say(edited(said, "how does one do no harm?"), other)
         await running.over()
 
