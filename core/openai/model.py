@@ -39,7 +39,7 @@ from core.openai.complaints import (
     words_of,
 )
 from core.openai.frames import Events
-from core.openai.looking import ending, look
+from core.openai.looking import ending, is_near, look
 from core.openai.manners import API, Learning, Manners, read
 from core.openai.reading import ChatReading, Reading, ResponsesReading
 
@@ -161,7 +161,7 @@ class OpenAIModel:
         found = await look(self._client, self._model, official=self._official)
         if found.context is not None:
             self._learning.learn(context=found.context)
-        return [] if found.ends is None else [ending(self._model, found.ends)]
+        return [ending(self._model, found.ends)] if found.ends is not None and is_near(found.ends) else []
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         """See core.llm.Model. The words of a refusal are an answer like any other."""
@@ -219,7 +219,7 @@ class OpenAIModel:
             known = self._manners.context
             size = error.context if error.context and error.context != known else min(guess, known or guess)
             if size < (known or size + 1):
-                log.warning("model_context_learnt", tokens=size, told=error.context is not None, host=self._host)
+                log.info("model_context_learnt", tokens=size, told=error.context is not None, host=self._host)
                 self._learning.learn(context=size)
             raise
 
@@ -250,6 +250,17 @@ class OpenAIModel:
                 raise
         question = Message(role="user", text="Say: ready")
         prompt = Prompt(instructions="Answer in one word.", messages=(question,), tokens=16, conversation="doctor")
+        for left in reversed(range(ADAPTS)):
+            room = self._most()
+            try:
+                await self._hear(prompt)
+            except WindowTooLong:
+                if left == 0 or self._most() == room:
+                    raise  # there is nothing that a turn would make smaller
+            else:
+                return
+
+    async def _hear(self, prompt: Prompt) -> None:
         heard = 0
         async with aclosing(self.stream(prompt)) as pieces:
             async for _ in pieces:
