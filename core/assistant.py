@@ -276,7 +276,10 @@ class Assistant:
             window = context.build(shown, told, budget=room, fixed=self.mind.fixed, cut=self.mind.cut)
             try:
                 words, finish = await self._stream(lease, window, speech, question)
-            except WindowTooLong:
+            except WindowTooLong as error:
+                if error.answered and empty:
+                    raise
+                empty = empty or error.answered
                 room = self._smaller(room)
                 log.warning("window too long for the model", session=lease.key.address.id, tokens=room)
             except EmptyAnswer:

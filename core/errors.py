@@ -97,11 +97,16 @@ class ModelStalled(ModelUnavailable):
 
 
 class WindowTooLong(ModelError):
-    """The request is over the model's context, which has so many tokens where the server said so."""
+    """The request is over the model's context, which has so many tokens where the server said so.
 
-    def __init__(self, message: str, *, context: int | None = None) -> None:
+    `answered` says that it was taken, and the answer had no room for a word: it may as well have been spent on thoughts
+    that nobody is shown, and says nothing for certain of the context.
+    """
+
+    def __init__(self, message: str, *, context: int | None = None, answered: bool = False) -> None:
         super().__init__(message)
         self.context = context
+        self.answered = answered
 
 
 class EmptyAnswer(ModelError):

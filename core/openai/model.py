@@ -215,6 +215,8 @@ class OpenAIModel:
         try:
             yield
         except WindowTooLong as error:
+            if error.answered:
+                raise
             guess = (prompt.tokens + (self._most() or 0)) // 2
             known = self._manners.context
             size = error.context if error.context and error.context != known else min(guess, known or guess)

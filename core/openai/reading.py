@@ -92,7 +92,7 @@ class Reading(ABC):
         if end in FILTERED:
             return ModelRefused("The provider's content filter held the answer back.")
         if end in FULL and not self.thinks:
-            return WindowTooLong("The model had no room left to say anything.")
+            return WindowTooLong("The model had no room left to say anything.", answered=True)
         why = "spent it on thinking" if end in FULL else "finished without saying anything"
         return EmptyAnswer(f"The answer is complete, and empty: the model {why}.", thought=end in FULL)
 
@@ -127,12 +127,19 @@ class Reading(ABC):
         self.model = text(whole, "model") or self.model
         usage = at(whole, "usage")
         if at(usage, shown) is not None:
-            self.usage = Usage(
-                shown=count(usage, shown),
-                written=count(usage, written),
-                cached=count(usage, f"{shown}_details", "cached_tokens"),
-                reasoning=count(usage, f"{written}_details", "reasoning_tokens"),
-            )
+            self.usage = _used(usage, shown, written)
+
+
+def _used(usage: object, shown: str, written: str) -> Usage:
+    """What was billed. Gemini counts its thoughts into the total alone."""
+    read, said = count(usage, shown), count(usage, written)
+    hidden = max(0, count(usage, "total_tokens") - read - said)
+    return Usage(
+        shown=read,
+        written=said + hidden,
+        cached=count(usage, f"{shown}_details", "cached_tokens"),
+        reasoning=hidden or count(usage, f"{written}_details", "reasoning_tokens"),
+    )
 
 
 class ChatReading(Reading):
