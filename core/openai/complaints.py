@@ -71,7 +71,7 @@ SIZES = ("n_ctx", "max_model_len", "max_context_length", "context_length")
 
 UNWANTED_WORDS = re.compile(
     r"unsupported|unknown|unrecogni[sz]ed|unexpected|not (supported|permitted|allowed|available)|extra|invalid"
-    r"|must be verified|does not support",
+    r"|must be verified|does not support|forbidden|no such|not implemented",
     re.IGNORECASE,
 )
 TEMPLATE_WORDS = re.compile(
@@ -82,6 +82,9 @@ TEMPLATE_WORDS = re.compile(
     re.IGNORECASE,
 )
 """How chat templates refuse the order of messages, or who speaks them (vLLM, TGI, llama.cpp, SGLang, LM Studio)."""
+
+OF_TEMPLATES = re.compile(r"\broles?\b|template|jinja|user/assistant|(user|assistant|system) messages?", re.IGNORECASE)
+"""What such words are about, where they come as a server's failure, which may have other reasons."""
 
 ECHOED = {"input", "messages", "prompt", "instructions", "ctx", "url"}
 """Keys under which a server repeats what it was sent: people's words, which say nothing of what is wrong."""
@@ -249,25 +252,43 @@ def endpoint_missing(heard: Complaint, model: str) -> bool:
 
 def unwanted(heard: Complaint, fields: Mapping[str, object]) -> str | None:
     """Which of our fields the server will not have. Its message may name the remedy too: the first name counts."""
-    said = " ".join((*heard.names, *heard.params, heard.words))
-    if heard.status not in _ABOUT_THE_REQUEST or not UNWANTED_WORDS.search(said):
+    if not _is_about_the_request(heard):
         return None
     for name in heard.params:
         if name in fields:
             return name
         if (top := name.partition(".")[0]) in fields:  # `reasoning.effort`
             return top
-    named = {name: found.start() for name in fields if (found := re.search(rf"\b{name}\b", heard.words))}
+    said, words = " ".join((*heard.names, heard.words)), ADDRESSES.sub("", heard.words)
+    certain = heard.status in {400, 422}  # what is an identifier of ours is then named for a reason
+    told = [name for name in fields if (certain and "_" in name) or UNWANTED_WORDS.search(said)]
+    named = {name: found.start() for name in told if (found := re.search(_as_a_name(name), words))}
     return min(named, key=named.__getitem__, default=None)
 
 
-_ABOUT_THE_REQUEST = {400, 403, 404, 422, 500, 501}
+ADDRESSES = re.compile(r"https?://\S+")
+
+
+def _as_a_name(field: str) -> str:
+    """How a field is named. Where it is a word of any language's (`stream`, `store`), that must be seen to be meant."""
+    if "_" in field:
+        return rf"\b{field}\b"
+    behind = r"(parameter|field|argument|property|input)s?\b(( \w+){0,5}:)? "
+    ahead = r" (is |are )?not (supported|implemented|allowed)"
+    return rf"""['"`]{field}['"`=]|\bbody\.{field}\b|{behind}{field}\b|^{field}{ahead}"""
+
+
+def _is_about_the_request(heard: Complaint) -> bool:
+    """Whether the status may mean that; a web page is a gateway's, which has not read the request."""
+    return heard.status in {400, 403, 404, 422, 500, 501} and not heard.words.lstrip().startswith("<")
 
 
 def template_refuses(heard: Complaint) -> bool:
     """Whether it is the order of the messages, or who speaks them, that the server will not have."""
     said = " ".join((*heard.names, heard.words))
-    return heard.status in _ABOUT_THE_REQUEST and TEMPLATE_WORDS.search(said) is not None
+    if not _is_about_the_request(heard) or TEMPLATE_WORDS.search(said) is None:
+        return False
+    return heard.status != 500 or OF_TEMPLATES.search(said) is not None
 
 
 def _wait(status: int | None, headers: Mapping[str, str], words: str) -> float | None:

@@ -23,6 +23,7 @@ from core.errors import (
     ModelError,
     ModelInterrupted,
     ModelMisconfigured,
+    ModelRefused,
     ModelUnavailable,
     WindowTooLong,
 )
@@ -309,7 +310,7 @@ class OpenAIModel:
 
     def _adapt(self, heard: Complaint, extra: dict[str, object]) -> bool:
         """Learns from a refusal what the server will not have; False where it is about something else."""
-        if isinstance(judge(heard), WindowTooLong) or heard.status in {401, 402, 429}:
+        if isinstance(judge(heard), WindowTooLong | ModelRefused) or heard.status in {401, 402, 429}:
             return False
         manners = self._manners
         field = unwanted(heard, extra | ({"stream": True} if manners.streams else {}))
