@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from core.errors import EmptyAnswer, ModelError, WindowTooLong
+from core.errors import EmptyAnswer, ModelError, ModelRefused, ModelUnavailable, WindowTooLong
 from core.llm import Message, Prompt
 from core.openai import OpenAIModel
 from core.store import Database
@@ -140,3 +140,79 @@ async def test_servers_say_in_different_ways_which_field_they_will_not_have(serv
 
     asked, again = (request.body for request in server.requests)
     assert asked.keys() - again.keys() == {field}
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (503, "The maximum number of concurrent requests is reached"),
+        (500, "Request dropped: maximum number of waiting requests reached"),
+        (529, "Overloaded: no slot has room for this context size"),
+    ],
+)
+async def test_a_server_with_too_much_to_do_is_not_taken_for_a_small_one(server, make, status, words) -> None:
+    server.faults.append(Status(status=status, message=words, type=None))
+    model = make()
+
+    with pytest.raises(ModelUnavailable):
+        await ask(model)
+
+    assert model.context is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "`max_tokens` must be less than `2048`: its maximum is less than the `context_window` for this model",  # Groq
+        "max_tokens: 4000 > 2048, which is the maximum allowed number of output tokens for this model",  # Anthropic
+        "<400> InternalError.Algo.InvalidParameter: Range of max_tokens should be [1, 2048]",  # Qwen
+    ],
+)
+async def test_a_limit_of_answers_is_not_taken_for_a_context(server, make, words) -> None:
+    server.faults.append(Status(status=400, message=words, type="invalid_request_error"))
+    model = make(api="chat")
+    await ask(model)
+
+    assert model.context is None
+    assert "max_tokens" not in server.requests[1].body
+
+
+@pytest.mark.parametrize(
+    ("words", "context"),
+    [
+        ("invalid params, context window exceeds limit (2013)", 2_450),  # MiniMax, whose code for that is 2013
+        ("context length exceeded: 5000 tokens", 2_450),
+        ("<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 30720]", 30_720),  # Qwen
+        ("输入长度超过模型最大上下文长度 4096", 4_096),
+        ("Prompt 超长", 2_450),  # Zhipu
+        ("Die Anfrage überschreitet die maximale Kontextlänge von 4096 Token.", 4_096),
+    ],
+)
+async def test_the_size_of_a_context_is_no_other_number_and_told_in_other_languages(server, make, words, context):
+    """B7: half of what was sent, answer included, where it is not told."""
+    server.faults.append(Status(status=400, message=words, type="invalid_request_error"))
+    model = make()
+
+    with pytest.raises(WindowTooLong):
+        await ask(model)
+
+    assert model.context == context
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (403, 'some/model requires moderation. Your input was flagged for "violence".'),  # OpenRouter
+        (
+            400,
+            "系统检测到输入或生成内容可能包含不安全或敏感内容，请您避免输入易产生敏感内容的提示语，感谢您的配合。",
+        ),  # Zhipu
+        (400, "输入文本可能包含敏感内容，请修改后重试"),
+    ],
+)
+async def test_a_refused_question_is_known_in_whatever_form_the_provider_says_it(server, make, status, words) -> None:
+    """B8: what is taken for a wrong setting is shown again, and spoils every later question."""
+    server.faults.append(Status(status=status, message=words, type=None))
+
+    with pytest.raises(ModelRefused):
+        await ask(make())
