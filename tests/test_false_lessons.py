@@ -216,3 +216,18 @@ async def test_a_refused_question_is_known_in_whatever_form_the_provider_says_it
 
     with pytest.raises(ModelRefused):
         await ask(make())
+
+
+async def test_one_odd_refusal_does_not_shrink_a_context_that_has_held_more(server, make) -> None:
+    """What is said twice is believed: a server may have been started anew with less."""
+    server.faults.append(spent(prompt_tokens=100_000, completion_tokens=10, total_tokens=100_010))
+    model, odd = make(), Status(status=400, message="Request too large.", type=None)
+    server.faults += [odd, odd]
+
+    learnt = []
+    for _ in range(3):
+        with pytest.raises(ModelError):
+            await ask(model)
+        learnt.append(model.context)
+
+    assert learnt == [None, None, 2_450]

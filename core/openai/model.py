@@ -108,6 +108,7 @@ class OpenAIModel:
         self._chosen: API | None = api if api != "auto" else None
         self._server = f"{url} {api}"
         self._learning = Learning()
+        self._taken = 0  # the most tokens, prompt and answer together, that the server has had room for
         self._keeping: set[asyncio.Task[None]] = set()
         self._connect = partial(
             openai.AsyncOpenAI,
@@ -205,6 +206,8 @@ class OpenAIModel:
 
     def _note(self, reading: Reading) -> None:
         """What an answer, whole or not, has shown of the server."""
+        if reading.usage is not None:
+            self._taken = max(self._taken, reading.usage.shown + reading.usage.written)
         if reading.thinks:
             self._learning.learn(thinks=True)
         if reading.cleaner.unopened != self._manners.in_thought and (reading.spoken or reading.cleaner.unopened):
@@ -220,8 +223,11 @@ class OpenAIModel:
                 raise
             guess = (prompt.tokens + (self._most() or 0)) // 2
             known = self._manners.context
-            size = error.context if error.context and error.context != known else min(guess, known or guess)
-            if size < (known or size + 1):
+            told = error.context if error.context != known else None
+            size = told or min(guess, known or guess)
+            if told is None and size < self._taken:
+                self._taken = 0  # more has been taken before; what is said twice is believed
+            elif size < (known or size + 1):
                 log.warning("model_context_learnt", tokens=size, told=error.context is not None, host=self._host)
                 self._learning.learn(context=size)
             raise
