@@ -127,6 +127,8 @@ def heard_from(error: object) -> Complaint:
     early = error if isinstance(error, openai.APIStatusError) else None
     status, headers = (early.status_code, early.response.headers) if early else (None, {})
     leaves = list(_leaves(_said(error)))
+    if status is None:  # behind a 200 that had been sent too early, or by a server that sends no other
+        status = next((leaf for key, leaf in leaves if key in _NAMED and leaf in _OF_SETTINGS), None)
     words = " ".join(str(leaf) for key, leaf in leaves if isinstance(leaf, str) and key not in {*_NAMED, *_POINTED})
     return Complaint(
         status=status,
@@ -141,6 +143,7 @@ def heard_from(error: object) -> Complaint:
 
 _NAMED = ("code", "error_code", "type", "error_type", "status")  # the more telling ones first
 _POINTED = {"param", "loc"}
+_OF_SETTINGS = {401, 402, 403, 404}
 
 
 def _said(error: object) -> object:

@@ -30,6 +30,25 @@ BROKEN = {"error", "abort", "cancelled", "insufficient_system_resource", "networ
 """Reasons that are none: vLLM, DeepSeek, Zhipu and others say so when they fail midway."""
 
 
+def complaint_in(frame: object) -> object:
+    """What is said to be wrong in a frame: its `error`, that of a choice (OpenRouter), or all of a frame that is one.
+
+    Such are `{"object": "error", …}` (vLLM), an `error_code` (FastChat), a `base_resp` (MiniMax), or what has words and
+    nothing of an answer (`detail`, `errors`, `code` and `msg`). Many servers send `[DONE]` after it.
+    """
+    choices = at(frame, "choices")
+    for place in (frame, *(choices if isinstance(choices, list) else ())):
+        if wrong := at(place, "error"):
+            return wrong if isinstance(wrong, Mapping) else {"message": wrong}
+    if at(frame, "object") == "error":
+        return frame
+    if choices is not None or at(frame, "type") is not None or at(frame, "output") is not None:
+        return None
+    worded = count(frame, "code") and (text(frame, "msg") or text(frame, "message"))
+    coded = count(frame, "error_code") or count(frame, "base_resp", "status_code")
+    return frame if worded or coded or at(frame, "detail") or at(frame, "errors") else None
+
+
 class Reading(ABC):
     """What has been read of one answer. Servers leave fields out or null them as they like, so none is relied on."""
 
@@ -66,10 +85,10 @@ class Reading(ABC):
         if frame == END:
             self.end = self.end or self.done
             return
-        if wrong := at(frame, "error"):
+        if wrong := complaint_in(frame):
             if self.finished:
                 return
-            raise judge(heard_from(wrong if isinstance(wrong, Mapping) else {"message": wrong}))
+            raise judge(heard_from(wrong))
         yield from self._cleaned(self.cleaner.take(self._whole("".join(self._read(frame)))))
 
     def finish(self) -> Iterator[str | Afresh | Finish]:
