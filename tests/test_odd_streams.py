@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from core.errors import ModelError, ModelInterrupted, ModelMisconfigured, OutOfCredit, WindowTooLong
+from core.errors import EmptyAnswer, ModelError, ModelInterrupted, ModelMisconfigured, OutOfCredit, WindowTooLong
 from core.llm import Message, Prompt
 from core.openai import OpenAIModel
 from tests.wire.openai import KEY, MODEL, Body, OpenAIServer
@@ -86,3 +86,24 @@ async def test_what_stands_behind_a_200_is_sorted_as_if_the_status_said_it(serve
         await ask(model)
 
     assert raised.type is error
+
+
+ENDLESS = {
+    "marked": said("<think>") + said("Hm, " * 25_000) * 2,
+    "apart": frame({"choices": [{"index": 0, "delta": {"reasoning_content": "Hm, " * 25_000}}]}) * 2,
+    "responses": frame({"type": "response.reasoning_text.delta", "delta": "Hm, " * 25_000}) * 2,
+}
+
+
+@pytest.mark.parametrize("thoughts", ENDLESS.values(), ids=ENDLESS)
+async def test_a_model_that_never_stops_thinking_is_held_to_its_limit(server, thoughts) -> None:
+    """B13, where nothing of it is on screen, and no limit is kept by the server."""
+    api = "responses" if "response." in thoughts else "chat"
+    model = OpenAIModel(api_key=KEY, model=MODEL, base_url=server.url, answer_tokens=4_000, api=api)
+    server.faults.append(stream(thoughts, said("too late", "stop"), DONE))
+
+    with pytest.raises(EmptyAnswer, match="thinking") as raised:
+        await ask(model)
+    await model.close()
+
+    assert raised.value.thought

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from functools import partial
+from math import inf
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -73,6 +74,9 @@ SHARE = 4
 THINKING = 8_192
 """Tokens that a model which thinks may take for that, beside its answer: they count into the same limit."""
 
+CHARACTERS = 8
+"""More than an ordinary token has: for so many of each, a model that never stops thinking is held to its limit."""
+
 ADAPTS = 8
 """How often one request is changed to a server's liking before its refusal counts."""
 
@@ -104,6 +108,7 @@ class OpenAIModel:
         self._model = model
         self._first, self._silence = first_seconds, silence_seconds
         self._answer_tokens = answer_tokens
+        self._longest_thought = inf if answer_tokens is None else CHARACTERS * (answer_tokens + THINKING)
         self._effort = effort
         self._chosen: API | None = api if api != "auto" else None
         self._server = f"{url} {api}"
@@ -180,6 +185,9 @@ class OpenAIModel:
                     while (frame := await self._next(events, reading, limit)) is not None:
                         for piece in reading.take(frame):
                             yield piece
+                        if reading.unseen > self._longest_thought:
+                            reading.end = "length"  # it may never stop
+                            break
                         await asyncio.sleep(0)  # what has come in a heap must not keep the other answers waiting
                         limit = asyncio.get_running_loop().time() + self._silence
                 if not reading.started and "html" in events.response.headers.get("content-type", ""):

@@ -60,6 +60,7 @@ class Reading(ABC):
         self.started = False
         self.spoken = False
         self.reasoned = False
+        self.unseen = 0  # characters of thought
         self.usage: Usage | None = None
         self.end: str | None = None
         self.cleaner = Cleaner(in_thought=in_thought)
@@ -89,7 +90,10 @@ class Reading(ABC):
             if self.finished:
                 return
             raise judge(heard_from(wrong))
-        yield from self._cleaned(self.cleaner.take(self._whole("".join(self._read(frame)))))
+        piece = self._whole("".join(self._read(frame)))
+        seen = self.cleaner.take(piece)
+        self.unseen += max(0, len(piece) - len(seen))
+        yield from self._cleaned(seen)
 
     def finish(self) -> Iterator[str | Afresh | Finish]:
         """What was held back, and the proof that the answer is complete, or why it is none.
@@ -161,6 +165,10 @@ def _used(usage: object, shown: str, written: str) -> Usage:
     )
 
 
+THINKING = ("reasoning_content", "reasoning", "thinking")
+"""Where a chat message has its thoughts, beside its content."""
+
+
 class ChatReading(Reading):
     """Chat Completions: finished when a choice has a finish_reason, at `[DONE]`, or with a whole message."""
 
@@ -171,7 +179,9 @@ class ChatReading(Reading):
         choices = at(frame, "choices")
         for choice in choices if isinstance(choices, list) else ():
             said = at(choice, "delta") or at(choice, "message")
-            self.reasoned |= any(text(said, name) for name in ("reasoning_content", "reasoning", "thinking"))
+            thought = next(filter(None, (text(said, name) for name in THINKING)), "")
+            self.reasoned |= bool(thought)
+            self.unseen += len(thought)
             yield from _parts(at(said, "content"))
             yield text(said, "refusal")
             whole = at(choice, "message") is not None and at(choice, "delta") is None
@@ -208,6 +218,7 @@ class ResponsesReading(Reading):
                 raise judge(heard_from(frame))
             case kind if kind.startswith("response.reasoning"):
                 self.reasoned = True
+                self.unseen += len(text(frame, "delta"))
             case "" if text(frame, "object") == "response":
                 yield from self._body(frame)
 
