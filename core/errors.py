@@ -21,6 +21,7 @@ BackscrollError
     ├── ModelRefused          the provider will not answer this
     ├── OutOfCredit           the account has no money or quota left
     └── ModelMisconfigured    wrong key, unknown model, unknown parameter: a person must mend the settings
+        └── RequestNotTaken     or it is what was said, and the server has no words for it that we know
 """
 
 
@@ -127,3 +128,7 @@ class OutOfCredit(ModelError):
 
 class ModelMisconfigured(ModelError):
     """Wrong key, unknown model, unknown parameter: a person must mend the settings."""
+
+
+class RequestNotTaken(ModelMisconfigured):
+    """The server does not take the request, for a reason that we don't understand: perhaps something that was said."""

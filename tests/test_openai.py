@@ -17,6 +17,7 @@ from core.errors import (
     ModelStalled,
     ModelUnavailable,
     OutOfCredit,
+    RequestNotTaken,
     WindowTooLong,
 )
 from core.llm import Finish, Message, Prompt, Usage
@@ -258,7 +259,7 @@ TRY_AGAIN, TRY_NEVER = {"x-should-retry": "true"}, {"x-should-retry": "false"}
         (wire.WRONG_KEY, ModelMisconfigured, "OPENAI_API_KEY"),
         (FORBIDDEN, ModelMisconfigured, "OPENAI_API_KEY.*OPENAI_MODEL"),
         (wire.NO_MODEL, ModelMisconfigured, "OPENAI_MODEL"),
-        (Status(status=400, message="Bad."), ModelMisconfigured, "OPENAI_BASE_URL"),
+        (Status(status=400, message="Bad."), RequestNotTaken, "OPENAI_BASE_URL"),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else getattr(value, "code", None) or "",
 )

@@ -20,6 +20,7 @@ from core.errors import (
     ModelStalled,
     ModelUnavailable,
     OutOfCredit,
+    RequestNotTaken,
     WindowTooLong,
 )
 from core.openai.fields import text
@@ -226,7 +227,7 @@ def judge(heard: Complaint) -> ModelError:
     if passes or heard.again:
         kind = ModelInterrupted if heard.status is None else ModelUnavailable
         return kind(f"The model's server can't answer now ({named}).", retry_after=heard.retry_after)
-    return ModelMisconfigured(_remedy(heard, named))
+    return (RequestNotTaken if heard.status in {400, 422} else ModelMisconfigured)(_remedy(heard, named))
 
 
 def _is_too_long(heard: Complaint, names: Collection[str]) -> bool:
