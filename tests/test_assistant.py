@@ -599,6 +599,16 @@ async def test_a_model_that_never_stops_is_ended_at_the_limit(database: Database
     assert len("".join(running.adapter.texts)) < 7_000
 
 
+async def test_without_a_vocabulary_an_answer_may_be_as_long_as_with_one(database: Database) -> None:
+    """B13: this is English of 3,600 tokens by OpenAI's vocabulary, and 7,600 by the estimate."""
+    words = "The ferry leaves at six, every day but Sunday, and people bring their tickets on board with them. " * 170
+    async with house(database, [words[place : place + 50] for place in range(0, len(words), 50)]) as running:
+        await running.say(message())
+        await running.over()
+
+    assert await memory(database) == [("person", "hello"), ("assistant", words)]
+
+
 async def test_an_answer_that_breaks_off_again_and_again_is_told_under_what_is_on_screen(database: Database) -> None:
     """E3: half an answer does not hang there without a word."""
     fails = [asyncio.Event() for _ in range(3)]
