@@ -88,6 +88,18 @@ async def test_what_stands_behind_a_200_is_sorted_as_if_the_status_said_it(serve
     assert raised.type is error
 
 
+def whole_beside(delta: dict[str, str], words: str, reason: str | None = None) -> str:
+    return frame({"choices": [{"delta": delta, "message": {"content": words}, "finish_reason": reason}]})
+
+
+async def test_what_is_repeated_as_a_whole_beside_the_pieces_is_said_once(server, model) -> None:
+    """Perplexity has both in each frame; others an empty piece and the whole in the last."""
+    both = whole_beside({"content": "Hel"}, "Hel") + whole_beside({"content": "lo"}, "Hello")
+    server.faults += [stream(both, whole_beside({}, "Hello", "stop"), DONE), stream(whole_beside({}, "Hello", "stop"))]
+
+    assert [await ask(model), await ask(model)] == ["Hello", "Hello"]
+
+
 ENDLESS = {
     "marked": said("<think>") + said("Hm, " * 25_000) * 2,
     "apart": frame({"choices": [{"index": 0, "delta": {"reasoning_content": "Hm, " * 25_000}}]}) * 2,

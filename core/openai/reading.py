@@ -178,13 +178,14 @@ class ChatReading(Reading):
         self._note(frame, "prompt_tokens", "completion_tokens")
         choices = at(frame, "choices")
         for choice in choices if isinstance(choices, list) else ():
-            said = at(choice, "delta") or at(choice, "message")
+            delta, message = at(choice, "delta"), at(choice, "message")
+            said = message if delta is None or not (delta or self.spoken) else delta  # some repeat the whole at the end
             thought = next(filter(None, (text(said, name) for name in THINKING)), "")
             self.reasoned |= bool(thought)
             self.unseen += len(thought)
             yield from _parts(at(said, "content"))
             yield text(said, "refusal")
-            whole = at(choice, "message") is not None and at(choice, "delta") is None
+            whole = message is not None and delta is None
             self._ended(text(choice, "finish_reason") or ("stop" if whole else ""))
 
 
