@@ -377,6 +377,8 @@ class Assistant:
                         return words, piece
                     case Afresh():
                         words, length = "", Length(self.mind)
+                    case Usage():
+                        continue
                     case _:
                         words += piece
                         if speech is not None:

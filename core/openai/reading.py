@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 
 from core.errors import EmptyAnswer, ModelInterrupted, ModelRefused, WindowTooLong
-from core.llm import Afresh, Cut, Finish, Usage
+from core.llm import Afresh, Cut, Finish, Piece, Usage
 from core.openai.complaints import heard_from, judge
 from core.openai.fields import at, count, text
 from core.openai.frames import END
@@ -95,7 +95,7 @@ class Reading(ABC):
         self.unseen += max(0, len(piece) - len(seen))
         yield from self._cleaned(seen)
 
-    def finish(self) -> Iterator[str | Afresh | Finish]:
+    def finish(self) -> Iterator[Piece]:
         """What was held back, and the proof that the answer is complete, or why it is none.
 
         An answer that a content filter stopped midway is on screen already: it stands, and counts as cut.
@@ -106,6 +106,8 @@ class Reading(ABC):
         yield from self._cleaned(self.cleaner.take(self._half.encode("utf-8", "replace").decode()))
         yield from self._cleaned(self.cleaner.end(cut=end in FULL))
         if not self.spoken:
+            if self.usage is not None:
+                yield self.usage
             raise self._nothing(end)
         cut: Cut | None = "filter" if end in FILTERED else "length" if end in FULL else None
         yield Finish(model=self.model, usage=self.usage, cut=cut)
