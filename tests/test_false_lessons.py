@@ -218,6 +218,23 @@ async def test_a_refused_question_is_known_in_whatever_form_the_provider_says_it
         await ask(make())
 
 
+async def test_a_question_that_is_called_too_long_at_any_length_shrinks_nothing_for_good(
+    server: OpenAIServer, make: Callable[..., OpenAIModel], database: Database
+) -> None:
+    """B8: it is halved down to nothing for this one question; the next is shown all that there is."""
+    long = Status(status=400, message="The input is too long.", type=None)
+    server.weather = lambda request: long if "dreadful" in request.last else None
+    async with house(database) as running:
+        running.mind.model = make()
+        for number, words in enumerate(["hi", "something dreadful", "something nice"]):
+            await running.say(message(words))
+            await running.adapter.until(lambda n=number: len(running.adapter.texts) > n)
+        await running.over()
+
+    assert running.mind.model.context is None
+    assert "nice" in running.adapter.texts[-1]
+
+
 async def test_one_odd_refusal_does_not_shrink_a_context_that_has_held_more(server, make) -> None:
     """What is said twice is believed: a server may have been started anew with less."""
     server.faults.append(spent(prompt_tokens=100_000, completion_tokens=10, total_tokens=100_010))

@@ -28,7 +28,7 @@ from core.errors import (
     ModelUnavailable,
     WindowTooLong,
 )
-from core.llm import Message, Piece, Prompt, Recollection
+from core.llm import Cause, Message, Piece, Prompt, Recollection
 from core.openai import asking
 from core.openai.complaints import (
     Complaint,
@@ -74,6 +74,9 @@ SHARE = 4
 THINKING = 8_192
 """Tokens that a model which thinks may take for that, beside its answer: they count into the same limit."""
 
+PLAUSIBLE = 1_024
+"""A context smaller than that is believed where a server tells it, not where it is guessed by halves."""
+
 CHARACTERS = 8
 """More than an ordinary token has: for so many of each, a model that never stops thinking is held to its limit."""
 
@@ -113,6 +116,8 @@ class OpenAIModel:
         self._chosen: API | None = api if api != "auto" else None
         self._server = f"{url} {api}"
         self._learning = Learning()
+        self._odd: Cause | None = None
+        self._proven: int | None = None  # the context as it was known when an answer came last
         self._taken = 0  # the most tokens, prompt and answer together, that the server has had room for
         self._keeping: set[asyncio.Task[None]] = set()
         self._connect = partial(
@@ -156,6 +161,7 @@ class OpenAIModel:
         """See core.llm.Model."""
         if (kept := await recollection.recall(self._server, self._model)) is not None:
             self._learning.known = read(kept)
+            self._proven = self._manners.context
         self._learning.told = partial(self._keep, recollection)
 
     def _keep(self, recollection: Recollection, known: Manners) -> None:
@@ -196,6 +202,7 @@ class OpenAIModel:
                     )
                 for last in reading.finish():
                     yield last
+                self._proven = self._manners.context
             finally:
                 self._note(reading)
                 await events.close()
@@ -227,18 +234,24 @@ class OpenAIModel:
         try:
             yield
         except WindowTooLong as error:
-            if error.answered:
-                raise
-            guess = (prompt.tokens + (self._most() or 0)) // 2
-            known = self._manners.context
-            told = error.context if error.context != known else None
-            size = told or min(guess, known or guess)
-            if told is None and size < self._taken:
-                self._taken = 0  # more has been taken before; what is said twice is believed
-            elif size < (known or size + 1):
-                log.warning("model_context_learnt", tokens=size, told=error.context is not None, host=self._host)
-                self._learning.learn(context=size)
+            if not error.answered:
+                self._learn_size(prompt, error.context)
             raise
+
+    def _learn_size(self, prompt: Prompt, told: int | None) -> None:
+        """Takes in that this was too long. A guess is doubted where more was taken before, or nothing is left of it."""
+        known = self._manners.context
+        guess = (prompt.tokens + (self._most() or 0)) // 2
+        told = told if told != known else None
+        size = told or min(guess, known or guess)
+        if told is None and size < self._taken:
+            self._taken = 0  # what is said twice is believed
+        elif told is None and (size < PLAUSIBLE or (prompt.cause and prompt.cause == self._odd)):
+            self._odd = prompt.cause  # it is something else about this one question
+            self._learning.learn(context=self._proven)
+        elif size < (known or size + 1):
+            log.warning("model_context_learnt", tokens=size, told=told is not None, host=self._host)
+            self._learning.learn(context=size)
 
     async def examine(self) -> Sequence[Finding]:
         """Asks whether the server knows the key and the model, and for one short answer, just as a turn does."""
