@@ -30,20 +30,6 @@ _OTHERS = frozenset(
 )
 """Other programs' well-known names that look like one of ours."""
 
-_OURS = "BACKSCROLL"
-"""What begins like this is meant for us; what begins like our other settings may be another program's."""
-
-_OTHERS = frozenset(
-    {
-        *("DATABASE_DIRECT_URL", "DATABASE_MIGRATION_URL", "DATABASE_PRIVATE_URL", "DATABASE_PUBLIC_URL"),
-        *("DATABASE_TEST_URL", "DISCORD_USER_TOKEN"),
-        *("OPENAI_ADMIN_KEY", "OPENAI_API_BASE", "OPENAI_API_TYPE", "OPENAI_API_VERSION"),
-        *("OPENAI_CHAT_MODEL", "OPENAI_IMAGE_MODEL"),
-        *("SLACK_API_KEY", "SLACK_API_TOKEN", "SLACK_CLI_TOKEN", "SLACK_CONFIG_TOKEN", "SLACK_USER_TOKEN"),
-    }
-)
-"""Other programs' well-known names that look like one of ours."""
-
 
 class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     """Every setting, by the name of its variable. An empty value counts as not set, and blanks around one are none."""
