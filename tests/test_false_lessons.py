@@ -57,9 +57,10 @@ async def test_an_answer_without_a_word_says_nothing_of_the_context(server, make
     assert model.context is None
 
 
-async def test_thoughts_that_only_the_total_tells_of_are_thoughts(server, make) -> None:
-    """B12: Gemini counts them into nothing else."""
-    server.faults.append(spent(prompt_tokens=900, completion_tokens=0, total_tokens=4_900))
+@pytest.mark.parametrize("written", [0, 4_000])
+async def test_thoughts_that_only_the_bill_tells_of_are_thoughts(server, make, written) -> None:
+    """B12: Gemini counts them into the total alone."""
+    server.faults.append(spent(prompt_tokens=900, completion_tokens=written, total_tokens=4_900))
     model = make()
 
     with pytest.raises(EmptyAnswer, match="thinking") as raised:

@@ -30,6 +30,9 @@ BROKEN = {"error", "abort", "cancelled", "insufficient_system_resource", "networ
 """Reasons that are none: vLLM, DeepSeek, Zhipu and others say so when they fail midway."""
 
 
+_BLANK = 16  # tokens that may be blanks and template marks alone
+
+
 def complaint_in(frame: object) -> object:
     """What is said to be wrong in a frame: its `error`, that of a choice (OpenRouter), or all of a frame that is one.
 
@@ -68,9 +71,10 @@ class Reading(ABC):
 
     @property
     def thinks(self) -> bool:
-        """Whether the model has thought before it answered."""
-        reasoned = self.usage is not None and self.usage.reasoning > 0
-        return self.reasoned or reasoned or self.cleaner.thought
+        """Whether the model has thought before it answered. What was billed, and is no word, was a thought."""
+        used = self.usage or Usage(shown=0, written=0)
+        hidden = not self.spoken and used.written > _BLANK
+        return self.reasoned or used.reasoning > 0 or hidden or self.cleaner.thought
 
     @property
     def finished(self) -> bool:
