@@ -22,6 +22,7 @@ from core.errors import (
     ModelInterrupted,
     ModelRefused,
     ModelUnavailable,
+    RequestNotTaken,
     WindowTooLong,
 )
 from core.llm import Afresh, Cause, Finish, Prompt, Usage
@@ -276,17 +277,21 @@ class Assistant:
             window = context.build(shown, told, budget=room, fixed=self.mind.fixed, cut=self.mind.cut)
             try:
                 words, finish = await self._stream(lease, window, speech, question)
-            except WindowTooLong:
+            except WindowTooLong as error:
+                if error.answered and empty:
+                    raise
+                empty = empty or error.answered
                 room = self._smaller(room)
                 log.warning("window too long for the model", session=lease.key.address.id, tokens=room)
             except EmptyAnswer:
                 if empty:
                     raise
                 empty = True  # the same, complete and useless, is asked for once more
-            except ModelRefused:
-                if not told:
+            except (ModelRefused, RequestNotTaken) as error:
+                suspects = _suspects(told, certain=isinstance(error, ModelRefused))
+                if not suspects:
                     raise
-                refused = _suspects(told, newest)
+                refused += suspects
             else:
                 break
         if refused:
@@ -372,6 +377,8 @@ class Assistant:
                         return words, piece
                     case Afresh():
                         words, length = "", Length(self.mind)
+                    case Usage():
+                        continue
                     case _:
                         words += piece
                         if speech is not None:
@@ -381,7 +388,11 @@ class Assistant:
         raise AssertionError("a model's stream ends with a Finish")
 
 
-def _suspects(told: Sequence[Turn], newest: Sequence[Turn]) -> list[Turn]:
-    """What the provider may have refused beside the question: what was overheard, and then all of before."""
-    overheard = [turn for turn in told if turn.state is State.HEARD]
-    return overheard or list(newest)
+def _suspects(told: Sequence[Turn], *, certain: bool) -> list[Turn]:
+    """What the provider may have refused beside the question: what was never answered, and then all of before.
+
+    Where it is not `certain` that words are the reason, what it has answered before is above suspicion.
+    """
+    answered = {turn.seq for turn in told if turn.role is Role.ASSISTANT}
+    doubtful = [turn for turn in told if turn.seq not in answered]
+    return doubtful or (list(told) if certain else [])

@@ -31,6 +31,10 @@ _OTHERS = frozenset(
 """Other programs' well-known names that look like one of ours."""
 
 
+_PEOPLE = ("everyone", "asker")
+"""What may stand in a list of people beside their IDs."""
+
+
 class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     """Every setting, by the name of its variable. An empty value counts as not set, and blanks around one are none."""
 
@@ -71,6 +75,16 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     def _in_small_letters(cls, word: object) -> object:
         """`Channel` means `channel`."""
         return word.lower() if isinstance(word, str) else word
+
+    @field_validator("backscroll_may_stop")
+    @classmethod
+    def _no_misspelt_word(cls, people: str) -> str:
+        """`evryone` is nobody's ID: taken for one, it would keep all but the asker from stopping an answer."""
+        for name in people.split(","):
+            near = get_close_matches(name.strip().lower(), _PEOPLE, n=1, cutoff=0.75)
+            if near and name.strip().lower() not in _PEOPLE:
+                raise ValueError(f"{name.strip()} is no ID; write {near[0]}")
+        return people
 
     @model_validator(mode="before")
     @classmethod

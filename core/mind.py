@@ -14,6 +14,7 @@ SHARE = 4
 """The room that is kept for an answer is one part in so many of the model's context, where that is known."""
 
 _COUNTED_EVERY = 400  # characters by which an answer grows before it is counted again
+_CHARACTERS = 4  # in a token of English, which has the longest
 _SLACK = 1.25  # its model counts by a vocabulary of its own, and was told the limit
 
 
@@ -36,6 +37,10 @@ class Mind:
     def cut(self, words: str, most: int) -> str:
         """The words with their middle cut out, so that they cost at most `most` tokens."""
         return cut_middle(words, most, self.counter)
+
+    def least(self, words: str) -> int:
+        """What these words cost at least; an estimate, which is never too low, would end answers at half the limit."""
+        return self.counter.count(words) if self.counter.excess == 1 else len(words) // _CHARACTERS
 
     @cached_property
     def fixed(self) -> int:
@@ -67,6 +72,6 @@ class Length:
         """Whether the answer with these words, which begin with those of before, is longer than the mind allows."""
         if len(words) - self._seen < _COUNTED_EVERY:
             return False
-        self._tokens += self._mind.counter.count(words[self._seen :])
+        self._tokens += self._mind.least(words[self._seen :])
         self._seen = len(words)
         return self._tokens > self._mind.answer_tokens * _SLACK

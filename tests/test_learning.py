@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -11,7 +12,7 @@ from core.openai import OpenAIModel
 from core.openai.complaints import Complaint
 from core.openai.manners import Manners, context_of, read
 from core.store import Database, servers
-from tests.wire.openai import KEY, MODEL, OpenAIServer, Status
+from tests.wire.openai import KEY, MODEL, OpenAIServer, Request, Status
 
 QUESTION = Prompt(instructions="Be brief.", messages=(Message(role="user", text="hi"),), tokens=5_000, conversation="c")
 TALK = replace(
@@ -100,11 +101,15 @@ async def test_both_may_be_refused() -> None:
     assert messages == [("user", "Be brief.\n\na\n\nb"), ("assistant", "c"), ("user", "hi")]
 
 
+def out_of_turn(request: Request) -> bool:
+    return any(one == other for (one, _), (other, _) in pairwise(request.texts))
+
+
 async def test_what_another_answer_has_learnt_meanwhile_is_not_learnt_twice() -> None:
     """Two that are refused for the same reason at once: the second need not look for another one."""
     async with OpenAIServer() as server:
         model = OpenAIModel(api_key=KEY, model=MODEL, base_url=server.url)
-        server.faults += [Status(status=400, message=ALTERNATE)] * 2
+        server.weather = lambda request: Status(status=400, message=ALTERNATE) if out_of_turn(request) else None
         await asyncio.gather(ask(model, TALK), ask(model, TALK))
         await ask(model, TALK)
         await model.close()

@@ -17,6 +17,7 @@ from core.errors import (
     ModelStalled,
     ModelUnavailable,
     OutOfCredit,
+    RequestNotTaken,
     WindowTooLong,
 )
 from core.llm import Finish, Message, Prompt, Usage
@@ -85,9 +86,10 @@ async def ask(model, prompt=PROMPT):
     return pieces, finish
 
 
-async def ask_on(stream):
-    async for _ in stream:
-        pass
+async def ask_on(stream, pieces=None):
+    async for piece in stream:
+        if pieces is not None:
+            pieces.append(piece)
 
 
 async def test_an_answer_comes_in_pieces_and_ends_with_the_proof_that_it_is_complete(server, model):
@@ -258,7 +260,7 @@ TRY_AGAIN, TRY_NEVER = {"x-should-retry": "true"}, {"x-should-retry": "false"}
         (wire.WRONG_KEY, ModelMisconfigured, "OPENAI_API_KEY"),
         (FORBIDDEN, ModelMisconfigured, "OPENAI_API_KEY.*OPENAI_MODEL"),
         (wire.NO_MODEL, ModelMisconfigured, "OPENAI_MODEL"),
-        (Status(status=400, message="Bad."), ModelMisconfigured, "OPENAI_BASE_URL"),
+        (Status(status=400, message="Bad."), RequestNotTaken, "OPENAI_BASE_URL"),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else getattr(value, "code", None) or "",
 )
@@ -499,9 +501,11 @@ async def test_an_empty_answer_is_complete_and_empty(server, model, text):
 async def test_an_answer_that_was_all_thought_says_so(server, model):
     """B12: nothing was too long."""
     server.faults.append(End(text="", reason="length"))
+    pieces = []
     with pytest.raises(EmptyAnswer, match="thinking") as raised:
-        await ask(model)
+        await ask_on(model.stream(PROMPT), pieces)
     assert raised.value.thought
+    assert pieces == [Usage(shown=10, written=1, cached=5, reasoning=1)], "what it cost is told"
 
 
 async def test_a_connection_lost_after_the_proof_is_no_matter(server, model):

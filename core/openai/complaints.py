@@ -5,7 +5,7 @@ Their messages never quote the server, because servers quote what people wrote; 
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -20,6 +20,7 @@ from core.errors import (
     ModelStalled,
     ModelUnavailable,
     OutOfCredit,
+    RequestNotTaken,
     WindowTooLong,
 )
 from core.openai.fields import text
@@ -37,7 +38,8 @@ REFUSED = {
 }
 REFUSED_WORDS = re.compile(
     r"content exists risk|content.(management|moderation|filter|policy)|(usage|safety) polic|flagged"
-    r"|inappropriate content|prohibited content|sensitive (words|content)|safety (system|setting|filter)",
+    r"|inappropriate content|prohibited content|sensitive (words|content)|safety (system|setting|filter)"
+    r"|敏感|不安全|违规|不合规",
     re.IGNORECASE,
 )
 """How DeepSeek, Azure, OpenRouter, Qwen, Zhipu and Gemini refuse to answer this, where no code tells."""
@@ -45,13 +47,17 @@ REFUSED_WORDS = re.compile(
 TOO_LONG = {"context_length_exceeded", "exceed_context_size_error", "request_too_large", "string_above_max_length"}
 TOO_LONG_WORDS = re.compile(
     r"context.(length|window|size)|(maximum|max) (context|model|prompt|input|sequence)"
-    r"|maximum (allowed )?(number|length)"
+    r"|maximum (allowed )?(length|number of (\w+ )?tokens)|range of input length|model token limit"
     r"|(prompt|input|inputs|request|message)s? (is |are )?(too long|too large|longer than|exceeds?)"
     r"|(token|input) (count|length)[^.]{0,40}exceed|too many (input )?tokens|context the overflows"
-    r"|tokens \+ .max_new_tokens|must have less than \d+ tokens|reduce the length",
+    r"|tokens \+ .max_new_tokens|must have less than \d+ tokens|reduce the length"
+    r"|上下文.{0,8}(长度|窗口)|(输入|提示词|内容|文本|prompt)[^。]{0,8}(超长|过长|太长)|kontext(länge|fenster|größe)",
     re.IGNORECASE,
 )
 """How OpenAI, llama.cpp, vLLM, SGLang, TGI, Ollama, LM Studio, Mistral, xAI and gateways say that it is too long."""
+
+OF_THE_ANSWER = re.compile(r"\bmax_(completion_|output_)?tokens\b")
+OF_THE_PROMPT = re.compile(r"prompt|inputs?\b|messages?\b|context.length", re.IGNORECASE)
 
 TOO_LARGE_WORDS = re.compile(r"request (is )?too large", re.IGNORECASE)
 """How OpenAI says that one request is more than a minute's limit: it passes at no time. The rest of 429 does."""
@@ -60,7 +66,9 @@ SIZE_WORDS = re.compile(
     r"(?:maximum (?:context|model|prompt|input|sequence) (?:length|window|size)"
     r"|context (?:length|window|size)|max_model_len|max_total_tokens|n_ctx"
     r"|maximum number of tokens(?: allowed)?|tokens? limit|maximum of|limit(?:ed)? (?:of|to|is))"
-    r"[^0-9]{0,32}?(\d[\d,]{2,9})\b"
+    r"(?:(?!exceed)[^0-9]){0,32}?(\d[\d,]{2,9})\b"
+    r"|(?:上下文.{0,8}(?:长度|窗口)|kontext(?:länge|fenster|größe))[^0-9]{0,16}?(\d{3,9})"
+    r"|input length should be \[1, (\d{3,9})\]"
     r"|<= ?`?(\d{3,9})|less than (\d{3,9}) tokens|(\d{3,9}) maximum context|> ?(\d{3,9}) maximum",
     re.IGNORECASE,
 )
@@ -71,7 +79,7 @@ SIZES = ("n_ctx", "max_model_len", "max_context_length", "context_length")
 
 UNWANTED_WORDS = re.compile(
     r"unsupported|unknown|unrecogni[sz]ed|unexpected|not (supported|permitted|allowed|available)|extra|invalid"
-    r"|must be verified|does not support",
+    r"|must be verified|does not support|forbidden|no such|not implemented",
     re.IGNORECASE,
 )
 TEMPLATE_WORDS = re.compile(
@@ -82,6 +90,9 @@ TEMPLATE_WORDS = re.compile(
     re.IGNORECASE,
 )
 """How chat templates refuse the order of messages, or who speaks them (vLLM, TGI, llama.cpp, SGLang, LM Studio)."""
+
+OF_TEMPLATES = re.compile(r"\broles?\b|template|jinja|user/assistant|(user|assistant|system) messages?", re.IGNORECASE)
+"""What such words are about, where they come as a server's failure, which may have other reasons."""
 
 ECHOED = {"input", "messages", "prompt", "instructions", "ctx", "url"}
 """Keys under which a server repeats what it was sent: people's words, which say nothing of what is wrong."""
@@ -117,6 +128,8 @@ def heard_from(error: object) -> Complaint:
     early = error if isinstance(error, openai.APIStatusError) else None
     status, headers = (early.status_code, early.response.headers) if early else (None, {})
     leaves = list(_leaves(_said(error)))
+    if status is None:  # behind a 200 that had been sent too early, or by a server that sends no other
+        status = next((leaf for key, leaf in leaves if key in _NAMED and leaf in _OF_SETTINGS), None)
     words = " ".join(str(leaf) for key, leaf in leaves if isinstance(leaf, str) and key not in {*_NAMED, *_POINTED})
     return Complaint(
         status=status,
@@ -131,6 +144,7 @@ def heard_from(error: object) -> Complaint:
 
 _NAMED = ("code", "error_code", "type", "error_type", "status")  # the more telling ones first
 _POINTED = {"param", "loc"}
+_OF_SETTINGS = {401, 402, 403, 404}
 
 
 def _said(error: object) -> object:
@@ -200,12 +214,12 @@ def judge(heard: Complaint) -> ModelError:
     names = {name.lower() for name in heard.names}
     if heard.status == 402 or names & CREDIT:
         return OutOfCredit("The model's account is out of credit. Add some where OPENAI_API_KEY is from.")
-    if heard.status in {401, 403} and not heard.again and not names & REFUSED:
+    by_words = heard.status in {None, 400, 403, 422} and REFUSED_WORDS.search(heard.words)
+    if heard.status in {401, 403} and not heard.again and not names & REFUSED and not by_words:
         return ModelMisconfigured(_remedy(heard, named))
-    long = TOO_LARGE_WORDS if heard.status == 429 else TOO_LONG_WORDS
-    if heard.status == 413 or names & TOO_LONG or long.search(heard.words):
+    if _is_too_long(heard, names):
         return WindowTooLong(f"The request is too long for the model ({named}).", context=heard.size)
-    if names & REFUSED or (heard.status in {None, 400, 403, 422} and REFUSED_WORDS.search(heard.words)):
+    if names & REFUSED or by_words:
         return ModelRefused(f"The provider will not answer this ({named}).")
     passes = heard.status is None or heard.status in {408, 409, 425, 429} or heard.status >= 500
     if passes and heard.again is False and heard.retry_after is None:
@@ -213,7 +227,17 @@ def judge(heard: Complaint) -> ModelError:
     if passes or heard.again:
         kind = ModelInterrupted if heard.status is None else ModelUnavailable
         return kind(f"The model's server can't answer now ({named}).", retry_after=heard.retry_after)
-    return ModelMisconfigured(_remedy(heard, named))
+    return (RequestNotTaken if heard.status in {400, 422} else ModelMisconfigured)(_remedy(heard, named))
+
+
+def _is_too_long(heard: Complaint, names: Collection[str]) -> bool:
+    """Whether it is the request; not that the answer may be so long, nor that a server has too much to do."""
+    if heard.status in {502, 503, 504, 529}:
+        return False
+    if heard.size is None and OF_THE_ANSWER.search(heard.words) and not OF_THE_PROMPT.search(heard.words):
+        return False
+    words = TOO_LARGE_WORDS if heard.status == 429 else TOO_LONG_WORDS
+    return heard.status == 413 or bool(set(names) & TOO_LONG) or words.search(heard.words) is not None
 
 
 def _in_short(heard: Complaint) -> str:
@@ -249,25 +273,44 @@ def endpoint_missing(heard: Complaint, model: str) -> bool:
 
 def unwanted(heard: Complaint, fields: Mapping[str, object]) -> str | None:
     """Which of our fields the server will not have. Its message may name the remedy too: the first name counts."""
-    said = " ".join((*heard.names, *heard.params, heard.words))
-    if heard.status not in _ABOUT_THE_REQUEST or not UNWANTED_WORDS.search(said):
+    if not _is_about_the_request(heard):
         return None
     for name in heard.params:
         if name in fields:
             return name
         if (top := name.partition(".")[0]) in fields:  # `reasoning.effort`
             return top
-    named = {name: found.start() for name in fields if (found := re.search(rf"\b{name}\b", heard.words))}
+    said, words = " ".join((*heard.names, heard.words)), ADDRESSES.sub("", heard.words)
+    certain = heard.status in {400, 422}  # what is an identifier of ours is then named for a reason
+    told = [name for name in fields if (certain and "_" in name) or UNWANTED_WORDS.search(said)]
+    named = {name: found.start() for name in told if (found := re.search(_as_a_name(name), words))}
     return min(named, key=named.__getitem__, default=None)
 
 
-_ABOUT_THE_REQUEST = {400, 403, 404, 422, 500, 501}
+PAGE = re.compile(r"\s*<[!?a-z]", re.IGNORECASE)
+ADDRESSES = re.compile(r"https?://\S+")
+
+
+def _as_a_name(field: str) -> str:
+    """How a field is named. Where it is a word of any language's (`stream`, `store`), that must be seen to be meant."""
+    if "_" in field:
+        return rf"\b{field}\b"
+    behind = r"(parameter|field|argument|property|input)s?\b(( \w+){0,5}:)? "
+    ahead = r" (is |are )?not (supported|implemented|allowed)"
+    return rf"""['"`]{field}['"`=]|\bbody\.{field}\b|{behind}{field}\b|^{field}{ahead}"""
+
+
+def _is_about_the_request(heard: Complaint) -> bool:
+    """Whether the status may mean that; a web page is a gateway's, which has not read the request."""
+    return heard.status in {400, 403, 404, 422, 500, 501} and not PAGE.match(heard.words)
 
 
 def template_refuses(heard: Complaint) -> bool:
     """Whether it is the order of the messages, or who speaks them, that the server will not have."""
     said = " ".join((*heard.names, heard.words))
-    return heard.status in _ABOUT_THE_REQUEST and TEMPLATE_WORDS.search(said) is not None
+    if not _is_about_the_request(heard) or TEMPLATE_WORDS.search(said) is None:
+        return False
+    return heard.status != 500 or OF_TEMPLATES.search(said) is not None
 
 
 def _wait(status: int | None, headers: Mapping[str, str], words: str) -> float | None:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from functools import partial
+from math import inf
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -23,10 +24,11 @@ from core.errors import (
     ModelError,
     ModelInterrupted,
     ModelMisconfigured,
+    ModelRefused,
     ModelUnavailable,
     WindowTooLong,
 )
-from core.llm import Message, Piece, Prompt, Recollection
+from core.llm import Cause, Message, Piece, Prompt, Recollection
 from core.openai import asking
 from core.openai.complaints import (
     Complaint,
@@ -72,6 +74,12 @@ SHARE = 4
 THINKING = 8_192
 """Tokens that a model which thinks may take for that, beside its answer: they count into the same limit."""
 
+PLAUSIBLE = 1_024
+"""A context smaller than that is believed where a server tells it, not where it is guessed by halves."""
+
+CHARACTERS = 8
+"""More than an ordinary token has: for so many of each, a model that never stops thinking is held to its limit."""
+
 ADAPTS = 8
 """How often one request is changed to a server's liking before its refusal counts."""
 
@@ -103,10 +111,14 @@ class OpenAIModel:
         self._model = model
         self._first, self._silence = first_seconds, silence_seconds
         self._answer_tokens = answer_tokens
+        self._longest_thought = inf if answer_tokens is None else CHARACTERS * (answer_tokens + THINKING)
         self._effort = effort
         self._chosen: API | None = api if api != "auto" else None
         self._server = f"{url} {api}"
         self._learning = Learning()
+        self._odd: Cause | None = None
+        self._proven: int | None = None  # the context as it was known when an answer came last
+        self._taken = 0  # the most tokens, prompt and answer together, that the server has had room for
         self._keeping: set[asyncio.Task[None]] = set()
         self._connect = partial(
             openai.AsyncOpenAI,
@@ -149,6 +161,7 @@ class OpenAIModel:
         """See core.llm.Model."""
         if (kept := await recollection.recall(self._server, self._model)) is not None:
             self._learning.known = read(kept)
+            self._proven = self._manners.context
         self._learning.told = partial(self._keep, recollection)
 
     def _keep(self, recollection: Recollection, known: Manners) -> None:
@@ -178,6 +191,9 @@ class OpenAIModel:
                     while (frame := await self._next(events, reading, limit)) is not None:
                         for piece in reading.take(frame):
                             yield piece
+                        if reading.unseen > self._longest_thought:
+                            reading.end = "length"  # it may never stop
+                            break
                         await asyncio.sleep(0)  # what has come in a heap must not keep the other answers waiting
                         limit = asyncio.get_running_loop().time() + self._silence
                 if not reading.started and "html" in events.response.headers.get("content-type", ""):
@@ -186,6 +202,7 @@ class OpenAIModel:
                     )
                 for last in reading.finish():
                     yield last
+                self._proven = self._manners.context
             finally:
                 self._note(reading)
                 await events.close()
@@ -204,6 +221,8 @@ class OpenAIModel:
 
     def _note(self, reading: Reading) -> None:
         """What an answer, whole or not, has shown of the server."""
+        if reading.usage is not None:
+            self._taken = max(self._taken, reading.usage.shown + reading.usage.written)
         if reading.thinks:
             self._learning.learn(thinks=True)
         if reading.cleaner.unopened != self._manners.in_thought and (reading.spoken or reading.cleaner.unopened):
@@ -215,13 +234,24 @@ class OpenAIModel:
         try:
             yield
         except WindowTooLong as error:
-            guess = (prompt.tokens + (self._most() or 0)) // 2
-            known = self._manners.context
-            size = error.context if error.context and error.context != known else min(guess, known or guess)
-            if size < (known or size + 1):
-                log.info("model_context_learnt", tokens=size, told=error.context is not None, host=self._host)
-                self._learning.learn(context=size)
+            if not error.answered:
+                self._learn_size(prompt, error.context)
             raise
+
+    def _learn_size(self, prompt: Prompt, told: int | None) -> None:
+        """Takes in that this was too long. A guess is doubted where more was taken before, or nothing is left of it."""
+        known = self._manners.context
+        guess = (prompt.tokens + (self._most() or 0)) // 2
+        told = told if told != known else None
+        size = told or min(guess, known or guess)
+        if told is None and size < self._taken:
+            self._taken = 0  # what is said twice is believed
+        elif told is None and (size < PLAUSIBLE or (prompt.cause and prompt.cause == self._odd)):
+            self._odd = prompt.cause  # it is something else about this one question
+            self._learning.learn(context=self._proven)
+        elif size < (known or size + 1):
+            log.info("model_context_learnt", tokens=size, told=told is not None, host=self._host)
+            self._learning.learn(context=size)
 
     async def examine(self) -> Sequence[Finding]:
         """Asks whether the server knows the key and the model, and for one short answer, just as a turn does."""
@@ -318,7 +348,7 @@ class OpenAIModel:
 
     def _adapt(self, heard: Complaint, extra: dict[str, object]) -> bool:
         """Learns from a refusal what the server will not have; False where it is about something else."""
-        if isinstance(judge(heard), WindowTooLong) or heard.status in {401, 402, 429}:
+        if isinstance(judge(heard), WindowTooLong | ModelRefused) or heard.status in {401, 402, 429}:
             return False
         manners = self._manners
         field = unwanted(heard, extra | ({"stream": True} if manners.streams else {}))

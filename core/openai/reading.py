@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 
 from core.errors import EmptyAnswer, ModelInterrupted, ModelRefused, WindowTooLong
-from core.llm import Afresh, Cut, Finish, Usage
+from core.llm import Afresh, Cut, Finish, Piece, Usage
 from core.openai.complaints import heard_from, judge
 from core.openai.fields import at, count, text
 from core.openai.frames import END
@@ -30,6 +30,28 @@ BROKEN = {"error", "abort", "cancelled", "insufficient_system_resource", "networ
 """Reasons that are none: vLLM, DeepSeek, Zhipu and others say so when they fail midway."""
 
 
+_BLANK = 16  # tokens that may be blanks and template marks alone
+
+
+def complaint_in(frame: object) -> object:
+    """What is said to be wrong in a frame: its `error`, that of a choice (OpenRouter), or all of a frame that is one.
+
+    Such are `{"object": "error", …}` (vLLM), an `error_code` (FastChat), a `base_resp` (MiniMax), or what has words and
+    nothing of an answer (`detail`, `errors`, `code` and `msg`). Many servers send `[DONE]` after it.
+    """
+    choices = at(frame, "choices")
+    for place in (frame, *(choices if isinstance(choices, list) else ())):
+        if wrong := at(place, "error"):
+            return wrong if isinstance(wrong, Mapping) else {"message": wrong}
+    if at(frame, "object") == "error":
+        return frame
+    if choices is not None or at(frame, "type") is not None or at(frame, "output") is not None:
+        return None
+    worded = count(frame, "code") and (text(frame, "msg") or text(frame, "message"))
+    coded = count(frame, "error_code") or count(frame, "base_resp", "status_code")
+    return frame if worded or coded or at(frame, "detail") or at(frame, "errors") else None
+
+
 class Reading(ABC):
     """What has been read of one answer. Servers leave fields out or null them as they like, so none is relied on."""
 
@@ -41,6 +63,7 @@ class Reading(ABC):
         self.started = False
         self.spoken = False
         self.reasoned = False
+        self.unseen = 0  # characters of thought
         self.usage: Usage | None = None
         self.end: str | None = None
         self.cleaner = Cleaner(in_thought=in_thought)
@@ -48,9 +71,10 @@ class Reading(ABC):
 
     @property
     def thinks(self) -> bool:
-        """Whether the model has thought before it answered."""
-        reasoned = self.usage is not None and self.usage.reasoning > 0
-        return self.reasoned or reasoned or self.cleaner.thought
+        """Whether the model has thought before it answered. What was billed, and is no word, was a thought."""
+        used = self.usage or Usage(shown=0, written=0)
+        hidden = not self.spoken and used.written > _BLANK
+        return self.reasoned or used.reasoning > 0 or hidden or self.cleaner.thought
 
     @property
     def finished(self) -> bool:
@@ -66,13 +90,16 @@ class Reading(ABC):
         if frame == END:
             self.end = self.end or self.done
             return
-        if wrong := at(frame, "error"):
+        if wrong := complaint_in(frame):
             if self.finished:
                 return
-            raise judge(heard_from(wrong if isinstance(wrong, Mapping) else {"message": wrong}))
-        yield from self._cleaned(self.cleaner.take(self._whole("".join(self._read(frame)))))
+            raise judge(heard_from(wrong))
+        piece = self._whole("".join(self._read(frame)))
+        seen = self.cleaner.take(piece)
+        self.unseen += max(0, len(piece) - len(seen))
+        yield from self._cleaned(seen)
 
-    def finish(self) -> Iterator[str | Afresh | Finish]:
+    def finish(self) -> Iterator[Piece]:
         """What was held back, and the proof that the answer is complete, or why it is none.
 
         An answer that a content filter stopped midway is on screen already: it stands, and counts as cut.
@@ -83,6 +110,8 @@ class Reading(ABC):
         yield from self._cleaned(self.cleaner.take(self._half.encode("utf-8", "replace").decode()))
         yield from self._cleaned(self.cleaner.end(cut=end in FULL))
         if not self.spoken:
+            if self.usage is not None:
+                yield self.usage
             raise self._nothing(end)
         cut: Cut | None = "filter" if end in FILTERED else "length" if end in FULL else None
         yield Finish(model=self.model, usage=self.usage, cut=cut)
@@ -92,7 +121,7 @@ class Reading(ABC):
         if end in FILTERED:
             return ModelRefused("The provider's content filter held the answer back.")
         if end in FULL and not self.thinks:
-            return WindowTooLong("The model had no room left to say anything.")
+            return WindowTooLong("The model had no room left to say anything.", answered=True)
         why = "spent it on thinking" if end in FULL else "finished without saying anything"
         return EmptyAnswer(f"The answer is complete, and empty: the model {why}.", thought=end in FULL)
 
@@ -127,12 +156,23 @@ class Reading(ABC):
         self.model = text(whole, "model") or self.model
         usage = at(whole, "usage")
         if at(usage, shown) is not None:
-            self.usage = Usage(
-                shown=count(usage, shown),
-                written=count(usage, written),
-                cached=count(usage, f"{shown}_details", "cached_tokens"),
-                reasoning=count(usage, f"{written}_details", "reasoning_tokens"),
-            )
+            self.usage = _used(usage, shown, written)
+
+
+def _used(usage: object, shown: str, written: str) -> Usage:
+    """What was billed. Gemini counts its thoughts into the total alone."""
+    read, said = count(usage, shown), count(usage, written)
+    hidden = max(0, count(usage, "total_tokens") - read - said)
+    return Usage(
+        shown=read,
+        written=said + hidden,
+        cached=count(usage, f"{shown}_details", "cached_tokens"),
+        reasoning=hidden or count(usage, f"{written}_details", "reasoning_tokens"),
+    )
+
+
+THINKING = ("reasoning_content", "reasoning", "thinking")
+"""Where a chat message has its thoughts, beside its content."""
 
 
 class ChatReading(Reading):
@@ -144,11 +184,14 @@ class ChatReading(Reading):
         self._note(frame, "prompt_tokens", "completion_tokens")
         choices = at(frame, "choices")
         for choice in choices if isinstance(choices, list) else ():
-            said = at(choice, "delta") or at(choice, "message")
-            self.reasoned |= any(text(said, name) for name in ("reasoning_content", "reasoning", "thinking"))
+            delta, message = at(choice, "delta"), at(choice, "message")
+            said = message if delta is None or not (delta or self.spoken) else delta  # some repeat the whole at the end
+            thought = next(filter(None, (text(said, name) for name in THINKING)), "")
+            self.reasoned |= bool(thought)
+            self.unseen += len(thought)
             yield from _parts(at(said, "content"))
             yield text(said, "refusal")
-            whole = at(choice, "message") is not None and at(choice, "delta") is None
+            whole = message is not None and delta is None
             self._ended(text(choice, "finish_reason") or ("stop" if whole else ""))
 
 
@@ -182,6 +225,7 @@ class ResponsesReading(Reading):
                 raise judge(heard_from(frame))
             case kind if kind.startswith("response.reasoning"):
                 self.reasoned = True
+                self.unseen += len(text(frame, "delta"))
             case "" if text(frame, "object") == "response":
                 yield from self._body(frame)
 
