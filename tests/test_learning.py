@@ -130,6 +130,38 @@ async def test_a_server_that_does_not_stream_is_asked_for_the_whole() -> None:
     assert "stream_options" not in server.requests[1].body
 
 
+class Kept:
+    """What an earlier process has learnt of a server that does not stream."""
+
+    async def recall(self, _server: str, _model: str) -> str:
+        return Manners(streams=False).written()
+
+    async def keep(self, server: str, model: str, manners: str) -> None:
+        raise AssertionError("nothing is new")
+
+
+async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """An answer in one piece: its headers at once, then an empty line to keep the connection open, then all of it."""
+    await reader.readuntil(b"\r\n\r\n")
+    body = b'\n{"choices":[{"message":{"role":"assistant","content":"hello"},"finish_reason":"stop"}]}'
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body))
+    writer.write(body[:1])
+    await asyncio.sleep(0.05)
+    writer.write(body[1:])
+    await writer.drain()
+    writer.close()
+
+
+async def test_an_answer_in_one_piece_may_take_longer_than_the_first_piece_of_a_stream() -> None:
+    """DeepSeek, SGLang and others send the headers at once, and the answer when they have it."""
+    async with await asyncio.start_server(slowly, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        model = OpenAIModel(api_key=KEY, model=MODEL, base_url=url, first_seconds=0.001)
+        await model.recall(Kept())
+        assert await ask(model) == "hello"
+        await model.close()
+
+
 @pytest.mark.parametrize(
     ("words", "context"),
     [

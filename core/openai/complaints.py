@@ -261,7 +261,7 @@ def unwanted(heard: Complaint, fields: Mapping[str, object]) -> str | None:
     return min(named, key=named.__getitem__, default=None)
 
 
-_ABOUT_THE_REQUEST = {400, 403, 404, 422, 500, 501}
+_ABOUT_THE_REQUEST = {None, 400, 403, 404, 422, 500, 501}
 
 
 def template_refuses(heard: Complaint) -> bool:

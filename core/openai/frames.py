@@ -7,6 +7,7 @@ calls an error is a frame with an `error`. `[DONE]` is the frame END, after whic
 
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import suppress
 
 import openai
 
@@ -22,6 +23,14 @@ class Events(openai.AsyncStream[object]):
     The SDK's own takes every event for JSON, a web page for an empty answer, and ends over a frame without data.
     """
 
+    async def first(self) -> object:
+        """The first frame, ahead of the rest, which still begins with it; None where it does not come whole."""
+        frame = None
+        with suppress(openai.OpenAIError, ValueError):
+            frame = await anext(self._iterator, None)
+        self._iterator = _led(frame, self._iterator)
+        return frame
+
     async def __stream__(self) -> AsyncIterator[object]:
         """Yields JSON values and END. Raises ValueError where something is garbled."""
         self._decoder = _Decoder()  # type: ignore[assignment]  # it is used for nothing but this
@@ -30,6 +39,13 @@ class Events(openai.AsyncStream[object]):
                 yield frame
         finally:
             await self.response.aclose()
+
+
+async def _led(first: object, rest: AsyncIterator[object]) -> AsyncIterator[object]:
+    if first is not None:
+        yield first
+    async for frame in rest:
+        yield frame
 
 
 class _Decoder:
