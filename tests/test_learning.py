@@ -168,6 +168,10 @@ async def test_an_answer_in_one_piece_may_take_longer_than_the_first_piece_of_a_
         ("This model's maximum context length is 4096 tokens. However, you requested 5000 tokens.", 4096),
         ("Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048. Given: 4000", 2048),
         ("prompt is too long: 210000 tokens > 200000 maximum", 200_000),
+        (
+            "'max_tokens' is too large: 9000. This model's maximum context length is 8192 tokens (9000 > 8192 - 27).",
+            8192,
+        ),
         ("the request exceeds the available context size, try increasing it", 4_500),
     ],
 )
@@ -183,6 +187,33 @@ async def test_the_context_is_learnt_from_the_refusal(words: str, context: int) 
 
     assert model.context == context
     assert server.requests[1].body["max_tokens"] == min(4_000, context // 4)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "max_tokens for `llama-3.1-8b-instant` must be less than or equal to 8000",
+        "max_tokens: 32000 > 4096, which is the maximum allowed number of output tokens for claude-3-opus-20240229",
+        "The maximum tokens you requested exceeds the model limit of 4096. Try again with a lower value.",
+        "max_tokens is too large: 32000. This model supports at most 16384 completion tokens.",
+        "too many tokens: max tokens must be less than or equal to 4096, the maximum output length for this model",
+        "Input validation error: `max_new_tokens` must be <= 192. Given: 4000",
+    ],
+)
+async def test_a_limit_of_the_answer_is_none_of_the_context(words: str) -> None:
+    """Groq, Anthropic, Bedrock, OpenAI, Cohere and TGI: the answer has the server's own limit then."""
+    async with OpenAIServer() as server:
+        server.weather = lambda request: Status(status=400, message=words) if _limited(request.body) else None
+        model = OpenAIModel(api_key=KEY, model=MODEL, base_url=server.url, answer_tokens=4_000)
+        assert await ask(model)
+        await model.close()
+
+    assert model.context is None
+    assert not _limited(server.requests[-1].body)
+
+
+def _limited(body: dict[str, object]) -> bool:
+    return not body.keys().isdisjoint({"max_tokens", "max_completion_tokens"})
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,13 @@ TOO_LONG_WORDS = re.compile(
 )
 """How OpenAI, llama.cpp, vLLM, SGLang, TGI, Ollama, LM Studio, Mistral, xAI and gateways say that it is too long."""
 
+ANSWER_WORDS = re.compile(
+    r"(?<!\+ .)max(?:imum)?[_ ](?:(?:completion|output|new)_)?tokens\W{1,3}(?:for \S+ )?"
+    r"(?:must be|should be|you requested exceeds?|\d+ > \d+|is too large(?!.{0,40}maximum context))",
+    re.IGNORECASE,
+)
+"""How Groq, Anthropic, Bedrock, OpenAI and TGI say that it is the answer which may not be so long, not the request."""
+
 TOO_LARGE_WORDS = re.compile(r"request (is )?too large", re.IGNORECASE)
 """How OpenAI says that one request is more than a minute's limit: it passes at no time. The rest of 429 does."""
 
@@ -82,6 +89,9 @@ TEMPLATE_WORDS = re.compile(
     re.IGNORECASE,
 )
 """How chat templates refuse the order of messages, or who speaks them (vLLM, TGI, llama.cpp, SGLang, LM Studio)."""
+
+LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+"""Our fields for the longest answer."""
 
 ECHOED = {"input", "messages", "prompt", "instructions", "ctx", "url"}
 """Keys under which a server repeats what it was sent: people's words, which say nothing of what is wrong."""
@@ -203,7 +213,7 @@ def judge(heard: Complaint) -> ModelError:
     if heard.status in {401, 403} and not heard.again and not names & REFUSED:
         return ModelMisconfigured(_remedy(heard, named))
     long = TOO_LARGE_WORDS if heard.status == 429 else TOO_LONG_WORDS
-    if heard.status == 413 or names & TOO_LONG or long.search(heard.words):
+    if heard.status == 413 or names & TOO_LONG or (long.search(heard.words) and not ANSWER_WORDS.search(heard.words)):
         return WindowTooLong(f"The request is too long for the model ({named}).", context=heard.size)
     if names & REFUSED or (heard.status in {None, 400, 403, 422} and REFUSED_WORDS.search(heard.words)):
         return ModelRefused(f"The provider will not answer this ({named}).")
@@ -250,7 +260,11 @@ def endpoint_missing(heard: Complaint, model: str) -> bool:
 def unwanted(heard: Complaint, fields: Mapping[str, object]) -> str | None:
     """Which of our fields the server will not have. Its message may name the remedy too: the first name counts."""
     said = " ".join((*heard.names, *heard.params, heard.words))
-    if heard.status not in _ABOUT_THE_REQUEST or not UNWANTED_WORDS.search(said):
+    if heard.status not in _ABOUT_THE_REQUEST:
+        return None
+    if ANSWER_WORDS.search(heard.words):
+        return next((name for name in LIMITS if name in fields), None)
+    if not UNWANTED_WORDS.search(said):
         return None
     for name in heard.params:
         if name in fields:
