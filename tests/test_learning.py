@@ -85,6 +85,19 @@ async def test_roles_take_turns_where_the_template_wants_it(status: int) -> None
     assert messages == [("system", "Be brief."), ("user", "a\n\nb"), ("assistant", "c"), ("user", "hi")]
 
 
+async def test_a_conversation_begins_with_a_person_where_the_server_wants_it() -> None:
+    """B1, the kind (dify#12340, Roo-Code#4147): the window of a long session begins with whatever is the oldest."""
+    refusal = "A conversation must start with a user message. Try again with one that starts with a user message."
+    cut = replace(TALK, messages=TALK.messages[2:])
+    async with OpenAIServer() as server:
+        server.weather = lambda r: Status(status=400, message=refusal) if r.texts[0][0] != "user" else None
+        model = OpenAIModel(api_key=KEY, model=MODEL, base_url=server.url)
+        await ask(model, cut)
+        await model.close()
+
+    assert [role for role, _ in server.requests[-1].texts] == ["user", "assistant", "user"]
+
+
 async def test_instructions_open_the_conversation_where_there_is_no_role_for_them() -> None:
     """B1, the kind: whatever a chat template refuses."""
     async with OpenAIServer() as server:

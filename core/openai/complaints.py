@@ -85,10 +85,16 @@ TEMPLATE_WORDS = re.compile(
     r"alternat|consecutive|successive|interleav|in a row|same role"
     r"|roles?\b.{0,40}\b(must|should|not supported|expected|invalid|unexpected|only)"
     r"|(only|unexpected|invalid|unknown|unsupported) .{0,40}roles?\b|(first|last) message|after (the|a) .{0,20}message"
-    r"|jinja|template (error|exception)|system (role|message|prompt)s?",
+    r"|(start|begin)s? with (a |the )?.?user|jinja|template (error|exception)"
+    r"|(system|developer) (role|message|prompt|instruction)s?",
     re.IGNORECASE,
 )
-"""How chat templates refuse the order of messages, or who speaks them (vLLM, TGI, llama.cpp, SGLang, LM Studio)."""
+"""How chat templates refuse the order of messages, or who speaks them (vLLM, TGI, llama.cpp, SGLang, LM Studio), and
+Bedrock and Gemini, who have none.
+"""
+
+INSTRUCTIONS_WORDS = re.compile(r"system|developer", re.IGNORECASE)
+"""How such a refusal names the role that has no place."""
 
 LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 """Our fields for the longest answer."""

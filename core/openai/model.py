@@ -29,6 +29,7 @@ from core.errors import (
 from core.llm import Message, Piece, Prompt, Recollection
 from core.openai import asking
 from core.openai.complaints import (
+    INSTRUCTIONS_WORDS,
     Complaint,
     endpoint_missing,
     heard_from,
@@ -325,7 +326,7 @@ class OpenAIModel:
         elif not template_refuses(heard) or not (manners.system or not manners.turns):
             return False
         elif not manners.turns and not (
-            manners.system and "system" in heard.words.lower() and "altern" not in heard.words
+            manners.system and INSTRUCTIONS_WORDS.search(heard.words) and "altern" not in heard.words
         ):
             news = {"turns": True}
         else:
