@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.errors import WindowTooLong
+from core.errors import ModelUnavailable, WindowTooLong
 from core.llm import Message, Prompt
 from core.openai import OpenAIModel
 from core.openai.complaints import Complaint
@@ -141,6 +141,19 @@ async def test_a_server_that_does_not_stream_is_asked_for_the_whole() -> None:
 
     assert [request.body["stream"] for request in server.requests] == [True, False]
     assert "stream_options" not in server.requests[1].body
+
+
+async def test_a_server_that_speaks_of_a_broken_stream_still_streams() -> None:
+    """It is away, and nothing is learnt from that."""
+    async with OpenAIServer() as server:
+        server.faults.append(Status(status=500, message="unexpected end of stream"))
+        model = OpenAIModel(api_key=KEY, model=MODEL, base_url=server.url)
+        with pytest.raises(ModelUnavailable):
+            await ask(model)
+        await ask(model)
+        await model.close()
+
+    assert [request.body["stream"] for request in server.requests] == [True, True]
 
 
 class Kept:

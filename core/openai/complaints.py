@@ -99,6 +99,13 @@ INSTRUCTIONS_WORDS = re.compile(r"system|developer", re.IGNORECASE)
 LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 """Our fields for the longest answer."""
 
+SPELT = {
+    "reasoning": r"\breasoning|\bthink(ing)?\b",
+    "reasoning_effort": r"\breasoning[_ ]?effort\b|\bthink(ing)?\b",
+    "stream": r"support\w*[^.]{0,30}\bstream|\bstream(ing)?\b.{0,20}(support|not )|verified to stream",
+}
+"""Fields that servers name in their own words: xAI, Ollama, Bedrock. A stream that fails is named by many."""
+
 ECHOED = {"input", "messages", "prompt", "instructions", "ctx", "url"}
 """Keys under which a server repeats what it was sent: people's words, which say nothing of what is wrong."""
 
@@ -277,8 +284,13 @@ def unwanted(heard: Complaint, fields: Mapping[str, object]) -> str | None:
             return name
         if (top := name.partition(".")[0]) in fields:  # `reasoning.effort`
             return top
-    named = {name: found.start() for name in fields if (found := re.search(rf"\b{name}\b", heard.words))}
+    named = {name: found.start() for name in fields if (found := re.search(_spelt(name), heard.words, re.IGNORECASE))}
     return min(named, key=named.__getitem__, default=None)
+
+
+def _spelt(name: str) -> str:
+    """How a complaint in words names this field of ours."""
+    return SPELT.get(name) or rf"\b{name.replace('_', '[_ ]?')}\b"
 
 
 _ABOUT_THE_REQUEST = {None, 400, 403, 404, 422, 500, 501}
