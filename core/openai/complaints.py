@@ -48,10 +48,13 @@ TOO_LONG_WORDS = re.compile(
     r"|maximum (allowed )?(number|length)"
     r"|(prompt|input|inputs|request|message)s? (is |are )?(too long|too large|longer than|exceeds?)"
     r"|(token|input) (count|length)[^.]{0,40}exceed|too many (input )?tokens|context the overflows"
+    r"|range of input length|max_seq_len"
     r"|tokens \+ .max_new_tokens|must have less than \d+ tokens|reduce the length",
     re.IGNORECASE,
 )
-"""How OpenAI, llama.cpp, vLLM, SGLang, TGI, Ollama, LM Studio, Mistral, xAI and gateways say that it is too long."""
+"""How OpenAI, llama.cpp, vLLM, SGLang, TGI, Ollama, LM Studio, Mistral, xAI, DashScope, SiliconFlow and gateways say
+that it is too long.
+"""
 
 ANSWER_WORDS = re.compile(
     r"(?<!\+ .)max(?:imum)?[_ ](?:(?:completion|output|new)_)?tokens\W{1,3}(?:for \S+ )?"
@@ -65,9 +68,10 @@ TOO_LARGE_WORDS = re.compile(r"request (is )?too large", re.IGNORECASE)
 
 SIZE_WORDS = re.compile(
     r"(?:maximum (?:context|model|prompt|input|sequence) (?:length|window|size)"
-    r"|context (?:length|window|size)|max_model_len|max_total_tokens|n_ctx"
+    r"|context (?:length|window|size)|max_model_len|max_seq_len|max_total_tokens|n_ctx|max size"
     r"|maximum number of tokens(?: allowed)?|tokens? limit|maximum of|limit(?:ed)? (?:of|to|is))"
     r"[^0-9]{0,32}?(\d[\d,]{2,9})\b"
+    r"|input length should be \[\d+, ?(\d{3,9})"
     r"|<= ?`?(\d{3,9})|less than (\d{3,9}) tokens|(\d{3,9}) maximum context|> ?(\d{3,9}) maximum",
     re.IGNORECASE,
 )
