@@ -228,6 +228,10 @@ NO_MONEY = Status(status=402, code=402, type=None, message="Insufficient credits
 GATEWAY = Status(status=529, type="overloaded_error")
 FORBIDDEN = Status(status=403, code="unsupported_country_region_territory")
 HARD_LIMIT = Status(status=400, code="billing_hard_limit_reached", message="Billing hard limit has been reached")
+ZHIPU_NO_MONEY = Status(status=429, code="1113", type=None, message="Insufficient balance or no resource package.")
+DAILY_LIMIT = Status(
+    status=429, code=429, message="Rate limit exceeded: free-models-per-day. Add 10 credits to unlock."
+)
 TRY_AGAIN, TRY_NEVER = {"x-should-retry": "true"}, {"x-should-retry": "false"}
 
 
@@ -247,6 +251,8 @@ TRY_AGAIN, TRY_NEVER = {"x-should-retry": "true"}, {"x-should-retry": "false"}
         (wire.NO_CREDIT, OutOfCredit, "credit"),
         (NO_MONEY, OutOfCredit, "credit"),
         (HARD_LIMIT, OutOfCredit, "credit"),
+        (ZHIPU_NO_MONEY, OutOfCredit, "credit"),
+        (DAILY_LIMIT, ModelUnavailable, "429"),
         (wire.TOO_LONG, WindowTooLong, "too long"),
         (LLAMA_TOO_LONG, WindowTooLong, "too long"),
         (VLLM_TOO_LONG, WindowTooLong, "too long"),

@@ -25,6 +25,13 @@ from core.errors import (
 from core.openai.fields import text
 
 CREDIT = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient balance"}
+CREDIT_WORDS = re.compile(
+    r"credit balance is too low|insufficient (account )?(balance|credits?|funds)|balance is insufficient"
+    r"|(all available|any|more) credits|account is in good standing|overdue (account|payment)|余额不足",
+    re.IGNORECASE,
+)
+"""How Anthropic, DeepSeek, SiliconFlow, xAI, OpenRouter, DashScope and Zhipu say so, under any status."""
+
 REFUSED = {
     "content_filter",
     "content_policy_violation",
@@ -225,7 +232,7 @@ def judge(heard: Complaint) -> ModelError:
     """Our error for what the server complains of; the message names the setting and the remedy where there is one."""
     named = _in_short(heard)
     names = {name.lower() for name in heard.names}
-    if heard.status == 402 or names & CREDIT:
+    if heard.status == 402 or names & CREDIT or CREDIT_WORDS.search(heard.words):
         return OutOfCredit("The model's account is out of credit. Add some where OPENAI_API_KEY is from.")
     if heard.status in {401, 403} and not heard.again and not names & REFUSED:
         return ModelMisconfigured(_remedy(heard, named))
