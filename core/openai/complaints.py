@@ -117,7 +117,7 @@ SPELT = {
 }
 """Fields that servers name in their own words: xAI, Ollama, Bedrock. A stream that fails is named by many."""
 
-ECHOED = {"input", "messages", "prompt", "instructions", "ctx", "url"}
+ECHOED = {"input", "messages", "prompt", "instructions", "ctx", "url", "flagged_input"}
 """Keys under which a server repeats what it was sent: people's words, which say nothing of what is wrong."""
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -234,12 +234,13 @@ def judge(heard: Complaint) -> ModelError:
     names = {name.lower() for name in heard.names}
     if heard.status == 402 or names & CREDIT or CREDIT_WORDS.search(heard.words):
         return OutOfCredit("The model's account is out of credit. Add some where OPENAI_API_KEY is from.")
-    if heard.status in {401, 403} and not heard.again and not names & REFUSED:
+    flagged = names & REFUSED or (heard.status in {None, 400, 403, 422} and REFUSED_WORDS.search(heard.words))
+    if heard.status in {401, 403} and not heard.again and not flagged:
         return ModelMisconfigured(_remedy(heard, named))
     long = TOO_LARGE_WORDS if heard.status == 429 else TOO_LONG_WORDS
     if heard.status == 413 or names & TOO_LONG or (long.search(heard.words) and not ANSWER_WORDS.search(heard.words)):
         return WindowTooLong(f"The request is too long for the model ({named}).", context=heard.size)
-    if names & REFUSED or (heard.status in {None, 400, 403, 422} and REFUSED_WORDS.search(heard.words)):
+    if flagged:
         return ModelRefused(f"The provider will not answer this ({named}).")
     passes = heard.status is None or heard.status in {408, 409, 425, 429} or heard.status >= 500
     if passes and heard.again is False and heard.retry_after is None:
