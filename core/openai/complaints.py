@@ -54,7 +54,7 @@ TOO_LONG_WORDS = re.compile(
     r"context.(length|window|size)|(maximum|max) (context|model|prompt|input|sequence)"
     r"|maximum (allowed )?(number|length)"
     r"|(prompt|input|inputs|request|message)s? (is |are )?(too long|too large|longer than|exceeds?)"
-    r"|(token|input) (count|length)[^.]{0,40}exceed|too many (input )?tokens|context the overflows"
+    r"|(token|input) (count|length)[^.]{0,40}exceed|too many (input )?tokens(?!, please wait)|context the overflows"
     r"|range of input length|max_seq_len"
     r"|tokens \+ .max_new_tokens|must have less than \d+ tokens|reduce the length",
     re.IGNORECASE,
