@@ -22,8 +22,11 @@ FILTERED = {
     "prohibited_content",
     "spii",
     "sensitive",
+    "refusal",
+    "guardrail_intervened",
+    "content_filtered",
 }
-"""How OpenAI, Gemini and Zhipu say that a filter has ended the answer."""
+"""How OpenAI, Gemini, Zhipu, Anthropic and Bedrock say that a filter has ended the answer."""
 
 FULL = {"length", "max_output_tokens", "max_tokens", "model_length", "model_context_window_exceeded"}
 BROKEN = {"error", "abort", "cancelled", "insufficient_system_resource", "network_error", "engine_overloaded"}
