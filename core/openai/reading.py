@@ -142,12 +142,14 @@ class ChatReading(Reading):
     """Chat Completions: finished when a choice has a finish_reason, at `[DONE]`, or with a whole message."""
 
     done = "stop"
+    _pieces = False  # whether it comes in pieces: a whole message is the same once more then (MiniMax, Perplexity)
 
     def _read(self, frame: object) -> Iterator[str]:
         self._note(frame, "prompt_tokens", "completion_tokens")
         choices = at(frame, "choices")
         for choice in choices if isinstance(choices, list) else ():
-            said = at(choice, "delta") or at(choice, "message")
+            self._pieces |= bool(at(choice, "delta", "content"))
+            said = at(choice, "delta") or (None if self._pieces else at(choice, "message"))
             self.reasoned |= any(text(said, name) for name in ("reasoning_content", "reasoning", "thinking"))
             yield from _parts(at(said, "content"))
             yield text(said, "refusal")
