@@ -607,6 +607,16 @@ def test_an_end_in_error_is_no_end(reason):
         list(reading.finish())
 
 
+def test_a_reason_that_is_told_before_the_answer_has_come_is_no_end():
+    """Open WebUI and gateways to Gemini tell one from the first chunk on: a cut answer is not whole for that."""
+    reading = ChatReading(MODEL)
+    for delta in ({}, {"reasoning_content": "Hm."}, {"content": "Well"}):
+        assert not reading.rests, "the next chunk has all the time that it needs"
+        list(reading.take({"choices": [{"delta": delta, "finish_reason": "stop"}]}))
+    with pytest.raises(ModelInterrupted):
+        list(reading.finish())
+
+
 @pytest.mark.parametrize("url", ["example.com/v1", "ftp://example.com", "http://", "http://host:port/v1"])
 def test_an_address_that_is_none_is_a_configuration_error(url):
     with pytest.raises(ConfigurationError, match="OPENAI_BASE_URL"):

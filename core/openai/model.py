@@ -196,10 +196,10 @@ class OpenAIModel:
         """The next frame; None at the end. Once the answer is finished, whatever befalls the rest is no matter."""
         now = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout_at(limit if reading.end is None else min(limit, now + TAIL)):
+            async with asyncio.timeout_at(min(limit, now + TAIL) if reading.rests else limit):
                 return await anext(events, None)
         except (openai.OpenAIError, ValueError, TimeoutError) as error:
-            if reading.end is None:
+            if not reading.rests:
                 raise
             log.info("model_tail_lost", error=type(error).__name__)
             return None

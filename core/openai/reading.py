@@ -56,6 +56,11 @@ class Reading(ABC):
         return self.reasoned or reasoned or self.cleaner.thought
 
     @property
+    def rests(self) -> bool:
+        """Whether nothing but the rest of a finished answer is to come: some tell a reason before they have begun."""
+        return self.end is not None and (self.spoken or self.reasoned)
+
+    @property
     def finished(self) -> bool:
         """Whether the server has said that the answer is whole."""
         return self.end is not None and self.end not in BROKEN
@@ -143,6 +148,7 @@ class ChatReading(Reading):
 
     done = "stop"
     _pieces = False  # whether it comes in pieces: a whole message is the same once more then (MiniMax, Perplexity)
+    _early = False  # whether it tells a reason why it has ended, and goes on (Open WebUI, gateways to Gemini)
 
     def _read(self, frame: object) -> Iterator[str]:
         self._note(frame, "prompt_tokens", "completion_tokens")
@@ -150,11 +156,23 @@ class ChatReading(Reading):
         for choice in choices if isinstance(choices, list) else ():
             self._pieces |= bool(at(choice, "delta", "content"))
             said = at(choice, "delta") or (None if self._pieces else at(choice, "message"))
-            self.reasoned |= any(text(said, name) for name in ("reasoning_content", "reasoning", "thinking"))
-            yield from _parts(at(said, "content"))
-            yield text(said, "refusal")
-            whole = at(choice, "message") is not None and at(choice, "delta") is None
-            self._ended(text(choice, "finish_reason") or ("stop" if whole else ""))
+            words = [*_parts(at(said, "content")), text(said, "refusal")]
+            thought = any(text(said, name) for name in ("reasoning_content", "reasoning", "thinking"))
+            self.reasoned |= thought
+            yield from words
+            reason = text(choice, "finish_reason")
+            if at(choice, "message") is not None and at(choice, "delta") is None:
+                self._ended(reason or "stop")
+            else:
+                over_thought = reason == "stop" and thought and not any(words)  # nobody stops there
+                self._told("" if over_thought else reason, more=thought or any(words))
+
+    def _told(self, reason: str, *, more: bool) -> None:
+        """A reason with more of the answer behind it was none: only one without words counts from then on."""
+        if more and self.end is not None:
+            self._early, self.end = True, None
+        if not (more and self._early):
+            self._ended(reason)
 
 
 def _parts(content: object) -> Iterator[str]:
