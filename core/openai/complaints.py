@@ -87,6 +87,13 @@ SIZE_WORDS = re.compile(
 SIZES = ("n_ctx", "max_model_len", "max_context_length", "context_length")
 """Keys under which a refusal may name it: llama.cpp, vLLM, Mistral, OpenRouter."""
 
+OTHER_API_WORDS = re.compile(
+    r"(only supported|not (accessible|supported|available)) (in|via|with|on) (the )?/?(v1/)?"
+    r"(responses|chat/completions)",
+    re.IGNORECASE,
+)
+"""How OpenAI and GitHub Copilot say that a model has but the other API, whatever the status."""
+
 UNWANTED_WORDS = re.compile(
     r"unsupported|unknown|unrecogni[sz]ed|unexpected|not (supported|permitted|allowed|available)|extra|invalid"
     r"|must be verified|does not support",
@@ -274,7 +281,7 @@ def _remedy(heard: Complaint, named: str) -> str:
 
 def endpoint_missing(heard: Complaint, model: str) -> bool:
     """Whether the server lacks the endpoint, not the model: both are 404, and few servers give the latter a code."""
-    if heard.status in {405, 501}:
+    if heard.status in {405, 501} or OTHER_API_WORDS.search(heard.words):
         return True
     if {"model_not_found", "DeploymentNotFound"} & set(heard.names) or "model" in heard.params:
         return False
