@@ -12,16 +12,25 @@ from core.prompts import ENVELOPE_FORM, ENVELOPE_LONGEST
 _WORDS = ("think", "thinking", "thought", "reasoning", "reflection")
 THOUGHTS = {
     **{f"<{word}>": f"</{word}>" for word in _WORDS},
+    "<seed:think>": "</seed:think>",
     "[THINK]": "[/THINK]",
+    "<|START_THINKING|>": "<|END_THINKING|>",
     "◁think▷": "◁/think▷",
     "<|channel|>analysis<|message|>": "<|end|>",
     "<|channel|>commentary<|message|>": "<|end|>",
     "<|channel>thought": "<channel|>",
 }
-"""What opens a thought, and what closes it: DeepSeek, Qwen and others; Magistral; Kimi; gpt-oss; Gemma."""
+"""What opens a thought, and what closes it: DeepSeek, Qwen …; Seed; Magistral; Command; Kimi; gpt-oss; Gemma."""
 
 CLOSING = frozenset(THOUGHTS.values()) - {"<|end|>"}
-FRAMES = ("<|start|>assistant", "<|channel|>final<|message|>", "<|im_start|>assistant", "<|assistant|>")
+FRAMES = (
+    "<|start|>assistant",
+    "<|channel|>final<|message|>",
+    "<|im_start|>assistant",
+    "<|assistant|>",
+    "<|START_RESPONSE|>",
+    "<|START_TEXT|>",
+)
 """What opens an answer, and is none of it."""
 
 ENDS = (
@@ -35,6 +44,11 @@ ENDS = (
     "<|end_of_text|>",
     "<end_of_turn>",
     "<|end_of_turn|>",
+    "<turn|>",
+    "<seed:eos>",
+    "<|END_RESPONSE|>",
+    "<|END_TEXT|>",
+    "<|END_OF_TURN_TOKEN|>",
     "<｜end▁of▁sentence｜>",
     "<|channel|>",
     "<channel|>",
