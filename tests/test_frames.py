@@ -52,6 +52,11 @@ def test_what_is_cut_or_garbled_is_no_frame(body: bytes) -> None:
 def test_what_an_event_calls_an_error_is_one() -> None:
     assert read(b'event: error\ndata: {"message": "no"}\n\n', 4) == [{"error": {"message": "no"}}]
     assert read(b"event: error\ndata: out of memory\n\n", 4) == [{"error": {"message": "out of memory"}}]
-    assert read(b'event: error\ndata: {"type": "error", "message": "no"}\n\n', 4) == [
-        {"type": "error", "message": "no"}
+    assert read(b'error: {"code": 500, "type": "x"}\n\ndata: [DONE]\n\n', 4) == [
+        {"error": {"code": 500, "type": "x"}},
+        END,
+    ]
+    assert read(b"error: out of memory\n\n", 4) == [{"error": {"message": " out of memory"}}]
+    assert read(b'event: error\ndata: {"type": "x", "message": "no"}\n\n', 4) == [
+        {"error": {"type": "x", "message": "no"}}
     ]

@@ -599,6 +599,13 @@ def test_an_event_without_what_it_should_hold_says_nothing(event):
     assert "".join(ResponsesReading(MODEL).take(event)) == ""
 
 
+def test_what_stands_beside_an_error_in_the_middle_is_read_too():
+    with pytest.raises(OutOfCredit):
+        list(ChatReading(MODEL).take({"error": "no", "code": "insufficient_quota"}))
+    with pytest.raises(WindowTooLong):
+        list(ChatReading(MODEL).take({"error": True, "message": "maximum context length is 4096 tokens"}))
+
+
 @pytest.mark.parametrize("reason", ["error", "abort"])
 def test_an_end_in_error_is_no_end(reason):
     reading = ChatReading(MODEL)

@@ -116,6 +116,8 @@ class Lines:
             yield from self._datum(value.removeprefix(b" "), last=last)
         elif name == b"event":
             self._event = value.strip()
+        elif name == b"error":  # llama.cpp until September 2025
+            yield {"error": _parsed(value)}
         elif line[:1] == b"{":  # one JSON value a line, without a name
             yield from self._datum(line, last=last)
 
@@ -148,7 +150,7 @@ class Lines:
 
     def _named(self, frame: object) -> object:
         """What is called an error by its event's name alone is one."""
-        if self._event != b"error" or (isinstance(frame, Mapping) and ("error" in frame or "type" in frame)):
+        if self._event != b"error" or (isinstance(frame, Mapping) and "error" in frame):
             return frame
         return {"error": frame}
 
@@ -163,6 +165,13 @@ def _body(body: bytes) -> Iterator[object]:
         whole = [_loads(line) for line in body.splitlines() if line.strip()]
     for value in whole:
         yield from value if isinstance(value, list) else [value]
+
+
+def _parsed(complaint: bytes) -> object:
+    try:
+        return _loads(complaint)
+    except ValueError:
+        return {"message": complaint.decode(errors="replace")}
 
 
 def _loads(text: bytes) -> object:

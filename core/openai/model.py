@@ -295,13 +295,13 @@ class OpenAIModel:
             try:
                 async with asyncio.timeout_at(patience):
                     events = await client.post(PATHS[api], cast_to=object, body=body, stream=True, stream_cls=Events)
-                    wrong = at(await events.first(), "error")
+                    frame = await events.first()
             except openai.APIStatusError as error:
                 news = self._manners != manners  # another answer has learnt meanwhile: perhaps this very thing
                 if left == 0 or not (news or self._adapt(heard_from(error), extra)):
                     raise
             else:
-                if left == 0 or not wrong or not self._adapt(heard_from(wrong), extra):
+                if left == 0 or not at(frame, "error") or not self._adapt(heard_from(frame), extra):
                     return events  # its reader says what is wrong
                 await events.close()
         raise AssertionError("the last refusal is raised")

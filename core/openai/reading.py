@@ -77,7 +77,7 @@ class Reading(ABC):
         if wrong := at(frame, "error"):
             if self.finished:
                 return
-            raise judge(heard_from(wrong if isinstance(wrong, Mapping) else {"message": wrong}))
+            raise judge(heard_from(wrong if isinstance(wrong, Mapping) else frame))
         yield from self._cleaned(self.cleaner.take(self._whole("".join(self._read(frame)))))
 
     def finish(self) -> Iterator[str | Afresh | Finish]:
