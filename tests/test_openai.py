@@ -606,7 +606,7 @@ def test_what_stands_beside_an_error_in_the_middle_is_read_too():
         list(ChatReading(MODEL).take({"error": True, "message": "maximum context length is 4096 tokens"}))
 
 
-@pytest.mark.parametrize("reason", ["error", "abort"])
+@pytest.mark.parametrize("reason", ["error", "error_finish", "abort", "null", "None"])
 def test_an_end_in_error_is_no_end(reason):
     reading = ChatReading(MODEL)
     assert [*reading.take({"choices": [{"delta": {"content": "Well"}, "finish_reason": reason}]})] == ["Well"]

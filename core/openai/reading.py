@@ -29,7 +29,10 @@ FILTERED = {
 """How OpenAI, Gemini, Zhipu, Anthropic and Bedrock say that a filter has ended the answer."""
 
 FULL = {"length", "max_output_tokens", "max_tokens", "model_length", "model_context_window_exceeded"}
-BROKEN = {"error", "abort", "cancelled", "insufficient_system_resource", "network_error", "engine_overloaded"}
+NONE = {"", "null", "none"}
+"""No reason yet, as text too."""
+
+BROKEN = {"error", "error_finish", "abort", "cancelled", "insufficient_system_resource", "network_error", "engine_overloaded"}
 """Reasons that are none: vLLM, DeepSeek, Zhipu and others say so when they fail midway."""
 
 
@@ -128,7 +131,7 @@ class Reading(ABC):
         """The pieces of text in a frame; notes what else it says."""
 
     def _ended(self, reason: str) -> None:
-        if reason:
+        if reason.lower() not in NONE:
             self.end = reason.lower()
 
     def _note(self, whole: object, shown: str, written: str) -> None:
