@@ -1,5 +1,7 @@
 """A server's answer is read however it frames it (B2)."""
 
+import json
+
 import pytest
 
 from core.openai.frames import END, Lines
@@ -60,3 +62,12 @@ def test_what_an_event_calls_an_error_is_one() -> None:
     assert read(b'event: error\ndata: {"type": "x", "message": "no"}\n\n', 4) == [
         {"error": {"type": "x", "message": "no"}}
     ]
+
+
+@pytest.mark.parametrize("said", ['{"object": "error", "message": "no"}', '{"error_code": 50001, "text": "no"}'])
+def test_what_calls_itself_an_error_is_one(said: str) -> None:
+    """FastChat, and servers that follow what vLLM once did; in a list too, as Gemini writes it."""
+    error = {"error": json.loads(said)}
+    assert read(f"data: {said}\n\ndata: [DONE]\n\n".encode(), 4) == [error, END]
+    assert read(f"data: [{said}]\n\n".encode(), 4) == [error]
+    assert read(said.encode(), 4) == [error]

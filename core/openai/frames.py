@@ -136,7 +136,7 @@ class Lines:
                 raise
             return
         self._data.clear()
-        yield self._named(frame)
+        yield from _frames(frame, error=self._event == b"error")
 
     def _dispatch(self) -> Iterator[object]:
         data, event = b"\n".join(self._data), self._event
@@ -148,11 +148,13 @@ class Lines:
             raise ValueError("a frame is no JSON")
         yield {"error": {"message": data.decode(errors="replace")}}
 
-    def _named(self, frame: object) -> object:
-        """What is called an error by its event's name alone is one."""
-        if self._event != b"error" or (isinstance(frame, Mapping) and "error" in frame):
-            return frame
-        return {"error": frame}
+
+def _frames(value: object, *, error: bool = False) -> Iterator[object]:
+    """The frames in a JSON value: a list is several, and what is called an `error` by anything but its key is one."""
+    for one in value if isinstance(value, list) else [value]:
+        said = one if isinstance(one, Mapping) else {}
+        called = error or said.get("object") == "error" or said.get("error_code")
+        yield {"error": one} if called and "error" not in said else one
 
 
 def _body(body: bytes) -> Iterator[object]:
@@ -164,7 +166,7 @@ def _body(body: bytes) -> Iterator[object]:
     except ValueError:
         whole = [_loads(line) for line in body.splitlines() if line.strip()]
     for value in whole:
-        yield from value if isinstance(value, list) else [value]
+        yield from _frames(value)
 
 
 def _parsed(complaint: bytes) -> object:
