@@ -194,6 +194,7 @@ async def test_an_answer_in_one_piece_may_take_longer_than_the_first_piece_of_a_
         ("This model's maximum context length is 4096 tokens. However, you requested 5000 tokens.", 4096),
         ("Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048. Given: 4000", 2048),
         ("prompt is too long: 210000 tokens > 200000 maximum", 200_000),
+        ("Input length 5000 exceeds the maximum allowed input length of 4096 tokens.", 4096),
         (
             "'max_tokens' is too large: 9000. This model's maximum context length is 8192 tokens (9000 > 8192 - 27).",
             8192,

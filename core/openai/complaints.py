@@ -74,7 +74,7 @@ TOO_LARGE_WORDS = re.compile(r"request (is )?too large", re.IGNORECASE)
 """How OpenAI says that one request is more than a minute's limit: it passes at no time. The rest of 429 does."""
 
 SIZE_WORDS = re.compile(
-    r"(?:maximum (?:context|model|prompt|input|sequence) (?:length|window|size)"
+    r"(?:maximum (?:allowed )?(?:context|model|prompt|input|sequence) (?:length|window|size)"
     r"|context (?:length|window|size)|max_model_len|max_seq_len|max_total_tokens|n_ctx|max size"
     r"|maximum number of tokens(?: allowed)?|tokens? limit|maximum of|limit(?:ed)? (?:of|to|is))"
     r"[^0-9]{0,32}?(\d[\d,]{2,9})\b"

@@ -32,7 +32,15 @@ FULL = {"length", "max_output_tokens", "max_tokens", "model_length", "model_cont
 NONE = {"", "null", "none"}
 """No reason yet, as text too."""
 
-BROKEN = {"error", "error_finish", "abort", "cancelled", "insufficient_system_resource", "network_error", "engine_overloaded"}
+BROKEN = {
+    "error",
+    "error_finish",
+    "abort",
+    "cancelled",
+    "insufficient_system_resource",
+    "network_error",
+    "engine_overloaded",
+}
 """Reasons that are none: vLLM, DeepSeek, Zhipu and others say so when they fail midway."""
 
 
