@@ -129,8 +129,8 @@ ECHOED = {"input", "messages", "prompt", "instructions", "ctx", "url", "flagged_
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 DURATION = re.compile(r"(\d{1,9}(?:\.\d+)?) ?(ms|[dhms])")
-WAIT_WORDS = re.compile(rf"try again in ((?:{DURATION.pattern})+)\b", re.IGNORECASE)
-"""OpenAI says so in `response.failed` with rate_limit_exceeded, where there is no header."""
+WAIT_WORDS = re.compile(rf"(?:try again|retry) (?:in|after) ((?:{DURATION.pattern})+)(?:econds?)?\b", re.IGNORECASE)
+"""OpenAI says so in `response.failed` with rate_limit_exceeded, Azure and Gemini wherever there is no header."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
