@@ -30,6 +30,7 @@ FRAMES = (
     "<|assistant|>",
     "<|start_header_id|>assistant<|end_header_id|>",
     "<|START_RESPONSE|>",
+    "<|START_TEXT|>",
 )
 """What opens an answer, and is none of it."""
 
@@ -47,6 +48,11 @@ ENDS = (
     "<|end_of_text|>",
     "<end_of_turn>",
     "<|end_of_turn|>",
+    "<turn|>",
+    "<seed:eos>",
+    "<|END_RESPONSE|>",
+    "<|END_TEXT|>",
+    "<|END_OF_TURN_TOKEN|>",
     "<｜end▁of▁sentence｜>",
     "<|channel|>",
     "<channel|>",

@@ -22,11 +22,25 @@ FILTERED = {
     "prohibited_content",
     "spii",
     "sensitive",
+    "refusal",
+    "guardrail_intervened",
+    "content_filtered",
 }
-"""How OpenAI, Gemini and Zhipu say that a filter has ended the answer."""
+"""How OpenAI, Gemini, Zhipu, Anthropic and Bedrock say that a filter has ended the answer."""
 
 FULL = {"length", "max_output_tokens", "max_tokens", "model_length", "model_context_window_exceeded"}
-BROKEN = {"error", "abort", "cancelled", "insufficient_system_resource", "network_error", "engine_overloaded"}
+NONE = {"", "null", "none"}
+"""No reason yet, as text too."""
+
+BROKEN = {
+    "error",
+    "error_finish",
+    "abort",
+    "cancelled",
+    "insufficient_system_resource",
+    "network_error",
+    "engine_overloaded",
+}
 """Reasons that are none: vLLM, DeepSeek, Zhipu and others say so when they fail midway."""
 
 
@@ -42,7 +56,7 @@ def complaint_in(frame: object) -> object:
     choices = at(frame, "choices")
     for place in (frame, *(choices if isinstance(choices, list) else ())):
         if wrong := at(place, "error"):
-            return wrong if isinstance(wrong, Mapping) else {"message": wrong}
+            return wrong if isinstance(wrong, Mapping) else place
     if at(frame, "object") == "error":
         return frame
     if choices is not None or at(frame, "type") is not None or at(frame, "output") is not None:
@@ -75,6 +89,11 @@ class Reading(ABC):
         used = self.usage or Usage(shown=0, written=0)
         hidden = not self.spoken and used.written > _BLANK
         return self.reasoned or used.reasoning > 0 or hidden or self.cleaner.thought
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing but the rest of a finished answer is to come: some tell a reason before they have begun."""
+        return self.end is not None and (self.spoken or self.reasoned)
 
     @property
     def finished(self) -> bool:
@@ -149,7 +168,7 @@ class Reading(ABC):
         """The pieces of text in a frame; notes what else it says."""
 
     def _ended(self, reason: str) -> None:
-        if reason:
+        if reason.lower() not in NONE:
             self.end = reason.lower()
 
     def _note(self, whole: object, shown: str, written: str) -> None:
@@ -179,20 +198,34 @@ class ChatReading(Reading):
     """Chat Completions: finished when a choice has a finish_reason, at `[DONE]`, or with a whole message."""
 
     done = "stop"
+    _pieces = False  # whether it comes in pieces: a whole message is the same once more then (MiniMax, Perplexity)
+    _early = False  # whether it tells a reason why it has ended, and goes on (Open WebUI, gateways to Gemini)
 
     def _read(self, frame: object) -> Iterator[str]:
         self._note(frame, "prompt_tokens", "completion_tokens")
         choices = at(frame, "choices")
         for choice in choices if isinstance(choices, list) else ():
             delta, message = at(choice, "delta"), at(choice, "message")
-            said = message if delta is None or not (delta or self.spoken) else delta  # some repeat the whole at the end
+            self._pieces |= bool(at(delta, "content"))
+            said = delta or (None if self._pieces else message)  # some repeat the whole at the end
             thought = next(filter(None, (text(said, name) for name in THINKING)), "")
             self.reasoned |= bool(thought)
             self.unseen += len(thought)
-            yield from _parts(at(said, "content"))
-            yield text(said, "refusal")
-            whole = message is not None and delta is None
-            self._ended(text(choice, "finish_reason") or ("stop" if whole else ""))
+            words = [*_parts(at(said, "content")), text(said, "refusal")]
+            yield from words
+            reason = text(choice, "finish_reason")
+            if message is not None and delta is None:
+                self._ended(reason or "stop")
+            else:
+                over_thought = reason == "stop" and thought and not any(words)  # nobody stops there
+                self._told("" if over_thought else reason, more=bool(thought) or any(words))
+
+    def _told(self, reason: str, *, more: bool) -> None:
+        """A reason with more of the answer behind it was none: only one without words counts from then on."""
+        if more and self.end is not None:
+            self._early, self.end = True, None
+        if not (more and self._early):
+            self._ended(reason)
 
 
 def _parts(content: object) -> Iterator[str]:
