@@ -204,10 +204,10 @@ class Assistant:
         try:
             written = await self._stoppable(lease, question, prompt, speech)
         except ModelUnavailable as error:
-            if self._is_hopeless(lease.key, question.seq, error, speech):
+            if isinstance(error, ModelInterrupted) and self._is_hopeless(lease.key, question.seq, error, speech):
                 await speech.end()
-                said = "\n\n".join(speech.shown)
-                parts = speech.beneath(apologies.BROKE_OFF)
+                said = "\n\n".join(speech.shown) or error.words
+                parts = self._broken_off(lease.key, question, error.words, speech)
                 memory = {"memory": said, "tokens": self.mind.count(said), "stopped": True}
                 return Answer(parts=parts, error=f"{type(error).__name__}: {error}", **memory)  # type: ignore[arg-type]
             if time() + (error.retry_after or 0) > question.at + EXCUSE_AFTER:
@@ -306,9 +306,16 @@ class Assistant:
             raise WindowTooLong("Not even the question has room in the model's context.")
         return smaller
 
-    def _is_hopeless(self, key: SessionKey, seq: int, error: ModelUnavailable, speech: Speech) -> bool:
-        """Whether this answer has broken off so often with words of it on screen that people must be told."""
-        if not isinstance(error, ModelInterrupted) or not speech.shown:
+    def _broken_off(self, key: SessionKey, question: Turn, words: str, speech: Speech) -> tuple[str, ...]:
+        """What there is of an answer, be it on screen or not, and that it is not whole."""
+        if speech.shown:
+            return speech.beneath(apologies.BROKE_OFF)
+        adapter = self._outbox.adapters[key.address.platform]
+        return self._outbox.pieces(adapter, question, f"{words}\n\n{apologies.BROKE_OFF}")
+
+    def _is_hopeless(self, key: SessionKey, seq: int, error: ModelInterrupted, speech: Speech) -> bool:
+        """Whether this answer has broken off so often after some words that people must be told; each is billed."""
+        if not (speech.shown or error.words):
             return False
         cuts = self._cuts[key, seq] = self._cuts.pop((key, seq), 0) + 1
         if cuts >= CUTS:
@@ -368,23 +375,27 @@ class Assistant:
             ),
         )
         words, length = "", Length(self.mind)
-        async with aclosing(self.mind.model.stream(prompt)) as stream:
-            async for piece in stream:
-                match piece:
-                    case Finish():
-                        if piece.usage is not None:
-                            self.mind.calibration.learn(window.tokens, piece.usage.shown)
-                        return words, piece
-                    case Afresh():
-                        words, length = "", Length(self.mind)
-                    case Usage():
-                        continue
-                    case _:
-                        words += piece
-                        if speech is not None:
-                            speech.say(words)
-                        if length.is_over(words):
-                            return words, Finish(model=self.mind.model.name, cut="length")
+        try:
+            async with aclosing(self.mind.model.stream(prompt)) as stream:
+                async for piece in stream:
+                    match piece:
+                        case Finish():
+                            if piece.usage is not None:
+                                self.mind.calibration.learn(window.tokens, piece.usage.shown)
+                            return words, piece
+                        case Afresh():
+                            words, length = "", Length(self.mind)
+                        case Usage():
+                            continue
+                        case _:
+                            words += piece
+                            if speech is not None:
+                                speech.say(words)
+                            if length.is_over(words):
+                                return words, Finish(model=self.mind.model.name, cut="length")
+        except ModelInterrupted as error:
+            error.words = words
+            raise
         raise AssertionError("a model's stream ends with a Finish")
 
 

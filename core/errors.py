@@ -90,7 +90,12 @@ class ModelUnavailable(ModelError):
 
 
 class ModelInterrupted(ModelUnavailable):
-    """The stream broke, ended before the API said that it was finished, or held something unreadable."""
+    """The stream broke, ended before the API said that it was finished, or held something unreadable.
+
+    `words` are those that had come by then.
+    """
+
+    words: str = ""
 
 
 class ModelStalled(ModelUnavailable):

@@ -628,3 +628,17 @@ async def test_an_answer_that_breaks_off_again_and_again_is_told_under_what_is_o
 
     assert running.adapter.texts[0].startswith("The first half\n\n_(My model broke off here")
     assert len(running.model.prompts) == 4
+
+
+async def test_an_answer_that_breaks_off_unseen_is_told_as_well(database: Database) -> None:
+    """E3, B2: also where nothing is previewed, as in a pipe, each of its beginnings is billed."""
+    adapter = TranscriptAdapter()
+    adapter.mute = True
+    broken = [["The first half", ModelInterrupted("cut", retry_after=0.0)]] * 3
+    async with house(database, *broken, adapter=adapter) as running:
+        await running.say(message("all of it"))
+        await running.adapter.until(lambda: running.adapter.texts)
+        await running.over()
+
+    assert adapter.texts[0].startswith("The first half\n\n_(My model broke off here")
+    assert len(running.model.prompts) == 3
