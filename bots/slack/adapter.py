@@ -10,6 +10,7 @@ from structlog import get_logger
 
 from bots.slack.calls import Calls, Refused
 from bots.slack.examine import bot_token_problem, examination
+from bots.slack.files import Files
 from bots.slack.lookup import Lookup
 from bots.slack.marks import Marks
 from bots.slack.names import Names, nameless_in
@@ -64,6 +65,7 @@ class SlackAdapter(Adapter):
         pages, status = Pages(self._calls), Status(self._calls)
         self._names = Names(self._calls)
         self._reading = Reading(self._calls, pages, self._names, self._ourselves, agent_view=agent_view)
+        self._files = Files(self._calls, api_url)
         self._lookup = Lookup(pages, self._ourselves)
         self._screen = Screen(self._calls, status)
         self._writing = Writing(self._calls, self._lookup, self._screen, status)
@@ -108,6 +110,10 @@ class SlackAdapter(Adapter):
         `places` has none: an app would have to ask for the history of each channel that it is in, at one a minute.
         """
         return await self._reading.since(address, after)
+
+    async def fetch(self, address: Address, source: str, limit: int) -> bytes:
+        """See Adapter. The app needs the scope files:read."""
+        return await self._files.fetch(address, source, limit)
 
     async def withdraw(self, address: Address, message: str) -> None:
         """See Adapter. What only one person sees can't be taken away."""
