@@ -6,10 +6,12 @@ import structlog
 
 from bots.discord import translate
 from bots.discord.failures import asking
-from bots.discord.library import Forbidden, NotFound, Payload
+from bots.discord.library import Forbidden, NotFound
+from bots.discord.marks import Names
+from bots.discord.payloads import Payload, snowflake_at
 from bots.discord.rest import Rest
 from bots.discord.screen import channel_of
-from bots.discord.translate import DIRECT, PLATFORM, Names
+from bots.discord.translate import DIRECT, PLATFORM
 from core.address import Address
 from core.messages import Inbound
 
@@ -42,7 +44,7 @@ async def since(rest: Rest, address: Address, after: float, names: Names) -> Seq
     The history has everything that those have, but for the server's own nicknames of its people. Where it may not be
     read, or is gone, there is none.
     """
-    newest, heard = translate.snowflake_at(after), list[Inbound]()
+    newest, heard = snowflake_at(after), list[Inbound]()
     for _ in range(_PAGES):
         try:
             async with asking(_PATIENCE):

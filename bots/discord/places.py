@@ -13,9 +13,11 @@ import structlog
 from bots.discord import translate
 from bots.discord.failures import Trouble
 from bots.discord.keeping import PAUSES, Sleep
-from bots.discord.library import Forbidden, Gateway, Guild, NotFound, Payload, Thread
+from bots.discord.library import Forbidden, Gateway, Guild, NotFound, Thread
+from bots.discord.marks import Names
+from bots.discord.payloads import Payload, snowflake_at
 from bots.discord.rest import Rest
-from bots.discord.translate import PLATFORM, Names
+from bots.discord.translate import PLATFORM
 from core.address import Address
 
 log = structlog.get_logger(platform=PLATFORM)
@@ -84,7 +86,7 @@ class Places:
 
     def spoken(self, since: float) -> Sequence[Address]:
         """Where the newest message is younger than this instant, in seconds since 1970; the newest place first."""
-        after = int(translate.snowflake_at(since))
+        after = int(snowflake_at(since))
         found: list[tuple[int, Address]] = []
         for channel in self._gateway.talkable():
             parent = str(channel.parent_id) if isinstance(channel, Thread) else None
@@ -102,7 +104,7 @@ class Places:
         server = self._server(address.workspace)
         channel = server.get_channel_or_thread(int(address.thread or address.channel)) if server else None
         newest: int | None = getattr(channel, "last_message_id", None)
-        return newest is not None and newest <= int(translate.snowflake_at(since))
+        return newest is not None and newest <= int(snowflake_at(since))
 
     def _server(self, number: object) -> Guild | None:
         return self._gateway.get_guild(int(number)) if _is_number(number) else None
