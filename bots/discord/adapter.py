@@ -121,7 +121,10 @@ class DiscordAdapter(Adapter):
 
     async def backscroll(self, message: Inbound, limit: int) -> Sequence[Inbound]:
         """See `history`."""
-        return await history.backscroll(self._rest, message, limit)
+        async with asking(self._patience):
+            me = await self._rest.me()
+        names = self._open[1].names(message.address.workspace) if self._open else Names(me=me)
+        return await history.backscroll(self._rest, message, limit, names)
 
     async def fetch(self, address: Address, source: str, limit: int) -> bytes:
         """See `files`."""
