@@ -73,6 +73,7 @@ class DiscordAdapter(Adapter):
     platform = PLATFORM
     max_text = 1900  # of 2,000 in a unit that Discord does not name
     preview_every = 1.2  # five edits in five seconds is the commonly observed bucket
+    rings = False  # every write says whom it may mention, see `screen.mentions`
     bridges = 0.0  # a session that was lost is not replayed, and how long one lives is Discord's secret
 
     def __init__(
