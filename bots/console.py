@@ -85,6 +85,7 @@ class ConsoleAdapter(Adapter):
     platform = "console"
     max_text = 100_000
     preview_every = 0.05
+    rings = False
 
     def __init__(
         self,

@@ -47,6 +47,10 @@ class Adapter(ABC):
     preview_every: float
     """The least time between two previews of one message and between two previews in one channel, in seconds."""
 
+    rings: bool = True
+    """Whether a mention in what is posted calls people. A platform that is told with each call whom it may call, or has
+    nobody to call, says no; else mentions are broken before they get there, which leaves its mark in the text."""
+
     bridges: float = 0.0
     """A gap in hearing of so many seconds is closed by the platform itself, which sends again what was not taken."""
 

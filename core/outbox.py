@@ -257,9 +257,15 @@ class Outbox:
             await speech.end()
 
     def pieces(self, adapter: Adapter, question: Turn, text: str) -> tuple[str, ...]:
-        """The text as messages of this platform: rendered, guarded against pings, and split at its limit."""
+        """The text as messages of this platform: rendered, split at its limit, and guarded against pings.
+
+        Each message is guarded as well, where that is needed: it may begin within what was code in the whole.
+        """
+        rendered = adapter.render(text)
+        if not adapter.rings:
+            return tuple(split(rendered, adapter.max_text))
         asker = question.author.id if question.author else None
-        return tuple(split(guard(adapter.render(text), asker), adapter.max_text))
+        return tuple(guard(piece, asker) for piece in split(guard(rendered, asker), adapter.max_text))
 
     def reply(
         self,

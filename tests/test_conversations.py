@@ -289,8 +289,18 @@ async def test_model_output_can_not_call_people(url: str, stage: Stage, model: O
         await stage.until(lambda: bool(texts(stage)))
 
     (text,) = texts(stage)
-    assert not any(live in text for live in ("<!channel>", "@everyone", "<@U999>"))
-    assert text.replace("\u200b", "") == "Wake up <!channel> and @everyone and <@U999>!"
+    broken = "Wake up <\u200b!channel> and @everyone and <\u200b@U999>!"
+    unbroken = "Wake up <!channel> and @everyone and <@U999>!"
+    assert text == (broken if stage.adapter().rings else unbroken), "where we tell whom to call, nothing is inserted"
+
+
+async def test_code_that_people_copy_is_whole(url: str, stage: Stage, model: OpenAIServer) -> None:
+    """C9"""
+    answer = "Run `npm install @here/maps-api`:\n\n```sh\nnpm install @here/maps-api\necho '<!here> <@U999>'\n```"
+    model.answer = lambda request: answer
+    async with Running(url, model, stage):
+        await stage.say("how do I install it?")
+        await answered(stage, answer)
 
 
 async def test_many_sessions_are_answered_at_once(url: str, stage: Stage, model: OpenAIServer) -> None:

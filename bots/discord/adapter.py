@@ -7,7 +7,7 @@ from time import monotonic, time
 
 import structlog
 
-from bots.discord import history, slash
+from bots.discord import files, history, slash
 from bots.discord.examination import examination
 from bots.discord.failures import asking, calling
 from bots.discord.gate import Gate
@@ -22,12 +22,13 @@ from bots.discord.library import (
     Redirect,
     where,
 )
+from bots.discord.marks import Names
 from bots.discord.places import Places
 from bots.discord.render import render
 from bots.discord.rest import BAD_TOKEN, Rest
 from bots.discord.screen import Screen
 from bots.discord.speaking import Speaker
-from bots.discord.translate import DIRECT, PLATFORM, Names
+from bots.discord.translate import DIRECT, PLATFORM
 from core.adapter import Adapter, Finding, Receive
 from core.address import Address
 from core.errors import DeliveryDelayed, PlatformError
@@ -72,6 +73,7 @@ class DiscordAdapter(Adapter):
     platform = PLATFORM
     max_text = 1900  # of 2,000 in a unit that Discord does not name
     preview_every = 1.2  # five edits in five seconds is the commonly observed bucket
+    rings = False  # every write says whom it may mention, see `screen.mentions`
     bridges = 0.0  # a session that was lost is not replayed, and how long one lives is Discord's secret
 
     def __init__(
@@ -120,7 +122,14 @@ class DiscordAdapter(Adapter):
 
     async def backscroll(self, message: Inbound, limit: int) -> Sequence[Inbound]:
         """See `history`."""
-        return await history.backscroll(self._rest, message, limit)
+        async with asking(self._patience):
+            me = await self._rest.me()
+        names = self._open[1].names(message.address.workspace) if self._open else Names(me=me)
+        return await history.backscroll(self._rest, message, limit, names)
+
+    async def fetch(self, address: Address, source: str, limit: int) -> bytes:
+        """See `files`."""
+        return await files.fetch(self._rest, source, limit, patience=self._patience)
 
     def hears(self) -> bool:
         """Whether a gateway session is open. A line that went dead without a word is noticed within a minute."""

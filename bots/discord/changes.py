@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bots.discord import translate
-from bots.discord.translate import Names, Payload
+from bots.discord import pointing, translate
+from bots.discord.marks import Names
+from bots.discord.payloads import Payload, snowflake
 from core.messages import Closed, Deleted, Edited, Inbound, Rejected
 
 _CATEGORY = 4  # a heading above channels; nobody speaks there
@@ -29,7 +30,7 @@ def edited(payload: Payload, parent: str | None, names: Names) -> Edited | Rejec
     heard = translate.message(payload, parent, names)
     if not isinstance(heard, Inbound):
         return heard
-    if not heard.text and not payload["content"]:
+    if not payload["content"] and not pointing.carries(payload):
         return None  # without the message content intent this is all that we are shown
     try:
         at = datetime.fromisoformat(payload["edited_timestamp"]).timestamp()
@@ -42,7 +43,7 @@ def deleted(payload: Payload, parent: str | None) -> Sequence[Deleted]:
     """The messages that a MESSAGE_DELETE or a MESSAGE_DELETE_BULK tells of. Raises KeyError, TypeError, ValueError."""
     address = translate.address_of(payload, parent)
     numbers = payload["ids"] if "ids" in payload else [payload["id"]]
-    return [Deleted(address=address, id=translate.snowflake(number)) for number in numbers]
+    return [Deleted(address=address, id=snowflake(number)) for number in numbers]
 
 
 def closed(payload: Payload) -> Closed | None:

@@ -18,10 +18,12 @@ from bots.discord import changes, translate
 from bots.discord.failures import Trouble
 from bots.discord.interactions import Interactions
 from bots.discord.keeping import Keeper
-from bots.discord.library import Gateway, Payload, where
+from bots.discord.library import Gateway, where
+from bots.discord.marks import Names
+from bots.discord.payloads import Payload
 from bots.discord.places import Places
 from bots.discord.rest import Rest
-from bots.discord.translate import PLATFORM, Names
+from bots.discord.translate import PLATFORM
 from core.messages import Edited, Inbound, Rejected
 
 log = structlog.get_logger(platform=PLATFORM)

@@ -1,15 +1,18 @@
 """What was said before we were asked, and what was said while we did not hear: the history of a channel or thread."""
 
+from asyncio import timeout
 from collections.abc import Sequence
 
 import structlog
 
 from bots.discord import translate
-from bots.discord.failures import asking
-from bots.discord.library import Forbidden, NotFound, Payload
+from bots.discord.failures import Trouble, asking
+from bots.discord.library import Forbidden, NotFound
+from bots.discord.marks import Names
+from bots.discord.payloads import Payload, snowflake_at
 from bots.discord.rest import Rest
 from bots.discord.screen import channel_of
-from bots.discord.translate import DIRECT, PLATFORM, Names
+from bots.discord.translate import DIRECT, PLATFORM
 from core.address import Address
 from core.messages import Inbound
 
@@ -17,23 +20,50 @@ log = structlog.get_logger(platform=PLATFORM)
 
 _PAGE = 100  # messages, the most that Discord gives in one call
 _PAGES = 20
+_OPENING_WITHIN = 0.5  # seconds; what else was said is not to be lost over it
 _PATIENCE = 60.0  # seconds; the library waits for rate limits
 
 
-async def backscroll(rest: Rest, message: Inbound, limit: int) -> Sequence[Inbound]:
-    """The talk since our own last answer here, oldest first. Where we may not read the history, Discord shows none."""
-    address = message.address
+async def backscroll(rest: Rest, message: Inbound, limit: int, names: Names) -> Sequence[Inbound]:
+    """The talk since our own last answer here, oldest first; in a thread that began with a message, after that one.
+
+    Where we may not read the history, Discord shows none.
+    """
+    address, most = message.address, max(1, min(limit, _PAGE))
     async with asking(_PATIENCE):
-        names = Names(me=await rest.me())
-        found = await rest.history(channel_of(address), max(1, min(limit, _PAGE)), before=message.id)
+        found = await rest.history(channel_of(address), most, before=message.id)
     heard: list[Inbound] = []
     for payload in found:
         said = translate.earlier(payload, address, names)
+        if said is not None and said.id == address.thread:
+            return [said, *heard[::-1]]
         if said is not None and said.author.is_self:
             break
         if said is not None:
             heard.append(said)
-    return heard[::-1]
+    else:
+        if len(found) < most:
+            return heard[::-1]  # that is all, and the opening is gone
+    opening = await _opening(rest, address, names)
+    return heard[::-1] if opening is None else [opening, *heard[: most - 1][::-1]]
+
+
+async def _opening(rest: Rest, address: Address, names: Names) -> Inbound | None:
+    """The message that a thread began with, which has its number; what hangs on it can't be understood without it.
+
+    It stands in the channel around the thread, unless this is a post of a forum.
+    """
+    if address.thread is None:
+        return None
+    for channel in (address.channel, address.thread):
+        try:
+            async with timeout(_OPENING_WITHIN):
+                payload = await rest.message(channel, address.thread)
+        except Trouble as error:
+            log.debug("no opening", session=address.id, error=type(error).__name__)
+        else:
+            return translate.earlier(payload, address, names)
+    return None
 
 
 async def since(rest: Rest, address: Address, after: float, names: Names) -> Sequence[Inbound]:
@@ -42,7 +72,7 @@ async def since(rest: Rest, address: Address, after: float, names: Names) -> Seq
     The history has everything that those have, but for the server's own nicknames of its people. Where it may not be
     read, or is gone, there is none.
     """
-    newest, heard = translate.snowflake_at(after), list[Inbound]()
+    newest, heard = snowflake_at(after), list[Inbound]()
     for _ in range(_PAGES):
         try:
             async with asking(_PATIENCE):

@@ -12,7 +12,8 @@ import structlog
 from bots.discord import translate
 from bots.discord.failures import Trouble
 from bots.discord.keeping import Keeper
-from bots.discord.library import HTTPException, Payload
+from bots.discord.library import HTTPException
+from bots.discord.payloads import Payload
 from bots.discord.places import Places
 from bots.discord.rest import Rest
 from bots.discord.ticket import Ticket

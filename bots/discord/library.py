@@ -14,12 +14,15 @@ import threading
 import warnings
 from asyncio import Event
 from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import structlog
-from aiohttp import ClientError, ClientWebSocketResponse, TraceConfig, TraceRequestEndParams
+from aiohttp import ClientError, ClientSession, ClientWebSocketResponse, TraceConfig, TraceRequestEndParams
 
+from bots.discord.payloads import Payload
 from bots.discord.translate import PLATFORM
 from core.config import proxy_for
 
@@ -46,13 +49,15 @@ Thread = discord.Thread
 Talkable = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread
 """Where people talk; a forum has nothing but threads, which are called posts there."""
 
-Payload = Mapping[str, Any]
-"""A JSON object as Discord sent it."""
-
 Json = Any
 """Whatever Discord answered; whoever reads it knows the endpoint."""
 
 Tap = Callable[[Payload], None]
+
+FILE_HOSTS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
+"""Where Discord keeps what people attach (reference); nothing that a message names is fetched from anywhere else."""
+
+_REFUSALS: Mapping[int, type[HTTPException]] = {HTTPStatus.FORBIDDEN: Forbidden, HTTPStatus.NOT_FOUND: NotFound}
 
 LONGEST_WAIT = 30.0
 """How long a request may wait for a rate limit inside the library, in seconds; its smallest setting."""
@@ -113,6 +118,17 @@ class Redirect:
             downloaded,
         )
 
+    def file(self, url: str) -> str:
+        """Where this file is: on Discord's own hosts, or on the server in their place. Raises ValueError elsewhere."""
+        asked, here = urlsplit(url), urlsplit(self.cdn)
+        path = f"{asked.path}?{asked.query}"
+        if asked.scheme == "https" and asked.netloc in FILE_HOSTS:
+            return self.cdn + path if self.cdn != Asset.BASE else f"https://{asked.netloc}{path}"
+        is_here = asked[:2] == here[:2] and asked.path.startswith(f"{here.path}/")
+        if not is_here or ".." in asked.path.split("/"):
+            raise ValueError("not one of Discord's files")
+        return f"{here.scheme}://{here.netloc}{path}"
+
     def socket(self, url: str) -> str:
         """The socket to open for this one; a session is resumed at the address that the server named for it."""
         default = str(DiscordWebSocket.DEFAULT_GATEWAY)
@@ -157,6 +173,7 @@ class Client(discord.Client):
             http_trace=_edits_once(),
         )
         redirect.apply(self.http)
+        self._redirect = redirect
 
     async def call(
         self, method: str, path: str, *, json: object = None, query: Payload | None = None, **parameters: str
@@ -168,6 +185,27 @@ class Client(discord.Client):
         if query is not None:
             options["params"] = query
         return await self.http.request(Route(method, path, **parameters), **options)
+
+    async def download(self, url: str, limit: int) -> bytes:
+        """At most the first `limit` bytes of a file; nothing of ours is sent along, and no redirect is followed.
+
+        Raises ValueError where the address is not Discord's.
+        """
+        address = self._redirect.file(url)
+        session: ClientSession = self.http._HTTPClient__session  # type: ignore[attr-defined]  # noqa: SLF001
+        data = bytearray()
+        async with session.get(
+            address, proxy=proxy_for(str(address)), allow_redirects=False, headers={"Accept-Encoding": "identity"}
+        ) as response:
+            if response.status != HTTPStatus.OK:
+                refusal: dict[int, type[HTTPException]] = {
+                    HTTPStatus.FORBIDDEN: Forbidden,
+                    HTTPStatus.NOT_FOUND: NotFound,
+                }
+                raise refusal.get(response.status, HTTPException)(response, "file refused")
+            while len(data) < limit and (more := await response.content.read(limit - len(data))):
+                data += more
+        return bytes(data)
 
     def tap(self, taps: Mapping[str, Tap], *, also: Mapping[str, Tap]) -> None:
         """Hands these events to the taps as they came, and keeps every other parser from ending the connection.

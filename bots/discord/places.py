@@ -6,6 +6,7 @@ What the gateway has told is in the library's cache; what it has not, as for arc
 from asyncio import Task, create_task
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeGuard
 
 import structlog
@@ -13,9 +14,11 @@ import structlog
 from bots.discord import translate
 from bots.discord.failures import Trouble
 from bots.discord.keeping import PAUSES, Sleep
-from bots.discord.library import Forbidden, Gateway, Guild, NotFound, Payload, Thread
+from bots.discord.library import Forbidden, Gateway, Guild, NotFound, Thread
+from bots.discord.marks import Names
+from bots.discord.payloads import Payload, snowflake_at
 from bots.discord.rest import Rest
-from bots.discord.translate import PLATFORM, Names
+from bots.discord.translate import PLATFORM
 from core.address import Address
 
 log = structlog.get_logger(platform=PLATFORM)
@@ -34,8 +37,8 @@ class Places:
         self._gateway = gateway
         self._me = me
         self._pause = pause
-        self._parents: OrderedDict[str, str | None] = OrderedDict()
-        self._asked: dict[str, Task[str | None]] = {}
+        self._met: OrderedDict[str, _Place] = OrderedDict()
+        self._asked: dict[str, Task[_Place]] = {}
 
     def meet(self, payload: Payload) -> None:
         """Remembers where this comes from while the gateway's cache knows: threads leave it when they are archived."""
@@ -44,7 +47,8 @@ class Places:
             return
         cached = server.get_channel_or_thread(int(channel))
         if cached is not None:
-            self._remember(str(cached.id), str(cached.parent_id) if isinstance(cached, Thread) else None)
+            parent = str(cached.parent_id) if isinstance(cached, Thread) else None
+            self._remember(str(cached.id), _Place(parent=parent, name=cached.name))
 
     async def parent(self, payload: Payload) -> str | None:
         """The channel around the thread that this comes from, None outside threads. Raises Trouble when nobody knows.
@@ -56,14 +60,14 @@ class Places:
             return None
         if "type" in named:
             return named.get("parent_id") if named["type"] in translate.THREADS else None
-        if channel in self._parents:
-            return self._parents[channel]
+        if channel in self._met:
+            return self._met[channel].parent
         if channel not in self._asked:
             task = self._asked[channel] = create_task(self._ask(channel))
             task.add_done_callback(lambda _: self._asked.pop(channel, None))
-        parent = await self._asked[channel]
-        self._remember(channel, parent)
-        return parent
+        place = await self._asked[channel]
+        self._remember(channel, place)
+        return place.parent
 
     def names(self, workspace: object) -> Names:
         """What this server calls its parts; only who we are, where the gateway does not know it."""
@@ -72,7 +76,7 @@ class Places:
             return Names(me=self._me)
 
         def channel(snowflake: str) -> str | None:
-            found = server.get_channel_or_thread(int(snowflake))
+            found = server.get_channel_or_thread(int(snowflake)) or self._met.get(snowflake)
             return found.name if found else None
 
         def role(snowflake: str) -> str | None:
@@ -84,7 +88,7 @@ class Places:
 
     def spoken(self, since: float) -> Sequence[Address]:
         """Where the newest message is younger than this instant, in seconds since 1970; the newest place first."""
-        after = int(translate.snowflake_at(since))
+        after = int(snowflake_at(since))
         found: list[tuple[int, Address]] = []
         for channel in self._gateway.talkable():
             parent = str(channel.parent_id) if isinstance(channel, Thread) else None
@@ -102,18 +106,18 @@ class Places:
         server = self._server(address.workspace)
         channel = server.get_channel_or_thread(int(address.thread or address.channel)) if server else None
         newest: int | None = getattr(channel, "last_message_id", None)
-        return newest is not None and newest <= int(translate.snowflake_at(since))
+        return newest is not None and newest <= int(snowflake_at(since))
 
     def _server(self, number: object) -> Guild | None:
         return self._gateway.get_guild(int(number)) if _is_number(number) else None
 
-    def _remember(self, channel: str, parent: str | None) -> None:
-        self._parents[channel] = parent
-        self._parents.move_to_end(channel)
-        while len(self._parents) > _THREADS_KNOWN:
-            self._parents.popitem(last=False)
+    def _remember(self, channel: str, place: "_Place") -> None:
+        self._met[channel] = place
+        self._met.move_to_end(channel)
+        while len(self._met) > _THREADS_KNOWN:
+            self._met.popitem(last=False)
 
-    async def _ask(self, channel: str) -> str | None:
+    async def _ask(self, channel: str) -> "_Place":
         for pause in PAUSES:
             try:
                 found = await self._rest.channel(channel)
@@ -123,8 +127,17 @@ class Places:
                 log.warning("channel unknown", channel=channel, error=type(error).__name__, again_in=pause)
                 await self._pause(pause)
             else:
-                return found["parent_id"] if found["type"] in translate.THREADS else None
+                parent = found["parent_id"] if found["type"] in translate.THREADS else None
+                return _Place(parent=parent, name=found.get("name"))
         raise TimeoutError("Discord did not say which channel this is")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """A channel or thread: the channel around a thread, and what it was called when we met it."""
+
+    parent: str | None
+    name: str | None
 
 
 def _is_number(value: object) -> TypeGuard[str]:

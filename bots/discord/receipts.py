@@ -16,7 +16,7 @@ Answers to interactions are never copies of anything: they are edited in place, 
 
 from collections.abc import Iterator, Sequence
 
-from bots.discord.translate import Payload
+from bots.discord.payloads import Payload
 from core.messages import Reply
 
 

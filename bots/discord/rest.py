@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from bots.discord.library import Client, Json, LoginFailure, Payload, Redirect
+from bots.discord.library import Client, Json, LoginFailure, Redirect
+from bots.discord.payloads import Payload
 from bots.discord.ticket import Ticket
 from core.errors import PlatformError
 
@@ -131,6 +132,10 @@ class Rest:
             "GET", "/channels/{channel_id}/messages/{message_id}", channel_id=channel, message_id=message
         )
         return found
+
+    async def download(self, url: str, limit: int) -> bytes:
+        """At most the first bytes of a file; see `Client.download`."""
+        return await (await self.client()).download(url, limit)
 
     async def channel(self, channel: str) -> Payload:
         """One channel or thread."""

@@ -7,9 +7,10 @@ import structlog
 
 from bots.discord import receipts
 from bots.discord.failures import ARCHIVED, Trouble, is_gone
-from bots.discord.library import Forbidden, HTTPException, NotFound, Payload
+from bots.discord.library import Forbidden, HTTPException, NotFound
+from bots.discord.payloads import Payload, snowflake_at
 from bots.discord.rest import Rest
-from bots.discord.translate import PLATFORM, snowflake_at
+from bots.discord.translate import PLATFORM
 from core.address import Address
 from core.messages import Reply
 

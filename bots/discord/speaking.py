@@ -17,11 +17,12 @@ from weakref import WeakValueDictionary
 import structlog
 
 from bots.discord.failures import calling
-from bots.discord.library import Forbidden, HTTPException, Payload
+from bots.discord.library import Forbidden, HTTPException
+from bots.discord.payloads import Payload, instant
 from bots.discord.rest import Rest
 from bots.discord.screen import Screen, channel_of, mentions
 from bots.discord.ticket import Ticket
-from bots.discord.translate import PLATFORM, instant
+from bots.discord.translate import PLATFORM
 from core.errors import DeliveryDelayed
 from core.messages import Draft, Reply
 

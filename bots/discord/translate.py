@@ -5,19 +5,16 @@ thread that the library has not cached is no special case.
 """
 
 import json
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from hashlib import sha256
-from itertools import chain, pairwise, zip_longest
-from typing import Any
 
+from bots.discord import pointing
+from bots.discord.marks import Names, author, name, readable
+from bots.discord.payloads import Payload, instant, snowflake
 from bots.discord.ticket import LIFETIME, Ticket
 from core.address import Address
 from core.commands import COMMANDS
-from core.messages import Audience, Author, Inbound, Rejected
-
-Payload = Mapping[str, Any]
+from core.messages import Audience, Author, Inbound, Quote, Rejected
 
 PLATFORM = "discord"
 DIRECT = "@me"
@@ -26,29 +23,8 @@ THREADS = frozenset({10, 11, 12})
 
 _SAID = frozenset({0, 19})  # message types DEFAULT and REPLY; the others are the system's, or answers to interactions
 _STARTER = 21  # the first message of a thread that was started from a message; that message is the referenced one
-_FORWARD = 1  # the type of a reference that is no reply
 _COMMAND, _SUBCOMMAND = 2, 1
-_EPOCH = 1_420_070_400_000  # Discord's, in milliseconds
-_DIGITS = 20  # of a 64-bit ID
-
-_MARK = re.compile(
-    r"(?P<code>```.*?```|``.*?``|`[^`\n]*`)|<@!?(?P<user>\d+)>|<@&(?P<role>\d+)>|<#(?P<channel>\d+)>"
-    r"|<a?:(?P<emoji>\w+):\d+>|</(?P<command>[^:<>]+):\d+>",
-    re.DOTALL,
-)
 _SECRETS = frozenset({"token", "response_url", "trigger_id", "ticket"})
-_OWN = "\x00"
-_ADDRESSED = re.compile(rf"\A{_OWN}[ \t]*[,:](?=\s|\Z)")  # `@bot, reset` and `@bot: reset`
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
-    """What the payload itself does not say: who we are, which roles are our own, what channels and roles are called."""
-
-    me: str
-    my_roles: frozenset[str] = frozenset()
-    channel: Callable[[str], str | None] = lambda _: None
-    role: Callable[[str], str | None] = lambda _: None
 
 
 def message(payload: Payload, parent: str | None, names: Names) -> Inbound | Rejected | None:
@@ -62,27 +38,30 @@ def message(payload: Payload, parent: str | None, names: Names) -> Inbound | Rej
         inbound = said(payload, address_of(payload, parent), names)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         return rejected(payload, error)
-    return inbound if inbound.text or inbound.audience is Audience.BOT else None
+    return inbound if inbound.text or inbound.audience is Audience.BOT or pointing.carries(payload) else None
 
 
 def said(payload: Payload, address: Address, names: Names) -> Inbound:
     """One message by anybody, our own included; raises when it can't be read."""
-    author = payload["author"]
     return Inbound(
         address=address,
         id=snowflake(payload["id"]),
-        author=Author(
-            id=snowflake(author["id"]),
-            name=_name(author, payload.get("member")),
-            is_bot=bool(author.get("bot") or payload.get("webhook_id")),
-            is_self=author["id"] == names.me,
-        ),
-        text=_text(payload, names),
+        author=author(payload, payload.get("member"), names),
+        text=readable(payload["content"], payload, names),
         at=instant(payload["id"]),
         audience=Audience.BOT if _to_us(payload, names) else Audience.ROOM,
         direct=address.workspace == DIRECT,
         reply_to=payload["id"],
+        quotes=(*_title(payload, address, names), *pointing.quotes(payload, names)),
     )
+
+
+def _title(payload: Payload, address: Address, names: Names) -> tuple[Quote, ...]:
+    """What a forum post is called, which stands above its first message: that has the number of the post's thread."""
+    if not payload["id"] == payload.get("channel_id") == address.thread:
+        return ()
+    title = names.channel(payload["id"])
+    return (Quote(kind="is under", title=title),) if title else ()
 
 
 def earlier(payload: Payload, address: Address, names: Names) -> Inbound | None:
@@ -95,7 +74,7 @@ def earlier(payload: Payload, address: Address, names: Names) -> Inbound | None:
         inbound = said(payload, address, names)
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
-    return inbound if inbound.text else None
+    return inbound if inbound.text or pointing.carries(payload) else None
 
 
 def interaction(payload: Payload, parent: str | None) -> Inbound | Rejected | None:
@@ -112,7 +91,7 @@ def interaction(payload: Payload, parent: str | None) -> Inbound | Rejected | No
         return Inbound(
             address=address_of(payload, parent),
             id=snowflake(payload["id"]),
-            author=Author(id=snowflake(user["id"]), name=_name(user, member), is_bot=bool(user.get("bot"))),
+            author=Author(id=snowflake(user["id"]), name=name(user, member), is_bot=bool(user.get("bot"))),
             text=str(arguments.get("text", "")).strip(),
             at=instant(payload["id"]),
             audience=Audience.BOT,
@@ -147,7 +126,7 @@ def unresolved(payload: Payload) -> tuple[str, str] | None:
         reference = payload.get("message_reference")
         if reference is None or payload["type"] not in _SAID or not _by_person(payload):
             return None
-        if "referenced_message" in payload or reference.get("type", 0) == _FORWARD:
+        if "referenced_message" in payload or not pointing.is_reply(payload):
             return None
         return snowflake(reference.get("channel_id", payload["channel_id"])), snowflake(reference["message_id"])
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -157,23 +136,6 @@ def unresolved(payload: Payload) -> tuple[str, str] | None:
 def private(verb: str) -> bool:
     """Whether the answer to this command is for the asker alone."""
     return verb in COMMANDS and COMMANDS[verb].private
-
-
-def instant(number: str) -> float:
-    """When this ID was made, in seconds since 1970: the upper 42 bits are milliseconds since 2015 (reference)."""
-    return ((int(number) >> 22) + _EPOCH) / 1000
-
-
-def snowflake_at(seconds: float) -> str:
-    """The ID that everything made after this instant is above."""
-    return str(max(0, int(seconds * 1000) - _EPOCH) << 22)
-
-
-def snowflake(value: object) -> str:
-    """The value, if it is an ID. Raises ValueError."""
-    if not isinstance(value, str) or not (value.isascii() and value.isdigit() and len(value) <= _DIGITS):
-        raise ValueError("not a snowflake")
-    return value
 
 
 def address_of(payload: Payload, parent: str | None) -> Address:
@@ -195,60 +157,7 @@ def _to_us(payload: Payload, names: Names) -> bool:
     if not names.my_roles.isdisjoint(payload.get("mention_roles", ())):
         return True
     answered = payload.get("referenced_message")
-    is_reply = (payload.get("message_reference") or {}).get("type", 0) != _FORWARD
-    return bool(answered and is_reply and answered["author"]["id"] == names.me)
-
-
-def _text(payload: Payload, names: Names) -> str:
-    parts = [_readable(payload["content"], payload, names)]
-    for snapshot in payload.get("message_snapshots", ()):
-        forwarded = snapshot["message"]
-        parts.append("\n".join(f"> {line}" for line in _readable(forwarded["content"], forwarded, names).splitlines()))
-    parts += [f"[file: {_line(file['filename'])}]" for file in payload.get("attachments", ())]
-    parts += [f"[sticker: {_line(sticker['name'])}]" for sticker in payload.get("sticker_items", ())]
-    return "\n".join(part for part in parts if part)
-
-
-def _readable(content: str, payload: Payload, names: Names) -> str:
-    """The text with Discord's marks written out, and our own mention taken out; code is left as it is."""
-    known = {user["id"]: _name(user, user.get("member")) for user in payload.get("mentions", ())}
-
-    def written(found: re.Match[str]) -> str:
-        match found.lastgroup, found[found.lastgroup or 0]:
-            case ("user", user) if user == names.me:
-                return _OWN
-            case ("role", role) if role in names.my_roles:
-                return _OWN
-            case ("user", user):
-                return f"@{known[user]} ({user})" if user in known else f"@{user}"
-            case ("role", role):
-                return f"@{_line(names.role(role) or role)}"
-            case ("channel", channel):
-                return f"#{_line(names.channel(channel) or channel)}"
-            case ("emoji", emoji):
-                return f":{emoji}:"
-            case ("command", command):
-                return f"/{command}"
-        return found[0]
-
-    return _without_us(_MARK.sub(written, content.replace(_OWN, "")))
-
-
-def _without_us(text: str) -> str:
-    """What stood on both sides of our mention is joined by a space, or by the end of the line if it stood there."""
-    text = _ADDRESSED.sub("", text.lstrip(), count=1)
-    pieces = [piece for part in text.split(_OWN) if (piece := part.strip(" \t"))]
-    spaces = ["" if one.endswith("\n") or other.startswith("\n") else " " for one, other in pairwise(pieces)]
-    return "".join(chain.from_iterable(zip_longest(pieces, spaces, fillvalue=""))).strip()
-
-
-def _name(user: Payload, member: Payload | None) -> str:
-    nick = member.get("nick") if member else None
-    return _line(nick or user.get("global_name") or user["username"])
-
-
-def _line(name: str) -> str:
-    return " ".join(name.split())
+    return bool(answered and pointing.is_reply(payload) and answered["author"]["id"] == names.me)
 
 
 def _ticket(payload: Payload, verb: str) -> Ticket:

@@ -12,6 +12,12 @@ from core.session import SessionKey
 from core.store.sql import insert, micro, seconds, storable
 from core.store.workspaces import WORKSPACE, names
 
+_OURS = ""
+"""The author's ID of what the assistant has said itself: no platform has such a one."""
+
+_NO_WORDS = ("attaches", "embeds")
+"""Kinds of quotes that come with a quoted message, and are not what its author wrote."""
+
 
 def keep(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Quote]) -> None:
     """Puts what a turn points at in place of what was stored of it."""
@@ -75,8 +81,8 @@ def quoting(connection: Connection, address: Address, message: str) -> list[tupl
 
 
 def replace(connection: Connection, key: SessionKey, seq: int, place: int, words: str) -> None:
-    """Puts what a quoted message has become in place of what it was."""
-    this = and_(_mine(key), quotes.c.seq == seq, quotes.c.place == place)
+    """Puts what a quoted message has become in place of what it was; what it has attached or embeds is no words."""
+    this = and_(_mine(key), quotes.c.seq == seq, quotes.c.place == place, quotes.c.kind.not_in(_NO_WORDS))
     connection.execute(update(quotes).where(this).values(body=words.encode("utf-8", "replace")))
 
 
@@ -96,7 +102,7 @@ def _row(key: SessionKey, seq: int, place: int, quote: Quote) -> dict[str, objec
         "seq": seq,
         "place": place,
         "kind": quote.kind,
-        "author": quote.author and quote.author.id,
+        "author": quote.author and (_OURS if quote.author.is_self else quote.author.id),
         "name": quote.author and storable(quote.author.name),
         "at": None if quote.at is None else micro(quote.at),
         "title": storable(quote.title),
@@ -111,7 +117,7 @@ def _quote(row: Row[*tuple[object, ...]]) -> Quote:
     return Quote(
         kind=row.kind,
         text=row.body.decode(),
-        author=None if row.author is None else Author(id=row.author, name=row.name or ""),
+        author=None if row.author is None else Author(id=row.author, name=row.name or "", is_self=row.author == _OURS),
         at=None if row.at is None else seconds(row.at),
         title=row.title,
         message=row.message,

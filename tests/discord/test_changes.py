@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.discord import changes
-from bots.discord.translate import Names
+from bots.discord.marks import Names
 from core.messages import Audience, Closed, Deleted, Edited, Inbound, Rejected
 from tests.discord.conftest import Listener, listening, reply
 from tests.wire.discord import DiscordStage
@@ -70,7 +70,8 @@ async def test_a_preview_in_an_edited_message_is_the_same_edit(stage: DiscordSta
     number = await stage.say("hello")
     await stage.edit(number, "see https://example.org")
     await stage.unfurl(number)
-    assert await edited(ear, 2) == await edited(ear, 3)
+    first, second = await edited(ear, 2), await edited(ear, 3)
+    assert (first.at, first.message.text) == (second.at, second.message.text)
 
 
 async def test_our_own_edits_and_those_of_bots_are_nothing(stage: DiscordStage, ear: Listener) -> None:

@@ -9,7 +9,7 @@ from bots.discord import DiscordAdapter
 from tests.stage import Shown, Stage
 from tests.wire.discord_gateway import Gateway
 from tests.wire.discord_rest import BASE, Rest
-from tests.wire.discord_world import DIRECT, EPHEMERAL, FORUM, THREAD, Interaction, Kept, Payload, World
+from tests.wire.discord_world import DIRECT, EPHEMERAL, FORUM, STARTER, THREAD, Interaction, Kept, Payload, World
 
 CONNECT_WITHIN = 20.0
 
@@ -95,12 +95,41 @@ class DiscordStage(Stage):
     async def answer(
         self, text: str, message: str, *, place: str = "main", author: str = "ada", ping: bool = True
     ) -> str:
-        """A person replies to this message, without a mention in the text; with the ping that replies have."""
+        """A person replies to this message, exactly in these words; with the ping that replies have."""
         reference = {"type": 0, "message_id": message}
         answered = self.world.messages[self._places[place]].get(message)
-        mentions = [answered.payload["author"]] if answered and ping else []
+        mentions = self.world.mentioned(text)
+        if answered and ping and answered.payload["author"] not in mentions:
+            mentions.append(answered.payload["author"])
         return await self.speak(
             text, place=place, author=self.world.person(author), message_reference=reference, mentions=mentions
+        )
+
+    async def attach(
+        self,
+        text: str,
+        *files: tuple[str, bytes, str | None],
+        place: str = "main",
+        author: str = "ada",
+        to_bot: bool = True,
+    ) -> str:
+        """A person says this with files: the name of each, what is in it, and what Discord says that it is."""
+        channel = await self.place(place)
+        attached = [self.world.attachment(channel, name, data, kind) for name, data, kind in files]
+        content = f"<@{self.world.bot['id']}> {text}" if to_bot else text
+        return await self.speak(content.strip(), place=place, author=self.world.person(author), attachments=attached)
+
+    async def forward(self, message: str, text: str = "", *, place: str = "main", author: str = "ada") -> str:
+        """A person forwards this message, with a note or without one."""
+        kept = self.kept(message).payload
+        reference = {"type": 1, "message_id": message, "channel_id": kept["channel_id"], "guild_id": self.world.guild}
+        snapshots = [self.world.snapshot(kept)]
+        return await self.speak(
+            text,
+            place=place,
+            author=self.world.person(author),
+            message_reference=reference,
+            message_snapshots=snapshots,
         )
 
     async def again(self, message: str) -> None:
@@ -202,11 +231,27 @@ class DiscordStage(Stage):
             await self._opened(name, "CHANNEL_CREATE", self.world.channel(name))
         return self._places[name]
 
-    async def thread(self, name: str, *, of: str = "main", cached: bool = True, post: bool = False) -> str:
-        """A thread in another place, or a forum post; not cached, it is one that the gateway has never told of."""
+    async def thread(
+        self, name: str, *, of: str = "main", cached: bool = True, post: bool = False, on: str | None = None
+    ) -> str:
+        """A thread in another place, on a message there, or a forum post.
+
+        Not cached, it is one that the gateway has never told of.
+        """
         if post and of not in self._places:
             await self._opened(of, "CHANNEL_CREATE", self.world.channel(of, FORUM))
-        thread = self.world.channel(name, THREAD, await self.place(of))
+        thread = self.world.channel(name, THREAD, await self.place(of), on)
+        if on is not None:
+            begun = self.kept(on).payload
+            reference = {"message_id": on, "channel_id": begun["channel_id"], "guild_id": self.world.guild}
+            self.world.message(
+                thread["id"],
+                begun["author"],
+                "",
+                type=STARTER,
+                message_reference=reference,
+                referenced_message=begun,
+            )
         if cached:
             await self._opened(name, "THREAD_CREATE", thread)
         else:

@@ -13,8 +13,12 @@ Payload = dict[str, Any]
 EPOCH = 1_420_070_400_000
 TEXT, DIRECT, THREAD, FORUM = 0, 1, 11, 15
 EPHEMERAL = 1 << 6
+STARTER = 21  # the type of the first message of a thread that began with a message
 CONTENT_FLAG = 1 << 19
 NONCE = "nonce"
+CDN = "https://cdn.discordapp.com"
+
+_FORWARDED = ("type", "content", "timestamp", "edited_timestamp", "mentions", "mention_roles", "attachments", "embeds")
 
 
 class Refused(Exception):
@@ -109,6 +113,8 @@ class World:
         self.requests: list[Request] = []
         self.faults: list[Fault] = []
         self.limits: dict[str, tuple[int, float]] = {}
+        self.files: dict[str, bytes] = {}  # what is attached, by the attachment's number
+        self.signature = 1  # of the addresses of files: one that was made before it changed is refused
 
     def snowflake(self, at: float | None = None) -> str:
         milliseconds = int((self.now() if at is None else at) * 1000) - EPOCH
@@ -164,7 +170,7 @@ class World:
             "edited_timestamp": None,
             "tts": False,
             "mention_everyone": False,
-            "mentions": self._mentioned(content),
+            "mentions": self.mentioned(content),
             "mention_roles": re.findall(r"<@&(\d+)>", content),
             "attachments": [],
             "embeds": [],
@@ -173,7 +179,7 @@ class World:
             "components": [],
         } | more
         reference = payload.get("message_reference")
-        if reference and "referenced_message" not in payload:
+        if reference and reference.get("type", 0) == 0 and "referenced_message" not in payload:
             original = self.messages[reference.get("channel_id", channel)].get(reference["message_id"])
             payload |= {"type": 19, "referenced_message": original.payload if original else None}
             reference |= {"channel_id": channel, "guild_id": self.guild}
@@ -182,13 +188,41 @@ class World:
             self.channels[channel]["last_message_id"] = number
         return payload
 
+    def attachment(self, channel: str, name: str, data: bytes, kind: str | None = None, **more: Any) -> Payload:
+        """A file as a message in this channel carries it; `kind` is what Discord says that it is."""
+        number = self.snowflake()
+        self.files[number] = data
+        url = f"{CDN}/attachments/{channel}/{number}/{name}"
+        known = {
+            "id": number,
+            "filename": name,
+            "size": len(data),
+            "url": url,
+            "proxy_url": url.replace("cdn", "media"),
+        }
+        return self.signed(known | ({"content_type": kind} if kind else {}) | more)
+
+    def snapshot(self, message: Payload) -> Payload:
+        """A message as a forward carries it: without its author, and the same for ever."""
+        return {"message": {key: message[key] for key in _FORWARDED if key in message}}
+
+    def signed(self, part: Any) -> Any:
+        """The same with addresses of files that are good now."""
+        if isinstance(part, list):
+            return [self.signed(one) for one in part]
+        if not isinstance(part, dict):
+            return part
+        if "filename" in part:
+            return part | {"url": f"{part['url'].partition('?')[0]}?ex=1&is=1&hm={self.signature}&"}
+        return {key: self.signed(value) for key, value in part.items()}
+
     def edit(self, message: Kept, content: str) -> None:
         """Its author writes another text in its place."""
         message.edits += content != message.payload["content"]
         message.payload |= {
             "content": content,
             "edited_timestamp": stamp(self.now()),
-            "mentions": self._mentioned(content),
+            "mentions": self.mentioned(content),
             "mention_roles": re.findall(r"<@&(\d+)>", content),
         }
 
@@ -222,13 +256,18 @@ class World:
 
     def seen(self, payload: Payload, *, content: bool, nonce: bool = False) -> Payload:
         """The message as the bot is shown it, on the gateway and by REST: without content, unless it is for it."""
-        sent = {key: value for key, value in payload.items() if nonce or key != NONCE}
+        sent = {key: self.signed(value) for key, value in payload.items() if nonce or key != NONCE}
         ours = payload["author"]["id"] == self.bot["id"] or self.channels[payload["channel_id"]]["type"] == DIRECT
         if content or ours or any(user["id"] == self.bot["id"] for user in payload["mentions"]):
             return sent
         if sent.get("referenced_message"):
             sent["referenced_message"] = self.seen(sent["referenced_message"], content=content)
-        return sent | {"content": "", "attachments": [], "embeds": [], "components": []}
+        return {key: value for key, value in sent.items() if key not in ("poll", "message_snapshots")} | {
+            "content": "",
+            "attachments": [],
+            "embeds": [],
+            "components": [],
+        }
 
     def guild_create(self) -> Payload:
         """The guild as a bot gets it when it connects."""
@@ -262,7 +301,8 @@ class World:
         """The past few minutes are over."""
         self.nonces.clear()
 
-    def _mentioned(self, content: str) -> list[Payload]:
+    def mentioned(self, content: str) -> list[Payload]:
+        """Whom a text mentions."""
         known = {user["id"]: user for user in (self.bot, *self.people.values())}
         return [known[number] for number in dict.fromkeys(re.findall(r"<@!?(\d+)>", content)) if number in known]
 
