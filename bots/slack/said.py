@@ -36,7 +36,7 @@ def said(message: Payload, channel: str, workspace: str, view: View) -> Inbound 
     if not is_by_a_person(message, view.us):
         return None
     us, ts, author = view.us, word(message, "ts"), word(message, "user")
-    text, thread = _text(message), thread_of(message)
+    text, thread = _seen(message), thread_of(message)
     return Inbound(
         address=address_of(workspace, channel, thread or ts, view),
         id=ts,
