@@ -51,6 +51,13 @@ def said(message: Payload, channel: str, workspace: str, view: View) -> Inbound 
     )
 
 
+def completes(said: Inbound, happened: Payload | None) -> bool:
+    """Whether what happened tells more of a message than may have been told before: Slack's `app_mention` is another
+    event of the same message, comes first at times, and lacks its files (github.com/openclaw/openclaw/pull/62927)."""
+    is_message = happened is not None and happened.get("type") == "message"
+    return is_message and said.audience is Audience.BOT and bool(said.quotes)
+
+
 def is_by_a_person(message: Payload, us: Ourselves) -> bool:
     """Whether a person said it, as opposed to bots, to us, and to what Slack notes by itself."""
     if message.get("subtype") not in _SPOKEN or message.get("bot_id") or message.get("hidden"):

@@ -208,6 +208,26 @@ async def test_a_file_in_a_forwarded_message_is_read(talk: Talk) -> None:
     assert content == ">> boom"
 
 
+@pytest.mark.parametrize("first", ["message", "app_mention"])
+async def test_a_mention_whose_event_lacks_the_files_is_answered_with_them(talk: Talk, first: str) -> None:
+    """C4: the two events of a mention come in either order, and the mention's has no files."""
+    server = talk.stage.server
+    file = server.workspace.upload("deploy.log", b"boom")
+    message = server.workspace.add(CHANNEL, talk.stage.user("ada"), f"{MENTION} why?", files=[file])
+    talk.stage._roots["main"] = message.ts
+    whole = {**message.payload(), "channel": CHANNEL, "event_ts": message.ts, "channel_type": "channel"}
+    mention = {name: value for name, value in whole.items() if name != "files"} | {"type": "app_mention"}
+    talk.model.hold()
+    for number, event in enumerate((whole, mention) if first == "message" else (mention, whole), 1):
+        server.event(event)
+        await talk.stage.until(lambda: len(server.envelopes) == number and server.envelopes[-1].acked.is_set())  # noqa: B023
+        await talk.model.until(lambda: talk.model.requests)
+    await talk.model.until(lambda: ">> boom" in talk.model.requests[-1].last)
+    talk.model.release()
+    await talk.stage.until(lambda: [one.done for one in talk.stage.shown()] == [True])
+    assert len(talk.model.requests) == (1 if first == "message" else 2)
+
+
 async def test_of_a_large_file_the_beginning_is_read(talk: Talk) -> None:
     """C4: and the model is told."""
     file = talk.stage.server.workspace.upload("big.log", b"first line\n" + b"word " * 100_000)
