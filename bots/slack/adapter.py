@@ -18,6 +18,7 @@ from bots.slack.order import Order
 from bots.slack.pages import Pages
 from bots.slack.payloads import PLATFORM, Ourselves, Payload, View, is_ts
 from bots.slack.reading import Reading
+from bots.slack.said import completes
 from bots.slack.screen import Screen
 from bots.slack.sockets import Sockets
 from bots.slack.status import Status
@@ -82,7 +83,7 @@ class SlackAdapter(Adapter):
         async def take(payload: Payload) -> None:
             view = View(us=us, agent_view=self._agent_view, now=time())
             for place, event in enumerate(translate(payload, view)):
-                await self._take(event, partial(self._named, payload, view, place), receive)
+                await self._take(event, partial(self._named, payload, view, place), receive, payload.get("event"))
 
         sockets = Sockets(bot_token=self._bot_token, app_token=self._app_token, api_url=self._api_url, take=take)
         self._sockets = sockets
@@ -140,7 +141,9 @@ class SlackAdapter(Adapter):
         """See Adapter."""
         await self._calls.close()
 
-    async def _take(self, event: Event, named: Callable[[Event], Awaitable[Event]], receive: Receive) -> None:
+    async def _take(
+        self, event: Event, named: Callable[[Event], Awaitable[Event]], receive: Receive, happened: Payload | None
+    ) -> None:
         """In the order in which it came. All who wait look their names up at once, so that nobody waits for more than
         the one look-up; a deletion does not overtake the message."""
         if isinstance(event, Rejected | Receipt):
@@ -154,6 +157,8 @@ class SlackAdapter(Adapter):
             known = await named(event)
             await turn()
             await receive(known)
+            if isinstance(known, Inbound) and completes(known, happened):
+                await receive(Edited(message=known, at=known.at))
 
     async def _named(self, payload: Payload, view: View, place: int, event: Event) -> Event:
         """What a payload says at this place, once more with the names that people and channels go by."""

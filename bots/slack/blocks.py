@@ -27,10 +27,16 @@ def _block(block: Payload) -> str:
             return "\n".join(_RICH[kind](one) for one in parts(block.get("elements")) if (kind := _kind(one)) in _RICH)
         case "image" | "video":
             return _text(block.get("title")) or escaped(str(block.get("alt_text") or ""))
+        case "table":
+            return "\n".join(" | ".join(map(_cell, parts(row))) for row in block.get("rows") or ())
         case "section" | "header" | "context":
             fields = (*parts(block.get("fields")), *parts(block.get("elements")))
             return "\n".join(filter(None, (_text(block.get("text")), *map(_text, fields))))
     return ""
+
+
+def _cell(cell: Payload) -> str:
+    return _block(cell) if _kind(cell) == "rich_text" else escaped(str(cell.get("text") or ""))
 
 
 def _text(found: object) -> str:

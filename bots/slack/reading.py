@@ -1,7 +1,7 @@
 """What people said, from Slack's record of it: before a message, and while we did not hear."""
 
-from asyncio import timeout
-from collections import deque
+from asyncio import get_running_loop, timeout
+from bisect import insort
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from time import time
@@ -24,8 +24,8 @@ _LONG_PAGE = 200
 """Slack's recommendation for apps that may have more than 15; the others are given 15 all the same."""
 _LONGEST_PAGE = 999
 """The most that Slack gives at once; docs.slack.dev/reference/methods/conversations.replies."""
-_SECONDS = 1.5
-"""How long the end of a thread is looked for: an answer waits for it."""
+_SECONDS = 1.0
+"""For how long a thread is read on towards its end: an answer waits for it."""
 _THREADS, _KEPT = 1_000, 32
 """Of so many threads so many of the last messages are remembered."""
 _NO_HISTORY = {"missing_scope", "not_in_channel", "channel_not_found", "thread_not_found", "no_permission"}
@@ -35,18 +35,18 @@ class Late:
     """The last few messages that we have heard in each thread."""
 
     def __init__(self) -> None:
-        self._heard: Recent[deque[str]] = Recent(_THREADS)
+        self._heard: Recent[list[str]] = Recent(_THREADS)
 
     def note(self, address: Address, ts: str) -> None:
         """Somebody has said this there."""
-        kept = self._heard.get(address.id) or deque(maxlen=_KEPT)
+        kept = self._heard.get(address.id) or []
         if ts not in kept:
-            kept.append(ts)
-        self._heard.note(address.id, kept)
+            insort(kept, ts, key=float)
+        self._heard.note(address.id, kept[-_KEPT:])
 
     def before(self, address: Address, latest: str, number: int) -> str | None:
         """The message after which so many were heard until `latest`; None where that is not known."""
-        earlier = sorted((ts for ts in self._heard.get(address.id) or () if float(ts) < float(latest)), key=float)
+        earlier = [ts for ts in self._heard.get(address.id) or () if float(ts) < float(latest)]
         return earlier[-number - 1] if len(earlier) > number else None
 
 
@@ -114,9 +114,9 @@ class Reading:
             "inclusive": False,
             "limit": _LONGEST_PAGE,
         }
-        found, cursor = list[Payload](), None
+        found, cursor, until = list[Payload](), None, get_running_loop().time() + _SECONDS
         try:
-            async with timeout(_SECONDS):
+            async with timeout(None) as patience:
                 while True:
                     page = await self._calls.read("conversations.replies", {**arguments, "cursor": cursor})
                     cursor, messages = next_cursor(page), messages_of(page)
@@ -124,6 +124,7 @@ class Reading:
                     if cursor is None:
                         break
                     self._page = max(1, len(messages) - 1)
+                    patience.reschedule(until)
         except (DeliveryError, TimeoutError) as error:
             if not found:
                 raise

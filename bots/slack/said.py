@@ -36,7 +36,7 @@ def said(message: Payload, channel: str, workspace: str, view: View) -> Inbound 
     if not is_by_a_person(message, view.us):
         return None
     us, ts, author = view.us, word(message, "ts"), word(message, "user")
-    text, thread = _text(message), thread_of(message)
+    text, thread = _seen(message), thread_of(message)
     return Inbound(
         address=address_of(workspace, channel, thread or ts, view),
         id=ts,
@@ -49,6 +49,13 @@ def said(message: Payload, channel: str, workspace: str, view: View) -> Inbound 
         quotes=pointed(message, channel, view),
         ticket=_foreign(message, workspace),
     )
+
+
+def completes(said: Inbound, happened: Payload | None) -> bool:
+    """Whether what happened tells more of a message than may have been told before: Slack's `app_mention` is another
+    event of the same message, comes first at times, and lacks its files (github.com/openclaw/openclaw/pull/62927)."""
+    is_message = happened is not None and happened.get("type") == "message"
+    return is_message and said.audience is Audience.BOT and bool(said.quotes)
 
 
 def is_by_a_person(message: Payload, us: Ourselves) -> bool:

@@ -78,11 +78,19 @@ async def test_wrong_tokens_are_named_with_a_remedy(stage: SlackStage) -> None:
         assert "invalid_auth" in one.detail
 
 
-async def test_a_missing_scope_is_named(stage: SlackStage, adapter: SlackAdapter) -> None:
-    stage.server.scopes = SCOPES.replace("channels:history,", "")
+@pytest.mark.parametrize("scope", ["channels:history", "files:read"])
+async def test_a_missing_scope_is_named(stage: SlackStage, adapter: SlackAdapter, scope: str) -> None:
+    stage.server.scopes = SCOPES.replace(f"{scope},", "")
     (_, finding, _) = await adapter.examine()
-    assert (finding.ok, finding.detail) == (False, "missing: channels:history")
+    assert (finding.ok, finding.detail) == (False, f"missing: {scope}")
     assert "reinstall" in finding.remedy
+
+
+async def test_a_scope_that_costs_only_names_is_not_missed(stage: SlackStage, adapter: SlackAdapter) -> None:
+    (scope,) = manifest()["oauth_config"]["scopes"]["bot_optional"]
+    stage.server.scopes = SCOPES.replace(f"{scope},", "")
+    assert stage.server.scopes != SCOPES
+    assert all(finding.ok for finding in await adapter.examine())
 
 
 async def test_slack_out_of_reach_is_no_wrong_token() -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from bots.slack import SlackAdapter
+from tests.slack.ear import Ear
 from tests.talk import Running
 from tests.wire.openai import OpenAIServer
 from tests.wire.slack import Message, SlackStage
@@ -206,6 +208,35 @@ async def test_a_file_in_a_forwarded_message_is_read(talk: Talk) -> None:
     assert content == ">> boom"
 
 
+@pytest.mark.parametrize("first", ["message", "app_mention"])
+async def test_a_mention_whose_event_lacks_the_files_is_answered_with_them(talk: Talk, first: str) -> None:
+    """C4: the two events of a mention come in either order, and the mention's has no files."""
+    server = talk.stage.server
+    file = server.workspace.upload("deploy.log", b"boom")
+    message = server.workspace.add(CHANNEL, talk.stage.user("ada"), f"{MENTION} why?", files=[file])
+    talk.stage._roots["main"] = message.ts
+    whole = {**message.payload(), "channel": CHANNEL, "event_ts": message.ts, "channel_type": "channel"}
+    mention = {name: value for name, value in whole.items() if name != "files"} | {"type": "app_mention"}
+    talk.model.hold()
+    for number, event in enumerate((whole, mention) if first == "message" else (mention, whole), 1):
+        server.event(event)
+        await talk.stage.until(lambda: len(server.envelopes) == number and server.envelopes[-1].acked.is_set())  # noqa: B023
+        await talk.model.until(lambda: talk.model.requests)
+    await talk.model.until(lambda: ">> boom" in talk.model.requests[-1].last)
+    talk.model.release()
+    await talk.stage.until(lambda: [one.done for one in talk.stage.shown()] == [True])
+    assert len(talk.model.requests) == (1 if first == "message" else 2)
+
+
+async def test_of_a_large_file_the_beginning_is_read(talk: Talk) -> None:
+    """C4: and the model is told."""
+    file = talk.stage.server.workspace.upload("big.log", b"first line\n" + b"word " * 100_000)
+    await talk.stage.write(f"{MENTION} why?", files=[file])
+    request = await talk.asked()
+    assert ">> first line" in request
+    assert ">> [… only the first 262,144 bytes of this file were read …]" in request
+
+
 async def test_a_file_is_fetched_once_with_our_token(talk: Talk) -> None:
     file = talk.stage.server.workspace.upload("deploy.log", b"boom")
     await talk.stage.write(f"{MENTION} why?", files=[file])
@@ -249,6 +280,11 @@ def _sent_away(stage: SlackStage) -> None:
     stage.server.sign_in_at = f"{stage.server.url}/api/auth.test"
 
 
+def _in_circles(stage: SlackStage) -> None:
+    _no_scope(stage)
+    stage.server.sign_in_at = "deploy.log"
+
+
 def _gone(stage: SlackStage) -> None:
     stage.server.workspace.files.clear()
 
@@ -257,7 +293,7 @@ def _failing(stage: SlackStage) -> None:
     stage.server.fail("file", 500)
 
 
-@pytest.mark.parametrize("trouble", [_no_scope, _sent_away, _gone, _failing])
+@pytest.mark.parametrize("trouble", [_no_scope, _sent_away, _in_circles, _gone, _failing])
 @pytest.mark.parametrize("elsewhere", [False, True])
 async def test_a_file_that_slack_refuses_is_told_and_the_question_answered(
     talk: Talk, trouble: Callable[[SlackStage], None], *, elsewhere: bool
@@ -324,3 +360,26 @@ async def test_an_edit_keeps_what_its_message_points_at(talk: Talk) -> None:
     first = talk.model.requests[1].texts[0][1]
     assert [line for line in spoken(first) if line.startswith(">>")] == [">> the build is red", ">> boom"]
     assert first.endswith("\nwhy is it?")
+
+
+async def test_what_was_said_before_points_at_the_same(talk: Talk) -> None:
+    """C1 and C4: a file that somebody else has attached before the question is read, too."""
+    workspace = talk.stage.server.workspace
+    forward, file = workspace.forward(talk.shared("the build is red")), workspace.upload("deploy.log", b"boom")
+    root = workspace.add(CHANNEL, talk.stage.user("ben"), "see", attachments=[forward], files=[file])
+    talk.stage._roots["main"] = root.ts
+    await talk.stage.say("why?")
+    await talk.asked()
+    (_, heard), _ = talk.model.requests[0].texts
+    assert [line for line in spoken(heard) if line.startswith(">>")] == [">> the build is red", ">> boom"]
+    assert heard.endswith("\nsee")
+
+
+async def test_what_was_missed_points_at_what_it_would_have(stage: SlackStage, adapter: SlackAdapter, ear: Ear) -> None:
+    workspace = stage.server.workspace
+    shared = workspace.add(ELSEWHERE, stage.user("ben"), "the build is red")
+    given = {"attachments": [workspace.forward(shared)], "files": [workspace.upload("deploy.log", b"boom")]}
+    await stage.write("see", to_bot=False, **given)
+    (heard,) = await ear.until(1)
+    assert [one.kind for one in heard.quotes] == ["forwards", "attaches"]
+    assert await adapter.since(heard.address, 0) == [heard]
