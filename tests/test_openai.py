@@ -688,7 +688,7 @@ async def test_the_doctor_is_not_content_with_a_server_that_refuses_every_questi
 
 async def test_the_doctor_lets_a_key_be_for_answers_alone(server, model):
     """OpenAI's restricted keys may not ask for models."""
-    server.faults.append(Status(status=403, message="Missing scopes: api.model.read"))
+    server.untold = Status(status=403, message="Missing scopes: api.model.read")
     (finding,) = await model.examine()
     assert finding.ok
 
@@ -728,7 +728,7 @@ async def test_the_doctor_quotes_what_the_server_says_to_its_own_question(server
 
 
 async def test_the_doctor_is_not_content_with_a_web_page(server, model):
-    server.faults += [Body(), Body()]
+    server.faults.append(Body())
     (finding,) = await model.examine()
     assert not finding.ok
     assert "OPENAI_BASE_URL" in finding.remedy

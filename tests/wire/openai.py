@@ -203,6 +203,8 @@ class OpenAIServer:
         """Endpoints that this server does not have: responses, chat, models."""
         self.unsupported: set[str] = set()
         """Request fields that this server refuses with 400."""
+        self.untold: Status | None = None
+        """How it refuses to describe a model by itself."""
         self.described: dict[str, object] = {}
         """What the list of models says of ours beside its name."""
         self.usage: Literal["full", "bare", "none"] = "full"
@@ -258,17 +260,12 @@ class OpenAIServer:
         return web.json_response({"object": "list", "data": [{"id": MODEL, "object": "model"} | self.described]})
 
     async def _model(self, http: web.Request) -> web.StreamResponse:
-        fault: Fault | None = None
-        if "models" in self.missing:
-            fault = NO_ENDPOINT
-        elif self.faults and isinstance(self.faults[0], Status | Body):
-            fault = self.faults.popleft()
-        elif http.match_info["id"] != MODEL:
+        """As with the list, no fault is spent on it."""
+        fault = NO_ENDPOINT if "models" in self.missing else self.untold
+        if fault is None and http.match_info["id"] != MODEL:
             fault = NO_MODEL
-        if isinstance(fault, Status):
+        if fault is not None:
             return web.json_response(fault.body, status=fault.status, headers=fault.headers)
-        if isinstance(fault, Body):
-            return web.Response(text=fault.text, content_type=fault.content_type)
         return web.json_response({"id": MODEL, "object": "model", "created": 1700000000, "owned_by": "loopback"})
 
     async def _responses(self, http: web.Request) -> web.StreamResponse:
