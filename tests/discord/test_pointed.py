@@ -371,6 +371,23 @@ async def test_a_posts_title_is_heard_however_late_the_bot_is_called(talk: Talk)
     assert told == f"[{talk.who('ben')} THEN quotes 1]\n> [is under “How do we deploy?”]\nany ideas?"
 
 
+async def test_an_answer_is_written_in_what_discord_draws(talk: Talk) -> None:
+    """C11: and the session remembers what the model has written."""
+    written = "The area is $\\pi r^2$:\n\n~~~py\nprint(3 * r ** 2)\n~~~\n\nRun `npm install @here/maps-api`, @everyone."
+    talk.model.answer = lambda request: written if len(talk.model.requests) == 1 else "answer 2"
+    await talk.stage.say("how?")
+    await talk.stage.until(lambda: any("everyone." in one.text for one in talk.stage.shown()))
+    (shown,) = talk.stage.shown()
+    assert shown.text == (
+        "The area is `\\pi r^2`:\n\n```py\nprint(3 * r ** 2)\n```\n\nRun `npm install @here/maps-api`, @everyone."
+    )
+    posts = [one.body for one in talk.stage.world.asked("POST|PATCH") if "content" in (one.body or {})]
+    assert all(body["allowed_mentions"]["parse"] == [] for body in posts), "C9: nobody is called all the same"
+    await talk.stage.say("and now?")
+    await talk.answered(2)
+    assert ("assistant", written) in talk.model.requests[-1].texts
+
+
 async def test_what_was_missed_is_read_with_its_quotes(url: str, stage: DiscordStage, model: OpenAIServer) -> None:
     """C2"""
     talk = Talk(stage, model)
