@@ -2,16 +2,23 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+OLD := sys.version_info < (3, 11)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types imports tests chaos real fix lock bench clean
+.PHONY: .venv help run test lint types imports tests chaos real fix lock bench clean
+
+.venv: # made again where it was left half-made, or by a Python that is too old
+	@$(PYTHON) -c 'import sys; sys.exit($(OLD) and "Backscroll needs Python 3.11 or newer, and $(PYTHON) is " \
+		+ "%d.%d. Name another one: make PYTHON=python3.11 …" % sys.version_info[:2])'
+	@$(PYTHON) -m venv --clear .venv
 
 help: ## Lists these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 $(BIN)/.run: requirements.lock pyproject.toml
-	@test -x $(BIN)/python || { echo "Making .venv (once; about a minute) …"; $(PYTHON) -m venv .venv; }
+	@$(BIN)/python -c 'import sys, pip; sys.exit($(OLD))' 2>/dev/null || $(MAKE) --no-print-directory .venv
+	@echo "Installing what requirements.lock names (about a minute) …"
 	@$(PIP) install --no-deps --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -356,23 +356,23 @@ async def _each_dead(
 
 async def _doctor(settings: Settings, wrong: Sequence[str]) -> int:
     logs.configure(settings.backscroll_log, quiet=True)
-    findings = await examine(
+    screen, well = Console(soft_wrap=True, highlight=False), True
+    async for finding in examine(
         settings,
         wrong=wrong,
         misspelt=misspelt_settings(),
-        mind=lambda: program.make_mind(settings, OfflineModel()),  # the model is examined by itself
+        mind=lambda model: program.make_mind(settings, model or OfflineModel()),
         database=lambda: _database(settings),
         past_proxy=partial(connect, settings.database_listen_url) if settings.database_listen_url else None,
         model=lambda: _model(settings),
         platforms={platform: partial(_ADAPTERS[platform], settings) for platform in settings.platforms},
-    )
-    screen = Console(soft_wrap=True, highlight=False)
-    for finding in findings:
+    ):
         mark = ("ok   ", "green") if finding.ok else ("wrong", "red")
         screen.print(Text.assemble(mark, f" {finding.subject}: {finding.detail}"))
         if not finding.ok and finding.remedy:
             screen.print(Text(f"      {finding.remedy}"))
-    return 0 if all(finding.ok for finding in findings) else 1
+        well = well and finding.ok
+    return 0 if well else 1
 
 
 if __name__ == "__main__":

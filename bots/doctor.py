@@ -1,7 +1,10 @@
 """The doctor: every setting against the real services, one finding each, and how to mend what is wrong."""
 
 import stat
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import migrations
@@ -10,7 +13,7 @@ from core.config import Misspelt, Settings, own_instructions
 from core.errors import BackscrollError, DatabaseAhead, DatabaseError
 from core.llm import Model
 from core.mind import Mind
-from core.store import Database, sqlite_files
+from core.store import Database, servers, sqlite_files
 
 
 async def examine(
@@ -18,34 +21,36 @@ async def examine(
     *,
     wrong: Sequence[str],
     misspelt: Sequence[Misspelt],
-    mind: Callable[[], Awaitable[Mind]],
+    mind: Callable[[Model | None], Awaitable[Mind]],
     database: Callable[[], Database],
     past_proxy: Callable[[], Database] | None,
     model: Callable[[], Model],
     platforms: Mapping[str, Callable[[], Adapter]],
-) -> list[Finding]:
-    """Everything that was checked, in the order in which a start would meet it.
+) -> AsyncIterator[Finding]:
+    """Everything that was checked, in the order in which a start would meet it, as soon as it is known.
 
     `wrong` says what is wrong with settings by themselves, `misspelt` which names are none, `past_proxy` is what
     `DATABASE_LISTEN_URL` leads to. What is to be examined is made here, part by part, so that one that can't be made
-    hides none of the others.
+    hides none of the others; `mind` is told of the model where there is one.
     """
-    found = [Finding(subject="settings", ok=False, detail=reason, remedy="See .env.example.") for reason in wrong]
-    found += [
-        Finding(subject="settings", ok=False, detail=f"{one.name} is no setting", remedy=one.remedy) for one in misspelt
+    for reason in wrong:
+        yield Finding(subject="settings", ok=False, detail=reason, remedy="See .env.example.")
+    for one in misspelt:
+        yield Finding(subject="settings", ok=False, detail=f"{one.name} is no setting", remedy=one.remedy)
+    parts: list[tuple[str, Callable[[], Awaitable[Sequence[Finding]]]]] = [
+        ("instructions", partial(_instructions, settings, mind)),
+        ("database", partial(_database, settings, database)),
+        ("model", partial(_model, settings, model, mind, database)),
+        *((platform, partial(_platform, adapter)) for platform, adapter in platforms.items()),
     ]
-    found += await _guarded("instructions", _instructions(settings, mind))
-    found += await _guarded("database", _database(settings, database))
     if past_proxy is not None:
-        found += await _guarded("hints", _hints(past_proxy))
-    found += await _guarded("model", _self_examined(model))
-    for platform, adapter in platforms.items():
-        found += await _guarded(platform, _self_examined(adapter))
+        parts.insert(2, ("DATABASE_LISTEN_URL", partial(_hints, past_proxy)))
+    for subject, examination in parts:
+        for finding in await _guarded(subject, examination()):
+            yield finding
     if not platforms:
-        found.append(
-            Finding(subject="platforms", ok=True, detail="none is configured, so that `backscroll run` is the console")
-        )
-    return found
+        detail = "none is configured, so that `backscroll run` is the console"
+        yield Finding(subject="platforms", ok=True, detail=detail)
 
 
 async def _guarded(subject: str, examination: Awaitable[Sequence[Finding]]) -> Sequence[Finding]:
@@ -58,29 +63,38 @@ async def _guarded(subject: str, examination: Awaitable[Sequence[Finding]]) -> S
         return [Finding(subject=subject, ok=False, detail=detail, remedy="Check its settings, or report this.")]
 
 
-async def _instructions(settings: Settings, make: Callable[[], Awaitable[Mind]]) -> Sequence[Finding]:
-    own, mind = own_instructions(settings), await make()
+async def _instructions(settings: Settings, make: Callable[[Model | None], Awaitable[Mind]]) -> Sequence[Finding]:
+    own, mind = own_instructions(settings), await make(None)
     detail = f"{'your own' if own else 'built in'}, {mind.fixed} of {mind.budget} tokens"
     return [Finding(subject="instructions", ok=True, detail=detail)]
 
 
-async def _database(settings: Settings, make: Callable[[], Database]) -> Sequence[Finding]:
+@asynccontextmanager
+async def _visited(settings: Settings, make: Callable[[], Database]) -> AsyncIterator[Database]:
+    """The database, of which no file is left where there was none."""
     database, files = make(), sqlite_files(settings.database_url)
     leave = [file for file in files if not file.exists()]
     try:
-        have, need = await database.read(migrations.current), migrations.newest()
-    except DatabaseAhead as error:
-        return [Finding(subject="schema", ok=False, detail=str(error), remedy="Install the newest Backscroll.")]
-    except DatabaseError as error:
-        remedy = "Check DATABASE_URL: host, port, name, user and password, and that the server runs."
-        return [Finding(subject="database", ok=False, detail=f"does not answer: {error}", remedy=remedy)]
+        yield database
     finally:
         await database.close()
         if files and files[0] in leave:  # there was no database: looking for one has made an empty one
             for file in leave:
                 file.unlink(missing_ok=True)
+
+
+async def _database(settings: Settings, make: Callable[[], Database]) -> Sequence[Finding]:
+    try:
+        async with _visited(settings, make) as database:
+            have, need = await database.read(migrations.current), migrations.newest()
+    except DatabaseAhead as error:
+        return [Finding(subject="schema", ok=False, detail=str(error), remedy="Install the newest Backscroll.")]
+    except DatabaseError as error:
+        remedy = "Check DATABASE_URL: host, port, name, user and password, and that the server runs."
+        return [Finding(subject="database", ok=False, detail=f"does not answer: {error}", remedy=remedy)]
     kind = "SQLite" if settings.database_url.startswith("sqlite") else "PostgreSQL"
-    reached = [Finding(subject="database", ok=True, detail=f"{kind} answers"), *_readers(files)]
+    readers = _readers(sqlite_files(settings.database_url))
+    reached = readers or [Finding(subject="database", ok=True, detail=f"{kind} answers")]
     if have == need or (have is None and kind == "SQLite"):
         return [*reached, Finding(subject="schema", ok=True, detail=have or f"will be made by the first run ({need})")]
     behind = f"is at {have or 'nothing'}, this program needs {need}"
@@ -103,15 +117,57 @@ async def _hints(make: Callable[[], Database]) -> Sequence[Finding]:
         await database.read(migrations.current)
     except DatabaseError as error:
         remedy = "Check DATABASE_LISTEN_URL: it is the database's own address, past the proxy that DATABASE_URL names."
-        return [Finding(subject="hints", ok=False, detail=f"can't be heard: {error}", remedy=remedy)]
+        return [Finding(subject="DATABASE_LISTEN_URL", ok=False, detail=f"can't be heard: {error}", remedy=remedy)]
     finally:
         await database.close()
-    return [Finding(subject="hints", ok=True, detail="processes hear of each other's work past the proxy")]
+    detail = "processes hear of each other's work past the proxy"
+    return [Finding(subject="DATABASE_LISTEN_URL", ok=True, detail=detail)]
 
 
-async def _self_examined(make: Callable[[], Model | Adapter]) -> Sequence[Finding]:
-    part = make()
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """What was learnt of model servers, read alone: the doctor leaves nothing behind."""
+
+    settings: Settings
+    make: Callable[[], Database]
+
+    async def recall(self, server: str, model: str) -> str | None:
+        with suppress(BackscrollError):  # what is wrong with the database is a finding of its own
+            async with _visited(self.settings, self.make) as database:
+                return await database.read(servers.recall, server, model)
+        return None
+
+    async def keep(self, server: str, model: str, manners: str) -> None:
+        """Nothing is kept."""
+
+
+async def _model(
+    settings: Settings,
+    make: Callable[[], Model],
+    mind: Callable[[Model | None], Awaitable[Mind]],
+    database: Callable[[], Database],
+) -> Sequence[Finding]:
+    model = make()
     try:
-        return await part.examine()
+        await model.recall(_Reader(settings, database))
+        found = await model.examine()
+        if model.context is None:
+            return found
+        return [*found, *await _guarded("window", _window(model.context, mind(model)))]
     finally:
-        await part.close()
+        await model.close()
+
+
+async def _window(context: int, made: Awaitable[Mind]) -> Sequence[Finding]:
+    mind = await made
+    detail = f"of a context of {context:,} tokens {mind.limit:,} are shown, {mind.fixed:,} of them instructions"
+    remedy = "Set OPENAI_MODEL to one with a larger context, let its server give it one, or shorten the instructions."
+    return [Finding(subject="window", ok=mind.fixed <= mind.limit // 2, detail=detail, remedy=remedy)]
+
+
+async def _platform(make: Callable[[], Adapter]) -> Sequence[Finding]:
+    adapter = make()
+    try:
+        return await adapter.examine()
+    finally:
+        await adapter.close()

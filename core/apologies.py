@@ -42,7 +42,7 @@ def why_none(error: ModelError) -> str:
     """Why there is no answer."""
     if isinstance(error, EmptyAnswer) and error.thought:
         return _ONLY_THOUGHT
-    return _WHY_NONE.get(type(error), GAVE_UP)
+    return next((why for kind, why in _WHY_NONE.items() if isinstance(error, kind)), GAVE_UP)
 
 
 def unread(quotes: Sequence[Quote]) -> str:

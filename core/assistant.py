@@ -22,6 +22,7 @@ from core.errors import (
     ModelInterrupted,
     ModelRefused,
     ModelUnavailable,
+    RequestNotTaken,
     WindowTooLong,
 )
 from core.llm import Afresh, Cause, Finish, Prompt, Usage
@@ -204,10 +205,10 @@ class Assistant:
         try:
             written = await self._stoppable(lease, question, prompt, speech)
         except ModelUnavailable as error:
-            if self._is_hopeless(lease.key, question.seq, error, speech):
+            if isinstance(error, ModelInterrupted) and self._is_hopeless(lease.key, question.seq, error, speech):
                 await speech.end()
-                said = "\n\n".join(speech.shown)
-                parts = speech.beneath(apologies.BROKE_OFF)
+                said = "\n\n".join(speech.shown) or error.words
+                parts = self._broken_off(lease.key, question, error.words, speech)
                 memory = {"memory": said, "tokens": self.mind.count(said), "stopped": True}
                 return Answer(parts=parts, error=f"{type(error).__name__}: {error}", **memory)  # type: ignore[arg-type]
             if time() + (error.retry_after or 0) > question.at + EXCUSE_AFTER:
@@ -281,17 +282,21 @@ class Assistant:
             window = context.build(question, told, budget=room, fixed=self.mind.fixed, cut=self.mind.cut)
             try:
                 words, finish = await self._stream(lease, window, speech, question)
-            except WindowTooLong:
+            except WindowTooLong as error:
+                if error.answered and empty:
+                    raise
+                empty = empty or error.answered
                 room = self._smaller(room)
                 log.warning("window too long for the model", session=lease.key.address.id, tokens=room)
             except EmptyAnswer:
                 if empty:
                     raise
                 empty = True  # the same, complete and useless, is asked for once more
-            except ModelRefused:
-                if not told:
+            except (ModelRefused, RequestNotTaken) as error:
+                suspects = _suspects(told, certain=isinstance(error, ModelRefused))
+                if not suspects:
                     raise
-                refused = _suspects(told, newest)
+                refused += suspects
             else:
                 break
         if refused:
@@ -307,9 +312,16 @@ class Assistant:
             raise WindowTooLong("Not even the question has room in the model's context.")
         return smaller
 
-    def _is_hopeless(self, key: SessionKey, seq: int, error: ModelUnavailable, speech: Speech) -> bool:
-        """Whether this answer has broken off so often with words of it on screen that people must be told."""
-        if not isinstance(error, ModelInterrupted) or not speech.shown:
+    def _broken_off(self, key: SessionKey, question: Turn, words: str, speech: Speech) -> tuple[str, ...]:
+        """What there is of an answer, be it on screen or not, and that it is not whole."""
+        if speech.shown:
+            return speech.beneath(apologies.BROKE_OFF)
+        adapter = self._outbox.adapters[key.address.platform]
+        return self._outbox.pieces(adapter, question, f"{words}\n\n{apologies.BROKE_OFF}")
+
+    def _is_hopeless(self, key: SessionKey, seq: int, error: ModelInterrupted, speech: Speech) -> bool:
+        """Whether this answer has broken off so often after some words that people must be told; each is billed."""
+        if not (speech.shown or error.words):
             return False
         cuts = self._cuts[key, seq] = self._cuts.pop((key, seq), 0) + 1
         if cuts >= CUTS:
@@ -369,25 +381,35 @@ class Assistant:
             ),
         )
         words, length = "", Length(self.mind)
-        async with aclosing(self.mind.model.stream(prompt)) as stream:
-            async for piece in stream:
-                match piece:
-                    case Finish():
-                        if piece.usage is not None:
-                            self.mind.calibration.learn(window.tokens, piece.usage.shown)
-                        return words, piece
-                    case Afresh():
-                        words, length = "", Length(self.mind)
-                    case _:
-                        words += piece
-                        if speech is not None:
-                            speech.say(words)
-                        if length.is_over(words):
-                            return words, Finish(model=self.mind.model.name, cut="length")
+        try:
+            async with aclosing(self.mind.model.stream(prompt)) as stream:
+                async for piece in stream:
+                    match piece:
+                        case Finish():
+                            if piece.usage is not None:
+                                self.mind.calibration.learn(window.tokens, piece.usage.shown)
+                            return words, piece
+                        case Afresh():
+                            words, length = "", Length(self.mind)
+                        case Usage():
+                            continue
+                        case _:
+                            words += piece
+                            if speech is not None:
+                                speech.say(words)
+                            if length.is_over(words):
+                                return words, Finish(model=self.mind.model.name, cut="length")
+        except ModelInterrupted as error:
+            error.words = words
+            raise
         raise AssertionError("a model's stream ends with a Finish")
 
 
-def _suspects(told: Sequence[Turn], newest: Sequence[Turn]) -> list[Turn]:
-    """What the provider may have refused beside the question: what was overheard, and then all of before."""
-    overheard = [turn for turn in told if turn.state is State.HEARD]
-    return overheard or list(newest)
+def _suspects(told: Sequence[Turn], *, certain: bool) -> list[Turn]:
+    """What the provider may have refused beside the question: what was never answered, and then all of before.
+
+    Where it is not `certain` that words are the reason, what it has answered before is above suspicion.
+    """
+    answered = {turn.seq for turn in told if turn.role is Role.ASSISTANT}
+    doubtful = [turn for turn in told if turn.seq not in answered]
+    return doubtful or (list(told) if certain else [])

@@ -30,19 +30,9 @@ _OTHERS = frozenset(
 )
 """Other programs' well-known names that look like one of ours."""
 
-_OURS = "BACKSCROLL"
-"""What begins like this is meant for us; what begins like our other settings may be another program's."""
 
-_OTHERS = frozenset(
-    {
-        *("DATABASE_DIRECT_URL", "DATABASE_MIGRATION_URL", "DATABASE_PRIVATE_URL", "DATABASE_PUBLIC_URL"),
-        *("DATABASE_TEST_URL", "DISCORD_USER_TOKEN"),
-        *("OPENAI_ADMIN_KEY", "OPENAI_API_BASE", "OPENAI_API_TYPE", "OPENAI_API_VERSION"),
-        *("OPENAI_CHAT_MODEL", "OPENAI_IMAGE_MODEL"),
-        *("SLACK_API_KEY", "SLACK_API_TOKEN", "SLACK_CLI_TOKEN", "SLACK_CONFIG_TOKEN", "SLACK_USER_TOKEN"),
-    }
-)
-"""Other programs' well-known names that look like one of ours."""
+_PEOPLE = ("everyone", "asker")
+"""What may stand in a list of people beside their IDs."""
 
 
 class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
@@ -85,6 +75,16 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     def _in_small_letters(cls, word: object) -> object:
         """`Channel` means `channel`."""
         return word.lower() if isinstance(word, str) else word
+
+    @field_validator("backscroll_may_stop")
+    @classmethod
+    def _no_misspelt_word(cls, people: str) -> str:
+        """`evryone` is nobody's ID: taken for one, it would keep all but the asker from stopping an answer."""
+        for name in people.split(","):
+            near = get_close_matches(name.strip().lower(), _PEOPLE, n=1, cutoff=0.75)
+            if near and name.strip().lower() not in _PEOPLE:
+                raise ValueError(f"{name.strip()} is no ID; write {near[0]}")
+        return people
 
     @model_validator(mode="before")
     @classmethod

@@ -21,6 +21,7 @@ BackscrollError
     ├── ModelRefused          the provider will not answer this
     ├── OutOfCredit           the account has no money or quota left
     └── ModelMisconfigured    wrong key, unknown model, unknown parameter: a person must mend the settings
+        └── RequestNotTaken     or it is what was said, and the server has no words for it that we know
 """
 
 
@@ -89,7 +90,12 @@ class ModelUnavailable(ModelError):
 
 
 class ModelInterrupted(ModelUnavailable):
-    """The stream broke, ended before the API said that it was finished, or held something unreadable."""
+    """The stream broke, ended before the API said that it was finished, or held something unreadable.
+
+    `words` are those that had come by then.
+    """
+
+    words: str = ""
 
 
 class ModelStalled(ModelUnavailable):
@@ -97,11 +103,16 @@ class ModelStalled(ModelUnavailable):
 
 
 class WindowTooLong(ModelError):
-    """The request is over the model's context, which has so many tokens where the server said so."""
+    """The request is over the model's context, which has so many tokens where the server said so.
 
-    def __init__(self, message: str, *, context: int | None = None) -> None:
+    `answered` says that it was taken, and the answer had no room for a word: it may as well have been spent on thoughts
+    that nobody is shown, and says nothing for certain of the context.
+    """
+
+    def __init__(self, message: str, *, context: int | None = None, answered: bool = False) -> None:
         super().__init__(message)
         self.context = context
+        self.answered = answered
 
 
 class EmptyAnswer(ModelError):
@@ -122,3 +133,7 @@ class OutOfCredit(ModelError):
 
 class ModelMisconfigured(ModelError):
     """Wrong key, unknown model, unknown parameter: a person must mend the settings."""
+
+
+class RequestNotTaken(ModelMisconfigured):
+    """The server does not take the request, for a reason that we don't understand: perhaps something that was said."""

@@ -95,8 +95,8 @@ class Afresh:
     """What was written so far was a thought: the answer begins here."""
 
 
-Piece = str | Afresh | Finish
-"""What a model's stream is made of."""
+Piece = str | Afresh | Usage | Finish
+"""What a model's stream is made of: a Usage by itself is what an answer has cost that ends in an error."""
 
 
 class Recollection(Protocol):

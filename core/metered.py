@@ -65,11 +65,15 @@ class Metered:
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         """See core.llm.Model."""
         words, outcome, finish = "", "stopped", None
+        usage: Usage | None = None
         try:
             async with aclosing(self._model.stream(prompt)) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, Finish):
-                        outcome, finish = piece.cut or "answered", piece
+                        outcome, finish, usage = piece.cut or "answered", piece, piece.usage
+                    elif isinstance(piece, Usage):
+                        usage = piece
+                        continue
                     elif not isinstance(piece, Afresh):
                         words += piece
                     yield piece
@@ -77,12 +81,12 @@ class Metered:
             outcome = type(error).__name__
             raise
         finally:
-            self._write(prompt, words, outcome, finish)
+            self._write(prompt, words, outcome, self.name if finish is None else finish.model, usage)
 
-    def _write(self, prompt: Prompt, words: str, outcome: str, finish: Finish | None) -> None:
+    def _write(self, prompt: Prompt, words: str, outcome: str, model: str, told: Usage | None) -> None:
         if prompt.cause is None:
             return
-        usage = told = None if finish is None else finish.usage
+        usage = told
         if usage is None:  # what was sent and read is paid for; a refusal is not, and nor is what never came
             paid = bool(words) or outcome in {"stopped", "EmptyAnswer"}
             usage = Usage(shown=prompt.tokens if paid else 0, written=self._count(words))
@@ -95,7 +99,7 @@ class Metered:
             at=now,
             author=prompt.cause.author,
             purpose=prompt.cause.purpose,
-            model=self.name if finish is None else finish.model,
+            model=model,
             outcome=outcome,
             shown=usage.shown,
             cached=usage.cached,

@@ -22,6 +22,7 @@ QUOTES = 10
 """More than so many quotes of one message are left out: as many files as Discord takes."""
 
 _COUNTED_EVERY = 400  # characters by which an answer grows before it is counted again
+_CHARACTERS = 4  # in a token of English, which has the longest
 _SLACK = 1.25  # its model counts by a vocabulary of its own, and was told the limit
 
 
@@ -47,12 +48,17 @@ class Mind:
 
     def pointed(self, quotes: Sequence[Quote]) -> tuple[Quote, ...]:
         """The quotes, cut so that all of them together take no more than their share of the window."""
-        share = self.room // QUOTED // max(1, len(quotes))
-        return tuple(replace(one, text=self.cut(one.text, share)) for one in quotes[:QUOTES])
+        taken = quotes[:QUOTES]
+        share = self.room // QUOTED // max(1, len(taken))
+        return tuple(replace(one, text=self.cut(one.text, share)) for one in taken)
 
     def as_short(self, words: str, old: str) -> str:
         """The words, cut to what the old ones cost."""
         return self.cut(words, self.counter.count(old))
+
+    def least(self, words: str) -> int:
+        """What these words cost at least; an estimate, which is never too low, would end answers at half the limit."""
+        return self.counter.count(words) if self.counter.excess == 1 else len(words) // _CHARACTERS
 
     @cached_property
     def fixed(self) -> int:
@@ -84,6 +90,6 @@ class Length:
         """Whether the answer with these words, which begin with those of before, is longer than the mind allows."""
         if len(words) - self._seen < _COUNTED_EVERY:
             return False
-        self._tokens += self._mind.counter.count(words[self._seen :])
+        self._tokens += self._mind.least(words[self._seen :])
         self._seen = len(words)
         return self._tokens > self._mind.answer_tokens * _SLACK

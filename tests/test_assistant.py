@@ -13,6 +13,7 @@ from core.errors import (
     ModelRefused,
     ModelStalled,
     OutOfCredit,
+    RequestNotTaken,
     WindowTooLong,
 )
 from core.llm import Finish, Usage
@@ -533,6 +534,45 @@ async def test_a_session_that_was_spoiled_before_goes_on(database: Database) -> 
     assert len(running.model.prompts) == 4
 
 
+async def test_a_question_that_is_refused_in_words_that_nobody_knows_does_not_spoil_the_session(
+    database: Database,
+) -> None:
+    """B8: the next question is asked without what was never answered; what was answered before stays."""
+    odd = RequestNotTaken("The server does not take the request (400).")
+    async with house(database, "Hello.", odd, odd, "Fine.", "Still fine.") as running:
+        await running.say(message("hi"))
+        await running.answered("Hello.")
+        await running.say(message("something dreadful"))
+        await running.adapter.until(lambda: len(running.adapter.texts) == 2)
+        await running.say(message("something nice"))
+        await running.adapter.until(lambda: running.adapter.texts[2:] == ["Fine."])
+        await running.say(message("another"))
+        await running.adapter.until(lambda: running.adapter.texts[3:] == ["Still fine."])
+        await running.over()
+
+    assert "`backscroll doctor`" in running.adapter.texts[1]
+    assert running.model.asked() == ["hi", "Hello.", "something nice", "Fine.", "another"]
+    assert len(running.model.prompts) == 5
+
+
+async def test_a_server_that_takes_nothing_makes_the_session_forget_nothing(database: Database) -> None:
+    odd = RequestNotTaken("The server does not take the request (400).")
+    async with house(database, "Hello.", odd, odd, odd) as running:
+        await running.say(message("hi"))
+        await running.answered("Hello.")
+        for number in (1, 2):
+            await running.say(message(f"question {number}"))
+            await running.adapter.until(lambda n=number: len(running.adapter.texts) == 1 + n)
+        await running.over()
+
+    assert await memory(database) == [
+        ("person", "hi"),
+        ("assistant", "Hello."),
+        ("person", "question 1"),
+        ("person", "question 2"),
+    ]
+
+
 async def test_the_window_shrinks_until_it_fits_a_model_of_known_size(database: Database) -> None:
     """B7: a quarter of its context is kept for the answer."""
     async with house(database, budget=24_000) as running:
@@ -560,6 +600,16 @@ async def test_a_model_that_never_stops_is_ended_at_the_limit(database: Database
     assert len("".join(running.adapter.texts)) < 7_000
 
 
+async def test_without_a_vocabulary_an_answer_may_be_as_long_as_with_one(database: Database) -> None:
+    """B13: this is English of 3,600 tokens by OpenAI's vocabulary, and 7,600 by the estimate."""
+    words = "The ferry leaves at six, every day but Sunday, and people bring their tickets on board with them. " * 170
+    async with house(database, [words[place : place + 50] for place in range(0, len(words), 50)]) as running:
+        await running.say(message())
+        await running.over()
+
+    assert await memory(database) == [("person", "hello"), ("assistant", words)]
+
+
 async def test_an_answer_that_breaks_off_again_and_again_is_told_under_what_is_on_screen(database: Database) -> None:
     """E3: half an answer does not hang there without a word."""
     fails = [asyncio.Event() for _ in range(3)]
@@ -578,3 +628,17 @@ async def test_an_answer_that_breaks_off_again_and_again_is_told_under_what_is_o
 
     assert running.adapter.texts[0].startswith("The first half\n\n_(My model broke off here")
     assert len(running.model.prompts) == 4
+
+
+async def test_an_answer_that_breaks_off_unseen_is_told_as_well(database: Database) -> None:
+    """E3, B2: also where nothing is previewed, as in a pipe, each of its beginnings is billed."""
+    adapter = TranscriptAdapter()
+    adapter.mute = True
+    broken = [["The first half", ModelInterrupted("cut", retry_after=0.0)]] * 3
+    async with house(database, *broken, adapter=adapter) as running:
+        await running.say(message("all of it"))
+        await running.adapter.until(lambda: running.adapter.texts)
+        await running.over()
+
+    assert adapter.texts[0].startswith("The first half\n\n_(My model broke off here")
+    assert len(running.model.prompts) == 3

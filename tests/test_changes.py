@@ -8,11 +8,11 @@ from sqlalchemy import update
 
 from core.address import Address
 from core.errors import ModelRefused
-from core.messages import Closed, Deleted, Edited, Inbound
-from core.schema import turns
+from core.messages import Closed, Deleted, Edited, Inbound, Quote
+from core.schema import quotes, turns
 from core.session import State
 from core.store import Database
-from tests.script import House, ScriptedModel, TranscriptAdapter, house, memory, rows
+from tests.script import House, ScriptedModel, TranscriptAdapter, house, memory, remembered, rows
 from tests.values import ADA, BEN, HERE, message
 
 CHANNEL = Address(platform="console", workspace="local", channel="busy")
@@ -257,3 +257,18 @@ async def test_a_channel_that_is_gone_takes_all_its_sessions_words_along(databas
     kept = await words(database)
     assert b"busy" not in kept
     assert kept.count(b"secret of console:local:other") == 2
+
+
+async def test_an_edit_of_what_a_message_points_at_alone_is_an_edit(database: Database) -> None:
+    """A file is taken out of a message, whose own words stay."""
+    said = message("look", quotes=(Quote(kind="attaches", title="plan.txt", text="swordfish"),))
+    async with house(database, "Nice.") as running:
+        await running.say(said)
+        await running.answered("Nice.")
+        await running.say(edited(said, "look"))
+        assert "swordfish" in (await remembered(database))[0].quotes[0].text, "nothing has changed"
+        await running.say(Edited(message=replace(said, quotes=()), at=said.at + 6))
+        await running.over()
+
+    assert (await remembered(database))[0].quotes == ()
+    assert await rows(database, quotes) == []

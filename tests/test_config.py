@@ -318,3 +318,12 @@ def test_a_proxy_of_another_kind_is_said_so(monkeypatch: pytest.MonkeyPatch) -> 
 
     with pytest.raises(ConfigurationError, match=r"^HTTPS_PROXY names no HTTP proxy"):
         proxy_for("https://a.example")
+
+
+@pytest.mark.parametrize("said", ["evryone", "Every one", "askers", "U1, ask er"])
+def test_a_misspelt_word_is_not_taken_for_an_id(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A5: read without regard to case, or refused."""
+    monkeypatch.setenv("BACKSCROLL_MAY_STOP", said)
+
+    with pytest.raises(ConfigurationError, match=r"BACKSCROLL_MAY_STOP: .* is no ID; write (everyone|asker)"):
+        read_settings()

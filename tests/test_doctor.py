@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+import migrations
+from core.store import connect, servers
 from tests.discord.test_connection import unused_port
 from tests.test_cli import backscroll
 from tests.wire.discord import DiscordStage
-from tests.wire.openai import BROKEN, NO_CREDIT, RATE_LIMITED, WRONG_KEY, OpenAIServer, Status
+from tests.wire.openai import BROKEN, NO_CREDIT, RATE_LIMITED, WRONG_KEY, OpenAIServer, Request, Status
 from tests.wire.slack import SlackStage
 
 SECRET = "sesame"
@@ -39,6 +41,13 @@ async def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     async with SlackStage() as slack, DiscordStage() as discord, OpenAIServer() as model:
         settings = {**slack.environment(), **discord.environment(), **model.environment()}
         yield SetUp(slack=slack, discord=discord, model=model, settings=settings)
+
+
+def small(request: Request) -> Status | None:
+    """A model of 2,048 tokens, answer included, that tells so in a refusal alone."""
+    over = int(request.body.get("max_tokens", 0)) > 2_000
+    words = "This model's maximum context length is 2048 tokens. However, you requested 4021 tokens."
+    return Status(status=400, message=words) if over else None
 
 
 def wrong(lines: list[str]) -> list[str]:
@@ -136,7 +145,7 @@ WRONG: dict[str, tuple[Callable[[SetUp], None], str, str]] = {
     "database": (setting(DATABASE_URL="nonsense"), "DATABASE_URL", "sqlite:///FILE"),
     "hints": (
         setting(DATABASE_LISTEN_URL=f"postgresql://me:{SECRET}@127.0.0.1:{unused_port()}/x"),
-        "hints",
+        "DATABASE_LISTEN_URL",
         "DATABASE_LISTEN_URL",
     ),
     "no folder": (setting(DATABASE_URL="sqlite:///no/folder/x.db"), "does not answer", "DATABASE_URL"),
@@ -218,6 +227,43 @@ def test_what_a_start_refuses_the_doctor_finds(tmp_path: Path, monkeypatch: pyte
     assert (refused.exit_code, found.exit_code) == (2, 1)
     (line,) = wrong(found.stdout.splitlines())
     assert refused.stderr.strip().removeprefix("backscroll: ") in line
+
+
+async def test_a_small_models_window_is_shown_as_a_turn_would_find_it(full: SetUp) -> None:
+    """The first request leaves no room beside its answer: what a turn does then, the doctor does."""
+    full.model.weather = small
+
+    status, lines = await full.examined()
+
+    assert status == 0, lines
+    assert any(line.startswith("ok    window: of a context of 2,048 tokens 1,536 are shown, ") for line in lines), lines
+
+
+async def test_a_model_too_small_for_the_instructions_is_wrong(full: SetUp) -> None:
+    full.model.described = {"max_model_len": 400}
+
+    status, lines = await full.examined()
+
+    assert status == 1
+    (line,) = wrong(lines)
+    assert line.startswith("wrong window: of a context of 400 tokens 300 are shown, ")
+    assert "OPENAI_MODEL" in line
+
+
+async def test_what_was_learnt_by_a_process_the_doctor_knows_and_shows(full: SetUp, url: str) -> None:
+    full.settings["DATABASE_URL"] = url
+    database = connect(url)
+    await database.write(migrations.upgrade)
+    learnt = '{"refused": ["max_tokens", "stream_options"], "system": false}'
+    await database.write(servers.keep, f"{full.model.url} auto", full.settings["OPENAI_MODEL"], learnt)
+    await database.close()
+
+    status, lines = await full.examined()
+
+    assert status == 0, lines
+    (asked,) = full.model.requests
+    assert not asked.body.keys() & {"max_tokens", "stream_options"}
+    assert "refuses max_tokens, stream_options; takes no system role" in "\n".join(lines)
 
 
 async def test_a_database_that_others_may_open_is_told_with_the_command_that_closes_it(full: SetUp) -> None:

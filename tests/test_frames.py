@@ -1,5 +1,7 @@
 """A server's answer is read however it frames it (B2)."""
 
+import json
+
 import pytest
 
 from core.openai.frames import END, Lines
@@ -52,6 +54,20 @@ def test_what_is_cut_or_garbled_is_no_frame(body: bytes) -> None:
 def test_what_an_event_calls_an_error_is_one() -> None:
     assert read(b'event: error\ndata: {"message": "no"}\n\n', 4) == [{"error": {"message": "no"}}]
     assert read(b"event: error\ndata: out of memory\n\n", 4) == [{"error": {"message": "out of memory"}}]
-    assert read(b'event: error\ndata: {"type": "error", "message": "no"}\n\n', 4) == [
-        {"type": "error", "message": "no"}
+    assert read(b'error: {"code": 500, "type": "x"}\n\ndata: [DONE]\n\n', 4) == [
+        {"error": {"code": 500, "type": "x"}},
+        END,
     ]
+    assert read(b"error: out of memory\n\n", 4) == [{"error": {"message": " out of memory"}}]
+    assert read(b'event: error\ndata: {"type": "x", "message": "no"}\n\n', 4) == [
+        {"error": {"type": "x", "message": "no"}}
+    ]
+
+
+@pytest.mark.parametrize("said", ['{"object": "error", "message": "no"}', '{"error_code": 50001, "text": "no"}'])
+def test_what_calls_itself_an_error_is_one(said: str) -> None:
+    """FastChat, and servers that follow what vLLM once did; in a list too, as Gemini writes it."""
+    error = {"error": json.loads(said)}
+    assert read(f"data: {said}\n\ndata: [DONE]\n\n".encode(), 4) == [error, END]
+    assert read(f"data: [{said}]\n\n".encode(), 4) == [error]
+    assert read(said.encode(), 4) == [error]

@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 import pytest
 
-from core.errors import ModelInterrupted, ModelRefused, ModelUnavailable, WindowTooLong
+from core.errors import ModelInterrupted, ModelRefused, ModelUnavailable, OutOfCredit, WindowTooLong
 from core.llm import Finish, Message, Prompt, Usage
 from core.openai import OpenAIModel
 from core.openai import model as room
@@ -41,7 +41,15 @@ async def server(name):
 async def model(server, monkeypatch):
     if server.manner.official:
         monkeypatch.setattr(room, "OFFICIAL_HOSTS", (".127.0.0.1",))
-    model = OpenAIModel(api_key=KEY, model=MODEL, base_url=server.url, api=server.manner.setting, answer_tokens=500)
+    manner = server.manner
+    model = OpenAIModel(
+        api_key=KEY,
+        model=MODEL,
+        base_url=server.url,
+        api=manner.setting,
+        answer_tokens=500,
+        effort=manner.effort,
+    )
     yield model
     await model.close()
 
@@ -83,6 +91,7 @@ async def test_a_question_is_answered(server, model):
     assert not any(request.answered for request in refused)
     assert len(refused) <= len(server.manner.refuses) + 1, "one refusal for each, and one for the other API"
     assert finish.usage == (Usage(shown=SHOWN, written=WRITTEN) if last.billed else None)
+    assert model.context is None, "nothing was too long"
 
 
 async def test_a_second_question_costs_one_request_whatever_had_to_be_learnt(server, model):
@@ -134,6 +143,15 @@ async def test_what_the_provider_will_not_answer_is_known_as_that(server, model)
     with pytest.raises(ModelRefused):
         await ask(model)
     assert [request.answered for request in server.requests].count(True) == 1, "the same would be refused again"
+
+
+@pytest.mark.parametrize("name", having("credit"), indirect=True)
+async def test_an_account_without_credit_is_known_as_that(server, model):
+    """Whatever its status: nothing but money helps, and people are told so at once."""
+    server.scene = "credit"
+    with pytest.raises(OutOfCredit):
+        await ask(model)
+    assert [request.answered for request in server.requests].count(True) == 1
 
 
 @pytest.mark.parametrize("name", having("filtered_midway"), indirect=True)

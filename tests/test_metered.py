@@ -57,6 +57,16 @@ async def test_a_call_that_failed_is_billed_for_what_was_sent_and_read(error, wo
     assert (call.written > 0) == bool(words)
 
 
+async def test_an_answer_without_a_word_is_billed_as_the_api_says() -> None:
+    """All of it may have been thought, which costs as much as words."""
+    usage = Usage(shown=100, written=4_000, reasoning=4_000)
+
+    (call,) = await billed(usage, EmptyAnswer("no", thought=True))
+
+    assert (call.outcome, call.shown, call.written, call.reasoning) == ("EmptyAnswer", 100, 4_000, 4_000)
+    assert not call.estimated
+
+
 async def test_a_call_that_was_stopped_is_billed() -> None:
     ledger = Ledger()
     model = Metered(ScriptedModel(["Hello", asyncio.Event()]), ledger.record)

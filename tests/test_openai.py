@@ -17,6 +17,7 @@ from core.errors import (
     ModelStalled,
     ModelUnavailable,
     OutOfCredit,
+    RequestNotTaken,
     WindowTooLong,
 )
 from core.llm import Finish, Message, Prompt, Usage
@@ -85,9 +86,10 @@ async def ask(model, prompt=PROMPT):
     return pieces, finish
 
 
-async def ask_on(stream):
-    async for _ in stream:
-        pass
+async def ask_on(stream, pieces=None):
+    async for piece in stream:
+        if pieces is not None:
+            pieces.append(piece)
 
 
 async def test_an_answer_comes_in_pieces_and_ends_with_the_proof_that_it_is_complete(server, model):
@@ -228,6 +230,10 @@ NO_MONEY = Status(status=402, code=402, type=None, message="Insufficient credits
 GATEWAY = Status(status=529, type="overloaded_error")
 FORBIDDEN = Status(status=403, code="unsupported_country_region_territory")
 HARD_LIMIT = Status(status=400, code="billing_hard_limit_reached", message="Billing hard limit has been reached")
+ZHIPU_NO_MONEY = Status(status=429, code="1113", type=None, message="Insufficient balance or no resource package.")
+DAILY_LIMIT = Status(
+    status=429, code=429, message="Rate limit exceeded: free-models-per-day. Add 10 credits to unlock."
+)
 TRY_AGAIN, TRY_NEVER = {"x-should-retry": "true"}, {"x-should-retry": "false"}
 
 
@@ -247,6 +253,8 @@ TRY_AGAIN, TRY_NEVER = {"x-should-retry": "true"}, {"x-should-retry": "false"}
         (wire.NO_CREDIT, OutOfCredit, "credit"),
         (NO_MONEY, OutOfCredit, "credit"),
         (HARD_LIMIT, OutOfCredit, "credit"),
+        (ZHIPU_NO_MONEY, OutOfCredit, "credit"),
+        (DAILY_LIMIT, ModelUnavailable, "429"),
         (wire.TOO_LONG, WindowTooLong, "too long"),
         (LLAMA_TOO_LONG, WindowTooLong, "too long"),
         (VLLM_TOO_LONG, WindowTooLong, "too long"),
@@ -258,7 +266,7 @@ TRY_AGAIN, TRY_NEVER = {"x-should-retry": "true"}, {"x-should-retry": "false"}
         (wire.WRONG_KEY, ModelMisconfigured, "OPENAI_API_KEY"),
         (FORBIDDEN, ModelMisconfigured, "OPENAI_API_KEY.*OPENAI_MODEL"),
         (wire.NO_MODEL, ModelMisconfigured, "OPENAI_MODEL"),
-        (Status(status=400, message="Bad."), ModelMisconfigured, "OPENAI_BASE_URL"),
+        (Status(status=400, message="Bad."), RequestNotTaken, "OPENAI_BASE_URL"),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else getattr(value, "code", None) or "",
 )
@@ -317,6 +325,9 @@ async def test_servers_say_in_different_ways_that_a_request_is_too_long(server, 
         ({}, "Please try again in 11.5s. Visit", 11.5),
         ({}, "Please try again in 28ms.", 0.028),
         ({}, "Please try again in 7m12.5s.", 432.5),
+        ({}, "You exceeded your current quota. Please retry in 34.5s.", 34.5),
+        ({}, "You have exceeded the token rate limit of your tier. Please retry after 45 seconds.", 45),
+        ({}, "Too many tokens, please wait before trying again.", None),
         (limits(requests=("0", "1m2s"), tokens=("500", "6m0s")), "", 62),
         (limits(requests=("0", "1s"), tokens=("0", "6m0s")), "", 360),
         (limits(requests=("7", "1h"), tokens=("500", "12")), "", 12),
@@ -499,9 +510,11 @@ async def test_an_empty_answer_is_complete_and_empty(server, model, text):
 async def test_an_answer_that_was_all_thought_says_so(server, model):
     """B12: nothing was too long."""
     server.faults.append(End(text="", reason="length"))
+    pieces = []
     with pytest.raises(EmptyAnswer, match="thinking") as raised:
-        await ask(model)
+        await ask_on(model.stream(PROMPT), pieces)
     assert raised.value.thought
+    assert pieces == [Usage(shown=10, written=1, cached=5, reasoning=1)], "what it cost is told"
 
 
 async def test_a_connection_lost_after_the_proof_is_no_matter(server, model):
@@ -603,10 +616,27 @@ def test_an_event_without_what_it_should_hold_says_nothing(event):
     assert "".join(ResponsesReading(MODEL).take(event)) == ""
 
 
-@pytest.mark.parametrize("reason", ["error", "abort"])
+def test_what_stands_beside_an_error_in_the_middle_is_read_too():
+    with pytest.raises(OutOfCredit):
+        list(ChatReading(MODEL).take({"error": "no", "code": "insufficient_quota"}))
+    with pytest.raises(WindowTooLong):
+        list(ChatReading(MODEL).take({"error": True, "message": "maximum context length is 4096 tokens"}))
+
+
+@pytest.mark.parametrize("reason", ["error", "error_finish", "abort", "null", "None"])
 def test_an_end_in_error_is_no_end(reason):
     reading = ChatReading(MODEL)
     assert [*reading.take({"choices": [{"delta": {"content": "Well"}, "finish_reason": reason}]})] == ["Well"]
+    with pytest.raises(ModelInterrupted):
+        list(reading.finish())
+
+
+def test_a_reason_that_is_told_before_the_answer_has_come_is_no_end():
+    """Open WebUI and gateways to Gemini tell one from the first chunk on: a cut answer is not whole for that."""
+    reading = ChatReading(MODEL)
+    for delta in ({}, {"reasoning_content": "Hm."}, {"content": "Well"}):
+        assert not reading.rests, "the next chunk has all the time that it needs"
+        list(reading.take({"choices": [{"delta": delta, "finish_reason": "stop"}]}))
     with pytest.raises(ModelInterrupted):
         list(reading.finish())
 

@@ -1,17 +1,19 @@
 """Slack behind the seam: Socket Mode in, the Web API out."""
 
 from asyncio import Lock, sleep
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from time import time
 
 from structlog import get_logger
 
 from bots.slack.calls import Calls, Refused
 from bots.slack.examine import bot_token_problem, examination
+from bots.slack.files import Files
 from bots.slack.lookup import Lookup
 from bots.slack.marks import Marks
-from bots.slack.names import Names
+from bots.slack.names import Names, nameless_in
 from bots.slack.order import Order
 from bots.slack.pages import Pages
 from bots.slack.payloads import PLATFORM, Ourselves, Payload, View, is_ts
@@ -63,6 +65,7 @@ class SlackAdapter(Adapter):
         pages, status = Pages(self._calls), Status(self._calls)
         self._names = Names(self._calls)
         self._reading = Reading(self._calls, pages, self._names, self._ourselves, agent_view=agent_view)
+        self._files = Files(self._calls, api_url)
         self._lookup = Lookup(pages, self._ourselves)
         self._screen = Screen(self._calls, status)
         self._writing = Writing(self._calls, self._lookup, self._screen, status)
@@ -77,8 +80,9 @@ class SlackAdapter(Adapter):
         us = await self._introduced()
 
         async def take(payload: Payload) -> None:
-            for event in translate(payload, View(us=us, agent_view=self._agent_view, now=time())):
-                await self._take(event, receive)
+            view = View(us=us, agent_view=self._agent_view, now=time())
+            for place, event in enumerate(translate(payload, view)):
+                await self._take(event, partial(self._named, payload, view, place), receive)
 
         sockets = Sockets(bot_token=self._bot_token, app_token=self._app_token, api_url=self._api_url, take=take)
         self._sockets = sockets
@@ -107,6 +111,10 @@ class SlackAdapter(Adapter):
         """
         return await self._reading.since(address, after)
 
+    async def fetch(self, address: Address, source: str, limit: int) -> bytes:
+        """See Adapter. The app needs the scope files:read."""
+        return await self._files.fetch(address, source, limit)
+
     async def withdraw(self, address: Address, message: str) -> None:
         """See Adapter. What only one person sees can't be taken away."""
         if is_ts(message):
@@ -132,7 +140,7 @@ class SlackAdapter(Adapter):
         """See Adapter."""
         await self._calls.close()
 
-    async def _take(self, event: Event, receive: Receive) -> None:
+    async def _take(self, event: Event, named: Callable[[Event], Awaitable[Event]], receive: Receive) -> None:
         """In the order in which it came. All who wait look their names up at once, so that nobody waits for more than
         the one look-up; a deletion does not overtake the message."""
         if isinstance(event, Rejected | Receipt):
@@ -140,19 +148,20 @@ class SlackAdapter(Adapter):
             return
         if isinstance(event, Inbound):
             self._writing.heard(event)
+            self._reading.heard(event)
         address = event.message.address if isinstance(event, Edited) else event.address
         async with self._order.line(address.id) as turn:
-            named = await self._named(event)
+            known = await named(event)
             await turn()
-            await receive(named)
+            await receive(known)
 
-    async def _named(self, event: Event) -> Event:
-        match event:
-            case Inbound():
-                return await self._names.named(event)
-            case Edited():
-                return replace(event, message=await self._names.named(event.message))
-        return event
+    async def _named(self, payload: Payload, view: View, place: int, event: Event) -> Event:
+        """What a payload says at this place, once more with the names that people and channels go by."""
+        if not isinstance(event, Inbound | Edited):
+            return event
+        author = event.author if isinstance(event, Inbound) else event.message.author
+        names = await self._names.of((author.id, *nameless_in(payload.get("event"))), view.us)
+        return translate(payload, replace(view, names=names))[place]
 
     async def _introduced(self) -> Ourselves:
         """Who we are, however long Slack is out of reach; only a definite no ends it."""
@@ -182,4 +191,5 @@ def ourselves(answer: Payload) -> Ourselves:
         user=str(answer.get("user_id") or ""),
         bot=str(answer.get("bot_id") or ""),
         name=str(answer.get("team") or ""),
+        handle=str(answer.get("user") or ""),
     )

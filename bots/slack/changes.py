@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from bots.slack.payloads import PLATFORM, Payload, View, address_of, part, seconds, thread_of, word, workspace_of
 from bots.slack.posts import EDIT, EVENT_TYPE
+from bots.slack.quotes import held
 from bots.slack.said import is_by_a_person, said
 from core.address import Address
 from core.messages import Closed, Deleted, Draft, Edited, Event, Receipt
@@ -61,11 +62,14 @@ def _before(event: Payload) -> Payload:
 
 
 def _is_edit(after: Payload, before: Payload) -> bool:
-    """Whether a person has changed it: Slack says so, or the text is another one."""
+    """Whether a person has changed it: Slack says so, the text is another one, or files have gone or come.
+
+    What is attached besides comes and goes by Slack's own doing: previews of links.
+    """
     edited = _edited(after)
     if edited is not None and edited != _edited(before):
         return True
-    return bool(before) and after.get("text") != before.get("text")
+    return bool(before) and (after.get("text") != before.get("text") or held(after) != held(before))
 
 
 def _edited(message: Payload) -> str | None:

@@ -17,6 +17,7 @@ _SCOPES = (
     "channels:history",
     "chat:write",
     "commands",
+    "files:read",
     "groups:history",
     "im:history",
     "metadata.message:read",
@@ -24,6 +25,8 @@ _SCOPES = (
     "reactions:write",
     "users:read",
 )
+_OPTIONAL = ("channels:read",)
+"""Without it public channels that somebody speaks of go by their IDs."""
 _EVENTS = (
     "app_mention",
     "message.channels",
@@ -53,7 +56,7 @@ def manifest(
         "_metadata": {"major_version": 2, "minor_version": 1},
         "display_information": {"name": name, "description": _DESCRIPTION},
         "features": _features(commands, agent_view=agent_view, name=name),
-        "oauth_config": {"scopes": {"bot": sorted(scopes(agent_view=agent_view))}},
+        "oauth_config": {"scopes": {"bot": sorted(scopes(agent_view=agent_view)), "bot_optional": list(_OPTIONAL)}},
         "settings": {
             "event_subscriptions": {
                 "bot_events": sorted(events),

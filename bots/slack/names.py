@@ -1,22 +1,28 @@
-"""What people call themselves: their display names, asked for once in a while."""
+"""What people call themselves, and channels are called: asked for once in a while."""
 
-from asyncio import Lock, timeout
-from collections.abc import Mapping
-from dataclasses import replace
+from asyncio import Lock, gather, timeout
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 from structlog import get_logger
 
 from bots.slack.calls import Calls
-from bots.slack.payloads import PLATFORM, Payload
+from bots.slack.payloads import PLATFORM, Ourselves, Payload
 from bots.slack.recent import Recent
+from bots.slack.words import nameless
 from core.errors import DeliveryError
-from core.messages import Inbound
 
 log = get_logger(platform=PLATFORM)
 
+_MOST = 40
+"""So many names are asked for at once: users.info and conversations.info take some 50 to 100 calls a minute."""
+_PEOPLE, _CHANNELS = ("U", "W"), ("C", "G")
+"""How their IDs begin."""
+
 
 class Names:
-    """Display names by user ID. Somebody waits for the acknowledgement meanwhile, so it gives up after `seconds`."""
+    """Names by the IDs of people and channels. Somebody waits for the acknowledgement meanwhile, so it gives up after
+    `seconds`."""
 
     def __init__(self, calls: Calls, *, seconds: float = 1.0, fresh: float = 3600.0, sour: float = 60.0) -> None:
         self._calls = calls
@@ -24,36 +30,67 @@ class Names:
         self._known: Recent[tuple[str | None, float]] = Recent()
         self._asking: dict[str, Lock] = {}
 
-    async def named(self, said: Inbound) -> Inbound:
-        """The message with the name that its author goes by, where Slack says it in time."""
-        name = await self.name(said.author.id)
-        return replace(said, author=replace(said.author, name=name)) if name else said
+    async def of(self, ids: Iterable[str], us: Ourselves) -> dict[str, str]:
+        """The names of these people and channels, as far as Slack says them in time; ours is known."""
+        known = {us.user: us.handle} if us.handle else {}
+        others = (one for one in dict.fromkeys(ids) if one.startswith((*_PEOPLE, *_CHANNELS)) and one != us.user)
+        asked = list(islice(others, _MOST))
+        found = await gather(*map(self.name, asked))
+        return known | {one: name for one, name in zip(asked, found, strict=True) if name}
 
-    async def name(self, user: str) -> str | None:
-        """The display name; None when Slack does not say so in time. A failure is not repeated for a minute."""
-        lock = self._asking.setdefault(user, Lock())
+    async def name(self, one: str) -> str | None:
+        """The name; None when Slack does not say so in time. A failure is not repeated for a minute."""
+        lock = self._asking.setdefault(one, Lock())
         try:
             async with timeout(self._seconds), lock:
-                return await self._looked_up(user)
+                return await self._looked_up(one)
         except TimeoutError:
-            self._known.note(user, (None, self._calls.clock() + self._sour))
+            self._known.note(one, (None, self._calls.clock() + self._sour))
             return None
         finally:
             if not lock.locked():
-                self._asking.pop(user, None)
+                self._asking.pop(one, None)
 
-    async def _looked_up(self, user: str) -> str | None:
-        known = self._known.get(user)
+    async def _looked_up(self, one: str) -> str | None:
+        known = self._known.get(one)
         now = self._calls.clock()
         if known is not None and now < known[1]:
             return known[0]
         try:
-            name = _display_name(await self._calls.read("users.info", {"user": user}))
+            name = await self._asked(one)
         except DeliveryError as error:
             log.debug("name unknown", reason=str(error))
             name = None
-        self._known.note(user, (name, now + (self._fresh if name else self._sour)))
+        self._known.note(one, (name, now + (self._fresh if name else self._sour)))
         return name
+
+    async def _asked(self, one: str) -> str | None:
+        if one.startswith(_CHANNELS):
+            return _channel_name(await self._calls.read("conversations.info", {"channel": one}))
+        return _display_name(await self._calls.read("users.info", {"user": one}))
+
+
+def nameless_in(part: object) -> Iterator[str]:
+    """The IDs of the people and channels that a message, or any part of one, speaks of without their names."""
+    rest = [part]
+    while rest:
+        match rest.pop():
+            case str(words):
+                yield from nameless(words)
+            case list(found):
+                rest += found
+            case dict(found):
+                rest += found.values()
+                named_by = ("user_id", "author_id", *(("channel_id",) if found.get("type") == "channel" else ()))
+                yield from (value for name in named_by if isinstance(value := found.get(name), str))
+
+
+def _channel_name(answer: Payload) -> str | None:
+    """Of a public channel: who is not in a private one does not see its name in Slack either."""
+    channel = answer.get("channel")
+    if not isinstance(channel, Mapping) or channel.get("is_private"):
+        return None
+    return str(channel.get("name") or "") or None
 
 
 def _display_name(answer: Payload) -> str | None:

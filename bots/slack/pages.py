@@ -55,7 +55,7 @@ class Pages:
                 self._begun.forget(question)
                 raise
             begun.kept += [message for message in messages_of(page) if keep(message)]
-            begun.cursor = _next_cursor(page)
+            begun.cursor = next_cursor(page)
             if begun.cursor is None or enough(begun.kept):
                 self._begun.forget(question)
                 return begun.kept
@@ -67,6 +67,7 @@ def messages_of(page: Payload) -> list[Payload]:
     return [entry for entry in page.get("messages") or () if isinstance(entry, Mapping)]
 
 
-def _next_cursor(page: Payload) -> str | None:
+def next_cursor(page: Payload) -> str | None:
+    """What goes on where the page ends; None after the last one."""
     following = page.get("response_metadata")
     return str(following.get("next_cursor") or "") or None if isinstance(following, Mapping) else None

@@ -1,7 +1,7 @@
 """What every payload of Slack's is made of: its words and times, and whom and which conversation it concerns."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from re import compile as pattern
 from typing import Any, TypeGuard
 
@@ -11,17 +11,18 @@ Payload = Mapping[str, Any]
 
 PLATFORM = "slack"
 
-_TS = pattern(r"[0-9]+\.[0-9]+")
+_TS = pattern(r"[0-9]{1,11}\.[0-9]+")  # Python has no dates after the year 9999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ourselves:
-    """Who the token says that we are: installation, bot user, bot, and the name of the workspace for people."""
+    """Who the token says that we are: installation, bot user, bot, the name of the workspace for people, and ours."""
 
     workspace: str
     user: str
     bot: str
     name: str = ""
+    handle: str = ""
 
     def said(self, message: Payload) -> bool:
         """Whether a message is ours."""
@@ -30,11 +31,15 @@ class Ourselves:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What a translation depends on besides the payload. `now` dates what Slack itself does not date."""
+    """What a translation depends on besides the payload. `now` dates what Slack itself does not date.
+
+    `names` are those by which people and channels go, by their IDs, as far as they are known.
+    """
 
     us: Ourselves
     agent_view: bool
     now: float
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 class Unreadable(ValueError):

@@ -35,7 +35,7 @@ def stopped(payload: Payload, event: Payload, view: View) -> Inbound:
     return Inbound(
         address=address_of(workspace_of(payload, view.us), channel, word(event, "thread_ts"), view),
         id=f"stop:{ts}",
-        author=Author(id=user, name=user),
+        author=Author(id=user, name=view.names.get(user, user)),
         text="",
         at=seconds(ts),
         audience=Audience.BOT,
@@ -51,7 +51,7 @@ def slash(payload: Payload, view: View) -> Inbound:
     return Inbound(
         address=Address(platform=PLATFORM, workspace=view.us.workspace, channel=channel),
         id=word(payload, "trigger_id"),
-        author=Author(id=user, name=str(payload.get("user_name") or user)),
+        author=Author(id=user, name=str(view.names.get(user) or payload.get("user_name") or user)),
         text=rest.strip(),
         at=view.now,
         audience=Audience.BOT,
@@ -92,7 +92,7 @@ def choice(payload: Payload, view: View) -> Inbound | None:
 
 def _pressed(payload: Payload, view: View, *, verb: str, address: Address) -> Inbound:
     user = part(payload, "user")
-    name = user.get("name") or user.get("username") or word(user, "id")
+    name = view.names.get(word(user, "id")) or user.get("name") or user.get("username") or word(user, "id")
     return Inbound(
         address=address,
         id=word(payload, "trigger_id"),

@@ -1,24 +1,53 @@
 """What people said, from Slack's record of it: before a message, and while we did not hear."""
 
-from asyncio import gather
+from asyncio import timeout
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from time import time
 
 from structlog import get_logger
 
 from bots.slack.calls import Calls, Refused
-from bots.slack.names import Names
-from bots.slack.pages import Pages, messages_of
-from bots.slack.payloads import PLATFORM, Ourselves, View, is_ts
+from bots.slack.names import Names, nameless_in
+from bots.slack.pages import Pages, messages_of, next_cursor
+from bots.slack.payloads import PLATFORM, Ourselves, Payload, View, is_ts
+from bots.slack.recent import Recent
 from bots.slack.said import missed, past
 from core.address import Address
-from core.messages import Inbound
+from core.errors import DeliveryError
+from core.messages import Inbound, Quote
 
 log = get_logger(platform=PLATFORM)
 
 _LONG_PAGE = 200
 """Slack's recommendation for apps that may have more than 15; the others are given 15 all the same."""
+_LONGEST_PAGE = 999
+"""The most that Slack gives at once; docs.slack.dev/reference/methods/conversations.replies."""
+_SECONDS = 1.5
+"""How long the end of a thread is looked for: an answer waits for it."""
+_THREADS, _KEPT = 1_000, 32
+"""Of so many threads so many of the last messages are remembered."""
 _NO_HISTORY = {"missing_scope", "not_in_channel", "channel_not_found", "thread_not_found", "no_permission"}
+
+
+class Late:
+    """The last few messages that we have heard in each thread."""
+
+    def __init__(self) -> None:
+        self._heard: Recent[deque[str]] = Recent(_THREADS)
+
+    def note(self, address: Address, ts: str) -> None:
+        """Somebody has said this there."""
+        kept = self._heard.get(address.id) or deque(maxlen=_KEPT)
+        if ts not in kept:
+            kept.append(ts)
+        self._heard.note(address.id, kept)
+
+    def before(self, address: Address, latest: str, number: int) -> str | None:
+        """The message after which so many were heard until `latest`; None where that is not known."""
+        earlier = sorted((ts for ts in self._heard.get(address.id) or () if float(ts) < float(latest)), key=float)
+        return earlier[-number - 1] if len(earlier) > number else None
 
 
 class Reading:
@@ -35,29 +64,76 @@ class Reading:
     ) -> None:
         self._calls, self._pages, self._names, self._us = calls, pages, names, us
         self._agent_view = agent_view
+        self._late = Late()
+        self._page = _LONGEST_PAGE
+
+    def heard(self, inbound: Inbound) -> None:
+        """Notes what was said in a thread, by which its end is found."""
+        if is_ts(inbound.id) and inbound.address.thread not in (None, inbound.id):
+            self._late.note(inbound.address, inbound.id)
 
     async def before(self, message: Inbound, limit: int) -> Sequence[Inbound]:
         """What was said in this thread, or in this channel, before the message; oldest first.
 
-        `conversations.replies` gives the oldest of a thread first, so a long page is asked for and its end is taken.
+        Where what opened the thread is too long ago, the first message that is told quotes it.
         """
         if limit <= 0:
             return ()
-        address = message.address
+        address, latest = message.address, message.id if is_ts(message.id) else f"{message.at:.6f}"
         is_reply = address.thread is not None and address.thread != message.id
-        method = "conversations.replies" if is_reply else "conversations.history"
-        page_size = max(_LONG_PAGE, limit) if is_reply else limit
-        arguments = {"channel": address.channel, "ts": address.thread if is_reply else None, "limit": page_size}
-        latest = message.id if is_ts(message.id) else f"{message.at:.6f}"
         try:
-            page = await self._calls.read(method, {**arguments, "latest": latest, "inclusive": False})
+            page = await (self._thread(address, latest, limit) if is_reply else self._channel(address, latest, limit))
         except Refused as error:
             return _nothing(address, error)
         view = await self._view()
-        told = (past(entry, address, view) for entry in messages_of(page))
-        earlier = {entry.id: entry for entry in told if entry is not None and float(entry.id) < float(latest)}
-        newest = [earlier[ts] for ts in sorted(earlier, key=float)][-limit:]
-        return await gather(*(self._told(entry) for entry in newest))
+        earlier = {
+            one.id: entry for entry in page if (one := past(entry, address, view)) and float(one.id) < float(latest)
+        }
+        newest = sorted(earlier, key=float)[-limit:]
+        wanted = sorted({*newest, *((address.thread,) if address.thread in earlier else ())}, key=float)
+        view = await self._naming([earlier[ts] for ts in wanted], view)
+        told = [one for ts in wanted if (one := past(earlier[ts], address, view))]
+        return told if len(told) <= limit else hanging(told[0], told[1:])
+
+    async def _channel(self, address: Address, latest: str, limit: int) -> Sequence[Payload]:
+        """The newest of a channel's top level, which Slack gives first."""
+        arguments = {"channel": address.channel, "latest": latest, "inclusive": False, "limit": limit}
+        return messages_of(await self._calls.read("conversations.history", arguments))
+
+    async def _thread(self, address: Address, latest: str, limit: int) -> Sequence[Payload]:
+        """A thread's root and its newest replies, as far as the ration and the time allow.
+
+        Slack gives the oldest first: so it is asked for what came after the last few that we have heard there, else for
+        all of it.
+        """
+        arguments = {
+            "channel": address.channel,
+            "ts": address.thread,
+            "latest": latest,
+            "oldest": self._late.before(address, latest, min(limit, self._page)),
+            "inclusive": False,
+            "limit": _LONGEST_PAGE,
+        }
+        found, cursor = list[Payload](), None
+        try:
+            async with timeout(_SECONDS):
+                while True:
+                    page = await self._calls.read("conversations.replies", {**arguments, "cursor": cursor})
+                    cursor, messages = next_cursor(page), messages_of(page)
+                    found = [*found[:1], *found[1:][-limit:], *messages]
+                    if cursor is None:
+                        break
+                    self._page = max(1, len(messages) - 1)
+        except (DeliveryError, TimeoutError) as error:
+            if not found:
+                raise
+            log.info("thread not read to its end", session=address.id, reason=type(error).__name__)
+        return found
+
+    async def _naming(self, entries: Sequence[Payload], view: View) -> View:
+        """The view with the names of all who speak or are spoken of, but for those who bring theirs along."""
+        speakers = (str(one.get("user")) for one in entries if not one.get("bot_id") and not one.get("user_profile"))
+        return replace(view, names=await self._names.of((*speakers, *nameless_in(list(entries))), view.us))
 
     async def since(self, address: Address, after: float) -> Sequence[Inbound]:
         """What people said in this thread, on this channel's top level, or in this DM after that instant.
@@ -79,16 +155,24 @@ class Reading:
             )
         except Refused as error:
             return _nothing(address, error)
-        found = {one.id: one for entry in kept if (one := missed(entry, address, view)) and one.at > after}
-        return await gather(*(self._names.named(found[ts]) for ts in sorted(found, key=float)))
-
-    async def _told(self, entry: Inbound) -> Inbound:
-        """Bots bring their names along, and so do people of other organisations."""
-        needless = entry.author.is_bot or entry.author.name != entry.author.id
-        return entry if needless else await self._names.named(entry)
+        found = {one.id: entry for entry in kept if (one := missed(entry, address, view)) and one.at > after}
+        view = await self._naming(list(found.values()), view)
+        told = (missed(found[ts], address, view) for ts in sorted(found, key=float))
+        return [one for one in told if one is not None]
 
     async def _view(self) -> View:
         return View(us=await self._us(), agent_view=self._agent_view, now=time())
+
+
+def hanging(root: Inbound, replies: Sequence[Inbound]) -> Sequence[Inbound]:
+    """The replies, the first of which quotes the message that opened their thread. Ours can't quote anything."""
+    first = next((place for place, one in enumerate(replies) if not one.author.is_self), None)
+    if first is None:
+        return (root, *replies[1:])
+    words = [root.text, *(part for quote in root.quotes for part in (quote.title, quote.text))]
+    quote = Quote(kind="hangs on", text="\n".join(filter(None, words)), author=root.author, at=root.at, message=root.id)
+    told = replace(replies[first], quotes=(quote, *replies[first].quotes))
+    return (*replies[:first], told, *replies[first + 1 :])
 
 
 def _nothing(address: Address, error: Refused) -> Sequence[Inbound]:

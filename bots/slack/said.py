@@ -7,6 +7,7 @@ taken from what all of them carry.
 
 from collections.abc import Mapping
 
+from bots.slack.blocks import written
 from bots.slack.payloads import (
     Ourselves,
     Payload,
@@ -20,12 +21,13 @@ from bots.slack.payloads import (
     thread_of,
     word,
 )
+from bots.slack.quotes import pointed
 from bots.slack.ticket import Ticket
-from bots.slack.words import mentioned, readable, without_mention
+from bots.slack.words import is_quoted, mentioned, readable, without_mention
 from core.address import Address
 from core.messages import Audience, Author, Inbound
 
-_SPOKEN = (None, "file_share", "thread_broadcast", "me_message")
+_SPOKEN = (None, "file_share", "message_share", "thread_broadcast", "me_message")
 _SLACKBOT = "USLACKBOT"
 
 
@@ -34,16 +36,17 @@ def said(message: Payload, channel: str, workspace: str, view: View) -> Inbound 
     if not is_by_a_person(message, view.us):
         return None
     us, ts, author = view.us, word(message, "ts"), word(message, "user")
-    text, thread = _with_files(message), thread_of(message)
+    text, thread = _text(message), thread_of(message)
     return Inbound(
         address=address_of(workspace, channel, thread or ts, view),
         id=ts,
-        author=Author(id=author, name=_profile_name(message) or author),
-        text=readable(without_mention(text, us.user)),
+        author=Author(id=author, name=view.names.get(author) or _profile_name(message) or author),
+        text=readable(without_mention(text, us.user), view.names),
         at=seconds(ts),
-        audience=Audience.BOT if message.get("type") == "app_mention" else _audience(text, us),
+        audience=_audience(message, text, us),
         direct=is_direct(channel),
         reply_to=thread if is_plain_dm(channel, view) and thread != ts else None,
+        quotes=pointed(message, channel, view),
         ticket=_foreign(message, workspace),
     )
 
@@ -83,20 +86,24 @@ def _past(message: Payload, address: Address, view: View) -> Inbound | None:
     ts, subtype = message.get("ts"), message.get("subtype")
     if not is_ts(ts) or subtype not in (*_SPOKEN, "bot_message") or message.get("hidden"):
         return None
-    text = _shown_text(message)
+    text = _seen(message)
     return Inbound(
         address=address,
         id=ts,
-        author=_past_author(message, view.us),
-        text=readable(without_mention(text, view.us.user)),
+        author=_past_author(message, view),
+        text=readable(without_mention(text, view.us.user), view.names),
         at=seconds(ts),
-        audience=_audience(text, view.us),
+        audience=_audience(message, text, view.us),
         direct=is_direct(address.channel),
+        quotes=pointed(message, address.channel, view),
     )
 
 
-def _audience(text: str, us: Ourselves) -> Audience:
+def _audience(message: Payload, text: str, us: Ourselves) -> Audience:
+    """Slack's `app_mention` is believed, unless our mark stands in code or quoted lines alone."""
     people = mentioned(text)
+    if message.get("type") == "app_mention" and not is_quoted(text, us.user):
+        return Audience.BOT
     return Audience.BOT if us.user in people else Audience.OTHERS if people else Audience.ROOM
 
 
@@ -106,33 +113,29 @@ def _foreign(message: Payload, workspace: str) -> str | None:
     return Ticket(team=team).written() if isinstance(team, str) and team != workspace else None
 
 
-def _with_files(message: Payload) -> str:
+def _text(message: Payload) -> str:
+    """Its own words, in Slack's written form."""
     text = message.get("text") or ""
     if not isinstance(text, str):
         raise Unreadable("the text is no text")
-    files = [file for file in message.get("files") or () if isinstance(file, Mapping)]
-    names = [f"[attached: {file.get('title') or file.get('name') or file.get('id')}]" for file in files]
-    return "\n".join(part for part in (text, *names) if part)
+    return text
 
 
-def _shown_text(message: Payload) -> str:
-    """What a person sees of a message that may be a bot's: its Markdown blocks, its text, or its attachments'."""
-    blocks = [part for part in message.get("blocks") or () if isinstance(part, Mapping)]
-    markdown = [str(block.get("text", "")) for block in blocks if block.get("type") == "markdown"]
-    attachments = [part for part in message.get("attachments") or () if isinstance(part, Mapping)]
-    fallbacks = [str(part.get("text") or part.get("fallback") or "") for part in attachments]
-    return "\n".join(markdown) or _with_files(message) or "\n".join(fallbacks)
+def _seen(message: Payload) -> str:
+    """What a person sees of a message: a bot's blocks, for which its text only stands in; else the text."""
+    text, blocks = _text(message), written(message.get("blocks"))
+    return (blocks or text) if message.get("bot_id") else (text or blocks)
 
 
-def _past_author(message: Payload, us: Ourselves) -> Author:
+def _past_author(message: Payload, view: View) -> Author:
     user, bot = str(message.get("user") or ""), str(message.get("bot_id") or "")
-    ours = us.said(message)
+    ours = view.us.said(message)
     profile = message.get("bot_profile")
     name = message.get("username") or (profile.get("name") if isinstance(profile, Mapping) else None)
     said_by = user or bot or "unknown"
     return Author(
         id=said_by,
-        name=str(name or _profile_name(message) or said_by),
+        name=str(name or view.names.get(said_by) or _profile_name(message) or said_by),
         is_bot=bool(bot) or ours or message.get("subtype") == "bot_message",
         is_self=ours,
     )

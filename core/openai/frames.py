@@ -7,6 +7,7 @@ calls an error is a frame with an `error`. `[DONE]` is the frame END, after whic
 
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import suppress
 
 import openai
 
@@ -22,6 +23,14 @@ class Events(openai.AsyncStream[object]):
     The SDK's own takes every event for JSON, a web page for an empty answer, and ends over a frame without data.
     """
 
+    async def first(self) -> object:
+        """The first frame, ahead of the rest, which still begins with it; None where it does not come whole."""
+        frame = None
+        with suppress(openai.OpenAIError, ValueError):
+            frame = await anext(self._iterator, None)
+        self._iterator = _led(frame, self._iterator)
+        return frame
+
     async def __stream__(self) -> AsyncIterator[object]:
         """Yields JSON values and END. Raises ValueError where something is garbled."""
         self._decoder = _Decoder()  # type: ignore[assignment]  # it is used for nothing but this
@@ -30,6 +39,13 @@ class Events(openai.AsyncStream[object]):
                 yield frame
         finally:
             await self.response.aclose()
+
+
+async def _led(first: object, rest: AsyncIterator[object]) -> AsyncIterator[object]:
+    if first is not None:
+        yield first
+    async for frame in rest:
+        yield frame
 
 
 class _Decoder:
@@ -100,6 +116,8 @@ class Lines:
             yield from self._datum(value.removeprefix(b" "), last=last)
         elif name == b"event":
             self._event = value.strip()
+        elif name == b"error":  # llama.cpp until September 2025
+            yield {"error": _parsed(value)}
         elif line[:1] == b"{":  # one JSON value a line, without a name
             yield from self._datum(line, last=last)
 
@@ -118,7 +136,7 @@ class Lines:
                 raise
             return
         self._data.clear()
-        yield self._named(frame)
+        yield from _frames(frame, error=self._event == b"error")
 
     def _dispatch(self) -> Iterator[object]:
         data, event = b"\n".join(self._data), self._event
@@ -130,11 +148,13 @@ class Lines:
             raise ValueError("a frame is no JSON")
         yield {"error": {"message": data.decode(errors="replace")}}
 
-    def _named(self, frame: object) -> object:
-        """What is called an error by its event's name alone is one."""
-        if self._event != b"error" or (isinstance(frame, Mapping) and ("error" in frame or "type" in frame)):
-            return frame
-        return {"error": frame}
+
+def _frames(value: object, *, error: bool = False) -> Iterator[object]:
+    """The frames in a JSON value: a list is several, and what is called an `error` by anything but its key is one."""
+    for one in value if isinstance(value, list) else [value]:
+        said = one if isinstance(one, Mapping) else {}
+        called = error or said.get("object") == "error" or said.get("error_code")
+        yield {"error": one} if called and "error" not in said else one
 
 
 def _body(body: bytes) -> Iterator[object]:
@@ -146,7 +166,14 @@ def _body(body: bytes) -> Iterator[object]:
     except ValueError:
         whole = [_loads(line) for line in body.splitlines() if line.strip()]
     for value in whole:
-        yield from value if isinstance(value, list) else [value]
+        yield from _frames(value)
+
+
+def _parsed(complaint: bytes) -> object:
+    try:
+        return _loads(complaint)
+    except ValueError:
+        return {"message": complaint.decode(errors="replace")}
 
 
 def _loads(text: bytes) -> object:

@@ -1,9 +1,10 @@
 """What a server tells of a model when it is asked: how much it takes in, and when it ends."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from urllib.parse import urljoin
+from datetime import UTC, date, datetime, timedelta
+from urllib.parse import quote, urljoin
 
 import openai
 
@@ -12,6 +13,9 @@ from core.openai.manners import context_of
 
 PLACES = ("/props", "/api/v0/models/{model}", "/info")
 """Where llama.cpp, LM Studio and TGI tell the context that they run with, beside OpenAI's API."""
+
+NOTICE = timedelta(days=90)
+"""So long before its end a model is warned of: time enough to try another one, and short enough to be heeded."""
 
 SECONDS = 10.0
 """How long all the questions together may take."""
@@ -41,11 +45,12 @@ async def look(client: openai.AsyncOpenAI, model: str, *, official: bool) -> Tol
 
 
 async def _described(client: openai.AsyncOpenAI, model: str) -> object:
-    """The model in the server's list, or by itself where there is no list."""
+    """The model by itself, and in the server's list: many servers tell more in one place than in the other."""
+    alone = await _asked(client, f"/models/{quote(model, safe='')}")
     listed = at(await _asked(client, "/models"), "data")
-    if not isinstance(listed, list):
-        return await _asked(client, f"/models/{model}")
-    return next((one for one in listed if text(one, "id") == model), listed[0] if len(listed) == 1 else None)
+    named = [one for one in listed if text(one, "id") == model] if isinstance(listed, list) else []
+    (first, *_) = [*named, *(listed if isinstance(listed, list) and len(listed) == 1 else []), None]
+    return {**(first if isinstance(first, Mapping) else {}), **(alone if isinstance(alone, Mapping) else {})}
 
 
 async def _asked(client: openai.AsyncOpenAI, path: str) -> object:
@@ -64,6 +69,11 @@ def _day(described: object) -> date | None:
         return date.fromisoformat(told[:10]) if isinstance(told, str) else None
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def is_near(day: date) -> bool:
+    """Whether a model ends so soon, or has ended, that its operator should be told."""
+    return day - datetime.now(UTC).date() <= NOTICE
 
 
 def ending(model: str, day: date) -> str:

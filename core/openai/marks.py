@@ -14,14 +14,24 @@ THOUGHTS = {
     **{f"<{word}>": f"</{word}>" for word in _WORDS},
     "[THINK]": "[/THINK]",
     "◁think▷": "◁/think▷",
+    "<seed:think>": "</seed:think>",
+    "<|START_THINKING|>": "<|END_THINKING|>",
     "<|channel|>analysis<|message|>": "<|end|>",
     "<|channel|>commentary<|message|>": "<|end|>",
     "<|channel>thought": "<channel|>",
 }
-"""What opens a thought, and what closes it: DeepSeek, Qwen and others; Magistral; Kimi; gpt-oss; Gemma."""
+"""What opens a thought, and what closes it: DeepSeek, Qwen, others; Magistral; Kimi; Seed; Cohere; gpt-oss; Gemma."""
 
 CLOSING = frozenset(THOUGHTS.values()) - {"<|end|>"}
-FRAMES = ("<|start|>assistant", "<|channel|>final<|message|>", "<|im_start|>assistant", "<|assistant|>")
+FRAMES = (
+    "<|start|>assistant",
+    "<|channel|>final<|message|>",
+    "<|im_start|>assistant",
+    "<|assistant|>",
+    "<|start_header_id|>assistant<|end_header_id|>",
+    "<|START_RESPONSE|>",
+    "<|START_TEXT|>",
+)
 """What opens an answer, and is none of it."""
 
 ENDS = (
@@ -29,12 +39,20 @@ ENDS = (
     "<|im_start|>",
     "<|eot_id|>",
     "<|eom_id|>",
+    "<|start_header_id|>",
     "<|end|>",
     "<|return|>",
+    "<|call|>",
+    "<|END_RESPONSE|>",
     "<|endoftext|>",
     "<|end_of_text|>",
     "<end_of_turn>",
     "<|end_of_turn|>",
+    "<turn|>",
+    "<seed:eos>",
+    "<|END_RESPONSE|>",
+    "<|END_TEXT|>",
+    "<|END_OF_TURN_TOKEN|>",
     "<｜end▁of▁sentence｜>",
     "<|channel|>",
     "<channel|>",
@@ -162,7 +180,7 @@ class Cleaner:
         if mark in CLOSING:
             return self._close(mark)
         if mark in FRAMES:
-            self._held = self._held.removeprefix(mark)
+            self._held, self._trim = self._held.removeprefix(mark), True
             return ""
         return self._end_mark(mark, last=last)
 

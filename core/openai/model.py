@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from functools import partial
+from math import inf
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -23,12 +24,14 @@ from core.errors import (
     ModelError,
     ModelInterrupted,
     ModelMisconfigured,
+    ModelRefused,
     ModelUnavailable,
     WindowTooLong,
 )
-from core.llm import Message, Piece, Prompt, Recollection
+from core.llm import Cause, Message, Piece, Prompt, Recollection
 from core.openai import asking
 from core.openai.complaints import (
+    INSTRUCTIONS_WORDS,
     Complaint,
     endpoint_missing,
     heard_from,
@@ -38,8 +41,9 @@ from core.openai.complaints import (
     unwanted,
     words_of,
 )
+from core.openai.fields import at
 from core.openai.frames import Events
-from core.openai.looking import ending, look
+from core.openai.looking import ending, is_near, look
 from core.openai.manners import API, Learning, Manners, read
 from core.openai.reading import ChatReading, Reading, ResponsesReading
 
@@ -72,6 +76,12 @@ SHARE = 4
 THINKING = 8_192
 """Tokens that a model which thinks may take for that, beside its answer: they count into the same limit."""
 
+PLAUSIBLE = 1_024
+"""A context smaller than that is believed where a server tells it, not where it is guessed by halves."""
+
+CHARACTERS = 8
+"""More than an ordinary token has: for so many of each, a model that never stops thinking is held to its limit."""
+
 ADAPTS = 8
 """How often one request is changed to a server's liking before its refusal counts."""
 
@@ -103,10 +113,14 @@ class OpenAIModel:
         self._model = model
         self._first, self._silence = first_seconds, silence_seconds
         self._answer_tokens = answer_tokens
+        self._longest_thought = inf if answer_tokens is None else CHARACTERS * (answer_tokens + THINKING)
         self._effort = effort
         self._chosen: API | None = api if api != "auto" else None
         self._server = f"{url} {api}"
         self._learning = Learning()
+        self._odd: Cause | None = None
+        self._proven: int | None = None  # the context as it was known when an answer came last
+        self._taken = 0  # the most tokens, prompt and answer together, that the server has had room for
         self._keeping: set[asyncio.Task[None]] = set()
         self._connect = partial(
             openai.AsyncOpenAI,
@@ -149,6 +163,7 @@ class OpenAIModel:
         """See core.llm.Model."""
         if (kept := await recollection.recall(self._server, self._model)) is not None:
             self._learning.known = read(kept)
+            self._proven = self._manners.context
         self._learning.told = partial(self._keep, recollection)
 
     def _keep(self, recollection: Recollection, known: Manners) -> None:
@@ -161,7 +176,7 @@ class OpenAIModel:
         found = await look(self._client, self._model, official=self._official)
         if found.context is not None:
             self._learning.learn(context=found.context)
-        return [] if found.ends is None else [ending(self._model, found.ends)]
+        return [ending(self._model, found.ends)] if found.ends is not None and is_near(found.ends) else []
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         """See core.llm.Model. The words of a refusal are an answer like any other."""
@@ -178,6 +193,9 @@ class OpenAIModel:
                     while (frame := await self._next(events, reading, limit)) is not None:
                         for piece in reading.take(frame):
                             yield piece
+                        if reading.unseen > self._longest_thought:
+                            reading.end = "length"  # it may never stop
+                            break
                         await asyncio.sleep(0)  # what has come in a heap must not keep the other answers waiting
                         limit = asyncio.get_running_loop().time() + self._silence
                 if not reading.started and "html" in events.response.headers.get("content-type", ""):
@@ -186,6 +204,7 @@ class OpenAIModel:
                     )
                 for last in reading.finish():
                     yield last
+                self._proven = self._manners.context
             finally:
                 self._note(reading)
                 await events.close()
@@ -194,16 +213,18 @@ class OpenAIModel:
         """The next frame; None at the end. Once the answer is finished, whatever befalls the rest is no matter."""
         now = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout_at(limit if reading.end is None else min(limit, now + TAIL)):
+            async with asyncio.timeout_at(min(limit, now + TAIL) if reading.rests else limit):
                 return await anext(events, None)
         except (openai.OpenAIError, ValueError, TimeoutError) as error:
-            if reading.end is None:
+            if not reading.rests:
                 raise
             log.info("model_tail_lost", error=type(error).__name__)
             return None
 
     def _note(self, reading: Reading) -> None:
         """What an answer, whole or not, has shown of the server."""
+        if reading.usage is not None:
+            self._taken = max(self._taken, reading.usage.shown + reading.usage.written)
         if reading.thinks:
             self._learning.learn(thinks=True)
         if reading.cleaner.unopened != self._manners.in_thought and (reading.spoken or reading.cleaner.unopened):
@@ -215,13 +236,24 @@ class OpenAIModel:
         try:
             yield
         except WindowTooLong as error:
-            guess = (prompt.tokens + (self._most() or 0)) // 2
-            known = self._manners.context
-            size = error.context if error.context and error.context != known else min(guess, known or guess)
-            if size < (known or size + 1):
-                log.warning("model_context_learnt", tokens=size, told=error.context is not None, host=self._host)
-                self._learning.learn(context=size)
+            if not error.answered:
+                self._learn_size(prompt, error.context)
             raise
+
+    def _learn_size(self, prompt: Prompt, told: int | None) -> None:
+        """Takes in that this was too long. A guess is doubted where more was taken before, or nothing is left of it."""
+        known = self._manners.context
+        guess = (prompt.tokens + (self._most() or 0)) // 2
+        told = told if told != known else None
+        size = told or min(guess, known or guess)
+        if told is None and size < self._taken:
+            self._taken = 0  # what is said twice is believed
+        elif told is None and (size < PLAUSIBLE or (prompt.cause and prompt.cause == self._odd)):
+            self._odd = prompt.cause  # it is something else about this one question
+            self._learning.learn(context=self._proven)
+        elif size < (known or size + 1):
+            log.info("model_context_learnt", tokens=size, told=told is not None, host=self._host)
+            self._learning.learn(context=size)
 
     async def examine(self) -> Sequence[Finding]:
         """Asks whether the server knows the key and the model, and for one short answer, just as a turn does."""
@@ -250,6 +282,17 @@ class OpenAIModel:
                 raise
         question = Message(role="user", text="Say: ready")
         prompt = Prompt(instructions="Answer in one word.", messages=(question,), tokens=16, conversation="doctor")
+        for left in reversed(range(ADAPTS)):
+            room = self._most()
+            try:
+                await self._hear(prompt)
+            except WindowTooLong:
+                if left == 0 or self._most() == room:
+                    raise  # there is nothing that a turn would make smaller
+            else:
+                return
+
+    async def _hear(self, prompt: Prompt) -> None:
         heard = 0
         async with aclosing(self.stream(prompt)) as pieces:
             async for _ in pieces:
@@ -281,6 +324,7 @@ class OpenAIModel:
     async def _send(self, client: openai.AsyncOpenAI, api: API, prompt: Prompt, limit: float) -> Events:
         """Sends the request; what the server will not have of it is left out, or said in another form, from then on.
 
+        Some servers have begun a stream by the time that they refuse, and say so in its first frame.
         It goes past the SDK's typed methods: they walk through every message by its type and back, in 35 ms for a
         window of 90 messages, and make each event an object, in two thirds of what a piece costs (openai 3.54).
         """
@@ -291,11 +335,16 @@ class OpenAIModel:
             patience = limit if manners.streams else limit - self._first + WHOLE
             try:
                 async with asyncio.timeout_at(patience):
-                    return await client.post(PATHS[api], cast_to=object, body=body, stream=True, stream_cls=Events)
+                    events = await client.post(PATHS[api], cast_to=object, body=body, stream=True, stream_cls=Events)
+                    frame = await events.first()
             except openai.APIStatusError as error:
                 news = self._manners != manners  # another answer has learnt meanwhile: perhaps this very thing
                 if left == 0 or not (news or self._adapt(heard_from(error), extra)):
                     raise
+            else:
+                if left == 0 or not at(frame, "error") or not self._adapt(heard_from(frame), extra):
+                    return events  # its reader says what is wrong
+                await events.close()
         raise AssertionError("the last refusal is raised")
 
     def _most(self) -> int | None:
@@ -307,7 +356,7 @@ class OpenAIModel:
 
     def _adapt(self, heard: Complaint, extra: dict[str, object]) -> bool:
         """Learns from a refusal what the server will not have; False where it is about something else."""
-        if isinstance(judge(heard), WindowTooLong) or heard.status in {401, 402, 429}:
+        if isinstance(judge(heard), WindowTooLong | ModelRefused) or heard.status in {401, 402, 429}:
             return False
         manners = self._manners
         field = unwanted(heard, extra | ({"stream": True} if manners.streams else {}))
@@ -318,7 +367,7 @@ class OpenAIModel:
         elif not template_refuses(heard) or not (manners.system or not manners.turns):
             return False
         elif not manners.turns and not (
-            manners.system and "system" in heard.words.lower() and "altern" not in heard.words
+            manners.system and INSTRUCTIONS_WORDS.search(heard.words) and "altern" not in heard.words
         ):
             news = {"turns": True}
         else:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 
 from core.errors import EmptyAnswer, ModelInterrupted, ModelRefused, WindowTooLong
-from core.llm import Afresh, Cut, Finish, Usage
+from core.llm import Afresh, Cut, Finish, Piece, Usage
 from core.openai.complaints import heard_from, judge
 from core.openai.fields import at, count, text
 from core.openai.frames import END
@@ -22,12 +22,48 @@ FILTERED = {
     "prohibited_content",
     "spii",
     "sensitive",
+    "refusal",
+    "guardrail_intervened",
+    "content_filtered",
 }
-"""How OpenAI, Gemini and Zhipu say that a filter has ended the answer."""
+"""How OpenAI, Gemini, Zhipu, Anthropic and Bedrock say that a filter has ended the answer."""
 
 FULL = {"length", "max_output_tokens", "max_tokens", "model_length", "model_context_window_exceeded"}
-BROKEN = {"error", "abort", "cancelled", "insufficient_system_resource", "network_error", "engine_overloaded"}
+NONE = {"", "null", "none"}
+"""No reason yet, as text too."""
+
+BROKEN = {
+    "error",
+    "error_finish",
+    "abort",
+    "cancelled",
+    "insufficient_system_resource",
+    "network_error",
+    "engine_overloaded",
+}
 """Reasons that are none: vLLM, DeepSeek, Zhipu and others say so when they fail midway."""
+
+
+_BLANK = 16  # tokens that may be blanks and template marks alone
+
+
+def complaint_in(frame: object) -> object:
+    """What is said to be wrong in a frame: its `error`, that of a choice (OpenRouter), or all of a frame that is one.
+
+    Such are `{"object": "error", …}` (vLLM), an `error_code` (FastChat), a `base_resp` (MiniMax), or what has words and
+    nothing of an answer (`detail`, `errors`, `code` and `msg`). Many servers send `[DONE]` after it.
+    """
+    choices = at(frame, "choices")
+    for place in (frame, *(choices if isinstance(choices, list) else ())):
+        if wrong := at(place, "error"):
+            return wrong if isinstance(wrong, Mapping) else place
+    if at(frame, "object") == "error":
+        return frame
+    if choices is not None or at(frame, "type") is not None or at(frame, "output") is not None:
+        return None
+    worded = count(frame, "code") and (text(frame, "msg") or text(frame, "message"))
+    coded = count(frame, "error_code") or count(frame, "base_resp", "status_code")
+    return frame if worded or coded or at(frame, "detail") or at(frame, "errors") else None
 
 
 class Reading(ABC):
@@ -41,6 +77,7 @@ class Reading(ABC):
         self.started = False
         self.spoken = False
         self.reasoned = False
+        self.unseen = 0  # characters of thought
         self.usage: Usage | None = None
         self.end: str | None = None
         self.cleaner = Cleaner(in_thought=in_thought)
@@ -48,9 +85,15 @@ class Reading(ABC):
 
     @property
     def thinks(self) -> bool:
-        """Whether the model has thought before it answered."""
-        reasoned = self.usage is not None and self.usage.reasoning > 0
-        return self.reasoned or reasoned or self.cleaner.thought
+        """Whether the model has thought before it answered. What was billed, and is no word, was a thought."""
+        used = self.usage or Usage(shown=0, written=0)
+        hidden = not self.spoken and used.written > _BLANK
+        return self.reasoned or used.reasoning > 0 or hidden or self.cleaner.thought
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing but the rest of a finished answer is to come: some tell a reason before they have begun."""
+        return self.end is not None and (self.spoken or self.reasoned)
 
     @property
     def finished(self) -> bool:
@@ -66,13 +109,16 @@ class Reading(ABC):
         if frame == END:
             self.end = self.end or self.done
             return
-        if wrong := at(frame, "error"):
+        if wrong := complaint_in(frame):
             if self.finished:
                 return
-            raise judge(heard_from(wrong if isinstance(wrong, Mapping) else {"message": wrong}))
-        yield from self._cleaned(self.cleaner.take(self._whole("".join(self._read(frame)))))
+            raise judge(heard_from(wrong))
+        piece = self._whole("".join(self._read(frame)))
+        seen = self.cleaner.take(piece)
+        self.unseen += max(0, len(piece) - len(seen))
+        yield from self._cleaned(seen)
 
-    def finish(self) -> Iterator[str | Afresh | Finish]:
+    def finish(self) -> Iterator[Piece]:
         """What was held back, and the proof that the answer is complete, or why it is none.
 
         An answer that a content filter stopped midway is on screen already: it stands, and counts as cut.
@@ -83,6 +129,8 @@ class Reading(ABC):
         yield from self._cleaned(self.cleaner.take(self._half.encode("utf-8", "replace").decode()))
         yield from self._cleaned(self.cleaner.end(cut=end in FULL))
         if not self.spoken:
+            if self.usage is not None:
+                yield self.usage
             raise self._nothing(end)
         cut: Cut | None = "filter" if end in FILTERED else "length" if end in FULL else None
         yield Finish(model=self.model, usage=self.usage, cut=cut)
@@ -92,7 +140,7 @@ class Reading(ABC):
         if end in FILTERED:
             return ModelRefused("The provider's content filter held the answer back.")
         if end in FULL and not self.thinks:
-            return WindowTooLong("The model had no room left to say anything.")
+            return WindowTooLong("The model had no room left to say anything.", answered=True)
         why = "spent it on thinking" if end in FULL else "finished without saying anything"
         return EmptyAnswer(f"The answer is complete, and empty: the model {why}.", thought=end in FULL)
 
@@ -120,36 +168,64 @@ class Reading(ABC):
         """The pieces of text in a frame; notes what else it says."""
 
     def _ended(self, reason: str) -> None:
-        if reason:
+        if reason.lower() not in NONE:
             self.end = reason.lower()
 
     def _note(self, whole: object, shown: str, written: str) -> None:
         self.model = text(whole, "model") or self.model
         usage = at(whole, "usage")
         if at(usage, shown) is not None:
-            self.usage = Usage(
-                shown=count(usage, shown),
-                written=count(usage, written),
-                cached=count(usage, f"{shown}_details", "cached_tokens"),
-                reasoning=count(usage, f"{written}_details", "reasoning_tokens"),
-            )
+            self.usage = _used(usage, shown, written)
+
+
+def _used(usage: object, shown: str, written: str) -> Usage:
+    """What was billed. Gemini counts its thoughts into the total alone."""
+    read, said = count(usage, shown), count(usage, written)
+    hidden = max(0, count(usage, "total_tokens") - read - said)
+    return Usage(
+        shown=read,
+        written=said + hidden,
+        cached=count(usage, f"{shown}_details", "cached_tokens"),
+        reasoning=hidden or count(usage, f"{written}_details", "reasoning_tokens"),
+    )
+
+
+THINKING = ("reasoning_content", "reasoning", "thinking")
+"""Where a chat message has its thoughts, beside its content."""
 
 
 class ChatReading(Reading):
     """Chat Completions: finished when a choice has a finish_reason, at `[DONE]`, or with a whole message."""
 
     done = "stop"
+    _pieces = False  # whether it comes in pieces: a whole message is the same once more then (MiniMax, Perplexity)
+    _early = False  # whether it tells a reason why it has ended, and goes on (Open WebUI, gateways to Gemini)
 
     def _read(self, frame: object) -> Iterator[str]:
         self._note(frame, "prompt_tokens", "completion_tokens")
         choices = at(frame, "choices")
         for choice in choices if isinstance(choices, list) else ():
-            said = at(choice, "delta") or at(choice, "message")
-            self.reasoned |= any(text(said, name) for name in ("reasoning_content", "reasoning", "thinking"))
-            yield from _parts(at(said, "content"))
-            yield text(said, "refusal")
-            whole = at(choice, "message") is not None and at(choice, "delta") is None
-            self._ended(text(choice, "finish_reason") or ("stop" if whole else ""))
+            delta, message = at(choice, "delta"), at(choice, "message")
+            self._pieces |= bool(at(delta, "content"))
+            said = delta or (None if self._pieces else message)  # some repeat the whole at the end
+            thought = next(filter(None, (text(said, name) for name in THINKING)), "")
+            self.reasoned |= bool(thought)
+            self.unseen += len(thought)
+            words = [*_parts(at(said, "content")), text(said, "refusal")]
+            yield from words
+            reason = text(choice, "finish_reason")
+            if message is not None and delta is None:
+                self._ended(reason or "stop")
+            else:
+                over_thought = reason == "stop" and thought and not any(words)  # nobody stops there
+                self._told("" if over_thought else reason, more=bool(thought) or any(words))
+
+    def _told(self, reason: str, *, more: bool) -> None:
+        """A reason with more of the answer behind it was none: only one without words counts from then on."""
+        if more and self.end is not None:
+            self._early, self.end = True, None
+        if not (more and self._early):
+            self._ended(reason)
 
 
 def _parts(content: object) -> Iterator[str]:
@@ -182,6 +258,7 @@ class ResponsesReading(Reading):
                 raise judge(heard_from(frame))
             case kind if kind.startswith("response.reasoning"):
                 self.reasoned = True
+                self.unseen += len(text(frame, "delta"))
             case "" if text(frame, "object") == "response":
                 yield from self._body(frame)
 

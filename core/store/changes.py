@@ -53,7 +53,7 @@ def edit(
     if not copies and not quoted:
         raise Unknown(message.id)
     for key, row in copies:
-        if not _is_news(row, edited):
+        if not _is_news(connection, key, row, edited):
             continue
         connection.execute(update(turns).where(_this(key, row)).values(_edited(row, edited, verb=verb, tokens=tokens)))
         quotes.keep(connection, key, row.seq, message.quotes)
@@ -66,10 +66,12 @@ def edit(
     return told
 
 
-def _is_news(row: Row[*tuple[object, ...]], edited: Edited) -> bool:
-    if row.state == State.DELETED or row.body == edited.message.text.encode("utf-8", "replace"):
+def _is_news(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], edited: Edited) -> bool:
+    if row.state == State.DELETED or (row.edited_at is not None and row.edited_at >= micro(edited.at)):
         return False
-    return row.edited_at is None or row.edited_at < micro(edited.at)
+    if row.body != edited.message.text.encode("utf-8", "replace"):
+        return True
+    return not quotes.are(connection, key, row.seq, edited.message.quotes)
 
 
 def _edited(row: Row[*tuple[object, ...]], edited: Edited, *, verb: str | None, tokens: int) -> dict[str, object]:

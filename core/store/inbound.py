@@ -76,6 +76,7 @@ def accept(
         if overheard is None:
             raise Duplicate(message.id)
         turn = turn._replace(seq=overheard)
+        quotes.forget(connection, key, [overheard])
     if turn.quotes:
         quotes.keep(connection, key, turn.seq, turn.quotes)
     if others:

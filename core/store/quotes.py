@@ -46,6 +46,19 @@ def of(connection: Connection, key: SessionKey, seqs: Collection[int]) -> dict[i
     return found
 
 
+def are(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Quote]) -> bool:
+    """Whether a turn points at just this, whatever has become of the words. Where it hangs is no matter of its own."""
+    return _marks(of(connection, key, [seq]).get(seq, ())) == _marks(pointed)
+
+
+def _marks(pointed: Sequence[Quote]) -> list[tuple[str, str, str | None, str | None]]:
+    return [
+        (one.kind, storable(one.title), one.message, one.source and storable(one.source))
+        for one in pointed
+        if one.kind != "hangs on"
+    ]
+
+
 def forget(connection: Connection, key: SessionKey, seqs: Collection[int]) -> None:
     """Takes what these turns point at out of the database."""
     connection.execute(delete(quotes).where(_mine(key), quotes.c.seq.in_(seqs)))

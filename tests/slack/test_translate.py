@@ -196,10 +196,12 @@ def test_other_payloads_are_nobodys_business(payload: dict[str, Any]) -> None:
 
 def test_files_are_named() -> None:
     files = [{"title": "Plan"}, {"name": "a.pdf"}, {"id": "F1", "file_access": "check_file_info"}]
-    assert _heard(subtype="file_share", text="look", files=files).text == (
-        "look\n[attached: Plan]\n[attached: a.pdf]\n[attached: F1]"
+    said = _heard(subtype="file_share", text="look", files=files)
+    assert (said.text, [(one.kind, one.title) for one in said.quotes]) == (
+        "look",
+        [("attaches", "Plan"), ("attaches", "a.pdf"), ("attaches", "F1")],
     )
-    assert _heard(subtype="file_share", text="", files=files[:1]).text == "[attached: Plan]"
+    assert _heard(subtype="file_share", text="", files=files[:1]).text == ""
 
 
 def test_a_name_that_comes_along_is_taken() -> None:
@@ -228,7 +230,7 @@ def test_a_guests_own_team_is_noted_for_streams() -> None:
         (
             {"bot_id": "B1", "subtype": "bot_message", "username": "CI", "attachments": [{"fallback": "red"}]},
             Author(id="B1", name="CI", is_bot=True),
-            "red",
+            "",
         ),
         ({"bot_id": "B1", "bot_profile": {"name": "CI"}, "text": "x"}, Author(id="B1", name="CI", is_bot=True), "x"),
     ],

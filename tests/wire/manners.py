@@ -6,15 +6,16 @@ Such a file has the texts of one server as they stand on the wire, and nothing o
   `setting` what `OPENAI_API` is set to, `newline` how its lines end, `context` how many tokens its refusals speak of
   (and what it tells of its models, where it is `listed`).
 * `gets` are what it says to a GET, by path; any other path is `missing`.
-* `refuses` is a list of what it will not have, each with its answer: a request `field`, or an `order` of roles:
-  `alternate` (a user first, then by turns, after a system message at most), `successive` (no two of one role in a row),
-  `no-system`.
+* `refuses` is a list of what it will not have, each with its answer: a request `field` (or one whose number is `over`
+  this), or an `order` of roles: `alternate` (a user first, then by turns, after a system message at most), `successive`
+  (no two of one role in a row), `user-first`, `no-system`. `effort` is what the model is set to, so that it may refuse.
 * `stream` is an answer: `opening`, then for each bit of the words `piece` and `between`, then `closing`, `usage` where
   it was asked for (or `usage_unasked`; or it is part of `closing`, `usage_in_closing`), and `end`.
 * `whole` is the `body` of an answer in one piece, given if no stream was asked for, or even then (`unasked`).
-* `scenes` are what may happen instead: `cut` by the limit, `long`, `filtered` and `filtered_midway`, `trouble` and
-  `trouble_midway`. Each is a response (`status`, `body`), a `stream` that goes on so `after` some pieces, or an answer
-  with another `reason`, `closing` or `whole`. `size_said` is false where a refusal does not name the context's size.
+* `scenes` are what may happen instead: `cut` by the limit, `long`, `filtered` and `filtered_midway`, no `credit`,
+  `trouble` and `trouble_midway`. Each is a response (`status`, `body`), a `stream` that goes on so `after` some pieces,
+  or an answer with another `reason`, `closing` or `whole`. `size_said` is false where a refusal does not name the
+  context's size.
 
 In all texts $MODEL, $PIECE, $TEXT and $REASON are JSON, $NAME and $PATH plain, $SHOWN, $WRITTEN, $TOTAL and $N numbers.
 """
@@ -40,7 +41,7 @@ ANSWER = "The ferry leaves at 6:40 – every day but Sunday. 🦀\n\n- tickets o
 BIT = 7  # characters of the answer in one piece
 SHOWN, WRITTEN = 21, 12
 
-Order = Literal["alternate", "successive", "no-system"]
+Order = Literal["alternate", "successive", "user-first", "no-system"]
 PATHS = {"chat": "chat/completions", "responses": "responses"}
 
 
@@ -58,6 +59,7 @@ class Refusal(Said):
     """What is said to a request with this field, or with its messages in such an order."""
 
     field: str | None = None
+    over: int = 0
     order: Order | None = None
 
 
@@ -107,6 +109,7 @@ class Manner:
     setting: Literal["auto", "chat", "responses"] = "auto"
     official: bool = False
     listed: bool = False
+    effort: str | None = None
     base: str = "/v1"
     newline: str = "\n"
     refuses: tuple[Refusal, ...] = ()
@@ -164,6 +167,8 @@ def out_of_order(roles: list[str], order: Order) -> bool:
             return "system" in roles
         case "successive":
             return any(one == other for one, other in pairwise(roles))
+        case "user-first":
+            return said[:1] != ["user"]
         case "alternate":
             turns = [("user", "assistant")[place % 2] for place in range(len(said))]
             return said != turns or roles[system:] != said
@@ -319,5 +324,6 @@ class MannersServer:
 def refused(asked: Asked, refusal: Refusal) -> bool:
     """Whether this is refused. `stream: false` is no stream."""
     if refusal.field is not None:
-        return refusal.field in asked.body and (refusal.field != "stream" or asked.body["stream"])
+        value = asked.body.get(refusal.field, False)
+        return value > refusal.over if refusal.over else value is not False
     return refusal.order is not None and out_of_order(asked.roles, refusal.order)

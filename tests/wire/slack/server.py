@@ -11,6 +11,8 @@ What can go wrong, all of it switchable at any time:
   mostly stand side by side, and who takes them in turn, as it is by default, brings a copy to the next one.
 * `server.keeps`: whether Slack keeps what it has to send while no socket is open. `server.ack_seconds` and
   `server.retries`: what is not acknowledged in time is sent again, so often, each time by the next socket.
+* `server.sign_in_at`: where the files' host sends those who may not read a file; without it the page comes at once.
+  Requests for files are asked about as the method `file`.
 * `server.receipts`: whether the app has subscribed to `message_metadata_posted`.
 * `server.disconnect()` and `server.cut()` end a socket with and without a word.
 """
@@ -28,6 +30,7 @@ from tests.wire.faults import Fault, Faults, faultless
 from tests.wire.slack.workspace import BOT_USER, SCOPES, TEAM, Arguments, Message, No, TooMany, Workspace
 
 BOT_TOKEN, APP_TOKEN = "xoxb-test", "xapp-test"
+_NEEDED = {"files.info": "files:read", "conversations.info": "channels:read"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +68,7 @@ class SlackServer:
         self.ack_seconds = 3.0
         self.retries = 3
         self.opened = 0
+        self.sign_in_at: str | None = None
         self.url = ""
         self._changed = changed
         self._numbers = count(1)
@@ -83,11 +87,12 @@ class SlackServer:
         app.router.add_route("*", "/api/{method}", self._api)
         app.router.add_post("/respond/{name}", self._respond)
         app.router.add_get("/link", self._socket)
+        app.router.add_get("/files-pri/{file}/{path:.+}", self._file)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self.url = self.workspace.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
 
     async def stop(self) -> None:
         self._over.set()
@@ -227,6 +232,8 @@ class SlackServer:
 
         def done() -> web.Response:
             try:
+                if (scope := _NEEDED.get(method)) is not None and scope not in self.scopes.split(","):
+                    raise No("missing_scope")
                 answer = {"ok": True, **self._done(method, given, token)}
             except No as no:
                 answer = {"ok": False, "error": str(no)}
@@ -313,6 +320,22 @@ class SlackServer:
         answer = await self._answered(request, self._fault("response_url", given), done)
         await self._changed()
         return answer
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        """A file's bytes. Who may not read it is sent to the page for signing in, or is given that page at once."""
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        self.calls.append(("file", {"path": request.path}, token))
+        file = self.workspace.files.get(request.match_info["file"].partition("-")[2])
+        if token != BOT_TOKEN or "files:read" not in self.scopes.split(",") or file is None:
+            if self.sign_in_at is not None:
+                raise web.HTTPFound(self.sign_in_at)
+            return web.Response(
+                text="<!DOCTYPE html><html><body>Sign in to Slack</body></html>", content_type="text/html"
+            )
+        answer = web.Response(body=file.data, content_type=file.facts["mimetype"])
+        if request.match_info["path"].startswith("download/"):
+            answer.headers["Content-Disposition"] = "attachment"
+        return await self._answered(request, self._fault("file", {}), lambda: answer)
 
     # What happens in the workspace is an event
 

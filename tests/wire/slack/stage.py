@@ -1,7 +1,7 @@
 """Slack as the tests see it: people in one channel, each place a thread of its own."""
 
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from bots.slack import SlackAdapter
 from core.adapter import Adapter
@@ -47,8 +47,13 @@ class SlackStage(Stage):
         return Address(platform="slack", workspace=TEAM, channel=CHANNEL, thread=self._roots[place]).id
 
     async def say(self, text: str, *, place: str = "main", author: str = "ada", to_bot: bool = True) -> str:
-        typed = _typed(text, to_bot=to_bot)
-        message = self.server.workspace.add(CHANNEL, self.user(author), typed, thread_ts=self._roots.get(place))
+        return await self.write(_typed(text, to_bot=to_bot), place=place, author=author, to_bot=to_bot)
+
+    async def write(
+        self, typed: str, *, place: str = "main", author: str = "ada", to_bot: bool = True, **more: Any
+    ) -> str:
+        """A person says this, in Slack's own written form, with whatever else the message has."""
+        message = self.server.workspace.add(CHANNEL, self.user(author), typed, thread_ts=self._roots.get(place), **more)
         self._roots.setdefault(place, message.ts)
         self._payloads[message.ts] = self.sent(message, to_bot=to_bot)
         await self.change()

@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 from time import time
 from typing import Any
 
+from tests.wire.slack.shared import Stored, forwarded, stored
+
 Arguments = dict[str, Any]
 
 TEAM, BOT_USER, BOT = "T0TEST", "U0BACKSCROLL", "B0BACKSCROLL"
 CHANNEL, DM = "C0GENERAL", "D0ADA"
 SLACKBOT, TOMBSTONE = "USLACKBOT", "tombstone"
 SCOPES = (
-    "app_mentions:read,assistant:write,channels:history,chat:write,commands,groups:history,im:history,"
-    "metadata.message:read,mpim:history,reactions:write,users:read"
+    "app_mentions:read,assistant:write,channels:history,channels:read,chat:write,commands,files:read,groups:history,"
+    "im:history,metadata.message:read,mpim:history,reactions:write,users:read"
 )
 
 
@@ -41,6 +43,7 @@ class Message:
     subtype: str | None = None
     edited: Arguments | None = None
     attachments: list[Arguments] = field(default_factory=list)
+    files: list[Arguments] = field(default_factory=list)
     reactions: set[str] = field(default_factory=set)
     edits: int = 0
     arguments: Arguments = field(default_factory=dict)
@@ -55,7 +58,7 @@ class Message:
         if self.bot:
             kept |= {"bot_id": self.bot, "app_id": "A0TEST", "bot_profile": {"id": self.bot, "name": "backscroll"}}
         known = {"thread_ts": self.thread_ts, "subtype": self.subtype, "edited": self.edited}
-        lists = {"blocks": self.blocks, "attachments": self.attachments}
+        lists = {"blocks": self.blocks, "attachments": self.attachments, "files": self.files}
         kept |= {name: value for name, value in (known | lists).items() if value}
         if self.subtype == TOMBSTONE:
             kept["hidden"] = True
@@ -74,6 +77,10 @@ class Workspace:
         self.messages: list[Message] = []
         self.users = {"U0ADA": "ada"}
         self.channels = {CHANNEL, DM}
+        self.channel_names = {CHANNEL: "general"}
+        self.private: set[str] = set()
+        self.files: dict[str, Stored] = {}
+        self.url = ""
         self.closed: dict[str, str] = {}
         self.statuses: list[tuple[str, Arguments]] = []
         self.rationed = False
@@ -101,6 +108,26 @@ class Workspace:
         message.text, message.edited = text, {"user": message.user, "ts": self.ts()}
         self._said("changed", message, before)
         return message
+
+    def upload(self, name: str, data: bytes, *, elsewhere: bool = False, **facts: str) -> Arguments:
+        """Somebody puts a file into Slack: what a message tells of it, which is little when it comes from `elsewhere`,
+        another organisation.
+        """
+        file = stored(f"F0{len(self.files) + 1:04}", name, data, f"{self.url}/files-pri/{TEAM}", **facts)
+        self.files[file.id] = file
+        return {"id": file.id, "file_access": "check_file_info"} if elsewhere else dict(file.facts)
+
+    def remove_file(self, message: Message, file: str) -> None:
+        """A person deletes a file: it leaves a stone in each message that it is in."""
+        before = message.payload()
+        self.files.pop(file)
+        message.files = [{"id": file, "mode": "tombstone"} if one["id"] == file else one for one in message.files]
+        self._said("changed", message, before)
+
+    def forward(self, message: Message) -> Arguments:
+        """What a message that forwards this one has among its attachments."""
+        name = self.users.get(message.user, message.user)
+        return forwarded(message.payload(), channel=message.channel, team=TEAM, name=name)
 
     def unfurl(self, channel: str, ts: str) -> None:
         """Slack adds the preview of a link."""
@@ -138,6 +165,8 @@ class Workspace:
         known: dict[str, Callable[[Arguments], Arguments]] = {
             "auth.test": self._auth_test,
             "users.info": self._users_info,
+            "conversations.info": self._conversations_info,
+            "files.info": self._files_info,
             "chat.postMessage": self._post,
             "chat.postEphemeral": self._post_ephemeral,
             "chat.update": self._update,
@@ -164,6 +193,17 @@ class Workspace:
         if name is None:
             raise No("user_not_found")
         return {"user": {"id": given["user"], "name": name.lower(), "profile": {"display_name": name}}}
+
+    def _conversations_info(self, given: Arguments) -> Arguments:
+        name = self.channel_names.get(given["channel"])
+        if name is None:
+            raise No("channel_not_found")
+        return {"channel": {"id": given["channel"], "name": name, "is_private": given["channel"] in self.private}}
+
+    def _files_info(self, given: Arguments) -> Arguments:
+        if given["file"] not in self.files:
+            raise No("file_not_found")
+        return {"file": self.files[given["file"]].facts}
 
     def _post(self, given: Arguments) -> Arguments:
         message = self._written(given)

@@ -1,0 +1,121 @@
+"""Streams of servers that keep to no dialect: what is half is never passed off as whole, what is whole is read once."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from core.errors import EmptyAnswer, ModelError, ModelInterrupted, ModelMisconfigured, OutOfCredit, WindowTooLong
+from core.llm import Message, Prompt
+from core.openai import OpenAIModel
+from tests.wire.openai import KEY, MODEL, Body, OpenAIServer
+
+QUESTION = Prompt(instructions="Be brief.", messages=(Message(role="user", text="hi"),), tokens=20, conversation="c")
+DONE = "data: [DONE]\n\n"
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[OpenAIServer]:
+    async with OpenAIServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def model(server: OpenAIServer) -> AsyncIterator[OpenAIModel]:
+    model = OpenAIModel(api_key=KEY, model=MODEL, base_url=server.url, answer_tokens=50)
+    yield model
+    await model.close()
+
+
+async def ask(model: OpenAIModel) -> str:
+    return "".join([piece async for piece in model.stream(QUESTION) if isinstance(piece, str)])
+
+
+def frame(value: object) -> str:
+    return f"data: {json.dumps(value)}\n\n"
+
+
+def said(words: str, reason: str | None = None) -> str:
+    return frame({"choices": [{"index": 0, "delta": {"content": words}, "finish_reason": reason}]})
+
+
+def stream(*frames: str) -> Body:
+    return Body(text="".join(frames), content_type="text/event-stream")
+
+
+TROUBLE: dict[str, object] = {
+    "vllm": {"object": "error", "message": "boom", "type": "InternalServerError", "code": 500},
+    "fastchat": {"text": "**NETWORK ERROR DUE TO HIGH TRAFFIC.**", "error_code": 50001},
+    "openrouter": {"choices": [{"index": 0, "delta": {}, "error": {"code": 502, "message": "boom"}}]},
+    "fastapi": {"detail": "boom"},
+    "errors": {"errors": [{"message": "boom"}]},
+    "gateway": {"code": 500, "msg": "boom"},
+    "minimax": {"choices": None, "base_resp": {"status_code": 1000, "status_msg": "boom"}},
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLE.values(), ids=TROUBLE)
+async def test_half_an_answer_before_trouble_is_half_though_done_is_said(server, model, trouble) -> None:
+    """B2."""
+    server.faults.append(stream(said("Half an"), frame(trouble), DONE))
+
+    with pytest.raises(ModelInterrupted):
+        await ask(model)
+
+
+@pytest.mark.parametrize("trouble", TROUBLE.values(), ids=TROUBLE)
+async def test_trouble_after_the_proof_is_no_matter(server, model, trouble) -> None:
+    server.faults.append(stream(said("All of it", "stop"), frame(trouble), DONE))
+
+    assert await ask(model) == "All of it"
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({"error": {"message": "No auth credentials found", "code": 401}}, ModelMisconfigured),
+        ({"error": {"message": "Insufficient credits", "code": 402}}, OutOfCredit),
+        ({"object": "error", "message": "This model's maximum context length is 4096 tokens."}, WindowTooLong),
+    ],
+)
+async def test_what_stands_behind_a_200_is_sorted_as_if_the_status_said_it(server, model, body, error) -> None:
+    """B5: a wrong key is no outage of ten minutes."""
+    server.faults.append(Body(text=json.dumps(body), content_type="application/json"))
+
+    with pytest.raises(ModelError) as raised:
+        await ask(model)
+
+    assert raised.type is error
+
+
+def whole_beside(delta: dict[str, str], words: str, reason: str | None = None) -> str:
+    return frame({"choices": [{"delta": delta, "message": {"content": words}, "finish_reason": reason}]})
+
+
+async def test_what_is_repeated_as_a_whole_beside_the_pieces_is_said_once(server, model) -> None:
+    """Perplexity has both in each frame; others an empty piece and the whole in the last."""
+    both = whole_beside({"content": "Hel"}, "Hel") + whole_beside({"content": "lo"}, "Hello")
+    server.faults += [stream(both, whole_beside({}, "Hello", "stop"), DONE), stream(whole_beside({}, "Hello", "stop"))]
+
+    assert [await ask(model), await ask(model)] == ["Hello", "Hello"]
+
+
+ENDLESS = {
+    "marked": said("<think>") + said("Hm, " * 25_000) * 2,
+    "apart": frame({"choices": [{"index": 0, "delta": {"reasoning_content": "Hm, " * 25_000}}]}) * 2,
+    "responses": frame({"type": "response.reasoning_text.delta", "delta": "Hm, " * 25_000}) * 2,
+}
+
+
+@pytest.mark.parametrize("thoughts", ENDLESS.values(), ids=ENDLESS)
+async def test_a_model_that_never_stops_thinking_is_held_to_its_limit(server, thoughts) -> None:
+    """B13, where nothing of it is on screen, and no limit is kept by the server."""
+    api = "responses" if "response." in thoughts else "chat"
+    model = OpenAIModel(api_key=KEY, model=MODEL, base_url=server.url, answer_tokens=4_000, api=api)
+    server.faults.append(stream(thoughts, said("too late", "stop"), DONE))
+
+    with pytest.raises(EmptyAnswer, match="thinking") as raised:
+        await ask(model)
+    await model.close()
+
+    assert raised.value.thought
