@@ -402,3 +402,19 @@ async def test_what_was_missed_is_read_with_its_quotes(url: str, stage: DiscordS
     async with Running(url, model, stage):
         await talk.answered(2)
     assert ">> water boils at 90 degrees\nis this right?" in talk.told()
+
+
+async def test_a_file_that_is_taken_out_of_a_message_goes(talk: Talk) -> None:
+    """C4: the words stay as they are; whose address is signed anew, stays too."""
+    stage = talk.stage
+    files = [("a.txt", b"the first", None), ("b.txt", b"the second", None)]
+    question = await stage.attach("look", *files)
+    await talk.answered(1)
+    kept = stage.kept(question).payload
+    kept["attachments"] = kept["attachments"][1:]
+    await stage.edit(question, kept["content"])
+    await stage.say("and now?")
+    await talk.answered(2)
+    told = "\n".join(text for _, text in talk.model.requests[-1].texts)
+    assert ">> the second" in told
+    assert "the first" not in told
