@@ -5,12 +5,12 @@ parted from its answer; one oversized message is cut in its middle. What was hea
 most twenty messages deep before each question.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
+from core.brevity import Count, Cut, brief
 from core.llm import Message
-from core.messages import Quote
 from core.prompts import spoken
 from core.session import Role, State, Turn
 
@@ -20,19 +20,8 @@ MESSAGE_TOKENS = 4
 REPLY_TOKENS = 3
 """What the beginning of the reply costs, once (the same source)."""
 
-_ALIKE = 80  # characters
-
 HEARD_BEFORE_QUESTION = 20
 """How many messages that were not for the bot are shown before a question."""
-
-BRIEF = 60
-"""What is quoted of a message that stands in the same window takes at most so many tokens."""
-
-Cut = Callable[[str, int], str]
-"""Cuts the middle out of a text, so that at most so many tokens are left."""
-
-Count = Callable[[str], int]
-"""What a message with these words costs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +59,7 @@ def build(
             break
         shown.extend(group)
     told = [*reversed(shown), *asked]
-    ordered = [_fitted(turn, most, cut) for turn in (told if count is None else _brief(told, cut, count))]
+    ordered = [_fitted(turn, most, cut) for turn in (told if count is None else brief(told, cut, count))]
     return Window(
         messages=tuple(message for message, _ in ordered),
         tokens=fixed + REPLY_TOKENS + _sum(ordered),
@@ -98,45 +87,6 @@ def text(turn: Turn) -> str:
     if turn.role is Role.ASSISTANT or turn.author is None:
         return turn.text
     return spoken(turn.author, turn.at, turn.text, turn.quotes)
-
-
-def _brief(told: list[Turn], cut: Cut, count: Count) -> list[Turn]:
-    """The turns, with little more than a beginning and an end of what they quote and the window holds itself."""
-    if not any(turn.quotes for turn in told):
-        return told
-    people = {(turn.author.id, _instant(turn.at)): turn for turn in told if turn.author is not None}
-    ours = [turn.text for turn in told if turn.role is Role.ASSISTANT]
-    return [_briefly(turn, people, ours, cut, count) for turn in told]
-
-
-def _briefly(turn: Turn, people: Mapping[tuple[str, int], Turn], ours: Sequence[str], cut: Cut, count: Count) -> Turn:
-    quotes = tuple(
-        replace(one, text=cut(one.text, BRIEF)) if one.text and _holds(people, ours, one) else one
-        for one in turn.quotes
-    )
-    if quotes == turn.quotes or turn.author is None:
-        return turn
-    return turn._replace(quotes=quotes, tokens=count(spoken(turn.author, turn.at, turn.text, quotes)))
-
-
-def _holds(people: Mapping[tuple[str, int], Turn], ours: Sequence[str], quote: Quote) -> bool:
-    """Whether the window shows what is quoted anyway: the turn itself, or with it what it has attached.
-
-    Of our own answers, the platform knows messages, and we whole texts: it is one of these if it begins so.
-    """
-    if quote.author is None or quote.at is None:
-        return False
-    if quote.author.is_self:
-        return any(quote.text[:_ALIKE] in text for text in ours)
-    turn = people.get((quote.author.id, _instant(quote.at)))
-    if turn is None or quote.kind in ("replies to", "hangs on"):
-        return turn is not None
-    return any(one.kind == quote.kind and one.title == quote.title and one.text for one in turn.quotes)
-
-
-def _instant(seconds: float) -> int:
-    """To the millisecond: what the database gives back is no more exact."""
-    return round(seconds * 1000)
 
 
 def _limited(newest_first: Iterable[Turn]) -> Iterator[Turn]:
