@@ -279,7 +279,9 @@ class Assistant:
         room, empty, refused = self.mind.room, False, list[Turn]()
         while True:
             told = [turn for turn in newest if turn not in refused]
-            window = context.build(question, told, budget=room, fixed=self.mind.fixed, cut=self.mind.cut)
+            window = context.build(
+                question, told, budget=room, fixed=self.mind.fixed, cut=self.mind.cut, count=self.mind.count
+            )
             try:
                 words, finish = await self._stream(lease, window, speech, question)
             except WindowTooLong as error:
@@ -350,7 +352,8 @@ class Assistant:
         shown = Turn(
             seq=0, role=Role.PERSON, state=State.WAITING, text=SUMMARIZE, tokens=self.mind.count(SUMMARIZE), at=0.0
         )
-        window = context.build(shown, told, budget=self.mind.room, fixed=self.mind.fixed, cut=self.mind.cut)
+        mind = self.mind
+        window = context.build(shown, told, budget=mind.room, fixed=mind.fixed, cut=mind.cut, count=mind.count)
         try:
             words, _ = await self._stream(lease, window, None, stale)
         except ModelError as error:

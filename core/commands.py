@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from core import context
+from core.brevity import Cut
 from core.messages import Audience, Choice, Inbound
 from core.prompts import SUMMARIZE
 from core.session import SessionKey, State, Turn
@@ -28,7 +29,7 @@ class Desk:
     budget: int
     room: int
     fixed: int
-    cut: context.Cut
+    cut: Cut
     may_stop: Collection[str] | None
     context: int | None = None
 

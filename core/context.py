@@ -5,10 +5,11 @@ parted from its answer; one oversized message is cut in its middle. What was hea
 most twenty messages deep before each question.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from core.brevity import Count, Cut, brief
 from core.llm import Message
 from core.prompts import spoken
 from core.session import Role, State, Turn
@@ -22,9 +23,6 @@ REPLY_TOKENS = 3
 HEARD_BEFORE_QUESTION = 20
 """How many messages that were not for the bot are shown before a question."""
 
-Cut = Callable[[str, int], str]
-"""Cuts the middle out of a text, so that at most so many tokens are left."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
@@ -35,24 +33,33 @@ class Window:
     turns: int
 
 
-def build(question: Turn | None, newest_first: Iterable[Turn], *, budget: int, fixed: int, cut: Cut) -> Window:
+def build(
+    question: Turn | None,
+    newest_first: Iterable[Turn],
+    *,
+    budget: int,
+    fixed: int,
+    cut: Cut,
+    count: Count | None = None,
+) -> Window:
     """The window of at most `budget` tokens, of which the instructions take `fixed`.
 
     The question is always in it, cut down to half of what there is if need be; without one, the window is what the
-    next question would find. Tokens are those stored with each turn.
+    next question would find. Tokens are those stored with each turn; with `count`, what is quoted is brief where the
+    window holds it.
     """
     room = budget - fixed - REPLY_TOKENS
     most = max(room // 2, MESSAGE_TOKENS + 1)
-    asked = [] if question is None else [_fitted(question, most, cut)]
-    left = room - _sum(asked)
-    shown: list[_Fitted] = []
+    asked = [] if question is None else [question]
+    left = room - sum(min(turn.tokens, most) for turn in asked)
+    shown: list[Turn] = []
     for group in _groups(_limited(newest_first)):
-        fitted = [_fitted(turn, most, cut) for turn in group]
-        left -= _sum(fitted)
+        left -= sum(min(turn.tokens, most) for turn in group)
         if left < 0:
             break
-        shown.extend(fitted)
-    ordered = [*reversed(shown), *asked]
+        shown.extend(group)
+    told = [*reversed(shown), *asked]
+    ordered = [_fitted(turn, most, cut) for turn in (told if count is None else brief(told, cut, count))]
     return Window(
         messages=tuple(message for message, _ in ordered),
         tokens=fixed + REPLY_TOKENS + _sum(ordered),

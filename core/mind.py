@@ -18,8 +18,8 @@ SHARE = 4
 QUOTED = 4
 """What a message quotes takes at most one part in so many of the window."""
 
-QUOTES = 10
-"""More than so many quotes of one message are left out: as many files as Discord takes."""
+QUOTES = 12
+"""So many quotes of one message are kept: as many files as Discord takes, and what they reply to."""
 
 _COUNTED_EVERY = 400  # characters by which an answer grows before it is counted again
 _CHARACTERS = 4  # in a token of English, which has the longest
@@ -47,8 +47,14 @@ class Mind:
         return cut_middle(words, most, self.counter)
 
     def pointed(self, quotes: Sequence[Quote]) -> tuple[Quote, ...]:
-        """The quotes, cut so that all of them together take no more than their share of the window."""
-        taken = quotes[:QUOTES]
+        """The quotes, cut so that all of them together take no more than their share of the window.
+
+        Where there are too many, the last one says how many are left out.
+        """
+        taken = tuple(quotes[:QUOTES])
+        if len(quotes) > QUOTES:
+            over = len(quotes) - QUOTES + 1
+            taken = (*taken[:-1], Quote(kind="attaches", title=f"{over} more", unread="there is no room for more"))
         share = self.room // QUOTED // max(1, len(taken))
         return tuple(replace(one, text=self.cut(one.text, share)) for one in taken)
 

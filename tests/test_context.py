@@ -138,3 +138,9 @@ def test_instructions_are_the_operators_or_ours_and_always_explain_the_brackets(
     assert instructions(None).startswith(INSTRUCTIONS.strip())
     assert instructions("Speak like a pirate.").startswith("Speak like a pirate.\n")
     assert all("[name (ID) date and time]" in instructions(own) for own in (None, "x"))
+
+
+def test_the_model_is_told_that_times_are_utc() -> None:
+    """C10"""
+    assert all("Times are UTC." in instructions(own) for own in (None, "Speak like a pirate."))
+    assert spoken(ADA, 1_700_000_000, "hello") == "[Ada (U1) 2023-11-14 22:13] hello"

@@ -84,6 +84,8 @@ async def test_quotes_take_no_more_than_their_share(database: Database) -> None:
     (shown,) = running.model.prompts[0].messages
     assert f"quotes {QUOTES}]" in shown.text
     assert "left out" in shown.text
+    assert "> [attaches “6 more”, which you can't read: there is no room for more]\n" in shown.text
+    assert "I have not read 6 more (there is no room for more)." in running.adapter.texts[0]
     assert shown.text.endswith("\nWell?"), "the question is whole"
     frames = sum(running.mind.count(line) for line in shown.text.splitlines() if not line.startswith(">> "))
     assert running.model.prompts[0].tokens <= 8_000 // QUOTED + frames + 200

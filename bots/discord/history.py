@@ -20,7 +20,7 @@ log = structlog.get_logger(platform=PLATFORM)
 
 _PAGE = 100  # messages, the most that Discord gives in one call
 _PAGES = 20
-_OPENING_WITHIN = 0.5  # seconds; what else was said is not to be lost over it
+_OPENING_WITHIN = 1.0  # seconds; what else was said is not to be lost over it
 _PATIENCE = 60.0  # seconds; the library waits for rate limits
 
 

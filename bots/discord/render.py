@@ -1,7 +1,8 @@
 """Standard Markdown in Discord's dialect: what Discord does not draw is written so that it can be read.
 
-Discord draws no tables, no images and no headings below the third level. Code is never touched: a fence that is still
-open at the end of the text is code to the end.
+Discord draws no tables, no images, no formulas and no headings below the third level. Code is never touched: a fence
+that is still open at the end of the text is code to the end. Of fences, Discord knows three backticks alone, and three
+backticks end them wherever they stand.
 
 It runs on the event loop, over whatever a model was talked into saying. So every pattern either is tried at one place
 alone, or stops at the character that the next try would begin with: none reads the same stretch again and again.
@@ -12,6 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from unicodedata import category, east_asian_width
 
+from bots.discord import formulas
+
+_LANGUAGE = re.compile(r"[A-Za-z0-9_+\-.#]+")
+_SIGNS = re.compile(r"([!-/:-@\[-`{-~])")
 _FENCE = re.compile(r"\s*(?P<mark>`{3,}|~{3,})(?P<info>.*)")
 _HEADING = re.compile(r" {0,3}#{4,6}(?=[ \t])")
 _TASK = re.compile(r"(?P<bullet>[\s>]*(?:[-*+]|\d{1,9}[.)])[ \t]+)\[(?P<done>[ xX])\](?=[ \t])")
@@ -35,7 +40,9 @@ def render(text: str) -> str:
     while at < len(lines):
         end = _fence_end(lines, at)
         if end is not None:
-            done += lines[at:end]
+            done += _block(lines[at:end])
+        elif (end := formulas.block_end(lines, at)) is not None:
+            done += formulas.block(lines[at:end])
         elif (end := _table_end(lines, at)) is not None:
             done += _table(lines[at:end])
         else:
@@ -62,10 +69,48 @@ def _fence_end(lines: Sequence[str], at: int) -> int | None:
     if opening is None or (opening["mark"][0] == "`" and "`" in opening["info"]):
         return None
     for number in range(at + 1, len(lines)):
-        closing = _fence(lines[number])
-        if closing and closing["mark"].startswith(opening["mark"]) and not closing["info"].strip():
+        if _closes(lines[number], opening):
             return number + 1
     return len(lines)
+
+
+def _block(lines: Sequence[str]) -> Sequence[str]:
+    """Code between lines of three backticks. A line with three of them in it is shown by itself, as plain words."""
+    opening = _fence(lines[0])
+    if opening is None:
+        return lines
+    closed = len(lines) > 1 and _closes(lines[-1], opening)
+    body = lines[1:-1] if closed else lines[1:]
+    language, *more = opening["info"].split() or [""]
+    drawn = opening["mark"] == "```" and not more and (not language or _LANGUAGE.fullmatch(language))
+    if drawn and not any("```" in line for line in body):
+        return lines
+    indent = lines[0][: opening.start("mark")]
+    head = f"{indent}```{language if _LANGUAGE.fullmatch(language) else ''}"
+    return _fenced(body, head, f"{indent}```", closed=closed)
+
+
+def _fenced(body: Sequence[str], head: str, tail: str, *, closed: bool) -> Sequence[str]:
+    """The lines of code in blocks, none of which is blank, with those between them that no block can hold."""
+    done: list[str] = []
+    inside, blank = False, list[str]()
+    for line in body:
+        if "```" in line:
+            done += [*([tail] if inside else blank), _SIGNS.sub(r"\\\1", line)]
+            inside, blank = False, []
+        elif inside:
+            done.append(line)
+        elif line.strip():
+            done += [head, *blank, line]
+            inside, blank = True, []
+        else:
+            blank.append(line)
+    return [*done, tail] if inside and closed else done or [head, *blank, *([tail] if closed else ())]
+
+
+def _closes(line: str, opening: re.Match[str]) -> bool:
+    closing = _fence(line)
+    return bool(closing and closing["mark"].startswith(opening["mark"]) and not closing["info"].strip())
 
 
 def _fence(line: str) -> re.Match[str] | None:
@@ -148,13 +193,17 @@ def _title(text: str) -> str:
 
 def _inline(line: str) -> str:
     """Everything outside code spans."""
-    if "![" not in line:
+    if "![" not in line and "$" not in line and "\\" not in line:
         return line
     done, at = "", 0
     for start, end in _code(line):
-        done += _images(line[at:start]) + line[start:end]
+        done += _words(line[at:start]) + line[start:end]
         at = end
-    return done + _images(line[at:])
+    return done + _words(line[at:])
+
+
+def _words(text: str) -> str:
+    return formulas.inline(_images(text))
 
 
 def _code(line: str) -> Iterator[tuple[int, int]]:

@@ -47,16 +47,16 @@ def of(connection: Connection, key: SessionKey, seqs: Collection[int]) -> dict[i
 
 
 def are(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Quote]) -> bool:
-    """Whether a turn points at just this, whatever has become of the words. Where it hangs is no matter of its own."""
+    """Whether a turn points at just this, as far as its author can change that.
+
+    Previews of links come and go by themselves, as do titles and where it hangs; a file's address is signed anew.
+    """
     return _marks(of(connection, key, [seq]).get(seq, ())) == _marks(pointed)
 
 
-def _marks(pointed: Sequence[Quote]) -> list[tuple[str, str, str | None, str | None]]:
-    return [
-        (one.kind, storable(one.title), one.message, one.source and storable(one.source))
-        for one in pointed
-        if one.kind != "hangs on"
-    ]
+def _marks(pointed: Sequence[Quote]) -> list[tuple[str, str, str | None]]:
+    chosen = [one for one in pointed if one.kind in ("replies to", "forwards", "attaches")]
+    return [(one.kind, storable(one.title), one.message) for one in chosen]
 
 
 def forget(connection: Connection, key: SessionKey, seqs: Collection[int]) -> None:

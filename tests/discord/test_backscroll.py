@@ -54,3 +54,31 @@ async def test_backscroll_that_is_forbidden_is_refused_and_that_fails_is_delayed
     with pytest.raises(DeliveryDelayed):
         await mouth.backscroll(question, 10)
     assert await mouth.backscroll(question, 10) == []
+
+
+async def test_a_long_thread_whose_opening_is_gone_is_heard_all_the_same(
+    stage: DiscordStage, mouth: DiscordAdapter
+) -> None:
+    stage.wait = False
+    await stage.thread("aside")
+    for number in range(25):
+        await stage.say(str(number), place="aside", to_bot=False)
+    question = await asked(stage, "and now?", place="aside")
+    heard = await mouth.backscroll(question, 20)
+    assert [one.text for one in heard] == [str(number) for number in range(5, 25)]
+
+
+async def test_an_opening_that_does_not_come_costs_nothing_but_itself(
+    stage: DiscordStage, mouth: DiscordAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C6"""
+    stage.wait = False
+    opening = await stage.say("let us talk", to_bot=False)
+    await stage.thread("aside", on=opening)
+    for number in range(25):
+        await stage.say(str(number), place="aside", to_bot=False)
+    question = await asked(stage, "and now?", place="aside")
+    assert [one.text for one in await mouth.backscroll(question, 20)][:2] == ["let us talk", "6"]
+    monkeypatch.setattr("bots.discord.history._OPENING_WITHIN", 0.1)
+    stage.world.fault(f"GET /channels/.*/messages/{opening}$", hang=True, times=2)
+    assert [one.text for one in await mouth.backscroll(question, 20)][:2] == ["5", "6"]

@@ -56,6 +56,7 @@ async def test_a_reply_that_discord_did_not_resolve_is_looked_up(stage: DiscordS
     await stage.gateway.dispatch("MESSAGE_CREATE", again)
     heard = await ear.number(3)
     assert (heard.text, heard.audience) == ("unresolved", Audience.BOT)
+    assert [(quote.kind, quote.text) for quote in heard.quotes] == [("replies to", "an answer")]
 
 
 async def test_a_direct_message_needs_no_mention(stage: DiscordStage, ear: Listener) -> None:

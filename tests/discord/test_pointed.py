@@ -68,6 +68,40 @@ async def test_a_question_quotes_what_it_replies_to(talk: Talk, between: int) ->
     )
 
 
+@pytest.mark.parametrize(("between", "is_whole"), [(1, False), (23, True)])
+async def test_what_the_window_holds_is_quoted_briefly(talk: Talk, between: int, is_whole: bool) -> None:
+    """C2"""
+    stage = talk.stage
+    claim = " ".join(f"word{number}" for number in range(150))
+    said = await stage.attach(claim, ("app.log", b"a line\n" * 150, None), author="ben", to_bot=False)
+    for number in range(between):
+        await stage.say(f"chatter {number}", author="cy", to_bot=False)
+    await stage.answer(mention(stage, "is this right?"), said)
+    await talk.answered(1)
+    told = [text for _, text in talk.model.requests[-1].texts]
+    assert f"> [replies to {talk.who('ben')} THEN]\n>> word0 word1 " in talk.told()
+    assert f"> [attaches {talk.who('ben')} THEN “app.log”]\n>> a line\n" in talk.told()
+    assert talk.told().endswith("is this right?")
+    assert ("word75" in talk.told()) is is_whole
+    assert sum(text.count("word75") for text in told) == 1
+    assert sum(text.count("a line") for text in told) in (range(150, 151) if is_whole else range(151, 200))
+
+
+async def test_a_reply_to_the_last_answer_quotes_it_briefly(talk: Talk) -> None:
+    """C2: people answer the bot so, time and again."""
+    stage = talk.stage
+    long = "answer 1: " + " ".join(f"word{number}" for number in range(150))
+    talk.model.answer = lambda request: long if len(talk.model.requests) == 1 else "answer 2"
+    await stage.say("hello")
+    await talk.answered(1)
+    await stage.until(lambda: stage.shown()[0].text == long)
+    await stage.answer("is this right?", stage.shown()[0].id)
+    await talk.answered(2)
+    assert "> [replies to you THEN]\n>> answer 1: word0 " in talk.told()
+    assert "word75" not in talk.told()
+    assert ("assistant", long) in talk.model.requests[-1].texts
+
+
 async def test_a_reply_to_the_bots_own_answer_quotes_it_after_a_reset(talk: Talk) -> None:
     """C2"""
     stage = talk.stage
@@ -371,6 +405,23 @@ async def test_a_posts_title_is_heard_however_late_the_bot_is_called(talk: Talk)
     assert told == f"[{talk.who('ben')} THEN quotes 1]\n> [is under “How do we deploy?”]\nany ideas?"
 
 
+async def test_an_answer_is_written_in_what_discord_draws(talk: Talk) -> None:
+    """C11: and the session remembers what the model has written."""
+    written = "The area is $\\pi r^2$:\n\n~~~py\nprint(3 * r ** 2)\n~~~\n\nRun `npm install @here/maps-api`, @everyone."
+    talk.model.answer = lambda request: written if len(talk.model.requests) == 1 else "answer 2"
+    await talk.stage.say("how?")
+    await talk.stage.until(lambda: any("everyone." in one.text for one in talk.stage.shown()))
+    (shown,) = talk.stage.shown()
+    assert shown.text == (
+        "The area is `\\pi r^2`:\n\n```py\nprint(3 * r ** 2)\n```\n\nRun `npm install @here/maps-api`, @everyone."
+    )
+    posts = [one.body for one in talk.stage.world.asked("POST|PATCH") if "content" in (one.body or {})]
+    assert all(body["allowed_mentions"]["parse"] == [] for body in posts), "C9: nobody is called all the same"
+    await talk.stage.say("and now?")
+    await talk.answered(2)
+    assert ("assistant", written) in talk.model.requests[-1].texts
+
+
 async def test_what_was_missed_is_read_with_its_quotes(url: str, stage: DiscordStage, model: OpenAIServer) -> None:
     """C2"""
     talk = Talk(stage, model)
@@ -385,3 +436,19 @@ async def test_what_was_missed_is_read_with_its_quotes(url: str, stage: DiscordS
     async with Running(url, model, stage):
         await talk.answered(2)
     assert ">> water boils at 90 degrees\nis this right?" in talk.told()
+
+
+async def test_a_file_that_is_taken_out_of_a_message_goes(talk: Talk) -> None:
+    """C4: the words stay as they are; whose address is signed anew, stays too."""
+    stage = talk.stage
+    files = [("a.txt", b"the first", None), ("b.txt", b"the second", None)]
+    question = await stage.attach("look", *files)
+    await talk.answered(1)
+    kept = stage.kept(question).payload
+    kept["attachments"] = kept["attachments"][1:]
+    await stage.edit(question, kept["content"])
+    await stage.say("and now?")
+    await talk.answered(2)
+    told = "\n".join(text for _, text in talk.model.requests[-1].texts)
+    assert ">> the second" in told
+    assert "the first" not in told

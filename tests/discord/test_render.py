@@ -78,8 +78,6 @@ INSIDE = "#### x\n| a | b |\n|---|---|\n| 1 | 2 |\n- [ ] t\n![i](u)"
     "text",
     [
         f"```md\n{INSIDE}\n```",
-        f"~~~\n{INSIDE}\n~~~",
-        f"````\n```\n{INSIDE}\n```\n````",
         f"```\n{INSIDE}",
         "   ```\n   " + INSIDE.replace("\n", "\n   ") + "\n   ```",
     ],
@@ -93,7 +91,87 @@ lines = st.sampled_from(
 )
 
 
-@given(st.lists(lines), st.lists(lines), st.lists(lines), st.sampled_from(["```", "```py", "````"]))
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"~~~\n{INSIDE}\n~~~", f"```\n{INSIDE}\n```"),
+        (f"~~~~~md\n{INSIDE}\n~~~~~", f"```md\n{INSIDE}\n```"),
+        (f"````\n{INSIDE}\n````", f"```\n{INSIDE}\n```"),
+        (f"~~~\n{INSIDE}", f"```\n{INSIDE}"),
+        ("  ~~~py\n  x\n  ~~~", "  ```py\n  x\n  ```"),
+        ('```py title="x"\nx\n```', "```py\nx\n```"),
+        ("```{python}\nx\n```", "```\nx\n```"),
+        ("~~~\n\nx\n~~~", "```\n\nx\n```"),
+    ],
+)
+def test_every_fence_becomes_one_that_discord_draws(text: str, shown: str) -> None:
+    """C11"""
+    assert render(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "````md\n# Title\n```py\nprint(1)\n```\n````",
+            "```md\n# Title\n```\n\\`\\`\\`py\n```md\nprint(1)\n```\n\\`\\`\\`",
+        ),
+        ("~~~\n```\n\nx\n~~~", "\\`\\`\\`\n```\n\nx\n```"),
+        ("```sh\necho '```'\n```", "echo \\'\\`\\`\\`\\'"),
+        ("````\na\n\n```", "```\na\n\n```\n\\`\\`\\`"),
+    ],
+)
+def test_code_that_holds_three_backticks_is_whole(text: str, shown: str) -> None:
+    """C11: they would end any block on Discord; so their lines stand between blocks."""
+    assert render(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("The area is $\\pi r^2$.", "The area is `\\pi r^2`."),
+        (r"with \( a_1 + b_1 \) and \(n\)", "with `a_1 + b_1` and `n`"),
+        (r"$n$-th, $O(n)$, $O(n \log n)$", r"`n`-th, `O(n)`, `O(n \log n)`"),
+        ("$$E = mc^2$$", "`E = mc^2`"),
+        (r"\[ x_1 = 2 \]", "`x_1 = 2`"),
+        ("**$x$**", "**`x`**"),
+        ("$$\nE = mc^2\n$$", "```latex\nE = mc^2\n```"),
+        ("\\[\na &= b \\\\\nc &= d\n\\],", "```latex\na &= b \\\\\nc &= d\n```"),
+        ("  $$ a\n  = b $$", "  ```latex\n a\n  = b \n  ```"),
+    ],
+)
+def test_formulas_are_code(text: str, shown: str) -> None:
+    """C11: Discord draws none, and takes their signs for marks."""
+    assert render(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It costs $5 and $10.",
+        "between $5 and 10$",
+        "from $5-$10",
+        "US$5 or CA$6",
+        "$HOME/bin:$PATH and $HOME",
+        "${A}/${B}",
+        "file\\(s\\)",
+        r"as it \[sic\] was, \[1\]",
+        "`$x$` and ``\\(x\\)``",
+        "```\n$x^2$\n$$\ny\n$$\n```",
+        "$$\nnever closed",
+        "$$\n\na\n$$",
+        "echo $$",
+        "$",
+        "$$$$",
+        r"\(\)",
+    ],
+)
+def test_money_and_shells_are_no_formulas(text: str) -> None:
+    """C11"""
+    assert render(text) == text
+
+
+@given(st.lists(lines), st.lists(lines), st.lists(lines), st.sampled_from(["```", "```py"]))
 def test_code_between_anything_is_left_as_it_is(
     before: list[str], code: list[str], after: list[str], opening: str
 ) -> None:
@@ -102,7 +180,7 @@ def test_code_between_anything_is_left_as_it_is(
     assert "\n".join(block) in render("\n".join([*before, *block, *after]))
 
 
-@given(st.text(alphabet="ab|-:`~#*_![]()\\ \n日", max_size=200))
+@given(st.text(alphabet="ab|-:`~#*_![]()\\$ \n日", max_size=200))
 def test_every_text_is_rendered(text: str) -> None:
     render(text)
 
@@ -118,6 +196,7 @@ def test_no_text_hangs_the_rendering(text: str) -> None:
 N = 40_000
 NASTY = [
     *(unit * N for unit in (" ", "[", "*", "`", "|", "<", "&", "\n", "![](", "[](", " **a", "- | ", "` ``")),
+    *(unit * N for unit in ("$", "$a", "$ ", "\\(", "\\[", "\\(a", "\\", "$$\n", "\\[\n")),
     f"#### a{' ' * N}b",
     f"- {' ' * N}[x",
     f"|a|b|\n{'-' * N}{' ' * N}|",
@@ -130,6 +209,11 @@ def test_no_text_keeps_us_busy(text: str) -> None:
     assert render(f"x{text}x").startswith("x")
     assert render(text).strip().strip("*")[:1] == text.strip().lstrip("#* ")[:1]
     assert render(f"|a|\n|-|\n|{text}|")
+
+
+@pytest.mark.parametrize("unit", ["~~~\n", "````\n```\n", "```\n````\n", "```\n\n", "\\[\na\n", "$$a\n"])
+def test_no_fences_keep_us_busy(unit: str) -> None:
+    assert render(unit * 10_000)
 
 
 @pytest.mark.parametrize(
