@@ -10,6 +10,9 @@ from core.messages import Author, Quote
 ATTEMPTS = 5
 """How often a turn is tried, at the least, before it is given up."""
 
+HEARD_BEFORE_QUESTION = 20
+"""How many messages that were not for the bot are shown before a question."""
+
 PATIENCE = 600.0
 """How long a message waits, in seconds, for a model or a platform that is away."""
 

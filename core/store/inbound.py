@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Connection, and_, bindparam, case, or_, select, update
+from sqlalchemy import BigInteger, Connection, and_, bindparam, case, func, or_, select, true, update
+from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -71,7 +72,8 @@ def accept(
     key = SessionKey(workspace=session.workspace, session=session.session, address=message.address)
     turn = _turn(message, seq=session.tail, state=state, verb=verb, tokens=tokens, missed=missed)
     row = _row(key, turn)
-    if _NEW_TURN.run(connection, **row) == 0:
+    new = _OVERHEARD if state is State.HEARD else _NEW_TURN
+    if new.run(connection, **row) == 0:
         overheard = _called_upon(connection, row) if waits else None
         if overheard is None:
             raise Duplicate(message.id)
@@ -133,20 +135,41 @@ def _called_upon(connection: Connection, row: dict[str, object]) -> int | None:
 
     What is said to us may arrive later than the message behind it, which has looked back at it.
     """
-    same = and_(*(turns.c[name] == row[name] for name in ("workspace", "session", "message", "role")))
-    waits = {name: row[name] for name in _CALLED_UPON}
-    heard = update(turns).where(same, turns.c.state == State.HEARD).values(waits)
-    return connection.execute(heard.returning(turns.c.seq)).scalar_one_or_none()
+    mine = and_(turns.c.workspace == row["workspace"], turns.c.session == row["session"])
+    same = and_(mine, turns.c.message == row["message"], turns.c.role == row["role"], turns.c.state == State.HEARD)
+    waits = {name: row[name] for name in _CALLED_UPON} | {"follows": None}
+    seq: int | None = connection.execute(
+        update(turns).where(same).values(waits).returning(turns.c.seq)
+    ).scalar_one_or_none()
+    if seq is not None:
+        behind = and_(mine, turns.c.seq > seq, turns.c.follows < seq)
+        connection.execute(update(turns).where(behind).values(follows=seq))
+    return seq
 
 
-_NEW_TURN = Prepared(
-    lambda dialect: insert(dialect, turns).on_conflict_do_nothing(),
-    tuple,
-    columns=(
-        *("workspace", "session", "seq", "role", "state", "at", "tokens"),
-        *("message", "author", "name", "verb", "envelope", "quotes", "body"),
-    ),
+_COLUMNS = (
+    *("workspace", "session", "seq", "role", "state", "at", "tokens"),
+    *("message", "author", "name", "verb", "envelope", "quotes", "body"),
 )
+_NEW_TURN = Prepared(lambda dialect: insert(dialect, turns).on_conflict_do_nothing(), tuple, columns=_COLUMNS)
+
+
+def _overheard(dialect: str) -> Insert:
+    """What was overheard knows the newest turn before it that was not: a window skips what is too much between."""
+    before = turns.alias("before")
+    place = and_(*(before.c[name] == bindparam(name) for name in ("workspace", "session")))
+    follows = (
+        select(func.coalesce(before.c.follows, before.c.seq))
+        .where(place, before.c.seq < bindparam("seq"))
+        .order_by(before.c.seq.desc(), before.c.role.desc())
+        .limit(fixed(1))
+    )
+    given = {name: bindparam(name, type_=turns.c[name].type) for name in _COLUMNS}
+    row = select(*given.values(), follows.scalar_subquery()).where(true())
+    return insert(dialect, turns).from_select([*_COLUMNS, "follows"], row).on_conflict_do_nothing()
+
+
+_OVERHEARD = Prepared(_overheard, tuple)
 
 
 class _Session(NamedTuple):

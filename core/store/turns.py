@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, func, s
 
 from core.messages import Author, Quote
 from core.schema import deliveries, sessions, turns
-from core.session import Envelope, Role, SessionKey, State, Turn
+from core.session import HEARD_BEFORE_QUESTION, Envelope, Role, SessionKey, State, Turn
 from core.store import quotes
 from core.store.prepared import Prepared
 from core.store.sql import fixed, seconds
@@ -17,6 +17,7 @@ from core.store.sql import fixed, seconds
 _ORDINARY = 64  # tokens of an ordinary turn, with which a page is as long as the window
 _LONGEST_PAGE = 128  # rows; there are long turns as well
 _LAST = 2**31 - 1  # no seq is greater
+_STRETCH = 2 * HEARD_BEFORE_QUESTION  # overheard turns that are read: they may not have reached us as they were said
 
 
 _SHOWN = tuple(turns.c[name] for name in ("seq", "role", "state", "body", "tokens", "at", "author", "name", "quotes"))
@@ -55,32 +56,61 @@ def waiting(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
 
 
 def newest(connection: Connection, key: SessionKey, *, budget: int, before: int = _LAST) -> list[Turn]:
-    """The newest turns of the current epoch whose tokens together exceed `budget`, or all; newest first.
+    """The newest of the session's own turns in this epoch whose tokens together exceed `budget`, or all; newest first.
 
+    Between them is what was overheard, of which as much again at most, and of each stretch no more than its end.
     Only those with a seq below `before` count. An oversized turn counts as half of the budget, as the window will cut
     it. A question comes with its answer. Turns that wait and commands are not among them. Costs the same in a long
-    session as in a short one. They have what a window shows of them, and no more.
+    session as in a short one, however much was overheard. They have what a window shows of them, and no more.
     """
     found: list[Turn] = []
-    left, most = budget, budget // 2
-    for one in _backwards(connection, key, before - 1, min(budget // _ORDINARY + 2, _LONGEST_PAGE)):
-        if left < 0 and one.seq != found[-1].seq:
-            break
+    most, left, beside, stretch = budget // 2, budget, budget, 0
+    reading = _Backwards(connection, key, before - 1, min(budget // _ORDINARY + 2, _LONGEST_PAGE))
+    for one in reading:
+        tokens = one.tokens if one.tokens < most else most
+        if one.state is State.HEARD:
+            stretch += 1
+            if stretch > _STRETCH or beside < 0:
+                reading.skip(one.seq)
+                continue
+            beside -= tokens
+        else:
+            if left < 0 and one.seq != found[-1].seq:
+                break
+            stretch = 0
+            left -= tokens
         found.append(one)
-        left -= one.tokens if one.tokens < most else most
     return _quoting(connection, key, found)
 
 
-def _backwards(connection: Connection, key: SessionKey, last: int, page: int) -> Iterator[Turn]:
-    rows = _NEWEST.all(connection, **place(key), last=last, most=page)
-    while rows:
-        yield from rows
-        if len(rows) < page:
-            return
-        # A page may part a question from its answer, so the next one starts at the same seq, without what was seen.
-        last = rows[-1].seq
-        seen = sum(1 for row in rows[-2:] if row.seq == last)
-        rows = _NEWEST.all(connection, **place(key), last=last, most=page + seen)[seen:]
+class _Backwards:
+    """A session's turns, newest first, in pages."""
+
+    def __init__(self, connection: Connection, key: SessionKey, last: int, page: int) -> None:
+        self._connection, self._place, self._page = connection, place(key), page
+        self._last: int | None = last
+
+    def __iter__(self) -> Iterator[Turn]:
+        seen = 0
+        while self._last is not None:
+            last, most = self._last, self._page + seen
+            rows = _NEWEST.all(self._connection, **self._place, last=last, most=most)
+            for one in rows[seen:]:
+                yield one
+                if self._last != last:
+                    break
+            else:
+                if len(rows) < most:
+                    return
+                # A page may part a question from its answer, so the next one starts at the same seq, without that.
+                self._last = rows[-1].seq
+                seen = sum(1 for row in rows[-2:] if row.seq == self._last)
+                continue
+            seen = 0
+
+    def skip(self, seq: int) -> None:
+        """Goes on before the stretch of what was overheard that this turn is part of."""
+        self._last = _BEFORE.first(self._connection, **self._place, seq=seq)
 
 
 def count(connection: Connection, key: SessionKey) -> tuple[int, float | None]:
@@ -215,6 +245,19 @@ _NEWEST = Prepared(
         .limit(bindparam("most"))
     ),
     _shown,
+)
+
+
+def _seq(number: int | None) -> int | None:
+    return number
+
+
+_OWN = and_(MINE, turns.c.seq < bindparam("seq"), turns.c.state != fixed(State.HEARD))
+_BEFORE = Prepared(
+    lambda _: select(func.coalesce(turns.c.follows, select(func.max(turns.c.seq)).where(_OWN).scalar_subquery())).where(
+        MINE, turns.c.seq == bindparam("seq"), turns.c.state == fixed(State.HEARD)
+    ),
+    _seq,
 )
 _ANSWER = Prepared(
     lambda _: select(*COLUMNS).where(MINE, turns.c.seq == bindparam("seq"), turns.c.role == fixed(Role.ASSISTANT)),
