@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bots.discord import translate
 from bots.discord.translate import Names, Payload
-from core.messages import Closed, Deleted, Edited, Inbound, Rejected
+from core.messages import Closed, Deleted, Edited, Inbound, Left, Rejected
 
 _CATEGORY = 4  # a heading above channels; nobody speaks there
 
@@ -43,6 +43,16 @@ def deleted(payload: Payload, parent: str | None) -> Sequence[Deleted]:
     address = translate.address_of(payload, parent)
     numbers = payload["ids"] if "ids" in payload else [payload["id"]]
     return [Deleted(address=address, id=translate.snowflake(number)) for number in numbers]
+
+
+def left(payload: Payload) -> Left | None:
+    """The server that has removed us, by a GUILD_DELETE; one that is in an outage has not. Raises KeyError, ValueError.
+
+    It says nothing of what was deleted there.
+    """
+    if payload.get("unavailable"):
+        return None
+    return Left(platform=translate.PLATFORM, workspace=translate.snowflake(payload["id"]))
 
 
 def closed(payload: Payload) -> Closed | None:

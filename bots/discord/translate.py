@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from itertools import chain, pairwise, zip_longest
 from typing import Any
@@ -82,7 +83,19 @@ def said(payload: Payload, address: Address, names: Names) -> Inbound:
         audience=Audience.BOT if _to_us(payload, names) else Audience.ROOM,
         direct=address.workspace == DIRECT,
         reply_to=payload["id"],
+        edited_at=edited_at(payload),
     )
+
+
+def edited_at(payload: Payload) -> float | None:
+    """When a person last changed the message, in seconds since 1970, where Discord says so."""
+    at = payload.get("edited_timestamp")
+    if not isinstance(at, str):
+        return None
+    try:
+        return datetime.fromisoformat(at).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def earlier(payload: Payload, address: Address, names: Names) -> Inbound | None:

@@ -26,11 +26,13 @@ _SCOPES = (
 )
 _EVENTS = (
     "app_mention",
+    "app_uninstalled",
     "message.channels",
     "message.groups",
     "message.im",
     "message.mpim",
     "message_metadata_posted",
+    "tokens_revoked",
 )
 _DESCRIPTION = "An AI teammate that keeps one durable session per conversation"
 

@@ -11,7 +11,9 @@ from bots.slack.names import Names
 from bots.slack.pages import Pages, messages_of
 from bots.slack.payloads import PLATFORM, Ourselves, View, is_ts
 from bots.slack.said import missed, past
+from core.adapter import Whole
 from core.address import Address
+from core.errors import PlaceGone
 from core.messages import Inbound
 
 log = get_logger(platform=PLATFORM)
@@ -62,7 +64,8 @@ class Reading:
     async def since(self, address: Address, after: float) -> Sequence[Inbound]:
         """What people said in this thread, on this channel's top level, or in this DM after that instant.
 
-        With the ration it takes several calls, each of which reads on from where the one before was cut short.
+        With the ration it takes several calls, each of which reads on from where the one before was cut short. Raises
+        PlaceGone where a thread is no more.
         """
         method = "conversations.replies" if address.thread else "conversations.history"
         arguments = {
@@ -78,9 +81,12 @@ class Reading:
                 method, arguments, keep=lambda entry: missed(entry, address, view) is not None
             )
         except Refused as error:
+            if error.code == "thread_not_found":
+                raise PlaceGone("Slack knows no such thread") from error
             return _nothing(address, error)
         found = {one.id: one for entry in kept if (one := missed(entry, address, view)) and one.at > after}
-        return await gather(*(self._names.named(found[ts]) for ts in sorted(found, key=float)))
+        told = await gather(*(self._names.named(found[ts]) for ts in sorted(found, key=float)))
+        return Whole(told) if address.thread else told  # a DM's threads are part of it, and not of its history
 
     async def _told(self, entry: Inbound) -> Inbound:
         """Bots bring their names along, and so do people of other organisations."""

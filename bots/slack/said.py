@@ -44,8 +44,14 @@ def said(message: Payload, channel: str, workspace: str, view: View) -> Inbound 
         audience=Audience.BOT if message.get("type") == "app_mention" else _audience(text, us),
         direct=is_direct(channel),
         reply_to=thread if is_plain_dm(channel, view) and thread != ts else None,
+        edited_at=_edited_at(message),
         ticket=_foreign(message, workspace),
     )
+
+
+def _edited_at(message: Payload) -> float | None:
+    edited = message.get("edited")
+    return seconds(word(edited, "ts")) if isinstance(edited, Mapping) else None
 
 
 def is_by_a_person(message: Payload, us: Ourselves) -> bool:
