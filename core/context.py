@@ -28,7 +28,7 @@ class Window:
     """What the model is shown: the messages, how many tokens they are by our count, and how many turns they hold.
 
     `overheard` of these turns were not said to us; `first` is the oldest one's seq, None where there is none before
-    the question.
+    the question. `since` is when that was said (seconds since 1970), where something older had no room.
     """
 
     messages: tuple[Message, ...]
@@ -36,6 +36,7 @@ class Window:
     turns: int
     overheard: int = 0
     first: int | None = None
+    since: float | None = None
 
 
 def build(question: Turn | None, newest_first: Iterable[Turn], *, budget: int, fixed: int, cut: Cut) -> Window:
@@ -47,7 +48,8 @@ def build(question: Turn | None, newest_first: Iterable[Turn], *, budget: int, f
     room = budget - fixed - REPLY_TOKENS
     most = max(room // 2, MESSAGE_TOKENS + 1)
     asked = [] if question is None else [_fitted(question, most, cut)]
-    shown = _chosen(list(_limited(newest_first)), room - _sum(asked), most)[::-1]
+    known = list(_limited(newest_first))
+    shown = _chosen(known, room - _sum(asked), most)[::-1]
     ordered = [*(_fitted(turn, most, cut) for turn in shown), *asked]
     return Window(
         messages=tuple(message for message, _ in ordered),
@@ -55,6 +57,7 @@ def build(question: Turn | None, newest_first: Iterable[Turn], *, budget: int, f
         turns=len(ordered),
         overheard=sum(1 for turn in shown if turn.state is State.HEARD),
         first=min((turn.seq for turn in shown), default=None),
+        since=shown[0].at if shown and len(shown) < len(known) else None,
     )
 
 

@@ -258,7 +258,10 @@ class Outbox:
 
     def pieces(self, adapter: Adapter, question: Turn, text: str) -> tuple[str, ...]:
         """The text as messages of this platform: rendered, guarded against pings, and split at its limit."""
-        asker = question.author.id if question.author else None
+        return self.messages(adapter, text, question.author.id if question.author else None)
+
+    def messages(self, adapter: Adapter, text: str, asker: str | None) -> tuple[str, ...]:
+        """The same, by the ID of the person whom the text may mention."""
         return tuple(split(guard(adapter.render(text), asker), adapter.max_text))
 
     def reply(

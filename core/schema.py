@@ -166,6 +166,15 @@ quotes = Table(
     ),
 )
 
+gone = Table(
+    "gone",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("channel", Text, primary_key=True),  # the ID of its address
+    Column("message", Text, primary_key=True),  # the platform's ID of what was deleted lately
+    Column("gone_at", BigInteger, nullable=False),
+)
+
 deliveries = Table(
     "deliveries",
     metadata,

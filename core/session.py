@@ -86,8 +86,9 @@ class Envelope:
     """What is only known of a turn while it waits for its answer.
 
     A command was `vague` about its thread; a message was `direct`, and its answer attaches to `reply_to`; it is
-    `marked` as waiting on screen; it ends a burst that began at `since`; `missed` counts the messages that were found
-    too late, this one included; `ticket` is the adapter's own note.
+    `marked` as waiting on screen; it ends a burst that began at `since`, and `joins` the turn with that seq, whose own
+    envelope was `joined`; `missed` counts the messages that were found too late, this one included; `ticket` is the
+    adapter's own note.
     """
 
     vague: bool = False
@@ -95,6 +96,8 @@ class Envelope:
     reply_to: str | None = None
     marked: bool = False
     since: float | None = None
+    joins: int | None = None
+    joined: str | None = field(default=None, repr=False)
     missed: int = 0
     ticket: str | None = field(default=None, repr=False)
 

@@ -1,11 +1,11 @@
 """Turns: what was said, in an order that never changes. Windows are index ranges of the newest of them."""
 
 import json
-from collections.abc import Collection, Iterator
-from dataclasses import fields
+from collections.abc import Collection
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, func, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, case, exists, func, select, update
 
 from core.messages import Author, Quote
 from core.schema import deliveries, sessions, turns
@@ -41,7 +41,8 @@ _SAID = and_(
     turns.c.state.between(fixed(State.ANSWERED), fixed(State.STALE)),
     turns.c.verb.is_(None),
 )
-_COUNT = select(func.count(), func.min(turns.c.at)).where(_SAID)
+_IS_HEARD = case((turns.c.state == fixed(State.HEARD), fixed(1)), else_=fixed(0))
+_COUNT = select(func.count(), func.sum(_IS_HEARD), func.min(turns.c.at)).where(_SAID)
 
 
 def first_waiting(connection: Connection, key: SessionKey, most: int) -> list[Turn]:
@@ -64,59 +65,45 @@ def newest(connection: Connection, key: SessionKey, *, budget: int, before: int 
     session as in a short one, however much was overheard. They have what a window shows of them, and no more.
     """
     found: list[Turn] = []
-    most, left, beside, stretch = budget // 2, budget, budget, 0
-    reading = _Backwards(connection, key, before - 1, min(budget // _ORDINARY + 2, _LONGEST_PAGE))
-    for one in reading:
-        tokens = one.tokens if one.tokens < most else most
-        if one.state is State.HEARD:
-            stretch += 1
-            if stretch > _STRETCH or beside < 0:
-                reading.skip(one.seq)
-                continue
-            beside -= tokens
-        else:
-            if left < 0 and one.seq != found[-1].seq:
-                break
-            stretch = 0
-            left -= tokens
-        found.append(one)
+    here, page = place(key), min(budget // _ORDINARY + 2, _LONGEST_PAGE)
+    half, left, beside, stretch = budget // 2, budget, budget, 0
+    last: int | None = before - 1
+    seen = 0
+    while last is not None:
+        rows = _NEWEST.all(connection, **here, last=last, most=page + seen)
+        last = rows[-1].seq if len(rows) == page + seen else None
+        for one in rows[seen:] if seen else rows:
+            tokens = one.tokens if one.tokens < half else half
+            if one.state is State.HEARD:
+                stretch += 1
+                if stretch > _STRETCH or beside < 0:
+                    last, rows = _BEFORE.first(connection, **here, seq=one.seq), []
+                    break
+                beside -= tokens
+            elif left < 0 and one.seq != found[-1].seq:
+                return _quoting(connection, key, found)
+            else:
+                stretch = 0
+                left -= tokens
+            found.append(one)
+        # A page may part a question from its answer, so the next one starts at the same seq, without what was seen.
+        seen = sum(1 for row in rows[-2:] if row.seq == last)
     return _quoting(connection, key, found)
 
 
-class _Backwards:
-    """A session's turns, newest first, in pages."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """How many turns an epoch holds, how many of them were overheard, and when the first was said (since 1970)."""
 
-    def __init__(self, connection: Connection, key: SessionKey, last: int, page: int) -> None:
-        self._connection, self._place, self._page = connection, place(key), page
-        self._last: int | None = last
-
-    def __iter__(self) -> Iterator[Turn]:
-        seen = 0
-        while self._last is not None:
-            last, most = self._last, self._page + seen
-            rows = _NEWEST.all(self._connection, **self._place, last=last, most=most)
-            for one in rows[seen:]:
-                yield one
-                if self._last != last:
-                    break
-            else:
-                if len(rows) < most:
-                    return
-                # A page may part a question from its answer, so the next one starts at the same seq, without that.
-                self._last = rows[-1].seq
-                seen = sum(1 for row in rows[-2:] if row.seq == self._last)
-                continue
-            seen = 0
-
-    def skip(self, seq: int) -> None:
-        """Goes on before the stretch of what was overheard that this turn is part of."""
-        self._last = _BEFORE.first(self._connection, **self._place, seq=seq)
+    all: int
+    overheard: int
+    since: float | None
 
 
-def count(connection: Connection, key: SessionKey) -> tuple[int, float | None]:
-    """How many turns the current epoch holds, and when the first of them was said (seconds since 1970)."""
-    number, since = connection.execute(_COUNT, place(key)).one()
-    return number, None if since is None else seconds(since)
+def count(connection: Connection, key: SessionKey) -> Count:
+    """What the current epoch holds."""
+    number, overheard, since = connection.execute(_COUNT, place(key)).one()
+    return Count(all=number, overheard=overheard or 0, since=None if since is None else seconds(since))
 
 
 def leave_out(connection: Connection, key: SessionKey, seqs: Collection[int]) -> None:
@@ -211,6 +198,12 @@ def written(envelope: Envelope) -> str:
 def _read(stored: str) -> Envelope:
     """A newer release beside us may have written what we don't know."""
     return Envelope(**{name: value for name, value in json.loads(stored).items() if name in _FACTS})
+
+
+def joined_to(envelope: str | None) -> tuple[int, str] | None:
+    """The seq of the message that this turn has joined in a burst, and that message's own envelope, as stored."""
+    read = _PLAIN if envelope is None else _read(envelope)
+    return None if read.joins is None or read.joined is None else (read.joins, read.joined)
 
 
 def _waiting(begun: object, *columns: object) -> Turn:
