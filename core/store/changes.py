@@ -6,11 +6,12 @@ that is over is superseded in place. A summary of what has changed is stale: it 
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, Row, and_, select, update
+from sqlalchemy import Connection, Row, and_, select, union, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.address import Address
 from core.messages import Edited, Quote
+from core.schema import quotes as table
 from core.schema import sessions, turns
 from core.session import Lease, Role, SessionKey, State
 from core.store import answers, gone, quotes, summaries
@@ -187,14 +188,18 @@ def _copies(
 ) -> list[tuple[SessionKey, Row[*tuple[object, ...]]]]:
     """The turns of this message: in the session that it was said to, and in those of its channel that overheard it.
 
-    Their sessions' rows are locked first, as everybody does who changes both.
+    Their sessions' rows, and those of where it is quoted, are locked first, as everybody does who changes both; always
+    in the same order.
     """
     here = and_(sessions.c.workspace == turns.c.workspace, sessions.c.session == turns.c.session)
     which = and_(
         turns.c.workspace == WORKSPACE, turns.c.message == message, sessions.c.channel == address.channel_address.id
     )
     known = select(sessions.c.session).join(turns, here).where(which)
-    locked = select(sessions.c.fence).where(sessions.c.workspace == WORKSPACE, sessions.c.session.in_(known))
+    quoting = select(table.c.session).where(table.c.workspace == WORKSPACE, table.c.message == message)
+    place = select(sessions.c.session).where(sessions.c.workspace == WORKSPACE, sessions.c.address == address.id)
+    concerned = sessions.c.session.in_(union(known, quoting, place))
+    locked = select(sessions.c.fence).where(sessions.c.workspace == WORKSPACE, concerned)
     connection.execute(locked.order_by(sessions.c.session).with_for_update(), names(address))
     columns = (sessions.c.address, *(turns.c[name] for name in _COPIED))
     rows = connection.execute(select(*columns).join(sessions, here).where(which), names(address)).all()
