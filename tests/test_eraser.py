@@ -9,7 +9,7 @@ import pytest
 
 from tests.eraser import STAGES, erase
 
-ACTIONS = int(os.environ.get("BACKSCROLL_ERASER", "60"))
+ACTIONS = int(os.environ.get("BACKSCROLL_ERASER", "40"))
 
 
 @pytest.mark.parametrize("stage", STAGES)
