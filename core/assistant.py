@@ -346,7 +346,11 @@ class Assistant:
             made, covers = await self._summary(lease, told, stale)
             if made is not None:
                 tokens = self.mind.count(made)
-                await self._database.write(summaries.remade, lease, stale.seq, text=made, tokens=tokens, covers=covers)
+                stands = await self._database.write(
+                    summaries.remade, lease, stale, text=made, tokens=tokens, covers=covers
+                )
+                if not stands:
+                    continue
                 fresh = stale._replace(text=made, tokens=tokens, state=State.DONE)
                 newest = [fresh if turn is stale else turn for turn in newest]
         return [turn for turn in newest if turn.state is not State.STALE]

@@ -251,9 +251,18 @@ class Eraser:
                     return
                 await asyncio.sleep(0.02)
 
+    def _taken_in(self) -> bool:
+        """Whether Slack has had an acknowledgement of all that it had to say; what it sends again takes its time."""
+        if isinstance(self.people, DiscordStage):
+            return True
+        events = [one for one in self.people.server.envelopes if one.kind == "events_api"]
+        acknowledged = {one.payload["event_id"] for one in events if one.acked.is_set()}
+        return all(one.payload["event_id"] in acknowledged for one in events)
+
     async def judge(self) -> None:
         for place in PLACES:
             await self.settle(place)
+        await self.people.until(self._taken_in, SECONDS)
         dead = set(self.dead)
         for place in PLACES:
             said = await self.say(place)
