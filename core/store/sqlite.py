@@ -171,12 +171,15 @@ class SQLite:
         await asyncio.Event().wait()
 
     async def close(self) -> None:
-        """Ends both threads, when they have done what they were given. The last to close a file empties its `-wal`."""
+        """Ends both threads, when they have done what they were given, and cleans up what is left to be."""
+        pending = self._cleaning is not None and not self._cleaning.done()
         if self._cleaning is not None:
             self._cleaning.cancel()
             await asyncio.wait([self._cleaning])
         await self._writer.close()
         await self._reader.close()
+        if pending:
+            await asyncio.to_thread(_emptied, self._path)  # others may have the file open, and know nothing of it
 
     async def _clean(self) -> None:
         """Erased words stand in `-wal` until it is copied home and cut off; the pages at home have zeros there."""
