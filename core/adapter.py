@@ -25,6 +25,10 @@ Receive = Callable[[Event], Awaitable[None]]
 """Takes in what reached us; returns once it is stored (or known already), raises when it could not be."""
 
 
+class Whole(list[Inbound]):
+    """All that people have said in a place since an instant: what is not among it does not stand there any more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One line of the doctor's report: what was checked, whether it is well, and how to mend it when it is not."""
@@ -105,7 +109,8 @@ class Adapter(ABC):
         """What people said in this place after this instant (seconds since 1970), oldest first, as `listen` has it.
 
         A channel's address means its top level; what was said there may open sessions of its own. Where the history
-        may not be read there is none. Raises a DeliveryError; a DeliveryDelayed when the platform allows no call now.
+        may not be read there is none. Where it was read to its end it is `Whole`. Raises a DeliveryError: a
+        DeliveryDelayed when the platform allows no call now, PlaceGone when the place is no more.
         """
         return ()
 

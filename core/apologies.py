@@ -1,6 +1,7 @@
 """What people are told in an answer's place, or beneath one: one honest sentence for each way in which a turn ends."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from re import compile as pattern
 
 from core.errors import (
@@ -49,6 +50,12 @@ def unread(quotes: Sequence[Quote]) -> str:
     """What an answer ends in when it was given without something that its question points at; else nothing."""
     missing = [f"{_plain(quote.title) or 'a file'} ({quote.unread})" for quote in quotes if quote.unread]
     return f"\n\n_(I have not read {', '.join(missing)}.)_" if missing else ""
+
+
+def covers(since: float) -> str:
+    """What a summary ends in that does not tell of all that was said: there was more than the model can be shown."""
+    when = f"{datetime.fromtimestamp(since, UTC):%Y-%m-%d %H:%M} UTC"
+    return f"\n\n_(This session is longer than what I can read at once: this tells of what was said since {when}.)_"
 
 
 def _plain(title: str) -> str:

@@ -31,7 +31,7 @@ from core.mind import Length, Mind
 from core.outbox import Outbox, Speech, stored
 from core.prompts import SUMMARIZE
 from core.session import ATTEMPTS, PATIENCE, Answer, Lease, Role, SessionKey, State, Turn
-from core.store import Connection, Database, changes, deliveries, queue, turns
+from core.store import Connection, Database, deliveries, queue, summaries, turns, withdrawals
 
 log = structlog.get_logger()
 
@@ -71,11 +71,15 @@ class _Running:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Written:
-    """What the model has written, the first seq that it was shown, and what its question points at."""
+    """What the model has written, the first seq that it was shown, and what its question points at.
+
+    `since` is when the first was said, where something older had no room.
+    """
 
     words: str
     finish: Finish
     first: int
+    since: float | None
     quotes: tuple[Quote, ...]
 
 
@@ -107,6 +111,10 @@ class Assistant:
     async def mark(self, address: Address, message: str, *, waits: bool) -> None:
         """Shows that a message waits for its turn, or takes that back."""
         await self._outbox.adapters[address.platform].mark(address, message, waits=waits)
+
+    def pieces(self, platform: str, text: str, asker: str | None) -> Sequence[str]:
+        """An answer's words as the messages that they become on this platform."""
+        return self._outbox.messages(self._outbox.adapters[platform], text, asker)
 
     async def answer(self, key: SessionKey, question: Turn, *, lease: Lease | None) -> bool:
         """Answers a turn, or finishes what an earlier process began; returns whether the lease is kept for more.
@@ -164,8 +172,16 @@ class Assistant:
         if said.stopped is not None:
             self.stop(key, said.stopped)
         private = command.private or commands.needs_choice(command, question)
+        # What was begun was an answer, before an edit: its message becomes the command's, unless that is for one alone.
+        fresh = stored(parts) if private or not question.begun else None
         return await self._outbox.deliver(
-            key, question, lease=lease, stored=stored(parts), private=private, choices=said.choices
+            key,
+            question,
+            lease=lease,
+            stored=fresh,
+            doubtful=question.begun,
+            private=private,
+            choices=said.choices,
         )
 
     def _effect(
@@ -174,6 +190,9 @@ class Assistant:
         said = commands.run(connection, command, desk)
         adapter = self._outbox.adapters[desk.key.address.platform]
         decided = Answer(parts=self._outbox.pieces(adapter, desk.turn, said.text))
+        if desk.turn.begun:
+            alone = command.private or commands.needs_choice(command, desk.turn)
+            withdrawals.set_aside(connection, desk.key, desk.turn.seq, 0 if alone else len(decided.parts))
         deliveries.answer(connection, desk.key, desk.turn, decided, lease=lease)
         return said, decided.parts
 
@@ -257,6 +276,7 @@ class Assistant:
         finish, words = written.finish, written.words
         words += apologies.CUT_OFF[finish.cut] if finish.cut is not None else ""
         words += apologies.unread(written.quotes)
+        words += apologies.covers(written.since) if covers is not None and written.since is not None else ""
         adapter = self._outbox.adapters[lease.key.address.platform]
         usage = finish.usage or Usage(shown=0, written=0)
         return Answer(
@@ -304,8 +324,8 @@ class Assistant:
         if refused:
             log.warning("left out what the provider will not read", session=lease.key.address.id, turns=len(refused))
             await self._database.write(turns.leave_out, lease.key, [turn.seq for turn in refused])
-        first = min((turn.seq for turn in told), default=question.seq)
-        return _Written(words=words, finish=finish, first=first, quotes=question.quotes)
+        first = question.seq if window.first is None else window.first
+        return _Written(words=words, finish=finish, first=first, since=window.since, quotes=question.quotes)
 
     def _smaller(self, room: int) -> int:
         """What to try after a window of this room was too long: what is known by now, or half. Raises WindowTooLong."""
@@ -337,18 +357,25 @@ class Assistant:
         for stale in [turn for turn in reversed(newest) if turn.state is State.STALE]:
             before = await self._database.read(turns.newest, lease.key, budget=self.mind.room, before=stale.seq)
             told = [turn for turn in before if turn.state is not State.STALE]
-            made = await self._summary(lease, told, stale)
+            made, covers = await self._summary(lease, told, stale)
             if made is not None:
                 tokens = self.mind.count(made)
-                await self._database.write(changes.remade, lease, stale.seq, text=made, tokens=tokens)
+                stands = await self._database.write(
+                    summaries.remade, lease, stale, text=made, tokens=tokens, covers=covers
+                )
+                if not stands:
+                    continue
                 fresh = stale._replace(text=made, tokens=tokens, state=State.DONE)
                 newest = [fresh if turn is stale else turn for turn in newest]
         return [turn for turn in newest if turn.state is not State.STALE]
 
-    async def _summary(self, lease: Lease, told: Sequence[Turn], stale: Turn) -> str | None:
-        """What the model says of these turns, newest first; None where it fails, or there is nothing to sum up."""
+    async def _summary(self, lease: Lease, told: Sequence[Turn], stale: Turn) -> tuple[str | None, int | None]:
+        """What the model says of these turns, newest first, and the first seq that it was shown; None where it fails.
+
+        Where there is nothing to sum up, that is nothing.
+        """
         if not told:
-            return ""
+            return "", None
         shown = Turn(
             seq=0, role=Role.PERSON, state=State.WAITING, text=SUMMARIZE, tokens=self.mind.count(SUMMARIZE), at=0.0
         )
@@ -358,8 +385,8 @@ class Assistant:
             words, _ = await self._stream(lease, window, None, stale)
         except ModelError as error:
             log.warning("summary left out", session=lease.key.address.id, error=type(error).__name__)
-            return None
-        return words
+            return None, None
+        return words, window.first
 
     def _shown(self, question: Turn, prompt: str | None) -> Turn:
         """The question as the model reads it: a command with a prompt is that prompt, and nobody's words."""

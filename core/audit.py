@@ -35,8 +35,7 @@ class Auditor:
         forget_at = loop.time()
         while True:
             try:
-                if loop.time() >= forget_at:
-                    await self._database.write(audits.forget)
+                if loop.time() >= forget_at and await self._database.write(audits.forget) < audits.FORGET_AT_ONCE:
                     forget_at = loop.time() + _FORGET_EVERY
                 for doubt in await self._database.write(audits.due, self._platforms, limit=_AT_A_TIME):
                     await self._examine(doubt)

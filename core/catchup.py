@@ -1,20 +1,23 @@
 """Catching up: what was said while nobody heard is looked up in the platform's history, once, by one process.
 
 Whoever hears a platform says so in the database every few seconds. Where that thread of time is broken for longer than
-the platform bridges by sending again, everything said since is accepted by the same door as everything else.
+the platform bridges by sending again, everything said since is accepted by the same door as everything else. What was
+read for that is compared with what is remembered: texts, and what is there at all.
 """
 
 import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from time import time
 
 import structlog
 
 from core.adapter import Adapter
 from core.address import Address
-from core.errors import DatabaseError, DeliveryDelayed, DeliveryError, DeliveryUnknown
+from core.errors import DatabaseError, DeliveryDelayed, DeliveryError, DeliveryUnknown, PlaceGone
 from core.inbox import Inbox
-from core.store import Database, presence
+from core.messages import Closed
+from core.store import Database, inbound, presence
 
 log = structlog.get_logger()
 
@@ -24,6 +27,7 @@ _OVERLAP = 120.0  # seconds before the break: a line that is dead may look alive
 _LATELY = 14 * 86_400.0  # seconds: conversations in which nobody has said anything for that long are not looked at
 _CONVERSATIONS = 500
 _LOOKS_EVERY = 1.0  # seconds between two looks at whether the platform is still heard
+_EDGE = 1.0  # seconds: what was said at the very beginning of what is read may be in it or not
 _AGAIN = 60.0  # seconds before what could not be looked up is tried again
 _TRIES = 5
 
@@ -115,25 +119,38 @@ class CatchUp:
         places = dict.fromkeys(await adapter.places(since))
         lately = time() - _LATELY
         known = await self._database.read(presence.conversations, adapter.platform, since=lately, limit=_CONVERSATIONS)
-        found, left = 0, 0
+        found, changed, left = 0, 0, 0
         for place in places | dict.fromkeys(known):
             try:
-                found += await self._read(adapter, place, since)
+                news, differ = await self._read(adapter, place, since)
+                found, changed = found + news, changed + differ
             except DeliveryError as error:
                 left += 1
                 log.warning("not looked up", session=place.id, reason=str(error))
         if left:
             raise DeliveryUnknown(f"{left} places could not be looked at")
+        log.info(
+            "compared",
+            platform=adapter.platform,
+            messages=changed,
+            since=f"{datetime.fromtimestamp(since, UTC):%Y-%m-%d %H:%M} UTC",
+            unknown="edits and deletions meanwhile of what was said before that, or in places that were not read",
+        )
         return found
 
-    async def _read(self, adapter: Adapter, place: Address, since: float) -> int:
-        """One place; as long as the platform asks us to wait, we wait."""
+    async def _read(self, adapter: Adapter, place: Address, since: float) -> tuple[int, int]:
+        """One place: how much was news, and how much has changed. As long as the platform asks us to wait, we wait."""
         tries = 0
         while True:
             try:
-                return await self._inbox.catch_up(await adapter.since(place, since))
+                known = await self._database.read(inbound.standing, place, since + _EDGE)
+                said = await adapter.since(place, since)
+                return await self._inbox.catch_up(said), await self._inbox.compare(place, known, said)
             except DeliveryDelayed as error:
                 await asyncio.sleep(error.retry_after)
+            except PlaceGone:
+                await self._inbox.receive(Closed(address=place, gone=True))
+                return 0, 0
             except DeliveryError:
                 tries += 1
                 if tries >= _TRIES:

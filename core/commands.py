@@ -124,7 +124,7 @@ def _when(seconds: float) -> str:
 
 
 def _reset(connection: Connection, desk: Desk) -> Said:
-    number, _ = turns.count(connection, desk.key)
+    number = turns.count(connection, desk.key).all
     epochs.reset(connection, desk.key, desk.turn.seq)
     if number == 0:
         return Said(text="There was nothing to set aside: this session is new.")
@@ -134,23 +134,39 @@ def _reset(connection: Connection, desk: Desk) -> Said:
 def _undo(connection: Connection, desk: Desk) -> Said:
     if not epochs.undo(connection, desk.key):
         return Said(text="There is no reset to undo.")
-    number, _ = turns.count(connection, desk.key)
+    number = turns.count(connection, desk.key).all
     return Said(text=f"The last reset is undone: I remember {_turns(number)} again.")
 
 
 def _status(connection: Connection, desk: Desk) -> Said:
-    number, since = turns.count(connection, desk.key)
-    if since is None:
+    known = turns.count(connection, desk.key)
+    if known.since is None:
         return Said(text=f"This session is new: I remember nothing here yet. Answers come from {desk.model}.")
-    newest = turns.newest(connection, desk.key, budget=desk.room)
+    newest = [one for one in turns.newest(connection, desk.key, budget=desk.room) if one.state is not State.STALE]
     window = context.build(None, newest, budget=desk.room, fixed=desk.fixed, cut=desk.cut)
     tokens = window.tokens * desk.budget // desk.room
-    all_of = "all" if window.turns == number else f"the newest {window.turns:,}"
     return Said(
-        text=f"I remember {_turns(number)} here, since {_when(since)}.\n"
-        f"My next answer will see {all_of} of them: {tokens:,} of {desk.budget:,} tokens with instructions.\n"
+        text=f"I remember {_turns(known.all - known.overheard)} here, since {_when(known.since)}{_beside(known)}.\n"
+        f"My next answer will see {_seen(window, known)}: {tokens:,} of {desk.budget:,} tokens with instructions.\n"
         f"Answers come from {desk.model}{_size(desk)}."
     )
+
+
+def _beside(known: turns.Count) -> str:
+    """What is remembered beside the session's own turns."""
+    if not known.overheard:
+        return ""
+    return f", and {known.overheard:,} message{'s' if known.overheard > 1 else ''} around them that I overheard"
+
+
+def _seen(window: context.Window, known: turns.Count) -> str:
+    """What of that a window holds: own turns first."""
+    own, overheard = window.turns - window.overheard, window.overheard
+    seen = "all of them" if own == known.all - known.overheard else f"the newest {own:,} of them"
+    if not known.overheard:
+        return seen
+    every = own == known.all - known.overheard and overheard == known.overheard
+    return seen if every else f"{seen.removesuffix(' of them')} of my turns and {overheard:,} of what I overheard"
 
 
 def _size(desk: Desk) -> str:

@@ -1,18 +1,18 @@
 """The window: the part of a session that the model is shown for one answer, built by one pure function from its parts.
 
 Fixed instructions, then the newest turns that fit the budget, oldest first, then the question. A question is never
-parted from its answer; one oversized message is cut in its middle. What was heard but not said to the bot is shown at
-most twenty messages deep before each question.
+parted from its answer; one oversized message is cut in its middle. What was overheard is shown at most twenty messages
+deep before each question, in the room that the session's own turns leave.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from core.brevity import Count, Cut, brief
 from core.llm import Message
 from core.prompts import spoken
-from core.session import Role, State, Turn
+from core.session import HEARD_BEFORE_QUESTION, Role, State, Turn
 
 MESSAGE_TOKENS = 4
 """What a message costs beside its text: three for the frame, one for the role (OpenAI's cookbook, up to gpt-4o)."""
@@ -20,17 +20,21 @@ MESSAGE_TOKENS = 4
 REPLY_TOKENS = 3
 """What the beginning of the reply costs, once (the same source)."""
 
-HEARD_BEFORE_QUESTION = 20
-"""How many messages that were not for the bot are shown before a question."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """What the model is shown: the messages, how many tokens they are by our count, and how many turns they hold."""
+    """What the model is shown: the messages, how many tokens they are by our count, and how many turns they hold.
+
+    `overheard` of these turns were not said to us; `first` is the oldest one's seq, None where there is none before
+    the question. `since` is when that was said (seconds since 1970), where something older had no room.
+    """
 
     messages: tuple[Message, ...]
     tokens: int
     turns: int
+    overheard: int = 0
+    first: int | None = None
+    since: float | None = None
 
 
 def build(
@@ -51,20 +55,43 @@ def build(
     room = budget - fixed - REPLY_TOKENS
     most = max(room // 2, MESSAGE_TOKENS + 1)
     asked = [] if question is None else [question]
-    left = room - sum(min(turn.tokens, most) for turn in asked)
-    shown: list[Turn] = []
-    for group in _groups(_limited(newest_first)):
-        left -= sum(min(turn.tokens, most) for turn in group)
-        if left < 0:
-            break
-        shown.extend(group)
-    told = [*reversed(shown), *asked]
+    known = list(_limited(newest_first))
+    shown = _chosen(known, room - sum(min(turn.tokens, most) for turn in asked), most)[::-1]
+    told = [*shown, *asked]
     ordered = [_fitted(turn, most, cut) for turn in (told if count is None else brief(told, cut, count))]
     return Window(
         messages=tuple(message for message, _ in ordered),
         tokens=fixed + REPLY_TOKENS + _sum(ordered),
         turns=len(ordered),
+        overheard=sum(1 for turn in shown if turn.state is State.HEARD),
+        first=min((turn.seq for turn in shown), default=None),
+        since=shown[0].at if shown and len(shown) < len(known) else None,
     )
+
+
+def _chosen(newest_first: Sequence[Turn], room: int, most: int) -> list[Turn]:
+    """The newest of the session's own turns that fit, and of what was overheard since then what fits beside them."""
+    own = [turn for turn in newest_first if turn.state is not State.HEARD]
+    groups = list(_groups(own))
+    fitting = _fitting([sum(min(turn.tokens, most) for turn in group) for group in groups], room)
+    room -= sum(min(turn.tokens, most) for group in groups[:fitting] for turn in group)
+    since = groups[fitting][0].seq if fitting < len(groups) else None
+    heard = (
+        [turn for turn in newest_first if turn.state is State.HEARD and (since is None or turn.seq > since)]
+        if room
+        else []
+    )
+    told = {turn.seq for turn in heard[: _fitting([min(turn.tokens, most) for turn in heard], room)]}
+    told |= {turn.seq for group in groups[:fitting] for turn in group}
+    return [turn for turn in newest_first if turn.seq in told]
+
+
+def _fitting(sizes: Sequence[int], room: int) -> int:
+    """How many of these, from the first on, have room together."""
+    for number, so_far in enumerate(accumulate(sizes)):
+        if so_far > room:
+            return number
+    return len(sizes)
 
 
 _Fitted = tuple[Message, int]

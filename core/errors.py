@@ -77,6 +77,10 @@ class DeliveryRefused(DeliveryError):
     """Certainly not sent, and never will be: the bot is not in the channel, the thread is locked, …"""
 
 
+class PlaceGone(DeliveryRefused):
+    """There is no such place any more, and nothing of what was said there."""
+
+
 class ModelError(BackscrollError):
     """The model did not finish an answer."""
 

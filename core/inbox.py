@@ -4,20 +4,23 @@ The stored turn is the queue entry. Where the session is idle, this process clai
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from time import time
 from weakref import WeakValueDictionary
 
 import structlog
 
 from core import commands, prompts
+from core.adapter import Whole
+from core.address import Address
 from core.errors import DatabaseError
-from core.messages import Audience, Closed, Deleted, Edited, Event, Inbound, Receipt, Rejected
+from core.messages import Audience, Closed, Deleted, Edited, Event, Inbound, Left, Receipt, Rejected
 from core.mind import Mind
 from core.session import State
-from core.store import Database, changes, deliveries, inbound, queue
+from core.store import Database, changes, closings, deliveries, inbound, queue
 from core.worker import Worker
 
 log = structlog.get_logger()
@@ -28,6 +31,7 @@ TOO_LATE = 3600.0
 _QUEUED = 3  # messages that wait behind an answer before people are shown that theirs does
 _RACE = 0.25  # seconds in which another process may still be storing what brings a session to life
 _OVERTAKEN = 60.0  # seconds in which an edit may have overtaken its message
+_CALLED = TOO_LATE  # seconds in which an edit may turn a message into one to us that was nothing of ours
 
 
 class Inbox:
@@ -55,9 +59,14 @@ class Inbox:
             case Edited():
                 async with self._door(event.message.address.id):
                     await self._edit(event)
-            case Deleted() | Closed():
+            case Deleted():
                 async with self._door(event.address.id):
                     await self._forget(event)
+            case Closed():
+                async with self._door(event.address.id):
+                    await self._close(event)
+            case Left():
+                await self._leave(event)
 
     async def catch_up(self, missed: Sequence[Inbound]) -> int:
         """Accepts what was missed, oldest first; returns how many of them were news to us.
@@ -76,6 +85,21 @@ class Inbox:
             async with self._door(message.address.id):
                 news += await self._accept(message)
         return news
+
+    async def compare(self, place: Address, known: Collection[str], found: Sequence[Inbound]) -> int:
+        """Takes over what people have changed meanwhile; returns how many messages that may be.
+
+        `known` are the messages of this place that had been stored before the history was read: those that are not in
+        the whole of it have been deleted.
+        """
+        edited = [one for one in found if one.edited_at is not None]
+        for message in edited:
+            await self.receive(Edited(message=message, at=message.edited_at or 0.0))
+        stand = {one.id for one in found}
+        gone = [one for one in known if one not in stand] if isinstance(found, Whole) else []
+        for number in gone:
+            await self.receive(Deleted(address=place, id=number))
+        return len(edited) + len(gone)
 
     async def _skip(self, late: Sequence[Inbound]) -> int:
         async with self._door(late[0].address.id):
@@ -182,30 +206,54 @@ class Inbox:
         event = replace(event, message=message)
         verb = commands.parse(message)
         tokens, fit = self._count(message), self._mind.as_short
+        called = message.audience is Audience.BOT or verb is not None
         try:
             waits = await self._database.write(changes.edit, event, verb=verb, tokens=tokens, fit=fit)
         except changes.Unknown:
-            if event.at - message.at < _OVERTAKEN:
+            if event.at - message.at < (_CALLED if called else _OVERTAKEN):
                 await self._accept(message)
             return
         log.info("edited", session=message.address.id)
-        if waits is not None:
-            await self._worker.notice(waits)
+        for key in waits:
+            await self._worker.notice(key)
+        if called:
+            await self._accept(message)  # all that was known of it may be that it was overheard
 
-    async def _forget(self, event: Deleted | Closed) -> None:
-        if isinstance(event, Closed):
-            closed = await self._database.write(changes.close, event.address, gone=event.gone)
-            log.info("closed", session=event.address.id, waiting=len(closed))
-            for key in closed:
-                await self._worker.notice(key)
-            return
-        try:
-            waited = await self._database.write(changes.erase, event.address, event.id)
-        except changes.Unknown:
+    async def _forget(self, event: Deleted) -> None:
+        waited = await self._database.write(
+            changes.erase,
+            event.address,
+            event.id,
+            seconds=self._lease_seconds,
+            pieces=partial(self._worker.pieces, event.address.platform),
+            count=self._mind.count,
+        )
+        if waited is None:
             return
         log.info("deleted", session=event.address.id)
-        if waited is not None:
-            await self._worker.notice(waited)
+        for key in waited:
+            await self._worker.notice(key)
+
+    async def _close(self, event: Closed) -> None:
+        closed = await self._database.write(closings.close, event.address, gone=event.gone, seconds=self._lease_seconds)
+        log.info("closed", session=event.address.id, waiting=len(closed), kept="nothing" if event.gone else "words")
+        for key in closed:
+            await self._worker.notice(key)
+
+    async def _leave(self, event: Left) -> None:
+        number, closed = await self._database.write(
+            closings.leave, event.platform, event.workspace, seconds=self._lease_seconds
+        )
+        log.warning(
+            "removed from a workspace",
+            platform=event.platform,
+            workspace=event.workspace,
+            closed=number,
+            waiting=len(closed),
+            kept="what was said there, until you delete it",
+        )
+        for key in closed:
+            await self._worker.notice(key)
 
     def _count(self, message: Inbound) -> int:
         return self._mind.count(prompts.spoken(message.author, message.at, message.text, message.quotes))

@@ -65,6 +65,7 @@ class Inbound:
     `vague` says that the platform could not tell in which thread a command was typed: `address` is the channel.
     `reply_to` is the message that an answer attaches to, where there is one.
     `quotes` are the words of others, and the files, that it points at, in the order in which people see them.
+    `edited_at` is when a person last changed it (seconds since 1970), where a history tells that.
     `ticket` is the adapter's own note for answering this event; it is stored with it, may expire, and is never logged.
     """
 
@@ -79,6 +80,7 @@ class Inbound:
     vague: bool = False
     reply_to: str | None = None
     quotes: tuple[Quote, ...] = ()
+    edited_at: float | None = field(default=None, compare=False)
     ticket: str | None = field(default=None, repr=False)
 
 
@@ -121,6 +123,14 @@ class Closed:
 
     address: Address
     gone: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """We are not in this workspace any more: people have removed us. What was said there stays on their screens."""
+
+    platform: str
+    workspace: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,5 +195,5 @@ class Reply:
     ticket: str | None = field(default=None, repr=False)
 
 
-Event = Inbound | Edited | Deleted | Closed | Receipt | Rejected
+Event = Inbound | Edited | Deleted | Closed | Left | Receipt | Rejected
 """What an adapter hands to the core."""

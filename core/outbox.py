@@ -257,14 +257,17 @@ class Outbox:
             await speech.end()
 
     def pieces(self, adapter: Adapter, question: Turn, text: str) -> tuple[str, ...]:
-        """The text as messages of this platform: rendered, split at its limit, and guarded against pings.
+        """The text as messages of this platform: rendered, split at its limit, and guarded against pings."""
+        return self.messages(adapter, text, question.author.id if question.author else None)
+
+    def messages(self, adapter: Adapter, text: str, asker: str | None) -> tuple[str, ...]:
+        """The same, by the ID of the person whom the text may mention.
 
         Each message is guarded as well, where that is needed: it may begin within what was code in the whole.
         """
         rendered = adapter.render(text)
         if not adapter.rings:
             return tuple(split(rendered, adapter.max_text))
-        asker = question.author.id if question.author else None
         return tuple(guard(piece, asker) for piece in split(guard(rendered, asker), adapter.max_text))
 
     def reply(

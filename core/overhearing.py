@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import structlog
 
-from core import context, prompts
+from core import prompts
 from core.adapter import Adapter
 from core.messages import Audience, Inbound
 from core.mind import Mind
-from core.session import Lease, SessionKey, Turn
+from core.session import HEARD_BEFORE_QUESTION, Lease, SessionKey, Turn
 from core.store import Database, backscroll
 
 log = structlog.get_logger()
@@ -58,7 +58,7 @@ async def _said_before(adapter: Adapter, key: SessionKey, question: Turn) -> Seq
     )
     try:
         async with asyncio.timeout(HEAR_SECONDS):
-            said = list(await adapter.backscroll(opening, context.HEARD_BEFORE_QUESTION))
+            said = list(await adapter.backscroll(opening, HEARD_BEFORE_QUESTION))
     except Exception as error:  # noqa: BLE001 – whatever it is, the question is worth more than what came before
         log.info("backscroll not read", session=key.address.id, error=type(error).__name__)
         return ()

@@ -111,6 +111,7 @@ turns = Table(
     Column("edited_at", BigInteger),  # the newest change of the message, by the platform's clock
     Column("covers", Integer),  # a summary's first seq: it tells of the turns from there up to its own
     Column("quotes", SmallInteger),  # how many it came with
+    Column("follows", Integer),  # of what was overheard: the newest seq before it that was not, or not after that
     Column("body", LargeBinary, nullable=False),
     Index(
         "uq_turns_message",
@@ -163,6 +164,15 @@ quotes = Table(
         postgresql_where=text("message IS NOT NULL"),
         sqlite_where=text("message IS NOT NULL"),
     ),
+)
+
+gone = Table(
+    "gone",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("channel", Text, primary_key=True),  # the ID of its address
+    Column("message", Text, primary_key=True),  # the platform's ID of what was deleted lately
+    Column("gone_at", BigInteger, nullable=False),
 )
 
 deliveries = Table(

@@ -10,6 +10,9 @@ from core.messages import Author, Quote
 ATTEMPTS = 5
 """How often a turn is tried, at the least, before it is given up."""
 
+HEARD_BEFORE_QUESTION = 20
+"""How many messages that were not for the bot are shown before a question."""
+
 PATIENCE = 600.0
 """How long a message waits, in seconds, for a model or a platform that is away."""
 
@@ -83,8 +86,9 @@ class Envelope:
     """What is only known of a turn while it waits for its answer.
 
     A command was `vague` about its thread; a message was `direct`, and its answer attaches to `reply_to`; it is
-    `marked` as waiting on screen; it ends a burst that began at `since`; `missed` counts the messages that were found
-    too late, this one included; `ticket` is the adapter's own note.
+    `marked` as waiting on screen; it ends a burst that began at `since`, and `joins` the turn with that seq, whose own
+    envelope was `joined`; `missed` counts the messages that were found too late, this one included; `ticket` is the
+    adapter's own note.
     """
 
     vague: bool = False
@@ -92,6 +96,8 @@ class Envelope:
     reply_to: str | None = None
     marked: bool = False
     since: float | None = None
+    joins: int | None = None
+    joined: str | None = field(default=None, repr=False)
     missed: int = 0
     ticket: str | None = field(default=None, repr=False)
 

@@ -18,6 +18,7 @@ import structlog
 from core.address import Address
 from core.assistant import Assistant
 from core.errors import BackscrollError, DatabaseError, DeliveryError, LeaseLost, ModelUnavailable
+from core.prompts import whole
 from core.session import ATTEMPTS, Lease, SessionKey, State, Turn
 from core.store import Database, inbound, queue, turns
 from core.suspects import Suspects
@@ -229,7 +230,7 @@ class Worker:
         now = await self._database.read(turns.waiting, key, question.seq)
         if seen.stop is not None and question.seq < seen.stop:
             self._assistant.stop(key, seen.stop)
-        elif now is None or now.edited_at != question.edited_at:
+        elif now is None or _says(now) != _says(question):
             self._assistant.again(key, question.seq)
         elif len(seen.waiting) > 1 and _is_burst(*seen.waiting[:2]):
             self._assistant.again(key, question.seq, unseen=True)
@@ -386,6 +387,10 @@ class Worker:
             log.error("lease not given back; it runs out by itself", session=lease.key.address.id)
         self._wake.set()
 
+    def pieces(self, platform: str, text: str, asker: str | None) -> Sequence[str]:
+        """An answer's words as the messages that they become on this platform."""
+        return self._assistant.pieces(platform, text, asker)
+
     def mark(self, key: SessionKey, turn: Turn) -> None:
         """Shows that this message has to wait for its turn."""
         self._courtesy(self._mark(key, turn))
@@ -413,6 +418,11 @@ class Worker:
     def _until(self) -> float:
         """Until when this process may act on what it claims or renews now; read before the database is asked."""
         return asyncio.get_running_loop().time() + self._lease_seconds * _ACTS_FOR
+
+
+def _says(question: Turn) -> tuple[float | None, list[str]]:
+    """What tells two versions of a turn apart: itself, and the messages that it points at."""
+    return question.edited_at, [whole(quote.text) for quote in question.quotes if quote.message is not None]
 
 
 def _may_join(question: Turn) -> bool:

@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as some
 
-from core.context import HEARD_BEFORE_QUESTION, MESSAGE_TOKENS, REPLY_TOKENS, Window, build
+from core.context import MESSAGE_TOKENS, REPLY_TOKENS, Window, build
 from core.messages import Author
 from core.prompts import INSTRUCTIONS, instructions, spoken
-from core.session import Role, State, Turn
+from core.session import HEARD_BEFORE_QUESTION, Role, State, Turn
 from core.tokens import Estimate, cut_middle
 from tests.values import ADA, BEN
 

@@ -6,12 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from core.context import HEARD_BEFORE_QUESTION
 from core.errors import DeliveryDelayed, DeliveryRefused, ModelStalled
 from core.messages import Audience, Author, Inbound
 from core.mind import Hearing
 from core.overhearing import HEAR_SECONDS
-from core.session import State
+from core.session import HEARD_BEFORE_QUESTION, State
 from core.store import Database
 from tests.script import House, ScriptedModel, TranscriptAdapter, house, memory, remembered
 from tests.values import BEN, HERE, message

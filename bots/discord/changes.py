@@ -6,7 +6,7 @@ from datetime import datetime
 from bots.discord import pointing, translate
 from bots.discord.marks import Names
 from bots.discord.payloads import Payload, snowflake
-from core.messages import Closed, Deleted, Edited, Inbound, Rejected
+from core.messages import Closed, Deleted, Edited, Inbound, Left, Rejected
 
 _CATEGORY = 4  # a heading above channels; nobody speaks there
 
@@ -44,6 +44,16 @@ def deleted(payload: Payload, parent: str | None) -> Sequence[Deleted]:
     address = translate.address_of(payload, parent)
     numbers = payload["ids"] if "ids" in payload else [payload["id"]]
     return [Deleted(address=address, id=snowflake(number)) for number in numbers]
+
+
+def left(payload: Payload) -> Left | None:
+    """The server that has removed us, by a GUILD_DELETE; one that is in an outage has not. Raises KeyError, ValueError.
+
+    It says nothing of what was deleted there.
+    """
+    if payload.get("unavailable"):
+        return None
+    return Left(platform=translate.PLATFORM, workspace=snowflake(payload["id"]))
 
 
 def closed(payload: Payload) -> Closed | None:

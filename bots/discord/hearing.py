@@ -57,6 +57,7 @@ class Ear:
             also={
                 "THREAD_DELETE": self._in_order(self._closing),
                 "CHANNEL_DELETE": self._in_order(self._closing),
+                "GUILD_DELETE": self._in_order(self._leaving),
             },
         )
 
@@ -151,6 +152,11 @@ class Ear:
         closed = changes.closed(payload)
         if closed is not None:
             await self._keeper.keep(closed)
+
+    async def _leaving(self, payload: Payload) -> None:
+        left = changes.left(payload)
+        if left is not None:
+            await self._keeper.keep(left)
 
     async def _with_answered(self, payload: Payload, channel: str, message: str) -> Payload:
         """The payload with the message that it replies to, where that still exists."""

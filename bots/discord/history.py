@@ -13,7 +13,9 @@ from bots.discord.payloads import Payload, snowflake_at
 from bots.discord.rest import Rest
 from bots.discord.screen import channel_of
 from bots.discord.translate import DIRECT, PLATFORM
+from core.adapter import Whole
 from core.address import Address
+from core.errors import PlaceGone
 from core.messages import Inbound
 
 log = structlog.get_logger(platform=PLATFORM)
@@ -70,7 +72,7 @@ async def since(rest: Rest, address: Address, after: float, names: Names) -> Seq
     """What people said here after this instant, oldest first, read as the gateway's messages are.
 
     The history has everything that those have, but for the server's own nicknames of its people. Where it may not be
-    read, or is gone, there is none.
+    read, there is none. Raises PlaceGone.
     """
     newest, heard = snowflake_at(after), list[Inbound]()
     for _ in range(_PAGES):
@@ -81,20 +83,22 @@ async def since(rest: Rest, address: Address, after: float, names: Names) -> Seq
             return heard
         heard += _read(page, address, names)
         if len(page) < _PAGE:
-            return heard
+            return Whole(heard)
         newest = page[0]["id"]
     log.warning("history cut", session=address.id, messages=_PAGES * _PAGE)
     return heard
 
 
 class _Closed(Exception):
-    """This history is not for us, or is no more."""
+    """This history is not for us."""
 
 
 async def _page(rest: Rest, channel: str, after: str) -> Sequence[Payload]:
     try:
         return await rest.history(channel, _PAGE, after=after)
-    except (Forbidden, NotFound) as error:
+    except NotFound as error:
+        raise PlaceGone(f"Discord knows no such channel ({error.code})") from error
+    except Forbidden as error:
         log.info("history closed", channel=channel, status=error.status, code=error.code)
         raise _Closed from error
 

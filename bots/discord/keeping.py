@@ -7,7 +7,7 @@ import structlog
 from bots.discord.library import where
 from bots.discord.translate import PLATFORM
 from core.adapter import Receive
-from core.messages import Closed, Edited, Event, Receipt
+from core.messages import Closed, Edited, Event, Left, Receipt
 
 log = structlog.get_logger(platform=PLATFORM)
 
@@ -45,6 +45,8 @@ def _known_as(event: Event) -> str:
             return event.message.id
         case Closed():
             return event.address.id
+        case Left():
+            return event.workspace
         case Receipt():
             return event.shown.id
     return event.id

@@ -6,6 +6,7 @@ thread that the library has not cached is no special case.
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from hashlib import sha256
 
 from bots.discord import pointing
@@ -52,6 +53,7 @@ def said(payload: Payload, address: Address, names: Names) -> Inbound:
         audience=Audience.BOT if _to_us(payload, names) else Audience.ROOM,
         direct=address.workspace == DIRECT,
         reply_to=payload["id"],
+        edited_at=edited_at(payload),
         quotes=(*_title(payload, address, names), *pointing.quotes(payload, names)),
     )
 
@@ -62,6 +64,17 @@ def _title(payload: Payload, address: Address, names: Names) -> tuple[Quote, ...
         return ()
     title = names.channel(payload["id"])
     return (Quote(kind="is under", title=title),) if title else ()
+
+
+def edited_at(payload: Payload) -> float | None:
+    """When a person last changed the message, in seconds since 1970, where Discord says so."""
+    at = payload.get("edited_timestamp")
+    if not isinstance(at, str):
+        return None
+    try:
+        return datetime.fromisoformat(at).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def earlier(payload: Payload, address: Address, names: Names) -> Inbound | None:

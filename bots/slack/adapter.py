@@ -28,7 +28,7 @@ from bots.slack.writing import Writing
 from core.adapter import Adapter, Finding, Receive
 from core.address import Address
 from core.errors import DeliveryDelayed, DeliveryError, PlatformError
-from core.messages import Draft, Edited, Event, Inbound, Receipt, Rejected, Reply
+from core.messages import Draft, Edited, Event, Inbound, Left, Receipt, Rejected, Reply
 
 log = get_logger(platform=PLATFORM)
 
@@ -146,7 +146,7 @@ class SlackAdapter(Adapter):
     ) -> None:
         """In the order in which it came. All who wait look their names up at once, so that nobody waits for more than
         the one look-up; a deletion does not overtake the message."""
-        if isinstance(event, Rejected | Receipt):
+        if isinstance(event, Rejected | Receipt | Left):
             await receive(event)
             return
         if isinstance(event, Inbound):

@@ -10,7 +10,7 @@ from bots.slack.posts import EDIT, EVENT_TYPE
 from bots.slack.quotes import held
 from bots.slack.said import is_by_a_person, said
 from core.address import Address
-from core.messages import Closed, Deleted, Draft, Edited, Event, Receipt
+from core.messages import Closed, Deleted, Draft, Edited, Event, Left, Receipt
 
 _TOMBSTONE = "tombstone"
 """What Slack leaves in the place of a deleted message that has replies."""
@@ -32,6 +32,24 @@ def deleted(payload: Payload, event: Payload, view: View) -> tuple[Event, ...]:
     return _gone(payload, event, word(event, "deleted_ts"), _before(event), view)
 
 
+def left(payload: Payload, event: Payload, view: View) -> tuple[Event, ...]:
+    """The app was removed from the workspace, or its token was revoked: the same, told in either order."""
+    if event.get("type") == "tokens_revoked":
+        tokens = event.get("tokens")
+        if not (isinstance(tokens, Mapping) and view.us.user in (tokens.get("bot") or ())):
+            return ()
+    return (Left(platform=PLATFORM, workspace=workspace_of(payload, view.us)),)
+
+
+def left_channel(payload: Payload, event: Payload, view: View) -> tuple[Event, ...]:
+    """A channel that we are in no more, that is put away, or that is deleted with all that was said in it."""
+    if event.get("type") == "member_left_channel" and event.get("user") != view.us.user:
+        return ()
+    workspace = workspace_of(payload, view.us)
+    address = Address(platform=PLATFORM, workspace=workspace, channel=word(event, "channel"))
+    return (Closed(address=address, gone=event.get("type") in ("channel_deleted", "group_deleted")),)
+
+
 def receipt(payload: Payload, event: Payload, view: View) -> tuple[Event, ...]:
     """A `message_metadata_posted` of ours: what we noted in the message's metadata names its session and its reply."""
     metadata = part(event, "metadata")
@@ -45,11 +63,13 @@ def receipt(payload: Payload, event: Payload, view: View) -> tuple[Event, ...]:
 
 
 def _gone(payload: Payload, event: Payload, ts: str, before: Payload, view: View) -> tuple[Event, ...]:
-    """With its root a thread is closed, whoever wrote the root; its replies stay on screen."""
+    """What we said can be deleted as well. With its root a thread is closed, whoever wrote the root; its replies stay
+    on screen.
+    """
     root = thread_of(before) or ts
     address = address_of(workspace_of(payload, view.us), word(event, "channel"), root, view)
     found: list[Event] = []
-    if is_by_a_person(before, view.us):
+    if is_by_a_person(before, view.us) or view.us.said(before):
         found.append(Deleted(address=address, id=ts))
     if address.thread == ts:
         found.append(Closed(address=address, gone=False))

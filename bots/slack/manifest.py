@@ -29,11 +29,13 @@ _OPTIONAL = ("channels:read",)
 """Without it public channels that somebody speaks of go by their IDs."""
 _EVENTS = (
     "app_mention",
+    "app_uninstalled",
     "message.channels",
     "message.groups",
     "message.im",
     "message.mpim",
     "message_metadata_posted",
+    "tokens_revoked",
 )
 _DESCRIPTION = "An AI teammate that keeps one durable session per conversation"
 

@@ -14,8 +14,9 @@ from bots.slack.pages import Pages, messages_of, next_cursor
 from bots.slack.payloads import PLATFORM, Ourselves, Payload, View, is_ts
 from bots.slack.recent import Recent
 from bots.slack.said import missed, past
+from core.adapter import Whole
 from core.address import Address
-from core.errors import DeliveryError
+from core.errors import DeliveryError, PlaceGone
 from core.messages import Inbound, Quote
 
 log = get_logger(platform=PLATFORM)
@@ -139,7 +140,8 @@ class Reading:
     async def since(self, address: Address, after: float) -> Sequence[Inbound]:
         """What people said in this thread, on this channel's top level, or in this DM after that instant.
 
-        With the ration it takes several calls, each of which reads on from where the one before was cut short.
+        With the ration it takes several calls, each of which reads on from where the one before was cut short. Raises
+        PlaceGone where a thread is no more.
         """
         method = "conversations.replies" if address.thread else "conversations.history"
         arguments = {
@@ -155,11 +157,14 @@ class Reading:
                 method, arguments, keep=lambda entry: missed(entry, address, view) is not None
             )
         except Refused as error:
+            if error.code == "thread_not_found":
+                raise PlaceGone("Slack knows no such thread") from error
             return _nothing(address, error)
         found = {one.id: entry for entry in kept if (one := missed(entry, address, view)) and one.at > after}
         view = await self._naming(list(found.values()), view)
-        told = (missed(found[ts], address, view) for ts in sorted(found, key=float))
-        return [one for one in told if one is not None]
+        read = (missed(found[ts], address, view) for ts in sorted(found, key=float))
+        told = [one for one in read if one is not None]
+        return Whole(told) if address.thread else told  # a DM's threads are part of it, and not of its history
 
     async def _view(self) -> View:
         return View(us=await self._us(), agent_view=self._agent_view, now=time())

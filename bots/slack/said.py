@@ -46,6 +46,7 @@ def said(message: Payload, channel: str, workspace: str, view: View) -> Inbound 
         audience=_audience(message, text, us),
         direct=is_direct(channel),
         reply_to=thread if is_plain_dm(channel, view) and thread != ts else None,
+        edited_at=_edited_at(message),
         quotes=pointed(message, channel, view),
         ticket=_foreign(message, workspace),
     )
@@ -56,6 +57,11 @@ def completes(said: Inbound, happened: Payload | None) -> bool:
     event of the same message, comes first at times, and lacks its files (github.com/openclaw/openclaw/pull/62927)."""
     is_message = happened is not None and happened.get("type") == "message"
     return is_message and said.audience is Audience.BOT and bool(said.quotes)
+
+
+def _edited_at(message: Payload) -> float | None:
+    edited = message.get("edited")
+    return seconds(word(edited, "ts")) if isinstance(edited, Mapping) else None
 
 
 def is_by_a_person(message: Payload, us: Ourselves) -> bool:

@@ -3,11 +3,19 @@
 import json
 from hashlib import sha256
 
-from bots.slack.changes import changed, deleted, receipt
+from bots.slack.changes import changed, deleted, left, left_channel, receipt
 from bots.slack.payloads import PLATFORM, Payload, Unreadable, View, part, word, workspace_of
 from bots.slack.pressed import choice, shortcut, slash, stopped
 from bots.slack.said import said
 from core.messages import Event, Rejected
+
+_LEAVING = frozenset(
+    {
+        *("member_left_channel", "channel_left", "group_left"),
+        *("channel_archive", "group_archive", "channel_deleted", "group_deleted"),
+    }
+)
+"""Events that end a channel for us, where the app is subscribed to them: most want more scopes than we ask for."""
 
 _SECRETS = frozenset({"token", "response_url", "trigger_id", "ticket"})
 
@@ -52,6 +60,10 @@ def _happened(payload: Payload, event: Payload, view: View) -> tuple[Event | Non
             return changed(payload, event, view)
         case "message", "message_deleted":
             return deleted(payload, event, view)
+        case (("app_uninstalled" | "tokens_revoked"), _):
+            return left(payload, event, view)
+        case kind, _ if kind in _LEAVING:
+            return left_channel(payload, event, view)
         case "message_metadata_posted", _:
             return receipt(payload, event, view)
         case "agent_session_stopped", _:

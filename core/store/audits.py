@@ -7,19 +7,23 @@ certain is only kept for a day, so that whoever comes late with a message of his
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, not_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.address import Address
 from core.messages import Draft, Reply
 from core.schema import deliveries, sessions, turns
 from core.session import Role, SessionKey, State, Turn
+from core.store import gone
 from core.store.deliveries import TEXT, Stage, draft_of
 from core.store.queue import turn
 from core.store.sql import now
 from core.store.turns import COLUMNS, turn_of
 
 _KEPT = 86_400_000  # milliseconds for which an arrival is remembered
+FORGET_AT_ONCE = 1_000
+"""So many rows are forgotten in one transaction: others wait for its end."""
+
 _AGAIN = 60_000  # milliseconds; whoever takes an audit up and dies leaves it to the next
 
 
@@ -51,18 +55,46 @@ def due(connection: Connection, platforms: Sequence[str], *, limit: int) -> list
     return doubts
 
 
-def forget(connection: Connection) -> int:
+def forget(connection: Connection, *, most: int = FORGET_AT_ONCE) -> int:
     """Deletes what arrived for certain in answer to what was said a day ago or earlier; returns how many rows.
 
-    What the platform did not take stays until it is dropped: it is a dead letter.
+    The answer's turn notes which message it has become, so that people may delete that; an answer of several messages
+    keeps its rows. What the platform did not take stays until it is dropped: it is a dead letter.
     """
+    gone.forget(connection)
     certain = and_(deliveries.c.state >= Stage.SENT, deliveries.c.due_at.is_(None), deliveries.c.error.is_(None))
     long_ago = (now(connection) - _KEPT) * 1000
-    return connection.execute(
-        delete(deliveries).where(certain, exists().where(_QUESTION, turns.c.at < long_ago))
-    ).rowcount
+    old = and_(certain, exists().where(_QUESTION, turns.c.at < long_ago), not_(and_(_IS_ONE_OF_MANY, _REMEMBERED)))
+    columns = [deliveries.c[name] for name in ("workspace", "session", "seq", "part", "message")]
+    rows = connection.execute(select(*columns, _REMEMBERED.label("remembered")).where(old).limit(most)).all()
+    for row in rows:
+        if row.remembered and row.message is not None:
+            _note(connection, row)
+        this = and_(*(deliveries.c[name] == getattr(row, name) for name in ("workspace", "session", "seq", "part")))
+        connection.execute(delete(deliveries).where(this))
+    return len(rows)
 
 
+def _note(connection: Connection, row: Row[*tuple[object, ...]]) -> None:
+    """The answer is this message, unless the session knows that from having looked back at it."""
+    mine = and_(turns.c.workspace == row.workspace, turns.c.session == row.session)
+    if connection.execute(select(turns.c.seq).where(mine, turns.c.message == row.message)).first() is None:
+        answer = and_(mine, turns.c.seq == row.seq, turns.c.role == Role.ASSISTANT, turns.c.message.is_(None))
+        connection.execute(update(turns).where(answer).values(message=row.message))
+
+
+_OTHERS = deliveries.alias("others")
+_IS_ONE_OF_MANY = exists().where(
+    *(_OTHERS.c[name] == deliveries.c[name] for name in ("workspace", "session", "seq")),
+    _OTHERS.c.part != deliveries.c.part,
+)
+_REMEMBERED = exists().where(
+    turns.c.workspace == deliveries.c.workspace,
+    turns.c.session == deliveries.c.session,
+    turns.c.seq == deliveries.c.seq,
+    turns.c.role == Role.ASSISTANT,
+    turns.c.state != State.DELETED,
+)
 _QUESTION = and_(
     turns.c.workspace == deliveries.c.workspace,
     turns.c.session == deliveries.c.session,

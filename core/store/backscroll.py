@@ -8,7 +8,7 @@ from core.address import Address
 from core.messages import Inbound
 from core.schema import sessions, turns
 from core.session import Lease, Role, SessionKey, State
-from core.store import quotes
+from core.store import gone, quotes
 from core.store.queue import require
 from core.store.sql import insert, micro, storable
 
@@ -21,9 +21,15 @@ def is_heard(connection: Connection, key: SessionKey) -> bool:
 
 
 def hear(connection: Connection, lease: Lease, messages: Sequence[Inbound], tokens: Sequence[int]) -> None:
-    """Stores what was said before the session's birth, oldest first, in front of its first turn. Raises LeaseLost."""
+    """Stores what was said before the session's birth, oldest first, in front of its first turn. Raises LeaseLost.
+
+    What was deleted while it was read is left out.
+    """
     require(connection, lease)
     key = lease.key
+    deleted = gone.among(connection, key, [message.id for message in messages])
+    stand = [(message, size) for message, size in zip(messages, tokens, strict=True) if message.id not in deleted]
+    messages, tokens = [message for message, _ in stand], [size for _, size in stand]
     mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
     connection.execute(update(sessions).where(mine).values(heard=True))
     first = connection.execute(

@@ -1,4 +1,4 @@
-"""Changes to what was said: edits and deletions by people, and places that are closed. Memory follows the screen.
+"""Changes to what was said: edits and deletions by people. Memory follows the screen.
 
 A turn that waits is answered as it now is, or not at all; whoever answers it at that moment is told by `news`. A turn
 that is over is superseded in place. A summary of what has changed is stale: it is made again before it is shown.
@@ -6,20 +6,23 @@ that is over is superseded in place. A summary of what has changed is stale: it 
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, Row, and_, delete, select, update
+from sqlalchemy import Connection, Row, and_, select, union, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.address import Address
 from core.messages import Edited, Quote
-from core.schema import deliveries, sessions, turns
+from core.schema import quotes as table
+from core.schema import sessions, turns
 from core.session import Lease, Role, SessionKey, State
-from core.store import epochs, quotes
+from core.store import answers, gone, quotes, summaries
 from core.store.inbound import backs_off, find
 from core.store.queue import require, turn
-from core.store.sql import micro, now, storable
+from core.store.sql import erases, micro, now, storable
+from core.store.turns import joined_to
+from core.store.withdrawals import withdraw
 from core.store.workspaces import WORKSPACE, names
 
-_ERASED = {
+ERASED = {
     "state": State.DELETED,
     "body": b"",
     "tokens": 0,
@@ -31,24 +34,26 @@ _ERASED = {
     "covers": None,
     "quotes": None,
 }
+"""What is left of a turn whose words are gone: that it was there."""
 
 
 class Unknown(Exception):
     """No such message has been stored."""
 
 
+@erases
 def edit(
     connection: Connection, edited: Edited, *, verb: str | None, tokens: int, fit: Callable[[str, str], str]
-) -> SessionKey | None:
+) -> list[SessionKey]:
     """Puts what a message has become in place of what it was, wherever it is remembered: where it was said, where it
-    was overheard, and where it is quoted. Returns its session if it waits there.
+    was overheard, and where it is quoted. Returns the sessions in which that waits to be answered.
 
     Its author's name becomes what it is now, as `tokens` counts the message with that. `fit` cuts the new words of a
     quote so that they are no longer than the old ones. An edit that was overtaken by a newer one changes nothing. What
     the model's provider would not read is shown to it again. Raises Unknown.
     """
     message = edited.message
-    told, copies = None, _copies(connection, message.address, message.id)
+    told, copies = list[SessionKey](), _copies(connection, message.address, message.id)
     quoted = quotes.quoting(connection, message.address, message.id)
     if not copies and not quoted:
         raise Unknown(message.id)
@@ -57,13 +62,20 @@ def edit(
             continue
         connection.execute(update(turns).where(_this(key, row)).values(_edited(row, edited, verb=verb, tokens=tokens)))
         quotes.keep(connection, key, row.seq, message.quotes)
-        _outdate(connection, key, row.seq)
+        summaries.outdate(connection, key, row.seq)
         if row.state == State.WAITING:
-            told = _told(connection, key)
+            told.append(tell(connection, key))
     for key, seq, place, words in quoted:
         quotes.replace(connection, key, seq, place, fit(message.text, words))
-        _outdate(connection, key, seq)
+        told += _requoted(connection, key, seq)
     return told
+
+
+def _requoted(connection: Connection, key: SessionKey, seq: int) -> list[SessionKey]:
+    """What a turn quotes has changed: its session, if the turn waits."""
+    summaries.outdate(connection, key, seq)
+    waits = and_(turn(key, seq), turns.c.state == State.WAITING)
+    return [tell(connection, key)] if connection.execute(select(turns.c.seq).where(waits)).first() else []
 
 
 def _is_news(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], edited: Edited) -> bool:
@@ -91,62 +103,76 @@ def _edited(row: Row[*tuple[object, ...]], edited: Edited, *, verb: str | None, 
     return changed
 
 
-def erase(connection: Connection, address: Address, message: str) -> SessionKey | None:
-    """Takes a deleted message's words out of the database, wherever it is remembered; returns its session if it waited.
+@erases
+def erase(
+    connection: Connection,
+    address: Address,
+    message: str,
+    *,
+    seconds: float,
+    pieces: answers.Pieces,
+    count: Callable[[str], int],
+) -> list[SessionKey] | None:
+    """Takes a deleted message's words out of the database, wherever they are remembered; one of ours out of its answer.
 
-    Raises Unknown.
+    Returns the sessions in which it waited, or None where nothing was known of it: should it come yet, it is not
+    answered. What has begun to answer it is withdrawn. Of a burst, what was said before is answered in its place.
     """
-    told, copies = None, _copies(connection, address, message)
+    gone.note(connection, address, message)
+    told, copies = list[SessionKey](), _copies(connection, address, message)
     quoted = quotes.quoting(connection, address, message)
-    if not copies and not quoted:
-        raise Unknown(message)
+    ours = answers.take_out(connection, address, message, pieces=pieces, count=count)
+    if not ours and not _bars(connection, address, message, copies):
+        copies = _copies(connection, address, message)
+    if not copies and not quoted and not ours:
+        return None
     for key, row in copies:
         if row.state == State.DELETED:
             continue
-        connection.execute(update(turns).where(_this(key, row)).values(_ERASED))
+        connection.execute(update(turns).where(_this(key, row)).values(ERASED))
         quotes.forget(connection, key, [row.seq])
-        _outdate(connection, key, row.seq)
+        summaries.outdate(connection, key, row.seq)
         if row.state in (State.WAITING, State.ANSWERED):
-            connection.execute(update(sessions).where(_session(key)).values(waiting=sessions.c.waiting - 1))
-            _withdraw(connection, key, deliveries.c.seq == row.seq)
-            told = _told(connection, key)
-    for key, seq, place, _ in quoted:
-        quotes.take_out(connection, key, seq, place)
-        _outdate(connection, key, seq)
+            _end(connection, key, row, seconds)
+            told.append(tell(connection, key))
+    for key, seq, nth, _ in quoted:
+        quotes.take_out(connection, key, seq, nth)
+        told += _requoted(connection, key, seq)
     return told
 
 
-def close(connection: Connection, address: Address, *, gone: bool) -> list[SessionKey]:
-    """Ends the sessions of a place: nothing that waits there is answered, and talk begins anew if it ever does.
-
-    Returns those in which something waited. With `gone`, every word that was said there is erased.
-    """
-    closed = []
-    for key in _sessions_at(connection, address):
-        row = connection.execute(
-            select(sessions.c.tail, sessions.c.waiting).where(_session(key)).with_for_update()
-        ).one()
-        mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
-        _withdraw(connection, key, deliveries.c.seq <= row.tail)
-        over = {"state": State.DONE, "envelope": None, "error": None}
-        connection.execute(
-            update(turns)
-            .where(mine, *(() if gone else (turns.c.state < State.DONE,)))
-            .values(_ERASED if gone else over)
-        )
-        epochs.reset(connection, key, row.tail)
-        connection.execute(update(sessions).where(_session(key)).values(waiting=0, live_since=None))
-        if row.waiting:
-            closed.append(_told(connection, key))
-    return closed
+def _bars(
+    connection: Connection,
+    address: Address,
+    message: str,
+    copies: Sequence[tuple[SessionKey, Row[*tuple[object, ...]]]],
+) -> bool:
+    """Sees to it that a message that has not come yet is not answered when it does; False if it came at this moment."""
+    here = find(connection, address)
+    if here is None or any(key.session == here[0].session for key, _ in copies):
+        return True
+    return gone.bar(connection, here[0], message)
 
 
-def remade(connection: Connection, lease: Lease, seq: int, *, text: str, tokens: int) -> None:
-    """Puts a summary that was made again in place of the stale one. Raises LeaseLost."""
-    require(connection, lease)
-    stale = and_(turn(lease.key, seq), turns.c.state == State.STALE)
-    fresh = {"state": State.DONE, "body": text.encode("utf-8", "replace"), "tokens": tokens}
-    connection.execute(update(turns).where(stale).values(fresh))
+def _end(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], seconds: float) -> None:
+    """Nothing answers this turn any more: not the answer that is being posted either, which nobody has seen whole."""
+    if not _revived(connection, key, row.envelope):
+        connection.execute(update(sessions).where(_session(key)).values(waiting=sessions.c.waiting - 1))
+    withdraw(connection, key, row.seq, seconds=seconds)
+    answer = and_(turn(key, row.seq), turns.c.role == Role.ASSISTANT)
+    connection.execute(update(turns).where(answer).values(ERASED))
+
+
+def _revived(connection: Connection, key: SessionKey, envelope: str | None) -> bool:
+    """The message that this one has joined in a burst waits again, or the one that it had joined itself."""
+    joined = joined_to(envelope)
+    while joined is not None:
+        seq, own = joined
+        over = and_(turn(key, seq), turns.c.role == Role.PERSON, turns.c.state == State.DONE)
+        if connection.execute(update(turns).where(over).values(state=State.WAITING, envelope=own)).rowcount:
+            return True
+        joined = joined_to(own)
+    return False
 
 
 def fetched(connection: Connection, lease: Lease, seq: int, pointed: Sequence[Quote], *, tokens: int) -> None:
@@ -164,14 +190,18 @@ def _copies(
 ) -> list[tuple[SessionKey, Row[*tuple[object, ...]]]]:
     """The turns of this message: in the session that it was said to, and in those of its channel that overheard it.
 
-    Their sessions' rows are locked first, as everybody does who changes both.
+    Their sessions' rows, and those of where it is quoted, are locked first, as everybody does who changes both; always
+    in the same order.
     """
     here = and_(sessions.c.workspace == turns.c.workspace, sessions.c.session == turns.c.session)
     which = and_(
         turns.c.workspace == WORKSPACE, turns.c.message == message, sessions.c.channel == address.channel_address.id
     )
     known = select(sessions.c.session).join(turns, here).where(which)
-    locked = select(sessions.c.fence).where(sessions.c.workspace == WORKSPACE, sessions.c.session.in_(known))
+    quoting = select(table.c.session).where(table.c.workspace == WORKSPACE, table.c.message == message)
+    place = select(sessions.c.session).where(sessions.c.workspace == WORKSPACE, sessions.c.address == address.id)
+    concerned = sessions.c.session.in_(union(known, quoting, place))
+    locked = select(sessions.c.fence).where(sessions.c.workspace == WORKSPACE, concerned)
     connection.execute(locked.order_by(sessions.c.session).with_for_update(), names(address))
     columns = (sessions.c.address, *(turns.c[name] for name in _COPIED))
     rows = connection.execute(select(*columns).join(sessions, here).where(which), names(address)).all()
@@ -181,14 +211,14 @@ def _copies(
     ]
 
 
-_COPIED = ("workspace", "session", "seq", "role", "state", "edited_at", "body")
+_COPIED = ("workspace", "session", "seq", "role", "state", "edited_at", "envelope", "body")
 
 
 def _this(key: SessionKey, row: Row[*tuple[object, ...]]) -> ColumnElement[bool]:
     return and_(turn(key, row.seq), turns.c.role == row.role)
 
 
-def _told(connection: Connection, key: SessionKey) -> SessionKey:
+def tell(connection: Connection, key: SessionKey) -> SessionKey:
     """Whoever holds the session looks again; where nobody does, it is due if it backs off, idle if nothing is left."""
     mine, now_ = update(sessions).where(_session(key)), now(connection)
     idle = {"due_at": None, "attempts": 0, "deaths": 0}
@@ -196,34 +226,6 @@ def _told(connection: Connection, key: SessionKey) -> SessionKey:
     connection.execute(mine.where(sessions.c.owner.is_(None), sessions.c.waiting == 0).values(idle))
     connection.execute(mine.where(backs_off(now_)).values(due_at=now_))
     return key
-
-
-def _outdate(connection: Connection, key: SessionKey, seq: int) -> None:
-    """Marks the summaries that tell of this turn."""
-    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
-    tells = and_(turns.c.seq > seq, turns.c.covers <= seq, turns.c.role == Role.ASSISTANT)
-    connection.execute(update(turns).where(mine, tells, turns.c.state != State.DELETED).values(state=State.STALE))
-
-
-def _withdraw(connection: Connection, key: SessionKey, which: ColumnElement[bool]) -> None:
-    """What has begun to be said, and will not be, is taken off the screen by the next audit."""
-    mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session, which)
-    connection.execute(update(deliveries).where(mine, deliveries.c.message.is_(None)).values(due_at=now(connection)))
-    connection.execute(delete(deliveries).where(mine, deliveries.c.message.is_(None), deliveries.c.tries == 0))
-
-
-def _sessions_at(connection: Connection, address: Address) -> list[SessionKey]:
-    """The session at this address; at a channel's, all that live in that channel."""
-    if address.thread is not None:
-        found = find(connection, address)
-        return [] if found is None else [found[0]]
-    here = select(sessions.c.workspace, sessions.c.session, sessions.c.address).where(
-        sessions.c.workspace == WORKSPACE, sessions.c.channel == address.id
-    )
-    return [
-        SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address))
-        for row in connection.execute(here, names(address))
-    ]
 
 
 def _session(key: SessionKey) -> ColumnElement[bool]:

@@ -30,7 +30,9 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     func,
+    not_,
     null,
     select,
     update,
@@ -48,10 +50,10 @@ from core.store.prepared import Prepared
 from core.store.queue import QUESTION, Changed, finish, require, under_lease
 from core.store.sql import alone, clock, fixed, insert, micro, now, storable
 from core.store.turns import place
+from core.store.withdrawals import AUDIT_AFTER, DOOMED, doom
 
 _DAY = 86_400_000  # milliseconds
 _KEY = ("workspace", "session", "seq", "part")
-_AUDIT_AFTER = 2.0  # leases: by then, whatever a process that lost one has sent is on screen or will never be
 
 
 class Stage(IntEnum):
@@ -86,9 +88,13 @@ class Delivery:
 
 
 def intend_draft(connection: Connection, lease: Lease, seq: int, part: int) -> None:
-    """Before the first preview of a part: from now on, a message of it may be on screen. Raises LeaseLost."""
+    """Before the first preview of a part: from now on, a message of it may be on screen.
+
+    Raises LeaseLost, and Changed where the question is not to be answered any more.
+    """
     require(connection, lease)
-    _DRAFTED.run(connection, **_place(lease.key, seq, part))
+    if not _DRAFTED.run(connection, **_place(lease.key, seq, part)):
+        raise Changed(lease.key.address.id)
 
 
 def forget(connection: Connection, key: SessionKey, seq: int, parts: Collection[int]) -> None:
@@ -100,21 +106,28 @@ def forget(connection: Connection, key: SessionKey, seq: int, parts: Collection[
 
 @alone
 def record_draft(connection: Connection, key: SessionKey, seq: int, part: int, draft: Draft) -> None:
-    """After the first preview: this message on screen is the one to be finished. What it shows may have grown since."""
-    _GROWN.run(connection, **_place(key, seq, part), shown=json.dumps(asdict(draft)))
+    """After the first preview: this message on screen is the one to be finished. What it shows may have grown since.
+
+    Where the answer was withdrawn while the preview was on its way, it is taken away again.
+    """
+    if not _GROWN.run(connection, **_place(key, seq, part), shown=json.dumps(asdict(draft))):
+        doom(connection, key, seq, part, draft.id)
 
 
 _THIS = and_(*(deliveries.c[name] == bindparam(name) for name in _KEY))
-_DRAFTED = Prepared(
-    lambda dialect: (
-        insert(dialect, deliveries)
-        .values(state=fixed(Stage.DRAFT), tries=fixed(1))
-        .on_conflict_do_update(index_elements=_KEY, set_={"tries": deliveries.c.tries + fixed(1)})
-    ),
-    tuple,
-    columns=_KEY,
+
+
+def _drafting(dialect: str) -> Insert:
+    row = _row(deliveries, *_KEY) | {"state": fixed(Stage.DRAFT), "tries": fixed(1)}
+    asked = exists().where(QUESTION, turns.c.state == fixed(State.WAITING))
+    new = _filled(insert(dialect, deliveries), row, asked)
+    return new.on_conflict_do_update(index_elements=_KEY, set_={"tries": deliveries.c.tries + fixed(1)})
+
+
+_DRAFTED = Prepared(_drafting, tuple)
+_GROWN = Prepared(
+    lambda _: update(deliveries).where(_THIS, not_(DOOMED)).values(draft=bindparam("shown", type_=Text)), tuple
 )
-_GROWN = Prepared(lambda _: update(deliveries).where(_THIS).values(draft=bindparam("shown", type_=Text)), tuple)
 
 
 @alone
@@ -276,14 +289,20 @@ def draft_of(stored: str | None) -> Draft | None:
 
 
 def intend(connection: Connection, key: SessionKey, seq: int, part: int, *, lease: Lease | None) -> Draft | None:
-    """T4: before a call that posts a part (but for the first, whose intent stands in T3). Raises LeaseLost.
+    """T4: before a call that posts a part (but for the first, whose intent stands in T3).
 
-    Returns the message on screen, where the platform has told us of it meanwhile.
+    Returns the message on screen, where the platform has told us of it meanwhile. Raises LeaseLost, and Changed where
+    the answer was withdrawn.
     """
     if lease is not None:
         require(connection, lease)
     row = _GOING.first(connection, **_place(key, seq, part))
-    return None if row is None else draft_of(row.draft)
+    if row is not None:
+        return draft_of(row.draft)
+    state = _STAGE.first(connection, **_place(key, seq, part))
+    if state is None or state == Stage.DRAFT:
+        raise Changed(key.address.id)
+    return None
 
 
 class _Known(NamedTuple):
@@ -293,7 +312,7 @@ class _Known(NamedTuple):
 _GOING = Prepared(
     lambda _: (
         update(deliveries)
-        .where(_THIS, deliveries.c.state < fixed(Stage.SENT))
+        .where(_THIS, deliveries.c.state < fixed(Stage.SENT), not_(DOOMED))
         .values(state=fixed(Stage.SENDING), tries=deliveries.c.tries + fixed(1))
         .returning(deliveries.c.draft)
     ),
@@ -301,17 +320,26 @@ _GOING = Prepared(
 )
 
 
+_STAGE = Prepared(lambda _: select(deliveries.c.state).where(_THIS), int)
+
+
 def record(
     connection: Connection, key: SessionKey, seq: int, part: int, message: str, *, doubtful: bool, seconds: float
 ) -> str:
     """T5: this part is on screen as that message. Returns the message that stands: another one if we came too late.
 
+    Where the answer was withdrawn while the part was on its way, it is taken away again.
     The text goes where it is certain, as the turn has it. What is doubtful is audited two leases of `seconds` later.
     """
-    after = {"after": int(_AUDIT_AFTER * seconds * 1000)} if doubtful else {}
+    after = {"after": int(AUDIT_AFTER * seconds * 1000)} if doubtful else {}
     if _arriving(doubtful=doubtful).run(connection, **_place(key, seq, part), shown=message, **after):
         return message
-    standing = connection.execute(select(deliveries.c.message).where(_at(key, seq, part))).scalar_one_or_none()
+    stands = select(deliveries.c.message, DOOMED.label("doomed")).where(_at(key, seq, part))
+    row = connection.execute(stands).one_or_none()
+    if row is None or row.doomed:
+        doom(connection, key, seq, part, message)
+        return message
+    standing: str | None = row.message
     if standing is not None and standing != message:
         connection.execute(update(deliveries).where(_at(key, seq, part)).values(_doubted(connection, seconds)))
     return standing or message
@@ -327,7 +355,7 @@ def _arriving(*, doubtful: bool) -> Prepared[object]:
             "due_at": clock(dialect) + bindparam("after", type_=BigInteger) if doubtful else null(),
             "body": func.coalesce(deliveries.c.body, b"") if doubtful else null(),
         }
-        return update(deliveries).where(_THIS, deliveries.c.message.is_(None)).values(sent)
+        return update(deliveries).where(_THIS, deliveries.c.message.is_(None), not_(DOOMED)).values(sent)
 
     return Prepared(build, tuple)
 
@@ -385,7 +413,7 @@ def _noted(
 
 def _doubted(connection: Connection, seconds: float) -> dict[str, object]:
     """What makes a message that stands one to be audited."""
-    due_at = now(connection) + int(_AUDIT_AFTER * seconds * 1000)
+    due_at = now(connection) + int(AUDIT_AFTER * seconds * 1000)
     return {"due_at": due_at, "body": func.coalesce(deliveries.c.body, b"")}
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Connection, and_, bindparam, case, or_, select, update
+from sqlalchemy import BigInteger, Connection, and_, bindparam, case, func, or_, select, true, update
+from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -13,7 +14,7 @@ from core.address import Address
 from core.messages import Author, Inbound, Rejected
 from core.schema import rejections, sessions, turns, workspaces
 from core.session import Envelope, Lease, Role, SessionKey, State, Turn
-from core.store import quotes
+from core.store import gone, quotes
 from core.store.prepared import Prepared
 from core.store.sql import clock, fixed, insert, micro, notify, now, seconds, storable
 from core.store.turns import written
@@ -62,23 +63,25 @@ def accept(
 
     If the session is idle and somebody is there to answer, it is claimed in the same breath; else `others` are told.
     A session that backs off is due at once, but for an at-once command.
-    Raises Duplicate. Acknowledge the platform only after this is committed.
+    Raises Duplicate, also where the message was deleted before it came. Acknowledge only after this is committed.
     """
     waits = state is State.WAITING
     claimant = claimant if waits and not at_once else None
     talk_at = micro(message.at) if waits and verb is None else None
-    session = _extend(connection, message.address, talk_at, waits=waits, at_once=at_once, claimant=claimant)
+    session = _extend(connection, message, talk_at, waits=waits, at_once=at_once, claimant=claimant)
     key = SessionKey(workspace=session.workspace, session=session.session, address=message.address)
     turn = _turn(message, seq=session.tail, state=state, verb=verb, tokens=tokens, missed=missed)
     row = _row(key, turn)
-    if _NEW_TURN.run(connection, **row) == 0:
+    new = _OVERHEARD if state is State.HEARD else _NEW_TURN
+    if new.run(connection, **row) == 0:
         overheard = _called_upon(connection, row) if waits else None
         if overheard is None:
             raise Duplicate(message.id)
-        turn = turn._replace(seq=overheard)
-        quotes.forget(connection, key, [overheard])
+        seq, edited_at = overheard
+        turn = turn._replace(seq=seq, edited_at=None if edited_at is None else seconds(edited_at))
+        quotes.forget(connection, key, [seq])
     if turn.quotes:
-        quotes.keep(connection, key, turn.seq, turn.quotes)
+        turn = turn._replace(quotes=quotes.keep(connection, key, turn.seq, turn.quotes))
     if others:
         notify(connection)
     lease = None
@@ -129,25 +132,49 @@ def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
 _CALLED_UPON = ("state", "verb", "envelope", "tokens", "at", "author", "name", "quotes", "body")
 
 
-def _called_upon(connection: Connection, row: dict[str, object]) -> int | None:
-    """The seq of this message, if all that we knew of it was what was said before we came; it waits there from now on.
+def _called_upon(connection: Connection, row: dict[str, object]) -> tuple[int, int | None] | None:
+    """The seq and the newest edit of this message, if all that we knew of it was overheard; it waits there from now on.
 
-    What is said to us may arrive later than the message behind it, which has looked back at it.
+    What is said to us may arrive later than the message behind it, which has looked back at it; and an edit may turn
+    what was said to others into something for us.
     """
-    same = and_(*(turns.c[name] == row[name] for name in ("workspace", "session", "message", "role")))
-    waits = {name: row[name] for name in _CALLED_UPON}
-    heard = update(turns).where(same, turns.c.state == State.HEARD).values(waits)
-    return connection.execute(heard.returning(turns.c.seq)).scalar_one_or_none()
+    mine = and_(turns.c.workspace == row["workspace"], turns.c.session == row["session"])
+    same = and_(mine, turns.c.message == row["message"], turns.c.role == row["role"], turns.c.state == State.HEARD)
+    waits = {name: row[name] for name in _CALLED_UPON} | {"follows": None}
+    called = update(turns).where(same).values(waits).returning(turns.c.seq, turns.c.edited_at)
+    found = connection.execute(called).one_or_none()
+    if found is None:
+        return None
+    behind = and_(mine, turns.c.seq > found.seq, turns.c.follows < found.seq)
+    connection.execute(update(turns).where(behind).values(follows=found.seq))
+    return found.seq, found.edited_at
 
 
-_NEW_TURN = Prepared(
-    lambda dialect: insert(dialect, turns).on_conflict_do_nothing(),
-    tuple,
-    columns=(
-        *("workspace", "session", "seq", "role", "state", "at", "tokens"),
-        *("message", "author", "name", "verb", "envelope", "quotes", "body"),
-    ),
+_COLUMNS = (
+    *("workspace", "session", "seq", "role", "state", "at", "tokens"),
+    *("message", "author", "name", "verb", "envelope", "quotes", "body"),
 )
+
+
+_NEW_TURN = Prepared(lambda dialect: insert(dialect, turns).on_conflict_do_nothing(), tuple, columns=_COLUMNS)
+
+
+def _overheard(dialect: str) -> Insert:
+    """What was overheard knows the newest turn before it that was not: a window skips what is too much between."""
+    before = turns.alias("before")
+    place = and_(*(before.c[name] == bindparam(name) for name in ("workspace", "session")))
+    follows = (
+        select(func.coalesce(before.c.follows, before.c.seq))
+        .where(place, before.c.seq < bindparam("seq"))
+        .order_by(before.c.seq.desc(), before.c.role.desc())
+        .limit(fixed(1))
+    )
+    given = {name: bindparam(name, type_=turns.c[name].type) for name in _COLUMNS}
+    row = select(*given.values(), follows.scalar_subquery()).where(true())
+    return insert(dialect, turns).from_select([*given, "follows"], row).on_conflict_do_nothing()
+
+
+_OVERHEARD = Prepared(_overheard, tuple)
 
 
 class _Session(NamedTuple):
@@ -164,20 +191,26 @@ class _Session(NamedTuple):
 
 def _extend(
     connection: Connection,
-    address: Address,
+    message: Inbound,
     talk_at: int | None,
     *,
     waits: bool,
     at_once: bool,
     claimant: Claimant | None,
 ) -> _Session:
-    """Takes the next seq of the session at this address, which is born if need be, and lives since the first talk."""
+    """Takes the next seq of the message's session, which is born if need be, and lives since the first talk.
+
+    Raises Duplicate where it would be born of a message that was deleted before it came.
+    """
+    address = message.address
     statement = _extension(waits=waits, at_once=at_once, claims=claimant is not None)
     facts: dict[str, object] = {**names(address), "at_address": address.id, "talk_at": talk_at}
     if claimant is not None:
         facts |= {"new_owner": claimant.owner, "lease": int(claimant.lease * 1000)}
     found = statement.first(connection, **facts)
     if found is None:
+        if gone.has(connection, address, message.id):
+            raise Duplicate(message.id)
         _born(connection, workspace_of(connection, address.platform, address.workspace), address)
         (found,) = statement.all(connection, **facts)
     return found
@@ -295,3 +328,18 @@ def known(connection: Connection, address: Address, messages: Sequence[str]) -> 
         return set()
     mine = and_(turns.c.workspace == here[0].workspace, turns.c.session == here[0].session)
     return set(connection.execute(select(turns.c.message).where(mine, turns.c.message.in_(messages))).scalars())
+
+
+def standing(connection: Connection, address: Address, since: float) -> set[str]:
+    """The messages that people have said in this place after this instant, and that are not known to be deleted."""
+    here = find(connection, address)
+    if here is None:
+        return set()
+    mine = and_(turns.c.workspace == here[0].workspace, turns.c.session == here[0].session)
+    said = and_(turns.c.seq > 0, turns.c.role == Role.PERSON, turns.c.verb.is_(None), turns.c.message.is_not(None))
+    stand = and_(said, turns.c.at > micro(since), turns.c.state != State.DELETED)
+    newest = select(turns.c.message).where(mine, stand).order_by(turns.c.seq.desc()).limit(_COMPARED)
+    return {message for message in connection.execute(newest).scalars() if message is not None}
+
+
+_COMPARED = 2_000  # messages of one place

@@ -44,7 +44,7 @@ from core.session import Lease, Role, SessionKey, State, Turn
 from core.store.inbound import backs_off
 from core.store.prepared import Prepared
 from core.store.sql import clock, fixed, notify, now, storable
-from core.store.turns import MINE, WAITS, first_waiting, place
+from core.store.turns import MINE, WAITS, first_waiting, place, written
 
 
 class Changed(Exception):
@@ -349,7 +349,8 @@ def merge(connection: Connection, lease: Lease, first: Turn, following: Turn) ->
     key = lease.key
     both = [one.seq for one in first_waiting(connection, key, 2)]
     since = first.at if first.envelope.since is None else first.envelope.since
-    if both != [first.seq, following.seq] or not _noted(connection, key, following.seq, {"since": since}):
+    burst = {"since": since, "joins": first.seq, "joined": written(first.envelope)}
+    if both != [first.seq, following.seq] or not _noted(connection, key, following.seq, burst):
         raise Changed(key.address.id)
     over = turn(key, first.seq) & (turns.c.role == Role.PERSON) & (turns.c.state == State.WAITING)
     connection.execute(update(turns).where(over).values(state=State.DONE, envelope=None, error=None))

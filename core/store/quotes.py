@@ -9,6 +9,7 @@ from core.address import Address
 from core.messages import Author, Quote
 from core.schema import quotes, sessions
 from core.session import SessionKey
+from core.store import gone
 from core.store.sql import insert, micro, seconds, storable
 from core.store.workspaces import WORKSPACE, names
 
@@ -19,12 +20,15 @@ _NO_WORDS = ("attaches", "embeds")
 """Kinds of quotes that come with a quoted message, and are not what its author wrote."""
 
 
-def keep(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Quote]) -> None:
-    """Puts what a turn points at in place of what was stored of it."""
+def keep(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Quote]) -> tuple[Quote, ...]:
+    """Puts what a turn points at in place of what was stored of it; returns that without what is deleted by now."""
     connection.execute(delete(quotes).where(_mine(key), quotes.c.seq == seq))
-    rows = [_row(key, seq, place, quote) for place, quote in enumerate(pointed)]
+    deleted = gone.among(connection, key, [one.message for one in pointed if one.message is not None])
+    stand = tuple(one for one in pointed if one.message not in deleted)
+    rows = [_row(key, seq, place, quote) for place, quote in enumerate(stand)]
     if rows:
         connection.execute(insert(connection.dialect.name, quotes), rows)
+    return stand
 
 
 def fill(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Quote]) -> bool:

@@ -83,3 +83,17 @@ def alone(function: F) -> F:
 def is_alone(function: object) -> bool:
     """Whether this function changes something by one statement only."""
     return function in _alone
+
+
+_erasing: set[object] = set()
+
+
+def erases(function: F) -> F:
+    """Marks a function that takes words out of the database: soon after, they are in none of its files either."""
+    _erasing.add(function)
+    return function
+
+
+def is_erasing(function: object) -> bool:
+    """Whether this function takes words out of the database."""
+    return function in _erasing

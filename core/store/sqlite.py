@@ -21,6 +21,7 @@ from sqlalchemy.pool import StaticPool
 
 from core.errors import DatabaseError, DatabaseUnreachable
 from core.store.prepared import DRIVER, Rows
+from core.store.sql import is_erasing
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,6 +29,7 @@ T = TypeVar("T")
 _BATCH = 256  # functions in one commit; bounds how long the first of them waits
 _PATIENCE = 30  # seconds that a transaction waits for those of other processes
 _CHECKPOINT = 4000  # pages, 16 MB: what is written again and again is copied home, with two fsyncs, less often
+_CLEAN_AFTER, _CLEAN_AGAIN = 10.0, 2.0  # seconds between what is erased and its last trace; many share one look
 _LOOK_AGAIN = 0.0005  # seconds between two attempts of that; a transaction takes about as long
 
 
@@ -148,12 +150,17 @@ class SQLite:
     """A `Database` in a file."""
 
     def __init__(self, url: URL) -> None:
+        self._path = url.database or ""
+        self._cleaning: asyncio.Task[None] | None = None
         self._writer = _Thread("sqlite-writer", _write_batch, _engine(url, _begin_to_write, "busy_timeout=0"))
         self._reader = _Thread("sqlite-reader", _read_batch, _engine(url, _begin_to_read))
 
     async def write(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """In the writer's next commit."""
-        return await self._writer.submit(lambda connection: function(connection, *args, **kwargs))
+        """In the writer's next commit. What it erases is soon in no file any more, nor what an earlier process has."""
+        result = await self._writer.submit(lambda connection: function(connection, *args, **kwargs))
+        if self._cleaning is None or (is_erasing(function) and self._cleaning.done()):
+            self._cleaning = asyncio.create_task(self._clean())
+        return result
 
     async def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """On the reader's thread, all functions that wait there at one moment of the database."""
@@ -164,9 +171,36 @@ class SQLite:
         await asyncio.Event().wait()
 
     async def close(self) -> None:
-        """Ends both threads, when they have done what they were given."""
+        """Ends both threads, when they have done what they were given, and cleans up what is left to be."""
+        pending = self._cleaning is not None and not self._cleaning.done()
+        if self._cleaning is not None:
+            self._cleaning.cancel()
+            await asyncio.wait([self._cleaning])
         await self._writer.close()
         await self._reader.close()
+        if pending:
+            await asyncio.to_thread(_emptied, self._path)  # others may have the file open, and know nothing of it
+
+    async def _clean(self) -> None:
+        """Erased words stand in `-wal` until it is copied home and cut off; the pages at home have zeros there."""
+        await asyncio.sleep(_CLEAN_AFTER)
+        while True:
+            if await asyncio.to_thread(_emptied, self._path):
+                return
+            await asyncio.sleep(_CLEAN_AGAIN)
+
+
+def _emptied(path: str) -> bool:
+    """Whether the file's `-wal` is empty now: readers and writers of this moment may stand in the way."""
+    connection = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+    try:
+        (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error:
+        return False
+    else:
+        return not busy
+    finally:
+        connection.close()
 
 
 def _write_batch(connection: Connection, jobs: list[_Job[object]]) -> None:
@@ -265,6 +299,7 @@ def _engine(url: URL, begin: Callable[[Connection], None], *pragmas: str) -> Eng
             "synchronous=FULL",
             f"wal_autocheckpoint={_CHECKPOINT}",
             "temp_store=MEMORY",
+            "secure_delete=ON",
             *pragmas,
         ):
             connection.execute(f"PRAGMA {pragma}").close()

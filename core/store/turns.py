@@ -1,15 +1,15 @@
 """Turns: what was said, in an order that never changes. Windows are index ranges of the newest of them."""
 
 import json
-from collections.abc import Collection, Iterator
-from dataclasses import fields
+from collections.abc import Collection
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, func, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, case, exists, func, select, update
 
 from core.messages import Author, Quote
 from core.schema import deliveries, sessions, turns
-from core.session import Envelope, Role, SessionKey, State, Turn
+from core.session import HEARD_BEFORE_QUESTION, Envelope, Role, SessionKey, State, Turn
 from core.store import quotes
 from core.store.prepared import Prepared
 from core.store.sql import fixed, seconds
@@ -17,6 +17,7 @@ from core.store.sql import fixed, seconds
 _ORDINARY = 64  # tokens of an ordinary turn, with which a page is as long as the window
 _LONGEST_PAGE = 128  # rows; there are long turns as well
 _LAST = 2**31 - 1  # no seq is greater
+_STRETCH = 2 * HEARD_BEFORE_QUESTION  # overheard turns that are read: they may not have reached us as they were said
 
 
 _SHOWN = tuple(turns.c[name] for name in ("seq", "role", "state", "body", "tokens", "at", "author", "name", "quotes"))
@@ -40,7 +41,8 @@ _SAID = and_(
     turns.c.state.between(fixed(State.ANSWERED), fixed(State.STALE)),
     turns.c.verb.is_(None),
 )
-_COUNT = select(func.count(), func.min(turns.c.at)).where(_SAID)
+_IS_HEARD = case((turns.c.state == fixed(State.HEARD), fixed(1)), else_=fixed(0))
+_COUNT = select(func.count(), func.sum(_IS_HEARD), func.min(turns.c.at)).where(_SAID)
 
 
 def first_waiting(connection: Connection, key: SessionKey, most: int) -> list[Turn]:
@@ -55,38 +57,53 @@ def waiting(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
 
 
 def newest(connection: Connection, key: SessionKey, *, budget: int, before: int = _LAST) -> list[Turn]:
-    """The newest turns of the current epoch whose tokens together exceed `budget`, or all; newest first.
+    """The newest of the session's own turns in this epoch whose tokens together exceed `budget`, or all; newest first.
 
+    Between them is what was overheard, of which as much again at most, and of each stretch no more than its end.
     Only those with a seq below `before` count. An oversized turn counts as half of the budget, as the window will cut
     it. A question comes with its answer. Turns that wait and commands are not among them. Costs the same in a long
-    session as in a short one. They have what a window shows of them, and no more.
+    session as in a short one, however much was overheard. They have what a window shows of them, and no more.
     """
     found: list[Turn] = []
-    left, most = budget, budget // 2
-    for one in _backwards(connection, key, before - 1, min(budget // _ORDINARY + 2, _LONGEST_PAGE)):
-        if left < 0 and one.seq != found[-1].seq:
-            break
-        found.append(one)
-        left -= one.tokens if one.tokens < most else most
+    here, page = place(key), min(budget // _ORDINARY + 2, _LONGEST_PAGE)
+    half, left, beside, stretch = budget // 2, budget, budget, 0
+    last: int | None = before - 1
+    seen = 0
+    while last is not None:
+        rows = _NEWEST.all(connection, **here, last=last, most=page + seen)
+        last = rows[-1].seq if len(rows) == page + seen else None
+        for one in rows[seen:] if seen else rows:
+            tokens = one.tokens if one.tokens < half else half
+            if one.state is State.HEARD:
+                stretch += 1
+                if stretch > _STRETCH or beside < 0:
+                    last, rows = _BEFORE.first(connection, **here, seq=one.seq), []
+                    break
+                beside -= tokens
+            elif left < 0 and one.seq != found[-1].seq:
+                return _quoting(connection, key, found)
+            else:
+                stretch = 0
+                left -= tokens
+            found.append(one)
+        # A page may part a question from its answer, so the next one starts at the same seq, without what was seen.
+        seen = sum(1 for row in rows[-2:] if row.seq == last)
     return _quoting(connection, key, found)
 
 
-def _backwards(connection: Connection, key: SessionKey, last: int, page: int) -> Iterator[Turn]:
-    rows = _NEWEST.all(connection, **place(key), last=last, most=page)
-    while rows:
-        yield from rows
-        if len(rows) < page:
-            return
-        # A page may part a question from its answer, so the next one starts at the same seq, without what was seen.
-        last = rows[-1].seq
-        seen = sum(1 for row in rows[-2:] if row.seq == last)
-        rows = _NEWEST.all(connection, **place(key), last=last, most=page + seen)[seen:]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """How many turns an epoch holds, how many of them were overheard, and when the first was said (since 1970)."""
+
+    all: int
+    overheard: int
+    since: float | None
 
 
-def count(connection: Connection, key: SessionKey) -> tuple[int, float | None]:
-    """How many turns the current epoch holds, and when the first of them was said (seconds since 1970)."""
-    number, since = connection.execute(_COUNT, place(key)).one()
-    return number, None if since is None else seconds(since)
+def count(connection: Connection, key: SessionKey) -> Count:
+    """What the current epoch holds."""
+    number, overheard, since = connection.execute(_COUNT, place(key)).one()
+    return Count(all=number, overheard=overheard or 0, since=None if since is None else seconds(since))
 
 
 def leave_out(connection: Connection, key: SessionKey, seqs: Collection[int]) -> None:
@@ -183,6 +200,12 @@ def _read(stored: str) -> Envelope:
     return Envelope(**{name: value for name, value in json.loads(stored).items() if name in _FACTS})
 
 
+def joined_to(envelope: str | None) -> tuple[int, str] | None:
+    """The seq of the message that this turn has joined in a burst, and that message's own envelope, as stored."""
+    read = _PLAIN if envelope is None else _read(envelope)
+    return None if read.joins is None or read.joined is None else (read.joins, read.joined)
+
+
 def _waiting(begun: object, *columns: object) -> Turn:
     return _turn(*columns)._replace(begun=bool(begun))  # type: ignore[arg-type]  # they are COLUMNS
 
@@ -215,6 +238,19 @@ _NEWEST = Prepared(
         .limit(bindparam("most"))
     ),
     _shown,
+)
+
+
+def _seq(number: int | None) -> int | None:
+    return number
+
+
+_OWN = and_(MINE, turns.c.seq < bindparam("seq"), turns.c.state != fixed(State.HEARD))
+_BEFORE = Prepared(
+    lambda _: select(func.coalesce(turns.c.follows, select(func.max(turns.c.seq)).where(_OWN).scalar_subquery())).where(
+        MINE, turns.c.seq == bindparam("seq"), turns.c.state == fixed(State.HEARD)
+    ),
+    _seq,
 )
 _ANSWER = Prepared(
     lambda _: select(*COLUMNS).where(MINE, turns.c.seq == bindparam("seq"), turns.c.role == fixed(Role.ASSISTANT)),

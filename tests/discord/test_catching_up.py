@@ -7,7 +7,7 @@ import pytest
 from bots.discord import DiscordAdapter
 from bots.discord.places import MOST
 from core.address import Address
-from core.errors import DeliveryDelayed
+from core.errors import DeliveryDelayed, PlaceGone
 from core.messages import Audience, Inbound
 from tests.discord.conftest import Listener, asked, listening, reply
 from tests.wire.discord import DiscordStage
@@ -163,8 +163,16 @@ async def test_a_gap_without_end_is_not_read_to_the_end(
     assert [one.text for one in await ear.adapter.since(here(stage), 0)][-1] == "199"
 
 
-@pytest.mark.parametrize(("status", "code"), [(403, 50001), (403, 50013), (404, 10003)])
-async def test_a_history_that_we_may_not_read_or_that_is_gone_is_empty(
+async def test_a_place_that_is_gone_is_told_apart_from_one_that_is_quiet(stage: DiscordStage, ear: Listener) -> None:
+    await stage.say("hello")
+    await ear.number(1)
+    stage.world.fault(HISTORY, status=404, code=10003)
+    with pytest.raises(PlaceGone):
+        await ear.adapter.since(here(stage), 0)
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, 50001), (403, 50013)])
+async def test_a_history_that_we_may_not_read_is_empty(
     stage: DiscordStage, ear: Listener, status: int, code: int
 ) -> None:
     await stage.say("hello")

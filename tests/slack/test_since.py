@@ -7,7 +7,7 @@ import pytest
 
 from bots.slack import SlackAdapter
 from core.address import Address
-from core.errors import DeliveryDelayed, DeliveryUnknown
+from core.errors import DeliveryDelayed, DeliveryUnknown, PlaceGone
 from core.messages import Inbound
 from tests.slack.ear import Ear, asked
 from tests.wire.slack import SlackStage
@@ -105,7 +105,8 @@ async def test_a_place_that_may_not_be_read_has_nothing_to_catch_up_with(
     stage.server.fail("conversations.replies", 500)
     with pytest.raises(DeliveryUnknown):
         await adapter.since(address, 0)
-    assert await adapter.since(replace(address, thread="1.000001"), 0) == ()
+    with pytest.raises(PlaceGone):
+        await adapter.since(replace(address, thread="1.000001"), 0)
 
 
 async def test_we_know_whether_we_hear(stage: SlackStage, adapter: SlackAdapter) -> None:

@@ -1,0 +1,87 @@
+"""Answers of ours that people take off the screen, whole or in part: they go from memory, too."""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection, Row, and_, delete, select, update
+
+from core.address import Address
+from core.schema import deliveries, sessions, turns
+from core.session import Role, SessionKey, State
+from core.store import summaries
+from core.store.deliveries import Stage
+from core.store.inbound import find
+from core.store.queue import turn
+
+Pieces = Callable[[str, str | None], Sequence[str]]
+"""An answer's words as the messages that they have become, by the ID of its asker."""
+
+
+def take_out(
+    connection: Connection, address: Address, message: str, *, pieces: Pieces, count: Callable[[str], int]
+) -> bool:
+    """Takes what this message of ours says out of memory; False if it is none that we know there.
+
+    What has arrived long ago is known by its turn (`audits.forget`), and no part of a whole.
+    """
+    found = find(connection, address)
+    if found is None:
+        return False
+    key = found[0]
+    connection.execute(
+        select(sessions.c.fence)
+        .where(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
+        .with_for_update()
+    )
+    mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session)
+    columns = [deliveries.c[name] for name in ("seq", "part", "state", "body")]
+    gone = connection.execute(select(*columns).where(mine, deliveries.c.message == message)).first()
+    if gone is None:
+        return False
+    of_answer = and_(mine, deliveries.c.seq == gone.seq)
+    parts = connection.execute(select(*columns).where(of_answer).order_by(deliveries.c.part)).all()
+    connection.execute(delete(deliveries).where(of_answer, deliveries.c.part == gone.part))
+    _shorten(connection, key, gone, parts, pieces=pieces, count=count)
+    return True
+
+
+def _shorten(
+    connection: Connection,
+    key: SessionKey,
+    gone: Row[*tuple[object, ...]],
+    parts: Sequence[Row[*tuple[object, ...]]],
+    *,
+    pieces: Pieces,
+    count: Callable[[str], int],
+) -> None:
+    """The answer without this part. From then on each other part has its own words: the whole can't tell any more."""
+    this = turn(key, gone.seq)
+    words = _words(connection, key, gone.seq)
+    if words is None:
+        return
+    asker = connection.execute(select(turns.c.author).where(this, turns.c.role == Role.PERSON)).scalar_one_or_none()
+    said = pieces(words, asker)
+    left = {
+        one.part: one.body.decode() if one.body else said[one.part] if one.part < len(said) else ""
+        for one in parts
+        if one.part != gone.part and one.state != Stage.FAILED
+    }
+    for part, own in left.items():
+        same = and_(
+            deliveries.c.workspace == key.workspace,
+            deliveries.c.session == key.session,
+            deliveries.c.seq == gone.seq,
+            deliveries.c.part == part,
+        )
+        connection.execute(update(deliveries).where(same).values(body=own.encode("utf-8", "replace"), due_at=None))
+    rest = "\n\n".join(own for own in left.values() if own)
+    kept = {"body": rest.encode("utf-8", "replace"), "tokens": count(rest)}
+    nothing = {"body": b"", "tokens": 0, "state": State.DELETED, "covers": None}
+    answer = and_(this, turns.c.role == Role.ASSISTANT)
+    connection.execute(update(turns).where(answer).values(kept if rest else nothing))
+    summaries.outdate(connection, key, gone.seq)
+
+
+def _words(connection: Connection, key: SessionKey, seq: int) -> str | None:
+    stands = and_(turn(key, seq), turns.c.role == Role.ASSISTANT, turns.c.state != State.DELETED)
+    body: bytes | None = connection.execute(select(turns.c.body).where(stands)).scalar_one_or_none()
+    return None if body is None else body.decode()

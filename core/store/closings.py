@@ -1,0 +1,72 @@
+"""Places that are closed: threads, channels and whole workspaces. What waits there is not answered any more."""
+
+from sqlalchemy import Connection, Row, and_, delete, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from core.address import Address
+from core.schema import quotes, sessions, turns, workspaces
+from core.session import Role, SessionKey, State
+from core.store import epochs
+from core.store.changes import ERASED, tell
+from core.store.inbound import find
+from core.store.sql import erases, storable
+from core.store.withdrawals import withdraw
+from core.store.workspaces import WORKSPACE, names
+
+
+@erases
+def close(connection: Connection, address: Address, *, gone: bool, seconds: float) -> list[SessionKey]:
+    """Ends the sessions of a place: nothing that waits there is answered, and talk begins anew if it ever does.
+
+    Returns those in which something waited. With `gone`, every word that was said there is erased.
+    """
+    return [key for key in _sessions_at(connection, address) if _close(connection, key, gone=gone, seconds=seconds)]
+
+
+def leave(connection: Connection, platform: str, workspace: str, *, seconds: float) -> tuple[int, list[SessionKey]]:
+    """Ends all sessions of a workspace, whose words are kept; returns how many, and those in which something waited."""
+    here = select(sessions.c.workspace, sessions.c.session, sessions.c.address).join(
+        workspaces, workspaces.c.workspace == sessions.c.workspace
+    )
+    ours = and_(workspaces.c.platform == platform, workspaces.c.name == storable(workspace))
+    keys = [_key(row) for row in connection.execute(here.where(ours, sessions.c.live_since.is_not(None))).all()]
+    return len(keys), [key for key in keys if _close(connection, key, gone=False, seconds=seconds)]
+
+
+def _close(connection: Connection, key: SessionKey, *, gone: bool, seconds: float) -> bool:
+    """Whether something waited."""
+    row = connection.execute(select(sessions.c.tail, sessions.c.waiting).where(_session(key)).with_for_update()).one()
+    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
+    waits = and_(mine, turns.c.state < State.DONE, turns.c.role == Role.PERSON)
+    for seq in connection.execute(select(turns.c.seq).where(waits)).scalars().all():
+        withdraw(connection, key, seq, seconds=seconds)
+    if gone:
+        connection.execute(update(turns).where(mine).values(ERASED))
+        connection.execute(delete(quotes).where(quotes.c.workspace == key.workspace, quotes.c.session == key.session))
+    else:
+        over = {"state": State.DONE, "envelope": None, "error": None}
+        connection.execute(update(turns).where(mine, turns.c.state < State.DONE).values(over))
+    epochs.reset(connection, key, row.tail)
+    connection.execute(update(sessions).where(_session(key)).values(waiting=0, live_since=None))
+    if row.waiting:
+        tell(connection, key)
+    return bool(row.waiting)
+
+
+def _sessions_at(connection: Connection, address: Address) -> list[SessionKey]:
+    """The session at this address; at a channel's, all that live in that channel."""
+    if address.thread is not None:
+        found = find(connection, address)
+        return [] if found is None else [found[0]]
+    here = select(sessions.c.workspace, sessions.c.session, sessions.c.address).where(
+        sessions.c.workspace == WORKSPACE, sessions.c.channel == address.id
+    )
+    return [_key(row) for row in connection.execute(here, names(address))]
+
+
+def _key(row: Row[*tuple[object, ...]]) -> SessionKey:
+    return SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address))
+
+
+def _session(key: SessionKey) -> ColumnElement[bool]:
+    return and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)

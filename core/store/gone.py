@@ -1,0 +1,72 @@
+"""What people have deleted lately: a message that arrives after its own deletion is not stored any more.
+
+Kept for an hour, by which a platform has sent again what it sends again, and what looks back has been read.
+"""
+
+from collections.abc import Collection
+
+from sqlalchemy import Connection, and_, delete, select, update
+
+from core.address import Address
+from core.schema import gone, sessions, turns
+from core.session import Role, SessionKey, State
+from core.store.sql import insert, now
+from core.store.workspaces import WORKSPACE, names, workspace_of
+
+_KEPT = 3_600_000  # milliseconds
+
+
+def note(connection: Connection, address: Address, message: str) -> None:
+    """This message is gone from the screen, whether it has reached us or not."""
+    number = workspace_of(connection, address.platform, address.workspace)
+    row = {"workspace": number, "channel": address.channel_address.id, "message": message}
+    new = insert(connection.dialect.name, gone).values(**row, gone_at=now(connection))
+    connection.execute(new.on_conflict_do_nothing())
+
+
+def has(connection: Connection, address: Address, message: str) -> bool:
+    """Whether this message was deleted lately."""
+    here = and_(gone.c.workspace == WORKSPACE, gone.c.channel == address.channel_address.id, gone.c.message == message)
+    return connection.execute(select(gone.c.message).where(here), names(address)).first() is not None
+
+
+def bar(connection: Connection, key: SessionKey, message: str) -> bool:
+    """Puts an empty turn in the place of a message that has not come yet, so that it is known when it comes.
+
+    False where it has come at this very moment.
+    """
+    mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
+    taken = update(sessions).where(mine).values(tail=sessions.c.tail + 1).returning(sessions.c.tail)
+    row = {
+        "workspace": key.workspace,
+        "session": key.session,
+        "seq": connection.execute(taken).scalar_one(),
+        "role": Role.PERSON,
+        "state": State.DELETED,
+        "at": _NEVER,
+        "tokens": 0,
+        "message": message,
+        "body": b"",
+    }
+    new = insert(connection.dialect.name, turns).values(row).on_conflict_do_nothing()
+    return connection.execute(new).rowcount > 0
+
+
+_NEVER = 0  # the time of what was never said to us
+
+
+def among(connection: Connection, key: SessionKey, messages: Collection[str]) -> set[str]:
+    """Which of these messages of the session's channel were deleted lately."""
+    if not messages:
+        return set()
+    here = and_(gone.c.workspace == key.workspace, gone.c.channel == key.address.channel_address.id)
+    return set(connection.execute(select(gone.c.message).where(here, gone.c.message.in_(messages))).scalars())
+
+
+def forget(connection: Connection) -> None:
+    """Lets go of what was deleted long ago, and of the turns in its place."""
+    old = gone.c.gone_at < now(connection) - _KEPT
+    for row in connection.execute(select(gone.c.workspace, gone.c.message).where(old)).all():
+        this = and_(turns.c.workspace == row.workspace, turns.c.message == row.message, turns.c.at == _NEVER)
+        connection.execute(delete(turns).where(this, turns.c.state == State.DELETED))
+    connection.execute(delete(gone).where(old))

@@ -1,0 +1,46 @@
+"""Summaries of what has changed: their words go at once, and they are made again before they are next shown."""
+
+from sqlalchemy import Connection, and_, func, select, update
+
+from core.schema import deliveries, sessions, turns
+from core.session import Lease, Role, SessionKey, State, Turn
+from core.store.deliveries import Stage
+from core.store.queue import require, turn
+
+
+def outdate(connection: Connection, key: SessionKey, seq: int) -> None:
+    """Takes the words of the summaries that tell of this turn out of memory, in view or not.
+
+    One that is not on screen yet is posted as it was: its delivery keeps the words until it has arrived. One that is
+    being written is another question from now on, and one that is being made again does not count.
+    """
+    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
+    tells = and_(mine, turns.c.seq > seq, turns.c.covers <= seq, turns.c.role == Role.ASSISTANT)
+    stand = and_(tells, turns.c.state.not_in((State.DELETED, State.STALE)))
+    for row in connection.execute(select(turns.c.seq, turns.c.body).where(stand)).all():
+        said = and_(
+            deliveries.c.workspace == key.workspace, deliveries.c.session == key.session, deliveries.c.seq == row.seq
+        )
+        unsent = and_(said, deliveries.c.state.in_((Stage.READY, Stage.SENDING)))
+        connection.execute(update(deliveries).where(unsent).values(body=func.coalesce(deliveries.c.body, row.body)))
+    made = and_(tells, turns.c.state != State.DELETED)
+    connection.execute(update(turns).where(made).values(state=State.STALE, body=b"", tokens=turns.c.tokens + 1))
+    asked = and_(mine, turns.c.state == State.WAITING, turns.c.verb.is_not(None), turns.c.seq > seq)
+    newer = {"edited_at": func.coalesce(turns.c.edited_at, turns.c.at) + 1}
+    if connection.execute(update(turns).where(asked).values(newer)).rowcount:
+        this = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
+        connection.execute(update(sessions).where(this, sessions.c.owner.is_not(None)).values(news=True))
+
+
+def remade(connection: Connection, lease: Lease, old: Turn, *, text: str, tokens: int, covers: int | None) -> bool:
+    """Puts a summary that was made again in place of the stale one; it `covers` what it was made of.
+
+    False where something that it tells of has changed again meanwhile. Raises LeaseLost.
+    """
+    require(connection, lease)
+    same = and_(turn(lease.key, old.seq), turns.c.role == Role.ASSISTANT, turns.c.tokens == old.tokens)
+    stale = and_(same, turns.c.state == State.STALE)
+    fresh = {"state": State.DONE, "body": text.encode("utf-8", "replace"), "tokens": tokens}
+    if covers is not None:
+        fresh["covers"] = covers
+    return connection.execute(update(turns).where(stale).values(fresh)).rowcount > 0

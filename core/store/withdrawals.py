@@ -1,0 +1,68 @@
+"""Withdrawals: what has begun to answer a message that is gone, or a place that is closed, leaves the screen again.
+
+A message that is on its way to the screen at that moment, in whatever process, is known once it has arrived there: so
+its row stays, and is looked at at once when it has (`doom`), or when nobody can be at it any more.
+"""
+
+import json
+from dataclasses import asdict
+
+from sqlalchemy import Connection, and_, delete, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from core.messages import Draft
+from core.schema import deliveries
+from core.session import SessionKey
+from core.store.sql import fixed, insert, now
+
+AUDIT_AFTER = 2.0
+"""Leases: by then, whatever a process that lost one has sent is on screen or will never be."""
+
+GROWING = 0
+"""The stage of a message whose text is not decided."""
+
+DOOMED = and_(deliveries.c.state == fixed(GROWING), deliveries.c.due_at.is_not(None))
+"""Messages that are to leave the screen."""
+
+
+def withdraw(connection: Connection, key: SessionKey, seq: int, *, seconds: float) -> None:
+    """Nothing of the answer to this turn is to be on screen: the next audit takes away what is known to be there.
+
+    Where a call may be under way it looks again two leases of `seconds` later.
+    """
+    mine = and_(_session(key), deliveries.c.seq == seq)
+    connection.execute(delete(deliveries).where(mine, deliveries.c.message.is_(None), deliveries.c.tries == 0))
+    rows = connection.execute(select(deliveries.c.part, deliveries.c.message, deliveries.c.draft).where(mine)).all()
+    later = now(connection) + int(AUDIT_AFTER * seconds * 1000)
+    for row in rows:
+        draft = _written(row.message) if row.message is not None else row.draft
+        away = {"state": GROWING, "message": None, "draft": draft, "body": None, "error": None}
+        due_at = later if draft is None else now(connection)
+        connection.execute(update(deliveries).where(mine, deliveries.c.part == row.part).values(**away, due_at=due_at))
+
+
+def set_aside(connection: Connection, key: SessionKey, seq: int, part: int) -> None:
+    """What is growing on screen from this part on belongs to no answer any more, and is withdrawn by itself."""
+    growing = and_(_session(key), deliveries.c.seq == seq, deliveries.c.part >= part, deliveries.c.part < _ASIDE)
+    shown = and_(growing, deliveries.c.state == GROWING, deliveries.c.draft.is_not(None))
+    aside = {"part": deliveries.c.part + _ASIDE, "due_at": now(connection)}
+    connection.execute(update(deliveries).where(shown).values(aside))
+
+
+_ASIDE = 10_000  # no answer has so many parts
+
+
+def doom(connection: Connection, key: SessionKey, seq: int, part: int, message: str) -> None:
+    """This message has come on screen for an answer that was withdrawn meanwhile; the next audit takes it away."""
+    row = {"workspace": key.workspace, "session": key.session, "seq": seq, "part": part}
+    seen = {"state": GROWING, "message": None, "draft": _written(message), "body": None, "due_at": now(connection)}
+    new = insert(connection.dialect.name, deliveries).values(**row, **seen, tries=1)
+    connection.execute(new.on_conflict_do_update(index_elements=list(row), set_=seen))
+
+
+def _written(message: str) -> str:
+    return json.dumps(asdict(Draft(id=message, text="")))
+
+
+def _session(key: SessionKey) -> ColumnElement[bool]:
+    return and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session)

@@ -1,0 +1,323 @@
+"""What people take back is gone from everything that is remembered, whoever holds it and whenever they do."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import update
+
+from core.address import Address
+from core.messages import Audience, Deleted, Edited, Inbound, Quote
+from core.schema import deliveries, quotes, turns
+from core.session import State
+from core.store import Database, audits
+from tests.script import House, ScriptedModel, TranscriptAdapter, house, memory, rows
+from tests.values import ADA, BEN, HERE, message
+
+CHANNEL = Address(platform="console", workspace="local", channel="busy")
+ONE, OTHER = replace(CHANNEL, thread="t1"), replace(CHANNEL, thread="t2")
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.worker._POLL", 0.05)
+    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 0.01)
+    monkeypatch.setattr("core.audit._EVERY", 0.02)
+
+
+def elsewhere(database: Database) -> House:
+    """Another process, which takes in and answers nothing."""
+    return House(database, ScriptedModel(), TranscriptAdapter(), owner="other:boot:2:b")
+
+
+def deleted(said: Inbound) -> Deleted:
+    return Deleted(address=said.address, id=said.id)
+
+
+def edited(said: Inbound, text: str) -> Edited:
+    return Edited(message=replace(said, text=text), at=said.at + 5)
+
+
+@asynccontextmanager
+async def audited(running: House) -> AsyncIterator[None]:
+    auditing = asyncio.create_task(running.auditor.work())
+    try:
+        yield
+    finally:
+        auditing.cancel()
+        await asyncio.wait([auditing])
+
+
+async def words(database: Database) -> str:
+    """All that people or we have said, as far as it is stored."""
+    found = [row for table in (turns, deliveries, quotes) for row in await rows(database, table)]
+    return " ".join(one.decode() if isinstance(one, bytes) else str(one) for row in found for one in row)
+
+
+@pytest.mark.parametrize("how", ["edit", "delete"])
+async def test_copies_that_other_sessions_have_heard_follow_their_message(database: Database, how: str) -> None:
+    """D2. On whichever replica the change arrives, and whichever session it was said to."""
+    said = message("the code is tuna", address=replace(CHANNEL, thread="t0"), author=BEN, direct=False)
+    adapter = TranscriptAdapter()
+    adapter.past = [said]
+    async with house(database, "One.", "Other.", adapter=adapter) as running:
+        for place in (ONE, OTHER):
+            await running.say(message("hello", id=place.thread, address=place, direct=False, audience=Audience.BOT))
+            await running.over()
+        assert "tuna" in await words(database)
+        await elsewhere(database).say(deleted(said) if how == "delete" else edited(said, "the code is salmon"))
+        assert "tuna" not in await words(database)
+        for place in (ONE, OTHER):
+            await running.say(message("and?", address=place, direct=False, audience=Audience.BOT))
+            await running.over()
+
+    heard = {"edit": ["the code is salmon"], "delete": []}[how]
+    assert running.model.asked(2) == [*heard, "hello", "One.", "and?"]
+    assert running.model.asked(3) == [*heard, "hello", "Other.", "and?"]
+
+
+@pytest.mark.parametrize("how", ["edit", "delete"])
+async def test_what_is_quoted_follows_its_message_in_every_session_of_its_channel(database: Database, how: str) -> None:
+    """D2."""
+    quoted = Quote(kind="replies to", text="the code is tuna", author=BEN, at=1.0, message="m0")
+    said = message("the code is tuna", id="m0", address=CHANNEL, author=BEN)
+    async with house(database) as running:
+        for place in (ONE, OTHER):
+            await running.say(message("is this right?", address=place, quotes=(quoted,)))
+            await running.over()
+        assert ">> the code is tuna" in running.model.prompts[-1].messages[-1].text
+        await elsewhere(database).say(deleted(said) if how == "delete" else edited(said, "the code is eel"))
+        assert "tuna" not in await words(database)
+        await running.say(message("and?", address=OTHER))
+        await running.over()
+
+    first = running.model.prompts[-1].messages[0].text
+    assert (">> the code is eel" in first) is (how == "edit")
+
+
+async def test_a_question_is_answered_again_when_what_it_points_at_is_deleted(database: Database) -> None:
+    quoted = Quote(kind="replies to", text="the code is tuna", author=BEN, at=1.0, message="m0")
+    said, never = message("the code is tuna", id="m0", author=BEN), asyncio.Event()
+    async with house(database, [never]) as running:
+        await running.say(message("is this right?", quotes=(quoted,)))
+        await running.model.until(lambda: running.model.running == 1)
+        await elsewhere(database).say(deleted(said))
+        await running.over()
+
+    assert "tuna" in running.model.prompts[0].messages[-1].text
+    assert "tuna" not in running.model.prompts[1].messages[-1].text
+
+
+async def test_what_is_deleted_while_it_is_looked_back_at_is_not_heard(database: Database) -> None:
+    """D10. The history was read before the deletion, and is stored after it."""
+    said = message("the code is tuna", address=CHANNEL, author=BEN, direct=False)
+    adapter = TranscriptAdapter()
+    adapter.past, adapter.hold_past = [said], asyncio.Event()
+    async with house(database, adapter=adapter) as running:
+        await running.say(message("hello", address=CHANNEL, direct=False, audience=Audience.BOT))
+        await adapter.until(lambda: adapter.scrolled)
+        await elsewhere(database).say(deleted(said))
+        adapter.hold_past.set()
+        await running.over()
+
+    assert running.model.asked() == ["hello"]
+    assert "tuna" not in await words(database)
+
+
+async def test_a_deletion_that_comes_before_its_message_is_not_in_vain(database: Database) -> None:
+    """D10. On another replica too; and a quote of it that comes later has no words of it."""
+    said = message("the code is tuna")
+    quoted = Quote(kind="replies to", text="the code is tuna", message=said.id)
+    async with house(database) as running:
+        await elsewhere(database).say(deleted(said))
+        await running.say(said, message("and this?", quotes=(quoted,)))
+        await running.answered("You said: and this?")
+
+    assert "tuna" not in running.model.prompts[0].messages[-1].text
+    assert "tuna" not in await words(database)
+
+
+async def test_what_was_deleted_long_ago_is_not_kept_in_mind(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.store.gone._KEPT", -1)
+    said = message("hello")
+    async with house(database) as running:
+        await running.say(deleted(said))
+        await database.write(audits.forget)
+        await running.say(said)
+        await running.answered("You said: hello")
+
+
+async def test_a_preview_that_is_under_way_elsewhere_when_its_question_is_deleted_is_taken_away(
+    database: Database,
+) -> None:
+    """D5."""
+    adapter, said, never = TranscriptAdapter(), message("hello"), asyncio.Event()
+    adapter.hold_preview = asyncio.Event()
+    async with house(database, ["Half an", never], adapter=adapter) as running, audited(running):
+        await running.say(said)
+        await adapter.until(lambda: adapter.previews)
+        await elsewhere(database).say(deleted(said))
+        await running.model.until(lambda: running.model.running == 0)
+        adapter.hold_preview.set()
+        await adapter.until(lambda: adapter.history and not adapter.screen)
+        await running.over()
+
+    assert await memory(database) == []
+
+
+async def test_nothing_is_begun_for_a_question_that_was_deleted_elsewhere(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D5. Although nobody has told this process yet."""
+    monkeypatch.setattr("core.worker.Worker._look", _nobody_looks)
+    adapter, said, go = TranscriptAdapter(), message("hello"), asyncio.Event()
+    async with house(database, [go, "Half an", " answer"], adapter=adapter) as running:
+        await running.say(said)
+        await running.model.until(lambda: running.model.running == 1)
+        await elsewhere(database).say(deleted(said))
+        go.set()
+        await running.over()
+
+    assert adapter.history == []
+
+
+async def _nobody_looks(_: object) -> None:
+    """The news comes too late."""
+
+
+async def test_an_answer_that_is_on_its_way_when_its_question_is_deleted_is_taken_away(database: Database) -> None:
+    """D5. With all its parts, and from memory; what was asked before it in one breath is answered."""
+    adapter, said = TranscriptAdapter(max_text=60), message("hello")
+    adapter.mute, adapter.hold_delivery = True, asyncio.Event()
+    answer = " ".join(f"word{number}" for number in range(30))
+    async with house(database, answer, adapter=adapter) as running, audited(running):
+        await running.say(said)
+        await adapter.until(lambda: adapter.delivered)
+        await elsewhere(database).say(deleted(said))
+        adapter.hold_delivery.set()
+        await adapter.until(lambda: adapter.history and not adapter.screen)
+        await running.over()
+
+    assert len(adapter.delivered) == 1, "the other parts are not posted"
+    assert await memory(database) == []
+    assert "word" not in await words(database)
+
+
+async def test_whatever_is_left_of_a_burst_is_answered(database: Database) -> None:
+    """D6. The newest that still stands is answered; when all are deleted, none."""
+    never = asyncio.Event()
+    said = [message(f"number {number}", at=1_800_000_000 + number / 10) for number in range(3)]
+    there = House(database, ScriptedModel([never], [never]), TranscriptAdapter())
+    await there.say(*said)
+    async with there:
+        await there.model.until(lambda: there.model.prompts and there.model.asked()[-1] == "number 2")
+        await there.say(deleted(said[1]), deleted(said[2]))
+        await there.model.until(lambda: there.model.asked()[-1] == "number 0")
+        assert there.model.asked() == ["number 0"]
+        await there.say(deleted(said[0]))
+        await there.over()
+
+    assert there.adapter.texts == []
+
+
+async def test_a_summary_out_of_view_loses_its_words_at_once_and_is_made_again_after_an_undo(
+    database: Database,
+) -> None:
+    """D7."""
+    said, kept = message("the code is tuna"), message("we meet at noon")
+    async with house(database, "Noted.", "Noted too.", "Tuna, noon.", "A meeting.", "Yes.") as running:
+        for one in (said, kept, message("!summarize"), message("!reset")):
+            await running.say(one)
+            await running.over()
+        await elsewhere(database).say(deleted(said))
+        assert "Tuna" not in await words(database)
+        for one in (message("!undo"), message("and?")):
+            await running.say(one)
+            await running.over()
+
+    assert "tuna" not in running.model.asked(3)
+    assert "A meeting." in running.model.asked(4)
+
+
+async def test_a_summary_on_its_way_to_the_screen_arrives_whole_and_is_forgotten(database: Database) -> None:
+    adapter, said = TranscriptAdapter(), message("the code is tuna")
+    async with house(database, "Noted.", "All about tuna.", adapter=adapter) as running:
+        await running.say(said)
+        await running.over()
+        adapter.mute, adapter.hold_delivery = True, asyncio.Event()
+        await running.say(message("!summarize"))
+        await adapter.until(lambda: len(adapter.delivered) == 2)
+        await running.say(deleted(said))
+        adapter.hold_delivery.set()
+        await running.over()
+
+    assert adapter.texts == ["Noted.", "All about tuna."]
+    assert "tuna" not in await words(database)
+
+
+async def test_an_answer_of_long_ago_that_people_delete_goes_from_memory(database: Database) -> None:
+    """D9. Its receipt has been forgotten meanwhile."""
+    async with house(database, "It is tuna.") as running:
+        await running.say(message("what is it?", at=1_000_000.0))
+        await running.answered("It is tuna.")
+        assert await database.write(audits.forget) == 1
+        (shown,) = running.adapter.screen
+        await running.say(Deleted(address=HERE, id=shown))
+
+    assert await rows(database, deliveries) == []
+    assert "tuna" not in await words(database)
+    assert await memory(database) == [("person", "what is it?")]
+
+
+async def test_the_parts_of_an_answer_of_long_ago_are_still_told_apart(database: Database) -> None:
+    """D9."""
+    adapter = TranscriptAdapter(max_text=40)
+    async with house(database, "alpha alpha alpha alpha\n\nbeta beta beta beta beta", adapter=adapter) as running:
+        await running.say(message("what is it?", at=1_000_000.0))
+        await running.over()
+        await database.write(audits.forget)
+        await running.say(Deleted(address=HERE, id=list(adapter.screen)[1]))
+
+    assert await memory(database) == [("person", "what is it?"), ("assistant", "alpha alpha alpha alpha")]
+
+
+async def test_an_edit_into_a_private_command_takes_the_half_answer_away(database: Database) -> None:
+    """D4. What only its asker may see can't be put in its place."""
+    adapter, said, never = TranscriptAdapter(), message("statsu"), asyncio.Event()
+    async with house(database, ["Half an", never], adapter=adapter) as running, audited(running):
+        await running.say(said)
+        await adapter.until(lambda: adapter.texts == ["Half an"])
+        await running.say(edited(said, "!status"))
+        await adapter.until(lambda: len(adapter.texts) == 1 and "session is new" in adapter.texts[0])
+        await running.over()
+
+    assert adapter.withdrawn
+    assert adapter.screen[next(iter(adapter.screen))].private
+
+
+@pytest.mark.parametrize("lost", ["the answer", "the question"])
+async def test_a_release_before_this_one_has_left_nothing_that_is_in_the_way(database: Database, lost: str) -> None:
+    """An answer whose receipt an older process has forgotten for good stays, and harms nothing."""
+    async with house(database, "It is tuna.") as running:
+        await running.say(asked := message("what is it?"))
+        await running.answered("It is tuna.")
+        await database.write(lambda connection: connection.execute(deliveries.delete()))
+        (shown,) = running.adapter.screen
+        await running.say(Deleted(address=HERE, id=shown if lost == "the answer" else asked.id))
+
+    assert ("assistant", "It is tuna.") in await memory(database)
+
+
+async def test_what_was_refused_and_then_deleted_is_gone(database: Database) -> None:
+    said = message("a secret", author=ADA)
+    async with house(database) as running:
+        await running.say(said)
+        await running.over()
+        await database.write(lambda connection: connection.execute(update(turns).values(state=State.REFUSED)))
+        await running.say(deleted(said))
+
+    assert "a secret" not in (await words(database)).replace("You said: a secret", "")
