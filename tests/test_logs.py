@@ -314,9 +314,7 @@ async def test_a_conversation_leaves_no_words_in_the_log(platform: str, form: st
     assert running.returncode == 0
     assert_private(logged, KEY, *(value for name, value in stage.environment().items() if name.endswith("TOKEN")))
     lines = logged.splitlines()
-    assert any(session in line and "RequestNotTaken" in line for line in lines), (
-        "it names the session and the outcome"
-    )
+    assert any(session in line and "RequestNotTaken" in line for line in lines), "it names the session and the outcome"
     assert any("ready" in line and platform in line for line in lines)
     for line in lines:
         assert form == "text" or json.loads(line)["event"]
