@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from time import monotonic, time
 
+from core.session import State
 from tests.chaos.chronicle import Chronicle
 from tests.chaos.databases import Base, OneFile, Server, Turn
 from tests.chaos.misfortune import Misfortune
@@ -232,11 +233,15 @@ class Run:
             if not verdict.number("missing") or still > _REST:
                 self.misfortune.on = False
                 self.weather.rate = 0.0
-            if still > (_REST if verdict.is_clean or self.naive else _HOPELESS):
+            if still > (_REST if verdict.is_clean or self.naive else _HOPELESS) and not await self._waits():
                 break
             await asyncio.sleep(0.25)
         self.chronicle.note("AT REST")
         return await self._final()
+
+    async def _waits(self) -> bool:
+        """Whether a message is still to be answered: one call that hangs may hold up all that is behind it."""
+        return not self.naive and any(turn.state < State.DONE for turn in (await self.base.turns()).values())
 
     async def _final(self) -> Verdict:
         turns = await self.base.turns()
