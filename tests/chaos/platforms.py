@@ -22,6 +22,9 @@ from tests.wire.slack import SlackStage
 from tests.wire.slack.server import Envelope
 from tests.wire.slack.workspace import BOT, BOT_USER, TEAM
 
+_RETRIES = 30
+"""How often Slack sends again what is not acknowledged, every three seconds: for longer than the program counts on."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
@@ -129,6 +132,7 @@ class Slack(City):
         await self.stage.__aenter__()
         self.server.workspace.channels |= {f"C0CHAOS{number}" for number in range(4)}
         self.server.faults = self._fault
+        self.server.retries = _RETRIES
         self.server.copies = lambda payload: self._arrivals.get(_told_of(payload), (0.0,))
         return self
 
