@@ -36,6 +36,9 @@ def _figures(report: Report) -> dict[str, str]:
         "doubled": f"{verdict.number('doubled')}",
         "out of order": f"{verdict.number('out of order')}",
         "wrong": f"{verdict.number('wrong') + verdict.number('incomplete')}",
+        "outdated": f"{verdict.number('outdated')}",
+        "unwanted": f"{verdict.number('unwanted')}",
+        "leaked, kept": f"{verdict.number('leaked')}, {verdict.number('kept')}",
         "overtaken on the way": f"{verdict.overtaken}",
         "taken over": f"{len(taken)}",
         "longest, seconds": f"{max(taken, default=0):.1f}",
@@ -83,7 +86,7 @@ def _say(words: str) -> None:
 
 
 def main() -> int:
-    """Exit status 0 when nothing was lost, doubled, out of order or wrong; for the control, when anything doubled."""
+    """Exit status 0 when nothing was lost, doubled, out of order, wrong or kept; for the control, when it doubled."""
     given = _parsed()
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as temporary:
         reports = asyncio.run(_all(given, given.folder or Path(temporary)))

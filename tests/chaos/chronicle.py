@@ -1,7 +1,7 @@
 """What happened in a run, as the kit saw it and as the replicas logged it: so a failure can be told from its cause."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -43,13 +43,13 @@ class Chronicle:
         """How often this has happened."""
         return sum(event.what == what for event in self.events)
 
-    def story(self, session: str, marker: str, *, since: float, until: float) -> list[str]:
+    def story(self, session: str, markers: Collection[str], *, since: float, until: float) -> list[str]:
         """What concerns this message, and the disasters around it, one line each, oldest first."""
         found = [
             event
             for event in (*self.events, *self._logged(session))
             if since - 2 <= event.at <= until + 2
-            and (event.marker == marker if event.marker else event.session == session or event.is_disaster)
+            and (event.marker in markers if event.marker else event.session == session or event.is_disaster)
         ]
         found.sort(key=lambda event: event.at)
         return [self._told(event) for event in found]

@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ from tests.wire.postgresql import Road, road
 _WITHIN = 3.0
 """Seconds that a look into the database may take while replicas are being broken."""
 
-_HEARD = 3
+_DONE, _HEARD, _DELETED = 2, 3, 7
 
 
 class Turn(NamedTuple):
@@ -28,11 +28,23 @@ class Turn(NamedTuple):
     seq: int
     state: int
     error: str | None
+    text: str = ""
+    """Of all its copies: it may have been overheard elsewhere as well."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its answer has arrived."""
+        return self.state == _DONE
 
     @property
     def is_heard(self) -> bool:
         """Whether it was only overheard, as what was said before another message, and not taken in to be answered."""
         return self.state == _HEARD
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether nothing is left of it."""
+        return self.state == _DELETED and not self.text
 
 
 class Base(ABC):
@@ -73,10 +85,19 @@ class Base(ABC):
 
     async def turns(self) -> dict[str, Turn]:
         """What is recorded of every message, by its platform's ID."""
-        words = (
-            "SELECT message, seq, state, error FROM turns WHERE role = 0 AND message IS NOT NULL ORDER BY state <> 3"
-        )
-        return {row[0]: Turn(*row[1:]) for row in await self._asked(words)}  # the last one: heard elsewhere comes first
+        columns, mine = "message, seq, state, error, body", "role = 0 AND message IS NOT NULL"
+        found: dict[str, Turn] = {}
+        for message, *row, body in await self._asked(f"SELECT {columns} FROM turns WHERE {mine} ORDER BY state <> 3"):
+            text = bytes(body).decode(errors="replace")  # the last one stays: heard elsewhere comes first
+            found[message] = Turn(*row, text=f"{found[message].text} {text}" if message in found else text)
+        return found
+
+    async def glimpse(self) -> Mapping[str, Turn]:
+        """The same while things break: nothing when the database does not say so quickly."""
+        with suppress(Exception):
+            async with asyncio.timeout(_WITHIN):
+                return await self.turns()
+        return {}
 
     async def _asked(self, words: str, **values: object) -> Sequence[Sequence[Any]]:
         def ask(connection: Connection) -> Sequence[Sequence[Any]]:

@@ -1,7 +1,7 @@
 """What will happen in a run, drawn from its seed before it begins: who says what where, and what breaks when."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
 
@@ -16,6 +16,9 @@ LEASE = 3.0
 _APART = 3.0
 """Seconds between two messages of one person in one place: what comes within two may be answered as one."""
 
+_EDITED, _DELETED = 0.1, 0.1
+"""Parts of all messages."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -24,6 +27,18 @@ class Place:
     name: str
     platform: Platform
     inside: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a person does to their message, seconds from the start: from then on it has another `marker`, or is gone.
+
+    The bot is told of it once after each of the `arrivals`, in seconds.
+    """
+
+    at: float
+    marker: str | None = None
+    arrivals: tuple[float, ...] = (0.0,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +57,17 @@ class Line:
     again: tuple[float, ...] = ()
     plain: bool = False
     long: bool = False
+    changes: tuple[Change, ...] = ()
 
     @property
     def marker(self) -> str:
         """The word by which this message and its answer are known."""
         return f"K{self.number:05}{'L' if self.long else 'S'}"
+
+    @property
+    def arrivals(self) -> tuple[float, ...]:
+        """After how many seconds the bot is told of it, each time."""
+        return (self.late, *(self.late + seconds for seconds in self.again))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,14 +118,17 @@ def draw(*, seed: int, database: Database, seconds: float, messages: int) -> Pla
     random = Random(f"{seed}/{database}")
     replicas = 2 if database == "sqlite" else 3
     places = tuple(_places(messages))
+    lines = tuple(_lines(random, places, seconds, messages))
+    blows = tuple(sorted(_blows(random, database, seconds, replicas), key=lambda blow: blow.at))
+    second_thoughts = Random(f"changes {seed}/{database}")  # of its own, so that a seed's words and blows stay its own
     return Plan(
         seed=seed,
         database=database,
         seconds=seconds,
         replicas=replicas,
         places=places,
-        lines=tuple(_lines(random, places, seconds, messages)),
-        blows=tuple(sorted(_blows(random, database, seconds, replicas), key=lambda blow: blow.at)),
+        lines=tuple(_changed(second_thoughts, lines, blows, seconds)),
+        blows=blows,
     )
 
 
@@ -142,6 +166,38 @@ def _lines(random: Random, places: tuple[Place, ...], seconds: float, messages: 
             plain=random.random() < 0.3,
             long=place.platform == "discord" and random.random() < 0.05,
         )
+
+
+def _changed(random: Random, lines: Sequence[Line], blows: Sequence[Blow], seconds: float) -> Iterator[Line]:
+    """The lines with what becomes of them. No place's first line is deleted: a thread of Slack's ends with its root."""
+    begun: set[str] = set()
+    for line in lines:
+        many = random.choice((1, 1, 1, 2)) if random.random() < _EDITED else 0
+        markers: list[str | None] = [f"{line.marker}{letter}" for letter in "bc"[:many]]
+        if random.random() < _DELETED and line.place.name in begun:
+            markers.append(None)
+        begun.add(line.place.name)
+        changes, at = list[Change](), line.at
+        for marker in markers:
+            at = min(_later(random, at, blows), max(at, seconds))
+            late = random.uniform(0.3, 2.5) if random.random() < 0.2 else 0.0
+            again = (late + random.uniform(0.05, 8),) if random.random() < 0.3 else ()
+            changes.append(Change(at=at, marker=marker, arrivals=(late, *again)))
+        yield replace(line, changes=tuple(changes))
+
+
+def _later(random: Random, at: float, blows: Sequence[Blow]) -> float:
+    """While it waits, while it is answered, long after, or while a replica is down or stands still."""
+    downs = [one.at for one in blows if one.kind in ("kill", "freeze", "drain", "crash") and at < one.at < at + 30]
+    match random.choice(("waits", "answered", "long after", "down" if downs else "answered")):
+        case "waits":
+            return at + random.uniform(0.05, 0.8)
+        case "answered":
+            return at + random.uniform(0.8, 4.0)
+        case "long after":
+            return at + random.uniform(8.0, 30.0)
+        case _:
+            return random.choice(downs) + random.uniform(0.05, 1.0)
 
 
 def _blows(random: Random, database: Database, seconds: float, replicas: int) -> Iterator[Blow]:

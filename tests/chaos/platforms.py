@@ -15,12 +15,15 @@ from bots.slack import SlackAdapter
 from core.address import Address
 from tests.chaos.chronicle import Chronicle
 from tests.chaos.misfortune import Misfortune
-from tests.chaos.plan import PEOPLE, Line, Place
-from tests.chaos.words import told
+from tests.chaos.plan import PEOPLE, Change, Line, Place
+from tests.chaos.words import MARKER, told
 from tests.wire.discord import DiscordStage
 from tests.wire.slack import SlackStage
 from tests.wire.slack.server import Envelope
 from tests.wire.slack.workspace import BOT, BOT_USER, TEAM
+
+_RETRIES = 30
+"""How often Slack sends again what is not acknowledged, every three seconds: for longer than the program counts on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +39,7 @@ class Seen:
 
 
 class City(ABC):
-    """One platform. `session_of` knows where each message was said, `heard` when its arrival was acknowledged."""
+    """One platform. `heard` is when the arrival of each message, or of what became of it, was acknowledged."""
 
     max_text: int
 
@@ -67,8 +70,15 @@ class City(ABC):
         """A person says this; returns the message's ID and its session's. Nothing waits for its arrival."""
 
     @abstractmethod
+    async def change(self, message: str, line: Line, change: Change) -> None:
+        """A person edits or deletes what they have said. Nothing waits for its arrival."""
+
+    @abstractmethod
     def seen(self) -> Sequence[Seen]:
         """All messages of the bot that people can see now."""
+
+    def look(self) -> None:
+        """Notes what has been acknowledged since the last look, where the platform is told."""
 
     @abstractmethod
     async def shake(self, random: Random) -> None:
@@ -122,7 +132,8 @@ class Slack(City):
         await self.stage.__aenter__()
         self.server.workspace.channels |= {f"C0CHAOS{number}" for number in range(4)}
         self.server.faults = self._fault
-        self.server.copies = lambda payload: self._arrivals.get(payload.get("event", {}).get("ts", ""), (0.0,))
+        self.server.retries = _RETRIES
+        self.server.copies = lambda payload: self._arrivals.get(_told_of(payload), (0.0,))
         return self
 
     async def __aexit__(
@@ -144,10 +155,20 @@ class Slack(City):
         words = f"{mention}tell me about {line.marker} please"
         message = self.server.workspace.add(channel, self.stage.user(line.person), words, thread_ts=root)
         root = self._roots.setdefault(line.place.name, message.ts)
-        self._arrivals[message.ts] = (line.late, *(line.late + seconds for seconds in line.again))
+        self._arrivals[message.ts] = line.arrivals
         self.stage.sent(message, to_bot=not plain)
         await self.stage.change()
         return message.ts, self._session(channel, root)
+
+    async def change(self, message: str, line: Line, change: Change) -> None:
+        assert line.place.inside is not None
+        said = self.server.workspace.find(line.place.inside, message)
+        self._arrivals[subject(message, change.marker)] = change.arrivals
+        if change.marker is None:
+            self.server.workspace.remove(said)
+        else:
+            self.server.workspace.edit(said.channel, message, MARKER.sub(change.marker, said.text))
+        await self.stage.change()
 
     def seen(self) -> Sequence[Seen]:
         return [
@@ -176,9 +197,9 @@ class Slack(City):
     def look(self) -> None:
         """Notes which messages have been acknowledged since the last look."""
         for envelope in self.server.envelopes:
-            ts = envelope.payload.get("event", {}).get("ts")
-            if ts in self._arrivals and envelope.acked.is_set():
-                self.heard.setdefault(ts, time())
+            about = _told_of(envelope.payload)
+            if about in self._arrivals and envelope.acked.is_set():
+                self.heard.setdefault(about, time())
 
     def _fault(self, method: str, arguments: object) -> Any:
         given = arguments if isinstance(arguments, Mapping) else {}
@@ -233,10 +254,26 @@ class Discord(City):
         channel = await self.stage.place(line.place.name)
         mention = "" if plain and line.place.inside else f"<@{world.bot['id']}> "
         payload = world.message(channel, world.person(line.person), f"{mention}tell me about {line.marker} please")
-        for seconds in (line.late, *(line.late + more for more in line.again)):
-            self.later(seconds, self.stage.again(payload["id"]))
+        for seconds in line.arrivals:  # as it was said, whatever becomes of it meanwhile
+            self.later(seconds, self._tell("MESSAGE_CREATE", dict(payload)))
         await self.stage.change()
         return str(payload["id"]), self._sessions[channel]
+
+    async def change(self, message: str, line: Line, change: Change) -> None:
+        world, kept = self.stage.world, self.stage.kept(message)
+        if change.marker is None:
+            del world.messages[kept.payload["channel_id"]][message]
+            event, told_of = "MESSAGE_DELETE", world.gone([kept])[0]
+        else:
+            world.edit(kept, MARKER.sub(change.marker, kept.payload["content"]))
+            event, told_of = "MESSAGE_UPDATE", dict(kept.payload)
+        for seconds in change.arrivals:
+            self.later(seconds, self._tell(event, told_of))
+        await self.stage.change()
+
+    async def _tell(self, event: str, payload: dict[str, Any]) -> None:
+        await self.stage.gateway.dispatch(event, payload, self.stage.world.channels[payload["channel_id"]])
+        await self.stage.change()
 
     def seen(self) -> Sequence[Seen]:
         bot = self.stage.world.bot["id"]
@@ -271,3 +308,18 @@ class Discord(City):
         if "messages" not in path:
             return None
         return self.meet(route, arguments, self._sessions.get(path[2], ""))
+
+
+def subject(message: str, marker: str | None) -> str:
+    """The name of what became of a message: its new marker, or its end."""
+    return marker or f"end of {message}"
+
+
+def _told_of(payload: Mapping[str, Any]) -> str:
+    """What Slack tells of: a message by its ID, or what became of it; what becomes of the bot's own has no name."""
+    event = payload.get("event", {})
+    if event.get("subtype") == "message_deleted":
+        return subject(event["deleted_ts"], None)
+    if event.get("subtype") == "message_changed":
+        return "" if "bot_id" in event["message"] else told(event["message"]["text"])
+    return str(event.get("ts", ""))

@@ -1,7 +1,7 @@
 """One run: the plan is carried out, everything comes to rest, and the screens are judged."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +12,13 @@ from core.session import State
 from tests.chaos.chronicle import Chronicle
 from tests.chaos.databases import Base, OneFile, Server, Turn
 from tests.chaos.misfortune import Misfortune
+from tests.chaos.people import People
 from tests.chaos.plan import LEASE, Blow, Line, Plan
-from tests.chaos.platforms import City, Discord, Slack
+from tests.chaos.platforms import Discord, Seen, Slack
 from tests.chaos.replicas import Replica
-from tests.chaos.verdict import Asked, Verdict, judge
-from tests.chaos.words import answer, asked, told
-from tests.wire.openai import OpenAIServer, Request, Weather
+from tests.chaos.verdict import Asked, Prompt, Verdict, judge
+from tests.chaos.words import MARKER, answer, asked
+from tests.wire.openai import Fault, OpenAIServer, Request, Weather
 
 _START = 90.0
 """Seconds within which all replicas must be connected."""
@@ -32,6 +33,8 @@ _PIECE = 0.02
 """Seconds between two pieces of an answer: so it grows on screen for some time."""
 
 _COUNTED = {
+    "edits": "EDITED",
+    "deletions": "DELETED",
     "kills": "KILL",
     "freezes": "FREEZE",
     "drains": "DRAIN",
@@ -46,6 +49,10 @@ _LONGEST_STORY = 80
 
 _UNDER_WAY = 0.05
 """Seconds for which what was sent before a kill may still arrive."""
+
+
+When = Callable[[float], Awaitable[None]]
+"""Waits for this second of the plan."""
 
 
 @dataclass(kw_only=True)
@@ -77,10 +84,13 @@ class Run:
         self.base: Base = OneFile(folder) if plan.database == "sqlite" else Server(folder, plan.replicas)
         self.model = OpenAIServer(answer=self._answer, pause=_PIECE)
         self.weather = Weather(seed=plan.seed, rate=plan.failing)
-        self.model.weather = self.weather
+        self.model.weather, self.model.whole = self._asked, self._answered
         self.replicas: list[Replica] = []
+        self.people = People(plan, {"slack": self.slack, "discord": self.discord}, self.base, self.chronicle)
         self.asked: list[Asked] = []
+        self.prompts: list[Prompt] = []
         self.begun: dict[str, float] = {}
+        self.finished: dict[str, float] = {}
         self._held: list[tuple[float, str]] = []
         self._random = Random(f"run {plan.seed}")
 
@@ -120,6 +130,16 @@ class Run:
         for city in (self.slack, self.discord):
             await city.until_connected(self.plan.replicas, _START)
 
+    def _asked(self, request: Request) -> Fault | None:
+        said = (text for role, text in request.texts if role == "user")
+        self.prompts.append(Prompt(at=time(), markers=frozenset(MARKER.findall("\n".join(said)))))
+        return self.weather(request)
+
+    def _answered(self, request: Request) -> None:
+        marker = asked(request.last)
+        self.finished.setdefault(marker, time())
+        self.chronicle.note("model answered", marker=marker)
+
     def _answer(self, request: Request) -> str:
         marker = asked(request.last)
         self.begun.setdefault(marker, time())
@@ -134,44 +154,31 @@ class Run:
         async def when(at: float) -> None:
             await asyncio.sleep(max(0.0, began + at - asyncio.get_running_loop().time()))
 
-        async def talk() -> None:
-            for line in self.plan.lines:
-                await when(line.at)
-                await self._say(line)
-
-        async def strike(blow: Blow) -> None:
-            await when(blow.at)
-            await self._strike(blow)
-
-        async def look() -> None:
-            while True:
-                self.slack.look()
-                await asyncio.sleep(0.1)
-
-        looking = asyncio.create_task(look())
+        watching = asyncio.create_task(self.people.watch())
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(talk())
+                group.create_task(self._talk(when))
+                for line in self.plan.lines:
+                    group.create_task(self._think_again(line, when))
                 for blow in self.plan.blows:
-                    group.create_task(strike(blow))
+                    group.create_task(self._strike_at(blow, when))
         finally:
-            looking.cancel()
+            watching.cancel()
         self.chronicle.note("END OF THE BLOWS")
 
-    async def _say(self, line: Line) -> None:
-        city: City = self.slack if line.place.platform == "slack" else self.discord
-        plain = line.plain and line.place.inside is not None and self._was_answered(line)
-        message, session = await city.say(line, plain=plain)
-        self.chronicle.note("SAID", session=session, marker=line.marker, id=message, late=round(line.late, 2))
-        self.asked.append(
-            Asked(marker=line.marker, id=message, session=session, at=_said_at(city, message), max_text=city.max_text)
-        )
+    async def _talk(self, when: When) -> None:
+        for line in self.plan.lines:
+            await when(line.at)
+            await self.people.say(line)
 
-    def _was_answered(self, line: Line) -> bool:
-        """Whether people have seen an answer in this place: from then on they may leave the mention out."""
-        city: City = self.slack if line.place.platform == "slack" else self.discord
-        before = {one.marker for one in self.plan.lines if one.place is line.place and one.number < line.number}
-        return any(told(one.text) in before for one in city.seen())
+    async def _think_again(self, line: Line, when: When) -> None:
+        for change in line.changes:
+            await when(change.at)
+            await self.people.change(line, change)
+
+    async def _strike_at(self, blow: Blow, when: When) -> None:
+        await when(blow.at)
+        await self._strike(blow)
 
     async def _strike(self, blow: Blow) -> None:
         match blow.kind:
@@ -225,11 +232,11 @@ class Run:
         """The verdict once nothing changes any more. Misfortune goes on until everybody has some answer."""
         ends, before, since = monotonic() + self.patience, None, monotonic()
         while monotonic() < ends:
-            self.slack.look()
-            seen = [*self.slack.seen(), *self.discord.seen()]
+            await self.people.look()
+            seen = self._seen()
             if seen != before:
                 before, since = seen, monotonic()
-            verdict, still = judge(self.asked, seen), monotonic() - since
+            verdict, still = judge(self._known({}), seen), monotonic() - since
             if not verdict.number("missing") or still > _REST:
                 self.misfortune.on = False
                 self.weather.rate = 0.0
@@ -244,21 +251,15 @@ class Run:
         return not self.naive and any(turn.state < State.DONE for turn in (await self.base.turns()).values())
 
     async def _final(self) -> Verdict:
-        turns = await self.base.turns()
-        self.asked = [
-            Asked(
-                marker=one.marker,
-                id=one.id,
-                session=one.session,
-                at=one.at,
-                max_text=one.max_text,
-                heard=self.slack.heard.get(one.id),
-                begun=self.begun.get(one.marker),
-                seq=turns[one.id].seq if one.id in turns and not turns[one.id].is_heard else None,
-            )
-            for one in self.asked
-        ]
-        return judge(self.asked, [*self.slack.seen(), *self.discord.seen()])
+        await self.people.look()
+        self.asked = self._known(await self.base.turns())
+        return judge(self.asked, self._seen(), self.prompts)
+
+    def _known(self, turns: Mapping[str, Turn]) -> list[Asked]:
+        return self.people.known(turns, self.begun, self.finished)
+
+    def _seen(self) -> list[Seen]:
+        return [*self.slack.seen(), *self.discord.seen()]
 
     async def _report(self, verdict: Verdict) -> Report:
         return Report(
@@ -283,13 +284,13 @@ class Run:
             question = questions.pop(offence.marker, None)
             if question is not None:
                 stories.append(f"  record: {_recorded(turns.get(question.id))}")
-                lines = self.chronicle.story(question.session, question.marker, since=question.at, until=time())
+                lines = self.chronicle.story(question.session, question.versions, since=question.at, until=time())
                 stories.extend(f"  {line}" for line in lines[:_LONGEST_STORY])
         return stories
 
     def _takeovers(self) -> Iterator[tuple[float, float, str]]:
         """From each kill to the next sign of life in every session that the dead was answering."""
-        place = {one.marker: one.session for one in self.asked}
+        place = {marker: one.session for one in self.asked for marker in one.versions}
         alive = [
             (event.at, event.session or place.get(event.marker, ""))
             for event in self.chronicle.events
@@ -305,8 +306,3 @@ def _recorded(turn: Turn | None) -> str:
     if turn is None:
         return "not known to the bot"
     return "overheard, and never taken in" if turn.is_heard else str(turn)
-
-
-def _said_at(city: City, message: str) -> float:
-    """The platform's own time of a message."""
-    return float(message) if isinstance(city, Slack) else ((int(message) >> 22) + 1_420_070_400_000) / 1000

@@ -1,16 +1,41 @@
 """The judgement: what people see in the end, held against what they asked."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import inf
 from typing import Literal
 
 from tests.chaos.platforms import Seen
-from tests.chaos.words import bare, expected, told
+from tests.chaos.words import MARKER, bare, expected, told
 
 _BEGINNING = 5.0
 """Seconds that may pass between the choice of the next message to be answered and the first that the model hears."""
 
-Kind = Literal["missing", "doubled", "out of order", "wrong", "incomplete"]
+_FORGETTING = 5.0
+"""Seconds in which what the bot knows to be gone may still be shown to the model."""
+
+Kind = Literal["missing", "doubled", "out of order", "wrong", "incomplete", "outdated", "unwanted", "leaked", "kept"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """A message became another one, with this marker, or was deleted.
+
+    `over` says that the bot's own record had its answer as arrived before that, `reached` when the bot first knew of
+    it, as far as could be seen. None where it did not.
+    """
+
+    marker: str | None = None
+    over: bool = False
+    reached: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """A request to the model: when it came, and the markers in what it said that people had said."""
+
+    at: float
+    markers: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +43,8 @@ class Asked:
     """One message of a person, as its platform keeps it, and what is known of its way to the bot.
 
     `heard` is when its arrival was acknowledged first, `begun` when the model was first asked for its answer.
-    `seq` is the place that the bot's own record gives it in its session. None where it is not known.
+    `seq` is the place that the bot's own record gives it in its session, `text` what that has of it. None where it is
+    not known. `finished` says when the model had first said the whole answer to each of its versions.
     """
 
     marker: str
@@ -29,6 +55,39 @@ class Asked:
     heard: float | None = None
     begun: float | None = None
     seq: int | None = None
+    text: str | None = None
+    changes: tuple[Changed, ...] = ()
+    finished: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The markers that it has had, oldest first."""
+        return (self.marker, *(one.marker for one in self.changes if one.marker is not None))
+
+    @property
+    def standing(self) -> str | None:
+        """The marker that it has in the end; None when it was deleted."""
+        return self.changes[-1].marker if self.changes else self.marker
+
+    @property
+    def needs_answer(self) -> bool:
+        """Whether there must be one in the end."""
+        return self.standing is not None or any(one.over for one in self.changes)
+
+    def answerable(self) -> set[str]:
+        """Which of its versions the answer may be to.
+
+        The last one, or one whose answer the model had finished before the bot knew that it was gone; where that
+        answer had arrived by then, none that came after it.
+        """
+        found, before = set[str](), self.marker
+        for change in self.changes:
+            if change.over or change.reached is None or self.finished.get(before, inf) < change.reached:
+                found.add(before)
+            if change.over or change.marker is None:
+                return found
+            before = change.marker
+        return {*found, before}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +117,11 @@ class Verdict:
         return sum(offence.kind == kind for offence in self.offences)
 
 
-def judge(asked: Sequence[Asked], seen: Iterable[Seen]) -> Verdict:
-    """For every message one complete answer, in its place, in order; and nothing else of the bot's on any screen."""
+def judge(asked: Sequence[Asked], seen: Iterable[Seen], prompts: Sequence[Prompt] = ()) -> Verdict:
+    """For every message one complete answer, in its place, in order; and nothing else of the bot's on any screen.
+
+    What was edited is answered as it last was, what was deleted in time is not, and what is gone is remembered nowhere.
+    """
     by_marker: dict[str, list[Seen]] = {}
     for message in sorted(seen, key=lambda one: one.order):
         by_marker.setdefault(told(message.text), []).append(message)
@@ -67,34 +129,65 @@ def judge(asked: Sequence[Asked], seen: Iterable[Seen]) -> Verdict:
         Offence(kind="wrong", marker="", session=stray.session, why=f"answers nothing: {stray.text[:80]!r}")
         for stray in by_marker.pop("", [])
     ]
+    answers = {one.marker: [text for version in one.versions for text in by_marker.get(version, [])] for one in asked}
     for question in asked:
-        offences.extend(_answered(question, by_marker.get(question.marker, [])))
-    disorder, overtaken = _order(asked, by_marker)
+        offences.extend(_answered(question, answers[question.marker]))
+        offences.extend(_remembered(question, prompts))
+    disorder, overtaken = _order(asked, answers)
     return Verdict(offences=(*offences, *disorder), overtaken=overtaken)
 
 
 def _answered(question: Asked, answers: Sequence[Seen]) -> Iterable[Offence]:
-    def offence(kind: Kind, why: str) -> Offence:
-        return Offence(kind=kind, marker=question.marker, session=question.session, why=why)
-
-    parts = expected(question.marker, question.max_text)
     if not answers:
-        yield offence("missing", "no answer")
+        if question.needs_answer:
+            yield _offence(question, "missing", "no answer")
         return
+    versions = {told(one.text) for one in answers}
+    why = f"answers {', '.join(sorted(versions))}: {_told(answers)}"
+    if not versions <= question.answerable():
+        yield _offence(question, "unwanted" if question.standing is None else "outdated", why)
+    elif len(versions) > 1:
+        yield _offence(question, "doubled", why)
+    else:
+        yield from _whole(question, answers, expected(versions.pop(), question.max_text))
+
+
+def _whole(question: Asked, answers: Sequence[Seen], parts: Sequence[str]) -> Iterable[Offence]:
     texts = [bare(one.text) for one in answers]
     if len(texts) > len(parts):
-        yield offence("doubled", f"{len(texts)} messages in place of {len(parts)}: {_told(answers)}")
+        yield _offence(question, "doubled", f"{len(texts)} messages in place of {len(parts)}: {_told(answers)}")
     elif texts != parts:
         begun = all(part.startswith(text) for part, text in zip(parts, texts, strict=False))
         kind: Kind = "incomplete" if begun else "wrong"
-        yield offence(kind, f"not the text in {len(parts)} parts: {_told(answers)}")
+        yield _offence(question, kind, f"not the text in {len(parts)} parts: {_told(answers)}")
     for one in answers:
         if one.session != question.session:
-            yield offence("wrong", f"{one.id} is in {one.session}")
+            yield _offence(question, "wrong", f"{one.id} is in {one.session}")
         elif one is answers[0] and one.answers not in (None, question.id):
-            yield offence("wrong", f"{one.id} replies to {one.answers}")
+            yield _offence(question, "wrong", f"{one.id} replies to {one.answers}")
         elif not one.done:
-            yield offence("incomplete", f"{one.id} is still being written")
+            yield _offence(question, "incomplete", f"{one.id} is still being written")
+
+
+def _offence(question: Asked, kind: Kind, why: str) -> Offence:
+    return Offence(kind=kind, marker=question.marker, session=question.session, why=why)
+
+
+def _remembered(question: Asked, prompts: Sequence[Prompt]) -> Iterable[Offence]:
+    """What is gone is not shown to the model once the bot knows that it is, and not in its record in the end."""
+    before = question.marker
+    for change in question.changes:
+        since = inf if change.reached is None else change.reached
+        late = [one.at - since for one in prompts if one.at > since + _FORGETTING and before in one.markers]
+        if late:
+            why = f"{before} is shown to the model {', '.join(f'{seconds:.1f}' for seconds in late)} s after its end"
+            yield _offence(question, "leaked", why)
+        before = change.marker or ""
+    if question.changes and question.text is not None:
+        kept, right = set(MARKER.findall(question.text)), {question.standing} - {None}
+        if kept != right:
+            why = f"remembered as {question.text!r} in place of {question.standing or 'nothing'}"
+            yield _offence(question, "kept", why)
 
 
 def _told(answers: Sequence[Seen]) -> str:
@@ -115,9 +208,7 @@ def _order(asked: Sequence[Asked], answers: Mapping[str, Sequence[Seen]]) -> tup
                     continue
                 if _was_there(earlier, later):
                     why = f"answered after {later.marker}, which was said {later.at - earlier.at:.2f} s later"
-                    offences.append(
-                        Offence(kind="out of order", marker=earlier.marker, session=earlier.session, why=why)
-                    )
+                    offences.append(_offence(earlier, "out of order", why))
                 else:
                     overtaken += 1
     return offences, overtaken

@@ -5,7 +5,9 @@ from random import Random
 
 from core.markdown import split
 
-MARKER = re.compile(r"\bK\d{5}[LS]\b")
+MARKER = re.compile(r"\bK\d{5}[LS][bc]?\b")
+"""The number of a message, whether its answer is long or short, and a letter for what it has become by an edit."""
+
 _NOUNS = ("river", "apple", "engine", "window", "garden", "letter", "planet", "bridge", "kettle", "ladder", "market")
 _LINES = {"S": 9, "L": 48}
 
@@ -13,7 +15,7 @@ _LINES = {"S": 9, "L": 48}
 def answer(marker: str) -> str:
     """Lines that each begin with the marker: about 450 characters, or 2,600, which is more than one Discord message."""
     random = Random(marker)
-    lines = [f"{marker} tells of the {' and the '.join(random.sample(_NOUNS, 3))}." for _ in range(_LINES[marker[-1]])]
+    lines = [f"{marker} tells of the {' and the '.join(random.sample(_NOUNS, 3))}." for _ in range(_LINES[marker[6]])]
     return "\n\n".join([f"{marker} is answered here.", *lines, f"{marker} ends here."])
 
 

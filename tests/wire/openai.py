@@ -196,6 +196,8 @@ class OpenAIServer:
         self.chunks = chunks
         """In how many pieces an answer comes; by its words if none is set."""
         self.weather: Callable[[Request], Fault | None] = lambda _: None
+        self.whole: Callable[[Request], None] = lambda _: None
+        """Is told of each answer that has been sent to its end."""
         self.requests: list[Request] = []
         self.faults: deque[Fault] = deque()
         self.changed = asyncio.Condition()
@@ -328,6 +330,7 @@ class OpenAIServer:
         await request.gate.wait()
         for event in wire.closing():
             await response.write(event)
+        self.whole(request)
         if end.late:
             return self._drop(http, response)
         await response.write_eof()

@@ -1,0 +1,117 @@
+"""The people of a run: what they say, edit and delete, and what is known of its way to the bot."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+from time import time
+
+from tests.chaos.chronicle import Chronicle
+from tests.chaos.databases import Base, Turn
+from tests.chaos.plan import Change, Line, Plan, Platform
+from tests.chaos.platforms import City, Slack, subject
+from tests.chaos.verdict import Asked, Changed
+from tests.chaos.words import told
+
+_LOOKS = 0.1
+"""Seconds between two looks at what has reached the bot."""
+
+
+class People:
+    """Everybody in both cities. `asked` is what they have said so far, by its number in the plan."""
+
+    def __init__(self, plan: Plan, cities: Mapping[Platform, City], base: Base, chronicle: Chronicle) -> None:
+        self.asked: dict[int, Asked] = {}
+        self._plan, self._cities, self._base, self._chronicle = plan, cities, base, chronicle
+        self._said: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
+
+    async def say(self, line: Line) -> None:
+        """Somebody says this now."""
+        city = self._cities[line.place.platform]
+        plain = line.plain and line.place.inside is not None and self._was_answered(line, city)
+        message, session = await city.say(line, plain=plain)
+        self._chronicle.note("SAID", session=session, marker=line.marker, id=message, late=round(line.late, 2))
+        at = _said_at(city, message)
+        self.asked[line.number] = Asked(marker=line.marker, id=message, session=session, at=at, max_text=city.max_text)
+        self._said[line.number].set()
+
+    def _was_answered(self, line: Line, city: City) -> bool:
+        """Whether people have seen an answer in this place: from then on they may leave the mention out."""
+        before = {one.marker for one in self._plan.lines if one.place is line.place and one.number < line.number}
+        return any(told(one.text) in before for one in city.seen())
+
+    async def change(self, line: Line, change: Change) -> None:
+        """Who has said this edits or deletes it now."""
+        await self._said[line.number].wait()
+        message = self.asked[line.number].id
+        turn = (await self._base.glimpse()).get(message)
+        over = turn is not None and turn.is_over
+        await self._cities[line.place.platform].change(message, line, change)
+        said = self.asked[line.number]
+        self.asked[line.number] = replace(said, changes=(*said.changes, Changed(marker=change.marker, over=over)))
+        what = "DELETED" if change.marker is None else "EDITED"
+        more = {"into": change.marker, "over": over, "arrivals": [round(one, 2) for one in change.arrivals]}
+        self._chronicle.note(what, session=said.session, marker=line.marker, **more)
+
+    async def watch(self) -> None:
+        """Looks for ever: at what is acknowledged also while the record takes its time to say anything."""
+
+        async def acknowledged() -> None:
+            while True:
+                self._look()
+                await asyncio.sleep(_LOOKS)
+
+        async def recorded() -> None:
+            while True:
+                await self.look()
+                await asyncio.sleep(_LOOKS)
+
+        await asyncio.gather(acknowledged(), recorded())
+
+    async def look(self) -> None:
+        """Notes what has reached the bot since the last look: Slack has it acknowledged, the record shows the rest."""
+        self._look()
+        awaited = [number for number, said in self.asked.items() if any(one.reached is None for one in said.changes)]
+        turns = await self._base.glimpse() if awaited else {}
+        for number in awaited:
+            said = self.asked[number]
+            self.asked[number] = replace(said, changes=self._reached(number, turns.get(said.id)))
+
+    def _look(self) -> None:
+        for city in self._cities.values():
+            city.look()
+
+    def _reached(self, number: int, turn: Turn | None) -> tuple[Changed, ...]:
+        """The changes of this message, newest first known: with what is known of a change, all before it are over."""
+        said, line = self.asked[number], self._plan.lines[number - 1]
+        heard, known, reached = self._cities[line.place.platform].heard, list[Changed](), False
+        for change in reversed(said.changes):
+            at = heard.get(subject(said.id, change.marker))
+            if at is None and turn is not None:
+                reached |= turn.is_deleted if change.marker is None else change.marker in turn.text
+            known.append(replace(change, reached=change.reached or at or (time() if reached else None)))
+        return tuple(reversed(known))
+
+    def known(
+        self, turns: Mapping[str, Turn], begun: Mapping[str, float], finished: Mapping[str, float]
+    ) -> list[Asked]:
+        """All that was asked, and what the bot's record and the model know of it."""
+        return [self._known(number, turns.get(said.id), begun, finished) for number, said in self.asked.items()]
+
+    def _known(
+        self, number: int, turn: Turn | None, begun: Mapping[str, float], finished: Mapping[str, float]
+    ) -> Asked:
+        said, city = self.asked[number], self._cities[self._plan.lines[number - 1].place.platform]
+        return replace(
+            said,
+            heard=city.heard.get(said.id),
+            begun=min((begun[one] for one in said.versions if one in begun), default=None),
+            seq=turn.seq if turn is not None and not turn.is_heard else None,
+            text=turn.text if turn is not None else None,
+            finished={one: finished[one] for one in said.versions if one in finished},
+        )
+
+
+def _said_at(city: City, message: str) -> float:
+    """The platform's own time of a message."""
+    return float(message) if isinstance(city, Slack) else ((int(message) >> 22) + 1_420_070_400_000) / 1000
