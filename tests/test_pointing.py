@@ -19,7 +19,7 @@ def shown(*quotes: Quote, text: str = "is this right?") -> str:
 def test_a_quote_says_what_it_is_whose_and_when_before_the_words_of_who_quotes_it() -> None:
     """C2"""
     assert shown(Quote(kind="replies to", text="one\ntwo", author=BEN, at=THEN - 60)) == (
-        "[Ada (U1) 2023-11-14 22:13 quotes 1]\n> [replies to Ben (U2) 2023-11-14 22:12]\n>> one\n>> two\nis this right?"
+        "[Ada (U1) 2023-11-14 22:13 quotes 1]\n> [replies to Ben (U2) 2023-11-14 22:12]\n>> one\n>> two\n\nis this right?"
     )
 
 

@@ -46,7 +46,7 @@ async def test_the_newest_of_a_long_thread_are_shown_and_what_it_hangs_on(
         await model.until(lambda: model.requests and model.requests[0].done)
         first, *others, question = (text for _, text in model.requests[0].texts)
     newest = [str(reply) for reply in range(number - HEARD_BEFORE_QUESTION, number)]
-    brackets, hangs, root, words = first.split("\n")
+    brackets, hangs, root, _, words = first.split("\n")
     assert brackets.startswith("[ben (U0BEN) ")
     assert hangs.startswith("> [hangs on ben (U0BEN) ")
     assert (root, words) == (">> the root", newest[0])
