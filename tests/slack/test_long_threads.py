@@ -61,7 +61,7 @@ async def test_a_thread_hangs_on_the_bots_own_message_too(url: str, stage: Slack
         await stage.say("is that so?")
         await model.until(lambda: model.requests and model.requests[0].done)
         first = model.requests[0].texts[0][1].split("\n")
-        assert first[1].startswith("> [hangs on backscroll (U0BACKSCROLL) ")
+        assert first[1].startswith("> [hangs on you 20")
         assert first[2] == ">> my own words"
         stage._roots["other"] = stage.server.workspace.add(CHANNEL, BOT_USER, "other words", bot=BOT).ts
         await stage.say("and that?", place="other")
