@@ -1,12 +1,12 @@
 """Quotes: what a message points at, stored beside its turn, so that it can change and go by itself."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
-from sqlalchemy import Connection, Row, and_, delete, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.address import Address
-from core.messages import Author, Quote
+from core.messages import Author, Edited, Quote
 from core.schema import quotes, sessions
 from core.session import SessionKey
 from core.store import gone
@@ -18,6 +18,9 @@ _OURS = ""
 
 _NO_WORDS = ("attaches", "embeds")
 """Kinds of quotes that come with a quoted message, and are not what its author wrote."""
+
+Fit = Callable[[str, int], str]
+"""Cuts the words of one of so many quotes to its share of the window."""
 
 
 def keep(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Quote]) -> tuple[Quote, ...]:
@@ -68,26 +71,37 @@ def forget(connection: Connection, key: SessionKey, seqs: Collection[int]) -> No
     connection.execute(delete(quotes).where(_mine(key), quotes.c.seq.in_(seqs)))
 
 
-def quoting(connection: Connection, address: Address, message: str) -> list[tuple[SessionKey, int, int, str]]:
-    """Where in the sessions of its channel a message is quoted: session, seq and place, and with which words."""
+def quoting(
+    connection: Connection, address: Address, message: str
+) -> list[tuple[SessionKey, Row[*tuple[object, ...]]]]:
+    """Where in the sessions of its channel a message is quoted: the session and the quote's row."""
     here = and_(sessions.c.workspace == quotes.c.workspace, sessions.c.session == quotes.c.session)
     there = and_(sessions.c.channel == address.channel_address.id, quotes.c.message == message)
     rows = select(sessions.c.address, quotes).join(sessions, here).where(quotes.c.workspace == WORKSPACE, there)
     return [
-        (
-            SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address)),
-            row.seq,
-            row.place,
-            row.body.decode(),
-        )
+        (SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address)), row)
         for row in connection.execute(rows, names(address)).all()
     ]
 
 
-def replace(connection: Connection, key: SessionKey, seq: int, place: int, words: str) -> None:
-    """Puts what a quoted message has become in place of what it was; what it has attached or embeds is no words."""
-    this = and_(_mine(key), quotes.c.seq == seq, quotes.c.place == place, quotes.c.kind.not_in(_NO_WORDS))
-    connection.execute(update(quotes).where(this).values(body=words.encode("utf-8", "replace")))
+def follow(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], edited: Edited, fit: Fit) -> bool:
+    """Puts what a quoted message has become in place of what it was, or takes out what it attaches or embeds no more.
+
+    Returns whether that changes anything; an edit that was overtaken by a newer one does not. `fit` cuts the words to
+    what one of so many quotes may have.
+    """
+    if row.edited_at is not None and row.edited_at >= micro(edited.at):
+        return False
+    if row.kind in _NO_WORDS:
+        stands = any((one.kind, storable(one.title)) == (row.kind, row.title) for one in edited.message.quotes)
+        if not stands:
+            take_out(connection, key, row.seq, row.place)
+        return not stands
+    number = select(func.count()).select_from(quotes).where(_mine(key), quotes.c.seq == row.seq)
+    words = fit(edited.message.text, connection.execute(number).scalar_one()).encode("utf-8", "replace")
+    this = and_(_mine(key), quotes.c.seq == row.seq, quotes.c.place == row.place)
+    connection.execute(update(quotes).where(this).values(body=words, edited_at=micro(edited.at)))
+    return bool(words != row.body)
 
 
 def take_out(connection: Connection, key: SessionKey, seq: int, place: int) -> None:
