@@ -323,6 +323,23 @@ async def test_what_was_refused_and_then_deleted_is_gone(database: Database) -> 
     assert "a secret" not in (await words(database)).replace("You said: a secret", "")
 
 
+async def test_a_message_that_comes_late_is_not_answered_when_it_was_deleted_before_its_session_began(
+    database: Database,
+) -> None:
+    """D10. Another message has opened the session meanwhile; it is sent again then, as platforms do."""
+    late, other = message("the code is tuna"), message("hello")
+    async with house(database) as running:
+        await elsewhere(database).say(deleted(late))
+        await running.say(other)
+        await running.answered("You said: hello")
+        await elsewhere(database).say(late)
+        await running.say(late, message("and?"))
+        await running.answered("You said: hello", "You said: and?")
+
+    assert running.model.asked() == ["hello", "You said: hello", "and?"]
+    assert "tuna" not in await words(database)
+
+
 async def test_a_quote_holds_the_newest_of_what_it_quotes_however_long_and_in_whatever_order_it_comes(
     database: Database,
 ) -> None:
