@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-from core import context
+from core import context, prompts
 from core.llm import Model
 from core.messages import Quote
 from core.session import Turn
@@ -59,8 +59,14 @@ class Mind:
         return tuple(replace(one, text=self.quoted(one.text, len(taken))) for one in taken)
 
     def quoted(self, words: str, number: int) -> str:
-        """The words of one of so many quotes of a message, cut to its part of their share of the window."""
-        return self.cut(words, self.room // QUOTED // number)
+        """The words of one of so many quotes of a message, cut to its part of their share of the window.
+
+        Every line costs its mark as well.
+        """
+        share = most = self.room // QUOTED // number
+        while (cost := self.counter.count(prompts.marked(kept := self.cut(words, most)))) > share and kept:
+            most = min(most - 1, most * share // cost)
+        return kept
 
     def size(self, turn: Turn) -> int:
         """What a turn costs as the window shows it."""

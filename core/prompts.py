@@ -73,12 +73,12 @@ def _quoted(quote: Quote) -> str:
     whose = f" {by}" if by else ""
     title = f" “{_named(quote.title)}”" if quote.title else ""
     unread = f", which you can't read: {_named(quote.unread)}" if quote.unread else ""
-    return "\n".join((f"> [{quote.kind}{whose}{title}{unread}]", *(f">> {line}" for line in _lines(quote.text))))
+    return "\n".join(filter(None, (f"> [{quote.kind}{whose}{title}{unread}]", marked(quote.text))))
 
 
-def _lines(words: str) -> list[str]:
-    """Every kind of line end counts, so that no line is without its mark."""
-    return whole(words).strip().splitlines()
+def marked(words: str) -> str:
+    """Quoted words, with every line behind its mark, whatever kind of line end is before it."""
+    return "\n".join(f">> {line}" for line in whole(words).strip().splitlines())
 
 
 def whole(words: str) -> str:
