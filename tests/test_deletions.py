@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from core.address import Address
-from core.messages import Audience, Deleted, Edited, Inbound, Quote
+from core.messages import Audience, Author, Deleted, Edited, Inbound, Quote
 from core.schema import deliveries, quotes, turns
 from core.session import State
 from core.store import Database, audits
@@ -383,3 +383,28 @@ async def test_a_quoted_file_that_its_author_takes_away_is_gone(database: Databa
         assert "tuna" in await words(database)
         await elsewhere(database).say(Edited(message=replace(said, text="look!"), at=said.at + 6))
         assert "tuna" not in await words(database)
+
+
+@pytest.mark.parametrize("how", ["edit", "delete"])
+async def test_what_another_program_posted_follows_its_message(database: Database, how: str) -> None:
+    """D2. An alert is words in an embed; it is overheard by one session and quoted in another."""
+    crawler = Author(id="B1", name="crawler", is_bot=True)
+    alert = Quote(kind="embeds", text="the code is tuna")
+    said = message("", address=CHANNEL, author=crawler, direct=False, quotes=(alert,))
+    quoted = replace(alert, author=crawler, at=said.at, message=said.id)
+    adapter = TranscriptAdapter()
+    adapter.past = [said]
+    async with house(database, adapter=adapter) as running:
+        await running.say(message("hello", id="t1", address=ONE, direct=False, audience=Audience.BOT))
+        await running.say(message("right?", address=OTHER, quotes=(quoted,)))
+        await running.over()
+        assert (await words(database)).count("tuna") == 2
+        becomes = replace(said, quotes=(replace(alert, text="the code is eel"),))
+        change = Edited(message=becomes, at=said.at + 5) if how == "edit" else deleted(said)
+        await elsewhere(database).say(change)
+        stored = await words(database)
+        await running.say(message("no answer", address=CHANNEL, author=crawler, audience=Audience.BOT))
+
+    assert "tuna" not in stored
+    assert stored.count("eel") == (2 if how == "edit" else 0)
+    assert len(running.model.prompts) == 2, "what programs say is not answered, nor what becomes of it"

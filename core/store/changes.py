@@ -100,7 +100,7 @@ def _is_news(connection: Connection, key: SessionKey, row: Row[*tuple[object, ..
         return False
     if row.body != edited.message.text.encode("utf-8", "replace"):
         return True
-    return not quotes.are(connection, key, row.seq, edited.message.quotes)
+    return not quotes.are(connection, key, row.seq, edited.message)
 
 
 def _edited(row: Row[*tuple[object, ...]], edited: Edited, *, verb: str | None, tokens: int) -> dict[str, object]:

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Row, and_, delete, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.address import Address
-from core.messages import Author, Edited, Quote
+from core.messages import Author, Edited, Inbound, Quote
 from core.schema import quotes, sessions
 from core.session import SessionKey
 from core.store import gone
@@ -53,17 +53,20 @@ def of(connection: Connection, key: SessionKey, seqs: Collection[int]) -> dict[i
     return found
 
 
-def are(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Quote]) -> bool:
-    """Whether a turn points at just this, as far as its author can change that.
+def are(connection: Connection, key: SessionKey, seq: int, message: Inbound) -> bool:
+    """Whether a turn points at just what this message does, as far as its author can change that.
 
-    Previews of links come and go by themselves, as do titles and where it hangs; a file's address is signed anew.
+    Previews of links come and go by themselves, as do titles and where it hangs; a file's address is signed anew. What
+    programs embed is what they say.
     """
-    return _marks(of(connection, key, [seq]).get(seq, ())) == _marks(pointed)
+    is_bot = message.author.is_bot
+    return _marks(of(connection, key, [seq]).get(seq, ()), is_bot=is_bot) == _marks(message.quotes, is_bot=is_bot)
 
 
-def _marks(pointed: Sequence[Quote]) -> list[tuple[str, str, str | None]]:
-    chosen = [one for one in pointed if one.kind in ("replies to", "forwards", "attaches")]
-    return [(one.kind, storable(one.title), one.message) for one in chosen]
+def _marks(pointed: Sequence[Quote], *, is_bot: bool) -> list[tuple[str, str, str | None, str]]:
+    kinds = ("replies to", "forwards", "attaches", *(("embeds",) if is_bot else ()))
+    chosen = [one for one in pointed if one.kind in kinds]
+    return [(one.kind, storable(one.title), one.message, one.text if one.kind == "embeds" else "") for one in chosen]
 
 
 def forget(connection: Connection, key: SessionKey, seqs: Collection[int]) -> None:
@@ -92,13 +95,16 @@ def follow(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]
     """
     if row.edited_at is not None and row.edited_at >= micro(edited.at):
         return False
-    if row.kind in _NO_WORDS:
-        stands = any((one.kind, storable(one.title)) == (row.kind, row.title) for one in edited.message.quotes)
-        if not stands:
-            take_out(connection, key, row.seq, row.place)
-        return not stands
-    number = select(func.count()).select_from(quotes).where(_mine(key), quotes.c.seq == row.seq)
-    words = fit(edited.message.text, connection.execute(number).scalar_one()).encode("utf-8", "replace")
+    number = connection.execute(select(func.count()).where(_mine(key), quotes.c.seq == row.seq)).scalar_one()
+    carried = [one for one in edited.message.quotes if (one.kind, storable(one.title)) == (row.kind, row.title)]
+    become = [fit(one.text, number).encode("utf-8", "replace") for one in carried]
+    if row.kind not in _NO_WORDS:
+        words = fit(edited.message.text, number).encode("utf-8", "replace")
+    elif not become:
+        take_out(connection, key, row.seq, row.place)
+        return True
+    else:
+        words = row.body if row.kind == "attaches" or row.body in become else become[0]
     this = and_(_mine(key), quotes.c.seq == row.seq, quotes.c.place == row.place)
     connection.execute(update(quotes).where(this).values(body=words, edited_at=micro(edited.at)))
     return bool(words != row.body)
