@@ -11,7 +11,7 @@ import structlog
 from core import prompts
 from core.adapter import Adapter
 from core.messages import Quote
-from core.mind import QUOTED, Mind
+from core.mind import Mind
 from core.session import Lease, Turn
 from core.store import Database, changes
 
@@ -57,11 +57,10 @@ async def fetched(
 
 
 async def _read(adapter: Adapter, mind: Mind, lease: Lease, turn: Turn, limit: float) -> tuple[Quote, ...]:
-    share = mind.room // QUOTED // len(turn.quotes)
-    return tuple([await _one(adapter, mind, lease, quote, share, limit) for quote in turn.quotes])
+    return tuple([await _one(adapter, mind, lease, quote, len(turn.quotes), limit) for quote in turn.quotes])
 
 
-async def _one(adapter: Adapter, mind: Mind, lease: Lease, quote: Quote, share: int, limit: float) -> Quote:
+async def _one(adapter: Adapter, mind: Mind, lease: Lease, quote: Quote, number: int, limit: float) -> Quote:
     if not quote.is_open or quote.source is None:
         return quote
     try:
@@ -74,7 +73,7 @@ async def _one(adapter: Adapter, mind: Mind, lease: Lease, quote: Quote, share: 
     except Exception as error:  # noqa: BLE001 – whatever it is, the question can be answered without the file
         log.info("file not fetched", session=lease.key.address.id, error=type(error).__name__)
         return replace(quote, unread="it could not be fetched")
-    return replace(quote, text=mind.cut(words, share)) if words.strip() else replace(quote, unread="it is empty")
+    return replace(quote, text=mind.quoted(words, number)) if words.strip() else replace(quote, unread="it is empty")
 
 
 def _counted(mind: Mind, turn: Turn, quotes: tuple[Quote, ...]) -> Turn:

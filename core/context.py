@@ -6,7 +6,7 @@ deep before each question, in the room that the session's own turns leave.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 
 from core.brevity import Count, Cut, brief
@@ -16,6 +16,9 @@ from core.session import HEARD_BEFORE_QUESTION, Role, State, Turn
 
 MESSAGE_TOKENS = 4
 """What a message costs beside its text: three for the frame, one for the role (OpenAI's cookbook, up to gpt-4o)."""
+
+_PARTING = 2
+"""What the end of the quotes costs, and that the words behind it are counted by themselves."""
 
 REPLY_TOKENS = 3
 """What the beginning of the reply costs, once (the same source)."""
@@ -58,7 +61,7 @@ def build(
     known = list(_limited(newest_first))
     shown = _chosen(known, room - sum(min(turn.tokens, most) for turn in asked), most)[::-1]
     told = [*shown, *asked]
-    ordered = [_fitted(turn, most, cut) for turn in (told if count is None else brief(told, cut, count))]
+    ordered = [_fitted(turn, most, cut, count) for turn in (told if count is None else brief(told, cut, count))]
     return Window(
         messages=tuple(message for message, _ in ordered),
         tokens=fixed + REPLY_TOKENS + _sum(ordered),
@@ -101,12 +104,28 @@ def _sum(fitted: Iterable[_Fitted]) -> int:
     return sum(tokens for _, tokens in fitted)
 
 
-def _fitted(turn: Turn, most: int, cut: Cut) -> _Fitted:
+def _fitted(turn: Turn, most: int, cut: Cut, count: Count | None) -> _Fitted:
     """A turn as a message, and its tokens; what is over `most` tokens loses its middle, never its speaker."""
     words, tokens = text(turn), turn.tokens
     if tokens > most:
-        words, tokens = cut(words, most - MESSAGE_TOKENS), most
+        words = _parted(turn, most, cut, count) if turn.quotes and count else cut(words, most - MESSAGE_TOKENS)
+        tokens = most
     return Message(role="assistant" if turn.role is Role.ASSISTANT else "user", text=words), tokens
+
+
+def _parted(turn: Turn, most: int, cut: Cut, count: Count) -> str:
+    """What a turn quotes and its own words, each cut by itself: where one ends and the other begins is never lost.
+
+    The quotes have half of what there is at most; without a word of theirs they are left out from the last one on.
+    """
+    quotes, share = turn.quotes, most // 2
+    while quotes and count(text(turn._replace(text="", quotes=quotes))) > most // 2:
+        share //= 2
+        quotes = (
+            tuple(replace(one, text=cut(one.text, share // len(quotes))) for one in quotes) if share else quotes[:-1]
+        )
+    head = count(text(turn._replace(text="", quotes=quotes)))
+    return text(turn._replace(text=cut(turn.text, most - head - _PARTING), quotes=quotes))
 
 
 def text(turn: Turn) -> str:

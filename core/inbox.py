@@ -205,10 +205,12 @@ class Inbox:
         message = replace(event.message, quotes=self._mind.pointed(event.message.quotes))
         event = replace(event, message=message)
         verb = commands.parse(message)
-        tokens, fit = self._count(message), self._mind.as_short
+        tokens, mind = self._count(message), self._mind
         called = message.audience is Audience.BOT or verb is not None
         try:
-            waits = await self._database.write(changes.edit, event, verb=verb, tokens=tokens, fit=fit)
+            waits = await self._database.write(
+                changes.edit, event, verb=verb, tokens=tokens, fit=mind.quoted, size=mind.size
+            )
         except changes.Unknown:
             if event.at - message.at < (_CALLED if called else _OVERTAKEN):
                 await self._accept(message)

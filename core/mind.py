@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-from core import context
+from core import context, prompts
 from core.llm import Model
 from core.messages import Quote
+from core.session import Turn
 from core.tokens import Calibration, Counter, cut_middle
 
 Hearing = Literal["thread", "channel", "off"]
@@ -55,12 +56,21 @@ class Mind:
         if len(quotes) > QUOTES:
             over = len(quotes) - QUOTES + 1
             taken = (*taken[:-1], Quote(kind="attaches", title=f"{over} more", unread="there is no room for more"))
-        share = self.room // QUOTED // max(1, len(taken))
-        return tuple(replace(one, text=self.cut(one.text, share)) for one in taken)
+        return tuple(replace(one, text=self.quoted(one.text, len(taken))) for one in taken)
 
-    def as_short(self, words: str, old: str) -> str:
-        """The words, cut to what the old ones cost."""
-        return self.cut(words, self.counter.count(old))
+    def quoted(self, words: str, number: int) -> str:
+        """The words of one of so many quotes of a message, cut to its part of their share of the window.
+
+        Every line costs its mark as well.
+        """
+        share = most = self.room // QUOTED // number
+        while (cost := self.counter.count(prompts.marked(kept := self.cut(words, most)))) > share and kept:
+            most = min(most - 1, most * share // cost)
+        return kept
+
+    def size(self, turn: Turn) -> int:
+        """What a turn costs as the window shows it."""
+        return self.count(context.text(turn))
 
     def least(self, words: str) -> int:
         """What these words cost at least; an estimate, which is never too low, would end answers at half the limit."""

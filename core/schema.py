@@ -156,6 +156,7 @@ quotes = Table(
     Column("message", Text),  # the platform's ID of what is quoted, where it can be edited and deleted
     Column("source", Text),  # the adapter's note by which it is fetched
     Column("unread", Text),  # why it could not be
+    Column("edited_at", BigInteger),  # the newest edit of what is quoted that we know, by the platform's clock
     Column("body", LargeBinary, nullable=False),
     Index(
         "ix_quotes_message",

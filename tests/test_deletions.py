@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import update
 
 from core.address import Address
-from core.messages import Audience, Deleted, Edited, Inbound, Quote
+from core.messages import Audience, Author, Deleted, Edited, Inbound, Quote
 from core.schema import deliveries, quotes, turns
 from core.session import State
 from core.store import Database, audits
-from tests.script import House, ScriptedModel, TranscriptAdapter, house, memory, rows
+from tests.script import House, ScriptedModel, TranscriptAdapter, house, memory, remembered, rows
 from tests.values import ADA, BEN, HERE, message
 
 CHANNEL = Address(platform="console", workspace="local", channel="busy")
@@ -321,3 +321,90 @@ async def test_what_was_refused_and_then_deleted_is_gone(database: Database) -> 
         await running.say(deleted(said))
 
     assert "a secret" not in (await words(database)).replace("You said: a secret", "")
+
+
+async def test_a_message_that_comes_late_is_not_answered_when_it_was_deleted_before_its_session_began(
+    database: Database,
+) -> None:
+    """D10. Another message has opened the session meanwhile; it is sent again then, as platforms do."""
+    late, other = message("the code is tuna"), message("hello")
+    async with house(database) as running:
+        await elsewhere(database).say(deleted(late))
+        await running.say(other)
+        await running.answered("You said: hello")
+        await elsewhere(database).say(late)
+        await running.say(late, message("and?"))
+        await running.answered("You said: hello", "You said: and?")
+
+    assert running.model.asked() == ["hello", "You said: hello", "and?"]
+    assert "tuna" not in await words(database)
+
+
+async def test_a_quote_holds_the_newest_of_what_it_quotes_however_long_and_in_whatever_order_it_comes(
+    database: Database,
+) -> None:
+    """D2. Overheard in three sessions and quoted in a fourth, edited out of order, then deleted."""
+    said = message("tuna", id="m0", address=replace(CHANNEL, thread="t0"), author=BEN, direct=False)
+    quoted = Quote(kind="replies to", text="tuna", author=BEN, at=said.at, message="m0")
+    correct = "the code is salmon, and it is good for the whole week, from monday to friday"
+    adapter = TranscriptAdapter()
+    adapter.past = [said]
+    async with house(database, adapter=adapter) as running:
+        for number in range(3):
+            place = replace(CHANNEL, thread=f"t{number + 1}")
+            await running.say(message("hello", id=place.thread, address=place, direct=False, audience=Audience.BOT))
+            await running.over()
+        fourth = replace(CHANNEL, thread="t9")
+        await running.say(message("right?", address=fourth, quotes=(quoted,)))
+        await running.over()
+        for text, at in ((correct, said.at + 9), ("the code is eel", said.at + 5)):
+            await elsewhere(database).say(Edited(message=replace(said, text=text), at=at))
+        stored = await words(database)
+        assert stored.count(correct) == 4
+        assert "eel" not in stored
+        await running.say(message("and?", address=fourth))
+        await running.over()
+        assert f">> {correct}\n\nright?" in running.model.prompts[-1].messages[0].text
+        assert running.model.prompts[-1].tokens >= running.mind.size((await remembered(database, fourth))[0])
+        await elsewhere(database).say(deleted(said))
+        assert "salmon" not in await words(database)
+
+
+async def test_a_quoted_file_that_its_author_takes_away_is_gone(database: Database) -> None:
+    """D2."""
+    file = Quote(kind="attaches", title="keys.txt", text="the code is tuna", author=BEN, at=1.0, message="m0")
+    quoted = Quote(kind="replies to", text="look", author=BEN, at=1.0, message="m0")
+    said = message("look", id="m0", address=CHANNEL, author=BEN)
+    async with house(database) as running:
+        await running.say(message("right?", address=ONE, quotes=(quoted, file)))
+        await running.over()
+        with_file = replace(said, text="look!", quotes=(replace(file, message=None, text=""),))
+        await elsewhere(database).say(Edited(message=with_file, at=said.at + 5))
+        assert "tuna" in await words(database)
+        await elsewhere(database).say(Edited(message=replace(said, text="look!"), at=said.at + 6))
+        assert "tuna" not in await words(database)
+
+
+@pytest.mark.parametrize("how", ["edit", "delete"])
+async def test_what_another_program_posted_follows_its_message(database: Database, how: str) -> None:
+    """D2. An alert is words in an embed; it is overheard by one session and quoted in another."""
+    crawler = Author(id="B1", name="crawler", is_bot=True)
+    alert = Quote(kind="embeds", text="the code is tuna")
+    said = message("", address=CHANNEL, author=crawler, direct=False, quotes=(alert,))
+    quoted = replace(alert, author=crawler, at=said.at, message=said.id)
+    adapter = TranscriptAdapter()
+    adapter.past = [said]
+    async with house(database, adapter=adapter) as running:
+        await running.say(message("hello", id="t1", address=ONE, direct=False, audience=Audience.BOT))
+        await running.say(message("right?", address=OTHER, quotes=(quoted,)))
+        await running.over()
+        assert (await words(database)).count("tuna") == 2
+        becomes = replace(said, quotes=(replace(alert, text="the code is eel"),))
+        change = Edited(message=becomes, at=said.at + 5) if how == "edit" else deleted(said)
+        await elsewhere(database).say(change)
+        stored = await words(database)
+        await running.say(message("no answer", address=CHANNEL, author=crawler, audience=Audience.BOT))
+
+    assert "tuna" not in stored
+    assert stored.count("eel") == (2 if how == "edit" else 0)
+    assert len(running.model.prompts) == 2, "what programs say is not answered, nor what becomes of it"

@@ -19,7 +19,8 @@ def shown(*quotes: Quote, text: str = "is this right?") -> str:
 def test_a_quote_says_what_it_is_whose_and_when_before_the_words_of_who_quotes_it() -> None:
     """C2"""
     assert shown(Quote(kind="replies to", text="one\ntwo", author=BEN, at=THEN - 60)) == (
-        "[Ada (U1) 2023-11-14 22:13 quotes 1]\n> [replies to Ben (U2) 2023-11-14 22:12]\n>> one\n>> two\nis this right?"
+        "[Ada (U1) 2023-11-14 22:13 quotes 1]\n"
+        "> [replies to Ben (U2) 2023-11-14 22:12]\n>> one\n>> two\n\nis this right?"
     )
 
 
@@ -54,7 +55,8 @@ async def test_an_edit_of_a_quoted_message_changes_its_words_and_not_what_it_has
     said = message("the build is red", author=BEN, direct=False)
     words = Quote(kind="replies to", text=said.text, author=BEN, at=said.at, message=said.id)
     embed = Quote(kind="embeds", text="Build 12 failed", author=BEN, at=said.at, message=said.id)
-    told = await _asked_again(database, said, (words, embed), replace(said, text="the build is green"))
+    becomes = replace(said, text="the build is green", quotes=(replace(embed, author=None, at=None, message=None),))
+    told = await _asked_again(database, said, (words, embed), becomes)
     assert ">> the build is green\n" in told
     assert ">> Build 12 failed\n" in told
     assert "red" not in told

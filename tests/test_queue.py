@@ -308,7 +308,7 @@ async def test_a_change_of_what_waits_cuts_a_back_off_short(database: Database, 
 
     if change == "edit":
         edited = Edited(message=replace(asked, text="now!"), at=1001.0)
-        await database.write(changes.edit, edited, verb=None, tokens=7, fit=lambda new, _: new)
+        await database.write(changes.edit, edited, verb=None, tokens=7, fit=lambda new, _: new, size=lambda _: 7)
     else:
         await database.write(changes.erase, HERE, asked.id, seconds=30.0, pieces=lambda text, _: (text,), count=len)
 

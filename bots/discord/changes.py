@@ -21,13 +21,13 @@ def is_edit(payload: Payload) -> bool:
 
 
 def edited(payload: Payload, parent: str | None, names: Names) -> Edited | Rejected | None:
-    """What a MESSAGE_UPDATE says; None when no person has changed anything, or when we may not read into what.
+    """What a MESSAGE_UPDATE says; None when nobody but us has changed anything, or when we may not read into what.
 
     `parent` is the channel around the thread that it was said in, None outside threads.
     """
     if not is_edit(payload):
         return None
-    heard = translate.message(payload, parent, names)
+    heard = translate.message(payload, parent, names) or translate.by_another(payload, parent, names)
     if not isinstance(heard, Inbound):
         return heard
     if not payload["content"] and not pointing.carries(payload):

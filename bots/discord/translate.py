@@ -90,6 +90,16 @@ def earlier(payload: Payload, address: Address, names: Names) -> Inbound | None:
     return inbound if inbound.text or pointing.carries(payload) else None
 
 
+def by_another(payload: Payload, parent: str | None, names: Names) -> Inbound | None:
+    """What another program said, as it may be remembered by who has looked back; None for what is anybody else's."""
+    try:
+        address = address_of(payload, parent)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    found = earlier(payload, address, names)
+    return found if found is not None and found.author.is_bot and not found.author.is_self else None
+
+
 def interaction(payload: Payload, parent: str | None) -> Inbound | Rejected | None:
     """The command that an INTERACTION_CREATE gives; None for interactions that are no commands of ours."""
     try:

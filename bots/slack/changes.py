@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from bots.slack.payloads import PLATFORM, Payload, View, address_of, part, seconds, thread_of, word, workspace_of
 from bots.slack.posts import EDIT, EVENT_TYPE
 from bots.slack.quotes import held
-from bots.slack.said import is_by_a_person, said
+from bots.slack.said import said, said_by_another
 from core.address import Address
 from core.messages import Closed, Deleted, Draft, Edited, Event, Left, Receipt
 
@@ -17,13 +17,14 @@ _TOMBSTONE = "tombstone"
 
 
 def changed(payload: Payload, event: Payload, view: View) -> tuple[Event, ...]:
-    """A `message_changed`; its own `ts` is not the message's."""
+    """A `message_changed`; its own `ts` is not the message's. What other programs have said may be remembered, too."""
     after, before = part(event, "message"), _before(event)
     if after.get("subtype") == _TOMBSTONE:
         return _gone(payload, event, word(after, "ts"), before, view)
     if not _is_edit(after, before):
         return ()
-    message = said(after, word(event, "channel"), workspace_of(payload, view.us), view)
+    where = (word(event, "channel"), workspace_of(payload, view.us), view)
+    message = said(after, *where) or said_by_another(after, *where)
     return () if message is None else (Edited(message=message, at=seconds(_edited(after) or word(event, "ts"))),)
 
 
@@ -63,14 +64,12 @@ def receipt(payload: Payload, event: Payload, view: View) -> tuple[Event, ...]:
 
 
 def _gone(payload: Payload, event: Payload, ts: str, before: Payload, view: View) -> tuple[Event, ...]:
-    """What we said can be deleted as well. With its root a thread is closed, whoever wrote the root; its replies stay
-    on screen.
+    """What we or other programs said can be deleted as well. With its root a thread is closed, whoever wrote the root;
+    its replies stay on screen.
     """
     root = thread_of(before) or ts
     address = address_of(workspace_of(payload, view.us), word(event, "channel"), root, view)
-    found: list[Event] = []
-    if is_by_a_person(before, view.us) or view.us.said(before):
-        found.append(Deleted(address=address, id=ts))
+    found: list[Event] = [Deleted(address=address, id=ts)]
     if address.thread == ts:
         found.append(Closed(address=address, gone=False))
     return tuple(found)

@@ -52,6 +52,14 @@ def said(message: Payload, channel: str, workspace: str, view: View) -> Inbound 
     )
 
 
+def said_by_another(message: Payload, channel: str, workspace: str, view: View) -> Inbound | None:
+    """What another program said, as it may be remembered by who has looked back; None for what is anybody else's."""
+    ts = word(message, "ts")
+    address = address_of(workspace, channel, thread_of(message) or ts, view)
+    found = past(message, address, view)
+    return found if found is not None and found.author.is_bot and not found.author.is_self else None
+
+
 def completes(said: Inbound, happened: Payload | None) -> bool:
     """Whether what happened tells more of a message than may have been told before: Slack's `app_mention` is another
     event of the same message, comes first at times, and lacks its files (github.com/openclaw/openclaw/pull/62927)."""

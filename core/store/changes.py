@@ -13,12 +13,12 @@ from core.address import Address
 from core.messages import Edited, Quote
 from core.schema import quotes as table
 from core.schema import sessions, turns
-from core.session import Lease, Role, SessionKey, State
+from core.session import Lease, Role, SessionKey, State, Turn
 from core.store import answers, gone, quotes, summaries
 from core.store.inbound import backs_off, find
 from core.store.queue import require, turn
 from core.store.sql import erases, micro, now, storable
-from core.store.turns import joined_to
+from core.store.turns import COLUMNS, joined_to, turn_of
 from core.store.withdrawals import withdraw
 from core.store.workspaces import WORKSPACE, names
 
@@ -43,14 +43,20 @@ class Unknown(Exception):
 
 @erases
 def edit(
-    connection: Connection, edited: Edited, *, verb: str | None, tokens: int, fit: Callable[[str, str], str]
+    connection: Connection,
+    edited: Edited,
+    *,
+    verb: str | None,
+    tokens: int,
+    fit: quotes.Fit,
+    size: Callable[[Turn], int],
 ) -> list[SessionKey]:
     """Puts what a message has become in place of what it was, wherever it is remembered: where it was said, where it
     was overheard, and where it is quoted. Returns the sessions in which that waits to be answered.
 
     Its author's name becomes what it is now, as `tokens` counts the message with that. `fit` cuts the new words of a
-    quote so that they are no longer than the old ones. An edit that was overtaken by a newer one changes nothing. What
-    the model's provider would not read is shown to it again. Raises Unknown.
+    quote to its share, and `size` counts what quotes it. An edit that was overtaken by a newer one changes nothing.
+    What the model's provider would not read is shown to it again. Raises Unknown.
     """
     message = edited.message
     told, copies = list[SessionKey](), _copies(connection, message.address, message.id)
@@ -65,10 +71,21 @@ def edit(
         summaries.outdate(connection, key, row.seq)
         if row.state == State.WAITING:
             told.append(tell(connection, key))
-    for key, seq, place, words in quoted:
-        quotes.replace(connection, key, seq, place, fit(message.text, words))
-        told += _requoted(connection, key, seq)
+    for key, quote in quoted:
+        if quotes.follow(connection, key, quote, edited, fit):
+            _count_again(connection, key, quote.seq, size)
+            told += _requoted(connection, key, quote.seq)
     return told
+
+
+def _count_again(connection: Connection, key: SessionKey, seq: int, size: Callable[[Turn], int]) -> None:
+    """The turn's tokens are those of what it quotes by now."""
+    this = and_(turn(key, seq), turns.c.role == Role.PERSON)
+    row = connection.execute(select(*COLUMNS).where(this)).one_or_none()
+    if row is not None:
+        pointed = quotes.of(connection, key, [seq]).get(seq, ())
+        tokens = size(turn_of(row)._replace(quotes=pointed))
+        connection.execute(update(turns).where(this).values(tokens=tokens))
 
 
 def _requoted(connection: Connection, key: SessionKey, seq: int) -> list[SessionKey]:
@@ -83,7 +100,7 @@ def _is_news(connection: Connection, key: SessionKey, row: Row[*tuple[object, ..
         return False
     if row.body != edited.message.text.encode("utf-8", "replace"):
         return True
-    return not quotes.are(connection, key, row.seq, edited.message.quotes)
+    return not quotes.are(connection, key, row.seq, edited.message)
 
 
 def _edited(row: Row[*tuple[object, ...]], edited: Edited, *, verb: str | None, tokens: int) -> dict[str, object]:
@@ -135,9 +152,9 @@ def erase(
         if row.state in (State.WAITING, State.ANSWERED):
             _end(connection, key, row, seconds)
             told.append(tell(connection, key))
-    for key, seq, nth, _ in quoted:
-        quotes.take_out(connection, key, seq, nth)
-        told += _requoted(connection, key, seq)
+    for key, quote in quoted:
+        quotes.take_out(connection, key, quote.seq, quote.place)
+        told += _requoted(connection, key, quote.seq)
     return told
 
 

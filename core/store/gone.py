@@ -52,6 +52,15 @@ def bar(connection: Connection, key: SessionKey, message: str) -> bool:
     return connection.execute(new).rowcount > 0
 
 
+def bar_late(connection: Connection, key: SessionKey) -> None:
+    """Does the same, in a session that is born, for what was deleted in its channel lately."""
+    here = and_(gone.c.workspace == key.workspace, gone.c.channel == key.address.channel_address.id)
+    newest = select(gone.c.message).where(here).order_by(gone.c.gone_at.desc()).limit(_BARRED)
+    for message in connection.execute(newest).scalars().all():
+        bar(connection, key, message)
+
+
+_BARRED = 50  # messages: most of them were said elsewhere in the channel
 _NEVER = 0  # the time of what was never said to us
 
 

@@ -213,6 +213,7 @@ def _extend(
             raise Duplicate(message.id)
         _born(connection, workspace_of(connection, address.platform, address.workspace), address)
         (found,) = statement.all(connection, **facts)
+        gone.bar_late(connection, SessionKey(workspace=found.workspace, session=found.session, address=address))
     return found
 
 

@@ -1,12 +1,12 @@
 """Quotes: what a message points at, stored beside its turn, so that it can change and go by itself."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
-from sqlalchemy import Connection, Row, and_, delete, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.address import Address
-from core.messages import Author, Quote
+from core.messages import Author, Edited, Inbound, Quote
 from core.schema import quotes, sessions
 from core.session import SessionKey
 from core.store import gone
@@ -18,6 +18,9 @@ _OURS = ""
 
 _NO_WORDS = ("attaches", "embeds")
 """Kinds of quotes that come with a quoted message, and are not what its author wrote."""
+
+Fit = Callable[[str, int], str]
+"""Cuts the words of one of so many quotes to its share of the window."""
 
 
 def keep(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Quote]) -> tuple[Quote, ...]:
@@ -50,17 +53,20 @@ def of(connection: Connection, key: SessionKey, seqs: Collection[int]) -> dict[i
     return found
 
 
-def are(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Quote]) -> bool:
-    """Whether a turn points at just this, as far as its author can change that.
+def are(connection: Connection, key: SessionKey, seq: int, message: Inbound) -> bool:
+    """Whether a turn points at just what this message does, as far as its author can change that.
 
-    Previews of links come and go by themselves, as do titles and where it hangs; a file's address is signed anew.
+    Previews of links come and go by themselves, as do titles and where it hangs; a file's address is signed anew. What
+    programs embed is what they say.
     """
-    return _marks(of(connection, key, [seq]).get(seq, ())) == _marks(pointed)
+    is_bot = message.author.is_bot
+    return _marks(of(connection, key, [seq]).get(seq, ()), is_bot=is_bot) == _marks(message.quotes, is_bot=is_bot)
 
 
-def _marks(pointed: Sequence[Quote]) -> list[tuple[str, str, str | None]]:
-    chosen = [one for one in pointed if one.kind in ("replies to", "forwards", "attaches")]
-    return [(one.kind, storable(one.title), one.message) for one in chosen]
+def _marks(pointed: Sequence[Quote], *, is_bot: bool) -> list[tuple[str, str, str | None, str]]:
+    kinds = ("replies to", "forwards", "attaches", *(("embeds",) if is_bot else ()))
+    chosen = [one for one in pointed if one.kind in kinds]
+    return [(one.kind, storable(one.title), one.message, one.text if one.kind == "embeds" else "") for one in chosen]
 
 
 def forget(connection: Connection, key: SessionKey, seqs: Collection[int]) -> None:
@@ -68,26 +74,40 @@ def forget(connection: Connection, key: SessionKey, seqs: Collection[int]) -> No
     connection.execute(delete(quotes).where(_mine(key), quotes.c.seq.in_(seqs)))
 
 
-def quoting(connection: Connection, address: Address, message: str) -> list[tuple[SessionKey, int, int, str]]:
-    """Where in the sessions of its channel a message is quoted: session, seq and place, and with which words."""
+def quoting(
+    connection: Connection, address: Address, message: str
+) -> list[tuple[SessionKey, Row[*tuple[object, ...]]]]:
+    """Where in the sessions of its channel a message is quoted: the session and the quote's row."""
     here = and_(sessions.c.workspace == quotes.c.workspace, sessions.c.session == quotes.c.session)
     there = and_(sessions.c.channel == address.channel_address.id, quotes.c.message == message)
     rows = select(sessions.c.address, quotes).join(sessions, here).where(quotes.c.workspace == WORKSPACE, there)
     return [
-        (
-            SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address)),
-            row.seq,
-            row.place,
-            row.body.decode(),
-        )
+        (SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address)), row)
         for row in connection.execute(rows, names(address)).all()
     ]
 
 
-def replace(connection: Connection, key: SessionKey, seq: int, place: int, words: str) -> None:
-    """Puts what a quoted message has become in place of what it was; what it has attached or embeds is no words."""
-    this = and_(_mine(key), quotes.c.seq == seq, quotes.c.place == place, quotes.c.kind.not_in(_NO_WORDS))
-    connection.execute(update(quotes).where(this).values(body=words.encode("utf-8", "replace")))
+def follow(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], edited: Edited, fit: Fit) -> bool:
+    """Puts what a quoted message has become in place of what it was, or takes out what it attaches or embeds no more.
+
+    Returns whether that changes anything; an edit that was overtaken by a newer one does not. `fit` cuts the words to
+    what one of so many quotes may have.
+    """
+    if row.edited_at is not None and row.edited_at >= micro(edited.at):
+        return False
+    number = connection.execute(select(func.count()).where(_mine(key), quotes.c.seq == row.seq)).scalar_one()
+    carried = [one for one in edited.message.quotes if (one.kind, storable(one.title)) == (row.kind, row.title)]
+    become = [fit(one.text, number).encode("utf-8", "replace") for one in carried]
+    if row.kind not in _NO_WORDS:
+        words = fit(edited.message.text, number).encode("utf-8", "replace")
+    elif not become:
+        take_out(connection, key, row.seq, row.place)
+        return True
+    else:
+        words = row.body if row.kind == "attaches" or row.body in become else become[0]
+    this = and_(_mine(key), quotes.c.seq == row.seq, quotes.c.place == row.place)
+    connection.execute(update(quotes).where(this).values(body=words, edited_at=micro(edited.at)))
+    return bool(words != row.body)
 
 
 def take_out(connection: Connection, key: SessionKey, seq: int, place: int) -> None:

@@ -74,15 +74,21 @@ async def test_a_preview_in_an_edited_message_is_the_same_edit(stage: DiscordSta
     assert (first.at, first.message.text) == (second.at, second.message.text)
 
 
-async def test_our_own_edits_and_those_of_bots_are_nothing(stage: DiscordStage, ear: Listener) -> None:
+async def test_our_own_edits_are_nothing(stage: DiscordStage, ear: Listener) -> None:
     await stage.say("hello")
     answer = reply(await ear.number(1), "one")
     await ear.adapter.preview(answer)
     await ear.adapter.deliver(reply(await ear.number(1), "two"))
-    stage.world.person("crawler", bot=True)
-    await stage.edit(await stage.say("from a bot", author="crawler"), "from a bot still")
     assert [shown.text for shown in stage.shown()] == ["two"]
     await nothing_more(stage, ear, 1)
+
+
+async def test_what_other_programs_change_may_have_been_heard(stage: DiscordStage, ear: Listener) -> None:
+    """D2. What they say is nothing to us, but may have been looked back at."""
+    stage.world.person("crawler", bot=True)
+    await stage.edit(await stage.say("build 12 is red", author="crawler"), "build 12 is green")
+    change = await edited(ear, 1)
+    assert (change.message.text, change.message.author.is_bot) == ("build 12 is green", True)
 
 
 async def test_without_the_content_intent_an_edit_that_we_can_not_read_is_none(stage: DiscordStage) -> None:

@@ -63,7 +63,7 @@ async def test_a_question_quotes_what_it_replies_to(talk: Talk, between: int) ->
     assert talk.told() == (
         f"[{talk.who('ada')} THEN quotes 1]\n"
         f"> [replies to {talk.who('ben')} THEN]\n"
-        ">> water boils at 90 degrees\n"
+        ">> water boils at 90 degrees\n\n"
         "is this right?"
     )
 
@@ -113,7 +113,7 @@ async def test_a_reply_to_the_bots_own_answer_quotes_it_after_a_reset(talk: Talk
     await stage.answer("is this right?", answer.id)
     await talk.answered(2)
     assert [text for _, text in talk.model.requests[-1].texts] == [talk.model.requests[-1].last]
-    assert talk.told() == (f"[{talk.who('ada')} THEN quotes 1]\n> [replies to you THEN]\n>> answer 1\nis this right?")
+    assert talk.told() == (f"[{talk.who('ada')} THEN quotes 1]\n> [replies to you THEN]\n>> answer 1\n\nis this right?")
 
 
 async def test_what_is_quoted_follows_its_message(talk: Talk) -> None:
@@ -144,7 +144,7 @@ async def test_an_edited_question_still_quotes_what_it_replies_to(talk: Talk) ->
     await stage.say("and now?")
     await talk.answered(2)
     told = "\n".join(text for _, text in talk.model.requests[-1].texts)
-    assert ">> water boils at 90 degrees\nis this wrong?" in told
+    assert ">> water boils at 90 degrees\n\nis this wrong?" in told
 
 
 async def test_a_forwarded_message_with_a_note_is_quoted(talk: Talk) -> None:
@@ -153,7 +153,7 @@ async def test_a_forwarded_message_with_a_note_is_quoted(talk: Talk) -> None:
     there = await stage.say("the build is red", place="builds", author="ben", to_bot=False)
     await stage.forward(there, mention(stage, "what now?"))
     await talk.answered(1)
-    assert talk.told() == f"[{talk.who('ada')} THEN quotes 1]\n> [forwards THEN]\n>> the build is red\nwhat now?"
+    assert talk.told() == f"[{talk.who('ada')} THEN quotes 1]\n> [forwards THEN]\n>> the build is red\n\nwhat now?"
 
 
 async def test_a_forwarded_message_without_a_note_is_a_question(talk: Talk) -> None:
@@ -187,7 +187,7 @@ async def test_a_reply_to_an_embed_quotes_it(talk: Talk) -> None:
         f"> [embeds {talk.who('crawler')} THEN]\n"
         ">> Build #12 (main) failed\n"
         ">> 3 tests are red\n"
-        ">> Branch: main\n"
+        ">> Branch: main\n\n"
         "why?"
     )
 
@@ -205,7 +205,7 @@ async def test_a_poll_is_quoted_with_its_question_and_answers(talk: Talk) -> Non
     await stage.answer(mention(stage, "which one?"), poll)
     await talk.answered(1)
     assert (
-        f"> [embeds {talk.who('ben')} THEN “poll”]\n>> Where shall we eat?\n>> - Pizza\n>> - Sushi\nwhich one?"
+        f"> [embeds {talk.who('ben')} THEN “poll”]\n>> Where shall we eat?\n>> - Pizza\n>> - Sushi\n\nwhich one?"
     ) in talk.told()
 
 
@@ -215,7 +215,7 @@ async def test_a_sticker_is_quoted(talk: Talk) -> None:
     sticker = {"id": "7", "name": "Wave", "format_type": 1}
     await stage.speak(mention(stage, "guess"), sticker_items=[sticker])
     await talk.answered(1)
-    assert talk.told() == f"[{talk.who('ada')} THEN quotes 1]\n> [embeds “sticker”]\n>> Wave\nguess"
+    assert talk.told() == f"[{talk.who('ada')} THEN quotes 1]\n> [embeds “sticker”]\n>> Wave\n\nguess"
 
 
 async def test_the_preview_of_a_link_that_comes_later_is_no_edit(talk: Talk) -> None:
@@ -248,7 +248,7 @@ async def test_a_text_file_is_read(talk: Talk, name: str, data: str, kind: str |
     await talk.stage.attach("what is wrong here?", (name, data.encode(), kind))
     await talk.answered(1)
     quoted = "\n".join(f">> {line}" for line in data.splitlines())
-    assert talk.told() == (f"[{talk.who('ada')} THEN quotes 1]\n> [attaches “{name}”]\n{quoted}\nwhat is wrong here?")
+    assert talk.told() == (f"[{talk.who('ada')} THEN quotes 1]\n> [attaches “{name}”]\n{quoted}\n\nwhat is wrong here?")
     (asked,) = talk.stage.world.asked("GET /cdn/")
     assert "Authorization" not in asked.body, "the file's server is not told our token"
 
@@ -286,7 +286,7 @@ async def test_a_file_whose_address_is_too_old_is_asked_for_again(talk: Talk) ->
     stage.world.signature += 1
     await stage.say("what is wrong?")
     await talk.answered(3)
-    assert any("> [attaches “app.log”]\n>> it broke\nsee" in text for _, text in talk.model.requests[-1].texts)
+    assert any("> [attaches “app.log”]\n>> it broke\n\nsee" in text for _, text in talk.model.requests[-1].texts)
     assert len(stage.world.asked(f"GET /channels/.*/messages/{old}$")) == 1
     assert len(stage.world.asked("GET /cdn/")) == 2
 
@@ -388,7 +388,7 @@ async def test_a_posts_title_is_part_of_the_talk(talk: Talk, cached: bool) -> No
     post = await stage.thread("How do we deploy?", of="forum", post=True, cached=cached)
     await stage.speak(mention(stage, "any ideas?"), place="How do we deploy?", id=post)
     await talk.answered(1, "How do we deploy?")
-    assert talk.told() == f"[{talk.who('ada')} THEN quotes 1]\n> [is under “How do we deploy?”]\nany ideas?"
+    assert talk.told() == f"[{talk.who('ada')} THEN quotes 1]\n> [is under “How do we deploy?”]\n\nany ideas?"
 
 
 async def test_a_posts_title_is_heard_however_late_the_bot_is_called(talk: Talk) -> None:
@@ -402,7 +402,7 @@ async def test_a_posts_title_is_heard_however_late_the_bot_is_called(talk: Talk)
     await stage.say("and you?", place=place)
     await talk.answered(1, place)
     told = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "THEN", talk.model.requests[-1].texts[0][1])
-    assert told == f"[{talk.who('ben')} THEN quotes 1]\n> [is under “How do we deploy?”]\nany ideas?"
+    assert told == f"[{talk.who('ben')} THEN quotes 1]\n> [is under “How do we deploy?”]\n\nany ideas?"
 
 
 async def test_an_answer_is_written_in_what_discord_draws(talk: Talk) -> None:
@@ -435,7 +435,7 @@ async def test_what_was_missed_is_read_with_its_quotes(url: str, stage: DiscordS
     await stage.answer(mention(stage, "is this right?"), claim)
     async with Running(url, model, stage):
         await talk.answered(2)
-    assert ">> water boils at 90 degrees\nis this right?" in talk.told()
+    assert ">> water boils at 90 degrees\n\nis this right?" in talk.told()
 
 
 async def test_a_file_that_is_taken_out_of_a_message_goes(talk: Talk) -> None:

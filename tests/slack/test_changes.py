@@ -76,13 +76,19 @@ def test_what_people_change_is_an_edit(before: dict[str, Any], after: dict[str, 
         (EDIT, {"attachments": [{"from_url": "https://x.example"}]}),
         ({}, {"thread_ts": "2.000001", "reply_count": 3, "reply_users": ["U2"], "latest_reply": "3.5"}),
         ({"bot_id": "B0BOT", "user": "U0BOT"}, {"text": "longer", "edited": {"ts": "3.5"}}),
-        ({"bot_id": "B1", "user": "U9"}, {"text": "longer", **EDIT}),
-        ({"subtype": "bot_message", "user": None}, {"text": "longer", **EDIT}),
         ({"user": "USLACKBOT"}, {"text": "longer"}),
     ],
 )
 def test_what_slack_and_bots_change_is_no_edit(before: dict[str, Any], after: dict[str, Any]) -> None:
     assert _changed(before=before, **after) == ()
+
+
+@pytest.mark.parametrize("by", [{"bot_id": "B1", "user": "U9"}, {"subtype": "bot_message", "user": None}])
+def test_what_other_programs_change_may_have_been_heard(by: dict[str, Any]) -> None:
+    """D2."""
+    (edited,) = _changed(before=by, **{"text": "longer", **EDIT})
+    assert isinstance(edited, Edited)
+    assert edited.message.author.is_bot
 
 
 def test_without_a_message_before_only_slacks_word_counts() -> None:
@@ -117,9 +123,12 @@ DM = Address(platform="slack", workspace="T1", channel="D1")
         (VIEW, {"thread_ts": None}, (Deleted(address=ROOT, id="2.000001"), Closed(address=ROOT, gone=False))),
         (VIEW, {"thread_ts": "2.000001"}, (Deleted(address=ROOT, id="2.000001"), Closed(address=ROOT, gone=False))),
         (VIEW, {"bot_id": "B0BOT", "user": "U0BOT"}, (Deleted(address=THREAD, id="2.000001"),)),
-        (VIEW, {"bot_id": "B1"}, ()),
-        (VIEW, {"bot_id": "B1", "thread_ts": None}, (Closed(address=ROOT, gone=False),)),
-        (VIEW, {"subtype": "channel_join"}, ()),
+        (VIEW, {"bot_id": "B1"}, (Deleted(address=THREAD, id="2.000001"),)),
+        (
+            VIEW,
+            {"bot_id": "B1", "thread_ts": None},
+            (Deleted(address=ROOT, id="2.000001"), Closed(address=ROOT, gone=False)),
+        ),
     ],
 )
 def test_what_a_deletion_means(view: View, before: dict[str, Any], events: tuple[Event, ...]) -> None:

@@ -46,7 +46,7 @@ async def test_the_newest_of_a_long_thread_are_shown_and_what_it_hangs_on(
         await model.until(lambda: model.requests and model.requests[0].done)
         first, *others, question = (text for _, text in model.requests[0].texts)
     newest = [str(reply) for reply in range(number - HEARD_BEFORE_QUESTION, number)]
-    brackets, hangs, root, words = first.split("\n")
+    brackets, hangs, root, _, words = first.split("\n")
     assert brackets.startswith("[ben (U0BEN) ")
     assert hangs.startswith("> [hangs on ben (U0BEN) ")
     assert (root, words) == (">> the root", newest[0])
@@ -61,7 +61,7 @@ async def test_a_thread_hangs_on_the_bots_own_message_too(url: str, stage: Slack
         await stage.say("is that so?")
         await model.until(lambda: model.requests and model.requests[0].done)
         first = model.requests[0].texts[0][1].split("\n")
-        assert first[1].startswith("> [hangs on backscroll (U0BACKSCROLL) ")
+        assert first[1].startswith("> [hangs on you 20")
         assert first[2] == ">> my own words"
         stage._roots["other"] = stage.server.workspace.add(CHANNEL, BOT_USER, "other words", bot=BOT).ts
         await stage.say("and that?", place="other")
