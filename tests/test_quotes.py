@@ -7,12 +7,13 @@ import pytest
 
 from core.attachments import BYTES, Unreadable, text_of
 from core.errors import DeliveryRefused
-from core.messages import Deleted, Edited, Quote
+from core.messages import Audience, Deleted, Edited, Quote
 from core.mind import QUOTED, QUOTES
 from core.prompts import ENVELOPE_FORM, spoken
 from core.schema import quotes
+from core.session import Role
 from core.store import Database
-from tests.script import House, ScriptedModel, TranscriptAdapter, house, rows
+from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, house, remembered, rows
 from tests.values import ADA, BEN, HERE, message
 
 REPLY = Quote(kind="replies to", text="The deploy is at six.\nOr at seven.", author=BEN, at=1_700_000_000, message="m0")
@@ -211,6 +212,39 @@ async def test_what_is_not_read_is_told_to_model_and_asker(database: Database, m
         await running.answered(f"I see.\n\n_(I have not read build.log ({reason}).)_")
 
     assert f"> [attaches “build.log”, which you can't read: {reason}]" in running.model.prompts[0].messages[-1].text
+
+
+async def test_a_file_is_remembered_when_what_its_message_replied_to_is_deleted(database: Database) -> None:
+    adapter = Files(f1=b"error: no space left\n")
+    said = message("look", direct=False, audience=Audience.OTHERS, author=BEN, quotes=(REPLY, LOG))
+    async with house(database, adapter=adapter) as running:
+        await running.say(message("hello"))
+        await running.over()
+        await running.say(said, Deleted(address=HERE, id="m0"))
+        for question in ("What is wrong?", "Really?"):
+            await running.say(message(question))
+            await running.over()
+
+    assert adapter.fetched == ["f1"]
+
+
+async def test_what_is_fetched_for_what_is_edited_meanwhile_is_not_stored_by_halves(database: Database) -> None:
+    """Its tokens would be those of before."""
+    adapter = Files(f1=b"word " * 2_000, f2=b"more")
+    other = Quote(kind="attaches", title="more.log", source="f2")
+    said = message("look", direct=False, audience=Audience.OTHERS, author=BEN, quotes=(LOG, other))
+    async with house(Interrupted(database), adapter=adapter) as running:
+        await running.say(message("hello"))
+        await running.over()
+        await running.say(said)
+        with running.database.hold("newest") as read:
+            await running.say(message("What is wrong?"))
+            await read.wait()
+            await running.say(Edited(message=replace(said, quotes=(LOG,)), at=said.at + 5))
+        await running.over()
+
+    for turn in await remembered(database):
+        assert turn.tokens == (running.mind.size(turn) if turn.role is Role.PERSON else turn.tokens)
 
 
 async def test_a_stop_ends_the_fetching(database: Database) -> None:

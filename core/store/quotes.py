@@ -35,13 +35,19 @@ def keep(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Qu
 
 
 def fill(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Quote]) -> bool:
-    """Stores what was fetched, or why nothing was; False where the turn points at something else by now."""
-    filled = 0
-    for place, quote in enumerate(pointed):
-        this = and_(_mine(key), quotes.c.seq == seq, quotes.c.place == place, quotes.c.source == quote.source)
+    """Stores what was fetched, or why nothing was; nothing where the turn points at something else by now.
+
+    Returns whether it does not. Places are those of the rows: a quote that has gone leaves its own empty.
+    """
+    mine = and_(_mine(key), quotes.c.seq == seq)
+    stand = connection.execute(select(quotes.c.place, quotes.c.source).where(mine).order_by(quotes.c.place)).all()
+    if [row.source for row in stand] != [quote.source for quote in pointed]:
+        return False
+    for row, quote in zip(stand, pointed, strict=True):
         got = {"body": quote.text.encode("utf-8", "replace"), "unread": quote.unread and storable(quote.unread)}
-        filled += connection.execute(update(quotes).where(this).values(got)).rowcount if quote.source else 0
-    return filled == sum(1 for quote in pointed if quote.source)
+        if quote.source:
+            connection.execute(update(quotes).where(mine, quotes.c.place == row.place).values(got))
+    return True
 
 
 def of(connection: Connection, key: SessionKey, seqs: Collection[int]) -> dict[int, tuple[Quote, ...]]:
