@@ -64,7 +64,7 @@ def spoken(author: Author, at: float, text: str, quotes: Sequence[Quote] = ()) -
 
 def _by(author: Author | None, at: float | None) -> str:
     """Whose words, and when. Nobody can be taken for the assistant: all but its own have an ID."""
-    who = "" if author is None else "you" if author.is_self else f"{_named(author.name)} ({author.id})"
+    who = "" if author is None else "you" if author.is_self else f"{_named(author.name)} ({_named(author.id)})"
     return f"{who} {'' if at is None else f'{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}'}".strip()
 
 
