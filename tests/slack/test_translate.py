@@ -152,7 +152,6 @@ def test_the_workspace_is_the_installations(install: dict[str, Any], workspace: 
         {"hidden": True},
         {"subtype": "bot_message", "bot_id": "B1"},
         {"subtype": "message_changed", "message": {}},
-        {"subtype": "message_deleted", "deleted_ts": "1.1", "previous_message": {"bot_id": "B1", "thread_ts": "1.0"}},
         {"subtype": "channel_topic"},
         {"subtype": "assistant_app_thread"},
         {"type": "reaction_added"},
