@@ -12,6 +12,7 @@ import structlog
 from core.errors import DatabaseError, DeliveryDelayed, DeliveryError, DeliveryRefused
 from core.outbox import Outbox
 from core.store import Database, audits, turns
+from core.store.withdrawals import ASIDE
 
 log = structlog.get_logger()
 
@@ -65,6 +66,8 @@ class Auditor:
         adapter = self._outbox.adapters[address.platform]
         if doubt.stands is None and doubt.draft is not None:
             await adapter.withdraw(address, doubt.draft.id)
+        if doubt.part >= ASIDE:
+            return  # it has become a message that is known, and its answer stands elsewhere
         text = doubt.text if doubt.text is not None else await self._remembered(doubt)
         reply = self._outbox.reply(doubt.key, doubt.question, part=doubt.part, text=text, attempt=2)
         reply = await self._database.read(audits.neighbours, reply, doubt.key, doubt.question.seq)

@@ -10,7 +10,10 @@ may reply to the same question. A copy is
 * what replies to the same question, and says what the reply says or the message that stays has said, or the beginning
   of it (an early preview that landed late);
 * for the last part of an answer only, what says the same after the message that stays, without a message of ours that
-  replies to anything in between: a part before the last may well be followed by one that says the same.
+  replies to anything in between: a part before the last may well be followed by one that says the same;
+* where the question is to have no answer at all, because people have deleted it: whatever replies to it, and what
+  replies to nothing and stands before all that replies to what was said later. A question that was gone already when
+  its answer was posted can't be replied to, and sessions answer in order.
 Answers to interactions are never copies of anything: they are edited in place, and their texts are often alike.
 """
 
@@ -32,7 +35,7 @@ def likely(ours: Sequence[Payload], reply: Reply) -> Payload | None:
 def copies(ours: Sequence[Payload], reply: Reply, stays: str) -> Sequence[Payload]:
     """The messages, of ours since the question and oldest first, to be taken away; the one with ID `stays` stays.
 
-    When nothing stays and the reply says nothing, its question is to have no answer: then nothing may reply to it.
+    When nothing stays and the reply says nothing, its question is to have no answer.
     """
     others = [one for one in ours if one["id"] != stays]
     texts = [reply.text, *(one["content"] for one in ours if one["id"] == stays)]
@@ -40,6 +43,8 @@ def copies(ours: Sequence[Payload], reply: Reply, stays: str) -> Sequence[Payloa
     certain = [one for one in others if _nonce(one) == reply.key]
     replying = [one for one in others if _nonce(one) is None and _is_first_part(one, reply)]
     alike = [one for one in replying if unanswered or any(_begins(one["content"], text) for text in texts)]
+    if unanswered:
+        return certain + alike + list(_strays(ours, reply))
     return certain + alike + (list(_echoes(ours, reply, stays)) if stays and reply.part > 0 and reply.last else [])
 
 
@@ -59,6 +64,17 @@ def _echoes(ours: Sequence[Payload], reply: Reply, stays: str) -> Iterator[Paylo
         if _answered(one) is not None:
             return
         if _nonce(one) is None and not one.get("webhook_id") and _says(one, reply):
+            yield one
+
+
+def _strays(ours: Sequence[Payload], reply: Reply) -> Iterator[Payload]:
+    if reply.reply_to is None:
+        return
+    for one in ours:
+        answered = _answered(one)
+        if answered is not None and int(answered) > int(reply.reply_to):
+            return
+        if answered is None and _nonce(one) is None and not one.get("webhook_id"):
             yield one
 
 

@@ -21,6 +21,9 @@ AUDIT_AFTER = 2.0
 GROWING = 0
 """The stage of a message whose text is not decided."""
 
+ASIDE = 10_000
+"""From this part on: what was set aside. No answer has so many parts."""
+
 DOOMED = and_(deliveries.c.state == fixed(GROWING), deliveries.c.due_at.is_not(None))
 """Messages that are to leave the screen."""
 
@@ -43,13 +46,10 @@ def withdraw(connection: Connection, key: SessionKey, seq: int, *, seconds: floa
 
 def set_aside(connection: Connection, key: SessionKey, seq: int, part: int) -> None:
     """What is growing on screen from this part on belongs to no answer any more, and is withdrawn by itself."""
-    growing = and_(_session(key), deliveries.c.seq == seq, deliveries.c.part >= part, deliveries.c.part < _ASIDE)
+    growing = and_(_session(key), deliveries.c.seq == seq, deliveries.c.part >= part, deliveries.c.part < ASIDE)
     shown = and_(growing, deliveries.c.state == GROWING, deliveries.c.draft.is_not(None))
-    aside = {"part": deliveries.c.part + _ASIDE, "due_at": now(connection)}
+    aside = {"part": deliveries.c.part + ASIDE, "due_at": now(connection)}
     connection.execute(update(deliveries).where(shown).values(aside))
-
-
-_ASIDE = 10_000  # no answer has so many parts
 
 
 def doom(connection: Connection, key: SessionKey, seq: int, part: int, message: str) -> None:

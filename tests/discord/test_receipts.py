@@ -112,7 +112,14 @@ def test_a_question_that_is_to_have_no_answer_is_left_with_none() -> None:
     shown = (ours(20, "half", answers="10"), ours(21, "else", answers="11"), ours(22, answers="10", nonce=OTHER))
     assert taken_away(*shown, reply=answer(""), stays="") == ["20"]
     assert taken_away(*shown, reply=answer(), stays="") == []
-    assert taken_away(ours(20, ""), reply=answer("", part=1), stays="") == []
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_what_could_not_reply_to_a_question_that_was_gone_goes_up_to_the_next_answer(part: int) -> None:
+    before, stray, at_a_command = ours(18, "one", answers="9"), ours(19, "half"), ours(20, "Done.", webhook_id="5")
+    behind = (ours(21, "three", answers="11"), ours(22, "the rest of three"))
+    assert taken_away(before, stray, at_a_command, *behind, reply=answer("", part=part), stays="") == ["19"]
+    assert taken_away(stray, reply=answer("", part=part, reply_to=None), stays="") == []
 
 
 def test_a_text_that_nobody_remembers_is_that_of_the_message_that_stays() -> None:

@@ -152,6 +152,18 @@ async def test_tidying_where_nothing_is_to_stay_takes_away_what_landed_late(
     assert texts(stage) == []
 
 
+async def test_tidying_takes_away_what_was_posted_for_a_question_that_was_gone(
+    stage: DiscordStage, mouth: DiscordAdapter
+) -> None:
+    question, another = await asked(stage), await asked(stage, "another question")
+    await stage.delete(question.id)
+    await mouth.preview(reply(question, "half of it"))
+    await mouth.deliver(reply(another, "an answer", key="c" * 24))
+    await mouth.deliver(reply(another, "its rest", part=1, key="d" * 24))
+    await mouth.tidy(reply(question, ""), "")
+    assert texts(stage) == ["an answer", "its rest"]
+
+
 async def test_tidying_touches_no_other_answer(stage: DiscordStage, mouth: DiscordAdapter) -> None:
     question, another = await asked(stage), await asked(stage, "another question")
     number = await mouth.deliver(reply(question))
