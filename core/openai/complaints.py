@@ -268,12 +268,10 @@ def judge(heard: Complaint) -> ModelError:
 
 def _is_too_long(heard: Complaint, names: Collection[str]) -> bool:
     """Whether it is the request; not that the answer may be so long, nor that a server has too much to do."""
-    if heard.status in {502, 503, 504, 529}:
-        return False
-    if ANSWER_WORDS.search(heard.words):
+    if heard.status in {502, 503, 504, 529} or ANSWER_WORDS.search(heard.words):
         return False
     words = TOO_LARGE_WORDS if heard.status == 429 else TOO_LONG_WORDS
-    return heard.status == 413 or bool(set(names) & TOO_LONG) or words.search(heard.words) is not None
+    return heard.status == 413 or not TOO_LONG.isdisjoint(names) or words.search(heard.words) is not None
 
 
 def _in_short(heard: Complaint) -> str:

@@ -71,7 +71,7 @@ WHOLE = 600.0
 """Seconds that an answer in one piece may take: nothing is heard of it before it is whole."""
 
 SHARE = 4
-"""An answer takes at most one part in so many of the model's context; `core.assistant` keeps it free."""
+"""An answer takes at most one part in so many of the model's context; `core.mind` keeps it free."""
 
 THINKING = 8_192
 """Tokens that a model which thinks may take for that, beside its answer: they count into the same limit."""
