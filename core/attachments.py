@@ -8,7 +8,7 @@ from re import compile as pattern
 
 import structlog
 
-from core import prompts
+from core import envelope
 from core.adapter import Adapter
 from core.messages import Quote
 from core.mind import Mind
@@ -78,7 +78,7 @@ async def _one(adapter: Adapter, mind: Mind, lease: Lease, quote: Quote, number:
 
 def _counted(mind: Mind, turn: Turn, quotes: tuple[Quote, ...]) -> Turn:
     assert turn.author is not None  # noqa: S101 – only people point at things
-    tokens = mind.count(prompts.spoken(turn.author, turn.at, turn.text, quotes))
+    tokens = mind.count(envelope.spoken(turn.author, turn.at, turn.text, quotes))
     return turn._replace(quotes=quotes, tokens=tokens)
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from core.envelope import spoken
 from core.messages import Quote
-from core.prompts import spoken
 from core.session import Role, Turn
 
 BRIEF = 60

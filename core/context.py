@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 
 from core.brevity import Count, Cut, brief
+from core.envelope import spoken
 from core.llm import Message
-from core.prompts import spoken
 from core.session import HEARD_BEFORE_QUESTION, Role, State, Turn
 
 MESSAGE_TOKENS = 4

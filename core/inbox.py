@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from core import commands, prompts
+from core import commands, envelope
 from core.adapter import Whole
 from core.address import Address
 from core.errors import DatabaseError
@@ -258,4 +258,4 @@ class Inbox:
             await self._worker.notice(key)
 
     def _count(self, message: Inbound) -> int:
-        return self._mind.count(prompts.spoken(message.author, message.at, message.text, message.quotes))
+        return self._mind.count(envelope.spoken(message.author, message.at, message.text, message.quotes))

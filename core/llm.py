@@ -27,32 +27,6 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One call of a model, and what became of it.
-
-    `call` is a number of its own, `at` is in milliseconds since 1970. Tokens are as the API billed them; `estimated`
-    says that it did not tell, and that they are our own count.
-
-    `outcome` is "answered", "length" or "filter" for an answer that was cut, "stopped", or the name of an error.
-    """
-
-    workspace: int
-    call: int
-    session: int
-    seq: int
-    at: int
-    author: str | None
-    purpose: str
-    model: str
-    outcome: str
-    shown: int
-    cached: int
-    written: int
-    reasoning: int
-    estimated: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """What the model is shown for one answer: fixed instructions, then messages, oldest first.
 

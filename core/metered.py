@@ -13,7 +13,8 @@ import structlog
 
 from core.adapter import Finding
 from core.errors import DatabaseError, ModelError
-from core.llm import Afresh, Call, Finish, Model, Piece, Prompt, Recollection, Usage
+from core.llm import Afresh, Finish, Model, Piece, Prompt, Recollection, Usage
+from core.store.ledger import Call
 from core.tokens import Estimate
 
 log = structlog.get_logger()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-from core import context, prompts
+from core import context, envelope
 from core.llm import Model
 from core.messages import Quote
 from core.session import Turn
@@ -64,7 +64,7 @@ class Mind:
         Every line costs its mark as well.
         """
         share = most = self.room // QUOTED // number
-        while (cost := self.counter.count(prompts.marked(kept := self.cut(words, most)))) > share and kept:
+        while (cost := self.counter.count(envelope.marked(kept := self.cut(words, most)))) > share and kept:
             most = min(most - 1, most * share // cost)
         return kept
 

@@ -75,7 +75,7 @@ def compose(prompt: Prompt) -> str:
 
 
 def _heard(text: str) -> tuple[str, str]:
-    """Who said it, where the text begins with its speaker (see core.prompts), and the rest as a quote."""
+    """Who said it, where the text begins with its speaker (see core.envelope), and the rest as a quote."""
     found = SPEAKER.match(text)
     return (found["name"], _quote(found["text"])) if found else ("", _quote(text))
 

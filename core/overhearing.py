@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import structlog
 
-from core import prompts
+from core import envelope
 from core.adapter import Adapter
 from core.messages import Audience, Inbound
 from core.mind import Mind
@@ -33,7 +33,7 @@ async def hear(database: Database, adapters: Mapping[str, Adapter], mind: Mind, 
 
 def _size(mind: Mind, one: Inbound) -> int:
     """What it costs as the window shows it."""
-    return mind.count(one.text if one.author.is_self else prompts.spoken(one.author, one.at, one.text, one.quotes))
+    return mind.count(one.text if one.author.is_self else envelope.spoken(one.author, one.at, one.text, one.quotes))
 
 
 def _listens(mind: Mind, key: SessionKey, question: Turn) -> bool:

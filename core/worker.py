@@ -17,8 +17,8 @@ import structlog
 
 from core.address import Address
 from core.assistant import Assistant
+from core.envelope import whole
 from core.errors import BackscrollError, DatabaseError, DeliveryError, LeaseLost, ModelUnavailable
-from core.prompts import whole
 from core.session import ATTEMPTS, Lease, SessionKey, State, Turn
 from core.store import Database, inbound, queue, turns
 from core.suspects import Suspects

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from core.context import MESSAGE_TOKENS, REPLY_TOKENS, Window, build
+from core.envelope import spoken
 from core.messages import Author
-from core.prompts import INSTRUCTIONS, instructions, spoken
+from core.prompts import INSTRUCTIONS, instructions
 from core.session import HEARD_BEFORE_QUESTION, Role, State, Turn
 from core.tokens import Estimate, cut_middle
 from tests.values import ADA, BEN

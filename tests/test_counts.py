@@ -14,9 +14,9 @@ from structlog.testing import capture_logs
 from tiktoken import Encoding
 
 from core import context, tokens
+from core.envelope import spoken
 from core.llm import Finish, Prompt, Usage
 from core.messages import Audience, Author, Edited, Inbound
-from core.prompts import spoken
 from core.session import Role, State, Turn
 from core.store import Database
 from core.store.sql import storable

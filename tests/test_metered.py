@@ -6,10 +6,11 @@ from contextlib import aclosing, suppress
 import pytest
 
 from core.errors import EmptyAnswer, ModelError, ModelInterrupted, ModelUnavailable
-from core.llm import Call, Cause, Finish, Message, Prompt, Usage
+from core.llm import Cause, Finish, Message, Prompt, Usage
 from core.metered import Metered
 from core.schema import calls
 from core.store import Database, ledger
+from core.store.ledger import Call
 from tests.script import ScriptedModel, house, rows
 from tests.values import message
 

@@ -4,10 +4,11 @@ from contextlib import aclosing
 
 import pytest
 
+from core.envelope import spoken
 from core.llm import Finish, Message, Model, Prompt
 from core.messages import Author
 from core.offline import OfflineModel, compose
-from core.prompts import SUMMARIZE, spoken
+from core.prompts import SUMMARIZE
 
 
 def prompt(*texts, tokens=0):

@@ -7,7 +7,7 @@ what somebody talks about, and stay. What may be the beginning of a mark is held
 
 import re
 
-from core.prompts import ENVELOPE_FORM, ENVELOPE_LONGEST
+from core import envelope
 
 _WORDS = ("think", "thinking", "thought", "reasoning", "reflection")
 THOUGHTS = {
@@ -187,11 +187,11 @@ class Cleaner:
     def _other(self, *, last: bool) -> str | None:
         """No mark; perhaps a speaker's brackets, which only open a line."""
         if self._blank and self._held[0] == "[":
-            if copied := ENVELOPE_FORM.match(self._held):
+            if copied := envelope.FORM.match(self._held):
                 self._held, self._trim = self._held[copied.end() :], True
                 return ""
             line = self._held.partition("]")[0]
-            if not last and line == self._held and "\n" not in line and len(line) < ENVELOPE_LONGEST:
+            if not last and line == self._held and "\n" not in line and len(line) < envelope.LONGEST:
                 return None
         return self._say(1)
 
