@@ -21,11 +21,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bots import logs, program
-from core.adapter import Adapter, Receive
-from core.address import Address
 from core.config import Settings
-from core.messages import Author, Draft, Inbound, Reply
-from core.openai import OpenAIModel
+from core.model.openai import OpenAIModel
+from core.seam.adapter import Adapter, Receive
+from core.seam.address import Address
+from core.seam.messages import Author, Draft, Inbound, Reply
 from core.store import connect
 
 RUNS = 200

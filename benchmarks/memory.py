@@ -24,8 +24,8 @@ from sqlalchemy import Connection, func, select
 from benchmarks import chart, place, standin
 from bots import logs, program
 from core.config import Settings
-from core.messages import Reply
 from core.schema import sessions
+from core.seam.messages import Reply
 from core.store import connect
 
 AT_ONCE = 128

@@ -11,10 +11,10 @@ from sqlalchemy import Connection, text, update
 
 import migrations
 from benchmarks.contenders import TEXT, TOKENS, WINDOW, Contender
-from core.address import Address
-from core.messages import Author, Inbound
 from core.schema import sessions
 from core.schema import turns as table
+from core.seam.address import Address
+from core.seam.messages import Author, Inbound
 from core.session import Answer, Lease, Role, SessionKey, State, Turn
 from core.store import Database, connect, deliveries, inbound, turns
 

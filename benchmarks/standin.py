@@ -7,10 +7,10 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import ClassVar
 
 from benchmarks.contenders import TEXT
-from core.adapter import Adapter, Finding, Receive
-from core.address import Address
-from core.llm import Finish, Prompt, Recollection, Usage
-from core.messages import Author, Draft, Inbound, Reply
+from core.model.llm import Finish, Prompt, Recollection, Usage
+from core.seam.adapter import Adapter, Finding, Receive
+from core.seam.address import Address
+from core.seam.messages import Author, Draft, Inbound, Reply
 
 
 def place(name: str) -> Address:

@@ -35,11 +35,11 @@ from sqlalchemy import Connection, func, select
 
 from benchmarks import chart, place, standin
 from bots import logs, program
-from core.adapter import Receive
 from core.config import Settings
-from core.messages import Reply
-from core.openai import OpenAIModel
+from core.model.openai import OpenAIModel
 from core.schema import turns
+from core.seam.adapter import Receive
+from core.seam.messages import Reply
 from core.session import Role, State
 from core.store import connect
 

@@ -28,7 +28,7 @@ from benchmarks import chart, place
 from benchmarks.standin import InstantModel, Source
 from bots import logs, program
 from core.config import Settings
-from core.llm import Finish, Prompt
+from core.model.llm import Finish, Prompt
 from core.store import connect
 
 ROOT = Path(bots.__file__).parent.parent

@@ -32,7 +32,7 @@ import migrations
 from benchmarks import chart, place, standin
 from bots import logs, program
 from core.config import Settings
-from core.messages import Reply
+from core.seam.messages import Reply
 from core.store import connect
 
 TALKING = 64

@@ -18,13 +18,13 @@ from rich.table import Table
 from sqlalchemy import Connection
 
 import migrations
-from core import context
-from core.address import Address
-from core.messages import Author, Inbound
+from core.memory import context
+from core.model.tokens import Estimate, cut_middle
 from core.schema import turns as table
+from core.seam.address import Address
+from core.seam.messages import Author, Inbound
 from core.session import Role, SessionKey, State
 from core.store import Database, connect, inbound, turns
-from core.tokens import Estimate, cut_middle
 
 LENGTHS = (10, 100, 1_000, 10_000, 50_000)
 RUNS = 300

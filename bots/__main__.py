@@ -23,13 +23,13 @@ import migrations
 from bots import garbage, logs, program
 from bots.console import ConsoleAdapter
 from bots.doctor import examine
-from core.adapter import Adapter
-from core.breaker import Breaker
 from core.config import Settings, examine_settings, misspelt_settings, own_instructions, read_settings
 from core.errors import BackscrollError, ConfigurationError, DatabaseError, DatabaseUnreachable
-from core.llm import Model
-from core.metered import Metered
-from core.offline import OfflineModel
+from core.model.breaker import Breaker
+from core.model.llm import Model
+from core.model.metered import Metered
+from core.model.offline import OfflineModel
+from core.seam.adapter import Adapter
 from core.store import Connection, Database, connect, dead, ledger
 
 
@@ -246,7 +246,7 @@ def _model(settings: Settings, database: Database | None = None) -> Model:
     """The model; with a database, its calls are recorded there."""
     if not settings.has_model:
         return OfflineModel()
-    from core.openai import OpenAIModel
+    from core.model.openai import OpenAIModel
 
     key = settings.openai_api_key
     model: Model = OpenAIModel(

@@ -31,10 +31,10 @@ from rich.console import Console
 from rich.control import Control
 from rich.segment import ControlType
 
-from core.adapter import Adapter, Finding, Receive
-from core.address import Address
 from core.errors import DeliveryUnknown
-from core.messages import Author, Draft, Inbound, Reply
+from core.seam.adapter import Adapter, Finding, Receive
+from core.seam.address import Address
+from core.seam.messages import Author, Draft, Inbound, Reply
 
 MAIN = Address(platform="console", workspace="local", channel="main")
 GREETING = "/help lists commands, /thread NAME starts or goes back to another conversation, /quit or Ctrl-D leaves."

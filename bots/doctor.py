@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 
 import migrations
-from core.adapter import Adapter, Finding
 from core.config import Misspelt, Settings, own_instructions
 from core.errors import BackscrollError, DatabaseAhead, DatabaseError
-from core.llm import Model
-from core.mind import Mind
+from core.memory.mind import Mind
+from core.model.llm import Model
+from core.seam.adapter import Adapter, Finding
 from core.store import Database, servers, sqlite_files
 
 

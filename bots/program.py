@@ -13,20 +13,20 @@ from secrets import token_hex
 import structlog
 
 import migrations
-from core import tokens
-from core.adapter import Adapter
 from core.assistant import Assistant
-from core.audit import Auditor
-from core.catchup import CatchUp
 from core.config import Settings, own_instructions
+from core.delivery.audit import Auditor
+from core.delivery.outbox import Outbox
 from core.errors import ConfigurationError, DatabaseBehind, DatabaseError
-from core.inbox import Inbox
-from core.llm import Model
-from core.mind import Mind
-from core.outbox import Outbox
-from core.prompts import instructions
+from core.intake.catchup import CatchUp
+from core.intake.inbox import Inbox
+from core.memory.mind import Mind
+from core.memory.prompts import instructions
+from core.model import tokens
+from core.model.llm import Model
+from core.seam.adapter import Adapter
 from core.store import Database, queue, servers
-from core.worker import Worker
+from core.work.worker import Worker
 
 log = structlog.get_logger()
 
@@ -157,7 +157,7 @@ async def _listen(house: _House) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Recollection:
-    """What was learnt of model servers, in the database: see core.llm.Recollection."""
+    """What was learnt of model servers, in the database: see core.model.llm.Recollection."""
 
     database: Database
 

@@ -12,8 +12,8 @@ from core.errors import (
     OutOfCredit,
     WindowTooLong,
 )
-from core.llm import Cut
-from core.messages import Quote
+from core.model.llm import Cut
+from core.seam.messages import Quote
 
 CUT_OFF: dict[Cut, str] = {
     "length": "\n\n_(Here I reached the longest answer that my model may give.)_",

@@ -13,9 +13,9 @@ from time import time
 
 import structlog
 
-from core import apologies, attachments, commands, context, overhearing
-from core.address import Address
+from core import apologies, commands
 from core.commands import Command, Desk, Said
+from core.delivery.outbox import Outbox, Speech, stored
 from core.errors import (
     EmptyAnswer,
     ModelError,
@@ -25,11 +25,12 @@ from core.errors import (
     RequestNotTaken,
     WindowTooLong,
 )
-from core.llm import Afresh, Cause, Finish, Prompt, Usage
-from core.messages import Choice, Quote
-from core.mind import Length, Mind
-from core.outbox import Outbox, Speech, stored
-from core.prompts import SUMMARIZE
+from core.memory import attachments, context, overhearing
+from core.memory.mind import Length, Mind
+from core.memory.prompts import SUMMARIZE
+from core.model.llm import Afresh, Cause, Finish, Prompt, Usage
+from core.seam.address import Address
+from core.seam.messages import Choice, Quote
 from core.session import ATTEMPTS, PATIENCE, Answer, Lease, Role, SessionKey, State, Turn
 from core.store import Connection, Database, deliveries, queue, summaries, turns, withdrawals
 

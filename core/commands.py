@@ -4,10 +4,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from core import context
-from core.brevity import Cut
-from core.messages import Audience, Choice, Inbound
-from core.prompts import SUMMARIZE
+from core.memory import context
+from core.memory.brevity import Cut
+from core.memory.prompts import SUMMARIZE
+from core.seam.messages import Audience, Choice, Inbound
 from core.session import SessionKey, State, Turn
 from core.store import Connection, backscroll, epochs, queue, turns
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
-from core.address import Address
-from core.messages import Author, Quote
+from core.seam.address import Address
+from core.seam.messages import Author, Quote
 
 ATTEMPTS = 5
 """How often a turn is tried, at the least, before it is given up."""

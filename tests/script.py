@@ -13,20 +13,20 @@ from typing import Self
 
 from sqlalchemy import Connection, Row, Table, select, update
 
-from core.adapter import Adapter, Finding, Receive
-from core.address import Address
 from core.assistant import Assistant
-from core.audit import Auditor
-from core.inbox import Inbox
-from core.llm import Finish, Prompt, Recollection, Usage
-from core.messages import Draft, Event, Inbound, Reply
-from core.mind import Hearing, Mind
-from core.outbox import Outbox
+from core.delivery.audit import Auditor
+from core.delivery.outbox import Outbox
+from core.intake.inbox import Inbox
+from core.memory.mind import Hearing, Mind
+from core.model.llm import Finish, Prompt, Recollection, Usage
+from core.model.tokens import Calibration, Estimate
 from core.schema import sessions
+from core.seam.adapter import Adapter, Finding, Receive
+from core.seam.address import Address
+from core.seam.messages import Draft, Event, Inbound, Reply
 from core.session import Turn
 from core.store import Database, inbound, turns
-from core.tokens import Calibration, Estimate
-from core.worker import Worker
+from core.work.worker import Worker
 from tests.values import HERE
 
 SECONDS = 10.0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from core.adapter import Adapter
+from core.seam.adapter import Adapter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,10 @@ from types import TracebackType
 from typing import Self
 
 from bots import program
-from core.adapter import Adapter
 from core.config import Settings
-from core.llm import Model
-from core.openai import OpenAIModel
+from core.model.llm import Model
+from core.model.openai import OpenAIModel
+from core.seam.adapter import Adapter
 from core.store import connect
 from tests.stage import Stage
 from tests.wire.openai import OpenAIServer

@@ -1,4 +1,4 @@
-"""The promises of an adapter (`core/adapter.py`), each kept by every adapter."""
+"""The promises of an adapter (`core/seam/adapter.py`), each kept by every adapter."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from core.adapter import Adapter
 from core.errors import DatabaseUnreachable
-from core.messages import Audience, Choice, Draft, Event, Inbound, Receipt, Reply
+from core.seam.adapter import Adapter
+from core.seam.messages import Audience, Choice, Draft, Event, Inbound, Receipt, Reply
 from tests.stage import Stage
 from tests.stages import STAGES
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from core.address import Address, AddressError
+from core.seam.address import Address, AddressError
 
 texts = some.text(some.characters(), max_size=12) | some.text(":%/@ \n\x00é\ud800", max_size=6)
 addresses = some.builds(Address, platform=texts, workspace=texts, channel=texts, thread=some.none() | texts)

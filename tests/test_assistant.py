@@ -16,8 +16,8 @@ from core.errors import (
     RequestNotTaken,
     WindowTooLong,
 )
-from core.llm import Finish, Usage
-from core.prompts import SUMMARIZE
+from core.memory.prompts import SUMMARIZE
+from core.model.llm import Finish, Usage
 from core.schema import turns, usage
 from core.session import State
 from core.store import Database
@@ -44,9 +44,9 @@ def dialect(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.worker._POLL", 0.05)
-    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 0.01)
-    monkeypatch.setattr("core.outbox._BACK_OFF", 0.01)
+    monkeypatch.setattr("core.work.worker._POLL", 0.05)
+    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 0.01)
+    monkeypatch.setattr("core.delivery.outbox._BACK_OFF", 0.01)
 
 
 @both

@@ -7,7 +7,6 @@ from contextlib import aclosing
 import pytest
 from structlog.testing import capture_logs
 
-from core.breaker import CALLS, OPEN, SPREAD, WINDOW, Breaker
 from core.errors import (
     ModelError,
     ModelInterrupted,
@@ -18,7 +17,8 @@ from core.errors import (
     OutOfCredit,
     WindowTooLong,
 )
-from core.llm import Finish, Message, Model, Prompt
+from core.model.breaker import CALLS, OPEN, SPREAD, WINDOW, Breaker
+from core.model.llm import Finish, Message, Model, Prompt
 from tests.script import Cue, ScriptedModel
 
 PROMPT = Prompt(instructions="", messages=(Message(role="user", text="hello"),), tokens=3, conversation="")

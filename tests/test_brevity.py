@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.brevity import brief
-from core.messages import Author, Quote
+from core.memory.brevity import brief
+from core.seam.messages import Author, Quote
 from core.session import Role, State, Turn
 from tests.values import ADA, BEN
 

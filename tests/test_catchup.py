@@ -8,8 +8,8 @@ from time import time
 import pytest
 from sqlalchemy import update
 
-from core.catchup import CatchUp
 from core.errors import DeliveryDelayed, DeliveryUnknown
+from core.intake.catchup import CatchUp
 from core.schema import presence, turns
 from core.session import State
 from core.store import Database
@@ -21,8 +21,8 @@ ELSEWHERE = replace(HERE, channel="elsewhere")
 
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.worker._POLL", 0.05)
-    monkeypatch.setattr("core.catchup._AGAIN", 0.02)
+    monkeypatch.setattr("core.work.worker._POLL", 0.05)
+    monkeypatch.setattr("core.intake.catchup._AGAIN", 0.02)
 
 
 def said(text: str, ago: float = 5.0, **facts):
@@ -178,7 +178,7 @@ async def test_as_long_as_the_platform_asks_for_patience_it_is_waited(database: 
 async def test_what_could_not_be_looked_at_is_looked_at_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.catchup._TRIES", 1)
+    monkeypatch.setattr("core.intake.catchup._TRIES", 1)
     await begun(database)
     await away(database, 600)
     async with house(database) as running:

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import update
 
-from core.address import Address
 from core.errors import ModelRefused
-from core.messages import Closed, Deleted, Edited, Inbound, Quote
 from core.schema import quotes, turns
+from core.seam.address import Address
+from core.seam.messages import Closed, Deleted, Edited, Inbound, Quote
 from core.session import State
 from core.store import Database
 from tests.script import House, ScriptedModel, TranscriptAdapter, house, memory, remembered, rows
@@ -20,8 +20,8 @@ CHANNEL = Address(platform="console", workspace="local", channel="busy")
 
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.worker._POLL", 0.05)
-    monkeypatch.setattr("core.audit._EVERY", 0.02)
+    monkeypatch.setattr("core.work.worker._POLL", 0.05)
+    monkeypatch.setattr("core.delivery.audit._EVERY", 0.02)
 
 
 def edited(said: Inbound, text: str, *, after: float = 5.0) -> Edited:

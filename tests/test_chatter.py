@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.messages import Audience, Inbound
+from core.seam.messages import Audience, Inbound
 from core.session import HEARD_BEFORE_QUESTION, State, Turn
 from core.store import Database, inbound, turns
 from tests.script import House, house
@@ -16,7 +16,7 @@ EXCHANGES = 10
 
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.worker._POLL", 0.05)
+    monkeypatch.setattr("core.work.worker._POLL", 0.05)
 
 
 def chatter(text: str) -> Inbound:

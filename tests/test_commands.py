@@ -3,7 +3,7 @@
 import pytest
 
 from core.commands import COMMANDS, parse
-from core.messages import Audience
+from core.seam.messages import Audience
 from tests.values import message
 
 

@@ -3,12 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as some
 
-from core.context import MESSAGE_TOKENS, REPLY_TOKENS, Window, build
-from core.envelope import spoken
-from core.messages import Author
-from core.prompts import INSTRUCTIONS, instructions
+from core.memory.context import MESSAGE_TOKENS, REPLY_TOKENS, Window, build
+from core.memory.prompts import INSTRUCTIONS, instructions
+from core.model.envelope import spoken
+from core.model.tokens import Estimate, cut_middle
+from core.seam.messages import Author
 from core.session import HEARD_BEFORE_QUESTION, Role, State, Turn
-from core.tokens import Estimate, cut_middle
 from tests.values import ADA, BEN
 
 FIXED = 10

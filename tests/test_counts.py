@@ -13,14 +13,15 @@ from hypothesis import strategies as some
 from structlog.testing import capture_logs
 from tiktoken import Encoding
 
-from core import context, tokens
-from core.envelope import spoken
-from core.llm import Finish, Prompt, Usage
-from core.messages import Audience, Author, Edited, Inbound
+from core.memory import context
+from core.model import tokens
+from core.model.envelope import spoken
+from core.model.llm import Finish, Prompt, Usage
+from core.model.tokens import Estimate, Vocabulary
+from core.seam.messages import Audience, Author, Edited, Inbound
 from core.session import Role, State, Turn
 from core.store import Database
-from core.store.sql import storable
-from core.tokens import Estimate, Vocabulary
+from core.store.engine.sql import storable
 from tests.script import House, ScriptedModel, TranscriptAdapter
 from tests.values import ADA, HERE, message
 
@@ -49,7 +50,7 @@ def exact() -> Vocabulary:
 
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.worker._POLL", 0.05)
+    monkeypatch.setattr("core.work.worker._POLL", 0.05)
 
 
 def sent(prompt: Prompt, encoding: Encoding) -> int:

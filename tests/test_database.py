@@ -26,8 +26,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.errors import ConfigurationError, DatabaseError, DatabaseUnreachable
 from core.session import State
 from core.store import Database, connect, sqlite_files
-from core.store.prepared import Prepared
-from core.store.sql import alone, insert, notify
+from core.store.engine.prepared import Prepared
+from core.store.engine.sql import alone, insert, notify
 
 
 def add(connection: Connection, number: int) -> int:

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import update
 
-from core.address import Address
-from core.messages import Audience, Author, Deleted, Edited, Inbound, Quote
 from core.schema import deliveries, quotes, turns
+from core.seam.address import Address
+from core.seam.messages import Audience, Author, Deleted, Edited, Inbound, Quote
 from core.session import State
 from core.store import Database, audits
 from tests.script import House, ScriptedModel, TranscriptAdapter, house, memory, remembered, rows
@@ -22,9 +22,9 @@ ONE, OTHER = replace(CHANNEL, thread="t1"), replace(CHANNEL, thread="t2")
 
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.worker._POLL", 0.05)
-    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 0.01)
-    monkeypatch.setattr("core.audit._EVERY", 0.02)
+    monkeypatch.setattr("core.work.worker._POLL", 0.05)
+    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 0.01)
+    monkeypatch.setattr("core.delivery.audit._EVERY", 0.02)
 
 
 def elsewhere(database: Database) -> House:
@@ -173,7 +173,7 @@ async def test_nothing_is_begun_for_a_question_that_was_deleted_elsewhere(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """D5. Although nobody has told this process yet."""
-    monkeypatch.setattr("core.worker.Worker._look", _nobody_looks)
+    monkeypatch.setattr("core.work.worker.Worker._look", _nobody_looks)
     adapter, said, go = TranscriptAdapter(), message("hello"), asyncio.Event()
     async with house(database, [go, "Half an", " answer"], adapter=adapter) as running:
         await running.say(said)

@@ -16,7 +16,7 @@ ACTIONS = int(os.environ.get("BACKSCROLL_ERASER", "40"))
 async def test_what_is_gone_from_the_screen_is_gone_from_memory(
     url: str, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.store.sqlite._CLEAN_AFTER", 0.2)
+    monkeypatch.setattr("core.store.engine.sqlite._CLEAN_AFTER", 0.2)
     done = await erase(stage, url, actions=ACTIONS, seed=ACTIONS)
 
     assert done.dead

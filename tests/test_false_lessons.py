@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from core.errors import EmptyAnswer, ModelError, ModelRefused, ModelUnavailable, WindowTooLong
-from core.llm import Message, Prompt
-from core.openai import OpenAIModel
+from core.model.llm import Message, Prompt
+from core.model.openai import OpenAIModel
 from core.store import Database
 from tests.script import house
 from tests.values import message

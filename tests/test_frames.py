@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from core.openai.frames import END, Lines
+from core.model.openai.frames import END, Lines
 
 A, B = {"a": "ä😀"}, {"b": 2}
 PLAIN = b'data: {"a": "\xc3\xa4\xf0\x9f\x98\x80"}\n\ndata: {"b": 2}\n\ndata: [DONE]\n\n'

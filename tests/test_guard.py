@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.guard import BREAK, guard, settled
-from core.markdown import split
+from core.delivery.guard import BREAK, guard, settled
+from core.delivery.markdown import split
 
 PIECES = [
     *("<", "!", "@", "&", "\\", ">", "|", "_", "`", "```", "~~~", "```py\n", "\n", " ", "\u00ad", "\u2060", BREAK),

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from core.errors import DeliveryDelayed, DeliveryRefused, ModelStalled
-from core.messages import Audience, Author, Inbound
-from core.mind import Hearing
-from core.overhearing import HEAR_SECONDS
+from core.memory.mind import Hearing
+from core.memory.overhearing import HEAR_SECONDS
+from core.seam.messages import Audience, Author, Inbound
 from core.session import HEARD_BEFORE_QUESTION, State
 from core.store import Database
 from tests.script import House, ScriptedModel, TranscriptAdapter, house, memory, remembered
@@ -26,8 +26,8 @@ def dialect(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.worker._POLL", 0.05)
-    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 0.01)
+    monkeypatch.setattr("core.work.worker._POLL", 0.05)
+    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 0.01)
 
 
 def mention(text: str, **facts: object) -> Inbound:
@@ -117,7 +117,7 @@ async def test_reading_never_delays_an_answer_beyond_its_limit(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was not read then is not read later: it would stand in the wrong place."""
-    monkeypatch.setattr("core.overhearing.HEAR_SECONDS", 0.05)
+    monkeypatch.setattr("core.memory.overhearing.HEAR_SECONDS", 0.05)
     adapter = listening(past("before"))
     adapter.hold_past = asyncio.Event()
     async with house(database, adapter=adapter) as running:

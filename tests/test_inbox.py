@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import Connection, text, update
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from core.address import Address
 from core.errors import (
     DatabaseError,
     DatabaseUnreachable,
@@ -19,9 +18,10 @@ from core.errors import (
     ModelStalled,
     ModelUnavailable,
 )
-from core.messages import Audience, Author, Inbound, Rejected
-from core.mind import Hearing
+from core.memory.mind import Hearing
 from core.schema import deliveries, rejections, sessions, turns, usage
+from core.seam.address import Address
+from core.seam.messages import Audience, Author, Inbound, Rejected
 from core.session import ATTEMPTS, State
 from core.store import Database, connect
 from tests.script import Fault, House, Interrupted, ScriptedModel, TranscriptAdapter, expire, house, memory, rows
@@ -37,9 +37,9 @@ only_sqlite = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.worker._POLL", 0.05)
-    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 0.01)
-    monkeypatch.setattr("core.outbox._BACK_OFF", 0.01)
+    monkeypatch.setattr("core.work.worker._POLL", 0.05)
+    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 0.01)
+    monkeypatch.setattr("core.delivery.outbox._BACK_OFF", 0.01)
 
 
 LATER = 1_800_000_000.0
@@ -467,7 +467,7 @@ async def test_a_failing_turn_backs_off_where_everybody_can_see_it(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Why in its turn, how often and until when in its session's row; longer each time; forgotten when it is over."""
-    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 100.0)
+    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 100.0)
     failures = [ModelStalled("nothing came"), ModelInterrupted("the stream broke"), KeyError("a secret word")]
     reasons = ["ModelStalled: nothing came", "ModelInterrupted: the stream broke", "KeyError"]
     async with house(database, *failures, "yes") as running:
@@ -507,7 +507,7 @@ async def test_after_five_attempts_the_asker_is_told_and_the_next_message_is_ans
 async def test_a_retry_after_is_obeyed_where_it_is_longer_than_the_back_off(
     database: Database, asked: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 100.0)
+    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 100.0)
     async with house(database, ModelUnavailable("429", retry_after=asked)) as running:
         await running.say(message())
         await running.until(lambda found: found[0].attempts == 1 and found[0].owner is None)
@@ -519,7 +519,7 @@ async def test_a_retry_after_is_obeyed_where_it_is_longer_than_the_back_off(
 
 @only_sqlite
 async def test_a_failing_turn_holds_no_other_session_up(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 60.0)
+    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 60.0)
     async with house(database, ModelStalled("nothing came")) as running:
         await running.say(message("stuck"))
         await running.until(lambda found: found[0].attempts == 1 and found[0].owner is None)
@@ -552,7 +552,7 @@ async def test_an_at_once_command_does_not_cut_a_back_off_short(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else five `!status` use all attempts of a failing turn up, against the server's Retry-After."""
-    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 100.0)
+    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 100.0)
     async with house(database, ModelStalled("nothing came")) as running:
         await running.say(message("hard"))
         await running.until(lambda found: found[0].attempts == 1 and found[0].owner is None)

@@ -7,10 +7,10 @@ from itertools import pairwise
 import pytest
 
 from core.errors import ModelUnavailable, WindowTooLong
-from core.llm import Message, Prompt
-from core.openai import OpenAIModel
-from core.openai.complaints import Complaint
-from core.openai.manners import Manners, context_of, read
+from core.model.llm import Message, Prompt
+from core.model.openai import OpenAIModel
+from core.model.openai.complaints import Complaint
+from core.model.openai.manners import Manners, context_of, read
 from core.store import Database, servers
 from tests.wire.openai import KEY, MODEL, OpenAIServer, Request, Status
 

@@ -15,13 +15,13 @@ import typer
 from bots import __main__ as program
 from bots import logs
 from bots.program import run
-from core.adapter import Adapter, Receive
-from core.address import Address
 from core.config import Settings
 from core.errors import PlatformError
-from core.llm import Finish, Prompt
-from core.messages import Audience, Author, Draft, Inbound, Reply
-from core.offline import OfflineModel
+from core.model.llm import Finish, Prompt
+from core.model.offline import OfflineModel
+from core.seam.adapter import Adapter, Receive
+from core.seam.address import Address
+from core.seam.messages import Audience, Author, Draft, Inbound, Reply
 from core.store import connect
 from tests.process import process
 from tests.stage import Stage

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.openai import OpenAIModel
+from core.model.openai import OpenAIModel
 from tests.wire.openai import KEY, MODEL, OpenAIServer
 
 

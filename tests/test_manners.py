@@ -6,9 +6,9 @@ from contextlib import aclosing
 import pytest
 
 from core.errors import ModelInterrupted, ModelRefused, ModelUnavailable, OutOfCredit, WindowTooLong
-from core.llm import Finish, Message, Prompt, Usage
-from core.openai import OpenAIModel
-from core.openai import model as room
+from core.model.llm import Finish, Message, Prompt, Usage
+from core.model.openai import OpenAIModel
+from core.model.openai import model as room
 from tests.wire.manners import ANSWER, FILES, SHOWN, WRITTEN, Breaks, MannersServer, having, manner
 from tests.wire.openai import KEY, MODEL
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.markdown import split
+from core.delivery.markdown import split
 
 NASTY = [
     *(

@@ -4,9 +4,9 @@ from random import Random
 
 import pytest
 
-from core.envelope import spoken
-from core.messages import Author
-from core.openai.marks import Cleaner
+from core.model.envelope import spoken
+from core.model.openai.marks import Cleaner
+from core.seam.messages import Author
 
 CODE = "```\n<think>\na\n</think>\n<|im_end|>\n```\nSo much for that."
 HARMONY = "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>Hello<|return|>"

@@ -6,8 +6,8 @@ from contextlib import aclosing, suppress
 import pytest
 
 from core.errors import EmptyAnswer, ModelError, ModelInterrupted, ModelUnavailable
-from core.llm import Cause, Finish, Message, Prompt, Usage
-from core.metered import Metered
+from core.model.llm import Cause, Finish, Message, Prompt, Usage
+from core.model.metered import Metered
 from core.schema import calls
 from core.store import Database, ledger
 from core.store.ledger import Call

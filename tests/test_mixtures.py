@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 
 from core.errors import ModelInterrupted
-from core.llm import Finish, Message, Prompt
-from core.openai import OpenAIModel
+from core.model.llm import Finish, Message, Prompt
+from core.model.openai import OpenAIModel
 from tests.wire.mixtures import Mixture
 from tests.wire.openai import KEY, MODEL
 

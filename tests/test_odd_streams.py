@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from core.errors import EmptyAnswer, ModelError, ModelInterrupted, ModelMisconfigured, OutOfCredit, WindowTooLong
-from core.llm import Message, Prompt
-from core.openai import OpenAIModel
+from core.model.llm import Message, Prompt
+from core.model.openai import OpenAIModel
 from tests.wire.openai import KEY, MODEL, Body, OpenAIServer
 
 QUESTION = Prompt(instructions="Be brief.", messages=(Message(role="user", text="hi"),), tokens=20, conversation="c")

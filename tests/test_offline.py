@@ -4,11 +4,11 @@ from contextlib import aclosing
 
 import pytest
 
-from core.envelope import spoken
-from core.llm import Finish, Message, Model, Prompt
-from core.messages import Author
-from core.offline import OfflineModel, compose
-from core.prompts import SUMMARIZE
+from core.memory.prompts import SUMMARIZE
+from core.model.envelope import spoken
+from core.model.llm import Finish, Message, Model, Prompt
+from core.model.offline import OfflineModel, compose
+from core.seam.messages import Author
 
 
 def prompt(*texts, tokens=0):

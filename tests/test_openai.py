@@ -20,10 +20,10 @@ from core.errors import (
     RequestNotTaken,
     WindowTooLong,
 )
-from core.llm import Finish, Message, Prompt, Usage
-from core.openai import OpenAIModel
-from core.openai import model as room
-from core.openai.reading import ChatReading, ResponsesReading
+from core.model.llm import Finish, Message, Prompt, Usage
+from core.model.openai import OpenAIModel
+from core.model.openai import model as room
+from core.model.openai.reading import ChatReading, ResponsesReading
 from tests.wire import openai as wire
 from tests.wire.openai import KEY, MODEL, Body, Break, End, OpenAIServer, Request, Silence, Status, Weather
 

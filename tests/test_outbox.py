@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from core.address import Address
+from core.delivery.outbox import WITHDRAWN, Pace
 from core.errors import DatabaseUnreachable, DeliveryDelayed, DeliveryRefused, DeliveryUnknown, ModelStalled
-from core.messages import Reply
-from core.outbox import WITHDRAWN, Pace
 from core.schema import deliveries, sessions, turns
+from core.seam.address import Address
+from core.seam.messages import Reply
 from core.session import ATTEMPTS, State
 from core.store import Database, dead
 from core.store.deliveries import Stage, key_of
@@ -30,9 +30,9 @@ PARTS = ["one two three", "four five six", "seven eight nine"]
 
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.worker._POLL", 0.05)
-    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 0.01)
-    monkeypatch.setattr("core.outbox._BACK_OFF", 0.01)
+    monkeypatch.setattr("core.work.worker._POLL", 0.05)
+    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 0.01)
+    monkeypatch.setattr("core.delivery.outbox._BACK_OFF", 0.01)
 
 
 def narrow(**facts: float) -> TranscriptAdapter:
@@ -265,7 +265,7 @@ async def test_a_delayed_reply_waits_and_is_no_attempt(database: Database) -> No
 async def test_a_platform_that_asks_for_ages_is_asked_again_sooner(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.outbox._LONGEST_DELAY", 0.05)
+    monkeypatch.setattr("core.delivery.outbox._LONGEST_DELAY", 0.05)
     adapter = TranscriptAdapter()
     adapter.faults.append(Fault(error=DeliveryDelayed("429", retry_after=86_400)))
     async with house(database, adapter=adapter) as running:
@@ -328,7 +328,7 @@ async def test_a_reply_is_kept_while_its_platform_may_be_away(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody's replies arrive: that is no fault of this one's. It is no dead letter either once it has arrived."""
-    monkeypatch.setattr("core.outbox._BACK_OFF", 0.001)
+    monkeypatch.setattr("core.delivery.outbox._BACK_OFF", 0.001)
     adapter = TranscriptAdapter()
     adapter.mute = True
     adapter.faults.extend([Fault(error=DeliveryUnknown("internal_error"))] * 5 * (ATTEMPTS + 2))

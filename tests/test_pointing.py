@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from core.envelope import spoken
-from core.messages import Author, Deleted, Edited, Inbound, Quote
+from core.model.envelope import spoken
+from core.seam.messages import Author, Deleted, Edited, Inbound, Quote
 from core.store import Database
 from tests.script import house
 from tests.values import ADA, BEN, message

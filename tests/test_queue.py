@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Connection, select, update
 
-from core.address import Address
 from core.errors import DatabaseError, LeaseLost
-from core.messages import Edited, Inbound, Rejected
 from core.schema import deliveries as outgoing
 from core.schema import rejections, sessions, turns, usage
+from core.seam.address import Address
+from core.seam.messages import Edited, Inbound, Rejected
 from core.session import Answer, Lease, SessionKey, State, Turn
 from core.store import Database, backscroll, changes, deliveries, epochs, inbound, queue
 from core.store import turns as history

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from core import envelope
-from core.attachments import BYTES, Unreadable, text_of
 from core.errors import DeliveryRefused
-from core.messages import Audience, Author, Deleted, Edited, Quote
-from core.mind import QUOTED, QUOTES
+from core.memory.attachments import BYTES, Unreadable, text_of
+from core.memory.mind import QUOTED, QUOTES
+from core.model import envelope
 from core.schema import quotes
+from core.seam.messages import Audience, Author, Deleted, Edited, Quote
 from core.session import Role
 from core.store import Database
 from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, house, remembered, rows
@@ -213,7 +213,7 @@ async def test_a_file_that_somebody_else_posted_before_is_read_when_it_is_asked_
     ],
 )
 async def test_what_is_not_read_is_told_to_model_and_asker(database: Database, monkeypatch, found, reason) -> None:
-    monkeypatch.setattr("core.attachments.SECONDS", 0.3)
+    monkeypatch.setattr("core.memory.attachments.SECONDS", 0.3)
     async with house(database, "I see.", adapter=Files(f1=found)) as running:
         await running.say(message("What is wrong?", quotes=(LOG,)))
         await running.answered(f"I see.\n\n_(I have not read build.log ({reason}).)_")

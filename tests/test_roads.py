@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from core.errors import DatabaseUnreachable
 from core.store import Connection, Database, connect
-from core.store.prepared import Prepared
-from core.store.sql import alone, notify
+from core.store.engine.prepared import Prepared
+from core.store.engine.sql import alone, notify
 from tests.wire.postgresql import Road, road
 
 LANES = 3

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.openai import OpenAIModel
+from core.model.openai import OpenAIModel
 from core.store import Database
 from tests.script import house
 from tests.values import message

@@ -6,7 +6,7 @@ import pytest
 
 from core.session import Lease, SessionKey
 from core.store import queue
-from core.suspects import MAKES_ROOM, Suspects
+from core.work.suspects import MAKES_ROOM, Suspects
 from tests.values import HERE
 
 LEASE = Lease(key=SessionKey(workspace=1, session=1, address=HERE), fence=1, attempts=1, heard=True)

@@ -19,8 +19,8 @@ from structlog.testing import capture_logs
 from tiktoken.load import load_tiktoken_bpe
 from tiktoken_ext import openai_public
 
-from core import tokens
-from core.tokens import Calibration, Estimate, Vocabulary, cut_middle, encoding_of, load
+from core.model import tokens
+from core.model.tokens import Calibration, Estimate, Vocabulary, cut_middle, encoding_of, load
 
 ADDRESS = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
 

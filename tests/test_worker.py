@@ -10,7 +10,7 @@ from core.errors import ModelStalled, ModelUnavailable
 from core.schema import sessions, turns
 from core.session import State
 from core.store import Connection, Database, dead, queue
-from core.worker import DEATHS
+from core.work.worker import DEATHS
 from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, expire, house, memory, rows
 from tests.values import ADA, BEN, HERE, message
 
@@ -19,14 +19,14 @@ CHANNEL = replace(HERE, channel="busy", thread="t")
 
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.worker._POLL", 0.05)
-    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 0.01)
+    monkeypatch.setattr("core.work.worker._POLL", 0.05)
+    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 0.01)
 
 
 async def test_the_process_that_accepts_a_message_answers_it_without_looking_for_work(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.worker._POLL", 3600.0)
+    monkeypatch.setattr("core.work.worker._POLL", 3600.0)
     road = Interrupted(database)
     async with house(road) as running:
         await running.until(lambda _: running.worker._working)
@@ -165,7 +165,7 @@ async def test_a_stop_reaches_the_process_that_answers(database: Database) -> No
 
 
 async def test_a_stop_ends_an_answer_that_backs_off(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 3600.0)
+    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 3600.0)
     async with house(database, ModelStalled("nothing came")) as running:
         await running.say(message("hello?", at=2_000_000_000))
         await running.until(lambda found: found[0].attempts == 1 and found[0].owner is None)
@@ -382,7 +382,7 @@ async def test_a_server_that_wants_to_be_left_alone_for_hours_is_asked_again_whe
 async def test_messages_that_wait_for_a_model_that_is_away_say_so_and_are_answered_in_the_same_place(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.worker._FIRST_BACK_OFF", 0.3)
+    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 0.3)
     async with house(database, ModelStalled("nothing came"), "Here I am.") as running:
         await running.say(message("hello?"))
         await running.adapter.until(lambda: any("can't be reached" in text for text in running.adapter.texts))

@@ -2,8 +2,8 @@
 
 import itertools
 
-from core.address import Address
-from core.messages import Author, Inbound
+from core.seam.address import Address
+from core.seam.messages import Author, Inbound
 
 ADA = Author(id="U1", name="Ada")
 BEN = Author(id="U2", name="Ben")

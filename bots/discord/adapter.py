@@ -29,10 +29,10 @@ from bots.discord.rest import BAD_TOKEN, Rest
 from bots.discord.screen import Screen
 from bots.discord.speaking import Speaker
 from bots.discord.translate import DIRECT, PLATFORM
-from core.adapter import Adapter, Finding, Receive
-from core.address import Address
 from core.errors import DeliveryDelayed, PlatformError
-from core.messages import Draft, Inbound, Reply
+from core.seam.adapter import Adapter, Finding, Receive
+from core.seam.address import Address
+from core.seam.messages import Draft, Inbound, Reply
 
 log = structlog.get_logger(platform=PLATFORM)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from bots.discord import pointing, translate
 from bots.discord.marks import Names
 from bots.discord.payloads import Payload, snowflake
-from core.messages import Closed, Deleted, Edited, Inbound, Left, Rejected
+from core.seam.messages import Closed, Deleted, Edited, Inbound, Left, Rejected
 
 _CATEGORY = 4  # a heading above channels; nobody speaks there
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from bots.discord.failures import Trouble
 from bots.discord.gate import FLOOR
 from bots.discord.rest import Rest
-from core.adapter import Finding
 from core.errors import PlatformError
+from core.seam.adapter import Finding
 
 _PORTAL = "https://discord.com/developers"
 

@@ -24,7 +24,7 @@ from bots.discord.payloads import Payload
 from bots.discord.places import Places
 from bots.discord.rest import Rest
 from bots.discord.translate import PLATFORM
-from core.messages import Edited, Inbound, Rejected
+from core.seam.messages import Edited, Inbound, Rejected
 
 log = structlog.get_logger(platform=PLATFORM)
 

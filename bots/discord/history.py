@@ -13,10 +13,10 @@ from bots.discord.payloads import Payload, snowflake_at
 from bots.discord.rest import Rest
 from bots.discord.screen import channel_of
 from bots.discord.translate import DIRECT, PLATFORM
-from core.adapter import Whole
-from core.address import Address
 from core.errors import PlaceGone
-from core.messages import Inbound
+from core.seam.adapter import Whole
+from core.seam.address import Address
+from core.seam.messages import Inbound
 
 log = structlog.get_logger(platform=PLATFORM)
 

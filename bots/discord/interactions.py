@@ -18,7 +18,7 @@ from bots.discord.places import Places
 from bots.discord.rest import Rest
 from bots.discord.ticket import Ticket
 from bots.discord.translate import PLATFORM
-from core.messages import Inbound, Rejected
+from core.seam.messages import Inbound, Rejected
 
 log = structlog.get_logger(platform=PLATFORM)
 

@@ -6,8 +6,8 @@ import structlog
 
 from bots.discord.library import where
 from bots.discord.translate import PLATFORM
-from core.adapter import Receive
-from core.messages import Closed, Edited, Event, Left, Receipt
+from core.seam.adapter import Receive
+from core.seam.messages import Closed, Edited, Event, Left, Receipt
 
 log = structlog.get_logger(platform=PLATFORM)
 

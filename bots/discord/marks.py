@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain, pairwise, zip_longest
 
 from bots.discord.payloads import Payload, snowflake
-from core.messages import Author
+from core.seam.messages import Author
 
 _MARK = re.compile(
     r"(?P<code>```.*?```|``.*?``|`[^`\n]*`)|<@!?(?P<user>\d+)>|<@&(?P<role>\d+)>|<#(?P<channel>\d+)>"

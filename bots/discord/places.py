@@ -19,7 +19,7 @@ from bots.discord.marks import Names
 from bots.discord.payloads import Payload, snowflake_at
 from bots.discord.rest import Rest
 from bots.discord.translate import PLATFORM
-from core.address import Address
+from core.seam.address import Address
 
 log = structlog.get_logger(platform=PLATFORM)
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from bots.discord.marks import Names, author, line, readable
 from bots.discord.payloads import Payload, instant, snowflake
-from core.messages import Quote
+from core.seam.messages import Quote
 
 FORWARD = 1
 """The type of a reference that is no reply."""

@@ -20,7 +20,7 @@ Answers to interactions are never copies of anything: they are edited in place, 
 from collections.abc import Iterator, Sequence
 
 from bots.discord.payloads import Payload
-from core.messages import Reply
+from core.seam.messages import Reply
 
 
 def likely(ours: Sequence[Payload], reply: Reply) -> Payload | None:

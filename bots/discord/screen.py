@@ -11,8 +11,8 @@ from bots.discord.library import Forbidden, HTTPException, NotFound
 from bots.discord.payloads import Payload, snowflake_at
 from bots.discord.rest import Rest
 from bots.discord.translate import PLATFORM
-from core.address import Address
-from core.messages import Reply
+from core.seam.address import Address
+from core.seam.messages import Reply
 
 log = structlog.get_logger(platform=PLATFORM)
 

@@ -24,7 +24,7 @@ from bots.discord.screen import Screen, channel_of, mentions
 from bots.discord.ticket import Ticket
 from bots.discord.translate import PLATFORM
 from core.errors import DeliveryDelayed
-from core.messages import Draft, Reply
+from core.seam.messages import Draft, Reply
 
 log = structlog.get_logger(platform=PLATFORM)
 

@@ -13,9 +13,9 @@ from bots.discord import pointing
 from bots.discord.marks import Names, author, name, readable
 from bots.discord.payloads import Payload, instant, snowflake
 from bots.discord.ticket import LIFETIME, Ticket
-from core.address import Address
 from core.commands import COMMANDS
-from core.messages import Audience, Author, Inbound, Quote, Rejected
+from core.seam.address import Address
+from core.seam.messages import Audience, Author, Inbound, Quote, Rejected
 
 PLATFORM = "discord"
 DIRECT = "@me"

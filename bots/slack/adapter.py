@@ -25,10 +25,10 @@ from bots.slack.status import Status
 from bots.slack.tidying import tidy
 from bots.slack.translate import translate
 from bots.slack.writing import Writing
-from core.adapter import Adapter, Finding, Receive
-from core.address import Address
 from core.errors import DeliveryDelayed, DeliveryError, PlatformError
-from core.messages import Draft, Edited, Event, Inbound, Left, Receipt, Rejected, Reply
+from core.seam.adapter import Adapter, Finding, Receive
+from core.seam.address import Address
+from core.seam.messages import Draft, Edited, Event, Inbound, Left, Receipt, Rejected, Reply
 
 log = get_logger(platform=PLATFORM)
 

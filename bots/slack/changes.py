@@ -9,8 +9,8 @@ from bots.slack.payloads import PLATFORM, Payload, View, address_of, part, secon
 from bots.slack.posts import EDIT, EVENT_TYPE
 from bots.slack.quotes import held
 from bots.slack.said import said, said_by_another
-from core.address import Address
-from core.messages import Closed, Deleted, Draft, Edited, Event, Left, Receipt
+from core.seam.address import Address
+from core.seam.messages import Closed, Deleted, Draft, Edited, Event, Left, Receipt
 
 _TOMBSTONE = "tombstone"
 """What Slack leaves in the place of a deleted message that has replies."""

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from bots.slack.calls import Calls, Refused
 from bots.slack.manifest import scopes
 from bots.slack.sockets import app_token_problem
-from core.adapter import Finding
 from core.errors import DeliveryError
+from core.seam.adapter import Finding
 
 
 async def examination(calls: Calls, app_calls: Calls, *, agent_view: bool) -> Sequence[Finding]:

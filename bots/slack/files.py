@@ -8,8 +8,8 @@ from structlog import get_logger
 from bots.slack.calls import Calls, Download
 from bots.slack.payloads import PLATFORM, Payload
 from bots.slack.quotes import attaches
-from core.address import Address
 from core.errors import DeliveryError, DeliveryRefused
+from core.seam.address import Address
 
 log = get_logger(platform=PLATFORM)
 

@@ -9,7 +9,7 @@ from bots.slack.calls import Refused
 from bots.slack.pages import PAGE, Kept, Pages
 from bots.slack.payloads import PLATFORM, Ourselves, Payload, is_ts
 from bots.slack.posts import EVENT_TYPE, thread_of
-from core.messages import Reply
+from core.seam.messages import Reply
 
 log = get_logger(platform=PLATFORM)
 

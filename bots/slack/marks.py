@@ -4,7 +4,7 @@ from structlog import get_logger
 
 from bots.slack.calls import Calls, Refused
 from bots.slack.payloads import PLATFORM, is_ts
-from core.address import Address
+from core.seam.address import Address
 
 log = get_logger(platform=PLATFORM)
 

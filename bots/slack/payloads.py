@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from re import compile as pattern
 from typing import Any, TypeGuard
 
-from core.address import Address
+from core.seam.address import Address
 
 Payload = Mapping[str, Any]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from bots.slack.pressed import PICKER
 from bots.slack.words import escaped
-from core.address import Address
-from core.messages import Choice, Reply
+from core.seam.address import Address
+from core.seam.messages import Choice, Reply
 
 Arguments = dict[str, Any]
 

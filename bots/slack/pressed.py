@@ -18,9 +18,9 @@ from bots.slack.payloads import (
     workspace_of,
 )
 from bots.slack.ticket import RESPONSE_SECONDS, Ticket
-from core.address import Address, AddressError
 from core.commands import COMMANDS
-from core.messages import Audience, Author, Inbound
+from core.seam.address import Address, AddressError
+from core.seam.messages import Audience, Author, Inbound
 
 PICKER = "session_picker"
 SHORTCUTS = {f"session_{verb}": verb for verb in ("reset", "summarize")}

@@ -11,7 +11,7 @@ from dataclasses import replace
 from bots.slack.blocks import parts, written
 from bots.slack.payloads import Payload, View, is_ts
 from bots.slack.words import readable
-from core.messages import Author, Quote
+from core.seam.messages import Author, Quote
 
 _GONE = {
     "tombstone": "it was deleted",

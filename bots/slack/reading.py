@@ -14,10 +14,10 @@ from bots.slack.pages import Pages, messages_of, next_cursor
 from bots.slack.payloads import PLATFORM, Ourselves, Payload, View, is_ts
 from bots.slack.recent import Recent
 from bots.slack.said import missed, past
-from core.adapter import Whole
-from core.address import Address
 from core.errors import DeliveryError, PlaceGone
-from core.messages import Inbound, Quote
+from core.seam.adapter import Whole
+from core.seam.address import Address
+from core.seam.messages import Inbound, Quote
 
 log = get_logger(platform=PLATFORM)
 

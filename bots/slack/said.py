@@ -24,8 +24,8 @@ from bots.slack.payloads import (
 from bots.slack.quotes import pointed
 from bots.slack.ticket import Ticket
 from bots.slack.words import is_quoted, mentioned, readable, without_mention
-from core.address import Address
-from core.messages import Audience, Author, Inbound
+from core.seam.address import Address
+from core.seam.messages import Audience, Author, Inbound
 
 _SPOKEN = (None, "file_share", "message_share", "thread_broadcast", "me_message")
 _SLACKBOT = "USLACKBOT"

@@ -11,9 +11,9 @@ from bots.slack.payloads import PLATFORM
 from bots.slack.posts import EDIT, STREAM, Arguments, content, metadata, plain_content, unfinished
 from bots.slack.recent import Recent
 from bots.slack.status import Status
-from core.address import Address
 from core.errors import DeliveryDelayed
-from core.messages import Draft, Reply
+from core.seam.address import Address
+from core.seam.messages import Draft, Reply
 
 log = get_logger(platform=PLATFORM)
 

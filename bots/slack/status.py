@@ -7,7 +7,7 @@ from bots.slack.payloads import PLATFORM
 from bots.slack.posts import Arguments, thread_of
 from bots.slack.recent import Recent
 from core.errors import DeliveryError
-from core.messages import Reply
+from core.seam.messages import Reply
 
 log = get_logger(platform=PLATFORM)
 

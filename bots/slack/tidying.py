@@ -10,7 +10,7 @@ from bots.slack.payloads import PLATFORM, is_ts
 from bots.slack.posts import digest
 from bots.slack.screen import Screen
 from core.errors import DeliveryDelayed
-from core.messages import Reply
+from core.seam.messages import Reply
 
 log = get_logger(platform=PLATFORM)
 

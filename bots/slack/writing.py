@@ -27,7 +27,7 @@ from bots.slack.status import Status
 from bots.slack.ticket import Ticket
 from bots.slack.words import escaped
 from core.errors import DeliveryDelayed, DeliveryRefused
-from core.messages import Draft, Inbound, Reply
+from core.seam.messages import Draft, Inbound, Reply
 
 log = get_logger(platform=PLATFORM)
 

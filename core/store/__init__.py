@@ -9,6 +9,6 @@ was said before, `epochs` what is set aside), and `deliveries` what must still b
 
 from sqlalchemy import Connection
 
-from core.store.database import Database, connect, sqlite_files
+from core.store.engine.database import Database, connect, sqlite_files
 
 __all__ = ["Connection", "Database", "connect", "sqlite_files"]

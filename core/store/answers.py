@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, Row, and_, delete, select, update
 
-from core.address import Address
 from core.schema import deliveries, sessions, turns
+from core.seam.address import Address
 from core.session import Role, SessionKey, State
 from core.store import summaries
 from core.store.deliveries import Stage

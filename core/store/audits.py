@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, not_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.address import Address
-from core.messages import Draft, Reply
 from core.schema import deliveries, sessions, turns
+from core.seam.address import Address
+from core.seam.messages import Draft, Reply
 from core.session import Role, SessionKey, State, Turn
 from core.store import gone
 from core.store.deliveries import TEXT, Stage, draft_of
+from core.store.engine.sql import now
 from core.store.queue import turn
-from core.store.sql import now
 from core.store.turns import COLUMNS, turn_of
 
 _KEPT = 86_400_000  # milliseconds for which an arrival is remembered

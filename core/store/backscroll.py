@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, and_, func, select, update
 
-from core.address import Address
-from core.messages import Inbound
 from core.schema import sessions, turns
+from core.seam.address import Address
+from core.seam.messages import Inbound
 from core.session import Lease, Role, SessionKey, State
 from core.store import gone, quotes
+from core.store.engine.sql import insert, micro, storable
 from core.store.queue import require
-from core.store.sql import insert, micro, storable
 
 
 def is_heard(connection: Connection, key: SessionKey) -> bool:

@@ -9,15 +9,15 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection, Row, and_, select, union, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.address import Address
-from core.messages import Edited, Quote
 from core.schema import quotes as table
 from core.schema import sessions, turns
+from core.seam.address import Address
+from core.seam.messages import Edited, Quote
 from core.session import Lease, Role, SessionKey, State, Turn
 from core.store import answers, gone, quotes, summaries
+from core.store.engine.sql import erases, micro, now, storable
 from core.store.inbound import backs_off, find
 from core.store.queue import require, turn
-from core.store.sql import erases, micro, now, storable
 from core.store.turns import COLUMNS, joined_to, turn_of
 from core.store.withdrawals import withdraw
 from core.store.workspaces import WORKSPACE, names

@@ -3,13 +3,13 @@
 from sqlalchemy import Connection, Row, and_, delete, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.address import Address
 from core.schema import quotes, sessions, turns, workspaces
+from core.seam.address import Address
 from core.session import Role, SessionKey, State
 from core.store import epochs
 from core.store.changes import ERASED, tell
+from core.store.engine.sql import erases, storable
 from core.store.inbound import find
-from core.store.sql import erases, storable
 from core.store.withdrawals import withdraw
 from core.store.workspaces import WORKSPACE, names
 

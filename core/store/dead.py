@@ -10,15 +10,15 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Connection, Row, and_, delete, exists, func, literal_column, or_, select, union_all, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.address import Address, AddressError
 from core.errors import BackscrollError
-from core.messages import Draft
 from core.schema import deliveries, sessions, turns
+from core.seam.address import Address, AddressError
+from core.seam.messages import Draft
 from core.session import Role, SessionKey, State
 from core.store.deliveries import Stage
+from core.store.engine.sql import notify, now, seconds
 from core.store.inbound import find
 from core.store.queue import turn
-from core.store.sql import notify, now, seconds
 
 
 class NoDeadLetter(BackscrollError):

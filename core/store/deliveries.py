@@ -41,14 +41,14 @@ from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.roles import FromClauseRole
 
-from core.address import Address
-from core.messages import Draft
 from core.schema import deliveries, turns, usage
+from core.seam.address import Address
+from core.seam.messages import Draft
 from core.session import Answer, Lease, Role, SessionKey, State, Turn
+from core.store.engine.prepared import Prepared
+from core.store.engine.sql import alone, clock, fixed, insert, micro, now, storable
 from core.store.inbound import find
-from core.store.prepared import Prepared
 from core.store.queue import QUESTION, Changed, finish, require, under_lease
-from core.store.sql import alone, clock, fixed, insert, micro, now, storable
 from core.store.turns import place
 from core.store.withdrawals import AUDIT_AFTER, DOOMED, doom
 

@@ -4,7 +4,7 @@ from sqlalchemy import Connection, and_, delete, select, true, update
 
 from core.schema import epochs, sessions
 from core.session import SessionKey
-from core.store.sql import now
+from core.store.engine.sql import now
 
 
 def reset(connection: Connection, key: SessionKey, seq: int) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, and_, delete, select, update
 
-from core.address import Address
 from core.schema import gone, sessions, turns
+from core.seam.address import Address
 from core.session import Role, SessionKey, State
-from core.store.sql import insert, now
+from core.store.engine.sql import insert, now
 from core.store.workspaces import WORKSPACE, names, workspace_of
 
 _KEPT = 3_600_000  # milliseconds

@@ -10,13 +10,13 @@ from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.address import Address
-from core.messages import Author, Inbound, Rejected
 from core.schema import rejections, sessions, turns, workspaces
+from core.seam.address import Address
+from core.seam.messages import Author, Inbound, Rejected
 from core.session import Envelope, Lease, Role, SessionKey, State, Turn
 from core.store import gone, quotes
-from core.store.prepared import Prepared
-from core.store.sql import clock, fixed, insert, micro, notify, now, seconds, storable
+from core.store.engine.prepared import Prepared
+from core.store.engine.sql import clock, fixed, insert, micro, notify, now, seconds, storable
 from core.store.turns import written
 from core.store.workspaces import WORKSPACE, names, workspace_of
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Connection
 
 from core.schema import calls
-from core.store.sql import insert
+from core.store.engine.sql import insert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

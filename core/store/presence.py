@@ -7,9 +7,9 @@ under a lease, looks up what was missed.
 from sqlalchemy import BigInteger, Connection, and_, cast, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.address import Address
 from core.schema import presence, sessions
-from core.store.sql import insert, now
+from core.seam.address import Address
+from core.store.engine.sql import insert, now
 from core.store.workspaces import workspace_of
 
 

@@ -37,13 +37,13 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.address import Address
 from core.errors import LeaseLost
 from core.schema import sessions, turns
+from core.seam.address import Address
 from core.session import Lease, Role, SessionKey, State, Turn
+from core.store.engine.prepared import Prepared
+from core.store.engine.sql import clock, fixed, notify, now, storable
 from core.store.inbound import backs_off
-from core.store.prepared import Prepared
-from core.store.sql import clock, fixed, notify, now, storable
 from core.store.turns import MINE, WAITS, first_waiting, place, written
 
 

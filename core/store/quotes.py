@@ -5,12 +5,12 @@ from collections.abc import Callable, Collection, Sequence
 from sqlalchemy import Connection, Row, and_, delete, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.address import Address
-from core.messages import Author, Edited, Inbound, Quote
 from core.schema import quotes, sessions
+from core.seam.address import Address
+from core.seam.messages import Author, Edited, Inbound, Quote
 from core.session import SessionKey
 from core.store import gone
-from core.store.sql import insert, micro, seconds, storable
+from core.store.engine.sql import insert, micro, seconds, storable
 from core.store.workspaces import WORKSPACE, names
 
 _OURS = ""

@@ -1,9 +1,9 @@
-"""Servers: what each model server turned out to be like, by its address and model; `core/openai` reads what is kept."""
+"""Servers: what each model server turned out to be like, by its address and model."""
 
 from sqlalchemy import Connection, select
 
 from core.schema import servers
-from core.store.sql import insert, now
+from core.store.engine.sql import insert, now
 
 
 def recall(connection: Connection, server: str, model: str) -> str | None:

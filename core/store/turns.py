@@ -7,12 +7,12 @@ from functools import lru_cache
 
 from sqlalchemy import Connection, Row, Select, and_, bindparam, case, exists, func, select, update
 
-from core.messages import Author, Quote
 from core.schema import deliveries, sessions, turns
+from core.seam.messages import Author, Quote
 from core.session import HEARD_BEFORE_QUESTION, Envelope, Role, SessionKey, State, Turn
 from core.store import quotes
-from core.store.prepared import Prepared
-from core.store.sql import fixed, seconds
+from core.store.engine.prepared import Prepared
+from core.store.engine.sql import fixed, seconds
 
 _ORDINARY = 64  # tokens of an ordinary turn, with which a page is as long as the window
 _LONGEST_PAGE = 128  # rows; there are long turns as well

@@ -10,10 +10,10 @@ from dataclasses import asdict
 from sqlalchemy import Connection, and_, delete, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.messages import Draft
 from core.schema import deliveries
+from core.seam.messages import Draft
 from core.session import SessionKey
-from core.store.sql import fixed, insert, now
+from core.store.engine.sql import fixed, insert, now
 
 AUDIT_AFTER = 2.0
 """Leases: by then, whatever a process that lost one has sent is on screen or will never be."""

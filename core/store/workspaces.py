@@ -2,9 +2,9 @@
 
 from sqlalchemy import Connection, bindparam, select
 
-from core.address import Address
 from core.schema import workspaces
-from core.store.sql import insert, storable
+from core.seam.address import Address
+from core.store.engine.sql import insert, storable
 
 WORKSPACE = (
     select(workspaces.c.workspace)

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from bots.discord import DiscordAdapter
 from bots.slack import SlackAdapter
-from core.address import Address
+from core.seam.address import Address
 from tests.chaos.chronicle import Chronicle
 from tests.chaos.misfortune import Misfortune
 from tests.chaos.plan import PEOPLE, Change, Line, Place

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.markdown import split
+from core.delivery.markdown import split
 from tests.chaos.platforms import Seen
 from tests.chaos.verdict import Asked, Changed, Kind, Prompt, judge
 from tests.chaos.words import answer

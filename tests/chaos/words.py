@@ -3,7 +3,7 @@
 import re
 from random import Random
 
-from core.markdown import split
+from core.delivery.markdown import split
 
 MARKER = re.compile(r"\bK\d{5}[LS][bc]?\b")
 """The number of a message, whether its answer is long or short, and a letter for what it has become by an edit."""

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from bots.console import MAIN, ConsoleAdapter
-from core.messages import Inbound, Rejected, Reply
+from core.seam.messages import Inbound, Rejected, Reply
 from tests.wire.console import Keyboard
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bots.console import ConsoleAdapter
 from core.errors import DatabaseUnreachable
-from core.messages import Inbound, Rejected
+from core.seam.messages import Inbound, Rejected
 from tests.console.conftest import Desk, reply_to
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from bots.console import ConsoleAdapter
 from core.errors import DeliveryUnknown
-from core.messages import Choice, Draft
+from core.seam.messages import Choice, Draft
 from tests.console.conftest import Desk, Made, reply_to
 from tests.wire.console import Keyboard
 

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from core.adapter import Adapter
-from core.messages import Inbound, Rejected
+from core.seam.adapter import Adapter
+from core.seam.messages import Inbound, Rejected
 from tests.console.conftest import reply_to
 from tests.stage import Shown
 from tests.wire.console import ConsoleStage

@@ -3,7 +3,7 @@
 import pytest
 
 from bots.console import MAIN, listed, printable, translate, verb_of
-from core.messages import Audience, Author, Choice, Inbound
+from core.seam.messages import Audience, Author, Choice, Inbound
 from tests.console.conftest import reply_to
 
 ADA = Author(id="local", name="Ada")

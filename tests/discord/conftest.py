@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bots.discord import DiscordAdapter
-from core.address import Address
-from core.messages import Author, Event, Inbound, Reply
+from core.seam.address import Address
+from core.seam.messages import Author, Event, Inbound, Reply
 from tests.wire.discord import DiscordStage
 
 KEY = "abcdefghijklmnopqrstuvw2"

@@ -4,7 +4,7 @@ import pytest
 
 from bots.discord import DiscordAdapter
 from core.errors import DeliveryDelayed, DeliveryRefused
-from core.messages import Inbound
+from core.seam.messages import Inbound
 from tests.discord.conftest import asked, reply
 from tests.wire.discord import DiscordStage
 

@@ -6,9 +6,9 @@ import pytest
 
 from bots.discord import DiscordAdapter
 from bots.discord.places import MOST
-from core.address import Address
 from core.errors import DeliveryDelayed, PlaceGone
-from core.messages import Audience, Inbound
+from core.seam.address import Address
+from core.seam.messages import Audience, Inbound
 from tests.discord.conftest import Listener, asked, listening, reply
 from tests.wire.discord import DiscordStage
 from tests.wire.discord_world import FORUM

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bots.discord import changes
 from bots.discord.marks import Names
-from core.messages import Audience, Closed, Deleted, Edited, Inbound, Rejected
+from core.seam.messages import Audience, Closed, Deleted, Edited, Inbound, Rejected
 from tests.discord.conftest import Listener, listening, reply
 from tests.wire.discord import DiscordStage
 

@@ -13,7 +13,7 @@ from bots.discord.interactions import LOST
 from bots.discord.library import LONGEST_WAIT
 from core.commands import COMMANDS
 from core.errors import DeliveryDelayed
-from core.messages import Rejected
+from core.seam.messages import Rejected
 from tests.discord.conftest import Listener, listening, reply
 from tests.wire.discord import DiscordStage
 from tests.wire.discord_world import EPHEMERAL, Interaction

@@ -7,7 +7,7 @@ import pytest
 
 from bots.discord import DiscordAdapter
 from core.errors import DeliveryDelayed, DeliveryError, DeliveryRefused, DeliveryUnknown
-from core.messages import Inbound
+from core.seam.messages import Inbound
 from tests.discord.conftest import Listener, asked, reply
 from tests.wire.discord import DiscordStage
 from tests.wire.discord_gateway import Twist

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from core.messages import Audience, Inbound, Rejected
+from core.seam.messages import Audience, Inbound, Rejected
 from tests.discord.conftest import Listener, listening, reply
 from tests.wire.discord import DiscordStage
 from tests.wire.discord_world import CONTENT_FLAG

@@ -332,7 +332,7 @@ async def test_no_redirect_of_a_file_is_followed(talk: Talk) -> None:
 
 async def test_a_file_that_does_not_come_holds_nobody_up(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     """C4"""
-    monkeypatch.setattr("core.attachments.SECONDS", 0.1)
+    monkeypatch.setattr("core.memory.attachments.SECONDS", 0.1)
     talk.stage.world.fault("GET /cdn/", hang=True)
     await talk.stage.attach("look", ("a.txt", b"text", None))
     await talk.answered(1)

@@ -8,8 +8,8 @@ from bots.discord import translate
 from bots.discord.marks import Names
 from bots.discord.payloads import instant
 from bots.discord.pointing import File
-from core.address import Address
-from core.messages import Author, Inbound, Quote
+from core.seam.address import Address
+from core.seam.messages import Author, Inbound, Quote
 
 ME = "100"
 BEN = {"id": "2", "username": "ben", "global_name": "Ben"}

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from bots.discord.receipts import copies, likely
-from core.address import Address
-from core.messages import Reply
+from core.seam.address import Address
+from core.seam.messages import Reply
 from tests.discord.conftest import KEY
 
 TEXT = "An answer that says a lot.\n```py\nprint()\n```\nAnd ends."

@@ -7,7 +7,7 @@ import pytest
 from bots.discord import DiscordAdapter
 from bots.discord.screen import WAITING
 from core.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnknown
-from core.messages import Reply
+from core.seam.messages import Reply
 from tests.discord.conftest import KEY, Listener, asked, reply
 from tests.wire.discord import DiscordStage
 

@@ -9,7 +9,7 @@ import pytest
 
 from bots.discord import DiscordAdapter
 from core.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnknown
-from core.messages import Choice, Draft
+from core.seam.messages import Choice, Draft
 from tests.discord.conftest import KEY, asked, reply
 from tests.wire.discord import DiscordStage
 

@@ -11,7 +11,7 @@ from bots.discord import translate
 from bots.discord.marks import Names
 from bots.discord.payloads import instant, snowflake_at
 from bots.discord.ticket import Ticket
-from core.messages import Audience, Inbound, Rejected
+from core.seam.messages import Audience, Inbound, Rejected
 
 ME, ROLE = "100", "700"
 NAMES = Names(

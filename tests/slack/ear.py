@@ -5,9 +5,9 @@ from asyncio import Task, create_task, gather
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from core.adapter import Adapter
-from core.address import Address
-from core.messages import Author, Event, Inbound, Reply
+from core.seam.adapter import Adapter
+from core.seam.address import Address
+from core.seam.messages import Author, Event, Inbound, Reply
 from tests.wire.slack import SlackStage
 
 Kind = TypeVar("Kind")

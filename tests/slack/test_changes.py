@@ -8,8 +8,8 @@ import pytest
 from bots.slack import SlackAdapter
 from bots.slack.payloads import Ourselves, View
 from bots.slack.translate import translate
-from core.address import Address
-from core.messages import Audience, Closed, Deleted, Draft, Edited, Event, Inbound, Receipt, Rejected
+from core.seam.address import Address
+from core.seam.messages import Audience, Closed, Deleted, Draft, Edited, Event, Inbound, Receipt, Rejected
 from tests.slack.ear import Ear, asked
 from tests.wire.slack import SlackStage
 from tests.wire.slack.workspace import CHANNEL

@@ -6,9 +6,9 @@ import pytest
 
 from bots.slack import SlackAdapter
 from bots.slack.ticket import Ticket
-from core.address import Address
 from core.errors import DeliveryUnknown
-from core.messages import Audience, Choice, Rejected, Reply
+from core.seam.address import Address
+from core.seam.messages import Audience, Choice, Rejected, Reply
 from tests.slack.ear import ADA, Ear, asked
 from tests.wire.slack import SlackStage
 from tests.wire.slack.server import APP_TOKEN, BOT_TOKEN

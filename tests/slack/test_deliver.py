@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from bots.slack import SlackAdapter
 from core.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnknown
-from core.messages import Draft
+from core.seam.messages import Draft
 from tests.slack.ear import asked
 from tests.wire.faults import Fault
 from tests.wire.slack import SlackStage

@@ -10,7 +10,7 @@ import pytest
 
 from bots.slack import SlackAdapter
 from core.errors import DeliveryDelayed, DeliveryUnknown
-from core.messages import Inbound
+from core.seam.messages import Inbound
 from tests.slack.ear import Ear, asked
 from tests.wire.faults import Fault
 from tests.wire.slack import SlackStage

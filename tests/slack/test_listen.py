@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.slack import SlackAdapter
 from bots.slack.clients import sdk_logger, web_client
 from core.errors import PlatformError
-from core.messages import Audience, Rejected
+from core.seam.messages import Audience, Rejected
 from tests.slack.ear import Ear, asked
 from tests.wire.slack import SlackStage
 from tests.wire.slack.server import APP_TOKEN, BOT_TOKEN

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pytest
 
 from bots.slack import SlackAdapter
-from core.address import Address
-from core.context import HEARD_BEFORE_QUESTION
-from core.messages import Author, Inbound, Quote
+from core.memory.context import HEARD_BEFORE_QUESTION
+from core.seam.address import Address
+from core.seam.messages import Author, Inbound, Quote
 from tests.slack.ear import Ear, asked
 from tests.talk import Running
 from tests.wire.faults import Fault

@@ -8,8 +8,8 @@ from bots.slack import SlackAdapter
 from bots.slack.payloads import Ourselves, View
 from bots.slack.translate import translate
 from bots.slack.words import is_quoted, mentioned, readable, without_mention
-from core.address import Address
-from core.messages import Audience, Edited, Inbound
+from core.seam.address import Address
+from core.seam.messages import Audience, Edited, Inbound
 from tests.slack.ear import Ear
 from tests.talk import Running
 from tests.wire.openai import OpenAIServer

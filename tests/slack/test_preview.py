@@ -7,9 +7,9 @@ import pytest
 
 from bots.slack import SlackAdapter
 from bots.slack.calls import Bucket
-from core.address import Address
 from core.errors import DeliveryDelayed, DeliveryUnknown
-from core.messages import Draft, Inbound, Receipt, Reply
+from core.seam.address import Address
+from core.seam.messages import Draft, Inbound, Receipt, Reply
 from tests.slack.ear import Ear, asked
 from tests.wire.slack import SlackStage
 from tests.wire.slack.workspace import CHANNEL, TEAM

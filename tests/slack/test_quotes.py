@@ -8,7 +8,7 @@ from bots.slack.blocks import written
 from bots.slack.payloads import Ourselves, View
 from bots.slack.quotes import pointed
 from bots.slack.words import readable
-from core.messages import Author, Quote
+from core.seam.messages import Author, Quote
 
 VIEW = View(us=Ourselves(workspace="T1", user="U0BOT", bot="B0BOT"), agent_view=True, now=1.0, names={"U1": "Ben"})
 SHARE = {"is_share": True, "is_msg_unfurl": True, "author_id": "U1", "ts": "1.5", "channel_id": "C2", "text": "hi"}

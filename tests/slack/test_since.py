@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from bots.slack import SlackAdapter
-from core.address import Address
 from core.errors import DeliveryDelayed, DeliveryUnknown, PlaceGone
-from core.messages import Inbound
+from core.seam.address import Address
+from core.seam.messages import Inbound
 from tests.slack.ear import Ear, asked
 from tests.wire.slack import SlackStage
 from tests.wire.slack.server import APP_TOKEN, BOT_TOKEN

@@ -9,7 +9,7 @@ from bots.slack import SlackAdapter
 from bots.slack.lookup import Found
 from bots.slack.tidying import Kin, kin_of
 from core.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnknown
-from core.messages import Draft
+from core.seam.messages import Draft
 from tests.slack.ear import asked
 from tests.wire.faults import Fault
 from tests.wire.slack import SlackStage

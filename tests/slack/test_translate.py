@@ -11,8 +11,8 @@ from bots.slack.said import past
 from bots.slack.ticket import Ticket
 from bots.slack.translate import translate
 from bots.slack.words import escaped, readable, unescaped, without_mention
-from core.address import Address
-from core.messages import Audience, Author, Event, Inbound, Rejected, Reply
+from core.seam.address import Address
+from core.seam.messages import Audience, Author, Event, Inbound, Rejected, Reply
 
 US = Ourselves(workspace="T1", user="U0BOT", bot="B0BOT")
 VIEW = View(us=US, agent_view=True, now=1000.0)

@@ -9,8 +9,8 @@ from typing import Self, TextIO
 from rich.console import Console
 
 from bots.console import MAIN, ConsoleAdapter, listed
-from core.adapter import Adapter, Receive
-from core.messages import Draft, Inbound, Rejected, Reply
+from core.seam.adapter import Adapter, Receive
+from core.seam.messages import Draft, Inbound, Rejected, Reply
 from tests.stage import Shown, Stage
 
 

@@ -4,8 +4,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from bots.slack import SlackAdapter
-from core.adapter import Adapter
-from core.address import Address
+from core.seam.adapter import Adapter
+from core.seam.address import Address
 from tests.stage import Shown, Stage
 from tests.wire.slack.server import APP_TOKEN, BOT_TOKEN, SlackServer
 from tests.wire.slack.workspace import BOT, BOT_USER, CHANNEL, TEAM, Arguments, Message

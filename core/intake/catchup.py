@@ -1,0 +1,158 @@
+"""Catching up: what was said while nobody heard is looked up in the platform's history, once, by one process.
+
+Whoever hears a platform says so in the database every few seconds. Where that thread of time is broken for longer than
+the platform bridges by sending again, everything said since is accepted by the same door as everything else. What was
+read for that is compared with what is remembered: texts, and what is there at all.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from time import time
+
+import structlog
+
+from core.errors import DatabaseError, DeliveryDelayed, DeliveryError, DeliveryUnknown, PlaceGone
+from core.intake.inbox import Inbox
+from core.seam.adapter import Adapter
+from core.seam.address import Address
+from core.seam.messages import Closed
+from core.store import Database, inbound, presence
+
+log = structlog.get_logger()
+
+_EVERY = 5.0  # seconds between two words that a platform is heard
+_UNBROKEN = 30.0  # seconds: a thread of time whose last word is not older than that, with a slow database in mind
+_OVERLAP = 120.0  # seconds before the break: a line that is dead may look alive for that long; what is known is known
+_LATELY = 14 * 86_400.0  # seconds: conversations in which nobody has said anything for that long are not looked at
+_CONVERSATIONS = 500
+_LOOKS_EVERY = 1.0  # seconds between two looks at whether the platform is still heard
+_EDGE = 1.0  # seconds: what was said at the very beginning of what is read may be in it or not
+_AGAIN = 60.0  # seconds before what could not be looked up is tried again
+_TRIES = 5
+
+
+class CatchUp:
+    """Keeps the thread of time of each platform, and mends it."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        inbox: Inbox,
+        adapters: Mapping[str, Adapter],
+        owner: str,
+        lease_seconds: float,
+        every: float = _EVERY,
+    ) -> None:
+        self._database = database
+        self._inbox = inbox
+        self._adapters = adapters
+        self._owner = owner
+        self._lease_seconds = lease_seconds
+        self._every = every
+
+    async def work(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for adapter in self._adapters.values():
+                group.create_task(self._keep(adapter))
+
+    async def _keep(self, adapter: Adapter) -> None:
+        """A connection that was made a moment ago has heard nothing of what was said before."""
+        unbroken = False
+        while True:
+            pause = self._every
+            if adapter.hears():
+                try:
+                    within = max(adapter.bridges, _UNBROKEN) if unbroken else adapter.bridges
+                    if not await self._database.write(presence.beat, adapter.platform, within=within):
+                        await self._mend(adapter, within)
+                    unbroken = True
+                except (DatabaseError, DeliveryError) as error:
+                    log.error("not caught up", platform=adapter.platform, reason=str(error))
+                    unbroken, pause = False, _AGAIN
+            else:
+                unbroken, pause = False, min(self._every, _LOOKS_EVERY)
+            await asyncio.sleep(pause)
+
+    async def _mend(self, adapter: Adapter, within: float) -> None:
+        """Looks up what was missed, unless another process is at it, which hears since before it began.
+
+        Raises a DeliveryError when something could not be looked at.
+        """
+        claimed = await self._database.write(
+            presence.miss, adapter.platform, owner=self._owner, lease=self._lease_seconds, within=within
+        )
+        if claimed is None:
+            return
+        since, now = claimed
+        begun = asyncio.get_running_loop().time()
+        log.info("catching up", platform=adapter.platform, seconds=round(now - since))
+        holding = asyncio.create_task(self._hold(adapter))
+        try:
+            found = await self._look_up(adapter, since - _OVERLAP)
+        finally:
+            holding.cancel()
+        log.info("caught up", platform=adapter.platform, messages=found)
+        heard_all = not holding.done()  # meanwhile, which can be hours where the platform rations its history
+        until = now + (asyncio.get_running_loop().time() - begun if heard_all else 0)
+        await self._database.write(presence.caught_up, adapter.platform, owner=self._owner, at=until)
+
+    async def _hold(self, adapter: Adapter) -> None:
+        """Keeps the task ours while it lasts; returns when the platform is not heard any more."""
+        held_at = asyncio.get_running_loop().time()
+        while adapter.hears():
+            await asyncio.sleep(_LOOKS_EVERY)
+            if asyncio.get_running_loop().time() - held_at < self._lease_seconds / 3:
+                continue
+            held_at = asyncio.get_running_loop().time()
+            try:
+                await self._database.write(
+                    presence.miss, adapter.platform, owner=self._owner, lease=self._lease_seconds, within=0
+                )
+            except DatabaseError as error:
+                log.error("catching up not held", platform=adapter.platform, reason=str(error))
+
+    async def _look_up(self, adapter: Adapter, since: float) -> int:
+        """How much was found. Raises DeliveryUnknown when not every place could be looked at, after all the others."""
+        places = dict.fromkeys(await adapter.places(since))
+        lately = time() - _LATELY
+        known = await self._database.read(presence.conversations, adapter.platform, since=lately, limit=_CONVERSATIONS)
+        found, changed, left = 0, 0, 0
+        for place in places | dict.fromkeys(known):
+            try:
+                news, differ = await self._read(adapter, place, since)
+                found, changed = found + news, changed + differ
+            except DeliveryError as error:
+                left += 1
+                log.warning("not looked up", session=place.id, reason=str(error))
+        if left:
+            raise DeliveryUnknown(f"{left} places could not be looked at")
+        log.info(
+            "compared",
+            platform=adapter.platform,
+            messages=changed,
+            since=f"{datetime.fromtimestamp(since, UTC):%Y-%m-%d %H:%M} UTC",
+            unknown="edits and deletions meanwhile of what was said before that, or in places that were not read",
+        )
+        return found
+
+    async def _read(self, adapter: Adapter, place: Address, since: float) -> tuple[int, int]:
+        """One place: how much was news, and how much has changed. As long as the platform asks us to wait, we wait."""
+        tries = 0
+        while True:
+            try:
+                known = await self._database.read(inbound.standing, place, since + _EDGE)
+                said = await adapter.since(place, since)
+                return await self._inbox.catch_up(said), await self._inbox.compare(place, known, said)
+            except DeliveryDelayed as error:
+                await asyncio.sleep(error.retry_after)
+            except PlaceGone:
+                await self._inbox.receive(Closed(address=place, gone=True))
+                return 0, 0
+            except DeliveryError:
+                tries += 1
+                if tries >= _TRIES:
+                    raise
+                await asyncio.sleep(2.0**tries)

@@ -1,0 +1,159 @@
+"""The window: the part of a session that the model is shown for one answer, built by one pure function from its parts.
+
+Fixed instructions, then the newest turns that fit the budget, oldest first, then the question. A question is never
+parted from its answer; one oversized message is cut in its middle. What was overheard is shown at most twenty messages
+deep before each question, in the room that the session's own turns leave.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, groupby
+
+from core.memory.brevity import Count, Cut, brief
+from core.model.envelope import spoken
+from core.model.llm import Message
+from core.session import HEARD_BEFORE_QUESTION, Role, State, Turn
+
+MESSAGE_TOKENS = 4
+"""What a message costs beside its text: three for the frame, one for the role (OpenAI's cookbook, up to gpt-4o)."""
+
+_PARTING = 2
+"""What the end of the quotes costs, and that the words behind it are counted by themselves."""
+
+REPLY_TOKENS = 3
+"""What the beginning of the reply costs, once (the same source)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What the model is shown: the messages, how many tokens they are by our count, and how many turns they hold.
+
+    `overheard` of these turns were not said to us; `first` is the oldest one's seq, None where there is none before
+    the question. `since` is when that was said (seconds since 1970), where something older had no room.
+    """
+
+    messages: tuple[Message, ...]
+    tokens: int
+    turns: int
+    overheard: int = 0
+    first: int | None = None
+    since: float | None = None
+
+
+def build(
+    question: Turn | None,
+    newest_first: Iterable[Turn],
+    *,
+    budget: int,
+    fixed: int,
+    cut: Cut,
+    count: Count | None = None,
+) -> Window:
+    """The window of at most `budget` tokens, of which the instructions take `fixed`.
+
+    The question is always in it, cut down to half of what there is if need be; without one, the window is what the
+    next question would find. Tokens are those stored with each turn; with `count`, what is quoted is brief where the
+    window holds it.
+    """
+    room = budget - fixed - REPLY_TOKENS
+    most = max(room // 2, MESSAGE_TOKENS + 1)
+    asked = [] if question is None else [question]
+    known = list(_limited(newest_first))
+    shown = _chosen(known, room - sum(min(turn.tokens, most) for turn in asked), most)[::-1]
+    told = [*shown, *asked]
+    ordered = [_fitted(turn, most, cut, count) for turn in (told if count is None else brief(told, cut, count))]
+    return Window(
+        messages=tuple(message for message, _ in ordered),
+        tokens=fixed + REPLY_TOKENS + _sum(ordered),
+        turns=len(ordered),
+        overheard=sum(1 for turn in shown if turn.state is State.HEARD),
+        first=min((turn.seq for turn in shown), default=None),
+        since=shown[0].at if shown and len(shown) < len(known) else None,
+    )
+
+
+def _chosen(newest_first: Sequence[Turn], room: int, most: int) -> list[Turn]:
+    """The newest of the session's own turns that fit, and of what was overheard since then what fits beside them."""
+    own = [turn for turn in newest_first if turn.state is not State.HEARD]
+    groups = list(_groups(own))
+    fitting = _fitting([sum(min(turn.tokens, most) for turn in group) for group in groups], room)
+    room -= sum(min(turn.tokens, most) for group in groups[:fitting] for turn in group)
+    since = groups[fitting][0].seq if fitting < len(groups) else None
+    heard = (
+        [turn for turn in newest_first if turn.state is State.HEARD and (since is None or turn.seq > since)]
+        if room
+        else []
+    )
+    told = {turn.seq for turn in heard[: _fitting([min(turn.tokens, most) for turn in heard], room)]}
+    told |= {turn.seq for group in groups[:fitting] for turn in group}
+    return [turn for turn in newest_first if turn.seq in told]
+
+
+def _fitting(sizes: Sequence[int], room: int) -> int:
+    """How many of these, from the first on, have room together."""
+    for number, so_far in enumerate(accumulate(sizes)):
+        if so_far > room:
+            return number
+    return len(sizes)
+
+
+_Fitted = tuple[Message, int]
+
+
+def _sum(fitted: Iterable[_Fitted]) -> int:
+    return sum(tokens for _, tokens in fitted)
+
+
+def _fitted(turn: Turn, most: int, cut: Cut, count: Count | None) -> _Fitted:
+    """A turn as a message, and its tokens; what is over `most` tokens loses its middle, never its speaker."""
+    words, tokens = text(turn), turn.tokens
+    if tokens > most:
+        words = _parted(turn, most, cut, count) if turn.quotes and count else cut(words, most - MESSAGE_TOKENS)
+        tokens = most
+    return Message(role="assistant" if turn.role is Role.ASSISTANT else "user", text=words), tokens
+
+
+def _parted(turn: Turn, most: int, cut: Cut, count: Count) -> str:
+    """What a turn quotes and its own words, each cut by itself: where one ends and the other begins is never lost.
+
+    The quotes have half of what there is at most; without a word of theirs they are left out from the last one on.
+    """
+    quotes, share = turn.quotes, most // 2
+    while quotes and count(text(turn._replace(text="", quotes=quotes))) > most // 2:
+        share //= 2
+        quotes = (
+            tuple(replace(one, text=cut(one.text, share // len(quotes))) for one in quotes) if share else quotes[:-1]
+        )
+    head = count(text(turn._replace(text="", quotes=quotes)))
+    return text(turn._replace(text=cut(turn.text, most - head - _PARTING), quotes=quotes))
+
+
+def text(turn: Turn) -> str:
+    """A turn as the model reads it: a person's with its speaker, the assistant's as it was."""
+    if turn.role is Role.ASSISTANT or turn.author is None:
+        return turn.text
+    return spoken(turn.author, turn.at, turn.text, turn.quotes)
+
+
+def _limited(newest_first: Iterable[Turn]) -> Iterator[Turn]:
+    """Leaves out what was heard too long before the question that it led to.
+
+    What was heard between two questions may have reached us in any order, and is put into that in which it was said.
+    """
+    for heard, turns in groupby(newest_first, key=lambda turn: turn.state is State.HEARD):
+        if heard:
+            yield from sorted(turns, key=lambda turn: turn.at, reverse=True)[:HEARD_BEFORE_QUESTION]
+        else:
+            yield from turns
+
+
+def _groups(newest_first: Iterable[Turn]) -> Iterator[Sequence[Turn]]:
+    """Puts an answer and its question together; the answer, being newer, comes first."""
+    group: list[Turn] = []
+    for turn in newest_first:
+        if group and group[-1].seq != turn.seq:
+            yield group
+            group = []
+        group.append(turn)
+    if group:
+        yield group

@@ -1,0 +1,112 @@
+"""The mind: what answering needs beside the session, and how long an answer of it may be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+from core.memory import context
+from core.model import envelope
+from core.model.llm import Model
+from core.model.tokens import Calibration, Counter, cut_middle
+from core.seam.messages import Quote
+from core.session import Turn
+
+Hearing = Literal["thread", "channel", "off"]
+
+SHARE = 4
+"""The room that is kept for an answer is one part in so many of the model's context, where that is known."""
+
+QUOTED = 4
+"""What a message quotes takes at most one part in so many of the window."""
+
+QUOTES = 12
+"""So many quotes of one message are kept: as many files as Discord takes, and what they reply to."""
+
+_COUNTED_EVERY = 400  # characters by which an answer grows before it is counted again
+_CHARACTERS = 4  # in a token of English, which has the longest
+_SLACK = 1.25  # its model counts by a vocabulary of its own, and was told the limit
+
+
+@dataclass(kw_only=True)
+class Mind:
+    """What answering needs beside the session: the model, its instructions, and how its tokens are counted."""
+
+    model: Model
+    instructions: str
+    counter: Counter
+    calibration: Calibration
+    budget: int
+    hearing: Hearing
+    answer_tokens: int = 4_000
+
+    def count(self, words: str) -> int:
+        """What a message with these words costs in the window."""
+        return self.counter.count(words) + context.MESSAGE_TOKENS
+
+    def cut(self, words: str, most: int) -> str:
+        """The words with their middle cut out, so that they cost at most `most` tokens."""
+        return cut_middle(words, most, self.counter)
+
+    def pointed(self, quotes: Sequence[Quote]) -> tuple[Quote, ...]:
+        """The quotes, cut so that all of them together take no more than their share of the window.
+
+        Where there are too many, the last one says how many are left out.
+        """
+        taken = tuple(quotes[:QUOTES])
+        if len(quotes) > QUOTES:
+            over = len(quotes) - QUOTES + 1
+            taken = (*taken[:-1], Quote(kind="attaches", title=f"{over} more", unread="there is no room for more"))
+        return tuple(replace(one, text=self.quoted(one.text, len(taken))) for one in taken)
+
+    def quoted(self, words: str, number: int) -> str:
+        """The words of one of so many quotes of a message, cut to its part of their share of the window.
+
+        Every line costs its mark as well.
+        """
+        share = most = self.room // QUOTED // number
+        while (cost := self.counter.count(envelope.marked(kept := self.cut(words, most)))) > share and kept:
+            most = min(most - 1, most * share // cost)
+        return kept
+
+    def size(self, turn: Turn) -> int:
+        """What a turn costs as the window shows it."""
+        return self.count(context.text(turn))
+
+    def least(self, words: str) -> int:
+        """What these words cost at least; an estimate, which is never too low, would end answers at half the limit."""
+        return self.counter.count(words) if self.counter.excess == 1 else len(words) // _CHARACTERS
+
+    @cached_property
+    def fixed(self) -> int:
+        """What the instructions cost."""
+        return self.count(self.instructions)
+
+    @property
+    def room(self) -> int:
+        """The budget by our own count: smaller where the model's tokens have turned out to be smaller than ours."""
+        return int(self.limit / self.calibration.ratio)
+
+    @property
+    def limit(self) -> int:
+        """The budget in the model's tokens: what is set, or what the model's context holds beside an answer."""
+        context = self.model.context
+        if context is None:
+            return self.budget
+        return min(self.budget, context - context // SHARE)
+
+
+class Length:
+    """How long an answer has become: a model that never stops is held to the limit by us, too."""
+
+    def __init__(self, mind: Mind) -> None:
+        self._mind = mind
+        self._seen = self._tokens = 0
+
+    def is_over(self, words: str) -> bool:
+        """Whether the answer with these words, which begin with those of before, is longer than the mind allows."""
+        if len(words) - self._seen < _COUNTED_EVERY:
+            return False
+        self._tokens += self._mind.least(words[self._seen :])
+        self._seen = len(words)
+        return self._tokens > self._mind.answer_tokens * _SLACK

@@ -1,0 +1,146 @@
+"""A circuit breaker: a model's endpoint that fails is left alone for a while, instead of being asked by everybody.
+
+closed ── half of its calls fail ──▶ open ── 15 s ──▶ half-open: one call may probe ── it speaks ──▶ closed
+                                      ▲──────────────── it fails ─────────────────┘
+
+Only what says that the endpoint is away counts as a failure. No credit, a wrong key, a refusal are answers: they come
+at once, cost nothing, and are told to people in one honest sentence, which an open breaker would turn into waiting.
+"""
+
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from random import random
+from time import monotonic
+
+import structlog
+
+from core.errors import ModelError, ModelUnavailable
+from core.model.llm import Finish, Model, Piece, Prompt, Recollection
+from core.seam.adapter import Finding
+
+log = structlog.get_logger()
+
+WINDOW = 30.0
+"""Seconds for which the outcome of a call counts."""
+
+CALLS = 10
+"""Fewer outcomes than these say nothing."""
+
+SHARE = 0.5
+"""The share of failures that opens it."""
+
+OPEN = 15.0
+"""Seconds for which nobody calls; and how long those wait who come while a probe is under way."""
+
+SPREAD = 3.0
+"""Seconds over which those who wait come back, so that they do not come all at once."""
+
+
+class Breaker:
+    """A model behind a breaker of its own: one for each endpoint and process. `jitter` gives numbers from 0 to 1.
+
+    A call counts once, when it is over, and only while the state holds in which it began: what was sent before an
+    outage and fails after it says nothing new. A call that is given up (people stop answers) does not count.
+    """
+
+    def __init__(
+        self, model: Model, *, clock: Callable[[], float] = monotonic, jitter: Callable[[], float] = random
+    ) -> None:
+        self._model = model
+        self._clock = clock
+        self._jitter = jitter
+        self._outcomes: deque[tuple[float, bool]] = deque()  # when a call was over, and whether it had failed
+        self._open_until: float | None = None
+        self._probing = False
+
+    @property
+    def name(self) -> str:
+        """See core.model.llm.Model."""
+        return self._model.name
+
+    @property
+    def context(self) -> int | None:
+        """See core.model.llm.Model."""
+        return self._model.context
+
+    async def recall(self, recollection: Recollection) -> None:
+        """See core.model.llm.Model."""
+        await self._model.recall(recollection)
+
+    async def look(self) -> Sequence[str]:
+        """See core.model.llm.Model."""
+        return await self._model.look()
+
+    async def examine(self) -> Sequence[Finding]:
+        """See core.model.llm.Model. The doctor always asks."""
+        return await self._model.examine()
+
+    async def close(self) -> None:
+        """See core.model.llm.Model."""
+        await self._model.close()
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
+        """See core.model.llm.Model. While the breaker is open: ModelUnavailable at once, with how long to wait."""
+        probe = self._admit()
+        outcomes = self._outcomes
+        try:
+            async with aclosing(self._model.stream(prompt)) as pieces:
+                async for piece in pieces:
+                    if probe:
+                        probe, outcomes = False, self._shut()
+                    if isinstance(piece, Finish):
+                        self._count(outcomes, failed=False)
+                    yield piece
+        except ModelUnavailable as error:
+            if probe:
+                log.debug("model still away", model=self.name, reason=str(error))
+                self._open()
+            else:
+                self._count(outcomes, failed=True)
+            raise
+        except ModelError:
+            if probe:
+                outcomes = self._shut()
+            self._count(outcomes, failed=False)
+            raise
+        finally:
+            if probe:
+                self._probing = False
+
+    def _admit(self) -> bool:
+        """Lets a call through, and says whether it is the probe. Raises ModelUnavailable."""
+        if self._open_until is None:
+            return False
+        rest = OPEN if self._probing else self._open_until - self._clock()
+        if rest > 0:
+            wait = rest + self._jitter() * SPREAD
+            raise ModelUnavailable("The model's server has failed too often; it is left alone.", retry_after=wait)
+        self._probing = True
+        return True
+
+    def _count(self, outcomes: deque[tuple[float, bool]], *, failed: bool) -> None:
+        if outcomes is not self._outcomes:
+            return  # it began before the breaker opened or closed
+        now = self._clock()
+        outcomes.append((now, failed))
+        while outcomes[0][0] <= now - WINDOW:
+            outcomes.popleft()
+        if not failed or len(outcomes) < CALLS:
+            return
+        failures = sum(bad for _, bad in outcomes)
+        if failures >= SHARE * len(outcomes):
+            log.error("model left alone", model=self.name, failures=failures, calls=len(outcomes), seconds=OPEN)
+            self._open()
+
+    def _open(self) -> None:
+        """Nobody calls for a while."""
+        self._outcomes = deque()
+        self._open_until = self._clock() + OPEN
+
+    def _shut(self) -> deque[tuple[float, bool]]:
+        """The endpoint speaks again: everybody may call, and what counts from now on starts anew."""
+        log.info("model back", model=self.name)
+        self._outcomes = deque()
+        self._open_until, self._probing = None, False
+        return self._outcomes

@@ -1,0 +1,123 @@
+"""The model behind one method: a prompt goes in, pieces of text come out, and at the end the proof that it finished."""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from core.seam.adapter import Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message as the model is shown it."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """What a call is for: a turn of a session, by its keys in the database, its asker, and to what end."""
+
+    workspace: int
+    session: int
+    seq: int
+    author: str | None
+    purpose: Literal["answer", "summary"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What the model is shown for one answer: fixed instructions, then messages, oldest first.
+
+    `tokens` is our own count of it. `conversation` names the session opaquely, for the provider's prompt cache.
+    `cause` is what the call is put down to; a question of the doctor's has none.
+    """
+
+    instructions: str
+    messages: tuple[Message, ...]
+    tokens: int
+    conversation: str
+    cause: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as the API billed them: `cached` is part of `shown`, `reasoning` is part of `written`."""
+
+    shown: int
+    written: int
+    cached: int = 0
+    reasoning: int = 0
+
+
+Cut = Literal["length", "filter"]
+"""Why an answer that is complete is not whole: its own limit, or a content filter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """The API's word that the answer is complete. `cut` says that it was ended before its time, and why."""
+
+    model: str
+    usage: Usage | None = None
+    cut: Cut | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Afresh:
+    """What was written so far was a thought: the answer begins here."""
+
+
+Piece = str | Afresh | Usage | Finish
+"""What a model's stream is made of: a Usage by itself is what an answer has cost that ends in an error."""
+
+
+class Recollection(Protocol):
+    """What was learnt of servers before, kept for as long as the database is."""
+
+    async def recall(self, server: str, model: str) -> str | None:
+        """What was kept of this server and model."""
+        ...
+
+    async def keep(self, server: str, model: str, manners: str) -> None:
+        """In place of what was kept before."""
+        ...
+
+
+class Model(Protocol):
+    """A language model."""
+
+    @property
+    def name(self) -> str:
+        """The model's name, as people are told it."""
+        ...
+
+    @property
+    def context(self) -> int | None:
+        """How many tokens the model takes in and writes together, where that is known."""
+        ...
+
+    def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
+        """Yields pieces of text as they come and one Finish at the very end.
+
+        A generator that ends without a Finish does not exist: it raises a ModelError instead.
+        Closing the generator ends the request.
+        """
+        ...
+
+    async def recall(self, recollection: Recollection) -> None:
+        """Starts from what was learnt of the server before, and keeps there what is learnt from now on."""
+        ...
+
+    async def look(self) -> Sequence[str]:
+        """Asks the server what it tells of the model; returns what the operator should know, each with its remedy."""
+        ...
+
+    async def examine(self) -> Sequence[Finding]:
+        """Checks the settings against the real service."""
+        ...
+
+    async def close(self) -> None:
+        """Lets go of the connections."""
+        ...

@@ -1,0 +1,119 @@
+"""The meter: every call of the model is written down with what it cost, also one that was stopped or has failed.
+
+It sits behind the breaker, so that what was never sent is no call.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from secrets import randbits
+from time import time
+
+import structlog
+
+from core.errors import DatabaseError, ModelError
+from core.model.llm import Afresh, Finish, Model, Piece, Prompt, Recollection, Usage
+from core.model.tokens import Estimate
+from core.seam.adapter import Finding
+from core.store.ledger import Call
+
+log = structlog.get_logger()
+
+Record = Callable[[Call], Awaitable[None]]
+"""Writes a call down. Raises DatabaseError."""
+
+_RANDOM = 20  # bits behind the milliseconds: calls of one moment have numbers of their own
+
+
+class Metered:
+    """A model whose calls are recorded, beside its answers: nobody waits for that."""
+
+    def __init__(self, model: Model, record: Record, *, clock: Callable[[], float] = time) -> None:
+        self._model = model
+        self._record = record
+        self._clock = clock
+        self._count = Estimate().count
+        self._writing: set[asyncio.Task[None]] = set()
+
+    @property
+    def name(self) -> str:
+        """See core.model.llm.Model."""
+        return self._model.name
+
+    @property
+    def context(self) -> int | None:
+        """See core.model.llm.Model."""
+        return self._model.context
+
+    async def recall(self, recollection: Recollection) -> None:
+        """See core.model.llm.Model."""
+        await self._model.recall(recollection)
+
+    async def look(self) -> Sequence[str]:
+        """See core.model.llm.Model."""
+        return await self._model.look()
+
+    async def examine(self) -> Sequence[Finding]:
+        """See core.model.llm.Model. The doctor's call has no session to be put down to."""
+        return await self._model.examine()
+
+    async def close(self) -> None:
+        """See core.model.llm.Model. What is being written down is."""
+        if self._writing:
+            await asyncio.wait(self._writing)
+        await self._model.close()
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
+        """See core.model.llm.Model."""
+        words, outcome, finish = "", "stopped", None
+        usage: Usage | None = None
+        try:
+            async with aclosing(self._model.stream(prompt)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Finish):
+                        outcome, finish, usage = piece.cut or "answered", piece, piece.usage
+                    elif isinstance(piece, Usage):
+                        usage = piece
+                        continue
+                    elif not isinstance(piece, Afresh):
+                        words += piece
+                    yield piece
+        except ModelError as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            self._write(prompt, words, outcome, self.name if finish is None else finish.model, usage)
+
+    def _write(self, prompt: Prompt, words: str, outcome: str, model: str, told: Usage | None) -> None:
+        if prompt.cause is None:
+            return
+        usage = told
+        if usage is None:  # what was sent and read is paid for; a refusal is not, and nor is what never came
+            paid = bool(words) or outcome in {"stopped", "EmptyAnswer"}
+            usage = Usage(shown=prompt.tokens if paid else 0, written=self._count(words))
+        now = int(self._clock() * 1000)
+        call = Call(
+            workspace=prompt.cause.workspace,
+            call=now << _RANDOM | randbits(_RANDOM),
+            session=prompt.cause.session,
+            seq=prompt.cause.seq,
+            at=now,
+            author=prompt.cause.author,
+            purpose=prompt.cause.purpose,
+            model=model,
+            outcome=outcome,
+            shown=usage.shown,
+            cached=usage.cached,
+            written=usage.written,
+            reasoning=usage.reasoning,
+            estimated=told is None,
+        )
+        task = asyncio.create_task(self._recorded(call))
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+
+    async def _recorded(self, call: Call) -> None:
+        try:
+            await self._record(call)
+        except DatabaseError as error:
+            log.error("call not recorded", shown=call.shown, written=call.written, reason=str(error))

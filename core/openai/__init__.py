@@ -1,5 +1,0 @@
-"""The door to OpenAI's package: one model behind one of two APIs."""
-
-from core.openai.model import OpenAIModel
-
-__all__ = ["OpenAIModel"]

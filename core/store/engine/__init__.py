@@ -1,0 +1,1 @@
+"""How a function of a `Connection` becomes a transaction, on SQLite and on PostgreSQL."""

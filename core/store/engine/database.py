@@ -1,0 +1,90 @@
+"""How a plain function of a `Connection` is run as one transaction, on SQLite and on PostgreSQL.
+
+A function may be run again when the outcome of its commit is unknown, so every one of them is repeatable.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+from sqlalchemy import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError
+
+from core.errors import ConfigurationError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Database(Protocol):
+    """Runs functions of a `Connection` as transactions, without blocking the event loop."""
+
+    async def write(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs the function in a transaction, and returns its result once that is committed durably.
+
+        What the function raises rolls its transaction back and is raised here. The driver's own errors become
+        DatabaseError, DatabaseUnreachable where the same may succeed later; they never hold what people wrote.
+        """
+
+    async def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs a function that only reads; it sees all that `write` has returned. Raises DatabaseUnreachable.
+
+        Its statements need not see the same moment: on PostgreSQL each is a transaction by itself.
+        """
+
+    async def listen(self, wake: Callable[[], None]) -> None:
+        """Calls `wake` when another process gives a hint that there is work, until it is cancelled. Raises nothing."""
+
+    async def close(self) -> None:
+        """Lets go of all connections, after what is queued has been run."""
+
+
+STATEMENT_SECONDS = 15.0
+"""How long PostgreSQL may take for a statement of ours; they take milliseconds, so something stands in the way."""
+
+
+def sqlite_files(url: str) -> tuple[Path, ...]:
+    """The file that this `DATABASE_URL` names, and those that SQLite keeps beside it; none for another database."""
+    parsed = _parse(url, "DATABASE_URL")
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return ()
+    return tuple(Path(f"{parsed.database}{end}") for end in ("", "-wal", "-shm"))
+
+
+def connect(
+    url: str, listen_url: str | None = None, *, statement_seconds: float | None = STATEMENT_SECONDS
+) -> Database:
+    """The database behind `DATABASE_URL`, whose driver alone is loaded; nothing is contacted yet.
+
+    Raises ConfigurationError.
+
+    `listen_url` is `DATABASE_LISTEN_URL`: a direct way to a PostgreSQL that `DATABASE_URL` reaches through a proxy
+    which lends its connections for one transaction, such as PgBouncer. A migration may take any time: it is given None
+    for `statement_seconds`.
+    """
+    parsed = _parse(url, "DATABASE_URL")
+    direct = None if listen_url is None else _parse(listen_url, "DATABASE_LISTEN_URL")
+    match parsed.get_backend_name():
+        case "sqlite" if parsed.database and parsed.database != ":memory:":
+            from core.store.engine.sqlite import SQLite
+
+            return SQLite(parsed)
+        case "sqlite":
+            raise ConfigurationError("DATABASE_URL names no file; use sqlite:///FILE, since a session must survive us")
+        case "postgresql" | "postgres" if direct is None or direct.get_backend_name() in ("postgresql", "postgres"):
+            from core.store.engine.postgresql import PostgreSQL
+
+            return PostgreSQL(parsed, direct, seconds=statement_seconds)
+        case "postgresql" | "postgres":
+            raise ConfigurationError("DATABASE_LISTEN_URL is not the PostgreSQL of DATABASE_URL: use postgresql://…")
+        case other:
+            raise ConfigurationError(f"DATABASE_URL asks for {other}; use sqlite:///FILE or postgresql://…")
+
+
+def _parse(url: str, setting: str) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):  # whose words may hold the password
+        raise ConfigurationError(
+            f"{setting} is not a database URL; use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+        ) from None

@@ -1,0 +1,327 @@
+"""SQLite: one writer thread and one reader thread, each with a connection of its own.
+
+The writer takes whatever has queued up, runs each function in a savepoint and commits them together, so that many
+sessions share one fsync (`synchronous=FULL`); the reader reads beside it (WAL). Measured at over twenty times
+SQLAlchemy over aiosqlite.
+"""
+
+import asyncio
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Concatenate, Generic, ParamSpec, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from core.errors import DatabaseError, DatabaseUnreachable
+from core.store.engine.prepared import DRIVER, Rows
+from core.store.engine.sql import is_erasing
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_BATCH = 256  # functions in one commit; bounds how long the first of them waits
+_PATIENCE = 30  # seconds that a transaction waits for those of other processes
+_CHECKPOINT = 4000  # pages, 16 MB: what is written again and again is copied home, with two fsyncs, less often
+_CLEAN_AFTER, _CLEAN_AGAIN = 10.0, 2.0  # seconds between what is erased and its last trace; many share one look
+_LOOK_AGAIN = 0.0005  # seconds between two attempts of that; a transaction takes about as long
+
+
+class _Job(Generic[T]):
+    """One function on its way through a thread, and the future that its caller awaits."""
+
+    def __init__(self, function: Callable[[Connection], T]) -> None:
+        self.function = function
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[T] = self.loop.create_future()
+        self.result: T | None = None
+        self.error: BaseException | None = None
+
+    def run(self, connection: Connection) -> None:
+        self.result = self.function(connection)
+
+    def settle(self) -> None:
+        if self.future.cancelled():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)  # type: ignore[arg-type]  # run() has set it, or error is set
+
+
+class _Thread:
+    """One thread with one connection; `serve` works off what has queued up, until None comes."""
+
+    def __init__(self, name: str, serve: Callable[[Connection, list[_Job[object]]], None], engine: Engine) -> None:
+        self._serve = serve
+        self._engine = engine
+        self._connection: Connection | None = None
+        self._queue: SimpleQueue[_Job[object] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._started = self._closed = False
+
+    async def submit(self, function: Callable[[Connection], T]) -> T:
+        if self._closed:
+            raise DatabaseUnreachable("it has been closed")
+        if not self._started:
+            self._started = True
+            self._thread.start()
+        job = _Job(function)
+        self._queue.put(job)  # type: ignore[arg-type]  # the queue holds jobs of every kind
+        return await job.future
+
+    async def close(self) -> None:
+        self._closed = True
+        if self._started:
+            self._queue.put(None)
+            await asyncio.to_thread(self._thread.join)
+        self._let_go()
+        self._engine.dispose()
+
+    def _run(self) -> None:
+        open_ = True
+        while open_:
+            batch = [self._queue.get()]
+            with suppress(Empty):
+                while len(batch) < _BATCH:
+                    batch.append(self._queue.get_nowait())
+            jobs = [job for job in batch if job is not None]
+            open_ = len(jobs) == len(batch)
+            if jobs:
+                self._run_batch(jobs)
+
+    def _run_batch(self, jobs: list[_Job[object]]) -> None:
+        try:
+            if self._connection is None:
+                self._connection = _connected(self._engine)
+            self._serve(self._connection, jobs)
+        except Exception as error:  # noqa: BLE001 – the commit failed: everyone whose work was in it must know
+            for job in jobs:
+                job.error = job.error or _named(error)
+            self._let_go()
+        for loop in {job.loop for job in jobs}:
+            with suppress(RuntimeError):  # the loop is gone, and with it whoever waited
+                loop.call_soon_threadsafe(_settle, [job for job in jobs if job.loop is loop])
+
+    def _let_go(self) -> None:
+        """Gives the connection back, which is kept from batch to batch: taking it takes longer than most jobs."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(SQLAlchemyError, sqlite3.Error):  # it is given up because it failed
+                connection.close()
+
+
+class _Driver:
+    """The standard library's, as `Prepared` statements want it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._execute = connection.execute
+
+    def fetch(self, text: str, arguments: Sequence[object]) -> Rows:
+        return self._execute(text, arguments)
+
+    def change(self, text: str, arguments: Sequence[object]) -> int:
+        return self._execute(text, arguments).rowcount
+
+
+def _connected(engine: Engine) -> Connection:
+    connection = engine.connect()
+    return connection.execution_options(**{DRIVER: _Driver(_driver(connection))})
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]  # it is connected
+    return driver
+
+
+def _settle(jobs: Sequence[_Job[object]]) -> None:
+    """Wakes all whose work was in one commit at once: waking a loop costs more than most statements."""
+    for job in jobs:
+        job.settle()
+
+
+class SQLite:
+    """A `Database` in a file."""
+
+    def __init__(self, url: URL) -> None:
+        self._path = url.database or ""
+        self._cleaning: asyncio.Task[None] | None = None
+        self._writer = _Thread("sqlite-writer", _write_batch, _engine(url, _begin_to_write, "busy_timeout=0"))
+        self._reader = _Thread("sqlite-reader", _read_batch, _engine(url, _begin_to_read))
+
+    async def write(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """In the writer's next commit. What it erases is soon in no file any more, nor what an earlier process has."""
+        result = await self._writer.submit(lambda connection: function(connection, *args, **kwargs))
+        if self._cleaning is None or (is_erasing(function) and self._cleaning.done()):
+            self._cleaning = asyncio.create_task(self._clean())
+        return result
+
+    async def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """On the reader's thread, all functions that wait there at one moment of the database."""
+        return await self._reader.submit(lambda connection: function(connection, *args, **kwargs))
+
+    async def listen(self, wake: Callable[[], None]) -> None:
+        """Hears nothing, ever."""
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        """Ends both threads, when they have done what they were given, and cleans up what is left to be."""
+        pending = self._cleaning is not None and not self._cleaning.done()
+        if self._cleaning is not None:
+            self._cleaning.cancel()
+            await asyncio.wait([self._cleaning])
+        await self._writer.close()
+        await self._reader.close()
+        if pending:
+            await asyncio.to_thread(_emptied, self._path)  # others may have the file open, and know nothing of it
+
+    async def _clean(self) -> None:
+        """Erased words stand in `-wal` until it is copied home and cut off; the pages at home have zeros there."""
+        await asyncio.sleep(_CLEAN_AFTER)
+        while True:
+            if await asyncio.to_thread(_emptied, self._path):
+                return
+            await asyncio.sleep(_CLEAN_AGAIN)
+
+
+def _emptied(path: str) -> bool:
+    """Whether the file's `-wal` is empty now: readers and writers of this moment may stand in the way."""
+    connection = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+    try:
+        (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error:
+        return False
+    else:
+        return not busy
+    finally:
+        connection.close()
+
+
+def _write_batch(connection: Connection, jobs: list[_Job[object]]) -> None:
+    """All in one transaction; where one fails, which is rare, all are run once more, each in a savepoint of its own.
+
+    A savepoint costs as much as a statement, and has SQLite keep the pages as they were.
+    """
+    driver = _driver(connection)
+    if len(jobs) == 1 or not _write_together(driver, connection, jobs):
+        with connection.begin():
+            for job in jobs:
+                _run_apart(driver, connection, job)
+                _require_transaction(driver)
+
+
+def _write_together(driver: sqlite3.Connection, connection: Connection, jobs: Sequence[_Job[object]]) -> bool:
+    """False if a job has failed; then nothing is done."""
+    with connection.begin() as transaction:
+        try:
+            for job in jobs:
+                job.run(connection)
+                _require_transaction(driver)
+        except Exception:  # noqa: BLE001 – it will show again, and then it is known whose it is
+            transaction.rollback()
+            return False
+    return True
+
+
+def _run_apart(driver: sqlite3.Connection, connection: Connection, job: _Job[object]) -> None:
+    """Runs a job in a savepoint of its own. The driver makes it: SQLAlchemy's own takes longer than most jobs."""
+    driver.execute("SAVEPOINT job")
+    try:
+        job.run(connection)
+        driver.execute("RELEASE job")
+    except Exception as error:  # noqa: BLE001 – it belongs to the caller of this one function
+        job.error = _named(error)
+        if driver.in_transaction:
+            driver.execute("ROLLBACK TO job")
+            driver.execute("RELEASE job")
+
+
+def _require_transaction(driver: sqlite3.Connection) -> None:
+    if not driver.in_transaction:
+        raise OperationalError("COMMIT", None, OSError("SQLite gave the transaction up, as on a full disk"))
+
+
+def _read_batch(connection: Connection, jobs: list[_Job[object]]) -> None:
+    with connection.begin():
+        for job in jobs:
+            try:
+                job.run(connection)
+            except Exception as error:  # noqa: BLE001 – it belongs to the caller of this one function
+                job.error = _named(error)
+
+
+def _begin_to_read(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _begin_to_write(connection: Connection) -> None:
+    """Waits until no other process writes.
+
+    SQLite's own way is to look less and less often, in the end ten times a second, so that beside a busy process it
+    hardly ever finds the moment between two transactions: measured, a single write then waits for up to 0.8 seconds.
+    """
+    driver = _driver(connection)
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_LOOK_AGAIN)
+        else:
+            return
+
+
+def _engine(url: URL, begin: Callable[[Connection], None], *pragmas: str) -> Engine:
+    """One connection, whose transactions start with our own BEGIN: the driver would start them late and weakly."""
+    engine = create_engine(
+        url.set(drivername="sqlite+pysqlite"),
+        poolclass=StaticPool,
+        hide_parameters=True,
+        connect_args={"check_same_thread": False, "isolation_level": None, "timeout": _PATIENCE},
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def keep_private(*_: object) -> None:
+        _make_private(url.database)
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _record: object) -> None:
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"wal_autocheckpoint={_CHECKPOINT}",
+            "temp_store=MEMORY",
+            "secure_delete=ON",
+            *pragmas,
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+def _make_private(path: str | None) -> None:
+    """A file that is not there yet is made for its owner alone; SQLite gives `-wal` and `-shm` the same mode."""
+    if path and path != ":memory:":
+        with suppress(OSError):  # it is there already, or it can't be made, which SQLite will say
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def _named(error: Exception) -> Exception:
+    """Our error for the driver's: the first line of its own words, without a statement or its parameters."""
+    if not isinstance(error, SQLAlchemyError | sqlite3.Error | OSError):
+        return error
+    own = error.orig if isinstance(error, DBAPIError) else error
+    words = str(own).strip().partition("\n")[0] or type(own).__name__
+    away = isinstance(
+        error, OperationalError | InterfaceError | sqlite3.OperationalError | sqlite3.InterfaceError | OSError
+    )
+    return DatabaseUnreachable(words) if away else DatabaseError(words)
