@@ -20,7 +20,7 @@ from aiohttp import web
 from rich.console import Console
 from rich.table import Table
 
-from bots import logs, program
+from bots.program import logs, wiring
 from core.config import Settings
 from core.model.openai import OpenAIModel
 from core.seam.adapter import Adapter, Receive
@@ -101,7 +101,7 @@ async def main() -> None:
         model = OpenAIModel(api_key="none", base_url=base_url, model="m", api="chat")
         source, stop = Source(), asyncio.Event()
         run: Awaitable[None] = asyncio.create_task(
-            program.run(settings, database=database, model=model, adapters={"console": source}, stop=stop)
+            wiring.run(settings, database=database, model=model, adapters={"console": source}, stop=stop)
         )
         receive = await source.listening
         accepted, sent, syncs = await measure(source, receive, arrivals, Path(folder) / "fsync")

@@ -22,7 +22,7 @@ from rich.table import Table
 from sqlalchemy import Connection, func, select
 
 from benchmarks import chart, place, standin
-from bots import logs, program
+from bots.program import logs, wiring
 from core.config import Settings
 from core.schema import sessions
 from core.seam.messages import Reply
@@ -60,7 +60,7 @@ async def measure(url: str, count: int) -> Growth:
     settings = Settings(_env_file=None, database_url=url)  # type: ignore[call-arg]
     database = connect(url)
     run = asyncio.create_task(
-        program.run(settings, database=database, model=standin.InstantModel(), adapters={"console": source}, stop=stop)
+        wiring.run(settings, database=database, model=standin.InstantModel(), adapters={"console": source}, stop=stop)
     )
     receive = await source.listening
     growth, slots = Growth(), asyncio.Semaphore(AT_ONCE)

@@ -34,7 +34,7 @@ from rich.table import Table
 from sqlalchemy import Connection, func, select
 
 from benchmarks import chart, place, standin
-from bots import logs, program
+from bots.program import logs, wiring
 from core.config import Settings
 from core.model.openai import OpenAIModel
 from core.schema import turns
@@ -177,7 +177,7 @@ async def measure(course: Course, url: str, base_url: str, count: int) -> None:
 
     source, stop = standin.Source(delivered, growing=True), asyncio.Event()
     run = asyncio.create_task(
-        program.run(settings, database=database, model=model, adapters={"console": source}, stop=stop)
+        wiring.run(settings, database=database, model=model, adapters={"console": source}, stop=stop)
     )
     receive = await source.listening
     watching = asyncio.create_task(watch(course))

@@ -26,7 +26,7 @@ import bots
 import migrations
 from benchmarks import chart, place
 from benchmarks.standin import InstantModel, Source
-from bots import logs, program
+from bots.program import logs, wiring
 from core.config import Settings
 from core.model.llm import Finish, Prompt
 from core.store import connect
@@ -139,7 +139,7 @@ async def elsewhere(folder: Path, url: str, model: HangingModel) -> float:
     settings = Settings(_env_file=None, database_url=url, backscroll_lease_seconds=LEASE)  # type: ignore[call-arg]
     database = connect(url)
     running = asyncio.create_task(
-        program.run(settings, database=database, model=other, adapters={"console": source}, stop=stop)
+        wiring.run(settings, database=database, model=other, adapters={"console": source}, stop=stop)
     )
     await source.listening
     killed = await one.kill()

@@ -30,7 +30,7 @@ from rich.table import Table
 
 import migrations
 from benchmarks import chart, place, standin
-from bots import logs, program
+from bots.program import logs, wiring
 from core.config import Settings
 from core.seam.messages import Reply
 from core.store import connect
@@ -227,7 +227,7 @@ async def process(order: str) -> None:
     source, stop = standin.Source(talk.delivered), asyncio.Event()
     settings = Settings(_env_file=None, database_url=given["url"])  # type: ignore[call-arg]
     run = asyncio.create_task(
-        program.run(settings, database=database, model=standin.InstantModel(), adapters={"console": source}, stop=stop)
+        wiring.run(settings, database=database, model=standin.InstantModel(), adapters={"console": source}, stop=stop)
     )
     await source.listening
     _say({})

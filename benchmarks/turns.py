@@ -25,7 +25,7 @@ from rich.table import Table
 
 from benchmarks import chart, ours, peers, place, raw_postgresql, raw_sqlite
 from benchmarks.contenders import TEXT, Contender
-from bots import garbage
+from bots.program import garbage
 
 CROWD = 64
 LENGTHS = (10, 100, 1_000, 10_000, 50_000)

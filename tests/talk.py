@@ -4,7 +4,7 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-from bots import program
+from bots.program import wiring
 from core.config import Settings
 from core.model.llm import Model
 from core.model.openai import OpenAIModel
@@ -40,7 +40,7 @@ class Running:
         )
         adapters: dict[str, Adapter] = {stage.platform: stage.adapter() for stage in self._stages}
         try:
-            await program.run(settings, database=database, model=model, adapters=adapters, stop=self._stop)
+            await wiring.run(settings, database=database, model=model, adapters=adapters, stop=self._stop)
         finally:
             for adapter in adapters.values():
                 await adapter.close()

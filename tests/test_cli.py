@@ -14,7 +14,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 import migrations
-from bots.__main__ import app, main
+from bots.program.cli import app, main
 from core.assistant import ATTEMPTS
 from core.config import Settings
 from core.errors import ModelStalled

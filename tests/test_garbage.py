@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bots import garbage
+from bots.program import garbage
 
 
 @pytest.fixture(autouse=True)

@@ -12,9 +12,8 @@ import pytest
 import structlog
 import typer
 
-from bots import __main__ as program
-from bots import logs
-from bots.program import run
+from bots.program import cli, logs
+from bots.program.wiring import run
 from core.config import Settings
 from core.errors import PlatformError
 from core.model.llm import Finish, Prompt
@@ -139,7 +138,7 @@ def test_an_error_of_our_own_says_what_it_is() -> None:
 
 def crash(work: Callable[[], Coroutine[object, object, int]]) -> int:
     with pytest.raises(typer.Exit) as ended:
-        program._go(work)
+        cli._go(work)
     return ended.value.exit_code
 
 

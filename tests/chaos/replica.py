@@ -10,6 +10,6 @@ if __name__ == "__main__":
         from tests.chaos import naive
 
         naive.blind()
-    from bots.__main__ import main
+    from bots.program.cli import main
 
     main()
