@@ -1,0 +1,212 @@
+"""Getting in, staying in, and saying why not."""
+
+import asyncio
+import socket
+
+import pytest
+
+from bots.discord import DiscordAdapter
+from bots.discord.gate import Gate
+from bots.discord.library import Gateway, Redirect
+from bots.discord.rest import Rest
+from core.errors import PlatformError
+from tests.bots.discord.conftest import Listener, listening
+from tests.wire.discord import DiscordStage
+
+
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def refused(listener: Listener) -> str:
+    assert listener.task is not None
+    await asyncio.wait([listener.task], timeout=10)
+    with pytest.raises(PlatformError) as raised:
+        await listener.task
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (4004, "DISCORD_TOKEN"),
+        (4010, "shard"),
+        (4011, "sharding"),
+        (4012, "update"),
+        (4013, "intents"),
+        (4014, "MESSAGE CONTENT INTENT"),
+    ],
+)
+async def test_a_close_that_no_reconnecting_mends_is_one_clear_line(stage: DiscordStage, code: int, words: str) -> None:
+    stage.gateway.refuse.append(code)
+    async with listening(stage) as listener:
+        message = await refused(listener)
+    assert words in message
+    assert "\n" not in message
+    assert len(stage.gateway.identified) == 1
+
+
+async def test_a_wrong_token_is_named(stage: DiscordStage) -> None:
+    async with listening(stage) as listener:
+        stage.world.token = "another"
+        assert "DISCORD_TOKEN" in await refused(listener)
+    assert not stage.gateway.identified
+
+
+async def test_no_session_is_started_when_few_are_left(stage: DiscordStage) -> None:
+    stage.world.session_starts = 3
+    async with listening(stage) as listener:
+        message = await refused(listener)
+    assert "241 minutes" in message
+    assert "DISCORD_TOKEN" in message
+    assert not stage.gateway.identified
+
+
+async def test_a_session_that_is_lost_when_few_are_left_is_not_replaced(stage: DiscordStage) -> None:
+    async with listening(stage) as listener:
+        await stage.connected()
+        stage.world.session_starts = 0
+        await stage.gateway.invalidate()
+        assert "minutes" in await refused(listener)
+    assert len(stage.gateway.identified) == 1
+
+
+async def test_an_error_in_the_librarys_loop_is_survived(stage: DiscordStage) -> None:
+    async with listening(stage) as listener:
+        await stage.connected()
+        await stage.gateway.send({"op": 10, "d": None})
+        await stage.until(lambda: len(stage.gateway.identified) == 2)
+        await stage.say("hello")
+        assert (await listener.number(1)).text == "hello"
+        assert listener.paused == [2.0]
+
+
+async def test_a_gateway_that_never_opens_is_tried_more_and_more_seldom(stage: DiscordStage) -> None:
+    closed = unused_port()
+    paused: list[float] = []
+    enough = asyncio.Event()
+
+    async def pause(seconds: float) -> None:
+        paused.append(seconds)
+        if len(paused) == 2:
+            enough.set()
+        await asyncio.sleep(0)
+
+    async with listening(stage, gateway_url=f"ws://127.0.0.1:{closed}/", pause=pause):
+        await asyncio.wait_for(enough.wait(), 10)
+    assert paused[:2] == [2.0, 4.0]
+    assert not stage.gateway.identified
+
+
+async def test_a_token_that_is_changed_while_we_listen_is_named(stage: DiscordStage) -> None:
+    async with listening(stage) as listener:
+        await stage.connected()
+        stage.world.token = "another"
+        await stage.gateway.send({"op": 10, "d": None})
+        assert "DISCORD_TOKEN" in await refused(listener)
+
+
+async def test_a_gateway_that_closes_again_and_again_is_not_hammered(stage: DiscordStage) -> None:
+    async with listening(stage) as listener:
+        await stage.connected()
+        for count in range(1, 8):
+            await stage.gateway.close(4000)
+            await stage.until(lambda count=count: stage.gateway.resumed == count)
+        assert listener.paused == [5.0] * 3
+
+
+async def test_sessions_that_are_lost_again_and_again_are_begun_more_and_more_seldom(stage: DiscordStage) -> None:
+    async with listening(stage) as listener:
+        for count in range(1, 4):
+            await stage.until(lambda count=count: len(stage.gateway.identified) == count and stage.gateway.connected)
+            await stage.gateway.invalidate()
+        await stage.until(lambda: len(stage.gateway.identified) == 4)
+        assert listener.paused == [5.0, 10.0, 20.0]
+
+
+async def test_the_gateway_of_another_api_is_where_it_says(stage: DiscordStage) -> None:
+    async with listening(stage, gateway_url=None) as listener:
+        await stage.say("hello")
+        assert (await listener.number(1)).text == "hello"
+
+
+async def test_an_api_that_is_down_at_the_start_is_waited_for(stage: DiscordStage) -> None:
+    stage.world.fault("GET /users/@me", status=503, times=2)
+    async with listening(stage) as listener:
+        await stage.say("hello")
+        assert (await listener.number(1)).text == "hello"
+        assert listener.paused == [2.0, 4.0]
+
+
+async def test_the_doctor_sees_a_healthy_application(stage: DiscordStage, mouth: DiscordAdapter) -> None:
+    findings = await mouth.examine()
+    assert all(finding.ok for finding in findings)
+    assert "1000 of 1000" in findings[-1].detail
+    assert not stage.world.asked("^(POST|PUT|PATCH)")
+
+
+async def test_the_doctor_names_what_is_wrong_and_the_remedy(stage: DiscordStage, mouth: DiscordAdapter) -> None:
+    stage.world.flags, stage.world.session_starts = 0, 1
+    wrong = [finding for finding in await mouth.examine() if not finding.ok]
+    assert [finding.subject for finding in wrong] == ["Discord message content intent", "Discord gateway"]
+    assert "MESSAGE CONTENT INTENT" in wrong[0].remedy
+    assert "241 minutes" in wrong[1].remedy
+
+
+async def test_the_doctor_names_the_token(stage: DiscordStage, mouth: DiscordAdapter) -> None:
+    stage.world.token = "another"
+    (finding,) = await mouth.examine()
+    assert not finding.ok
+    assert finding.subject == "DISCORD_TOKEN"
+
+
+async def test_the_doctor_says_when_discord_does_not_answer(mouth: DiscordAdapter, stage: DiscordStage) -> None:
+    stage.world.fault("GET /users/@me", status=503)
+    (finding,) = await mouth.examine()
+    assert not finding.ok
+    assert "DISCORD_API_URL" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("given", "base"),
+    [
+        ("https://discord.com/api/v10", "https://discord.com/api/v10"),
+        ("http://proxy:8080/api/v9/", "http://proxy:8080/api/v9"),
+        ("http://proxy/api", "http://proxy/api/v10"),
+        ("http://proxy", "http://proxy/api/v10"),
+        (None, "https://discord.com/api/v10"),
+    ],
+)
+def test_an_api_address_may_leave_out_what_is_usual(given: str | None, base: str) -> None:
+    assert Redirect(api=given).api == base
+
+
+def test_a_resumed_session_goes_where_the_server_said() -> None:
+    redirect = Redirect(gateway="ws://proxy/gateway?x=1")
+    assert redirect.socket("wss://gateway.discord.gg/?v=10") == "ws://proxy/gateway?v=10"
+    assert redirect.socket("wss://eu.discord.gg/?v=10") == "wss://eu.discord.gg/?v=10"
+    assert Redirect().socket("wss://gateway.discord.gg/?v=10") == "wss://gateway.discord.gg/?v=10"
+
+
+async def test_a_limit_that_discord_does_not_tell_keeps_nobody_out(stage: DiscordStage) -> None:
+    stage.world.fault("GET /gateway/bot", status=503)
+    async with listening(stage) as listener:
+        await stage.say("hello")
+        assert (await listener.number(1)).text == "hello"
+
+
+async def test_the_doctor_says_when_the_gateway_does_not_answer(stage: DiscordStage, mouth: DiscordAdapter) -> None:
+    stage.world.fault("GET /gateway/bot", status=503)
+    assert [finding.ok for finding in await mouth.examine()] == [True, True, False]
+
+
+async def test_a_client_that_is_closed_runs_no_event_any_more() -> None:
+    redirect = Redirect(api="http://127.0.0.1:9/api")
+    rest = Rest("t", redirect)
+    gateway = Gateway(redirect, content=False, gates=Gate(rest))
+    await gateway.close()
+    await rest.close()
+
+    gateway.dispatch("ready")

@@ -1,0 +1,380 @@
+"""The program as people start it: its words, its exit status, and the line that it ends with."""
+
+import asyncio
+import json
+import logging
+import signal
+from collections.abc import AsyncIterator
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+import structlog
+from click.testing import Result
+from typer.testing import CliRunner
+
+import migrations
+from bots.program.cli import app, main
+from core.assistant import ATTEMPTS
+from core.config import Settings
+from core.errors import ModelStalled
+from core.store import connect
+from tests.bots.discord.test_connection import unused_port
+from tests.process import process
+from tests.script import House, ScriptedModel, TranscriptAdapter
+from tests.test_kills import echo, texts
+from tests.values import message
+from tests.wire.discord import DiscordStage
+from tests.wire.openai import OpenAIServer
+from tests.wire.slack import SlackStage
+
+SECRET = "sesame"
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def backscroll(*words: str, **settings: str) -> Result:
+    """The program with these words and settings, and no others, in the test's own process."""
+    root, structured = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
+    nothing = dict.fromkeys(name.upper() for name in Settings.model_fields)
+    try:
+        return CliRunner().invoke(app, words, env={**nothing, **settings, "COLUMNS": "200"})
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        structlog.configure(**structured)
+
+
+async def ended(running: asyncio.subprocess.Process) -> tuple[int, list[str]]:
+    """The exit status, and the lines on standard error."""
+    async with asyncio.timeout(20):
+        _, said = await running.communicate()
+    assert running.returncode is not None
+    return running.returncode, said.decode().splitlines()
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackStage]:
+    async with SlackStage() as stage:
+        yield stage
+
+
+@pytest.fixture
+async def discord() -> AsyncIterator[DiscordStage]:
+    async with DiscordStage() as stage:
+        yield stage
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "keeps one durable session per conversation"),
+        (("run",), "Run the configured platforms"),
+        (("migrate",), "Bring the database to the newest schema"),
+        (("doctor",), "Check every setting against the real services"),
+        (("manifest",), "Print the app manifest that fits this configuration"),
+        (("manifest", "slack"), "Print the manifest of the Slack app"),
+        (("dead",), "Messages that got no answer"),
+        (("dead", "list"), "List the messages that got an apology"),
+        (("dead", "retry"), "Have them answered after all"),
+        (("dead", "drop"), "Forget that they got no answer"),
+    ],
+)
+def test_help_says_what_a_command_does(words: tuple[str, ...], said: str) -> None:
+    for ask in ("--help", "-h"):
+        result = backscroll(*words, ask)
+
+        assert result.exit_code == 0
+        assert said in result.stdout
+
+
+@pytest.mark.parametrize("words", [("nonsense",), ("run", "myspace"), ("run", "--fast"), ("manifest", "discord")])
+def test_wrong_usage_is_status_2_and_names_what_is_wrong(words: tuple[str, ...]) -> None:
+    result = backscroll(*words)
+
+    assert result.exit_code == 2
+    assert words[-1] in result.stderr
+    assert "Traceback" not in result.output
+
+
+WRONG = [
+    ({"DATABASE_URL": "nonsense"}, "sqlite:///FILE"),
+    ({"DATABASE_URL": f"mysql://me:{SECRET}@localhost/x"}, "postgresql://"),
+    ({"DATABASE_URL": "sqlite://"}, "sqlite:///FILE"),
+    ({"SLACK_BOT_TOKEN": SECRET}, "SLACK_APP_TOKEN must be set"),
+    ({"SLACK_APP_TOKEN": SECRET}, "SLACK_BOT_TOKEN must be set"),
+    ({"SLACK_BOT_TOKEN": SECRET, "SLACK_APP_TOKEN": SECRET, "SLACK_API_URL": "slack.com"}, "https://host/path"),
+    ({"DISCORD_TOKEN": SECRET, "DISCORD_API_URL": "discord.com"}, "https://host/path"),
+    ({"DISCORD_TOKEN": SECRET, "DISCORD_CDN_URL": "ftp://discord.com"}, "https://host/path"),
+    ({"DISCORD_TOKEN": SECRET, "DISCORD_GATEWAY_URL": "https://discord.com"}, "wss://host/path"),
+    ({"no_proxy": "", "DISCORD_TOKEN": SECRET, "https_proxy": f"socks5://{SECRET}@127.0.0.1:1"}, "names no HTTP proxy"),
+    ({"OPENAI_BASE_URL": "localhost:11434"}, "https://host/v1"),
+    ({"OPENAI_API_KEY": f"{SECRET} {SECRET}"}, "without blanks"),
+    ({"OPENAI_API": "soap"}, "'auto', 'responses' or 'chat'"),
+    ({"BACKSCROLL_LEASE_SECONDS": "soon"}, "number"),
+    ({"BACKSCROLL_CONTEXT_TOKENS": "12"}, "500"),
+    ({"BACKSCROLL_INSTRUCTIONS": "Be kind.", "BACKSCROLL_INSTRUCTIONS_FILE": "be-kind.md"}, "remove one"),
+    ({"BACKSCROLL_INSTRUCTIONS_FILE": "missing.md"}, "No such file"),
+]
+
+
+@pytest.mark.parametrize(("settings", "remedy"), WRONG, ids=[list(settings)[-1] for settings, _ in WRONG])
+def test_a_wrong_setting_is_status_2_and_one_line_before_anything_is_touched(
+    settings: dict[str, str], remedy: str, tmp_path: Path
+) -> None:
+    result = backscroll("run", **settings)
+
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert any(f"{name.upper().partition('_')[0]}_" in line for name in settings), "it names a variable"
+    assert remedy in line
+    assert SECRET not in result.output
+    assert not list(tmp_path.iterdir()), "not even a database"
+
+
+@pytest.mark.parametrize(
+    ("platform", "needed"), [("slack", ["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"]), ("discord", ["DISCORD_TOKEN"])]
+)
+def test_a_platform_without_its_tokens_says_what_it_needs(platform: str, needed: list[str]) -> None:
+    result = backscroll("run", platform)
+
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert all(variable in line for variable in needed)
+    assert ".env.example" in line
+
+
+def test_the_working_directorys_env_file_is_heeded() -> None:
+    Path(".env").write_text("DATABASE_URL=nonsense\n")
+
+    assert "DATABASE_URL" in backscroll("migrate").stderr
+    assert backscroll("migrate", DATABASE_URL="sqlite:///mine.db").exit_code == 0
+    assert Path("mine.db").exists()
+
+
+async def test_a_misspelt_setting_is_told_with_the_nearest_one_at_the_start(tmp_path: Path) -> None:
+    """A3."""
+    async with process(tmp_path, "run", BACKSCROLL_CONTEXT_TOKEN=SECRET) as running:
+        out, said = await running.communicate(b"hello\n")
+
+    assert running.returncode == 0
+    (line,) = said.decode().splitlines()
+    assert "BACKSCROLL_CONTEXT_TOKEN " in line
+    assert "Write BACKSCROLL_CONTEXT_TOKENS, or remove it." in line
+    assert SECRET not in f"{out!r}{line}"
+
+
+async def test_python_m_bots_is_the_same_program(tmp_path: Path) -> None:
+    """The manifest needs no settings, and goes to standard output alone."""
+    (script,) = entry_points(group="console_scripts", name="backscroll")
+    assert script.load() is main
+    here = await asyncio.to_thread(backscroll, "manifest", "slack")
+
+    async with process(tmp_path, "manifest", "slack") as running:
+        out, said = await running.communicate()
+
+    assert (running.returncode, said, out.decode()) == (0, b"", here.stdout)
+    assert {"display_information", "features", "oauth_config", "settings"} <= json.loads(here.stdout).keys()
+
+
+async def test_a_clean_end_is_status_0(tmp_path: Path) -> None:
+    async with process(tmp_path) as running:
+        out, said = await running.communicate(b"hello\n")
+
+    assert (running.returncode, said) == (0, b"")
+    assert b"hello" in out
+
+
+async def test_a_wrong_setting_is_status_2_of_the_process(tmp_path: Path) -> None:
+    async with process(tmp_path, "run", BACKSCROLL_LEASE_SECONDS="0") as running:
+        status, lines = await ended(running)
+
+    assert status == 2
+    assert len(lines) == 1
+    assert lines[0].startswith("backscroll: BACKSCROLL_LEASE_SECONDS: ")
+
+
+def test_migrate_brings_a_database_to_the_newest_schema_and_can_be_repeated(empty_url: str) -> None:
+    first, again = (backscroll("migrate", DATABASE_URL=empty_url) for _ in range(2))
+
+    assert (first.exit_code, again.exit_code) == (0, 0)
+    assert "from nothing to" in first.stdout
+    assert "The schema is at" in again.stdout
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+def test_a_postgresql_that_is_behind_is_the_operators_to_migrate(empty_url: str) -> None:
+    result = backscroll("run", "console", DATABASE_URL=empty_url)
+
+    assert result.exit_code == 1
+    assert "DATABASE_URL" in result.stderr.splitlines()[-1]
+    assert "run `backscroll migrate`" in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", ["migrate", "run"])
+def test_a_database_that_does_not_answer_is_one_line_that_names_the_setting(command: str) -> None:
+    unreachable = {
+        "migrate": f"postgresql://me:{SECRET}@127.0.0.1:{unused_port()}/x",
+        "run": f"sqlite:///no/such/{SECRET}/folder.db",
+    }
+
+    result = backscroll(command, DATABASE_URL=unreachable[command])
+
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert "DATABASE_URL" in line
+    assert SECRET not in result.output
+
+
+@pytest.mark.parametrize("wrong", ["database", "role", "option", "port"])
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+def test_a_database_that_will_not_have_us_is_one_line_that_names_the_setting(empty_url: str, wrong: str) -> None:
+    urls = {
+        "database": empty_url.replace("/test_", "/nowhere_"),
+        "role": empty_url.replace("//postgres:", f"//nobody:{SECRET}"),
+        "option": f"{empty_url}&colour=blue",
+        "port": f"postgresql://me:{SECRET}@localhost:5432a/x",
+    }
+
+    result = backscroll("migrate", DATABASE_URL=urls[wrong])
+
+    assert result.exit_code == (2 if wrong in ("option", "port") else 1)
+    (line,) = result.stderr.splitlines()
+    assert "DATABASE_URL" in line
+    assert SECRET not in result.output
+
+
+@pytest.mark.parametrize("wrong", ["bot token", "app token", "socket mode"])
+async def test_a_slack_that_will_not_have_us_ends_the_process_with_one_line(
+    tmp_path: Path, slack: SlackStage, wrong: str
+) -> None:
+    settings = {
+        "bot token": {"SLACK_BOT_TOKEN": SECRET},
+        "app token": {"SLACK_APP_TOKEN": SECRET},
+        "socket mode": {},
+    }
+    named = {"bot token": "SLACK_BOT_TOKEN", "app token": "SLACK_APP_TOKEN", "socket mode": "Settings > Socket Mode"}
+    async with process(tmp_path, "run", **(slack.environment() | settings[wrong])) as running:
+        if wrong == "socket mode":
+            await slack.until(lambda: slack.server.sockets)
+            await slack.server.disconnect("link_disabled")
+        status, lines = await ended(running)
+
+    assert status == 1
+    assert lines[-1].startswith("backscroll: Slack ")
+    assert named[wrong] in lines[-1]
+    assert not any("Traceback" in line or SECRET in line for line in lines)
+    assert slack.server.number_of("auth.test") <= 2, "it does not try again and again"
+
+
+@pytest.mark.parametrize("wrong", ["token", "intent"])
+async def test_a_discord_that_will_not_have_us_ends_the_process_with_one_line(
+    tmp_path: Path, discord: DiscordStage, wrong: str
+) -> None:
+    settings = discord.environment()
+    if wrong == "token":
+        settings["DISCORD_TOKEN"] = SECRET
+    else:
+        discord.gateway.refuse.append(4014)
+    async with process(tmp_path, "run", **settings) as running:
+        status, lines = await ended(running)
+
+    assert status == 1
+    assert lines[-1].startswith("backscroll: Discord ")
+    assert "DISCORD_TOKEN" in lines[-1]
+    assert wrong != "intent" or "MESSAGE CONTENT INTENT" in lines[-1]
+    assert not any("Traceback" in line or SECRET in line for line in lines)
+    assert len(discord.gateway.identified) <= 1, "there is no login loop"
+
+
+async def test_one_platform_that_fails_lets_the_others_finish_what_they_are_saying(
+    tmp_path: Path, slack: SlackStage, discord: DiscordStage
+) -> None:
+    async with OpenAIServer(answer=echo) as model:
+        model.hold()
+        settings = {**slack.environment(), **discord.environment(), **model.environment()}
+        async with process(tmp_path, "run", **settings) as running:
+            await slack.until(lambda: slack.server.sockets)
+            await discord.say("hello")
+            await model.until(lambda: len(model.requests) == 1)
+            await slack.server.disconnect("link_disabled")
+            assert running.stderr is not None
+            seen = b""
+            while b"draining" not in seen:
+                seen = await running.stderr.readline()
+                assert seen, "it ended without draining"
+            model.release()
+            status, lines = await ended(running)
+
+    assert status == 1
+    assert lines[-1].startswith("backscroll: Slack ")
+    assert texts(discord) == ["You said: hello"]
+
+
+async def test_a_start_that_waits_for_its_platform_can_be_stopped(tmp_path: Path) -> None:
+    settings = {"SLACK_BOT_TOKEN": SECRET, "SLACK_APP_TOKEN": SECRET}
+    settings["SLACK_API_URL"] = f"http://127.0.0.1:{unused_port()}/api/"
+    async with process(tmp_path, "run", **settings) as running:
+        assert running.stderr is not None
+        while b"out of reach" not in await running.stderr.readline():
+            assert running.returncode is None
+        running.send_signal(signal.SIGTERM)
+        status, lines = await ended(running)
+
+    assert status == 0
+    assert not any("Traceback" in line or SECRET in line for line in lines)
+
+
+async def a_dead_letter(url: str) -> None:
+    """A message of which five attempts have failed."""
+    database = connect(url)
+    await database.write(migrations.upgrade)
+    failures = [ModelStalled("nothing came")] * ATTEMPTS
+    async with House(database, ScriptedModel(*failures), TranscriptAdapter()) as running:
+        await running.say(message("an embarrassing question"))
+        await running.over()
+    await database.close()
+
+
+@pytest.fixture
+def letter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 0.0)
+    monkeypatch.setattr("core.work.worker._POLL", 0.05)
+    url = f"sqlite:///{tmp_path}/letters.db"
+    asyncio.run(a_dead_letter(url))
+    return url
+
+
+def test_dead_letters_are_listed_with_their_reason_and_without_their_words(letter: str) -> None:
+    result = backscroll("dead", "list", DATABASE_URL=letter)
+
+    assert result.exit_code == 0
+    assert "console:local:main#1" in result.stdout
+    assert "5 attempts failed" in result.stdout or "ModelStalled" in result.stdout
+    assert "embarrassing" not in result.output
+
+
+def test_a_dead_letter_that_is_retried_or_dropped_is_listed_no_more(letter: str) -> None:
+    for order, said in (("retry", "waits again"), ("drop", "no dead letter")):
+        result = backscroll("dead", order, "console:local:main#1", DATABASE_URL=letter)
+        assert said in result.output
+
+    assert "No dead letters." in backscroll("dead", "list", DATABASE_URL=letter).stdout
+
+
+def test_a_dropped_letter_is_gone(letter: str) -> None:
+    result = backscroll("dead", "drop", "console:local:main#1", DATABASE_URL=letter)
+
+    assert (result.exit_code, result.stdout.strip()) == (0, "console:local:main#1 is dropped.")
+    assert "No dead letters." in backscroll("dead", "list", DATABASE_URL=letter).stdout
+
+
+def test_a_letter_that_does_not_exist_is_an_error_with_a_remedy(letter: str) -> None:
+    result = backscroll("dead", "retry", "nonsense", DATABASE_URL=letter)
+
+    assert result.exit_code == 1
+    assert "backscroll dead list" in result.stderr

@@ -1,0 +1,1 @@
+"""What the model is shown: what a session remembers, cut to fit."""

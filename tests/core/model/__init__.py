@@ -1,0 +1,1 @@
+"""The model behind one method, and what every call of it needs."""
