@@ -31,13 +31,11 @@ from core.memory.prompts import SUMMARIZE
 from core.model.llm import Afresh, Cause, Finish, Prompt, Usage
 from core.seam.address import Address
 from core.seam.messages import Choice, Quote
-from core.session import ATTEMPTS, PATIENCE, Answer, Lease, Role, SessionKey, State, Turn
+from core.session import ATTEMPTS, Answer, Lease, Role, SessionKey, State, Turn
 from core.store import Connection, Database, deliveries, queue, summaries, turns, withdrawals
+from core.timings import Timings
 
 log = structlog.get_logger()
-
-EXCUSE_AFTER = 60.0
-"""How long a message waits for a model that is away before that is said on screen, in seconds."""
 
 CUTS = 3
 """How often an answer may break off in the middle before its asker is told that it will not be whole."""
@@ -88,12 +86,19 @@ class Assistant:
     """Answers turns, one at a time per session."""
 
     def __init__(
-        self, *, database: Database, outbox: Outbox, mind: Mind, may_stop: Collection[str] | None = None
+        self,
+        *,
+        database: Database,
+        outbox: Outbox,
+        mind: Mind,
+        timings: Timings,
+        may_stop: Collection[str] | None = None,
     ) -> None:
         self._database = database
         self._outbox = outbox
         self.mind = mind
         self._may_stop = may_stop
+        self._timings = timings
         self._running: dict[SessionKey, _Running] = {}
         self._cuts: dict[tuple[SessionKey, int], int] = {}
 
@@ -231,10 +236,10 @@ class Assistant:
                 parts = self._broken_off(lease.key, question, error.words, speech)
                 memory = {"memory": said, "tokens": self.mind.count(said), "stopped": True}
                 return Answer(parts=parts, error=f"{type(error).__name__}: {error}", **memory)  # type: ignore[arg-type]
-            if time() + (error.retry_after or 0) > question.at + EXCUSE_AFTER:
+            if time() + (error.retry_after or 0) > question.at + self._timings.excuse_after:
                 await speech.excuse()
             await speech.keep()
-            if time() - question.at < PATIENCE or lease.attempts < ATTEMPTS - 1:
+            if time() - question.at < self._timings.patience or lease.attempts < ATTEMPTS - 1:
                 raise
             return Answer(parts=speech.beneath(apologies.GAVE_UP), error=f"{type(error).__name__}: {error}")
         except ModelError as error:
@@ -260,7 +265,9 @@ class Assistant:
             async with asyncio.timeout(None) as scope:
                 running = self._running[lease.key] = _Running(question.seq, speech, scope)
                 try:
-                    await overhearing.hear(self._database, self._outbox.adapters, self.mind, lease, question)
+                    await overhearing.hear(
+                        self._database, self._outbox.adapters, self.mind, lease, question, within=self._timings.hear
+                    )
                     return await self._ask(lease, question, prompt, speech)
                 finally:
                     if self._running.get(lease.key) is running:
@@ -295,7 +302,12 @@ class Assistant:
         newest = await self._renewed(lease, await self._database.read(turns.newest, lease.key, budget=self.mind.room))
         adapter = self._outbox.adapters[lease.key.address.platform]
         question, *newest = await attachments.fetched(
-            self._database, adapter, self.mind, lease, [self._shown(question, prompt), *newest]
+            self._database,
+            adapter,
+            self.mind,
+            lease,
+            [self._shown(question, prompt), *newest],
+            within=self._timings.fetch,
         )
         room, empty, refused = self.mind.room, False, list[Turn]()
         while True:

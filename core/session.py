@@ -13,9 +13,6 @@ ATTEMPTS = 5
 HEARD_BEFORE_QUESTION = 20
 """How many messages that were not for the bot are shown before a question."""
 
-PATIENCE = 600.0
-"""How long a message waits, in seconds, for a model or a platform that is away."""
-
 
 class Role(IntEnum):
     """Whose turn it is; the number orders an answer behind its question."""

@@ -7,7 +7,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -26,6 +26,7 @@ from core.seam.address import Address
 from core.seam.messages import Draft, Event, Inbound, Reply
 from core.session import Turn
 from core.store import Database, inbound, turns
+from core.timings import Timings
 from core.work.worker import Worker
 from tests.values import HERE
 
@@ -305,6 +306,15 @@ class Interrupted(Database):
     async def close(self) -> None: ...
 
 
+BRISK = Timings(poll=0.05, back_off=0.01, repeat=0.01, reconcile=0.02, unlooked=0.02, reread=0.0)
+"""No test waits for what a person would not notice; what people do wait for takes as long as ever."""
+
+
+def brisk(**waits: float) -> Timings:
+    """The same, but for these."""
+    return replace(BRISK, **waits)
+
+
 class House:
     """The real inbox, assistant and outbox on a real database: one process's life, that drains in the end."""
 
@@ -315,7 +325,7 @@ class House:
         adapter: TranscriptAdapter,
         *,
         owner: str = "host:boot:1:a",
-        lease: float = 30.0,
+        timings: Timings = BRISK,
         hearing: Hearing = "channel",
         budget: int = 24_000,
         may_stop: frozenset[str] | None = None,
@@ -330,19 +340,21 @@ class House:
             budget=budget,
             hearing=hearing,
         )
-        self.outbox = Outbox(database=database, adapters={adapter.platform: adapter}, lease_seconds=lease)
-        self.assistant = Assistant(database=database, outbox=self.outbox, mind=self.mind, may_stop=may_stop)
+        self.outbox = Outbox(database=database, adapters={adapter.platform: adapter}, timings=timings)
+        self.assistant = Assistant(
+            database=database, outbox=self.outbox, mind=self.mind, timings=timings, may_stop=may_stop
+        )
         platforms = [adapter.platform]
         self.worker = Worker(
             database=database,
             assistant=self.assistant,
             owner=f"{owner}.",
             platforms=platforms,
-            lease_seconds=lease,
+            timings=timings,
             sessions=slots,
         )
-        self.inbox = Inbox(database=database, worker=self.worker, mind=self.mind, lease_seconds=lease)
-        self.auditor = Auditor(database=database, outbox=self.outbox, platforms=platforms)
+        self.inbox = Inbox(database=database, worker=self.worker, mind=self.mind, timings=timings)
+        self.auditor = Auditor(database=database, outbox=self.outbox, platforms=platforms, timings=timings)
 
     async def __aenter__(self) -> Self:
         self._renewing = asyncio.create_task(self.worker.renew())

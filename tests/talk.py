@@ -10,6 +10,7 @@ from core.model.llm import Model
 from core.model.openai import OpenAIModel
 from core.seam.adapter import Adapter
 from core.store import connect
+from core.timings import Timings
 from tests.stage import Stage
 from tests.wire.openai import OpenAIServer
 
@@ -17,10 +18,12 @@ from tests.wire.openai import OpenAIServer
 class Running:
     """One process's life: starts on entering, drains on leaving."""
 
-    def __init__(self, url: str, model: OpenAIServer, *stages: Stage, **settings: object) -> None:
+    def __init__(
+        self, url: str, model: OpenAIServer, *stages: Stage, timings: Timings | None = None, **settings: object
+    ) -> None:
         environment = {"openai_" + name.removeprefix("OPENAI_").lower(): v for name, v in model.environment().items()}
         self.settings = Settings(_env_file=None, database_url=url, **(environment | settings))  # type: ignore[call-arg]
-        self._stages = stages
+        self._stages, self._timings = stages, timings
         self._stop = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -40,7 +43,14 @@ class Running:
         )
         adapters: dict[str, Adapter] = {stage.platform: stage.adapter() for stage in self._stages}
         try:
-            await wiring.run(settings, database=database, model=model, adapters=adapters, stop=self._stop)
+            await wiring.run(
+                settings,
+                database=database,
+                model=model,
+                adapters=adapters,
+                stop=self._stop,
+                timings=self._timings,
+            )
         finally:
             for adapter in adapters.values():
                 await adapter.close()

@@ -14,11 +14,6 @@ from tests.values import BEN, HERE, message
 EXCHANGES = 10
 
 
-@pytest.fixture(autouse=True)
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.work.worker._POLL", 0.05)
-
-
 def chatter(text: str) -> Inbound:
     return message(text, author=BEN, direct=False, audience=Audience.OTHERS)
 

@@ -8,23 +8,16 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import update
 
-from core.schema import deliveries, quotes, turns
+from core.schema import deliveries, gone, quotes, turns
 from core.seam.address import Address
 from core.seam.messages import Audience, Author, Deleted, Edited, Inbound, Quote
 from core.session import State
 from core.store import Database, audits
-from tests.script import House, ScriptedModel, TranscriptAdapter, house, memory, remembered, rows
+from tests.script import House, ScriptedModel, TranscriptAdapter, brisk, house, memory, remembered, rows
 from tests.values import ADA, BEN, HERE, message
 
 CHANNEL = Address(platform="console", workspace="local", channel="busy")
 ONE, OTHER = replace(CHANNEL, thread="t1"), replace(CHANNEL, thread="t2")
-
-
-@pytest.fixture(autouse=True)
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.work.worker._POLL", 0.05)
-    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 0.01)
-    monkeypatch.setattr("core.delivery.audit._EVERY", 0.02)
 
 
 def elsewhere(database: Database) -> House:
@@ -139,13 +132,11 @@ async def test_a_deletion_that_comes_before_its_message_is_not_in_vain(database:
     assert "tuna" not in await words(database)
 
 
-async def test_what_was_deleted_long_ago_is_not_kept_in_mind(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("core.store.gone._KEPT", -1)
+async def test_what_was_deleted_long_ago_is_not_kept_in_mind(database: Database) -> None:
     said = message("hello")
     async with house(database) as running:
         await running.say(deleted(said))
+        await database.write(lambda connection: connection.execute(update(gone).values(gone_at=0)))
         await database.write(audits.forget)
         await running.say(said)
         await running.answered("You said: hello")
@@ -169,13 +160,10 @@ async def test_a_preview_that_is_under_way_elsewhere_when_its_question_is_delete
     assert await memory(database) == []
 
 
-async def test_nothing_is_begun_for_a_question_that_was_deleted_elsewhere(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """D5. Although nobody has told this process yet."""
-    monkeypatch.setattr("core.work.worker.Worker._look", _nobody_looks)
+async def test_nothing_is_begun_for_a_question_that_was_deleted_elsewhere(database: Database) -> None:
+    """D5. Although this process has not looked yet."""
     adapter, said, go = TranscriptAdapter(), message("hello"), asyncio.Event()
-    async with house(database, [go, "Half an", " answer"], adapter=adapter) as running:
+    async with house(database, [go, "Half an", " answer"], adapter=adapter, timings=brisk(poll=3_600.0)) as running:
         await running.say(said)
         await running.model.until(lambda: running.model.running == 1)
         await elsewhere(database).say(deleted(said))
@@ -183,10 +171,6 @@ async def test_nothing_is_begun_for_a_question_that_was_deleted_elsewhere(
         await running.over()
 
     assert adapter.history == []
-
-
-async def _nobody_looks(_: object) -> None:
-    """The news comes too late."""
 
 
 async def test_an_answer_that_is_on_its_way_when_its_question_is_deleted_is_taken_away(database: Database) -> None:

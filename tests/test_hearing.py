@@ -8,11 +8,11 @@ import pytest
 
 from core.errors import DeliveryDelayed, DeliveryRefused, ModelStalled
 from core.memory.mind import Hearing
-from core.memory.overhearing import HEAR_SECONDS
 from core.seam.messages import Audience, Author, Inbound
 from core.session import HEARD_BEFORE_QUESTION, State
 from core.store import Database
-from tests.script import House, ScriptedModel, TranscriptAdapter, house, memory, remembered
+from core.timings import Timings
+from tests.script import House, ScriptedModel, TranscriptAdapter, brisk, house, memory, remembered
 from tests.values import BEN, HERE, message
 
 OURSELVES = Author(id="B1", name="Backscroll", is_bot=True, is_self=True)
@@ -22,12 +22,6 @@ THREAD = replace(HERE, thread="t0")
 @pytest.fixture(params=["sqlite"])
 def dialect(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@pytest.fixture(autouse=True)
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.work.worker._POLL", 0.05)
-    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 0.01)
 
 
 def mention(text: str, **facts: object) -> Inbound:
@@ -113,14 +107,11 @@ async def test_no_more_is_read_than_a_question_is_shown(database: Database) -> N
     assert running.model.asked() == [*(str(number) for number in range(50 - HEARD_BEFORE_QUESTION, 50)), "well?"]
 
 
-async def test_reading_never_delays_an_answer_beyond_its_limit(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_reading_never_delays_an_answer_beyond_its_limit(database: Database) -> None:
     """What was not read then is not read later: it would stand in the wrong place."""
-    monkeypatch.setattr("core.memory.overhearing.HEAR_SECONDS", 0.05)
     adapter = listening(past("before"))
     adapter.hold_past = asyncio.Event()
-    async with house(database, adapter=adapter) as running:
+    async with house(database, adapter=adapter, timings=brisk(hear=0.05)) as running:
         async with asyncio.timeout(2):
             await running.say(mention("one"))
             await running.answered("You said: one")
@@ -132,7 +123,7 @@ async def test_reading_never_delays_an_answer_beyond_its_limit(
 
 
 def test_the_limit_is_two_seconds() -> None:
-    assert HEAR_SECONDS <= 2.0
+    assert Timings().hear <= 2.0
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from core.model import tokens
 from core.model.llm import Model
 from core.seam.adapter import Adapter
 from core.store import Database, queue, servers
+from core.timings import Timings
 from core.work.worker import Worker
 
 log = structlog.get_logger()
@@ -34,7 +35,13 @@ _DAY = 86_400.0  # seconds
 
 
 async def run(
-    settings: Settings, *, database: Database, model: Model, adapters: Mapping[str, Adapter], stop: asyncio.Event
+    settings: Settings,
+    *,
+    database: Database,
+    model: Model,
+    adapters: Mapping[str, Adapter],
+    stop: asyncio.Event,
+    timings: Timings | None = None,
 ) -> None:
     """Listens and answers until `stop` is set or every platform has no more to say; then drains.
 
@@ -52,6 +59,7 @@ async def run(
         adapters=adapters,
         mind=mind,
         owner=f"{place}{_process(os.getpid())}:{token_hex(4)}.",
+        timings=timings or Timings(lease=settings.backscroll_lease_seconds),
     )
     log.info("ready", platforms=list(adapters), model=model.name, taken_up=freed, tried_again=again)
     await _serve(house, settings.backscroll_drain_seconds, stop)
@@ -71,22 +79,26 @@ class _House:
 
 
 def _build(
-    settings: Settings, *, database: Database, adapters: Mapping[str, Adapter], mind: Mind, owner: str
+    settings: Settings,
+    *,
+    database: Database,
+    adapters: Mapping[str, Adapter],
+    mind: Mind,
+    owner: str,
+    timings: Timings,
 ) -> _House:
-    lease_seconds, platforms = settings.backscroll_lease_seconds, list(adapters)
-    outbox = Outbox(database=database, adapters=adapters, lease_seconds=lease_seconds)
-    assistant = Assistant(database=database, outbox=outbox, mind=mind, may_stop=settings.may_stop)
-    worker = Worker(
-        database=database, assistant=assistant, owner=owner, platforms=platforms, lease_seconds=lease_seconds
-    )
-    inbox = Inbox(database=database, worker=worker, mind=mind, lease_seconds=lease_seconds)
+    platforms = list(adapters)
+    outbox = Outbox(database=database, adapters=adapters, timings=timings)
+    assistant = Assistant(database=database, outbox=outbox, mind=mind, timings=timings, may_stop=settings.may_stop)
+    worker = Worker(database=database, assistant=assistant, owner=owner, platforms=platforms, timings=timings)
+    inbox = Inbox(database=database, worker=worker, mind=mind, timings=timings)
     return _House(
         database=database,
         adapters=adapters,
         inbox=inbox,
         worker=worker,
-        auditor=Auditor(database=database, outbox=outbox, platforms=platforms),
-        catch_up=CatchUp(database=database, inbox=inbox, adapters=adapters, owner=owner, lease_seconds=lease_seconds),
+        auditor=Auditor(database=database, outbox=outbox, platforms=platforms, timings=timings),
+        catch_up=CatchUp(database=database, inbox=inbox, adapters=adapters, owner=owner, timings=timings),
         model=mind.model,
     )
 

@@ -13,22 +13,21 @@ from core.delivery.outbox import Outbox
 from core.errors import DatabaseError, DeliveryDelayed, DeliveryError, DeliveryRefused
 from core.store import Database, audits, turns
 from core.store.withdrawals import ASIDE
+from core.timings import Timings
 
 log = structlog.get_logger()
 
-_EVERY = 1.0  # seconds between two looks at what is due
-_FORGET_EVERY = 3600.0  # seconds between two looks through all that has arrived
 _AT_A_TIME = 20
-_LATER = 60.0  # seconds
 
 
 class Auditor:
     """Audits deliveries, one after the other: they are few, and platforms ration their history."""
 
-    def __init__(self, *, database: Database, outbox: Outbox, platforms: Sequence[str]) -> None:
+    def __init__(self, *, database: Database, outbox: Outbox, platforms: Sequence[str], timings: Timings) -> None:
         self._database = database
         self._outbox = outbox
         self._platforms = platforms
+        self._timings = timings
 
     async def work(self) -> None:
         """Until cancelled."""
@@ -37,12 +36,12 @@ class Auditor:
         while True:
             try:
                 if loop.time() >= forget_at and await self._database.write(audits.forget) < audits.FORGET_AT_ONCE:
-                    forget_at = loop.time() + _FORGET_EVERY
+                    forget_at = loop.time() + self._timings.forget
                 for doubt in await self._database.write(audits.due, self._platforms, limit=_AT_A_TIME):
                     await self._examine(doubt)
             except DatabaseError as error:
                 log.error("not audited", reason=str(error))
-            await asyncio.sleep(_EVERY)
+            await asyncio.sleep(self._timings.reconcile)
 
     async def _examine(self, doubt: audits.Doubt) -> None:
         session = doubt.key.address.id
@@ -56,7 +55,7 @@ class Auditor:
         except Exception as error:  # noqa: BLE001 – others' audits must not wait for what is wrong with this one
             reason = str(error) if isinstance(error, DeliveryError) else None
             log.warning("audit put off", session=session, error=type(error).__name__, reason=reason)
-            await self._database.write(audits.postpone, doubt, _LATER)
+            await self._database.write(audits.postpone, doubt, self._timings.put_off)
         else:
             log.debug("audited", session=session)
             await self._database.write(audits.settle, doubt)

@@ -26,15 +26,13 @@ from core.errors import (
 from core.seam.adapter import Adapter
 from core.seam.address import Address
 from core.seam.messages import Choice, Draft, Reply
-from core.session import ATTEMPTS, PATIENCE, Lease, SessionKey, Turn
+from core.session import ATTEMPTS, Lease, SessionKey, Turn
 from core.store import Database, audits, deliveries, queue
+from core.timings import Timings
 
 log = structlog.get_logger()
 
-_WORKING = 8.0  # seconds between two signs that the bot is at work; platforms let them fade after ten
 _UNKNOWN_TRIES = 5  # calls with an unknown outcome before the session backs off
-_BACK_OFF = 2.0  # seconds before the second try; doubles
-_LONGEST_DELAY = 300.0  # seconds; a platform that asks for more is asked again after these
 
 LATE = "_My model can't be reached at the moment. Your message is kept, and I answer it as soon as I can._"
 """What is on screen in place of an answer that has to wait."""
@@ -142,7 +140,7 @@ class Speech:
         while True:
             if not self._text:
                 await self._show(0, "")
-                await self._wait(_WORKING)
+                await self._wait(self._outbox.timings.working)
                 continue
             self._changed.clear()
             await self._outbox.pace.turn(self._lease.key.address.channel_address, self._adapter.preview_every)
@@ -236,11 +234,11 @@ def stored(parts: tuple[str, ...], intended: Collection[int] = ()) -> Sequence[d
 class Outbox:
     """Everything that we say leaves here."""
 
-    def __init__(self, *, database: Database, adapters: Mapping[str, Adapter], lease_seconds: float) -> None:
+    def __init__(self, *, database: Database, adapters: Mapping[str, Adapter], timings: Timings) -> None:
         self.database = database
         self.adapters = adapters
         self.pace = Pace()
-        self._lease_seconds = lease_seconds
+        self.timings = timings
         self._arrived: dict[str, float] = {}  # when a reply was last certain to be on each platform's screen
 
     @asynccontextmanager
@@ -352,7 +350,7 @@ class Outbox:
             if reply.last:
                 return await self._end(key, question.seq, posted, lease)
             await self._record(key, question.seq, posted)
-        return await self.database.write(queue.finish, key, question.seq, lease=lease, seconds=self._lease_seconds)
+        return await self.database.write(queue.finish, key, question.seq, lease=lease, seconds=self.timings.lease)
 
     def _is_hopeless(self, lease: Lease, question: Turn, began: float) -> bool:
         """Whether a reply that has been tried since `began` is to be tried no more.
@@ -360,7 +358,7 @@ class Outbox:
         A platform that is away takes nobody's replies, and is waited for; where others arrive, it is this one.
         """
         others_arrive = self._arrived.get(lease.key.address.platform, began) > began
-        return lease.attempts >= ATTEMPTS and (others_arrive or time() - question.at >= PATIENCE)
+        return lease.attempts >= ATTEMPTS and (others_arrive or time() - question.at >= self.timings.patience)
 
     async def _record(self, key: SessionKey, seq: int, posted: "_Posted") -> None:
         standing = await self.database.write(
@@ -370,7 +368,7 @@ class Outbox:
             posted.part,
             posted.message,
             doubtful=posted.doubtful,
-            seconds=self._lease_seconds,
+            seconds=self.timings.lease,
         )
         await self._settle(key.address, posted.message, standing)
 
@@ -383,7 +381,7 @@ class Outbox:
                 posted.part,
                 posted.message,
                 lease=lease,
-                seconds=self._lease_seconds,
+                seconds=self.timings.lease,
                 doubtful=posted.doubtful,
             )
         except LeaseLost:  # whoever owns the session now must know that this message is on screen
@@ -418,7 +416,7 @@ class Outbox:
                 if lease is None:
                     raise  # beside the queue nobody waits: whoever claims the session says it
                 log.info("reply delayed", session=key.address.id, seconds=error.retry_after)
-                await asyncio.sleep(min(error.retry_after, _LONGEST_DELAY))
+                await asyncio.sleep(min(error.retry_after, self.timings.longest_delay))
             except DeliveryRefused:
                 raise
             except Exception as error:
@@ -427,7 +425,7 @@ class Outbox:
                 log.warning("reply uncertain", session=key.address.id, error=type(error).__name__, reason=own)
                 if unknown >= _UNKNOWN_TRIES or lease is None:
                     raise DeliveryUnknown(f"no certain answer in {unknown} calls") from error
-                await asyncio.sleep(_BACK_OFF * 2 ** (unknown - 1))
+                await asyncio.sleep(self.timings.repeat * 2 ** (unknown - 1))
                 reply = await self._intend(key, seq, replace(reply, attempt=reply.attempt + 1), lease)
             else:
                 self._arrived[key.address.platform] = asyncio.get_running_loop().time()

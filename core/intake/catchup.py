@@ -18,18 +18,18 @@ from core.seam.adapter import Adapter
 from core.seam.address import Address
 from core.seam.messages import Closed
 from core.store import Database, inbound, presence
+from core.timings import Timings
 
 log = structlog.get_logger()
 
-_EVERY = 5.0  # seconds between two words that a platform is heard
 _UNBROKEN = 30.0  # seconds: a thread of time whose last word is not older than that, with a slow database in mind
 _OVERLAP = 120.0  # seconds before the break: a line that is dead may look alive for that long; what is known is known
 _LATELY = 14 * 86_400.0  # seconds: conversations in which nobody has said anything for that long are not looked at
 _CONVERSATIONS = 500
 _LOOKS_EVERY = 1.0  # seconds between two looks at whether the platform is still heard
 _EDGE = 1.0  # seconds: what was said at the very beginning of what is read may be in it or not
-_AGAIN = 60.0  # seconds before what could not be looked up is tried again
-_TRIES = 5
+TRIES = 5
+"""How often a place that does not tell its history is asked in a row."""
 
 
 class CatchUp:
@@ -42,15 +42,13 @@ class CatchUp:
         inbox: Inbox,
         adapters: Mapping[str, Adapter],
         owner: str,
-        lease_seconds: float,
-        every: float = _EVERY,
+        timings: Timings,
     ) -> None:
         self._database = database
         self._inbox = inbox
         self._adapters = adapters
         self._owner = owner
-        self._lease_seconds = lease_seconds
-        self._every = every
+        self._timings = timings
 
     async def work(self) -> None:
         """Until cancelled."""
@@ -62,7 +60,7 @@ class CatchUp:
         """A connection that was made a moment ago has heard nothing of what was said before."""
         unbroken = False
         while True:
-            pause = self._every
+            pause = self._timings.heard
             if adapter.hears():
                 try:
                     within = max(adapter.bridges, _UNBROKEN) if unbroken else adapter.bridges
@@ -71,9 +69,9 @@ class CatchUp:
                     unbroken = True
                 except (DatabaseError, DeliveryError) as error:
                     log.error("not caught up", platform=adapter.platform, reason=str(error))
-                    unbroken, pause = False, _AGAIN
+                    unbroken, pause = False, self._timings.unlooked
             else:
-                unbroken, pause = False, min(self._every, _LOOKS_EVERY)
+                unbroken, pause = False, min(self._timings.heard, _LOOKS_EVERY)
             await asyncio.sleep(pause)
 
     async def _mend(self, adapter: Adapter, within: float) -> None:
@@ -82,7 +80,7 @@ class CatchUp:
         Raises a DeliveryError when something could not be looked at.
         """
         claimed = await self._database.write(
-            presence.miss, adapter.platform, owner=self._owner, lease=self._lease_seconds, within=within
+            presence.miss, adapter.platform, owner=self._owner, lease=self._timings.lease, within=within
         )
         if claimed is None:
             return
@@ -104,12 +102,12 @@ class CatchUp:
         held_at = asyncio.get_running_loop().time()
         while adapter.hears():
             await asyncio.sleep(_LOOKS_EVERY)
-            if asyncio.get_running_loop().time() - held_at < self._lease_seconds / 3:
+            if asyncio.get_running_loop().time() - held_at < self._timings.lease / 3:
                 continue
             held_at = asyncio.get_running_loop().time()
             try:
                 await self._database.write(
-                    presence.miss, adapter.platform, owner=self._owner, lease=self._lease_seconds, within=0
+                    presence.miss, adapter.platform, owner=self._owner, lease=self._timings.lease, within=0
                 )
             except DatabaseError as error:
                 log.error("catching up not held", platform=adapter.platform, reason=str(error))
@@ -153,6 +151,6 @@ class CatchUp:
                 return 0, 0
             except DeliveryError:
                 tries += 1
-                if tries >= _TRIES:
+                if tries >= TRIES:
                     raise
-                await asyncio.sleep(2.0**tries)
+                await asyncio.sleep(self._timings.reread * 2 ** (tries - 1))

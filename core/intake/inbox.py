@@ -22,27 +22,22 @@ from core.seam.address import Address
 from core.seam.messages import Audience, Closed, Deleted, Edited, Event, Inbound, Left, Receipt, Rejected
 from core.session import State
 from core.store import Database, changes, closings, deliveries, inbound, queue
+from core.timings import Timings
 from core.work.worker import Worker
 
 log = structlog.get_logger()
 
-TOO_LATE = 3600.0
-"""A message that was missed for longer than this, in seconds, is not answered out of the blue; the asker is told."""
-
 _QUEUED = 3  # messages that wait behind an answer before people are shown that theirs does
-_RACE = 0.25  # seconds in which another process may still be storing what brings a session to life
-_OVERTAKEN = 60.0  # seconds in which an edit may have overtaken its message
-_CALLED = TOO_LATE  # seconds in which an edit may turn a message into one to us that was nothing of ours
 
 
 class Inbox:
     """Accepts what reaches us: each message once, judged by what the one before has made of its session."""
 
-    def __init__(self, *, database: Database, worker: Worker, mind: Mind, lease_seconds: float) -> None:
+    def __init__(self, *, database: Database, worker: Worker, mind: Mind, timings: Timings) -> None:
         self._database = database
         self._worker = worker
         self._mind = mind
-        self._lease_seconds = lease_seconds
+        self._timings = timings
         self._doors: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def receive(self, event: Event) -> None:
@@ -53,7 +48,7 @@ class Inbox:
                 await self._database.write(inbound.reject, event)
             case Receipt():
                 await self._database.write(
-                    deliveries.receive, event.address, event.key, event.shown, seconds=self._lease_seconds
+                    deliveries.receive, event.address, event.key, event.shown, seconds=self._timings.lease
                 )
             case Inbound():
                 await self._hear(event)
@@ -77,7 +72,7 @@ class Inbox:
         late: dict[str, list[Inbound]] = {}
         young = []
         for message in missed:
-            if time() - message.at <= TOO_LATE:
+            if time() - message.at <= self._timings.too_late:
                 young.append(message)
             elif await self._judge(message, commands.parse(message)) is State.WAITING:
                 late.setdefault(message.address.id, []).append(message)
@@ -124,7 +119,7 @@ class Inbox:
         async with self._door(event.address.id):
             news = await self._accept(event)
         if not news and event.address.thread is not None and event.audience is Audience.ROOM:
-            await asyncio.sleep(_RACE)
+            await asyncio.sleep(self._timings.race)
             async with self._door(event.address.id):
                 await self._accept(event)
 
@@ -213,7 +208,7 @@ class Inbox:
                 changes.edit, event, verb=verb, tokens=tokens, fit=mind.quoted, size=mind.size
             )
         except changes.Unknown:
-            if event.at - message.at < (_CALLED if called else _OVERTAKEN):
+            if event.at - message.at < (self._timings.too_late if called else self._timings.overtaken):
                 await self._accept(message)
             return
         log.info("edited", session=message.address.id)
@@ -227,7 +222,7 @@ class Inbox:
             changes.erase,
             event.address,
             event.id,
-            seconds=self._lease_seconds,
+            seconds=self._timings.lease,
             pieces=partial(self._worker.pieces, event.address.platform),
             count=self._mind.count,
         )
@@ -238,14 +233,14 @@ class Inbox:
             await self._worker.notice(key)
 
     async def _close(self, event: Closed) -> None:
-        closed = await self._database.write(closings.close, event.address, gone=event.gone, seconds=self._lease_seconds)
+        closed = await self._database.write(closings.close, event.address, gone=event.gone, seconds=self._timings.lease)
         log.info("closed", session=event.address.id, waiting=len(closed), kept="nothing" if event.gone else "words")
         for key in closed:
             await self._worker.notice(key)
 
     async def _leave(self, event: Left) -> None:
         number, closed = await self._database.write(
-            closings.leave, event.platform, event.workspace, seconds=self._lease_seconds
+            closings.leave, event.platform, event.workspace, seconds=self._timings.lease
         )
         log.warning(
             "removed from a workspace",

@@ -20,9 +20,6 @@ log = structlog.get_logger()
 BYTES = 256 * 1024
 """As much of a file is read: more than any window holds of it."""
 
-SECONDS = 5.0
-"""How long an answer waits for all that is to be fetched."""
-
 FILES = 5
 """So many turns with files are fetched for one answer at most, the newest first."""
 
@@ -40,14 +37,17 @@ _CONTROL = pattern(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
 async def fetched(
-    database: Database, adapter: Adapter, mind: Mind, lease: Lease, newest_first: Sequence[Turn]
+    database: Database, adapter: Adapter, mind: Mind, lease: Lease, newest_first: Sequence[Turn], *, within: float
 ) -> list[Turn]:
-    """The turns with the words of what they have attached, or why there are none. Raises LeaseLost."""
+    """The turns with the words of what they have attached, or why there are none after so many seconds.
+
+    Raises LeaseLost.
+    """
     turns = list(newest_first)
     wanted = [place for place, turn in enumerate(turns) if any(quote.is_open for quote in turn.quotes)][:FILES]
     if not wanted:
         return turns
-    limit = asyncio.get_running_loop().time() + SECONDS
+    limit = asyncio.get_running_loop().time() + within
     async with asyncio.TaskGroup() as group:
         reading = [group.create_task(_read(adapter, mind, lease, turns[place], limit)) for place in wanted]
     for place, read in zip(wanted, reading, strict=True):

@@ -15,17 +15,19 @@ from core.store import Database, backscroll
 
 log = structlog.get_logger()
 
-HEAR_SECONDS = 2.0
-"""The longest that reading what was said before may delay an answer."""
 
+async def hear(
+    database: Database, adapters: Mapping[str, Adapter], mind: Mind, lease: Lease, question: Turn, *, within: float
+) -> None:
+    """Stores what was said before the session's first question; nothing where that has been done.
 
-async def hear(database: Database, adapters: Mapping[str, Adapter], mind: Mind, lease: Lease, question: Turn) -> None:
-    """Stores what was said before the session's first question; nothing where that has been done."""
+    An answer waits no longer than so many seconds for it.
+    """
     if lease.heard or await database.read(backscroll.is_heard, lease.key):
         return
     said: Sequence[Inbound] = ()
     if _listens(mind, lease.key, question):
-        said = await _said_before(adapters[lease.key.address.platform], lease.key, question)
+        said = await _said_before(adapters[lease.key.address.platform], lease.key, question, within)
     said = [replace(one, quotes=mind.pointed(one.quotes)) for one in said]
     sizes = [_size(mind, one) for one in said]
     await database.write(backscroll.hear, lease, said, sizes)
@@ -45,8 +47,8 @@ def _listens(mind: Mind, key: SessionKey, question: Turn) -> bool:
     return mind.hearing == "channel" or not in_channel
 
 
-async def _said_before(adapter: Adapter, key: SessionKey, question: Turn) -> Sequence[Inbound]:
-    """What the platform tells us within two seconds; an answer never waits for more, nor fails over it."""
+async def _said_before(adapter: Adapter, key: SessionKey, question: Turn, within: float) -> Sequence[Inbound]:
+    """What the platform tells us within so many seconds; an answer never waits for more, nor fails over it."""
     assert question.author is not None  # noqa: S101 – every person's turn has one
     opening = Inbound(
         address=key.address,
@@ -57,7 +59,7 @@ async def _said_before(adapter: Adapter, key: SessionKey, question: Turn) -> Seq
         reply_to=question.envelope.reply_to,
     )
     try:
-        async with asyncio.timeout(HEAR_SECONDS):
+        async with asyncio.timeout(within):
             said = list(await adapter.backscroll(opening, HEARD_BEFORE_QUESTION))
     except Exception as error:  # noqa: BLE001 – whatever it is, the question is worth more than what came before
         log.info("backscroll not read", session=key.address.id, error=type(error).__name__)

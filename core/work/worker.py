@@ -21,6 +21,7 @@ from core.model.envelope import whole
 from core.seam.address import Address
 from core.session import ATTEMPTS, Lease, SessionKey, State, Turn
 from core.store import Database, inbound, queue, turns
+from core.timings import Timings
 from core.work.suspects import Suspects
 
 log = structlog.get_logger()
@@ -31,14 +32,6 @@ DEATHS = 6
 LOOKS_AT = 2
 """How many of a session's waiting turns are looked at: the one to answer, and whether its burst goes on."""
 
-BURST_SECONDS = 2.0
-"""What one person says within so many seconds of a message, while nothing of its answer is on screen, joins it."""
-
-LONGEST_WAIT = 300.0
-"""Seconds after which a model is asked again whose server wants to be left alone for longer; people wait."""
-
-_POLL = 1.0  # seconds; the guarantee behind every hint
-_FIRST_BACK_OFF = 1.0  # seconds before the second attempt at a turn; doubles up to the fifth
 _RENEWED_EVERY = 1 / 4  # of a lease: two renewals may fail
 _ACTS_FOR = 2 / 3  # of a lease: what is called then has ended before another process may claim the session
 _TURNS_IN_A_ROW, _SECONDS_IN_A_ROW = 8, 60.0  # after these, a session makes room if others have none
@@ -71,7 +64,7 @@ class Worker:
         assistant: Assistant,
         owner: str,
         platforms: Sequence[str],
-        lease_seconds: float,
+        timings: Timings,
         sessions: int = queue.MOST,
     ) -> None:
         self._database = database
@@ -79,7 +72,7 @@ class Worker:
         self._owner = owner
         self._numbers = count(1)
         self._platforms = platforms
-        self._lease_seconds = lease_seconds
+        self._timings = timings
         self._sessions = sessions
         self._wake = asyncio.Event()
         self._serving: dict[_Held, asyncio.Task[None]] = {}
@@ -104,7 +97,7 @@ class Worker:
         """Who would answer a message that arrives now, and until when; None when somebody else must."""
         if self.is_full:
             return None
-        return inbound.Claimant(owner=self._name(), lease=self._lease_seconds), self._until()
+        return inbound.Claimant(owner=self._name(), lease=self._timings.lease), self._until()
 
     def take(self, lease: Lease, waiting: Sequence[Turn], until: float) -> None:
         """Serves a session that was claimed with these turns by this process, which may act on it until then."""
@@ -126,7 +119,7 @@ class Worker:
         held = self._holding.get(key)
         if held is None:
             self._wake.set()
-        elif held.question is not None and waiting == LOOKS_AT and _is_burst(held.question, turn):
+        elif held.question is not None and waiting == LOOKS_AT and self._is_burst(held.question, turn):
             self._assistant.again(key, held.question.seq, unseen=True)
 
     def step_aside(self, place: tuple[Address, str]) -> "asyncio.Future[tuple[SessionKey, Turn] | None] | None":
@@ -173,7 +166,7 @@ class Worker:
 
     async def _rest(self) -> None:
         try:
-            async with asyncio.timeout(_POLL):
+            async with asyncio.timeout(self._timings.poll):
                 await self._wake.wait()
         except TimeoutError:
             pass
@@ -188,7 +181,7 @@ class Worker:
             self._database.write(
                 queue.claim,
                 owner=self._name(),
-                lease=self._lease_seconds,
+                lease=self._timings.lease,
                 platforms=self._platforms,
                 limit=free,
                 in_hand=in_hand,
@@ -232,7 +225,7 @@ class Worker:
             self._assistant.stop(key, seen.stop)
         elif now is None or _says(now) != _says(question):
             self._assistant.again(key, question.seq)
-        elif len(seen.waiting) > 1 and _is_burst(*seen.waiting[:2]):
+        elif len(seen.waiting) > 1 and self._is_burst(*seen.waiting[:2]):
             self._assistant.again(key, question.seq, unseen=True)
 
     def _served(self, held: _Held, _task: asyncio.Task[None]) -> None:
@@ -246,15 +239,15 @@ class Worker:
     async def renew(self) -> None:
         """Keeps the leases of what is being answered, until cancelled; needed until the end of `drain`."""
         while True:
-            await asyncio.sleep(self._lease_seconds * _RENEWED_EVERY)
+            await asyncio.sleep(self._timings.lease * _RENEWED_EVERY)
             serving = list(self._serving)
             if not serving:
                 continue
             until = self._until()
             try:
-                async with asyncio.timeout(self._lease_seconds * _RENEWED_EVERY):
+                async with asyncio.timeout(self._timings.lease * _RENEWED_EVERY):
                     ours = await self._database.write(
-                        queue.renew, [held.lease for held in serving], lease=self._lease_seconds
+                        queue.renew, [held.lease for held in serving], lease=self._timings.lease
                     )
             except (DatabaseError, TimeoutError) as error:
                 log.error("leases not renewed", reason=str(error) or "no answer in time")
@@ -316,7 +309,7 @@ class Worker:
 
     async def _joined(self, held: _Held) -> Turn | None:
         """The turn to answer now; the newest message of a burst stands for all of it."""
-        while len(held.waiting) > 1 and _is_burst(held.waiting[0], held.waiting[1]):
+        while len(held.waiting) > 1 and self._is_burst(held.waiting[0], held.waiting[1]):
             first, second = held.waiting[:2]
             with suppress(queue.Changed):
                 await self._database.write(queue.merge, held.lease, first, second)
@@ -340,14 +333,14 @@ class Worker:
 
     async def _back_off(self, lease: Lease, question: Turn | None, error: Exception) -> None:
         """Gives the session back with its turn undone, to be claimed again later."""
-        after = _FIRST_BACK_OFF * 2 ** (lease.attempts - 1) * uniform(0.8, 1.2)  # noqa: S311 – jitter, not a secret
+        after = self._timings.back_off * 2 ** (lease.attempts - 1) * uniform(0.8, 1.2)  # noqa: S311 – jitter, not a secret
         attempts = lease.attempts
         if isinstance(error, DeliveryError):
             attempts = min(attempts, ATTEMPTS - 1)  # the outbox gives up by itself
         if isinstance(error, ModelUnavailable | DatabaseError):
             attempts = min(attempts, ATTEMPTS - 2)  # what is away is no fault of the message's
         if isinstance(error, ModelUnavailable):
-            after = max(after, min(error.retry_after or 0, LONGEST_WAIT))
+            after = max(after, min(error.retry_after or 0, self._timings.longest_wait))
         reason = f"{type(error).__name__}: {error}" if isinstance(error, BackscrollError) else type(error).__name__
         log.warning(
             "to be tried again",
@@ -412,12 +405,15 @@ class Worker:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.info("courtesy not done", error=type(error).__name__)
 
+    def _is_burst(self, question: Turn, following: Turn) -> bool:
+        return _is_burst(question, following, within=self._timings.burst)
+
     def _name(self) -> str:
         return f"{self._owner}{next(self._numbers)}"
 
     def _until(self) -> float:
         """Until when this process may act on what it claims or renews now; read before the database is asked."""
-        return asyncio.get_running_loop().time() + self._lease_seconds * _ACTS_FOR
+        return asyncio.get_running_loop().time() + self._timings.lease * _ACTS_FOR
 
 
 def _says(question: Turn) -> tuple[float | None, list[str]]:
@@ -429,13 +425,13 @@ def _may_join(question: Turn) -> bool:
     return question.state is State.WAITING and question.verb is None and not question.begun
 
 
-def _is_burst(question: Turn, following: Turn) -> bool:
-    """Whether the same person has gone on talking."""
+def _is_burst(question: Turn, following: Turn, *, within: float) -> bool:
+    """Whether the same person has gone on talking within so many seconds."""
     missed = question.envelope.missed or following.envelope.missed
     both_talk = _may_join(question) and following.verb is None and not missed
     same = question.author is not None and following.author is not None and question.author.id == following.author.id
     since = question.at if question.envelope.since is None else question.envelope.since
-    return both_talk and same and 0 <= following.at - since <= BURST_SECONDS
+    return both_talk and same and 0 <= following.at - since <= within
 
 
 def _long_enough(answered: int, seconds: float) -> bool:

@@ -42,13 +42,6 @@ def dialect(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(autouse=True)
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.work.worker._POLL", 0.05)
-    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 0.01)
-    monkeypatch.setattr("core.delivery.outbox._BACK_OFF", 0.01)
-
-
 @both
 async def test_a_follow_up_is_asked_with_the_earlier_turns_in_mind(database: Database) -> None:
     async with house(database) as running:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from core.store import connect, presence
+from core.timings import Timings
 from tests.talk import Running
 from tests.wire.discord import DiscordStage
 from tests.wire.openai import OpenAIServer
@@ -330,12 +331,13 @@ async def test_no_redirect_of_a_file_is_followed(talk: Talk) -> None:
     assert "which you can't read: it could not be fetched]" in talk.told()
 
 
-async def test_a_file_that_does_not_come_holds_nobody_up(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_that_does_not_come_holds_nobody_up(url: str, stage: DiscordStage, model: OpenAIServer) -> None:
     """C4"""
-    monkeypatch.setattr("core.memory.attachments.SECONDS", 0.1)
-    talk.stage.world.fault("GET /cdn/", hang=True)
-    await talk.stage.attach("look", ("a.txt", b"text", None))
-    await talk.answered(1)
+    talk = Talk(stage, model)
+    stage.world.fault("GET /cdn/", hang=True)
+    async with Running(url, model, stage, timings=Timings(fetch=0.1)):
+        await stage.attach("look", ("a.txt", b"text", None))
+        await talk.answered(1)
     assert "which you can't read: it could not be fetched in time]" in talk.told()
 
 

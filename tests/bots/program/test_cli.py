@@ -341,9 +341,7 @@ async def a_dead_letter(url: str) -> None:
 
 
 @pytest.fixture
-def letter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 0.0)
-    monkeypatch.setattr("core.work.worker._POLL", 0.05)
+def letter(tmp_path: Path) -> str:
     url = f"sqlite:///{tmp_path}/letters.db"
     asyncio.run(a_dead_letter(url))
     return url

@@ -5,7 +5,6 @@ import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-import pytest
 from sqlalchemy import Connection, update
 
 from core.errors import DeliveryDelayed, DeliveryUnknown
@@ -13,16 +12,8 @@ from core.schema import deliveries, turns
 from core.seam.messages import Draft, Receipt
 from core.store import Database
 from core.store.deliveries import Stage, key_of
-from tests.script import Fault, House, house, rows
+from tests.script import Fault, House, brisk, house, rows
 from tests.values import HERE, message
-
-
-@pytest.fixture(autouse=True)
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.work.worker._POLL", 0.05)
-    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 0.01)
-    monkeypatch.setattr("core.delivery.outbox._BACK_OFF", 0.0)
-    monkeypatch.setattr("core.delivery.audit._EVERY", 0.02)
 
 
 @asynccontextmanager
@@ -98,13 +89,9 @@ async def test_a_text_that_an_old_call_has_overwritten_is_put_right(database: Da
             await running.adapter.until(lambda: running.adapter.texts == ["You said"])
 
 
-async def test_an_audit_that_the_platform_rations_is_made_later(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "core.delivery.audit._LATER", 7200.0
-    )  # longer than an audit that was taken up is left to its taker
-    async with house(database) as running:
+async def test_an_audit_that_the_platform_rations_is_made_later(database: Database) -> None:
+    longer_than_an_audit_is_left_to_its_taker = brisk(put_off=7_200.0)
+    async with house(database, timings=longer_than_an_audit_is_left_to_its_taker) as running:
         running.adapter.faults.append(Fault(error=DeliveryUnknown("?")))
         running.adapter.tidy_faults.extend([DeliveryDelayed("not now", retry_after=3600.0), DeliveryUnknown("?")])
         await running.say(message("hello"))

@@ -17,7 +17,7 @@ from core.seam.messages import Reply
 from core.session import ATTEMPTS, State
 from core.store import Database, dead
 from core.store.deliveries import Stage, key_of
-from tests.script import Fault, House, Interrupted, ScriptedModel, TranscriptAdapter, expire, house, memory, rows
+from tests.script import Fault, House, Interrupted, ScriptedModel, TranscriptAdapter, brisk, expire, house, memory, rows
 from tests.values import ADA, BEN, HERE, message
 
 SIDE = replace(HERE, thread="side")
@@ -26,13 +26,6 @@ only_sqlite = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 
 LONG = "one two three\n\nfour five six\n\nseven eight nine"
 PARTS = ["one two three", "four five six", "seven eight nine"]
-
-
-@pytest.fixture(autouse=True)
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.work.worker._POLL", 0.05)
-    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 0.01)
-    monkeypatch.setattr("core.delivery.outbox._BACK_OFF", 0.01)
 
 
 def narrow(**facts: float) -> TranscriptAdapter:
@@ -262,13 +255,10 @@ async def test_a_delayed_reply_waits_and_is_no_attempt(database: Database) -> No
 
 
 @only_sqlite
-async def test_a_platform_that_asks_for_ages_is_asked_again_sooner(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("core.delivery.outbox._LONGEST_DELAY", 0.05)
+async def test_a_platform_that_asks_for_ages_is_asked_again_sooner(database: Database) -> None:
     adapter = TranscriptAdapter()
     adapter.faults.append(Fault(error=DeliveryDelayed("429", retry_after=86_400)))
-    async with house(database, adapter=adapter) as running:
+    async with house(database, adapter=adapter, timings=brisk(longest_delay=0.05)) as running:
         await running.say(message())
         await running.answered("You said: hello")
 
@@ -324,15 +314,12 @@ async def test_a_reply_that_never_arrives_is_given_up_and_the_next_message_is_an
 
 
 @only_sqlite
-async def test_a_reply_is_kept_while_its_platform_may_be_away(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_reply_is_kept_while_its_platform_may_be_away(database: Database) -> None:
     """Nobody's replies arrive: that is no fault of this one's. It is no dead letter either once it has arrived."""
-    monkeypatch.setattr("core.delivery.outbox._BACK_OFF", 0.001)
     adapter = TranscriptAdapter()
     adapter.mute = True
     adapter.faults.extend([Fault(error=DeliveryUnknown("internal_error"))] * 5 * (ATTEMPTS + 2))
-    async with house(database, adapter=adapter) as running:
+    async with house(database, adapter=adapter, timings=brisk(repeat=0.001)) as running:
         await running.say(message(at=2_000_000_000))
         await running.answered("You said: hello")
 

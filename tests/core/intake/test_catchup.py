@@ -5,24 +5,17 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from time import time
 
-import pytest
 from sqlalchemy import update
 
 from core.errors import DeliveryDelayed, DeliveryUnknown
-from core.intake.catchup import CatchUp
+from core.intake.catchup import TRIES, CatchUp
 from core.schema import presence, turns
 from core.session import State
 from core.store import Database
-from tests.script import House, ScriptedModel, TranscriptAdapter, house, rows
+from tests.script import House, ScriptedModel, TranscriptAdapter, brisk, house, rows
 from tests.values import HERE, message
 
 ELSEWHERE = replace(HERE, channel="elsewhere")
-
-
-@pytest.fixture(autouse=True)
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.work.worker._POLL", 0.05)
-    monkeypatch.setattr("core.intake.catchup._AGAIN", 0.02)
 
 
 def said(text: str, ago: float = 5.0, **facts):
@@ -36,8 +29,7 @@ async def keeping(running: House, owner: str = "host:boot:1:a."):
         inbox=running.inbox,
         adapters={"console": running.adapter},
         owner=owner,
-        lease_seconds=30,
-        every=0.02,
+        timings=brisk(heard=0.02),
     )
     working = asyncio.create_task(catch_up.work())
     try:
@@ -175,17 +167,14 @@ async def test_as_long_as_the_platform_asks_for_patience_it_is_waited(database: 
             await running.answered("You said: found")
 
 
-async def test_what_could_not_be_looked_at_is_looked_at_again(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("core.intake.catchup._TRIES", 1)
+async def test_what_could_not_be_looked_at_is_looked_at_again(database: Database) -> None:
     await begun(database)
     await away(database, 600)
     async with house(database) as running:
-        running.adapter.missed = {HERE: [DeliveryUnknown("?"), DeliveryUnknown("?"), said("found")]}
+        running.adapter.missed = {HERE: [*[DeliveryUnknown("?")] * (TRIES + 1), said("found")]}
         async with keeping(running):
             await running.answered("You said: found")
-            assert len(running.adapter.searched) == 3
+            assert len(running.adapter.searched) == TRIES + 2
 
 
 async def test_one_process_catches_up_and_the_others_go_on(database: Database) -> None:

@@ -24,7 +24,7 @@ from core.seam.address import Address
 from core.seam.messages import Audience, Author, Inbound, Rejected
 from core.session import ATTEMPTS, State
 from core.store import Database, connect
-from tests.script import Fault, House, Interrupted, ScriptedModel, TranscriptAdapter, expire, house, memory, rows
+from tests.script import Fault, House, Interrupted, ScriptedModel, TranscriptAdapter, brisk, expire, house, memory, rows
 from tests.values import ADA, HERE, message
 
 SIDE = replace(HERE, thread="side")
@@ -33,13 +33,6 @@ ROBOT = Author(id="B2", name="Other bot", is_bot=True)
 OURSELVES = Author(id="B1", name="Backscroll", is_bot=True, is_self=True)
 
 only_sqlite = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
-
-
-@pytest.fixture(autouse=True)
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.work.worker._POLL", 0.05)
-    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 0.01)
-    monkeypatch.setattr("core.delivery.outbox._BACK_OFF", 0.01)
 
 
 LATER = 1_800_000_000.0
@@ -297,7 +290,10 @@ async def test_two_processes_share_the_work_and_answer_each_message_once(databas
 async def test_a_long_answer_keeps_its_lease(database: Database) -> None:
     """It lasts several leases, with another process at the ready."""
     go = asyncio.Event()
-    async with house(database, [go, "done"], lease=1.5) as long, house(database, owner="host:boot:2:b") as other:
+    async with (
+        house(database, [go, "done"], timings=brisk(lease=1.5)) as long,
+        house(database, owner="host:boot:2:b") as other,
+    ):
         await long.until(lambda _: long.worker._working)
         await long.say(message())
         await long.model.until(lambda: long.model.running)
@@ -317,7 +313,7 @@ def steal(connection: Connection) -> None:
 
 async def test_a_lost_lease_cancels_the_answer_and_nothing_is_written(database: Database) -> None:
     never = asyncio.Event()
-    async with house(database, ["half ", never], lease=0.9) as running:
+    async with house(database, ["half ", never], timings=brisk(lease=0.9)) as running:
         await running.say(message())
         await running.model.until(lambda: running.model.running)
         await running.adapter.until(lambda: running.adapter.texts == ["half"])
@@ -444,7 +440,7 @@ async def test_a_statement_that_fails_is_made_up_for(database: Database, stateme
 async def test_a_lease_that_could_not_be_given_back_runs_out(database: Database) -> None:
     road = Interrupted(database)
     road.fail("release", DatabaseUnreachable("still away"))
-    async with house(road, ModelStalled("nothing came"), "yes", lease=0.9) as running:
+    async with house(road, ModelStalled("nothing came"), "yes", timings=brisk(lease=0.9)) as running:
         await running.say(message())
         await running.answered("yes")
 
@@ -453,7 +449,7 @@ async def test_a_lease_that_could_not_be_given_back_runs_out(database: Database)
 async def test_leases_that_could_not_be_renewed_are_renewed_later(database: Database) -> None:
     go, road = asyncio.Event(), Interrupted(database)
     road.fail("renew", DatabaseUnreachable("away"))
-    async with house(road, [go, "yes"], lease=1.2) as running:
+    async with house(road, [go, "yes"], timings=brisk(lease=1.2)) as running:
         await running.say(message())
         (first,) = await rows(database, sessions)
         await running.until(lambda found: found[0].due_at > first.due_at + 900)
@@ -463,14 +459,11 @@ async def test_leases_that_could_not_be_renewed_are_renewed_later(database: Data
     assert len(running.model.prompts) == 1
 
 
-async def test_a_failing_turn_backs_off_where_everybody_can_see_it(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_failing_turn_backs_off_where_everybody_can_see_it(database: Database) -> None:
     """Why in its turn, how often and until when in its session's row; longer each time; forgotten when it is over."""
-    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 100.0)
     failures = [ModelStalled("nothing came"), ModelInterrupted("the stream broke"), KeyError("a secret word")]
     reasons = ["ModelStalled: nothing came", "ModelInterrupted: the stream broke", "KeyError"]
-    async with house(database, *failures, "yes") as running:
+    async with house(database, *failures, "yes", timings=brisk(back_off=100.0)) as running:
         await running.say(message())
         for attempt, (reason, seconds) in enumerate(zip(reasons, (100, 200, 400), strict=True), start=1):
             await running.until(lambda found, n=attempt: found[0].attempts == n and found[0].owner is None)
@@ -504,11 +497,8 @@ async def test_after_five_attempts_the_asker_is_told_and_the_next_message_is_ans
 
 @pytest.mark.parametrize("asked", [200.0, 0.0])
 @only_sqlite
-async def test_a_retry_after_is_obeyed_where_it_is_longer_than_the_back_off(
-    database: Database, asked: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 100.0)
-    async with house(database, ModelUnavailable("429", retry_after=asked)) as running:
+async def test_a_retry_after_is_obeyed_where_it_is_longer_than_the_back_off(database: Database, asked: float) -> None:
+    async with house(database, ModelUnavailable("429", retry_after=asked), timings=brisk(back_off=100.0)) as running:
         await running.say(message())
         await running.until(lambda found: found[0].attempts == 1 and found[0].owner is None)
 
@@ -518,9 +508,8 @@ async def test_a_retry_after_is_obeyed_where_it_is_longer_than_the_back_off(
 
 
 @only_sqlite
-async def test_a_failing_turn_holds_no_other_session_up(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 60.0)
-    async with house(database, ModelStalled("nothing came")) as running:
+async def test_a_failing_turn_holds_no_other_session_up(database: Database) -> None:
+    async with house(database, ModelStalled("nothing came"), timings=brisk(back_off=60.0)) as running:
         await running.say(message("stuck"))
         await running.until(lambda found: found[0].attempts == 1 and found[0].owner is None)
         await running.say(message("fine", address=SIDE))
@@ -548,12 +537,9 @@ async def test_a_question_of_another_person_is_billed_to_them(database: Database
 
 
 @only_sqlite
-async def test_an_at_once_command_does_not_cut_a_back_off_short(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_at_once_command_does_not_cut_a_back_off_short(database: Database) -> None:
     """Else five `!status` use all attempts of a failing turn up, against the server's Retry-After."""
-    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 100.0)
-    async with house(database, ModelStalled("nothing came")) as running:
+    async with house(database, ModelStalled("nothing came"), timings=brisk(back_off=100.0)) as running:
         await running.say(message("hard"))
         await running.until(lambda found: found[0].attempts == 1 and found[0].owner is None)
         await running.say(message("!status"))
@@ -596,7 +582,7 @@ async def test_a_session_that_is_claimed_again_by_the_same_process_is_answered_o
 @only_sqlite
 async def test_a_drain_keeps_its_leases(database: Database) -> None:
     async with (
-        house(database, [asyncio.Event()], lease=0.4) as leaving,
+        house(database, [asyncio.Event()], timings=brisk(lease=0.4)) as leaving,
         house(database, owner="host:boot:2:b") as other,
     ):
         await leaving.say(message())
@@ -728,7 +714,7 @@ async def test_an_at_once_command_that_arrives_twice_is_not_answered_by_a_worker
 
 @only_sqlite
 async def test_a_lease_that_the_same_process_has_claimed_anew_is_seen_to_be_lost(database: Database) -> None:
-    async with house(database, [asyncio.Event()], [asyncio.Event()], lease=0.9) as running:
+    async with house(database, [asyncio.Event()], [asyncio.Event()], timings=brisk(lease=0.9)) as running:
         await running.say(message())
         await running.model.until(lambda: running.model.running == 1)
         await database.write(expire)

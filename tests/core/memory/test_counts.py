@@ -48,11 +48,6 @@ def exact() -> Vocabulary:
     return counter
 
 
-@pytest.fixture(autouse=True)
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.work.worker._POLL", 0.05)
-
-
 def sent(prompt: Prompt, encoding: Encoding) -> int:
     """What OpenAI would bill for this prompt, counted of nothing but what is sent."""
     texts = [prompt.instructions, *(one.text for one in prompt.messages)]

@@ -13,7 +13,7 @@ from core.schema import quotes
 from core.seam.messages import Audience, Author, Deleted, Edited, Quote
 from core.session import Role
 from core.store import Database
-from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, house, remembered, rows
+from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, brisk, house, remembered, rows
 from tests.values import ADA, BEN, HERE, message
 
 REPLY = Quote(kind="replies to", text="The deploy is at six.\nOr at seven.", author=BEN, at=1_700_000_000, message="m0")
@@ -212,9 +212,8 @@ async def test_a_file_that_somebody_else_posted_before_is_read_when_it_is_asked_
         (None, "it could not be fetched in time"),
     ],
 )
-async def test_what_is_not_read_is_told_to_model_and_asker(database: Database, monkeypatch, found, reason) -> None:
-    monkeypatch.setattr("core.memory.attachments.SECONDS", 0.3)
-    async with house(database, "I see.", adapter=Files(f1=found)) as running:
+async def test_what_is_not_read_is_told_to_model_and_asker(database: Database, found, reason) -> None:
+    async with house(database, "I see.", adapter=Files(f1=found), timings=brisk(fetch=0.3)) as running:
         await running.say(message("What is wrong?", quotes=(LOG,)))
         await running.answered(f"I see.\n\n_(I have not read build.log ({reason}).)_")
 

@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import replace
 
-import pytest
 from sqlalchemy import update
 
 from core.errors import ModelRefused
@@ -16,12 +15,6 @@ from tests.script import House, ScriptedModel, TranscriptAdapter, house, memory,
 from tests.values import ADA, BEN, HERE, message
 
 CHANNEL = Address(platform="console", workspace="local", channel="busy")
-
-
-@pytest.fixture(autouse=True)
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.work.worker._POLL", 0.05)
-    monkeypatch.setattr("core.delivery.audit._EVERY", 0.02)
 
 
 def edited(said: Inbound, text: str, *, after: float = 5.0) -> Edited:

@@ -23,12 +23,6 @@ REFUSED = Fault(error=DeliveryRefused("not_in_channel"))
 SORRY = "I can't answer: the account behind my model has run out of credit. Please tell those who run me."
 
 
-@pytest.fixture(autouse=True)
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.work.worker._POLL", 0.05)
-    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 0.01)
-
-
 async def letters(database: Database) -> list[Dead]:
     return await database.read(dead.listed, 100)
 

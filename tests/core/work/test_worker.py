@@ -11,24 +11,15 @@ from core.schema import sessions, turns
 from core.session import State
 from core.store import Connection, Database, dead, queue
 from core.work.worker import DEATHS
-from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, expire, house, memory, rows
+from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, brisk, expire, house, memory, rows
 from tests.values import ADA, BEN, HERE, message
 
 CHANNEL = replace(HERE, channel="busy", thread="t")
 
 
-@pytest.fixture(autouse=True)
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.work.worker._POLL", 0.05)
-    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 0.01)
-
-
-async def test_the_process_that_accepts_a_message_answers_it_without_looking_for_work(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("core.work.worker._POLL", 3600.0)
+async def test_the_process_that_accepts_a_message_answers_it_without_looking_for_work(database: Database) -> None:
     road = Interrupted(database)
-    async with house(road) as running:
+    async with house(road, timings=brisk(poll=3_600.0)) as running:
         await running.until(lambda _: running.worker._working)
         road.fail("claim", AssertionError("nobody has to look for work"))
         await running.say(message("hello"))
@@ -164,9 +155,8 @@ async def test_a_stop_reaches_the_process_that_answers(database: Database) -> No
     assert running.model.running == 0
 
 
-async def test_a_stop_ends_an_answer_that_backs_off(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 3600.0)
-    async with house(database, ModelStalled("nothing came")) as running:
+async def test_a_stop_ends_an_answer_that_backs_off(database: Database) -> None:
+    async with house(database, ModelStalled("nothing came"), timings=brisk(back_off=3_600.0)) as running:
         await running.say(message("hello?", at=2_000_000_000))
         await running.until(lambda found: found[0].attempts == 1 and found[0].owner is None)
         await running.say(message("!stop", at=2_000_000_001))
@@ -241,7 +231,7 @@ async def test_a_process_that_stood_still_does_not_act_on_what_it_has_lost(datab
     """Its own clock tells it, before it has asked anybody: the database is out of its reach."""
     go = asyncio.Event()
     road = Interrupted(database)
-    async with house(road, [go, "too late"], lease=0.6) as frozen:
+    async with house(road, [go, "too late"], timings=brisk(lease=0.6)) as frozen:
         with road.hold("renew"):
             await frozen.say(message("hello"))
             await frozen.model.until(lambda: frozen.model.running == 1)
@@ -257,7 +247,7 @@ async def test_a_preview_is_given_up_when_the_lease_may_be_lost(database: Databa
     road = Interrupted(database)
     adapter = TranscriptAdapter()
     adapter.hold_preview = asyncio.Event()
-    async with house(road, ["growing", never], adapter=adapter, lease=0.6) as frozen:
+    async with house(road, ["growing", never], adapter=adapter, timings=brisk(lease=0.6)) as frozen:
         with road.hold("renew"):
             await frozen.say(message("hello"))
             await adapter.until(lambda: len(adapter.previews) == 1)
@@ -380,10 +370,9 @@ async def test_a_server_that_wants_to_be_left_alone_for_hours_is_asked_again_whe
 
 
 async def test_messages_that_wait_for_a_model_that_is_away_say_so_and_are_answered_in_the_same_place(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database,
 ) -> None:
-    monkeypatch.setattr("core.work.worker._FIRST_BACK_OFF", 0.3)
-    async with house(database, ModelStalled("nothing came"), "Here I am.") as running:
+    async with house(database, ModelStalled("nothing came"), "Here I am.", timings=brisk(back_off=0.3)) as running:
         await running.say(message("hello?"))
         await running.adapter.until(lambda: any("can't be reached" in text for text in running.adapter.texts))
         await running.answered("Here I am.")
@@ -391,11 +380,8 @@ async def test_messages_that_wait_for_a_model_that_is_away_say_so_and_are_answer
     assert len(running.adapter.screen) == 1
 
 
-async def test_a_message_that_has_not_waited_long_is_told_nothing_of_it(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("core.assistant.EXCUSE_AFTER", 1e10)
-    async with house(database, ModelStalled("nothing came"), "Here I am.") as running:
+async def test_a_message_that_has_not_waited_long_is_told_nothing_of_it(database: Database) -> None:
+    async with house(database, ModelStalled("nothing came"), "Here I am.", timings=brisk(excuse_after=1e10)) as running:
         await running.say(message("hello?"))
         await running.answered("Here I am.")
 

@@ -1,0 +1,63 @@
+"""How long things take: every wait of the core, in one value that is handed in, so that a test can hurry.
+
+Limits that a person relies on stand here with their reason; how often something is looked at is a guarantee behind a
+hint, and may be short or long without anybody noticing but the database.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """All in seconds."""
+
+    lease: float = 30.0
+    """How long a dead process can hold a session."""
+
+    # Work
+    poll: float = 1.0
+    """Between two looks at what is due: the guarantee behind every hint."""
+    back_off: float = 1.0
+    """Before the second attempt at a turn; doubles up to the fifth."""
+    longest_wait: float = 300.0
+    """After these a model is asked again whose server wants to be left alone for longer; people wait."""
+    burst: float = 2.0
+    """What one person says within these of a message, while nothing of its answer is on screen, joins it."""
+    excuse_after: float = 60.0
+    """How long a message waits for a model that is away before that is said on screen."""
+    patience: float = 600.0
+    """How long a message waits for a model or a platform that is away, before it is given up."""
+
+    # What is shown to the model
+    hear: float = 2.0
+    """The longest that reading what was said before a session's birth may delay an answer."""
+    fetch: float = 5.0
+    """How long an answer waits for all the files that are to be fetched."""
+
+    # Delivery
+    working: float = 8.0
+    """Between two signs that the bot is at work; platforms let them fade after ten."""
+    repeat: float = 2.0
+    """Before a call of unknown outcome is repeated; doubles."""
+    longest_delay: float = 300.0
+    """A platform that asks for a longer pause is asked again after these."""
+    reconcile: float = 1.0
+    """Between two looks at which deliveries are to be looked at again."""
+    put_off: float = 60.0
+    """Before a delivery that could not be looked at is looked at again."""
+    forget: float = 3_600.0
+    """Between two looks through all that has arrived, for what may be forgotten."""
+
+    # Intake
+    too_late: float = 3_600.0
+    """What is found to have been missed for longer is not answered any more."""
+    race: float = 0.25
+    """In which another process may still be storing what brings a session to life."""
+    overtaken: float = 60.0
+    """In which an edit may have overtaken its message."""
+    heard: float = 5.0
+    """Between two words that a platform is heard."""
+    reread: float = 2.0
+    """Before a place that did not tell its history is asked again; doubles."""
+    unlooked: float = 60.0
+    """Before all that could not be looked up is tried again."""
