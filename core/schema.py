@@ -189,7 +189,7 @@ deliveries = Table(
     Column("draft", Text),  # the message that is growing on screen (JSON)
     Column("error", Text),
     Column("body", LargeBinary),  # what is to be posted and no turn has; gone, or empty where doubtful, once it is sent
-    Column("due_at", BigInteger),  # when it is audited, being uncertain
+    Column("due_at", BigInteger),  # when it is reconciled, being uncertain
     Index(
         "ix_deliveries_failed",
         "workspace",

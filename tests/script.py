@@ -14,8 +14,8 @@ from typing import Self
 from sqlalchemy import Connection, Row, Table, select, update
 
 from core.assistant import Assistant
-from core.delivery.audit import Auditor
 from core.delivery.outbox import Outbox
+from core.delivery.reconcile import Reconciler
 from core.intake.inbox import Inbox
 from core.memory.mind import Hearing, Mind
 from core.model.llm import Finish, Prompt, Recollection, Usage
@@ -152,8 +152,8 @@ class TranscriptAdapter(Watched, Adapter):
         """What `since` finds in each place, or the errors that it raises first."""
         self.searched: list[tuple[Address, float]] = []
         self.withdrawn: list[str] = []
-        self.tidied: list[tuple[Reply, str]] = []
-        self.tidy_faults: deque[Exception] = deque()
+        self.reconciled: list[tuple[Reply, str]] = []
+        self.reconcile_faults: deque[Exception] = deque()
         self.marked: list[tuple[str, bool]] = []
 
     @property
@@ -223,10 +223,10 @@ class TranscriptAdapter(Watched, Adapter):
         self.screen.pop(message, None)
         self.change()
 
-    async def tidy(self, reply: Reply, message: str) -> None:
-        if self.tidy_faults:
-            raise self.tidy_faults.popleft()
-        self.tidied.append((reply, message))
+    async def reconcile(self, reply: Reply, message: str) -> None:
+        if self.reconcile_faults:
+            raise self.reconcile_faults.popleft()
+        self.reconciled.append((reply, message))
         for shown in [shown for shown, other in self.screen.items() if other.key == reply.key and shown != message]:
             del self.screen[shown]
         if message in self.screen and reply.text:
@@ -354,7 +354,7 @@ class House:
             sessions=slots,
         )
         self.inbox = Inbox(database=database, worker=self.worker, mind=self.mind, timings=timings)
-        self.auditor = Auditor(database=database, outbox=self.outbox, platforms=platforms, timings=timings)
+        self.reconciler = Reconciler(database=database, outbox=self.outbox, platforms=platforms, timings=timings)
 
     async def __aenter__(self) -> Self:
         self._renewing = asyncio.create_task(self.worker.renew())

@@ -12,7 +12,7 @@ from core.schema import deliveries, gone, quotes, turns
 from core.seam.address import Address
 from core.seam.messages import Audience, Author, Deleted, Edited, Inbound, Quote
 from core.session import State
-from core.store import Database, audits
+from core.store import Database, doubts
 from tests.script import House, ScriptedModel, TranscriptAdapter, brisk, house, memory, remembered, rows
 from tests.values import ADA, BEN, HERE, message
 
@@ -34,13 +34,13 @@ def edited(said: Inbound, text: str) -> Edited:
 
 
 @asynccontextmanager
-async def audited(running: House) -> AsyncIterator[None]:
-    auditing = asyncio.create_task(running.auditor.work())
+async def reconciled(running: House) -> AsyncIterator[None]:
+    reconciling = asyncio.create_task(running.reconciler.work())
     try:
         yield
     finally:
-        auditing.cancel()
-        await asyncio.wait([auditing])
+        reconciling.cancel()
+        await asyncio.wait([reconciling])
 
 
 async def words(database: Database) -> str:
@@ -137,7 +137,7 @@ async def test_what_was_deleted_long_ago_is_not_kept_in_mind(database: Database)
     async with house(database) as running:
         await running.say(deleted(said))
         await database.write(lambda connection: connection.execute(update(gone).values(gone_at=0)))
-        await database.write(audits.forget)
+        await database.write(doubts.forget)
         await running.say(said)
         await running.answered("You said: hello")
 
@@ -148,7 +148,7 @@ async def test_a_preview_that_is_under_way_elsewhere_when_its_question_is_delete
     """D5."""
     adapter, said, never = TranscriptAdapter(), message("hello"), asyncio.Event()
     adapter.hold_preview = asyncio.Event()
-    async with house(database, ["Half an", never], adapter=adapter) as running, audited(running):
+    async with house(database, ["Half an", never], adapter=adapter) as running, reconciled(running):
         await running.say(said)
         await adapter.until(lambda: adapter.previews)
         await elsewhere(database).say(deleted(said))
@@ -178,7 +178,7 @@ async def test_an_answer_that_is_on_its_way_when_its_question_is_deleted_is_take
     adapter, said = TranscriptAdapter(max_text=60), message("hello")
     adapter.mute, adapter.hold_delivery = True, asyncio.Event()
     answer = " ".join(f"word{number}" for number in range(30))
-    async with house(database, answer, adapter=adapter) as running, audited(running):
+    async with house(database, answer, adapter=adapter) as running, reconciled(running):
         await running.say(said)
         await adapter.until(lambda: adapter.delivered)
         await elsewhere(database).say(deleted(said))
@@ -248,7 +248,7 @@ async def test_an_answer_of_long_ago_that_people_delete_goes_from_memory(databas
     async with house(database, "It is tuna.") as running:
         await running.say(message("what is it?", at=1_000_000.0))
         await running.answered("It is tuna.")
-        assert await database.write(audits.forget) == 1
+        assert await database.write(doubts.forget) == 1
         (shown,) = running.adapter.screen
         await running.say(Deleted(address=HERE, id=shown))
 
@@ -263,7 +263,7 @@ async def test_the_parts_of_an_answer_of_long_ago_are_still_told_apart(database:
     async with house(database, "alpha alpha alpha alpha\n\nbeta beta beta beta beta", adapter=adapter) as running:
         await running.say(message("what is it?", at=1_000_000.0))
         await running.over()
-        await database.write(audits.forget)
+        await database.write(doubts.forget)
         await running.say(Deleted(address=HERE, id=list(adapter.screen)[1]))
 
     assert await memory(database) == [("person", "what is it?"), ("assistant", "alpha alpha alpha alpha")]
@@ -272,7 +272,7 @@ async def test_the_parts_of_an_answer_of_long_ago_are_still_told_apart(database:
 async def test_an_edit_into_a_private_command_takes_the_half_answer_away(database: Database) -> None:
     """D4. What only its asker may see can't be put in its place."""
     adapter, said, never = TranscriptAdapter(), message("statsu"), asyncio.Event()
-    async with house(database, ["Half an", never], adapter=adapter) as running, audited(running):
+    async with house(database, ["Half an", never], adapter=adapter) as running, reconciled(running):
         await running.say(said)
         await adapter.until(lambda: adapter.texts == ["Half an"])
         await running.say(edited(said, "!status"))

@@ -153,9 +153,9 @@ class DiscordAdapter(Adapter):
         async with calling(self._patience):
             await self._screen.withdraw(address, message)
 
-    async def tidy(self, reply: Reply, message: str) -> None:
+    async def reconcile(self, reply: Reply, message: str) -> None:
         """See `receipts`."""
-        await self._speaker.tidy(reply, message)
+        await self._speaker.reconcile(reply, message)
 
     async def mark(self, address: Address, message: str, *, waits: bool) -> None:
         """See `screen`."""

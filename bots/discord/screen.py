@@ -52,7 +52,7 @@ class Screen:
                     log.warning("copy left on screen", session=reply.address.id, error=type(error).__name__)
         return found
 
-    async def tidy(self, reply: Reply, message: str) -> None:
+    async def reconcile(self, reply: Reply, message: str) -> None:
         """One look: copies of the reply go, the message itself says what it should, or stays away if it is gone.
 
         Without a message none is to stay; a text that nobody remembers is left as it is.

@@ -44,7 +44,7 @@ _PRIVATE = "private"
 
 
 class Speaker:
-    """`deliver`, `preview` and `tidy` of the adapter. `patience` bounds one delivery, in seconds."""
+    """`deliver`, `preview` and `reconcile` of the adapter. `patience` bounds one delivery, in seconds."""
 
     def __init__(self, rest: Rest, screen: Screen, *, now: Callable[[], float], patience: float) -> None:
         self._rest = rest
@@ -74,11 +74,11 @@ class Speaker:
         finally:
             self._previewed.discard(channel)
 
-    async def tidy(self, reply: Reply, message: str) -> None:
+    async def reconcile(self, reply: Reply, message: str) -> None:
         """See `receipts` for what is taken away."""
         reply = _with_choices(reply)
         async with calling(self._patience), self._lock(reply):
-            await self._screen.tidy(reply, message)
+            await self._screen.reconcile(reply, message)
 
     async def _deliver(self, reply: Reply) -> str:
         ticket = self._ticket(reply)

@@ -15,8 +15,8 @@ import structlog
 import migrations
 from core.assistant import Assistant
 from core.config import Settings, own_instructions
-from core.delivery.audit import Auditor
 from core.delivery.outbox import Outbox
+from core.delivery.reconcile import Reconciler
 from core.errors import ConfigurationError, DatabaseBehind, DatabaseError
 from core.intake.catchup import CatchUp
 from core.intake.inbox import Inbox
@@ -73,7 +73,7 @@ class _House:
     adapters: Mapping[str, Adapter]
     inbox: Inbox
     worker: Worker
-    auditor: Auditor
+    reconciler: Reconciler
     catch_up: CatchUp
     model: Model
 
@@ -97,7 +97,7 @@ def _build(
         adapters=adapters,
         inbox=inbox,
         worker=worker,
-        auditor=Auditor(database=database, outbox=outbox, platforms=platforms, timings=timings),
+        reconciler=Reconciler(database=database, outbox=outbox, platforms=platforms, timings=timings),
         catch_up=CatchUp(database=database, inbox=inbox, adapters=adapters, owner=owner, timings=timings),
         model=mind.model,
     )
@@ -147,7 +147,7 @@ async def _serve(house: _House, drain_seconds: float, stop: asyncio.Event) -> No
                 stopping = group.create_task(stop.wait())
                 working = [
                     group.create_task(house.worker.work()),
-                    group.create_task(house.auditor.work()),
+                    group.create_task(house.reconciler.work()),
                     group.create_task(house.catch_up.work()),
                     group.create_task(_look(house.model)),
                     group.create_task(house.database.listen(house.worker.wake)),

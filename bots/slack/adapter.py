@@ -18,11 +18,11 @@ from bots.slack.order import Order
 from bots.slack.pages import Pages
 from bots.slack.payloads import PLATFORM, Ourselves, Payload, View, is_ts
 from bots.slack.reading import Reading
+from bots.slack.reconcile import reconcile
 from bots.slack.said import completes
 from bots.slack.screen import Screen
 from bots.slack.sockets import Sockets
 from bots.slack.status import Status
-from bots.slack.tidying import tidy
 from bots.slack.translate import translate
 from bots.slack.writing import Writing
 from core.errors import DeliveryDelayed, DeliveryError, PlatformError
@@ -121,9 +121,9 @@ class SlackAdapter(Adapter):
         if is_ts(message):
             await self._screen.withdraw(address, message)
 
-    async def tidy(self, reply: Reply, message: str) -> None:
+    async def reconcile(self, reply: Reply, message: str) -> None:
         """See Adapter."""
-        await tidy(reply, message, lookup=self._lookup, screen=self._screen)
+        await reconcile(reply, message, lookup=self._lookup, screen=self._screen)
 
     async def mark(self, address: Address, message: str, *, waits: bool) -> None:
         """See Adapter: an hourglass."""

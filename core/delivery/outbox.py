@@ -27,7 +27,7 @@ from core.seam.adapter import Adapter
 from core.seam.address import Address
 from core.seam.messages import Choice, Draft, Reply
 from core.session import ATTEMPTS, Lease, SessionKey, Turn
-from core.store import Database, audits, deliveries, queue
+from core.store import Database, deliveries, doubts, queue
 from core.timings import Timings
 
 log = structlog.get_logger()
@@ -313,7 +313,7 @@ class Outbox:
         """Puts the stored answer on screen, ends the turn, and returns whether the lease is kept for another one.
 
         `stored` is what this process has stored of it a moment ago: the intent to post its first part stands, and
-        no call has been made on it. With `doubtful` something on screen may still change, so it is audited later.
+        no call has been made on it. With `doubtful` something on screen may still change, so it is reconciled later.
         Raises LeaseLost, or DeliveryUnknown after too many calls of unknown outcome; when that has gone on for too
         long, the reply is given up.
         """
@@ -399,7 +399,7 @@ class Outbox:
         try:
             await self.adapters[address.platform].withdraw(address, posted)
         except DeliveryError as error:
-            log.warning("not withdrawn yet", session=address.id, reason=str(error))  # the audit will
+            log.warning("not withdrawn yet", session=address.id, reason=str(error))  # reconciling will
 
     async def _post(self, key: SessionKey, seq: int, reply: Reply, *, intended: bool, lease: Lease | None) -> "_Posted":
         """Calls the platform until the message is certainly on screen, or certainly never will be."""
@@ -409,7 +409,7 @@ class Outbox:
         unknown = 0
         while True:
             if reply.attempt > 1 and reply.draft is None:
-                reply = await self.database.read(audits.neighbours, reply, key, seq)
+                reply = await self.database.read(doubts.neighbours, reply, key, seq)
             try:
                 message = await adapter.deliver(reply)
             except DeliveryDelayed as error:

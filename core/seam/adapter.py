@@ -117,7 +117,7 @@ class Adapter(ABC):
     async def withdraw(self, address: Address, message: str) -> None:
         """Takes a message of ours off the screen; it is well when it is gone already. Raises a DeliveryError."""
 
-    async def tidy(self, reply: Reply, message: str) -> None:
+    async def reconcile(self, reply: Reply, message: str) -> None:
         """Some time after an uncertain delivery: sees to it that `message` shows this reply, and no other one does.
 
         One look at what is on screen: whatever else has the reply's key is withdrawn, another text is put right, a

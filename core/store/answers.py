@@ -21,7 +21,7 @@ def take_out(
 ) -> bool:
     """Takes what this message of ours says out of memory; False if it is none that we know there.
 
-    What has arrived long ago is known by its turn (`audits.forget`), and no part of a whole.
+    What has arrived long ago is known by its turn (`doubts.forget`), and no part of a whole.
     """
     found = find(connection, address)
     if found is None:

@@ -1,8 +1,8 @@
 """The outbox's rows: one for each visible message that must leave.
 
 The intent is committed before a call that may put something on screen, the receipt after it; whoever takes over knows
-from `tries` whether a look is needed first. A message whose way there was doubtful is audited later; what arrived is
-forgotten after a day (`audits`). An answer that is one message, word for word as it is remembered, is stored once: the
+from `tries` whether a look is needed first. A message whose way there was doubtful is reconciled later; what arrived is
+forgotten after a day (`doubts`). An answer that is one message, word for word as it is remembered, is stored once: the
 message then has no text of its own.
 """
 
@@ -50,7 +50,7 @@ from core.store.engine.sql import alone, clock, fixed, insert, micro, now, stora
 from core.store.inbound import find
 from core.store.queue import QUESTION, Changed, finish, require, under_lease
 from core.store.turns import place
-from core.store.withdrawals import AUDIT_AFTER, DOOMED, doom
+from core.store.withdrawals import DOOMED, RECONCILE_AFTER, doom
 
 _DAY = 86_400_000  # milliseconds
 _KEY = ("workspace", "session", "seq", "part")
@@ -329,9 +329,9 @@ def record(
     """T5: this part is on screen as that message. Returns the message that stands: another one if we came too late.
 
     Where the answer was withdrawn while the part was on its way, it is taken away again.
-    The text goes where it is certain, as the turn has it. What is doubtful is audited two leases of `seconds` later.
+    The text goes where it is certain, as the turn has it. What is doubtful is reconciled two leases of `seconds` later.
     """
-    after = {"after": int(AUDIT_AFTER * seconds * 1000)} if doubtful else {}
+    after = {"after": int(RECONCILE_AFTER * seconds * 1000)} if doubtful else {}
     if _arriving(doubtful=doubtful).run(connection, **_place(key, seq, part), shown=message, **after):
         return message
     stands = select(deliveries.c.message, DOOMED.label("doomed")).where(_at(key, seq, part))
@@ -379,7 +379,7 @@ def record_last(
 def receive(connection: Connection, address: Address, key: str, shown: Draft, *, seconds: float) -> None:
     """The platform's own receipt: whoever delivers this part knows from here on which message it has become.
 
-    A part that stands as another message is audited.
+    A part that stands as another message is reconciled.
     """
     found = find(connection, address)
     if found is None:
@@ -412,8 +412,8 @@ def _noted(
 
 
 def _doubted(connection: Connection, seconds: float) -> dict[str, object]:
-    """What makes a message that stands one to be audited."""
-    due_at = now(connection) + int(AUDIT_AFTER * seconds * 1000)
+    """What makes a message that stands one to be reconciled."""
+    due_at = now(connection) + int(RECONCILE_AFTER * seconds * 1000)
     return {"due_at": due_at, "body": func.coalesce(deliveries.c.body, b"")}
 
 

@@ -362,7 +362,7 @@ def finish(
 ) -> bool:
     """T6: this turn is over. Returns whether the holder keeps the lease, because another turn waits.
 
-    What answering needs is kept where it may be needed again: the answer is to be audited, or there was none.
+    What answering needs is kept where it may be needed again: the answer is to be reconciled, or there was none.
     Without a lease (an at-once command) the session's scheduling is left to whoever holds it. Repeatable.
     Raises LeaseLost.
     """

@@ -15,7 +15,7 @@ from core.seam.messages import Draft
 from core.session import SessionKey
 from core.store.engine.sql import fixed, insert, now
 
-AUDIT_AFTER = 2.0
+RECONCILE_AFTER = 2.0
 """Leases: by then, whatever a process that lost one has sent is on screen or will never be."""
 
 GROWING = 0
@@ -29,14 +29,14 @@ DOOMED = and_(deliveries.c.state == fixed(GROWING), deliveries.c.due_at.is_not(N
 
 
 def withdraw(connection: Connection, key: SessionKey, seq: int, *, seconds: float) -> None:
-    """Nothing of the answer to this turn is to be on screen: the next audit takes away what is known to be there.
+    """Nothing of the answer to this turn is to be on screen: reconciling takes away what is known to be there.
 
     Where a call may be under way it looks again two leases of `seconds` later.
     """
     mine = and_(_session(key), deliveries.c.seq == seq)
     connection.execute(delete(deliveries).where(mine, deliveries.c.message.is_(None), deliveries.c.tries == 0))
     rows = connection.execute(select(deliveries.c.part, deliveries.c.message, deliveries.c.draft).where(mine)).all()
-    later = now(connection) + int(AUDIT_AFTER * seconds * 1000)
+    later = now(connection) + int(RECONCILE_AFTER * seconds * 1000)
     for row in rows:
         draft = _written(row.message) if row.message is not None else row.draft
         away = {"state": GROWING, "message": None, "draft": draft, "body": None, "error": None}
@@ -53,7 +53,7 @@ def set_aside(connection: Connection, key: SessionKey, seq: int, part: int) -> N
 
 
 def doom(connection: Connection, key: SessionKey, seq: int, part: int, message: str) -> None:
-    """This message has come on screen for an answer that was withdrawn meanwhile; the next audit takes it away."""
+    """This message has come on screen for an answer that was withdrawn meanwhile; reconciling takes it away."""
     row = {"workspace": key.workspace, "session": key.session, "seq": seq, "part": part}
     seen = {"state": GROWING, "message": None, "draft": _written(message), "body": None, "due_at": now(connection)}
     new = insert(connection.dialect.name, deliveries).values(**row, **seen, tries=1)

@@ -70,7 +70,7 @@ async def test_a_post_that_landed_late_is_taken_away(
     answer = reply(await asked(stage))
     number = await mouth.deliver(answer)
     await stage.until(lambda: len(texts(stage)) == 2)
-    await mouth.tidy(answer, number)
+    await mouth.reconcile(answer, number)
     assert [(shown.id, shown.text) for shown in stage.shown()] == [(number, "an answer")]
 
 

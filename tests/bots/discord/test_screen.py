@@ -80,79 +80,81 @@ async def test_a_copy_that_can_not_be_taken_away_now_does_not_hold_up_the_answer
     first, _ = await doubled(stage, mouth, answer)
     stage.world.fault(REMOVALS, status=503)
     assert await mouth.deliver(replace(answer, attempt=2)) == first
-    await mouth.tidy(answer, first)
+    await mouth.reconcile(answer, first)
     assert texts(stage) == ["an answer"]
 
 
 @pytest.mark.parametrize("stays", [0, 1])
-async def test_tidying_leaves_the_one_message_that_is_known(
+async def test_reconciling_leaves_the_one_message_that_is_known(
     stage: DiscordStage, mouth: DiscordAdapter, stays: int
 ) -> None:
     answer = reply(await asked(stage))
     numbers = await doubled(stage, mouth, answer)
-    await mouth.tidy(answer, numbers[stays])
+    await mouth.reconcile(answer, numbers[stays])
     assert [shown.id for shown in stage.shown()] == [numbers[stays]]
 
 
-async def test_tidying_goes_by_the_nonce_where_the_history_has_it(stage: DiscordStage, mouth: DiscordAdapter) -> None:
+async def test_reconciling_goes_by_the_nonce_where_the_history_has_it(
+    stage: DiscordStage, mouth: DiscordAdapter
+) -> None:
     stage.world.shows_nonces = True
     question = await asked(stage)
     part = reply(question, "the same", part=1, last=False)
     number, _ = await doubled(stage, mouth, part)
     other = await mouth.deliver(reply(question, "the same", part=2, key="b" * 24))
-    await mouth.tidy(part, number)
+    await mouth.reconcile(part, number)
     assert [shown.id for shown in stage.shown()] == [number, other]
 
 
-async def test_tidying_puts_another_text_right(stage: DiscordStage, mouth: DiscordAdapter) -> None:
+async def test_reconciling_puts_another_text_right(stage: DiscordStage, mouth: DiscordAdapter) -> None:
     answer = reply(await asked(stage))
     number = await mouth.deliver(replace(answer, text="a stale answer"))
-    await mouth.tidy(answer, number)
+    await mouth.reconcile(answer, number)
     assert [(shown.text, shown.edits) for shown in stage.shown()] == [("an answer", 1)]
-    await mouth.tidy(answer, number)
+    await mouth.reconcile(answer, number)
     assert stage.shown()[0].edits == 1
 
 
-async def test_tidying_puts_right_what_stands_far_above(stage: DiscordStage, mouth: DiscordAdapter) -> None:
+async def test_reconciling_puts_right_what_stands_far_above(stage: DiscordStage, mouth: DiscordAdapter) -> None:
     answer = reply(await asked(stage))
     for count in range(100):
         await stage.say(str(count), to_bot=False)
     number = await mouth.deliver(replace(answer, text="a stale answer"))
-    await mouth.tidy(answer, number)
+    await mouth.reconcile(answer, number)
     assert texts(stage) == ["an answer"]
 
 
-async def test_tidying_does_not_bring_back_what_people_deleted(stage: DiscordStage, mouth: DiscordAdapter) -> None:
+async def test_reconciling_does_not_bring_back_what_people_deleted(stage: DiscordStage, mouth: DiscordAdapter) -> None:
     answer = reply(await asked(stage))
     first, second = await doubled(stage, mouth, answer)
     await stage.delete(first)
-    await mouth.tidy(answer, first)
+    await mouth.reconcile(answer, first)
     assert texts(stage) == []
     assert second not in {shown.id for shown in stage.shown()}
-    await mouth.tidy(answer, first)
+    await mouth.reconcile(answer, first)
     assert len(stage.world.asked(POSTS)) == 2
 
 
-async def test_tidying_changes_no_text_that_nobody_remembers(stage: DiscordStage, mouth: DiscordAdapter) -> None:
+async def test_reconciling_changes_no_text_that_nobody_remembers(stage: DiscordStage, mouth: DiscordAdapter) -> None:
     answer = reply(await asked(stage))
     number = await mouth.deliver(answer)
-    await mouth.tidy(replace(answer, text=""), number)
+    await mouth.reconcile(replace(answer, text=""), number)
     assert texts(stage) == ["an answer"]
 
 
-async def test_tidying_where_nothing_is_to_stay_takes_away_what_landed_late(
+async def test_reconciling_where_nothing_is_to_stay_takes_away_what_landed_late(
     stage: DiscordStage, mouth: DiscordAdapter
 ) -> None:
     answer = reply(await asked(stage), "half of it")
     await mouth.preview(answer)
     await stage.delete(answer.reply_to or "")
-    await mouth.tidy(replace(answer, text="", part=1), "")
+    await mouth.reconcile(replace(answer, text="", part=1), "")
     assert texts(stage) == ["half of it"]
-    await mouth.tidy(replace(answer, text=""), "")
+    await mouth.reconcile(replace(answer, text=""), "")
     assert texts(stage) == []
 
 
-async def test_tidying_takes_away_what_was_posted_for_a_question_that_was_gone(
+async def test_reconciling_takes_away_what_was_posted_for_a_question_that_was_gone(
     stage: DiscordStage, mouth: DiscordAdapter
 ) -> None:
     question, another = await asked(stage), await asked(stage, "another question")
@@ -160,16 +162,16 @@ async def test_tidying_takes_away_what_was_posted_for_a_question_that_was_gone(
     await mouth.preview(reply(question, "half of it"))
     await mouth.deliver(reply(another, "an answer", key="c" * 24))
     await mouth.deliver(reply(another, "its rest", part=1, key="d" * 24))
-    await mouth.tidy(reply(question, ""), "")
+    await mouth.reconcile(reply(question, ""), "")
     assert texts(stage) == ["an answer", "its rest"]
 
 
-async def test_tidying_touches_no_other_answer(stage: DiscordStage, mouth: DiscordAdapter) -> None:
+async def test_reconciling_touches_no_other_answer(stage: DiscordStage, mouth: DiscordAdapter) -> None:
     question, another = await asked(stage), await asked(stage, "another question")
     number = await mouth.deliver(reply(question))
     await mouth.deliver(reply(question, "a notice", key="b" * 24))
     await mouth.deliver(reply(another, "an answer", key="c" * 24))
-    await mouth.tidy(reply(question), number)
+    await mouth.reconcile(reply(question), number)
     assert texts(stage) == ["an answer", "a notice", "an answer"]
 
 
@@ -215,7 +217,7 @@ async def test_what_is_known_to_be_something_else_is_not_taken_for_the_reply(
 ) -> None:
     answer = reply(await asked(stage))
     first, second = await doubled(stage, mouth, answer)
-    await mouth.tidy(replace(answer, others=frozenset({second})), first)
+    await mouth.reconcile(replace(answer, others=frozenset({second})), first)
     assert [shown.id for shown in stage.shown()] == [first, second]
-    await mouth.tidy(answer, first)
+    await mouth.reconcile(answer, first)
     assert [shown.id for shown in stage.shown()] == [first]

@@ -11,7 +11,7 @@ from sqlalchemy import text, update
 from core.errors import DeliveryRefused, ModelInterrupted, ModelRefused, OutOfCredit
 from core.schema import deliveries, sessions, turns
 from core.session import State
-from core.store import Connection, Database, audits, dead
+from core.store import Connection, Database, dead, doubts
 from core.store.dead import Dead, NoDeadLetter
 from core.store.deliveries import Stage
 from tests.script import Fault, House, Interrupted, TranscriptAdapter, house, memory, rows
@@ -71,10 +71,10 @@ async def test_what_the_platform_refused_is_not_forgotten_before_it_is_dropped(d
         await running.over()
     await database.write(lambda connection: connection.execute(update(turns).values(at=0)).rowcount)
 
-    assert await database.write(audits.forget) == 0
+    assert await database.write(doubts.forget) == 0
     (letter,) = await letters(database)
     await database.write(dead.drop, letter.id)
-    assert await database.write(audits.forget) == 1
+    assert await database.write(doubts.forget) == 1
 
 
 async def test_what_was_answered_or_still_waits_is_no_dead_letter(database: Database) -> None:
@@ -214,7 +214,7 @@ async def test_a_session_that_backs_off_is_not_called_back_by_a_retry(database: 
     assert (row.due_at, row.attempts, row.waiting) == (2**50, 3, 2)
 
 
-async def test_a_retried_apology_is_a_draft_that_grows_and_no_audit_touches_it(database: Database) -> None:
+async def test_a_retried_apology_is_a_draft_that_grows_and_no_reconciling_touches_it(database: Database) -> None:
     async with house(database) as running:
         letter = await given_up(running)
 

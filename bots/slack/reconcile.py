@@ -25,7 +25,7 @@ class Kin(Enum):
     UNCLEAR = "unclear"
 
 
-async def tidy(reply: Reply, message: str, *, lookup: Lookup, screen: Screen) -> None:
+async def reconcile(reply: Reply, message: str, *, lookup: Lookup, screen: Screen) -> None:
     """See Adapter. A message that only one person sees can't be looked up, and stays as it is.
 
     Raises DeliveryDelayed when there is a stream of which it can only be said later whose it is.

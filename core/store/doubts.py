@@ -1,4 +1,4 @@
-"""Audits: deliveries that are over, but were uncertain, or whose question is gone, are looked at once more, later.
+"""Doubts: deliveries that are over, but were uncertain, or whose question is gone, are looked at once more, later.
 
 A call that was given up may still have landed, and so may one of a process that was frozen at the wrong moment. What is
 certain is only kept for a day, so that whoever comes late with a message of his own learns that another one stands.
@@ -24,7 +24,7 @@ _KEPT = 86_400_000  # milliseconds for which an arrival is remembered
 FORGET_AT_ONCE = 1_000
 """So many rows are forgotten in one transaction: others wait for its end."""
 
-_AGAIN = 60_000  # milliseconds; whoever takes an audit up and dies leaves it to the next
+_AGAIN = 60_000  # milliseconds; whoever takes a doubt up and dies leaves it to the next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Doubt:
 
 
 def due(connection: Connection, platforms: Sequence[str], *, limit: int) -> list[Doubt]:
-    """Takes up to `limit` audits up."""
+    """Takes up to `limit` doubts up."""
     now_ = now(connection)
     rows = connection.execute(
         _DUE.where(deliveries.c.due_at <= now_).limit(limit), {"platforms": list(platforms)}

@@ -17,8 +17,8 @@ from tests.values import HERE, message
 
 
 @asynccontextmanager
-async def auditing(running: House):
-    working = asyncio.create_task(running.auditor.work())
+async def reconciling(running: House):
+    working = asyncio.create_task(running.reconciler.work())
     try:
         yield
     finally:
@@ -52,11 +52,11 @@ async def test_an_uncertain_delivery_is_audited_and_a_certain_one_is_only_forgot
         await running.answered("You said: sure", "You said: unsure")
         assert [row.body for row in await rows(database, deliveries)] == [None, b""]
         assert (await rows(database, turns))[2].envelope is not None
-        async with auditing(running):
+        async with reconciling(running):
             await pass_time(database)
-            await running.adapter.until(lambda: running.adapter.tidied)
+            await running.adapter.until(lambda: running.adapter.reconciled)
             await running.until(lambda _: True)
-        ((reply, stands),) = running.adapter.tidied
+        ((reply, stands),) = running.adapter.reconciled
 
     assert (reply.text, stands) == ("You said: unsure", list(running.adapter.screen)[1])
     assert reply.key == key_of(HERE, unsure.id, 0)
@@ -69,7 +69,7 @@ async def test_a_message_that_lands_late_is_taken_off_the_screen(database: Datab
         await running.answered("You said: hello")
         (stands,) = running.adapter.screen.items()
         running.adapter.screen["late"] = stands[1]
-        async with auditing(running):
+        async with reconciling(running):
             await pass_time(database)
             await running.adapter.until(lambda: list(running.adapter.screen) == [stands[0]])
 
@@ -84,30 +84,30 @@ async def test_a_text_that_an_old_call_has_overwritten_is_put_right(database: Da
         await running.answered("You said")
         ((shown, reply),) = running.adapter.screen.items()
         running.adapter.screen[shown] = replace(reply, text="You")
-        async with auditing(running):
+        async with reconciling(running):
             await pass_time(database)
             await running.adapter.until(lambda: running.adapter.texts == ["You said"])
 
 
-async def test_an_audit_that_the_platform_rations_is_made_later(database: Database) -> None:
-    longer_than_an_audit_is_left_to_its_taker = brisk(put_off=7_200.0)
-    async with house(database, timings=longer_than_an_audit_is_left_to_its_taker) as running:
+async def test_a_doubt_that_the_platform_rations_is_made_later(database: Database) -> None:
+    longer_than_a_doubt_is_left_to_its_taker = brisk(put_off=7_200.0)
+    async with house(database, timings=longer_than_a_doubt_is_left_to_its_taker) as running:
         running.adapter.faults.append(Fault(error=DeliveryUnknown("?")))
-        running.adapter.tidy_faults.extend([DeliveryDelayed("not now", retry_after=3600.0), DeliveryUnknown("?")])
+        running.adapter.reconcile_faults.extend([DeliveryDelayed("not now", retry_after=3600.0), DeliveryUnknown("?")])
         await running.say(message("hello"))
         await running.answered("You said: hello")
         (before,) = await rows(database, deliveries)
-        async with auditing(running):
+        async with reconciling(running):
             for seconds in (3600, 7200):
                 await pass_time(database)
                 await deliveries_are(
                     database, lambda found, s=seconds: found[0].due_at > before.due_at + (s - 60) * 1000
                 )
-            assert running.adapter.tidied == []
+            assert running.adapter.reconciled == []
             await pass_time(database)
             await deliveries_are(database, lambda found: found[0].body is None)
 
-    assert len(running.adapter.tidied) == 1
+    assert len(running.adapter.reconciled) == 1
 
 
 async def test_what_is_certain_is_forgotten_a_day_after_it_was_asked(database: Database) -> None:
@@ -122,12 +122,12 @@ async def test_what_is_certain_is_forgotten_a_day_after_it_was_asked(database: D
         await running.answered("You said: hello", "You said: and now?")
         await database.write(ask, asked.id, 86_460)
         await database.write(ask, later.id, 86_340)
-        async with auditing(running):
+        async with reconciling(running):
             await deliveries_are(database, lambda found: len(found) == 1)
 
     (left,) = await rows(database, deliveries)
     assert left.seq == max(row.seq for row in await rows(database, turns))
-    assert running.adapter.tidied == []
+    assert running.adapter.reconciled == []
 
 
 async def test_of_two_messages_that_say_the_same_the_later_one_goes(database: Database) -> None:
@@ -166,7 +166,7 @@ async def test_the_platforms_own_receipt_saves_the_look_up(database: Database) -
     assert second.draft.id == "p1"
 
 
-async def test_a_receipt_for_another_message_than_the_one_that_stands_makes_an_audit(database: Database) -> None:
+async def test_a_receipt_for_another_message_than_the_one_that_stands_makes_a_doubt(database: Database) -> None:
     asked = message("hello")
     async with house(database) as running:
         await running.say(asked)
@@ -174,7 +174,7 @@ async def test_a_receipt_for_another_message_than_the_one_that_stands_makes_an_a
         (stands,) = running.adapter.screen
         running.adapter.screen["stray"] = running.adapter.screen[stands]
         await running.say(Receipt(address=HERE, key=key_of(HERE, asked.id, 0), shown=Draft(id="stray", text="")))
-        async with auditing(running):
+        async with reconciling(running):
             await pass_time(database)
             await running.adapter.until(lambda: list(running.adapter.screen) == [stands])
 

@@ -1,4 +1,4 @@
-"""The audit: what may not be on screen as it should be is looked at once more, when nobody can be changing it any more.
+"""Reconciling: what may not be on screen as it should is looked at once more, when nobody can be changing it any more.
 
 A call that was given up may land late; a process that was frozen at the wrong moment may speak after its lease; a
 message whose question was deleted may have begun to grow.
@@ -11,7 +11,7 @@ import structlog
 
 from core.delivery.outbox import Outbox
 from core.errors import DatabaseError, DeliveryDelayed, DeliveryError, DeliveryRefused
-from core.store import Database, audits, turns
+from core.store import Database, doubts, turns
 from core.store.withdrawals import ASIDE
 from core.timings import Timings
 
@@ -20,8 +20,8 @@ log = structlog.get_logger()
 _AT_A_TIME = 20
 
 
-class Auditor:
-    """Audits deliveries, one after the other: they are few, and platforms ration their history."""
+class Reconciler:
+    """Reconciles deliveries, one after the other: they are few, and platforms ration their history."""
 
     def __init__(self, *, database: Database, outbox: Outbox, platforms: Sequence[str], timings: Timings) -> None:
         self._database = database
@@ -35,32 +35,32 @@ class Auditor:
         forget_at = loop.time()
         while True:
             try:
-                if loop.time() >= forget_at and await self._database.write(audits.forget) < audits.FORGET_AT_ONCE:
+                if loop.time() >= forget_at and await self._database.write(doubts.forget) < doubts.FORGET_AT_ONCE:
                     forget_at = loop.time() + self._timings.forget
-                for doubt in await self._database.write(audits.due, self._platforms, limit=_AT_A_TIME):
+                for doubt in await self._database.write(doubts.due, self._platforms, limit=_AT_A_TIME):
                     await self._examine(doubt)
             except DatabaseError as error:
-                log.error("not audited", reason=str(error))
+                log.error("not reconciled", reason=str(error))
             await asyncio.sleep(self._timings.reconcile)
 
-    async def _examine(self, doubt: audits.Doubt) -> None:
+    async def _examine(self, doubt: doubts.Doubt) -> None:
         session = doubt.key.address.id
         try:
             await self._put_right(doubt)
         except DeliveryDelayed as error:
-            await self._database.write(audits.postpone, doubt, error.retry_after)
+            await self._database.write(doubts.postpone, doubt, error.retry_after)
         except DeliveryRefused as error:  # we are not let in there any more
-            log.info("audit refused", session=session, reason=str(error))
-            await self._database.write(audits.settle, doubt)
-        except Exception as error:  # noqa: BLE001 – others' audits must not wait for what is wrong with this one
+            log.info("reconciling refused", session=session, reason=str(error))
+            await self._database.write(doubts.settle, doubt)
+        except Exception as error:  # noqa: BLE001 – other deliveries must not wait for what is wrong with this one
             reason = str(error) if isinstance(error, DeliveryError) else None
-            log.warning("audit put off", session=session, error=type(error).__name__, reason=reason)
-            await self._database.write(audits.postpone, doubt, self._timings.put_off)
+            log.warning("reconciling put off", session=session, error=type(error).__name__, reason=reason)
+            await self._database.write(doubts.postpone, doubt, self._timings.put_off)
         else:
-            log.debug("audited", session=session)
-            await self._database.write(audits.settle, doubt)
+            log.debug("reconciled", session=session)
+            await self._database.write(doubts.settle, doubt)
 
-    async def _put_right(self, doubt: audits.Doubt) -> None:
+    async def _put_right(self, doubt: doubts.Doubt) -> None:
         address = doubt.key.address
         adapter = self._outbox.adapters[address.platform]
         if doubt.stands is None and doubt.draft is not None:
@@ -69,10 +69,10 @@ class Auditor:
             return  # it has become a message that is known, and its answer stands elsewhere
         text = doubt.text if doubt.text is not None else await self._remembered(doubt)
         reply = self._outbox.reply(doubt.key, doubt.question, part=doubt.part, text=text, attempt=2)
-        reply = await self._database.read(audits.neighbours, reply, doubt.key, doubt.question.seq)
-        await adapter.tidy(reply, doubt.stands or "")
+        reply = await self._database.read(doubts.neighbours, reply, doubt.key, doubt.question.seq)
+        await adapter.reconcile(reply, doubt.stands or "")
 
-    async def _remembered(self, doubt: audits.Doubt) -> str:
+    async def _remembered(self, doubt: doubts.Doubt) -> str:
         """The part's text out of the answer that the session remembers; empty where it remembers none."""
         answer = await self._database.read(turns.answer, doubt.key, doubt.question.seq)
         if doubt.stands is None or answer is None:

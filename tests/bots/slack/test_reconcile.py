@@ -7,7 +7,7 @@ import pytest
 
 from bots.slack import SlackAdapter
 from bots.slack.lookup import Found
-from bots.slack.tidying import Kin, kin_of
+from bots.slack.reconcile import Kin, kin_of
 from core.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnknown
 from core.seam.messages import Draft
 from tests.bots.slack.ear import asked
@@ -53,7 +53,7 @@ async def test_only_the_message_that_was_recorded_stays(stage: SlackStage, adapt
     await stage.adapter().deliver(reply)
     recorded = await adapter.deliver(reply)
     other = await adapter.deliver(replace(reply, key="other"))
-    await adapter.tidy(reply, recorded)
+    await adapter.reconcile(reply, recorded)
     assert [one.id for one in stage.shown()] == [recorded, other]
     assert [one.edits for one in stage.shown()] == [0, 0]
     assert stage.server.number_of("conversations.replies") == 1
@@ -67,14 +67,14 @@ async def test_a_post_that_landed_after_the_look_up_is_taken_away(stage: SlackSt
         await adapter.deliver(reply)
     ts = await adapter.deliver(replace(reply, attempt=2))
     await stage.until(lambda: len(stage.shown()) == 2)
-    await adapter.tidy(reply, ts)
+    await adapter.reconcile(reply, ts)
     assert [one.id for one in stage.shown()] == [ts]
 
 
 async def test_another_text_is_put_right(stage: SlackStage, adapter: SlackAdapter) -> None:
     reply = await asked(stage, "half")
     ts = await adapter.deliver(reply)
-    await adapter.tidy(replace(reply, text="half and whole"), ts)
+    await adapter.reconcile(replace(reply, text="half and whole"), ts)
     assert [(one.id, one.text) for one in stage.shown()] == [(ts, "half and whole")]
 
 
@@ -82,7 +82,7 @@ async def test_a_stream_that_still_runs_is_ended(stage: SlackStage, adapter: Sla
     reply = await asked(stage, "half")
     draft = await adapter.preview(reply)
     assert draft is not None
-    await stage.adapter().tidy(replace(reply, text="half and whole"), draft.id)
+    await stage.adapter().reconcile(replace(reply, text="half and whole"), draft.id)
     assert [(one.id, one.text, one.done) for one in stage.shown()] == [(draft.id, "half and whole", True)]
 
 
@@ -90,7 +90,7 @@ async def test_what_people_have_deleted_stays_away(stage: SlackStage, adapter: S
     reply = await asked(stage)
     ts = await adapter.deliver(reply)
     await stage.delete(ts)
-    await adapter.tidy(reply, ts)
+    await adapter.reconcile(reply, ts)
     assert stage.shown() == []
 
 
@@ -101,7 +101,7 @@ async def test_a_stream_that_nobody_recorded_is_taken_away(stage: SlackStage, ad
     ts = await adapter.deliver(reply)
     later = await adapter.preview(replace(reply, key="next", text="next"))  # another answer, which still streams
     assert later is not None
-    await adapter.tidy(reply, ts)
+    await adapter.reconcile(reply, ts)
     assert [one.id for one in stage.shown()] == [ts, later.id]
 
 
@@ -135,10 +135,10 @@ async def test_a_stream_that_landed_last_is_looked_at_again_when_it_is_clear_who
     ts = await adapter.deliver(replace(reply, attempt=2))
     await stage.until(lambda: len(stage.shown()) == 2)
     with pytest.raises(DeliveryDelayed):
-        await adapter.tidy(reply, ts)
+        await adapter.reconcile(reply, ts)
     assert len(stage.shown()) == 2
-    monkeypatch.setattr("bots.slack.tidying.time", lambda: time() + 60)
-    await adapter.tidy(reply, ts)
+    monkeypatch.setattr("bots.slack.reconcile.time", lambda: time() + 60)
+    await adapter.reconcile(reply, ts)
     assert [one.id for one in stage.shown()] == [ts]
 
 
@@ -146,11 +146,11 @@ async def test_where_nothing_stands_everything_with_the_key_goes(stage: SlackSta
     reply = await asked(stage)
     await adapter.deliver(reply)
     other = await adapter.deliver(replace(reply, key="other"))
-    await adapter.tidy(replace(reply, text=""), "")
+    await adapter.reconcile(replace(reply, text=""), "")
     assert [one.id for one in stage.shown()] == [other]
 
 
-async def test_tidying_keeps_the_ration(stage: SlackStage, adapter: SlackAdapter) -> None:
+async def test_reconciling_keeps_the_ration(stage: SlackStage, adapter: SlackAdapter) -> None:
     stage.server.workspace.rationed = True
     reply = await asked(stage)
     await stage.adapter().deliver(reply)
@@ -158,12 +158,12 @@ async def test_tidying_keeps_the_ration(stage: SlackStage, adapter: SlackAdapter
         await stage.say(f"{number}", to_bot=False)
     ts = await adapter.deliver(reply)
     with pytest.raises(DeliveryDelayed) as wait:
-        await adapter.tidy(reply, ts)
+        await adapter.reconcile(reply, ts)
     assert 0 < wait.value.retry_after <= 61
     assert len(stage.shown()) == 2
     stage.server.workspace._read_at.clear()
     adapter._calls._not_before.clear()
-    await adapter.tidy(reply, ts)
+    await adapter.reconcile(reply, ts)
     assert [one.id for one in stage.shown()] == [ts]
 
 
@@ -171,7 +171,7 @@ async def test_where_nothing_can_be_looked_up_all_stays_as_it_is(stage: SlackSta
     reply = await asked(stage)
     ts = await adapter.deliver(reply)
     stage.server.fail("conversations.replies", "missing_scope")
-    await adapter.tidy(replace(reply, text="other"), ts)
+    await adapter.reconcile(replace(reply, text="other"), ts)
     assert [one.text for one in stage.shown()] == [reply.text]
 
 
@@ -222,9 +222,9 @@ async def test_a_stream_that_is_known_to_be_another_answers_is_left_alone(
     other = await stage.adapter().preview(replace(reply, key="other", text="of another answer"))
     assert other is not None
     ts = await adapter.deliver(reply)
-    await adapter.tidy(replace(reply, others=frozenset({other.id})), ts)
+    await adapter.reconcile(replace(reply, others=frozenset({other.id})), ts)
     assert [one.id for one in stage.shown()] == [other.id, ts]
-    await adapter.tidy(reply, ts)
+    await adapter.reconcile(reply, ts)
     assert [one.id for one in stage.shown()] == [ts]
 
 
