@@ -213,7 +213,7 @@ class Inbox:
             )
         except changes.Unknown:
             if event.at - message.at < (_CALLED if called else _OVERTAKEN):
-                await self._accept(message)
+                await self._accept(replace(message, edited_at=event.at))
             return
         log.info("edited", session=message.address.id)
         for key in waits:
