@@ -52,7 +52,7 @@ imports: $(BIN)/.dev
 	$(BIN)/lint-imports
 
 tests: $(BIN)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 cover: $(BIN)/.dev ## Runs the tests, and says which lines and branches none of them reaches; takes twice as long
 	$(BIN)/python -m pytest --cov --cov-report=term

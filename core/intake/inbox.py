@@ -209,7 +209,7 @@ class Inbox:
             )
         except changes.Unknown:
             if event.at - message.at < (self._timings.too_late if called else self._timings.overtaken):
-                await self._accept(message)
+                await self._accept(replace(message, edited_at=event.at))
             return
         log.info("edited", session=message.address.id)
         for key in waits:

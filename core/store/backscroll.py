@@ -47,6 +47,7 @@ def hear(connection: Connection, lease: Lease, messages: Sequence[Inbound], toke
             "message": message.id,
             "author": message.author.id,
             "name": storable(message.author.name),
+            "edited_at": None if message.edited_at is None else micro(message.edited_at),
             "quotes": None if message.author.is_self else len(message.quotes) or None,
             "body": message.text.encode("utf-8", "replace"),
         }

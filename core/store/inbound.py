@@ -102,6 +102,7 @@ def _turn(message: Inbound, *, seq: int, state: State, verb: str | None, tokens:
         author=Author(id=message.author.id, name=storable(message.author.name)),
         message=message.id,
         verb=verb and storable(verb),
+        edited_at=None if message.edited_at is None else seconds(micro(message.edited_at)),
         quotes=message.quotes,
         envelope=Envelope(
             vague=message.vague, direct=message.direct, reply_to=message.reply_to, missed=missed, ticket=message.ticket
@@ -124,6 +125,7 @@ def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
         "name": turn.author.name,
         "verb": turn.verb,
         "envelope": written(turn.envelope) if turn.state is State.WAITING else None,
+        "edited_at": None if turn.edited_at is None else micro(turn.edited_at),
         "quotes": len(turn.quotes) or None,
         "body": turn.text.encode(),
     }
@@ -152,7 +154,7 @@ def _called_upon(connection: Connection, row: dict[str, object]) -> tuple[int, i
 
 _COLUMNS = (
     *("workspace", "session", "seq", "role", "state", "at", "tokens"),
-    *("message", "author", "name", "verb", "envelope", "quotes", "body"),
+    *("message", "author", "name", "verb", "envelope", "edited_at", "quotes", "body"),
 )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from time import time
 
 from sqlalchemy import update
 
@@ -117,6 +118,26 @@ async def test_an_edit_that_overtakes_its_message_is_the_message(database: Datab
         await running.answered("You said: typo")
 
     assert len(running.model.prompts) == 1
+
+
+async def test_an_older_edit_does_not_undo_the_newer_one_that_overtook_its_message(database: Database) -> None:
+    said = message("one")
+    newest = edited(said, "three", after=6.0)
+    async with house(database) as running:
+        await running.say(newest, said, edited(said, "two", after=2.0), newest)
+        await running.answered("You said: three")
+
+    assert (await memory(database))[0] == ("person", "three")
+
+
+async def test_an_older_edit_does_not_undo_what_a_history_has_told(database: Database) -> None:
+    said = message("one", at=time() - 60)
+    async with house(database) as running:
+        await running.inbox.catch_up([replace(said, text="three", edited_at=said.at + 6.0)])
+        await running.answered("You said: three")
+        await running.say(edited(said, "two", after=2.0))
+
+    assert (await memory(database))[0] == ("person", "three")
 
 
 async def test_an_edit_of_what_was_said_long_before_the_bot_came_is_nothing_to_it(database: Database) -> None:
