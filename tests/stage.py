@@ -31,6 +31,12 @@ class Stage(ABC):
 
     platform: str
 
+    lasts = True
+    """Whether what was said, and what is on screen, outlives the process that heard and showed it."""
+
+    overhears = True
+    """Whether several people are here, and what they say to one another reaches the bot."""
+
     def __init__(self) -> None:
         self.changed = Condition()
 
@@ -61,6 +67,10 @@ class Stage(ABC):
         With `to_bot` it is addressed to the bot as the platform's people do it: by a mention, in the console by itself.
         What is said first in a place opens the conversation there.
         """
+
+    async def miss(self, text: str, *, place: str = "main") -> str:
+        """A person says this to the bot while nobody listens; returns the platform's message ID."""
+        return await self.say(text, place=place)
 
     @abstractmethod
     async def again(self, message: str) -> None:

@@ -5,6 +5,12 @@ from collections.abc import Callable
 from tests.stage import Stage
 from tests.wire.console import ConsoleStage
 from tests.wire.discord import DiscordStage
+from tests.wire.line import LineStage
 from tests.wire.slack import SlackStage
 
-STAGES: dict[str, Callable[[], Stage]] = {"slack": SlackStage, "discord": DiscordStage, "console": ConsoleStage}
+STAGES: dict[str, Callable[[], Stage]] = {
+    "slack": SlackStage,
+    "discord": DiscordStage,
+    "console": ConsoleStage,
+    "line": LineStage,
+}

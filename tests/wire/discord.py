@@ -84,6 +84,13 @@ class DiscordStage(Stage):
         content = f"<@{self.world.bot['id']}> {text}" if mention else text
         return await self.speak(content, place=place, author=self.world.person(author))
 
+    async def miss(self, text: str, *, place: str = "main") -> str:
+        self.wait = False
+        try:
+            return await self.say(text, place=place)
+        finally:
+            self.wait = True
+
     async def speak(self, content: str, *, place: str = "main", author: Payload | None = None, **more: Any) -> str:
         """A message exactly as given; returns its ID."""
         channel = self.world.channels[await self.place(place)]
