@@ -8,6 +8,7 @@ deep before each question, in the room that the session's own turns leave.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
+from typing import Literal
 
 from core.memory.brevity import Count, Cut, brief
 from core.model.envelope import spoken
@@ -24,20 +25,50 @@ REPLY_TOKENS = 3
 """What the beginning of the reply costs, once (the same source)."""
 
 
+SectionName = Literal["instructions", "turns", "overheard", "question"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One part of a window: what it costs by our count, and how many turns it holds. `turns` are the session's own."""
+
+    name: SectionName
+    tokens: int
+    turns: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """What the model is shown: the messages, how many tokens they are by our count, and how many turns they hold.
+    """What the model is shown: the messages, and what they are made of, section by section.
 
-    `overheard` of these turns were not said to us; `first` is the oldest one's seq, None where there is none before
-    the question. `since` is when that was said (seconds since 1970), where something older had no room.
+    `seqs` are the turns before the question, as runs of numbers from the first to the last. `since` is when the oldest
+    of them was said (seconds since 1970), where something older had no room.
     """
 
     messages: tuple[Message, ...]
-    tokens: int
-    turns: int
-    overheard: int = 0
-    first: int | None = None
+    sections: tuple[Section, ...]
+    seqs: tuple[tuple[int, int], ...] = ()
     since: float | None = None
+
+    @property
+    def tokens(self) -> int:
+        """What all of it costs by our count."""
+        return sum(section.tokens for section in self.sections)
+
+    @property
+    def turns(self) -> int:
+        """How many turns it holds, the question among them."""
+        return sum(section.turns for section in self.sections)
+
+    @property
+    def overheard(self) -> int:
+        """How many of them were not said to us."""
+        return sum(section.turns for section in self.sections if section.name == "overheard")
+
+    @property
+    def first(self) -> int | None:
+        """The oldest turn's seq; None where there is none before the question."""
+        return self.seqs[0][0] if self.seqs else None
 
 
 def build(
@@ -62,14 +93,33 @@ def build(
     shown = _chosen(known, room - sum(min(turn.tokens, most) for turn in asked), most)[::-1]
     told = [*shown, *asked]
     ordered = [_fitted(turn, most, cut, count) for turn in (told if count is None else brief(told, cut, count))]
+    parted = [(_section(turn, question), tokens) for turn, (_, tokens) in zip(told, ordered, strict=True)]
     return Window(
         messages=tuple(message for message, _ in ordered),
-        tokens=fixed + REPLY_TOKENS + _sum(ordered),
-        turns=len(ordered),
-        overheard=sum(1 for turn in shown if turn.state is State.HEARD),
-        first=min((turn.seq for turn in shown), default=None),
+        sections=(
+            Section(name="instructions", tokens=fixed + REPLY_TOKENS),
+            *(_summed(name, parted) for name in ("turns", "overheard", "question")),
+        ),
+        seqs=_runs(sorted({turn.seq for turn in shown})),
         since=shown[0].at if shown and len(shown) < len(known) else None,
     )
+
+
+def _section(turn: Turn, question: Turn | None) -> SectionName:
+    if turn is question:
+        return "question"
+    return "overheard" if turn.state is State.HEARD else "turns"
+
+
+def _summed(name: SectionName, parted: Sequence[tuple[SectionName, int]]) -> Section:
+    tokens = [cost for section, cost in parted if section == name]
+    return Section(name=name, tokens=sum(tokens), turns=len(tokens))
+
+
+def _runs(seqs: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """Numbers in order, as runs without a gap: the first and the last of each."""
+    runs = [list(run) for _, run in groupby(enumerate(seqs), key=lambda one: one[1] - one[0])]
+    return tuple((run[0][1], run[-1][1]) for run in runs)
 
 
 def _chosen(newest_first: Sequence[Turn], room: int, most: int) -> list[Turn]:
@@ -98,10 +148,6 @@ def _fitting(sizes: Sequence[int], room: int) -> int:
 
 
 _Fitted = tuple[Message, int]
-
-
-def _sum(fitted: Iterable[_Fitted]) -> int:
-    return sum(tokens for _, tokens in fitted)
 
 
 def _fitted(turn: Turn, most: int, cut: Cut, count: Count | None) -> _Fitted:

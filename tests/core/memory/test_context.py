@@ -49,6 +49,22 @@ def test_everything_is_shown_oldest_first_while_it_fits() -> None:
     assert shown.turns == 5
 
 
+def test_a_window_is_explained_section_by_section() -> None:
+    history = [*exchange(1, "a?", "a!"), *exchange(2, "b?", "b!"), turn(4, "aside", state=State.HEARD)]
+
+    shown = window(turn(6, "c?"), history, 10_000)
+
+    assert [(one.name, one.turns) for one in shown.sections] == [
+        ("instructions", 0),
+        ("turns", 4),
+        ("overheard", 1),
+        ("question", 1),
+    ]
+    assert all(one.tokens > 0 for one in shown.sections)
+    assert shown.tokens == sum(one.tokens for one in shown.sections)
+    assert shown.seqs == ((1, 2), (4, 4))
+
+
 def test_a_question_is_never_parted_from_its_answer() -> None:
     history = [turn for seq in range(1, 30) for turn in exchange(seq, f"q{seq}", f"a{seq}")]
 
