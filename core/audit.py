@@ -19,7 +19,7 @@ log = structlog.get_logger()
 _EVERY = 1.0  # seconds between two looks at what is due
 _FORGET_EVERY = 3600.0  # seconds between two looks through all that has arrived
 _AT_A_TIME = 20
-_LATER = 60.0  # seconds
+_LATER = 15.0  # seconds
 
 
 class Auditor:
