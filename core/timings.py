@@ -43,7 +43,7 @@ class Timings:
     """A platform that asks for a longer pause is asked again after these."""
     reconcile: float = 1.0
     """Between two looks at which deliveries are to be looked at again."""
-    put_off: float = 60.0
+    put_off: float = 15.0
     """Before a delivery that could not be looked at is looked at again."""
     forget: float = 3_600.0
     """Between two looks through all that has arrived, for what may be forgotten."""

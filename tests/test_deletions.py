@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import update
 
+from core.errors import DeliveryUnknown
 from core.schema import deliveries, gone, quotes, turns
 from core.seam.address import Address
 from core.seam.messages import Audience, Author, Deleted, Edited, Inbound, Quote
 from core.session import State
 from core.store import Database, doubts
-from tests.script import House, ScriptedModel, TranscriptAdapter, brisk, house, memory, remembered, rows
+from tests.script import Fault, House, ScriptedModel, TranscriptAdapter, brisk, house, memory, remembered, rows
 from tests.values import ADA, BEN, HERE, message
 
 CHANNEL = Address(platform="console", workspace="local", channel="busy")
@@ -267,6 +268,28 @@ async def test_the_parts_of_an_answer_of_long_ago_are_still_told_apart(database:
         await running.say(Deleted(address=HERE, id=list(adapter.screen)[1]))
 
     assert await memory(database) == [("person", "what is it?"), ("assistant", "alpha alpha alpha alpha")]
+
+
+async def test_what_a_preview_of_unknown_outcome_has_left_is_looked_for(database: Database) -> None:
+    """D5. By what answering needed, which is gone from the database once nothing is left to look for."""
+    adapter, said, never = TranscriptAdapter(), message("hello", reply_to="m1"), asyncio.Event()
+    adapter.preview_faults.append(Fault(error=DeliveryUnknown("?"), stored=True))
+    async with house(database, ["Half an", never], adapter=adapter) as running:
+        await running.say(said)
+        await adapter.until(lambda: adapter.texts == ["Half an"])
+        await running.say(deleted(said))
+        await running.over()
+        assert [row.envelope is not None for row in await rows(database, turns)] == [True]
+        await database.write(lambda connection: connection.execute(update(deliveries).values(due_at=0)))
+        async with reconciled(running):
+            await adapter.until(lambda: adapter.reconciled)
+            async with asyncio.timeout(10):
+                while await rows(database, deliveries):  # noqa: ASYNC110 – a database tells nobody
+                    await asyncio.sleep(0.005)
+
+    ((reply, stands),) = adapter.reconciled
+    assert (reply.reply_to, reply.text, stands) == ("m1", "", "")
+    assert [row.envelope for row in await rows(database, turns)] == [None]
 
 
 async def test_an_edit_into_a_private_command_takes_the_half_answer_away(database: Database) -> None:

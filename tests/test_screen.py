@@ -12,6 +12,7 @@ from core.store import Database, connect
 from tests.script import rows
 from tests.talk import Running
 from tests.wire.discord import DiscordStage
+from tests.wire.faults import Fault
 from tests.wire.openai import OpenAIServer, Request
 from tests.wire.slack import SlackStage
 
@@ -314,6 +315,25 @@ async def test_no_half_answer_stays_when_its_question_is_deleted_while_it_begins
             while any(row.due_at for row in await rows(database, deliveries)):  # noqa: ASYNC110 – as above
                 await asyncio.sleep(0.02)
         assert all(whole(people, number) for number in range(12))
+
+
+async def test_no_half_answer_stays_whose_beginning_is_of_unknown_outcome(
+    url: str, database: Database, model: OpenAIServer
+) -> None:
+    """D5. On Discord, where nothing but the question that it replies to tells what it is."""
+    async with DiscordStage() as people:
+        model.hold(after=3)
+        faults = iter([Fault("drop")])
+        people.rest.faults = lambda route, _: next(faults, None) if route.startswith("POST /channels/") else None
+        async with Running(url, model, people):
+            asked = await people.say("hello " + "and so on " * 20)
+            await people.until(people.shown)
+            await people.delete(asked)
+            async with asyncio.timeout(20):
+                while not [row for row in await rows(database, deliveries) if row.due_at]:  # noqa: ASYNC110 – as above
+                    await asyncio.sleep(0.02)
+            await database.write(lambda connection: connection.execute(update(deliveries).values(due_at=0)))
+            await people.until(lambda: not people.shown())
 
 
 def whole(people: People, number: int) -> bool:

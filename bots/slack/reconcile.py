@@ -51,11 +51,13 @@ def kin_of(stream: Found, reply: Reply, message: str, *, now: float) -> Kin:
 
     What is older than the message that shows the reply, and known to be nothing else, was begun for it. What is younger
     (its request was under way for long) was begun for this reply when it shows no more than the beginning of it, and
-    for a while.
+    for a while. Where nothing at all is to be shown, there is no text to go by: what is known to be nothing else goes,
+    once it is so old that a later answer that had begun with it would be known.
     """
     if is_ts(message) and float(stream.id) < float(message):
         return Kin.OURS
-    if not _letters(reply.text).startswith(_letters(stream.text)):
+    is_unanswered = not reply.text and not message
+    if not is_unanswered and not _letters(reply.text).startswith(_letters(stream.text)):
         return Kin.ANOTHERS
     return Kin.OURS if now - float(stream.id) > _OLD else Kin.UNCLEAR
 

@@ -198,24 +198,30 @@ class Inbox:
             self._worker.mark(accepted.key, accepted.turn)
 
     async def _edit(self, event: Edited) -> None:
-        message = replace(event.message, quotes=self._mind.pointed(event.message.quotes))
-        event = replace(event, message=message)
-        verb = commands.parse(message)
-        tokens, mind = self._count(message), self._mind
+        event = replace(event, message=replace(event.message, quotes=self._mind.pointed(event.message.quotes)))
+        message, verb = event.message, commands.parse(event.message)
         called = message.audience is Audience.BOT or verb is not None
+        known = await self._follow(event, verb)
+        if not known and event.at - message.at < (self._timings.too_late if called else self._timings.overtaken):
+            if await self._accept(replace(message, edited_at=event.at)):
+                return
+            known = await self._follow(event, verb)  # another process may have stored it meanwhile, as it was before
+        if known and called:
+            await self._accept(message)  # all that was known of it may be that it was overheard
+
+    async def _follow(self, event: Edited, verb: str | None) -> bool:
+        """Puts what a message has become in place of what it was; False where nothing is known of it."""
+        tokens, mind = self._count(event.message), self._mind
         try:
             waits = await self._database.write(
                 changes.edit, event, verb=verb, tokens=tokens, fit=mind.quoted, size=mind.size
             )
         except changes.Unknown:
-            if event.at - message.at < (self._timings.too_late if called else self._timings.overtaken):
-                await self._accept(replace(message, edited_at=event.at))
-            return
-        log.info("edited", session=message.address.id)
+            return False
+        log.info("edited", session=event.message.address.id)
         for key in waits:
             await self._worker.notice(key)
-        if called:
-            await self._accept(message)  # all that was known of it may be that it was overheard
+        return True
 
     async def _forget(self, event: Deleted) -> None:
         waited = await self._database.write(

@@ -175,7 +175,8 @@ def _end(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]],
     """Nothing answers this turn any more: not the answer that is being posted either, which nobody has seen whole."""
     if not _revived(connection, key, row.envelope):
         connection.execute(update(sessions).where(_session(key)).values(waiting=sessions.c.waiting - 1))
-    withdraw(connection, key, row.seq, seconds=seconds)
+    if withdraw(connection, key, row.seq, seconds=seconds):
+        connection.execute(update(turns).where(_this(key, row)).values(envelope=row.envelope))
     answer = and_(turn(key, row.seq), turns.c.role == Role.ASSISTANT)
     connection.execute(update(turns).where(answer).values(ERASED))
 

@@ -1,6 +1,6 @@
 """Places that are closed: threads, channels and whole workspaces. What waits there is not answered any more."""
 
-from sqlalchemy import Connection, Row, and_, delete, select, update
+from sqlalchemy import Connection, Row, and_, case, delete, null, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import quotes, sessions, turns, workspaces
@@ -38,13 +38,14 @@ def _close(connection: Connection, key: SessionKey, *, gone: bool, seconds: floa
     row = connection.execute(select(sessions.c.tail, sessions.c.waiting).where(_session(key)).with_for_update()).one()
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
     waits = and_(mine, turns.c.state < State.DONE, turns.c.role == Role.PERSON)
-    for seq in connection.execute(select(turns.c.seq).where(waits)).scalars().all():
-        withdraw(connection, key, seq, seconds=seconds)
+    waiting = connection.execute(select(turns.c.seq).where(waits)).scalars().all()
+    begun = [seq for seq in waiting if withdraw(connection, key, seq, seconds=seconds)]
     if gone:
         connection.execute(update(turns).where(mine).values(ERASED))
         connection.execute(delete(quotes).where(quotes.c.workspace == key.workspace, quotes.c.session == key.session))
     else:
-        over = {"state": State.DONE, "envelope": None, "error": None}
+        kept = case((turns.c.seq.in_(begun), turns.c.envelope), else_=null())
+        over = {"state": State.DONE, "envelope": kept, "error": None}
         connection.execute(update(turns).where(mine, turns.c.state < State.DONE).values(over))
     epochs.reset(connection, key, row.tail)
     connection.execute(update(sessions).where(_session(key)).values(waiting=0, live_since=None))

@@ -159,11 +159,11 @@ def settle(connection: Connection, doubt: Doubt) -> None:
     """What was doubtful is certain now."""
     if doubt.stands is None:
         connection.execute(delete(deliveries).where(_this(doubt), deliveries.c.message.is_(None)))
-        return
-    sure = {"body": None, "due_at": None}
-    connection.execute(update(deliveries).where(_this(doubt)).values(sure))
+    else:
+        connection.execute(update(deliveries).where(_this(doubt)).values(body=None, due_at=None))
     over = and_(turn(doubt.key, doubt.question.seq), turns.c.state >= State.DONE, turns.c.error.is_(None))
-    connection.execute(update(turns).where(over).values(envelope=None))
+    left = exists().where(_answering(doubt), deliveries.c.due_at.is_not(None))
+    connection.execute(update(turns).where(over, not_(left)).values(envelope=None))
 
 
 def postpone(connection: Connection, doubt: Doubt, seconds: float) -> None:
@@ -171,10 +171,10 @@ def postpone(connection: Connection, doubt: Doubt, seconds: float) -> None:
     connection.execute(update(deliveries).where(_this(doubt)).values(due_at=now(connection) + int(seconds * 1000)))
 
 
+def _answering(doubt: Doubt) -> ColumnElement[bool]:
+    mine = and_(deliveries.c.workspace == doubt.key.workspace, deliveries.c.session == doubt.key.session)
+    return and_(mine, deliveries.c.seq == doubt.question.seq)
+
+
 def _this(doubt: Doubt) -> ColumnElement[bool]:
-    return and_(
-        deliveries.c.workspace == doubt.key.workspace,
-        deliveries.c.session == doubt.key.session,
-        deliveries.c.seq == doubt.question.seq,
-        deliveries.c.part == doubt.part,
-    )
+    return and_(_answering(doubt), deliveries.c.part == doubt.part)

@@ -28,10 +28,11 @@ DOOMED = and_(deliveries.c.state == fixed(GROWING), deliveries.c.due_at.is_not(N
 """Messages that are to leave the screen."""
 
 
-def withdraw(connection: Connection, key: SessionKey, seq: int, *, seconds: float) -> None:
+def withdraw(connection: Connection, key: SessionKey, seq: int, *, seconds: float) -> bool:
     """Nothing of the answer to this turn is to be on screen: reconciling takes away what is known to be there.
 
     Where a call may be under way it looks again two leases of `seconds` later.
+    Returns whether there is anything to look for: until that is over, what answering needs is kept with the turn.
     """
     mine = and_(_session(key), deliveries.c.seq == seq)
     connection.execute(delete(deliveries).where(mine, deliveries.c.message.is_(None), deliveries.c.tries == 0))
@@ -42,6 +43,7 @@ def withdraw(connection: Connection, key: SessionKey, seq: int, *, seconds: floa
         away = {"state": GROWING, "message": None, "draft": draft, "body": None, "error": None}
         due_at = later if draft is None else now(connection)
         connection.execute(update(deliveries).where(mine, deliveries.c.part == row.part).values(**away, due_at=due_at))
+    return bool(rows)
 
 
 def set_aside(connection: Connection, key: SessionKey, seq: int, part: int) -> None:

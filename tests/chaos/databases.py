@@ -92,6 +92,10 @@ class Base(ABC):
             found[message] = Turn(*row, text=f"{found[message].text} {text}" if message in found else text)
         return found
 
+    async def doubts(self) -> bool:
+        """Whether what is on screen of an answer is still to be looked at."""
+        return bool(await self._asked("SELECT 1 FROM deliveries WHERE due_at IS NOT NULL LIMIT 1"))
+
     async def glimpse(self) -> Mapping[str, Turn]:
         """The same while things break: nothing when the database does not say so quickly."""
         with suppress(Exception):

@@ -108,7 +108,10 @@ class Replica:
                     stderr=log,
                 )
             self._chronicle.note("START", replica=self.number, pid=self._process.pid)
+            begun = path.stat().st_size
             status = await self._process.wait()
+            if status == -signal.SIGTERM and b'"ready"' not in path.read_bytes()[begun:]:
+                status = 0  # it was told to end before it could hear that, and had begun nothing
             self.frozen = False
             wait, self._restart_after = self._restart_after, 0.0
             if status not in (0, -signal.SIGKILL):

@@ -24,7 +24,7 @@ _START = 90.0
 """Seconds within which all replicas must be connected."""
 
 _REST = 2 * LEASE + 4
-"""Seconds without a change after which nothing more is expected: doubtful deliveries are looked at again by then."""
+"""Seconds without a change after which nothing more is expected where nothing is left to do."""
 
 _HOPELESS = 3 * _REST
 """Seconds without a change after which what is wrong stays wrong."""
@@ -247,8 +247,13 @@ class Run:
         return await self._final()
 
     async def _waits(self) -> bool:
-        """Whether a message is still to be answered: one call that hangs may hold up all that is behind it."""
-        return not self.naive and any(turn.state < State.DONE for turn in (await self.base.turns()).values())
+        """Whether a message is still to be answered, or an answer to be looked at once more.
+
+        One call that hangs may hold up all that is behind it.
+        """
+        if self.naive:
+            return False
+        return any(turn.state < State.DONE for turn in (await self.base.turns()).values()) or await self.base.doubts()
 
     async def _final(self) -> Verdict:
         await self.people.look()

@@ -124,6 +124,16 @@ async def test_a_stream_that_may_be_the_next_answers_is_left_alone(
     assert kin_of(stream, reply, message, now=200.0) is kin
 
 
+@pytest.mark.parametrize(("begun", "kin"), [("110.5", Kin.OURS), ("190.5", Kin.UNCLEAR)])
+async def test_where_nothing_is_to_stand_a_stream_that_is_nothing_else_goes(
+    stage: SlackStage, begun: str, kin: Kin
+) -> None:
+    reply = await asked(stage, "")
+    stream = Found(id=begun, loose=True, text="half of it")
+    assert kin_of(stream, reply, "", now=200.0) is kin
+    assert kin_of(stream, reply, "response:k2", now=200.0) is Kin.ANOTHERS
+
+
 async def test_a_stream_that_landed_last_is_looked_at_again_when_it_is_clear_whose_it_is(
     stage: SlackStage, adapter: SlackAdapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

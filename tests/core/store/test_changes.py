@@ -11,8 +11,8 @@ from core.schema import quotes, turns
 from core.seam.address import Address
 from core.seam.messages import Closed, Deleted, Edited, Inbound, Quote
 from core.session import State
-from core.store import Database
-from tests.script import House, ScriptedModel, TranscriptAdapter, house, memory, remembered, rows
+from core.store import Database, changes
+from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, house, memory, remembered, rows
 from tests.values import ADA, BEN, HERE, message
 
 CHANNEL = Address(platform="console", workspace="local", channel="busy")
@@ -138,6 +138,32 @@ async def test_an_older_edit_does_not_undo_what_a_history_has_told(database: Dat
         await running.say(edited(said, "two", after=2.0))
 
     assert (await memory(database))[0] == ("person", "three")
+
+
+class Raced(Interrupted):
+    """A database in which somebody stores the message in the moment after an edit of it has found nothing."""
+
+    def __init__(self, database: Database, message: Inbound) -> None:
+        super().__init__(database)
+        self._message: Inbound | None = message
+
+    async def write(self, function, *args, **kwargs):
+        try:
+            return await super().write(function, *args, **kwargs)
+        except changes.Unknown:
+            if self._message is not None:
+                message, self._message = self._message, None
+                await House(self._database, ScriptedModel(), TranscriptAdapter(), owner="other:boot:2:b").say(message)
+            raise
+
+
+async def test_an_edit_that_overtakes_a_message_while_another_process_stores_it_is_not_lost(database: Database) -> None:
+    said = message("tpyo")
+    async with house(Raced(database, said)) as running:
+        await running.say(edited(said, "typo"))
+        await running.answered("You said: typo")
+
+    assert (await memory(database))[0] == ("person", "typo")
 
 
 async def test_an_edit_of_what_was_said_long_before_the_bot_came_is_nothing_to_it(database: Database) -> None:
