@@ -6,7 +6,7 @@ OLD := sys.version_info < (3, 11)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: .venv help run test lint types imports tests cover chaos real fix lock bench clean
+.PHONY: .venv help run test lint types imports tests cover chaos real fix figures lock bench clean
 
 .venv: # made again where it was left half-made, or by a Python that is too old
 	@$(PYTHON) -c 'import sys; sys.exit($(OLD) and "Backscroll needs Python 3.11 or newer, and $(PYTHON) is " \
@@ -66,6 +66,9 @@ real: $(BIN)/.real ## Talks with a real small model on llama.cpp (130 MB, once),
 fix: $(BIN)/.dev ## Formats, and mends what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+figures: $(BIN)/.dev ## Says how long the house's parts are, who imports whom, and what one message visits
+	$(BIN)/python -m docs.figures
 
 BENCH ?= window latency turns throughput streams memory startup takeover
 bench: $(BIN)/.bench ## Measures everything, or BENCH="turns streams"; draws into benchmarks/plots
