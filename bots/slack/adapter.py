@@ -8,23 +8,23 @@ from time import time
 
 from structlog import get_logger
 
-from bots.slack.calls import Calls, Refused
-from bots.slack.examine import bot_token_problem, examination
+from bots.slack.api import Calls, Refused
+from bots.slack.connection import Sockets
+from bots.slack.doctor import bot_token_problem, examination
+from bots.slack.events import translate
 from bots.slack.files import Files
+from bots.slack.history import Reading
 from bots.slack.lookup import Lookup
-from bots.slack.marks import Marks
+from bots.slack.messages import completes
 from bots.slack.names import Names, nameless_in
 from bots.slack.order import Order
 from bots.slack.pages import Pages
 from bots.slack.payloads import PLATFORM, Ourselves, Payload, View, is_ts
-from bots.slack.reading import Reading
+from bots.slack.posting import Writing
+from bots.slack.reactions import Marks
 from bots.slack.reconcile import reconcile
-from bots.slack.said import completes
 from bots.slack.screen import Screen
-from bots.slack.sockets import Sockets
 from bots.slack.status import Status
-from bots.slack.translate import translate
-from bots.slack.writing import Writing
 from core.errors import DeliveryDelayed, DeliveryError, PlatformError
 from core.seam.adapter import Adapter, Finding, Receive
 from core.seam.address import Address

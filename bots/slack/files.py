@@ -5,7 +5,7 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from structlog import get_logger
 
-from bots.slack.calls import Calls, Download
+from bots.slack.api import Calls, Download
 from bots.slack.payloads import PLATFORM, Payload
 from bots.slack.quotes import attaches
 from core.errors import DeliveryError, DeliveryRefused

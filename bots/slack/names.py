@@ -6,10 +6,10 @@ from itertools import islice
 
 from structlog import get_logger
 
-from bots.slack.calls import Calls
+from bots.slack.api import Calls
+from bots.slack.markup import nameless
 from bots.slack.payloads import PLATFORM, Ourselves, Payload
 from bots.slack.recent import Recent
-from bots.slack.words import nameless
 from core.errors import DeliveryError
 
 log = get_logger(platform=PLATFORM)

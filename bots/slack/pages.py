@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bots.slack.calls import Calls, Refused
+from bots.slack.api import Calls, Refused
 from bots.slack.payloads import Payload
-from bots.slack.posts import Arguments
 from bots.slack.recent import Recent
+from bots.slack.replies import Arguments
 from core.errors import DeliveryDelayed
 
 PAGE = 15

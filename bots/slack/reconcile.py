@@ -7,7 +7,7 @@ from structlog import get_logger
 
 from bots.slack.lookup import Found, Lookup
 from bots.slack.payloads import PLATFORM, is_ts
-from bots.slack.posts import digest
+from bots.slack.replies import digest
 from bots.slack.screen import Screen
 from core.errors import DeliveryDelayed
 from core.seam.messages import Reply

@@ -6,10 +6,10 @@ certain what it shows; after any doubt it is stopped, and the whole text is put 
 
 from structlog import get_logger
 
-from bots.slack.calls import Bucket, Calls, Refused
+from bots.slack.api import Bucket, Calls, Refused
 from bots.slack.payloads import PLATFORM
-from bots.slack.posts import EDIT, STREAM, Arguments, content, metadata, plain_content, unfinished
 from bots.slack.recent import Recent
+from bots.slack.replies import EDIT, STREAM, Arguments, content, metadata, plain_content, unfinished
 from bots.slack.status import Status
 from core.errors import DeliveryDelayed
 from core.seam.address import Address

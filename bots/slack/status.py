@@ -2,10 +2,10 @@
 
 from structlog import get_logger
 
-from bots.slack.calls import Calls, Refused
+from bots.slack.api import Calls, Refused
 from bots.slack.payloads import PLATFORM
-from bots.slack.posts import Arguments, thread_of
 from bots.slack.recent import Recent
+from bots.slack.replies import Arguments, thread_of
 from core.errors import DeliveryError
 from core.seam.messages import Reply
 

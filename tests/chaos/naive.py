@@ -8,7 +8,7 @@ from secrets import token_hex
 from typing import Any
 
 from bots.discord.rest import Rest
-from bots.slack.calls import Calls
+from bots.slack.api import Calls
 
 
 def blind() -> None:

@@ -157,7 +157,7 @@ async def test_what_is_being_taken_in_is_still_acknowledged_when_we_leave(
 async def test_a_connection_that_breaks_is_made_again(
     stage: SlackStage, adapter: SlackAdapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bots.slack.sockets._PING_EVERY", 0.05)
+    monkeypatch.setattr("bots.slack.connection._PING_EVERY", 0.05)
     stage.server.ack_seconds = 0.2
     async with Ear(stage, adapter) as ear:
         await stage.until(lambda: len(stage.server.sockets) == 2)

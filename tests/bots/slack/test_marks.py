@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from bots.slack import SlackAdapter
+from bots.slack.events import translate
+from bots.slack.markup import is_quoted, mentioned, readable, without_mention
 from bots.slack.payloads import Ourselves, View
-from bots.slack.translate import translate
-from bots.slack.words import is_quoted, mentioned, readable, without_mention
 from core.seam.address import Address
 from core.seam.messages import Audience, Edited, Inbound
 from tests.bots.slack.ear import Ear

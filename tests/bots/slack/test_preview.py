@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bots.slack import SlackAdapter
-from bots.slack.calls import Bucket
+from bots.slack.api import Bucket
 from core.errors import DeliveryDelayed, DeliveryUnknown
 from core.seam.address import Address
 from core.seam.messages import Draft, Inbound, Receipt, Reply

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from bots.slack.events import translate
+from bots.slack.markup import escaped, readable, unescaped, without_mention
+from bots.slack.messages import past
 from bots.slack.payloads import Ourselves, View
-from bots.slack.posts import digest, fallback
-from bots.slack.said import past
+from bots.slack.replies import digest, fallback
 from bots.slack.ticket import Ticket
-from bots.slack.translate import translate
-from bots.slack.words import escaped, readable, unescaped, without_mention
 from core.seam.address import Address
 from core.seam.messages import Audience, Author, Event, Inbound, Rejected, Reply
 

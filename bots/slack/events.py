@@ -4,9 +4,9 @@ import json
 from hashlib import sha256
 
 from bots.slack.changes import changed, deleted, left, left_channel, receipt
+from bots.slack.commands import choice, shortcut, slash, stopped
+from bots.slack.messages import said
 from bots.slack.payloads import PLATFORM, Payload, Unreadable, View, part, word, workspace_of
-from bots.slack.pressed import choice, shortcut, slash, stopped
-from bots.slack.said import said
 from core.seam.messages import Event, Rejected
 
 _LEAVING = frozenset(

@@ -8,6 +8,7 @@ taken from what all of them carry.
 from collections.abc import Mapping
 
 from bots.slack.blocks import written
+from bots.slack.markup import is_quoted, mentioned, readable, without_mention
 from bots.slack.payloads import (
     Ourselves,
     Payload,
@@ -23,7 +24,6 @@ from bots.slack.payloads import (
 )
 from bots.slack.quotes import pointed
 from bots.slack.ticket import Ticket
-from bots.slack.words import is_quoted, mentioned, readable, without_mention
 from core.seam.address import Address
 from core.seam.messages import Audience, Author, Inbound
 

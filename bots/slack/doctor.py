@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from bots.slack.calls import Calls, Refused
+from bots.slack.api import Calls, Refused
+from bots.slack.connection import app_token_problem
 from bots.slack.manifest import scopes
-from bots.slack.sockets import app_token_problem
 from core.errors import DeliveryError
 from core.seam.adapter import Finding
 

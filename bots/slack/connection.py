@@ -19,7 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from structlog import get_logger
 
-from bots.slack.calls import facts_of, is_passing
+from bots.slack.api import facts_of, is_passing
 from bots.slack.clients import sdk_logger, web_client
 from bots.slack.payloads import PLATFORM, Payload
 from core.errors import PlatformError

@@ -2,7 +2,7 @@
 
 from structlog import get_logger
 
-from bots.slack.calls import Calls, Refused
+from bots.slack.api import Calls, Refused
 from bots.slack.payloads import PLATFORM, is_ts
 from core.seam.address import Address
 

@@ -8,12 +8,12 @@ from time import time
 
 from structlog import get_logger
 
-from bots.slack.calls import Calls, Refused
+from bots.slack.api import Calls, Refused
+from bots.slack.messages import missed, past
 from bots.slack.names import Names, nameless_in
 from bots.slack.pages import Pages, messages_of, next_cursor
 from bots.slack.payloads import PLATFORM, Ourselves, Payload, View, is_ts
 from bots.slack.recent import Recent
-from bots.slack.said import missed, past
 from core.errors import DeliveryError, PlaceGone
 from core.seam.adapter import Whole
 from core.seam.address import Address

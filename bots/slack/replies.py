@@ -6,8 +6,8 @@ from re import MULTILINE
 from re import compile as pattern
 from typing import Any
 
-from bots.slack.pressed import PICKER
-from bots.slack.words import escaped
+from bots.slack.commands import PICKER
+from bots.slack.markup import escaped
 from core.seam.address import Address
 from core.seam.messages import Choice, Reply
 

@@ -24,7 +24,7 @@ from structlog import get_logger
 
 from bots.slack.clients import web_client
 from bots.slack.payloads import PLATFORM, Payload
-from bots.slack.posts import Arguments, without_nothing
+from bots.slack.replies import Arguments, without_nothing
 from core.errors import DeliveryDelayed, DeliveryError, DeliveryRefused, DeliveryUnknown
 
 log = get_logger(platform=PLATFORM)

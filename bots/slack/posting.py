@@ -6,10 +6,12 @@ from time import time
 
 from structlog import get_logger
 
-from bots.slack.calls import Bucket, Calls, Refused
+from bots.slack.api import Bucket, Calls, Refused
 from bots.slack.lookup import Lookup
+from bots.slack.markup import escaped
 from bots.slack.payloads import PLATFORM, is_ts
-from bots.slack.posts import (
+from bots.slack.recent import Recent
+from bots.slack.replies import (
     EDIT,
     STREAM,
     Arguments,
@@ -21,11 +23,9 @@ from bots.slack.posts import (
     plainly,
     thread_of,
 )
-from bots.slack.recent import Recent
 from bots.slack.screen import Screen
 from bots.slack.status import Status
 from bots.slack.ticket import Ticket
-from bots.slack.words import escaped
 from core.errors import DeliveryDelayed, DeliveryRefused
 from core.seam.messages import Draft, Inbound, Reply
 
