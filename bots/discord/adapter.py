@@ -7,11 +7,12 @@ from time import monotonic, time
 
 import structlog
 
-from bots.discord import files, history, slash
-from bots.discord.examination import examination
-from bots.discord.failures import asking, calling
+from bots.discord import files, history, registration
+from bots.discord.api import BAD_TOKEN, Rest
+from bots.discord.doctor import examination
+from bots.discord.errors import asking, calling
+from bots.discord.events import Ear
 from bots.discord.gate import Gate
-from bots.discord.hearing import Ear
 from bots.discord.keeping import Keeper, Sleep
 from bots.discord.library import (
     ConnectionClosed,
@@ -22,13 +23,12 @@ from bots.discord.library import (
     Redirect,
     where,
 )
-from bots.discord.marks import Names
+from bots.discord.markup import Names
+from bots.discord.messages import DIRECT, PLATFORM
 from bots.discord.places import Places
+from bots.discord.posting import Speaker
 from bots.discord.render import render
-from bots.discord.rest import BAD_TOKEN, Rest
 from bots.discord.screen import Screen
-from bots.discord.speaking import Speaker
-from bots.discord.translate import DIRECT, PLATFORM
 from core.errors import DeliveryDelayed, PlatformError
 from core.seam.adapter import Adapter, Finding, Receive
 from core.seam.address import Address
@@ -113,11 +113,11 @@ class DiscordAdapter(Adapter):
                 await self._pause(pause)
 
     async def deliver(self, reply: Reply) -> str:
-        """See `speaking`."""
+        """See `posting`."""
         return await self._speaker.deliver(reply)
 
     async def preview(self, reply: Reply) -> Draft | None:
-        """See `speaking`."""
+        """See `posting`."""
         return await self._speaker.preview(reply)
 
     async def backscroll(self, message: Inbound, limit: int) -> Sequence[Inbound]:
@@ -154,7 +154,7 @@ class DiscordAdapter(Adapter):
             await self._screen.withdraw(address, message)
 
     async def reconcile(self, reply: Reply, message: str) -> None:
-        """See `receipts`."""
+        """See `lookup`."""
         await self._speaker.reconcile(reply, message)
 
     async def mark(self, address: Address, message: str, *, waits: bool) -> None:
@@ -225,7 +225,7 @@ class DiscordAdapter(Adapter):
     async def _register(self) -> None:
         """Tells Discord our commands where it does not know them; without them, mentions still work."""
         try:
-            overwrite = slash.overwrite(await self._rest.commands())
+            overwrite = registration.overwrite(await self._rest.commands())
             if overwrite is not None:
                 await self._rest.commands(overwrite)
                 log.info("commands registered")

@@ -5,11 +5,11 @@ The address of a file is signed, and good for about a day: after that the messag
 
 from collections.abc import Iterator
 
-from bots.discord.failures import calling
+from bots.discord.api import Rest
+from bots.discord.errors import calling
 from bots.discord.library import Forbidden, NotFound
 from bots.discord.payloads import Payload
-from bots.discord.pointing import File
-from bots.discord.rest import Rest
+from bots.discord.quotes import File
 from core.errors import DeliveryRefused
 
 

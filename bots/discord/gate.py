@@ -10,10 +10,10 @@ from time import monotonic
 
 import structlog
 
-from bots.discord.failures import Trouble
+from bots.discord.api import Rest
+from bots.discord.errors import Trouble
 from bots.discord.keeping import Sleep
-from bots.discord.rest import Rest
-from bots.discord.translate import PLATFORM
+from bots.discord.messages import PLATFORM
 from core.errors import PlatformError
 
 log = structlog.get_logger(platform=PLATFORM)

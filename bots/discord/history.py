@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 import structlog
 
-from bots.discord import translate
-from bots.discord.failures import Trouble, asking
+from bots.discord import messages
+from bots.discord.api import Rest
+from bots.discord.errors import Trouble, asking
 from bots.discord.library import Forbidden, NotFound
-from bots.discord.marks import Names
+from bots.discord.markup import Names
+from bots.discord.messages import DIRECT, PLATFORM
 from bots.discord.payloads import Payload, snowflake_at
-from bots.discord.rest import Rest
 from bots.discord.screen import channel_of
-from bots.discord.translate import DIRECT, PLATFORM
 from core.errors import PlaceGone
 from core.seam.adapter import Whole
 from core.seam.address import Address
@@ -36,7 +36,7 @@ async def backscroll(rest: Rest, message: Inbound, limit: int, names: Names) -> 
         found = await rest.history(channel_of(address), most, before=message.id)
     heard: list[Inbound] = []
     for payload in found:
-        said = translate.earlier(payload, address, names)
+        said = messages.earlier(payload, address, names)
         if said is not None and said.id == address.thread:
             return [said, *heard[::-1]]
         if said is not None and said.author.is_self:
@@ -64,7 +64,7 @@ async def _opening(rest: Rest, address: Address, names: Names) -> Inbound | None
         except Trouble as error:
             log.debug("no opening", session=address.id, error=type(error).__name__)
         else:
-            return translate.earlier(payload, address, names)
+            return messages.earlier(payload, address, names)
     return None
 
 
@@ -107,5 +107,5 @@ def _read(page: Sequence[Payload], address: Address, names: Names) -> Sequence[I
     """A page, newest first, as messages of people, oldest first. Over REST a message does not name its server."""
     server = {} if address.workspace == DIRECT else {"guild_id": address.workspace}
     parent = None if address.thread is None else address.channel
-    read = (translate.message({**payload, **server}, parent, names) for payload in reversed(page))
+    read = (messages.message({**payload, **server}, parent, names) for payload in reversed(page))
     return [message for message in read if isinstance(message, Inbound)]

@@ -9,15 +9,15 @@ from asyncio import TaskGroup, wait
 
 import structlog
 
-from bots.discord import translate
-from bots.discord.failures import Trouble
+from bots.discord import messages
+from bots.discord.api import Rest
+from bots.discord.errors import Trouble
 from bots.discord.keeping import Keeper
 from bots.discord.library import HTTPException
+from bots.discord.messages import PLATFORM
 from bots.discord.payloads import Payload
 from bots.discord.places import Places
-from bots.discord.rest import Rest
 from bots.discord.ticket import Ticket
-from bots.discord.translate import PLATFORM
 from core.seam.messages import Inbound, Rejected
 
 log = structlog.get_logger(platform=PLATFORM)
@@ -40,7 +40,7 @@ class Interactions:
 
     async def take(self, payload: Payload) -> None:
         """One INTERACTION_CREATE, from its arrival to its acknowledgement."""
-        heard = translate.interaction(payload, None)
+        heard = messages.interaction(payload, None)
         if not isinstance(heard, Inbound):
             if heard is not None:
                 await self._keeper.keep(heard)
@@ -57,14 +57,14 @@ class Interactions:
     async def _store(self, payload: Payload) -> bool:
         heard: Inbound | Rejected | None
         try:
-            heard = translate.interaction(payload, await self._places.parent(payload))
+            heard = messages.interaction(payload, await self._places.parent(payload))
         except Trouble as error:
-            heard = translate.rejected(payload, error)
+            heard = messages.rejected(payload, error)
         return heard is None or await self._keeper.keep(heard)
 
     async def _acknowledge(self, command: Inbound, token: str) -> None:
         try:
-            await self._rest.defer(command.id, token, private=translate.private(command.verb or ""))
+            await self._rest.defer(command.id, token, private=messages.private(command.verb or ""))
         except Trouble as error:
             if not (isinstance(error, HTTPException) and error.code == _ALREADY_ACKNOWLEDGED):
                 log.warning("not deferred", session=command.address.id, error=type(error).__name__)

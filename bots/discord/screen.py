@@ -5,12 +5,12 @@ from typing import Any
 
 import structlog
 
-from bots.discord import receipts
-from bots.discord.failures import ARCHIVED, Trouble, is_gone
+from bots.discord import lookup
+from bots.discord.api import Rest
+from bots.discord.errors import ARCHIVED, Trouble, is_gone
 from bots.discord.library import Forbidden, HTTPException, NotFound
+from bots.discord.messages import PLATFORM
 from bots.discord.payloads import Payload, snowflake_at
-from bots.discord.rest import Rest
-from bots.discord.translate import PLATFORM
 from core.seam.address import Address
 from core.seam.messages import Reply
 
@@ -43,9 +43,9 @@ class Screen:
     async def recall(self, reply: Reply) -> Payload | None:
         """The message that an earlier call may have left; what else it left is taken away."""
         ours = await self._ours(reply)
-        found = receipts.likely(ours, reply)
+        found = lookup.likely(ours, reply)
         if found is not None:
-            for copy in receipts.copies(ours, reply, found["id"]):
+            for copy in lookup.copies(ours, reply, found["id"]):
                 try:
                     await self.withdraw(reply.address, copy["id"])
                 except Trouble as error:  # the reply stands: that is what matters now
@@ -61,7 +61,7 @@ class Screen:
         shown = next((one for one in ours if one["id"] == message), None)
         if shown is None and message and reply.text:
             shown = await self._one(reply.address, message)
-        for copy in receipts.copies(ours, reply, message):
+        for copy in lookup.copies(ours, reply, message):
             log.info("copy withdrawn", session=reply.address.id)
             await self.withdraw(reply.address, copy["id"])
         if shown is not None and reply.text and shown["content"].strip() != reply.text.strip():

@@ -7,7 +7,7 @@ rest of the program is as it is, so whatever then stands twice was kept from it 
 from secrets import token_hex
 from typing import Any
 
-from bots.discord.rest import Rest
+from bots.discord.api import Rest
 from bots.slack.api import Calls
 
 

@@ -8,7 +8,7 @@ from time import time
 
 import pytest
 
-from bots.discord import slash
+from bots.discord import registration
 from bots.discord.interactions import LOST
 from bots.discord.library import LONGEST_WAIT
 from core.commands import COMMANDS
@@ -49,8 +49,8 @@ async def test_the_group_has_every_command_of_the_table(stage: DiscordStage, ear
 
 def test_what_others_registered_is_kept() -> None:
     theirs = {"id": "5", "name": "weather", "type": 1}
-    assert slash.overwrite([theirs]) == [theirs, slash.group()]
-    assert slash.overwrite([theirs, slash.group() | {"id": "6", "nsfw": False}]) is None
+    assert registration.overwrite([theirs]) == [theirs, registration.group()]
+    assert registration.overwrite([theirs, registration.group() | {"id": "6", "nsfw": False}]) is None
 
 
 async def test_commands_that_can_not_be_registered_do_not_keep_us_out(stage: DiscordStage) -> None:

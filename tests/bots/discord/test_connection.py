@@ -6,9 +6,9 @@ import socket
 import pytest
 
 from bots.discord import DiscordAdapter
+from bots.discord.api import Rest
 from bots.discord.gate import Gate
 from bots.discord.library import Gateway, Redirect
-from bots.discord.rest import Rest
 from core.errors import PlatformError
 from tests.bots.discord.conftest import Listener, listening
 from tests.wire.discord import DiscordStage

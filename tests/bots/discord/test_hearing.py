@@ -203,7 +203,7 @@ async def test_a_reconnect_is_resumed_and_an_invalid_session_begun_anew(stage: D
 async def test_what_can_not_be_stored_does_not_keep_us_from_stopping(
     stage: DiscordStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bots.discord.hearing.SETTLE", 0.1)
+    monkeypatch.setattr("bots.discord.events.SETTLE", 0.1)
     begun = asyncio.Event()
 
     async def forever() -> None:

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from bots.discord import translate
-from bots.discord.marks import Names
+from bots.discord import messages
+from bots.discord.markup import Names
 from bots.discord.payloads import instant
-from bots.discord.pointing import File
+from bots.discord.quotes import File
 from core.seam.address import Address
 from core.seam.messages import Author, Inbound, Quote
 
@@ -40,7 +40,7 @@ def replying(answered: dict[str, Any] | None, **more: Any) -> dict[str, Any]:
 
 
 def quotes(payload: dict[str, Any], parent: str | None = None) -> tuple[Quote, ...]:
-    inbound = translate.message(payload, parent, NAMES)
+    inbound = messages.message(payload, parent, NAMES)
     assert isinstance(inbound, Inbound)
     return inbound.quotes
 
@@ -210,7 +210,7 @@ def test_the_first_message_of_a_post_is_under_its_title() -> None:
 def test_a_thread_that_began_with_a_message_is_no_post() -> None:
     here = Address(platform="discord", workspace="10", channel="19", thread="20")
     opened = said("", type=21, referenced_message=older(id="20", channel_id="19"))
-    first = translate.earlier(opened, here, NAMES)
+    first = messages.earlier(opened, here, NAMES)
     assert first is not None
     assert (first.text, first.quotes) == ("before", ())
 
@@ -224,6 +224,6 @@ def test_what_points_at_something_in_an_unknown_form_is_heard_all_the_same(broke
 def test_history_is_read_with_its_quotes() -> None:
     here = Address(platform="discord", workspace="10", channel="20")
     for payload in (replying(older()), said("", poll=POLL), said("", **FORWARDED)):
-        inbound = translate.earlier(payload, here, NAMES)
+        inbound = messages.earlier(payload, here, NAMES)
         assert inbound is not None
         assert inbound.quotes == quotes(payload)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bots.discord.receipts import copies, likely
+from bots.discord.lookup import copies, likely
 from core.seam.address import Address
 from core.seam.messages import Reply
 from tests.bots.discord.conftest import KEY

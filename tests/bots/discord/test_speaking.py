@@ -288,7 +288,7 @@ async def test_choices_are_a_numbered_list(stage: DiscordStage, mouth: DiscordAd
 async def test_a_preview_that_hangs_does_not_hold_up_the_answer(
     stage: DiscordStage, mouth: DiscordAdapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bots.discord.speaking.PREVIEW_WITHIN", 0.1)
+    monkeypatch.setattr("bots.discord.posting.PREVIEW_WITHIN", 0.1)
     answer = reply(await asked(stage), "one")
     draft = await mouth.preview(answer)
     stage.world.fault(EDITS, hang=True)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.discord import translate
-from bots.discord.marks import Names
+from bots.discord import messages
+from bots.discord.markup import Names
 from bots.discord.payloads import instant, snowflake_at
 from bots.discord.ticket import Ticket
 from core.seam.messages import Audience, Inbound, Rejected
@@ -40,7 +40,7 @@ def said(content: str = "hello", **more: Any) -> dict[str, Any]:
 
 
 def heard(content: str = "hello", **more: Any) -> Inbound:
-    inbound = translate.message(said(content, **more), None, NAMES)
+    inbound = messages.message(said(content, **more), None, NAMES)
     assert isinstance(inbound, Inbound)
     return inbound
 
@@ -57,8 +57,8 @@ def test_a_message_is_known_by_its_own_id_and_time() -> None:
 def test_places_have_the_addresses_of_the_contract() -> None:
     direct = said() | {"guild_id": None}
     assert heard().address.id == "discord:10:20"
-    in_thread = translate.message(said(), "19", NAMES)
-    by_hand = translate.message(direct, None, NAMES)
+    in_thread = messages.message(said(), "19", NAMES)
+    by_hand = messages.message(direct, None, NAMES)
     assert isinstance(in_thread, Inbound)
     assert isinstance(by_hand, Inbound)
     assert in_thread.address.id == "discord:10:19:20"
@@ -145,7 +145,7 @@ def test_text_is_readable_and_without_our_own_mention(content: str, text: str) -
     ],
 )
 def test_bots_webhooks_the_system_and_silence_are_not_passed_on(more: dict[str, Any]) -> None:
-    assert translate.message(said(**more), None, NAMES) is None
+    assert messages.message(said(**more), None, NAMES) is None
 
 
 def test_a_bare_mention_is_passed_on() -> None:
@@ -156,7 +156,7 @@ def test_a_bare_mention_is_passed_on() -> None:
 def test_a_message_that_can_not_be_read_is_rejected_with_its_payload(missing: str) -> None:
     payload = said()
     del payload[missing]
-    rejected = translate.message(payload, None, NAMES)
+    rejected = messages.message(payload, None, NAMES)
     assert isinstance(rejected, Rejected)
     assert missing in rejected.reason
     assert json.loads(rejected.payload) == payload
@@ -186,9 +186,9 @@ FIELDS = [
 @given(st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=4))
 def test_no_message_raises(changes: dict[str, Any]) -> None:
     payload = said() | changes
-    assert isinstance(translate.message(payload, None, NAMES), Inbound | Rejected | None)
-    translate.unresolved(payload)
-    translate.earlier(payload, heard().address, NAMES)
+    assert isinstance(messages.message(payload, None, NAMES), Inbound | Rejected | None)
+    messages.unresolved(payload)
+    messages.earlier(payload, heard().address, NAMES)
 
 
 def given_command(verb: str = "status", **more: Any) -> dict[str, Any]:
@@ -206,7 +206,7 @@ def given_command(verb: str = "status", **more: Any) -> dict[str, Any]:
 
 
 def test_a_slash_command_is_a_verb_with_a_ticket() -> None:
-    inbound = translate.interaction(given_command(), "19")
+    inbound = messages.interaction(given_command(), "19")
     assert isinstance(inbound, Inbound)
     assert (inbound.id, inbound.verb, inbound.text, inbound.reply_to) == ("1300000000000000000", "status", "", None)
     assert inbound.address.id == "discord:10:19:20"
@@ -222,7 +222,7 @@ def test_a_slash_command_is_a_verb_with_a_ticket() -> None:
 def test_a_slash_command_in_a_direct_message_has_a_user_and_no_member() -> None:
     payload = given_command("reset", user={"id": "1", "username": "ada"})
     del payload["guild_id"], payload["member"]
-    inbound = translate.interaction(payload, None)
+    inbound = messages.interaction(payload, None)
     assert isinstance(inbound, Inbound)
     assert inbound.direct
     assert inbound.address.id == "discord:@me:20"
@@ -230,14 +230,14 @@ def test_a_slash_command_in_a_direct_message_has_a_user_and_no_member() -> None:
 
 def test_arguments_are_the_text_of_a_command() -> None:
     options = [{"type": 1, "name": "reset", "options": [{"name": "text", "type": 3, "value": " all "}]}]
-    inbound = translate.interaction(given_command(data={"name": "session", "options": options}), None)
+    inbound = messages.interaction(given_command(data={"name": "session", "options": options}), None)
     assert isinstance(inbound, Inbound)
     assert inbound.text == "all"
 
 
 @given(st.dictionaries(st.sampled_from([*given_command(), "user", "channel"]), json_values, max_size=4))
 def test_no_interaction_raises(changes: dict[str, Any]) -> None:
-    assert isinstance(translate.interaction(given_command() | changes, None), Inbound | Rejected | None)
+    assert isinstance(messages.interaction(given_command() | changes, None), Inbound | Rejected | None)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_one_space_is_left_where_our_mention_stood(content: str) -> None:
 
 
 def test_what_is_kept_of_an_unreadable_interaction_can_not_answer_it() -> None:
-    rejected = translate.interaction(given_command(data={"options": [{"ticket": "secret", "name": "x"}]}), None)
+    rejected = messages.interaction(given_command(data={"options": [{"ticket": "secret", "name": "x"}]}), None)
     assert isinstance(rejected, Rejected)
     assert "secret" not in rejected.payload
     assert '"name": "x"' in rejected.payload

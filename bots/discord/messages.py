@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 
-from bots.discord import pointing
-from bots.discord.marks import Names, author, name, readable
+from bots.discord import quotes
+from bots.discord.markup import Names, author, name, readable
 from bots.discord.payloads import Payload, instant, snowflake
 from bots.discord.ticket import LIFETIME, Ticket
 from core.commands import COMMANDS
@@ -39,7 +39,7 @@ def message(payload: Payload, parent: str | None, names: Names) -> Inbound | Rej
         inbound = said(payload, address_of(payload, parent), names)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         return rejected(payload, error)
-    return inbound if inbound.text or inbound.audience is Audience.BOT or pointing.carries(payload) else None
+    return inbound if inbound.text or inbound.audience is Audience.BOT or quotes.carries(payload) else None
 
 
 def said(payload: Payload, address: Address, names: Names) -> Inbound:
@@ -54,7 +54,7 @@ def said(payload: Payload, address: Address, names: Names) -> Inbound:
         direct=address.workspace == DIRECT,
         reply_to=payload["id"],
         edited_at=edited_at(payload),
-        quotes=(*_title(payload, address, names), *pointing.quotes(payload, names)),
+        quotes=(*_title(payload, address, names), *quotes.pointed(payload, names)),
     )
 
 
@@ -87,7 +87,7 @@ def earlier(payload: Payload, address: Address, names: Names) -> Inbound | None:
         inbound = said(payload, address, names)
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
-    return inbound if inbound.text or pointing.carries(payload) else None
+    return inbound if inbound.text or quotes.carries(payload) else None
 
 
 def by_another(payload: Payload, parent: str | None, names: Names) -> Inbound | None:
@@ -149,7 +149,7 @@ def unresolved(payload: Payload) -> tuple[str, str] | None:
         reference = payload.get("message_reference")
         if reference is None or payload["type"] not in _SAID or not _by_person(payload):
             return None
-        if "referenced_message" in payload or not pointing.is_reply(payload):
+        if "referenced_message" in payload or not quotes.is_reply(payload):
             return None
         return snowflake(reference.get("channel_id", payload["channel_id"])), snowflake(reference["message_id"])
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -180,7 +180,7 @@ def _to_us(payload: Payload, names: Names) -> bool:
     if not names.my_roles.isdisjoint(payload.get("mention_roles", ())):
         return True
     answered = payload.get("referenced_message")
-    return bool(answered and pointing.is_reply(payload) and answered["author"]["id"] == names.me)
+    return bool(answered and quotes.is_reply(payload) and answered["author"]["id"] == names.me)
 
 
 def _ticket(payload: Payload, verb: str) -> Ticket:

@@ -23,7 +23,7 @@ BAD_TOKEN = "Discord does not accept DISCORD_TOKEN: copy it from the Bot page of
 
 
 class Rest:
-    """One logged-in client. Requests raise what discord.py and aiohttp raise; see `failures`."""
+    """One logged-in client. Requests raise what discord.py and aiohttp raise; see `errors`."""
 
     def __init__(self, token: str, redirect: Redirect) -> None:
         self._token = token

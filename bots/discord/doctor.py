@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from bots.discord.failures import Trouble
+from bots.discord.api import Rest
+from bots.discord.errors import Trouble
 from bots.discord.gate import FLOOR
-from bots.discord.rest import Rest
 from core.errors import PlatformError
 from core.seam.adapter import Finding
 

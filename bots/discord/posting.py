@@ -2,7 +2,7 @@
 
 How a reply is kept from standing twice. In a channel it is posted with its key as the nonce, and its first part as a
 reply to the message that it answers. The nonce makes a repetition harmless for "the past few minutes", also those
-that the library makes by itself; after that the reference is the receipt that is looked for (`receipts`). Edits are
+that the library makes by itself; after that the reference is the receipt that is looked for (`lookup`). Edits are
 idempotent, and so is the answer to an interaction.
 
 A reply does not ping the asker by being one (`replied_user`): an answer comes seconds after the question, and in a
@@ -16,13 +16,13 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from bots.discord.failures import calling
+from bots.discord.api import Rest
+from bots.discord.errors import calling
 from bots.discord.library import Forbidden, HTTPException
+from bots.discord.messages import PLATFORM
 from bots.discord.payloads import Payload, instant
-from bots.discord.rest import Rest
 from bots.discord.screen import Screen, channel_of, mentions
 from bots.discord.ticket import Ticket
-from bots.discord.translate import PLATFORM
 from core.errors import DeliveryDelayed
 from core.seam.messages import Draft, Reply
 
@@ -75,7 +75,7 @@ class Speaker:
             self._previewed.discard(channel)
 
     async def reconcile(self, reply: Reply, message: str) -> None:
-        """See `receipts` for what is taken away."""
+        """See `lookup` for what is taken away."""
         reply = _with_choices(reply)
         async with calling(self._patience), self._lock(reply):
             await self._screen.reconcile(reply, message)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Self
 from urllib.parse import urlsplit
 
-from bots.discord.marks import Names, author, line, readable
+from bots.discord.markup import Names, author, line, readable
 from bots.discord.payloads import Payload, instant, snowflake
 from core.seam.messages import Quote
 
@@ -39,7 +39,7 @@ class File:
         return cls(**json.loads(source))
 
 
-def quotes(payload: Payload, names: Names) -> tuple[Quote, ...]:
+def pointed(payload: Payload, names: Names) -> tuple[Quote, ...]:
     """The quotes of one message, in the order in which people see them.
 
     A message is heard even if something that it points at has a form that we do not know; that is said.

@@ -14,16 +14,16 @@ from typing import Any
 
 import structlog
 
-from bots.discord import changes, translate
-from bots.discord.failures import Trouble
+from bots.discord import changes, messages
+from bots.discord.api import Rest
+from bots.discord.errors import Trouble
 from bots.discord.interactions import Interactions
 from bots.discord.keeping import Keeper
 from bots.discord.library import Gateway, where
-from bots.discord.marks import Names
+from bots.discord.markup import Names
+from bots.discord.messages import PLATFORM
 from bots.discord.payloads import Payload
 from bots.discord.places import Places
-from bots.discord.rest import Rest
-from bots.discord.translate import PLATFORM
 from core.seam.messages import Edited, Inbound, Rejected
 
 log = structlog.get_logger(platform=PLATFORM)
@@ -112,7 +112,7 @@ class Ear:
             await wait(late)
 
     async def _message(self, payload: Payload) -> None:
-        await self._take(payload, translate.message)
+        await self._take(payload, messages.message)
         self._gateway.note(payload)
 
     async def _update(self, payload: Payload) -> None:
@@ -123,7 +123,7 @@ class Ear:
         """Asks only about what is for us to hear: what it replies to, and where the thread is that it was said in."""
         names = self._places.names(payload.get("guild_id"))
         heard = read(payload, None, names)
-        answered = translate.unresolved(payload)
+        answered = messages.unresolved(payload)
         if answered is not None and not isinstance(heard, Rejected):
             payload = await self._with_answered(payload, *answered)
             heard = read(payload, None, names)
@@ -131,7 +131,7 @@ class Ear:
             try:
                 heard = read(payload, await self._places.parent(payload), names)
             except Trouble as error:
-                heard = translate.rejected(payload, error)
+                heard = messages.rejected(payload, error)
         if heard is not None:
             await self._keeper.keep(heard)
 
