@@ -23,8 +23,8 @@ from bots.discord.library import (
     Redirect,
     where,
 )
-from bots.discord.markup import Names
-from bots.discord.messages import DIRECT, PLATFORM
+from bots.discord.names import Names
+from bots.discord.payloads import DIRECT, PLATFORM
 from bots.discord.places import Places
 from bots.discord.posting import Speaker
 from bots.discord.render import render

@@ -20,9 +20,8 @@ from bots.discord.errors import Trouble
 from bots.discord.interactions import Interactions
 from bots.discord.keeping import Keeper
 from bots.discord.library import Gateway, where
-from bots.discord.markup import Names
-from bots.discord.messages import PLATFORM
-from bots.discord.payloads import Payload
+from bots.discord.names import Names
+from bots.discord.payloads import PLATFORM, Payload, rejected
 from bots.discord.places import Places
 from core.seam.messages import Edited, Inbound, Rejected
 
@@ -131,7 +130,7 @@ class Ear:
             try:
                 heard = read(payload, await self._places.parent(payload), names)
             except Trouble as error:
-                heard = messages.rejected(payload, error)
+                heard = rejected(payload, error)
         if heard is not None:
             await self._keeper.keep(heard)
 

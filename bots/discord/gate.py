@@ -13,7 +13,7 @@ import structlog
 from bots.discord.api import Rest
 from bots.discord.errors import Trouble
 from bots.discord.keeping import Sleep
-from bots.discord.messages import PLATFORM
+from bots.discord.payloads import PLATFORM
 from core.errors import PlatformError
 
 log = structlog.get_logger(platform=PLATFORM)

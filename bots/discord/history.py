@@ -9,9 +9,8 @@ from bots.discord import messages
 from bots.discord.api import Rest
 from bots.discord.errors import Trouble, asking
 from bots.discord.library import Forbidden, NotFound
-from bots.discord.markup import Names
-from bots.discord.messages import DIRECT, PLATFORM
-from bots.discord.payloads import Payload, snowflake_at
+from bots.discord.names import Names
+from bots.discord.payloads import DIRECT, PLATFORM, Payload, snowflake_at
 from bots.discord.screen import channel_of
 from core.errors import PlaceGone
 from core.seam.adapter import Whole

@@ -9,13 +9,12 @@ from asyncio import TaskGroup, wait
 
 import structlog
 
-from bots.discord import messages
+from bots.discord import commands
 from bots.discord.api import Rest
 from bots.discord.errors import Trouble
 from bots.discord.keeping import Keeper
 from bots.discord.library import HTTPException
-from bots.discord.messages import PLATFORM
-from bots.discord.payloads import Payload
+from bots.discord.payloads import PLATFORM, Payload, rejected
 from bots.discord.places import Places
 from bots.discord.ticket import Ticket
 from core.seam.messages import Inbound, Rejected
@@ -40,7 +39,7 @@ class Interactions:
 
     async def take(self, payload: Payload) -> None:
         """One INTERACTION_CREATE, from its arrival to its acknowledgement."""
-        heard = messages.interaction(payload, None)
+        heard = commands.interaction(payload, None)
         if not isinstance(heard, Inbound):
             if heard is not None:
                 await self._keeper.keep(heard)
@@ -57,14 +56,14 @@ class Interactions:
     async def _store(self, payload: Payload) -> bool:
         heard: Inbound | Rejected | None
         try:
-            heard = messages.interaction(payload, await self._places.parent(payload))
+            heard = commands.interaction(payload, await self._places.parent(payload))
         except Trouble as error:
-            heard = messages.rejected(payload, error)
+            heard = rejected(payload, error)
         return heard is None or await self._keeper.keep(heard)
 
     async def _acknowledge(self, command: Inbound, token: str) -> None:
         try:
-            await self._rest.defer(command.id, token, private=messages.private(command.verb or ""))
+            await self._rest.defer(command.id, token, private=commands.private(command.verb or ""))
         except Trouble as error:
             if not (isinstance(error, HTTPException) and error.code == _ALREADY_ACKNOWLEDGED):
                 log.warning("not deferred", session=command.address.id, error=type(error).__name__)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from bots.discord.library import where
-from bots.discord.messages import PLATFORM
+from bots.discord.payloads import PLATFORM
 from core.seam.adapter import Receive
 from core.seam.messages import Closed, Edited, Event, Left, Receipt
 

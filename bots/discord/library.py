@@ -22,8 +22,7 @@ from urllib.parse import urlsplit
 import structlog
 from aiohttp import ClientError, ClientSession, ClientWebSocketResponse, TraceConfig, TraceRequestEndParams
 
-from bots.discord.messages import PLATFORM
-from bots.discord.payloads import Payload
+from bots.discord.payloads import PLATFORM, Payload
 from core.config import proxy_for
 
 with warnings.catch_warnings():

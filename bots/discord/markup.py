@@ -1,12 +1,10 @@
-"""Discord's marks in what people write, and the names that people read: written out, so that a model can read them."""
+"""Discord's marks in what people write, as Markdown: mentions, channels, roles, emoji and commands."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import chain, pairwise, zip_longest
 
-from bots.discord.payloads import Payload, snowflake
-from core.seam.messages import Author
+from bots.discord.names import Names, line, name
+from bots.discord.payloads import Payload
 
 _MARK = re.compile(
     r"(?P<code>```.*?```|``.*?``|`[^`\n]*`)|<@!?(?P<user>\d+)>|<@&(?P<role>\d+)>|<#(?P<channel>\d+)>"
@@ -15,16 +13,6 @@ _MARK = re.compile(
 )
 _OWN = "\x00"
 _ADDRESSED = re.compile(rf"\A{_OWN}[ \t]*[,:](?=\s|\Z)")  # `@bot, reset` and `@bot: reset`
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
-    """What the payload itself does not say: who we are, which roles are our own, what channels and roles are called."""
-
-    me: str
-    my_roles: frozenset[str] = frozenset()
-    channel: Callable[[str], str | None] = lambda _: None
-    role: Callable[[str], str | None] = lambda _: None
 
 
 def readable(content: str, payload: Payload, names: Names) -> str:
@@ -50,28 +38,6 @@ def readable(content: str, payload: Payload, names: Names) -> str:
         return found[0]
 
     return _without_us(_MARK.sub(written, content.replace(_OWN, "")))
-
-
-def author(payload: Payload, member: Payload | None, names: Names) -> Author:
-    """Who has said this. Raises what a payload that can't be read raises."""
-    user = payload["author"]
-    return Author(
-        id=snowflake(user["id"]),
-        name=name(user, member),
-        is_bot=bool(user.get("bot") or payload.get("webhook_id")),
-        is_self=user["id"] == names.me,
-    )
-
-
-def name(user: Payload, member: Payload | None) -> str:
-    """The name that people see: the server's own, else the person's, else the account's."""
-    nick = member.get("nick") if member else None
-    return line(nick or user.get("global_name") or user["username"])
-
-
-def line(words: str) -> str:
-    """The words on one line."""
-    return " ".join(words.split())
 
 
 def _without_us(text: str) -> str:

@@ -1,31 +1,20 @@
-"""Discord's payloads in our words: pure, and total. What can't be read becomes a Rejected, never an exception.
+"""What was said, in our words: pure, and total. What can't be read becomes a Rejected, never an exception.
 
 Payloads are read as they came off the wire, so that the gateway and the history are read by the same lines, and a
 thread that the library has not cached is no special case.
 """
 
-import json
-from collections.abc import Mapping
 from datetime import datetime
-from hashlib import sha256
 
 from bots.discord import quotes
-from bots.discord.markup import Names, author, name, readable
-from bots.discord.payloads import Payload, instant, snowflake
-from bots.discord.ticket import LIFETIME, Ticket
-from core.commands import COMMANDS
+from bots.discord.markup import readable
+from bots.discord.names import Names, author
+from bots.discord.payloads import DIRECT, Payload, address_of, instant, rejected, snowflake
 from core.seam.address import Address
-from core.seam.messages import Audience, Author, Inbound, Quote, Rejected
-
-PLATFORM = "discord"
-DIRECT = "@me"
-THREADS = frozenset({10, 11, 12})
-"""Channel types: announcement, public and private thread; a forum post is a public thread."""
+from core.seam.messages import Audience, Inbound, Quote, Rejected
 
 _SAID = frozenset({0, 19})  # message types DEFAULT and REPLY; the others are the system's, or answers to interactions
 _STARTER = 21  # the first message of a thread that was started from a message; that message is the referenced one
-_COMMAND, _SUBCOMMAND = 2, 1
-_SECRETS = frozenset({"token", "response_url", "trigger_id", "ticket"})
 
 
 def message(payload: Payload, parent: str | None, names: Names) -> Inbound | Rejected | None:
@@ -100,49 +89,6 @@ def by_another(payload: Payload, parent: str | None, names: Names) -> Inbound | 
     return found if found is not None and found.author.is_bot and not found.author.is_self else None
 
 
-def interaction(payload: Payload, parent: str | None) -> Inbound | Rejected | None:
-    """The command that an INTERACTION_CREATE gives; None for interactions that are no commands of ours."""
-    try:
-        if payload["type"] != _COMMAND:
-            return None
-        (subcommand,) = payload["data"]["options"]
-        if subcommand["type"] != _SUBCOMMAND:
-            return None
-        arguments = {option["name"]: option["value"] for option in subcommand.get("options", ())}
-        member = payload.get("member")
-        user = member["user"] if member else payload["user"]
-        return Inbound(
-            address=address_of(payload, parent),
-            id=snowflake(payload["id"]),
-            author=Author(id=snowflake(user["id"]), name=name(user, member), is_bot=bool(user.get("bot"))),
-            text=str(arguments.get("text", "")).strip(),
-            at=instant(payload["id"]),
-            audience=Audience.BOT,
-            direct="guild_id" not in payload,
-            verb=str(subcommand["name"]),
-            ticket=_ticket(payload, str(subcommand["name"])).write(),
-        )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        return rejected(payload, error)
-
-
-def rejected(payload: Payload, error: Exception) -> Rejected:
-    """An event that can't be read, with the payload for whoever looks at it, but without what answers in our name."""
-    text = json.dumps(payload, default=repr)
-    kept = json.dumps(json.loads(text, object_hook=_without_secrets))
-    given = payload.get("id") if isinstance(payload, Mapping) else None
-    return Rejected(
-        platform=PLATFORM,
-        id=given if isinstance(given, str) and given else sha256(text.encode()).hexdigest()[:32],
-        reason=f"{type(error).__name__}: {error}"[:200],
-        payload=kept,
-    )
-
-
-def _without_secrets(part: Payload) -> Payload:
-    return {name: value for name, value in part.items() if name not in _SECRETS}
-
-
 def unresolved(payload: Payload) -> tuple[str, str] | None:
     """Channel and ID of the message that a person replies to, when Discord did not look it up for us."""
     try:
@@ -156,20 +102,6 @@ def unresolved(payload: Payload) -> tuple[str, str] | None:
         return None  # `message` meets the same flaw, and says so
 
 
-def private(verb: str) -> bool:
-    """Whether the answer to this command is for the asker alone."""
-    return verb in COMMANDS and COMMANDS[verb].private
-
-
-def address_of(payload: Payload, parent: str | None) -> Address:
-    """Where this comes from; `parent` is the channel around the thread, None outside threads. Raises ValueError."""
-    place = snowflake(payload["channel_id"])
-    workspace = snowflake(payload["guild_id"]) if payload.get("guild_id") else DIRECT
-    if parent is None:
-        return Address(platform=PLATFORM, workspace=workspace, channel=place)
-    return Address(platform=PLATFORM, workspace=workspace, channel=snowflake(parent), thread=place)
-
-
 def _by_person(payload: Payload) -> bool:
     return not (payload.get("webhook_id") or payload["author"].get("bot") or payload["author"].get("system"))
 
@@ -181,12 +113,3 @@ def _to_us(payload: Payload, names: Names) -> bool:
         return True
     answered = payload.get("referenced_message")
     return bool(answered and quotes.is_reply(payload) and answered["author"]["id"] == names.me)
-
-
-def _ticket(payload: Payload, verb: str) -> Ticket:
-    return Ticket(
-        app=snowflake(payload["application_id"]),
-        token=payload["token"],
-        until=instant(payload["id"]) + LIFETIME,
-        private=private(verb),
-    )

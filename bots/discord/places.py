@@ -11,14 +11,12 @@ from typing import TypeGuard
 
 import structlog
 
-from bots.discord import messages
 from bots.discord.api import Rest
 from bots.discord.errors import Trouble
 from bots.discord.keeping import PAUSES, Sleep
 from bots.discord.library import Forbidden, Gateway, Guild, NotFound, Thread
-from bots.discord.markup import Names
-from bots.discord.messages import PLATFORM
-from bots.discord.payloads import Payload, snowflake_at
+from bots.discord.names import Names
+from bots.discord.payloads import PLATFORM, THREADS, Payload, address_of, snowflake_at
 from core.seam.address import Address
 
 log = structlog.get_logger(platform=PLATFORM)
@@ -59,7 +57,7 @@ class Places:
         if payload.get("guild_id") is None:
             return None
         if "type" in named:
-            return named.get("parent_id") if named["type"] in messages.THREADS else None
+            return named.get("parent_id") if named["type"] in THREADS else None
         if channel in self._met:
             return self._met[channel].parent
         if channel not in self._asked:
@@ -95,7 +93,7 @@ class Places:
             newest = max(channel.last_message_id or 0, channel.id if parent else 0)
             if newest > after:
                 here = {"guild_id": str(channel.guild.id), "channel_id": str(channel.id)}
-                found.append((newest, messages.address_of(here, parent)))
+                found.append((newest, address_of(here, parent)))
         found.sort(key=lambda one: one[0], reverse=True)
         if len(found) > MOST:
             log.warning("places left out", places=len(found) - MOST)
@@ -127,7 +125,7 @@ class Places:
                 log.warning("channel unknown", channel=channel, error=type(error).__name__, again_in=pause)
                 await self._pause(pause)
             else:
-                parent = found["parent_id"] if found["type"] in messages.THREADS else None
+                parent = found["parent_id"] if found["type"] in THREADS else None
                 return _Place(parent=parent, name=found.get("name"))
         raise TimeoutError("Discord did not say which channel this is")
 

@@ -19,8 +19,7 @@ import structlog
 from bots.discord.api import Rest
 from bots.discord.errors import calling
 from bots.discord.library import Forbidden, HTTPException
-from bots.discord.messages import PLATFORM
-from bots.discord.payloads import Payload, instant
+from bots.discord.payloads import PLATFORM, Payload, instant
 from bots.discord.screen import Screen, channel_of, mentions
 from bots.discord.ticket import Ticket
 from core.errors import DeliveryDelayed

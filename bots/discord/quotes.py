@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Self
 from urllib.parse import urlsplit
 
-from bots.discord.markup import Names, author, line, readable
+from bots.discord.markup import readable
+from bots.discord.names import Names, author, line
 from bots.discord.payloads import Payload, instant, snowflake
 from core.seam.messages import Quote
 

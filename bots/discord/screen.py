@@ -9,8 +9,7 @@ from bots.discord import lookup
 from bots.discord.api import Rest
 from bots.discord.errors import ARCHIVED, Trouble, is_gone
 from bots.discord.library import Forbidden, HTTPException, NotFound
-from bots.discord.messages import PLATFORM
-from bots.discord.payloads import Payload, snowflake_at
+from bots.discord.payloads import PLATFORM, Payload, snowflake_at
 from core.seam.address import Address
 from core.seam.messages import Reply
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.discord import messages
-from bots.discord.markup import Names
+from bots.discord import commands, messages
+from bots.discord.names import Names
 from bots.discord.payloads import instant, snowflake_at
 from bots.discord.ticket import Ticket
 from core.seam.messages import Audience, Inbound, Rejected
@@ -206,7 +206,7 @@ def given_command(verb: str = "status", **more: Any) -> dict[str, Any]:
 
 
 def test_a_slash_command_is_a_verb_with_a_ticket() -> None:
-    inbound = messages.interaction(given_command(), "19")
+    inbound = commands.interaction(given_command(), "19")
     assert isinstance(inbound, Inbound)
     assert (inbound.id, inbound.verb, inbound.text, inbound.reply_to) == ("1300000000000000000", "status", "", None)
     assert inbound.address.id == "discord:10:19:20"
@@ -222,7 +222,7 @@ def test_a_slash_command_is_a_verb_with_a_ticket() -> None:
 def test_a_slash_command_in_a_direct_message_has_a_user_and_no_member() -> None:
     payload = given_command("reset", user={"id": "1", "username": "ada"})
     del payload["guild_id"], payload["member"]
-    inbound = messages.interaction(payload, None)
+    inbound = commands.interaction(payload, None)
     assert isinstance(inbound, Inbound)
     assert inbound.direct
     assert inbound.address.id == "discord:@me:20"
@@ -230,14 +230,14 @@ def test_a_slash_command_in_a_direct_message_has_a_user_and_no_member() -> None:
 
 def test_arguments_are_the_text_of_a_command() -> None:
     options = [{"type": 1, "name": "reset", "options": [{"name": "text", "type": 3, "value": " all "}]}]
-    inbound = messages.interaction(given_command(data={"name": "session", "options": options}), None)
+    inbound = commands.interaction(given_command(data={"name": "session", "options": options}), None)
     assert isinstance(inbound, Inbound)
     assert inbound.text == "all"
 
 
 @given(st.dictionaries(st.sampled_from([*given_command(), "user", "channel"]), json_values, max_size=4))
 def test_no_interaction_raises(changes: dict[str, Any]) -> None:
-    assert isinstance(messages.interaction(given_command() | changes, None), Inbound | Rejected | None)
+    assert isinstance(commands.interaction(given_command() | changes, None), Inbound | Rejected | None)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_one_space_is_left_where_our_mention_stood(content: str) -> None:
 
 
 def test_what_is_kept_of_an_unreadable_interaction_can_not_answer_it() -> None:
-    rejected = messages.interaction(given_command(data={"options": [{"ticket": "secret", "name": "x"}]}), None)
+    rejected = commands.interaction(given_command(data={"options": [{"ticket": "secret", "name": "x"}]}), None)
     assert isinstance(rejected, Rejected)
     assert "secret" not in rejected.payload
     assert '"name": "x"' in rejected.payload

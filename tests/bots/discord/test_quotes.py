@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bots.discord import messages
-from bots.discord.markup import Names
+from bots.discord.names import Names
 from bots.discord.payloads import instant
 from bots.discord.quotes import File
 from core.seam.address import Address
