@@ -8,10 +8,10 @@ from time import monotonic, time
 import structlog
 
 from bots.discord import files, history, registration
-from bots.discord.api import BAD_TOKEN, Rest
+from bots.discord.api import BAD_TOKEN, Api
 from bots.discord.doctor import examination
 from bots.discord.errors import asking, calling
-from bots.discord.events import Ear
+from bots.discord.events import Events
 from bots.discord.gate import Gate
 from bots.discord.keeping import Keeper, Sleep
 from bots.discord.library import (
@@ -26,7 +26,7 @@ from bots.discord.library import (
 from bots.discord.names import Names
 from bots.discord.payloads import DIRECT, PLATFORM
 from bots.discord.places import Places
-from bots.discord.posting import Speaker
+from bots.discord.posting import Posting
 from bots.discord.render import render
 from bots.discord.screen import Screen
 from core.errors import DeliveryDelayed, PlatformError
@@ -89,10 +89,10 @@ class DiscordAdapter(Adapter):
     ) -> None:
         self._token = token.strip()
         self._redirect = Redirect(api=api_url, gateway=gateway_url, cdn=cdn_url)
-        self._rest = Rest(self._token, self._redirect)
-        self._screen = Screen(self._rest)
-        self._speaker = Speaker(self._rest, self._screen, now=now, patience=patience)
-        self._gate = Gate(self._rest, pause=pause)
+        self._api = Api(self._token, self._redirect)
+        self._screen = Screen(self._api)
+        self._posting = Posting(self._api, self._screen, now=now, patience=patience)
+        self._gate = Gate(self._api, pause=pause)
         self._pause = pause
         self._patience = patience
         self._open: tuple[Gateway, Places] | None = None
@@ -114,22 +114,22 @@ class DiscordAdapter(Adapter):
 
     async def deliver(self, reply: Reply) -> str:
         """See `posting`."""
-        return await self._speaker.deliver(reply)
+        return await self._posting.deliver(reply)
 
     async def preview(self, reply: Reply) -> Draft | None:
         """See `posting`."""
-        return await self._speaker.preview(reply)
+        return await self._posting.preview(reply)
 
     async def backscroll(self, message: Inbound, limit: int) -> Sequence[Inbound]:
         """See `history`."""
         async with asking(self._patience):
-            me = await self._rest.me()
+            me = await self._api.me()
         names = self._open[1].names(message.address.workspace) if self._open else Names(me=me)
-        return await history.backscroll(self._rest, message, limit, names)
+        return await history.backscroll(self._api, message, limit, names)
 
     async def fetch(self, address: Address, source: str, limit: int) -> bytes:
         """See `files`."""
-        return await files.fetch(self._rest, source, limit, patience=self._patience)
+        return await files.fetch(self._api, source, limit, patience=self._patience)
 
     def hears(self) -> bool:
         """Whether a gateway session is open. A line that went dead without a word is noticed within a minute."""
@@ -146,7 +146,7 @@ class DiscordAdapter(Adapter):
         """
         if address.workspace != DIRECT and (await self._known()).is_quiet(address, after):
             return []
-        return await history.since(self._rest, address, after, await self._names(address))
+        return await history.since(self._api, address, after, await self._names(address))
 
     async def withdraw(self, address: Address, message: str) -> None:
         """See `screen`."""
@@ -155,7 +155,7 @@ class DiscordAdapter(Adapter):
 
     async def reconcile(self, reply: Reply, message: str) -> None:
         """See `lookup`."""
-        await self._speaker.reconcile(reply, message)
+        await self._posting.reconcile(reply, message)
 
     async def mark(self, address: Address, message: str, *, waits: bool) -> None:
         """See `screen`."""
@@ -168,11 +168,11 @@ class DiscordAdapter(Adapter):
 
     async def examine(self) -> Sequence[Finding]:
         """Token, intents, session starts and servers, by reading alone."""
-        return await examination(self._rest)
+        return await examination(self._api)
 
     async def close(self) -> None:
         """Closes the REST connections, which outlive `listen` so that what is being answered can be said."""
-        await self._rest.close()
+        await self._api.close()
 
     async def _known(self) -> Places:
         """What the gateway has told, once it has told everything: it goes through the servers after it is open."""
@@ -188,13 +188,13 @@ class DiscordAdapter(Adapter):
         if address.workspace != DIRECT:
             return (await self._known()).names(address.workspace)
         async with asking(self._patience):
-            return Names(me=await self._rest.me())
+            return Names(me=await self._api.me())
 
     async def _prepared(self) -> Gateway:
         """A client that may connect, knows its intents, and has told Discord our commands."""
-        await self._rest.client()
+        await self._api.client()
         await self._register()
-        content = await self._rest.may_read()
+        content = await self._api.may_read()
         if not content:
             log.warning(
                 "mentions only",
@@ -202,13 +202,13 @@ class DiscordAdapter(Adapter):
                 "https://discord.com/developers to have threads read without a mention",
             )
         if self._redirect.lacks_gateway:
-            self._redirect.gateway = (await self._rest.gateway())["url"]
+            self._redirect.gateway = (await self._api.gateway())["url"]
         return Gateway(self._redirect, content=content, gates=self._gate)
 
     async def _hear(self, gateway: Gateway, receive: Receive) -> None:
-        places = Places(self._rest, gateway, me=await self._rest.me(), pause=self._pause)
-        ear = Ear(self._rest, gateway, places, Keeper(receive, pause=self._pause))
-        async with ear.hearing():
+        places = Places(self._api, gateway, me=await self._api.me(), pause=self._pause)
+        events = Events(self._api, gateway, places, Keeper(receive, pause=self._pause))
+        async with events.hearing():
             self._open = gateway, places
             try:
                 await gateway.start(self._token)
@@ -225,9 +225,9 @@ class DiscordAdapter(Adapter):
     async def _register(self) -> None:
         """Tells Discord our commands where it does not know them; without them, mentions still work."""
         try:
-            overwrite = registration.overwrite(await self._rest.commands())
+            overwrite = registration.overwrite(await self._api.commands())
             if overwrite is not None:
-                await self._rest.commands(overwrite)
+                await self._api.commands(overwrite)
                 log.info("commands registered")
         except HTTPException as error:
             log.warning("commands not registered", status=error.status, code=error.code)

@@ -22,7 +22,7 @@ _CONTENT_GRANTED = (1 << 18) | (1 << 19)  # GATEWAY_MESSAGE_CONTENT and its form
 BAD_TOKEN = "Discord does not accept DISCORD_TOKEN: copy it from the Bot page of https://discord.com/developers"  # noqa: S105
 
 
-class Rest:
+class Api:
     """One logged-in client. Requests raise what discord.py and aiohttp raise; see `errors`."""
 
     def __init__(self, token: str, redirect: Redirect) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bots.discord.api import Rest
+from bots.discord.api import Api
 from bots.discord.errors import Trouble
 from bots.discord.gate import FLOOR
 from core.errors import PlatformError
@@ -11,11 +11,11 @@ from core.seam.adapter import Finding
 _PORTAL = "https://discord.com/developers"
 
 
-async def examination(rest: Rest) -> Sequence[Finding]:
+async def examination(api: Api) -> Sequence[Finding]:
     """One finding for each thing that can be wrong; the first failure that hides the rest is the last."""
     try:
-        application = await rest.application()
-        may_read = await rest.may_read()
+        application = await api.application()
+        may_read = await api.may_read()
     except PlatformError as error:
         return (Finding(subject="DISCORD_TOKEN", ok=False, detail="Discord does not accept it", remedy=str(error)),)
     except Trouble as error:
@@ -27,7 +27,7 @@ async def examination(rest: Rest) -> Sequence[Finding]:
     ]
     if application.interactions_endpoint_url is not None:
         findings.append(_endpoint())
-    return (*findings, await _sessions(rest))
+    return (*findings, await _sessions(api))
 
 
 def _content(*, may_read: bool) -> Finding:
@@ -48,9 +48,9 @@ def _endpoint() -> Finding:
     )
 
 
-async def _sessions(rest: Rest) -> Finding:
+async def _sessions(api: Api) -> Finding:
     try:
-        limit = (await rest.gateway())["session_start_limit"]
+        limit = (await api.gateway())["session_start_limit"]
         remaining, total = limit["remaining"], limit["total"]
     except Trouble as error:
         return _unreachable(error)

@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from bots.discord import changes, messages
-from bots.discord.api import Rest
+from bots.discord.api import Api
 from bots.discord.errors import Trouble
 from bots.discord.interactions import Interactions
 from bots.discord.keeping import Keeper
@@ -34,17 +34,17 @@ Take = Callable[[Payload], Coroutine[Any, Any, None]]
 Read = Callable[[Payload, str | None, Names], Inbound | Edited | Rejected | None]
 
 
-class Ear:
+class Events:
     """Listens to one gateway connection until it is closed."""
 
-    def __init__(self, rest: Rest, gateway: Gateway, places: Places, keeper: Keeper) -> None:
-        self._rest = rest
+    def __init__(self, api: Api, gateway: Gateway, places: Places, keeper: Keeper) -> None:
+        self._api = api
         self._gateway = gateway
         self._places = places
         self._keeper = keeper
         self._tasks: set[Task[None]] = set()
         self._newest: dict[str, Task[None]] = {}
-        interactions = Interactions(rest, places, keeper)
+        interactions = Interactions(api, places, keeper)
         gateway.tap(
             {
                 "MESSAGE_CREATE": self._in_order(self._message),
@@ -160,7 +160,7 @@ class Ear:
     async def _with_answered(self, payload: Payload, channel: str, message: str) -> Payload:
         """The payload with the message that it replies to, where that still exists."""
         try:
-            return {**payload, "referenced_message": await self._rest.message(channel, message)}
+            return {**payload, "referenced_message": await self._api.message(channel, message)}
         except Trouble as error:
             log.info("reply unresolved", id=payload.get("id"), error=type(error).__name__)
             return payload

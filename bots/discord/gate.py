@@ -10,7 +10,7 @@ from time import monotonic
 
 import structlog
 
-from bots.discord.api import Rest
+from bots.discord.api import Api
 from bots.discord.errors import Trouble
 from bots.discord.keeping import Sleep
 from bots.discord.payloads import PLATFORM
@@ -30,8 +30,8 @@ _CONNECTIONS, _WITHIN = 5, 60.0  # so many connections in so many seconds need n
 class Gate:
     """Holds a client back as long as Discord would mind."""
 
-    def __init__(self, rest: Rest, *, pause: Sleep = sleep) -> None:
-        self._rest = rest
+    def __init__(self, api: Api, *, pause: Sleep = sleep) -> None:
+        self._api = api
         self._pause = pause
         self._connected: deque[float] = deque(maxlen=_CONNECTIONS)
         self._identified: deque[float] = deque(maxlen=16)
@@ -49,7 +49,7 @@ class Gate:
             await self._pause(min(_BETWEEN * 2 ** max(0, recent - 1), _LONGEST))
         self._identified.append(monotonic())
         try:
-            limit = (await self._rest.gateway()).get("session_start_limit") or {}
+            limit = (await self._api.gateway()).get("session_start_limit") or {}
         except Trouble as error:
             log.warning("session starts unknown", error=type(error).__name__)
             return

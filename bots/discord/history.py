@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import structlog
 
 from bots.discord import messages
-from bots.discord.api import Rest
+from bots.discord.api import Api
 from bots.discord.errors import Trouble, asking
 from bots.discord.library import Forbidden, NotFound
 from bots.discord.names import Names
@@ -25,14 +25,14 @@ _OPENING_WITHIN = 1.0  # seconds; what else was said is not to be lost over it
 _PATIENCE = 60.0  # seconds; the library waits for rate limits
 
 
-async def backscroll(rest: Rest, message: Inbound, limit: int, names: Names) -> Sequence[Inbound]:
+async def backscroll(api: Api, message: Inbound, limit: int, names: Names) -> Sequence[Inbound]:
     """The talk since our own last answer here, oldest first; in a thread that began with a message, after that one.
 
     Where we may not read the history, Discord shows none.
     """
     address, most = message.address, max(1, min(limit, _PAGE))
     async with asking(_PATIENCE):
-        found = await rest.history(channel_of(address), most, before=message.id)
+        found = await api.history(channel_of(address), most, before=message.id)
     heard: list[Inbound] = []
     for payload in found:
         said = messages.earlier(payload, address, names)
@@ -45,11 +45,11 @@ async def backscroll(rest: Rest, message: Inbound, limit: int, names: Names) -> 
     else:
         if len(found) < most:
             return heard[::-1]  # that is all, and the opening is gone
-    opening = await _opening(rest, address, names)
+    opening = await _opening(api, address, names)
     return heard[::-1] if opening is None else [opening, *heard[: most - 1][::-1]]
 
 
-async def _opening(rest: Rest, address: Address, names: Names) -> Inbound | None:
+async def _opening(api: Api, address: Address, names: Names) -> Inbound | None:
     """The message that a thread began with, which has its number; what hangs on it can't be understood without it.
 
     It stands in the channel around the thread, unless this is a post of a forum.
@@ -59,7 +59,7 @@ async def _opening(rest: Rest, address: Address, names: Names) -> Inbound | None
     for channel in (address.channel, address.thread):
         try:
             async with timeout(_OPENING_WITHIN):
-                payload = await rest.message(channel, address.thread)
+                payload = await api.message(channel, address.thread)
         except Trouble as error:
             log.debug("no opening", session=address.id, error=type(error).__name__)
         else:
@@ -67,7 +67,7 @@ async def _opening(rest: Rest, address: Address, names: Names) -> Inbound | None
     return None
 
 
-async def since(rest: Rest, address: Address, after: float, names: Names) -> Sequence[Inbound]:
+async def since(api: Api, address: Address, after: float, names: Names) -> Sequence[Inbound]:
     """What people said here after this instant, oldest first, read as the gateway's messages are.
 
     The history has everything that those have, but for the server's own nicknames of its people. Where it may not be
@@ -77,7 +77,7 @@ async def since(rest: Rest, address: Address, after: float, names: Names) -> Seq
     for _ in range(_PAGES):
         try:
             async with asking(_PATIENCE):
-                page = await _page(rest, channel_of(address), newest)
+                page = await _page(api, channel_of(address), newest)
         except _Closed:
             return heard
         heard += _read(page, address, names)
@@ -92,9 +92,9 @@ class _Closed(Exception):
     """This history is not for us."""
 
 
-async def _page(rest: Rest, channel: str, after: str) -> Sequence[Payload]:
+async def _page(api: Api, channel: str, after: str) -> Sequence[Payload]:
     try:
-        return await rest.history(channel, _PAGE, after=after)
+        return await api.history(channel, _PAGE, after=after)
     except NotFound as error:
         raise PlaceGone(f"Discord knows no such channel ({error.code})") from error
     except Forbidden as error:

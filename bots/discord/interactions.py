@@ -10,7 +10,7 @@ from asyncio import TaskGroup, wait
 import structlog
 
 from bots.discord import commands
-from bots.discord.api import Rest
+from bots.discord.api import Api
 from bots.discord.errors import Trouble
 from bots.discord.keeping import Keeper
 from bots.discord.library import HTTPException
@@ -32,8 +32,8 @@ _ALREADY_ACKNOWLEDGED = 40060
 class Interactions:
     """Takes the commands that one gateway connection tells of."""
 
-    def __init__(self, rest: Rest, places: Places, keeper: Keeper) -> None:
-        self._rest = rest
+    def __init__(self, api: Api, places: Places, keeper: Keeper) -> None:
+        self._api = api
         self._places = places
         self._keeper = keeper
 
@@ -44,12 +44,12 @@ class Interactions:
             if heard is not None:
                 await self._keeper.keep(heard)
             return
-        with self._rest.deferring(payload["token"]):
+        with self._api.deferring(payload["token"]):
             async with TaskGroup() as group:
                 storing = group.create_task(self._store(payload))
                 await wait({storing}, timeout=STORE_WITHIN)
                 await self._acknowledge(heard, payload["token"])
-                self._rest.deferred(payload["token"])
+                self._api.deferred(payload["token"])
         if not storing.result():
             await self._apologise(heard)
 
@@ -63,7 +63,7 @@ class Interactions:
 
     async def _acknowledge(self, command: Inbound, token: str) -> None:
         try:
-            await self._rest.defer(command.id, token, private=commands.private(command.verb or ""))
+            await self._api.defer(command.id, token, private=commands.private(command.verb or ""))
         except Trouble as error:
             if not (isinstance(error, HTTPException) and error.code == _ALREADY_ACKNOWLEDGED):
                 log.warning("not deferred", session=command.address.id, error=type(error).__name__)
@@ -71,4 +71,4 @@ class Interactions:
     async def _apologise(self, command: Inbound) -> None:
         ticket = Ticket.read(command.ticket, now=0.0)
         if ticket is not None:
-            await self._rest.answer(ticket, LOST, {"parse": []})
+            await self._api.answer(ticket, LOST, {"parse": []})

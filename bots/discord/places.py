@@ -11,7 +11,7 @@ from typing import TypeGuard
 
 import structlog
 
-from bots.discord.api import Rest
+from bots.discord.api import Api
 from bots.discord.errors import Trouble
 from bots.discord.keeping import PAUSES, Sleep
 from bots.discord.library import Forbidden, Gateway, Guild, NotFound, Thread
@@ -30,8 +30,8 @@ _THREADS_KNOWN = 10_000
 class Places:
     """The places of all servers that one gateway connection tells of; `me` is our own user ID."""
 
-    def __init__(self, rest: Rest, gateway: Gateway, *, me: str, pause: Sleep) -> None:
-        self._rest = rest
+    def __init__(self, api: Api, gateway: Gateway, *, me: str, pause: Sleep) -> None:
+        self._api = api
         self._gateway = gateway
         self._me = me
         self._pause = pause
@@ -118,7 +118,7 @@ class Places:
     async def _ask(self, channel: str) -> "_Place":
         for pause in PAUSES:
             try:
-                found = await self._rest.channel(channel)
+                found = await self._api.channel(channel)
             except (NotFound, Forbidden):
                 raise
             except Trouble as error:

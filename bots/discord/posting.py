@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from bots.discord.api import Rest
+from bots.discord.api import Api
 from bots.discord.errors import calling
 from bots.discord.library import Forbidden, HTTPException
 from bots.discord.payloads import PLATFORM, Payload, instant
@@ -42,15 +42,15 @@ DEFERRED_WITHIN = 5.0
 _PRIVATE = "private"
 
 
-class Speaker:
+class Posting:
     """`deliver`, `preview` and `reconcile` of the adapter. `patience` bounds one delivery, in seconds."""
 
-    def __init__(self, rest: Rest, screen: Screen, *, now: Callable[[], float], patience: float) -> None:
-        self._rest = rest
+    def __init__(self, api: Api, screen: Screen, *, now: Callable[[], float], patience: float) -> None:
+        self._api = api
         self._screen = screen
         self._now = now
         self._patience = patience
-        self._writing: WeakValueDictionary[str, Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[str, Lock] = WeakValueDictionary()
         self._previewed: set[str] = set()  # channels in which a preview is under way
         self._typed: dict[str, float] = {}
         self._mute: set[str] = set()  # channels in which typing is forbidden
@@ -94,9 +94,9 @@ class Speaker:
         """The message as the interaction's answer; None when the interaction is over, so that it goes out plainly."""
         try:
             if reply.part == 0:
-                return str((await self._rest.answer(ticket, reply.text, mentions(reply)))["id"])
+                return str((await self._api.answer(ticket, reply.text, mentions(reply)))["id"])
             if ticket.private:
-                return str((await self._rest.whisper(ticket, reply.text, mentions(reply)))["id"])
+                return str((await self._api.whisper(ticket, reply.text, mentions(reply)))["id"])
         except HTTPException as error:
             if error.status not in (401, 403, 404):
                 raise
@@ -116,11 +116,11 @@ class Speaker:
         reply_to = reply.reply_to if reply.part == 0 else None
         arguments = (channel_of(reply.address), reply.text, mentions(reply))
         try:
-            return await self._rest.post(*arguments, nonce=reply.key, reply_to=reply_to)
+            return await self._api.post(*arguments, nonce=reply.key, reply_to=reply_to)
         except HTTPException as error:
             if error.status != 400 or reply_to is None:
                 raise
-            return await self._rest.post(*arguments, nonce=reply.key)
+            return await self._api.post(*arguments, nonce=reply.key)
 
     async def _become(self, reply: Reply, message: Payload) -> str:
         """Corrects the text of a message that an earlier call, or an earlier preview, has left."""
@@ -131,7 +131,7 @@ class Speaker:
     async def _show(self, reply: Reply) -> Draft | None:
         draft, ticket = reply.draft, self._ticket(reply)
         if ticket is not None and reply.part == 0:
-            shown = await self._rest.answer(ticket, reply.text, mentions(reply))
+            shown = await self._api.answer(ticket, reply.text, mentions(reply))
             return Draft(id=shown["id"], text=reply.text, note=_PRIVATE if ticket.private else "")
         if ticket is not None and ticket.private:
             return draft
@@ -140,7 +140,7 @@ class Speaker:
             return Draft(id=posted["id"], text=posted["content"])
         if draft.note == _PRIVATE or self._now() - instant(draft.id) > OLDEST_EDIT:
             return draft
-        await self._rest.edit(channel_of(reply.address), draft.id, reply.text, mentions(reply))
+        await self._api.edit(channel_of(reply.address), draft.id, reply.text, mentions(reply))
         return Draft(id=draft.id, text=reply.text)
 
     async def _type(self, reply: Reply) -> None:
@@ -152,7 +152,7 @@ class Speaker:
             return
         self._typed = {one: at for one, at in self._typed.items() if now - at < TYPING_EVERY} | {channel: now}
         try:
-            await self._rest.typing(channel)
+            await self._api.typing(channel)
         except Forbidden:
             self._mute.add(channel)
 
@@ -161,7 +161,7 @@ class Speaker:
 
     def _lock(self, reply: Reply) -> Lock:
         """One request at a time writes a message, so that a preview never lands on top of the final text."""
-        return self._writing.setdefault(reply.key, Lock())
+        return self._locks.setdefault(reply.key, Lock())
 
 
 def _with_choices(reply: Reply) -> Reply:

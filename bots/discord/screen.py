@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 
 from bots.discord import lookup
-from bots.discord.api import Rest
+from bots.discord.api import Api
 from bots.discord.errors import ARCHIVED, Trouble, is_gone
 from bots.discord.library import Forbidden, HTTPException, NotFound
 from bots.discord.payloads import PLATFORM, Payload, snowflake_at
@@ -22,10 +22,10 @@ _LOOK = 100  # messages in one call, the most that Discord gives
 
 
 class Screen:
-    """Messages of ours by their IDs. Calls raise what `Rest` raises."""
+    """Messages of ours by their IDs. Calls raise what `Api` raises."""
 
-    def __init__(self, rest: Rest) -> None:
-        self._rest = rest
+    def __init__(self, api: Api) -> None:
+        self._api = api
         self._unmarked: set[str] = set()  # channels in which reactions are forbidden
 
     async def put(self, reply: Reply, message: str) -> bool:
@@ -69,7 +69,7 @@ class Screen:
     async def withdraw(self, address: Address, message: str) -> None:
         """Takes it away. What the channel does not know is gone, or is an answer that only its asker sees."""
         try:
-            await self._rest.delete(channel_of(address), message)
+            await self._api.delete(channel_of(address), message)
         except NotFound:
             pass
         except Forbidden as error:
@@ -81,7 +81,7 @@ class Screen:
         if channel in self._unmarked:
             return
         try:
-            await self._rest.react(channel, message, WAITING, there=waits)
+            await self._api.react(channel, message, WAITING, there=waits)
         except Forbidden as error:
             self._unmarked.add(channel)
             log.info("reactions forbidden", session=address.id, code=error.code)
@@ -90,24 +90,24 @@ class Screen:
 
     async def _edit(self, channel: str, message: str, reply: Reply) -> None:
         try:
-            await self._rest.edit(channel, message, reply.text, mentions(reply))
+            await self._api.edit(channel, message, reply.text, mentions(reply))
         except HTTPException as error:
             if error.code != ARCHIVED:
                 raise
-            await self._rest.unarchive(channel)
-            await self._rest.edit(channel, message, reply.text, mentions(reply))
+            await self._api.unarchive(channel)
+            await self._api.edit(channel, message, reply.text, mentions(reply))
 
     async def _one(self, address: Address, message: str) -> Payload | None:
         try:
-            return await self._rest.message(channel_of(address), message)
+            return await self._api.message(channel_of(address), message)
         except (Forbidden, NotFound):
             return None
 
     async def _ours(self, reply: Reply) -> Sequence[Payload]:
         """Our messages since the question that may be this reply, oldest first."""
-        me = await self._rest.me()
+        me = await self._api.me()
         after = reply.reply_to or snowflake_at(reply.asked_at)
-        found = await self._rest.history(channel_of(reply.address), _LOOK, after=after)
+        found = await self._api.history(channel_of(reply.address), _LOOK, after=after)
         mine = [message for message in reversed(found) if message["author"]["id"] == me]
         return [message for message in mine if message["id"] not in reply.others]
 

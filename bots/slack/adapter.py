@@ -8,20 +8,20 @@ from time import time
 
 from structlog import get_logger
 
-from bots.slack.api import Calls, Refused
+from bots.slack.api import Api, Refused
 from bots.slack.connection import Sockets
 from bots.slack.doctor import bot_token_problem, examination
 from bots.slack.events import translate
 from bots.slack.files import Files
-from bots.slack.history import Reading
+from bots.slack.history import History
 from bots.slack.lookup import Lookup
 from bots.slack.messages import completes
 from bots.slack.names import Names, nameless_in
 from bots.slack.order import Order
 from bots.slack.pages import Pages
 from bots.slack.payloads import PLATFORM, Ourselves, Payload, View, is_ts
-from bots.slack.posting import Writing
-from bots.slack.reactions import Marks
+from bots.slack.posting import Posting
+from bots.slack.reactions import Reactions
 from bots.slack.reconcile import reconcile
 from bots.slack.screen import Screen
 from bots.slack.status import Status
@@ -62,15 +62,15 @@ class SlackAdapter(Adapter):
     ) -> None:
         self._bot_token, self._app_token, self._api_url = bot_token, app_token, api_url
         self._agent_view, self._seconds = agent_view, seconds
-        self._calls = Calls(token=bot_token, api_url=api_url, seconds=seconds)
-        pages, status = Pages(self._calls), Status(self._calls)
-        self._names = Names(self._calls)
-        self._reading = Reading(self._calls, pages, self._names, self._ourselves, agent_view=agent_view)
-        self._files = Files(self._calls, api_url)
+        self._api = Api(token=bot_token, api_url=api_url, seconds=seconds)
+        pages, status = Pages(self._api), Status(self._api)
+        self._names = Names(self._api)
+        self._history = History(self._api, pages, self._names, self._ourselves, agent_view=agent_view)
+        self._files = Files(self._api, api_url)
         self._lookup = Lookup(pages, self._ourselves)
-        self._screen = Screen(self._calls, status)
-        self._writing = Writing(self._calls, self._lookup, self._screen, status)
-        self._marks = Marks(self._calls)
+        self._screen = Screen(self._api, status)
+        self._posting = Posting(self._api, self._lookup, self._screen, status)
+        self._reactions = Reactions(self._api)
         self._order = Order()
         self._sockets: Sockets | None = None
         self._us: Ourselves | None = None
@@ -95,22 +95,22 @@ class SlackAdapter(Adapter):
 
     async def deliver(self, reply: Reply) -> str:
         """See Adapter. Ephemeral messages can't be looked up, so a repeated one may be seen twice by its one reader."""
-        return await self._writing.deliver(reply)
+        return await self._posting.deliver(reply)
 
     async def preview(self, reply: Reply) -> Draft | None:
         """See Adapter. Its text may lag behind, or stay as it is, where Slack's limits want that."""
-        return await self._writing.preview(reply)
+        return await self._posting.preview(reply)
 
     async def backscroll(self, message: Inbound, limit: int) -> Sequence[Inbound]:
         """See Adapter. Most apps are allowed one such call a minute, of 15 messages."""
-        return await self._reading.before(message, limit)
+        return await self._history.before(message, limit)
 
     async def since(self, address: Address, after: float) -> Sequence[Inbound]:
         """See Adapter. Most apps read 15 messages a minute: a repeated call goes on where the last one had to end.
 
         `places` has none: an app would have to ask for the history of each channel that it is in, at one a minute.
         """
-        return await self._reading.since(address, after)
+        return await self._history.since(address, after)
 
     async def fetch(self, address: Address, source: str, limit: int) -> bytes:
         """See Adapter. The app needs the scope files:read."""
@@ -127,19 +127,19 @@ class SlackAdapter(Adapter):
 
     async def mark(self, address: Address, message: str, *, waits: bool) -> None:
         """See Adapter: an hourglass."""
-        await self._marks.mark(address, message, waits=waits)
+        await self._reactions.mark(address, message, waits=waits)
 
     async def examine(self) -> Sequence[Finding]:
         """See Adapter."""
-        app_calls = Calls(token=self._app_token, api_url=self._api_url, seconds=self._seconds)
+        app_api = Api(token=self._app_token, api_url=self._api_url, seconds=self._seconds)
         try:
-            return await examination(self._calls, app_calls, agent_view=self._agent_view)
+            return await examination(self._api, app_api, agent_view=self._agent_view)
         finally:
-            await app_calls.close()
+            await app_api.close()
 
     async def close(self) -> None:
         """See Adapter."""
-        await self._calls.close()
+        await self._api.close()
 
     async def _take(
         self, event: Event, named: Callable[[Event], Awaitable[Event]], receive: Receive, happened: Payload | None
@@ -150,8 +150,8 @@ class SlackAdapter(Adapter):
             await receive(event)
             return
         if isinstance(event, Inbound):
-            self._writing.heard(event)
-            self._reading.heard(event)
+            self._posting.heard(event)
+            self._history.heard(event)
         address = event.message.address if isinstance(event, Edited) else event.address
         async with self._order.line(address.id) as turn:
             known = await named(event)
@@ -184,7 +184,7 @@ class SlackAdapter(Adapter):
     async def _ourselves(self) -> Ourselves:
         async with self._asking:
             if self._us is None:
-                self._us = ourselves(await self._calls.read("auth.test"))
+                self._us = ourselves(await self._api.read("auth.test"))
             return self._us
 
 

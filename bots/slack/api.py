@@ -69,7 +69,7 @@ class Download:
     moved_to: str | None = None
 
 
-class Calls:
+class Api:
     """The Web API with one token, and the times before which it wants no call of a method.
 
     `seconds` is how long a call may take. `clock` counts seconds from anywhere.

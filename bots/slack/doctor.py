@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Sequence
 
-from bots.slack.api import Calls, Refused
+from bots.slack.api import Api, Refused
 from bots.slack.connection import app_token_problem
 from bots.slack.manifest import scopes
 from core.errors import DeliveryError
 from core.seam.adapter import Finding
 
 
-async def examination(calls: Calls, app_calls: Calls, *, agent_view: bool) -> Sequence[Finding]:
+async def examination(api: Api, app_api: Api, *, agent_view: bool) -> Sequence[Finding]:
     """One finding for each setting."""
-    return (*await _bot_token(calls, agent_view=agent_view), await _app_token(app_calls))
+    return (*await _bot_token(api, agent_view=agent_view), await _app_token(app_api))
 
 
 def bot_token_problem(code: str) -> str:
@@ -22,10 +22,10 @@ def bot_token_problem(code: str) -> str:
     )
 
 
-async def _bot_token(calls: Calls, *, agent_view: bool) -> Sequence[Finding]:
+async def _bot_token(api: Api, *, agent_view: bool) -> Sequence[Finding]:
     subject = "SLACK_BOT_TOKEN"
     try:
-        answer, headers = await calls.read_with_headers("auth.test")
+        answer, headers = await api.read_with_headers("auth.test")
     except DeliveryError as error:
         return (_problem(subject, error, bot_token_problem),)
     workspace = answer.get("team") or answer.get("team_id")
@@ -46,10 +46,10 @@ async def _bot_token(calls: Calls, *, agent_view: bool) -> Sequence[Finding]:
     )
 
 
-async def _app_token(calls: Calls) -> Finding:
+async def _app_token(api: Api) -> Finding:
     subject = "SLACK_APP_TOKEN"
     try:
-        await calls.write("apps.connections.open", {})
+        await api.write("apps.connections.open", {})
     except DeliveryError as error:
         return _problem(subject, error, app_token_problem)
     return Finding(subject=subject, ok=True, detail="accepted; Socket Mode is on")

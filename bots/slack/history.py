@@ -8,7 +8,7 @@ from time import time
 
 from structlog import get_logger
 
-from bots.slack.api import Calls, Refused
+from bots.slack.api import Api, Refused
 from bots.slack.messages import missed, past
 from bots.slack.names import Names, nameless_in
 from bots.slack.pages import Pages, messages_of, next_cursor
@@ -51,19 +51,19 @@ class Late:
         return earlier[-number - 1] if len(earlier) > number else None
 
 
-class Reading:
+class History:
     """Slack's record of a conversation, which is rationed: one call a minute for most apps, so nobody calls idly."""
 
     def __init__(
         self,
-        calls: Calls,
+        api: Api,
         pages: Pages,
         names: Names,
         us: Callable[[], Awaitable[Ourselves]],
         *,
         agent_view: bool,
     ) -> None:
-        self._calls, self._pages, self._names, self._us = calls, pages, names, us
+        self._api, self._pages, self._names, self._us = api, pages, names, us
         self._agent_view = agent_view
         self._late = Late()
         self._page = _LONGEST_PAGE
@@ -99,7 +99,7 @@ class Reading:
     async def _channel(self, address: Address, latest: str, limit: int) -> Sequence[Payload]:
         """The newest of a channel's top level, which Slack gives first."""
         arguments = {"channel": address.channel, "latest": latest, "inclusive": False, "limit": limit}
-        return messages_of(await self._calls.read("conversations.history", arguments))
+        return messages_of(await self._api.read("conversations.history", arguments))
 
     async def _thread(self, address: Address, latest: str, limit: int) -> Sequence[Payload]:
         """A thread's root and its newest replies, as far as the ration and the time allow.
@@ -119,7 +119,7 @@ class Reading:
         try:
             async with timeout(None) as patience:
                 while True:
-                    page = await self._calls.read("conversations.replies", {**arguments, "cursor": cursor})
+                    page = await self._api.read("conversations.replies", {**arguments, "cursor": cursor})
                     cursor, messages = next_cursor(page), messages_of(page)
                     found = [*found[:1], *found[1:][-limit:], *messages]
                     if cursor is None:

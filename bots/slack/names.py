@@ -6,7 +6,7 @@ from itertools import islice
 
 from structlog import get_logger
 
-from bots.slack.api import Calls
+from bots.slack.api import Api
 from bots.slack.markup import nameless
 from bots.slack.payloads import PLATFORM, Ourselves, Payload
 from bots.slack.recent import Recent
@@ -24,8 +24,8 @@ class Names:
     """Names by the IDs of people and channels. Somebody waits for the acknowledgement meanwhile, so it gives up after
     `seconds`."""
 
-    def __init__(self, calls: Calls, *, seconds: float = 1.0, fresh: float = 3600.0, sour: float = 60.0) -> None:
-        self._calls = calls
+    def __init__(self, api: Api, *, seconds: float = 1.0, fresh: float = 3600.0, sour: float = 60.0) -> None:
+        self._api = api
         self._seconds, self._fresh, self._sour = seconds, fresh, sour
         self._known: Recent[tuple[str | None, float]] = Recent()
         self._asking: dict[str, Lock] = {}
@@ -45,7 +45,7 @@ class Names:
             async with timeout(self._seconds), lock:
                 return await self._looked_up(one)
         except TimeoutError:
-            self._known.note(one, (None, self._calls.clock() + self._sour))
+            self._known.note(one, (None, self._api.clock() + self._sour))
             return None
         finally:
             if not lock.locked():
@@ -53,7 +53,7 @@ class Names:
 
     async def _looked_up(self, one: str) -> str | None:
         known = self._known.get(one)
-        now = self._calls.clock()
+        now = self._api.clock()
         if known is not None and now < known[1]:
             return known[0]
         try:
@@ -66,8 +66,8 @@ class Names:
 
     async def _asked(self, one: str) -> str | None:
         if one.startswith(_CHANNELS):
-            return _channel_name(await self._calls.read("conversations.info", {"channel": one}))
-        return _display_name(await self._calls.read("users.info", {"user": one}))
+            return _channel_name(await self._api.read("conversations.info", {"channel": one}))
+        return _display_name(await self._api.read("users.info", {"user": one}))
 
 
 def nameless_in(part: object) -> Iterator[str]:

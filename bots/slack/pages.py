@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bots.slack.api import Calls, Refused
+from bots.slack.api import Api, Refused
 from bots.slack.payloads import Payload
 from bots.slack.recent import Recent
 from bots.slack.replies import Arguments
@@ -29,8 +29,8 @@ class _Begun:
 class Pages:
     """Reads histories page by page. Where the ration or a fault cut it short, the same question later goes on."""
 
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
+    def __init__(self, api: Api) -> None:
+        self._api = api
         self._begun: Recent[_Begun] = Recent(_KEPT)
 
     async def read(
@@ -50,7 +50,7 @@ class Pages:
         self._begun.note(question, begun)
         for _ in range(_AT_ONCE):
             try:
-                page = await self._calls.read(method, {**arguments, "cursor": begun.cursor})
+                page = await self._api.read(method, {**arguments, "cursor": begun.cursor})
             except Refused:
                 self._begun.forget(question)
                 raise

@@ -6,7 +6,7 @@ from time import time
 
 from structlog import get_logger
 
-from bots.slack.api import Bucket, Calls, Refused
+from bots.slack.api import Api, Bucket, Refused
 from bots.slack.lookup import Lookup
 from bots.slack.markup import escaped
 from bots.slack.payloads import PLATFORM, is_ts
@@ -36,12 +36,12 @@ _STREAMS_A_MINUTE = 20
 _SAME = 0.002
 
 
-class Writing:
+class Posting:
     """Replies on their way to the screen. What it remembers are hints: a new process does without them."""
 
     def __init__(
         self,
-        calls: Calls,
+        api: Api,
         lookup: Lookup,
         screen: Screen,
         status: Status,
@@ -49,8 +49,8 @@ class Writing:
         streams_a_minute: int = _STREAMS_A_MINUTE,
         now: Callable[[], float] = time,
     ) -> None:
-        self._calls, self._lookup, self._screen, self._status, self._now = calls, lookup, screen, status, now
-        self._streams = Bucket(streams_a_minute, calls.clock)
+        self._api, self._lookup, self._screen, self._status, self._now = api, lookup, screen, status, now
+        self._streams = Bucket(streams_a_minute, api.clock)
         self._cannot_stream = False
         self._in_doubt: Recent[None] = Recent()
         self._replied: Recent[None] = Recent()
@@ -101,7 +101,7 @@ class Writing:
     async def _post(self, reply: Reply) -> str:
         lane = reply.address.channel
         with self._doubting(reply):
-            posted = await self._calls.show("chat.postMessage", message(reply), plainly(reply), lane=lane)
+            posted = await self._api.show("chat.postMessage", message(reply), plainly(reply), lane=lane)
         self._replied.note(reply.address.id, None)
         return str(posted.get("ts", ""))
 
@@ -124,7 +124,7 @@ class Writing:
         body = {"text": fallback(reply), "blocks": blocks(reply)}
         if ticket.url and self._now() < ticket.until:
             answer = {**body, "response_type": "ephemeral", "replace_original": False, "thread_ts": thread}
-            if await self._calls.respond(ticket.url, answer):
+            if await self._api.respond(ticket.url, answer):
                 return f"response:{reply.key}"
         if reply.asker is None or is_direct(reply.address):
             return None
@@ -132,7 +132,7 @@ class Writing:
             shown_in = None if self._is_bare(reply) else thread
             place = {"channel": reply.address.channel, "user": reply.asker.id, "thread_ts": shown_in}
             plain = {**place, "text": escaped(reply.text)}
-            posted = await self._calls.show("chat.postEphemeral", {**place, **body}, plain)
+            posted = await self._api.show("chat.postEphemeral", {**place, **body}, plain)
         except DeliveryRefused as error:
             log.info("not privately", session=reply.address.id, reason=str(error))
             return None
@@ -150,11 +150,11 @@ class Writing:
 
     async def _start_stream(self, reply: Reply) -> Draft | None:
         arguments = _stream_arguments(reply)
-        if arguments is None or self._cannot_stream or self._calls.wait("chat.startStream") or not self._streams.take():
+        if arguments is None or self._cannot_stream or self._api.wait("chat.startStream") or not self._streams.take():
             return None
         try:
             with self._doubting(reply):
-                started = await self._calls.write("chat.startStream", arguments)
+                started = await self._api.write("chat.startStream", arguments)
         except (DeliveryDelayed, Refused) as error:
             self._cannot_stream = isinstance(error, Refused) and error.is_lasting
             log.info("no stream", session=reply.address.id, reason=str(error))

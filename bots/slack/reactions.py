@@ -2,7 +2,7 @@
 
 from structlog import get_logger
 
-from bots.slack.api import Calls, Refused
+from bots.slack.api import Api, Refused
 from bots.slack.payloads import PLATFORM, is_ts
 from core.seam.address import Address
 
@@ -12,11 +12,11 @@ _SIGN = "hourglass_flowing_sand"
 _DONE = {"already_reacted", "no_reaction"}
 
 
-class Marks:
+class Reactions:
     """Reactions by us."""
 
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
+    def __init__(self, api: Api) -> None:
+        self._api = api
         self._without = False
 
     async def mark(self, address: Address, message: str, *, waits: bool) -> None:
@@ -25,7 +25,7 @@ class Marks:
             return
         method = "reactions.add" if waits else "reactions.remove"
         try:
-            await self._calls.write(method, {"channel": address.channel, "timestamp": message, "name": _SIGN})
+            await self._api.write(method, {"channel": address.channel, "timestamp": message, "name": _SIGN})
         except Refused as error:
             if error.code in _DONE:
                 return

@@ -2,7 +2,7 @@
 
 from structlog import get_logger
 
-from bots.slack.api import Calls, Refused
+from bots.slack.api import Api, Refused
 from bots.slack.payloads import PLATFORM
 from bots.slack.recent import Recent
 from bots.slack.replies import Arguments, thread_of
@@ -22,14 +22,14 @@ class Status:
     be set back by us (docs.slack.dev/ai). The second is used where the first is gone.
     """
 
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
+    def __init__(self, api: Api) -> None:
+        self._api = api
         self._without: set[str] = set()
         self._shown: Recent[tuple[str, float]] = Recent()
 
     async def show(self, reply: Reply) -> None:
         """Says that we are at work, and again every minute: Slack takes it back after two."""
-        thread, session, now = thread_of(reply), reply.address.id, self._calls.clock()
+        thread, session, now = thread_of(reply), reply.address.id, self._api.clock()
         shown = self._shown.get(session)
         if thread is None or (shown is not None and now - shown[1] < _AGAIN):
             return
@@ -58,7 +58,7 @@ class Status:
         if method in self._without:
             return False
         try:
-            await self._calls.write(method, arguments)
+            await self._api.write(method, arguments)
         except Refused as error:
             if error.is_lasting:
                 self._without.add(method)

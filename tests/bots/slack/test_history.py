@@ -21,7 +21,7 @@ def _texts(said: Sequence[Inbound]) -> list[str]:
 
 def _rested(stage: SlackStage, adapter: SlackAdapter) -> None:
     stage.server.workspace._read_at.clear()
-    adapter._calls._not_before.clear()
+    adapter._api._not_before.clear()
 
 
 async def test_what_was_missed_is_as_it_would_have_been_heard(stage: SlackStage, adapter: SlackAdapter) -> None:

@@ -93,7 +93,7 @@ async def test_under_the_ration_the_newest_that_were_heard_are_told(
     newest = [str(number) for number in range(59 - 20, 59)]
     assert _texts(await adapter.backscroll(heard[-1], 20)) == ["0", *newest[:14]], "what the ration is, is known now"
     stage.server.workspace._read_at.clear()
-    adapter._calls._not_before.clear()
+    adapter._api._not_before.clear()
     said = await adapter.backscroll(heard[-1], 20)
     assert _texts(said) == ["0", *newest[-14:]]
     assert stage.server.number_of("conversations.replies") == 3, "the second page of the first was too much"

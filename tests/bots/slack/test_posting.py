@@ -148,7 +148,7 @@ async def test_a_rationed_look_up_goes_on_where_it_was_cut_short(stage: SlackSta
         await adapter.deliver(again)
     assert stage.server.number_of("conversations.replies") == 2  # the third was not even tried
     stage.server.workspace._read_at.clear()
-    adapter._calls._not_before.clear()
+    adapter._api._not_before.clear()
     assert await adapter.deliver(again) == ts
     assert len(stage.shown()) == 1
 

@@ -85,7 +85,7 @@ async def test_when_nothing_may_be_shown_the_answer_still_comes(stage: SlackStag
     assert await _grown(adapter, reply, "one") is None
     with pytest.raises(DeliveryDelayed):
         await adapter.deliver(reply)
-    adapter._calls._not_before.clear()
+    adapter._api._not_before.clear()
     await adapter.deliver(reply)
     assert [one.text for one in stage.shown()] == [reply.text]
 
@@ -157,7 +157,7 @@ async def test_an_edit_that_fails_shows_what_was_there(stage: SlackStage, adapte
     assert draft is not None
     assert draft.text == "one"
     assert stage.server.number_of("chat.update") == 1
-    adapter._calls._not_before.clear()
+    adapter._api._not_before.clear()
     await adapter.deliver(replace(reply, draft=draft))
     assert [one.text for one in stage.shown()] == ["one two three"]
 
@@ -177,7 +177,7 @@ async def test_a_stream_that_may_not_end_yet_ends_later(stage: SlackStage, adapt
     stage.server.fail("chat.stopStream", 429, retry_after=3)
     with pytest.raises(DeliveryDelayed):
         await adapter.deliver(replace(reply, draft=draft))
-    adapter._calls._not_before.clear()
+    adapter._api._not_before.clear()
     await adapter.deliver(replace(reply, draft=draft))
     assert [(one.text, one.done) for one in stage.shown()] == [("one two", True)]
     assert stage.server.number_of("chat.update") == 0
@@ -221,7 +221,7 @@ async def test_the_newer_status_is_taken_back_by_us(stage: SlackStage, adapter: 
 
 async def test_being_at_work_is_shown_again_before_slack_forgets(stage: SlackStage, adapter: SlackAdapter) -> None:
     now = 0.0
-    adapter._calls.clock = lambda: now
+    adapter._api.clock = lambda: now
     reply = await asked(stage, "")
     for seconds in (0, 30, 61, 100, 130):
         now = float(seconds)

@@ -162,7 +162,7 @@ async def test_reconciling_keeps_the_ration(stage: SlackStage, adapter: SlackAda
     assert 0 < wait.value.retry_after <= 61
     assert len(stage.shown()) == 2
     stage.server.workspace._read_at.clear()
-    adapter._calls._not_before.clear()
+    adapter._api._not_before.clear()
     await adapter.reconcile(reply, ts)
     assert [one.id for one in stage.shown()] == [ts]
 
