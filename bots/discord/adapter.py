@@ -23,10 +23,12 @@ from bots.discord.library import (
     Redirect,
     where,
 )
+from bots.discord.lookup import Lookup
 from bots.discord.names import Names
 from bots.discord.payloads import DIRECT, PLATFORM
 from bots.discord.places import Places
 from bots.discord.posting import Posting
+from bots.discord.reactions import Reactions
 from bots.discord.render import render
 from bots.discord.screen import Screen
 from core.errors import DeliveryDelayed, PlatformError
@@ -73,7 +75,7 @@ class DiscordAdapter(Adapter):
     platform = PLATFORM
     max_text = 1900  # of 2,000 in a unit that Discord does not name
     preview_every = 1.2  # five edits in five seconds is the commonly observed bucket
-    rings = False  # every write says whom it may mention, see `screen.mentions`
+    rings = False  # every write says whom it may mention, see `replies.mentions`
     bridges = 0.0  # a session that was lost is not replayed, and how long one lives is Discord's secret
 
     def __init__(
@@ -91,7 +93,8 @@ class DiscordAdapter(Adapter):
         self._redirect = Redirect(api=api_url, gateway=gateway_url, cdn=cdn_url)
         self._api = Api(self._token, self._redirect)
         self._screen = Screen(self._api)
-        self._posting = Posting(self._api, self._screen, now=now, patience=patience)
+        self._reactions = Reactions(self._api)
+        self._posting = Posting(self._api, Lookup(self._api), self._screen, now=now, patience=patience)
         self._gate = Gate(self._api, pause=pause)
         self._pause = pause
         self._patience = patience
@@ -158,9 +161,9 @@ class DiscordAdapter(Adapter):
         await self._posting.reconcile(reply, message)
 
     async def mark(self, address: Address, message: str, *, waits: bool) -> None:
-        """See `screen`."""
+        """See `reactions`."""
         async with calling(self._patience):
-            await self._screen.mark(address, message, waits=waits)
+            await self._reactions.mark(address, message, waits=waits)
 
     def render(self, text: str) -> str:
         """See `render`."""

@@ -10,8 +10,7 @@ from bots.discord.api import Api
 from bots.discord.errors import Trouble, asking
 from bots.discord.library import Forbidden, NotFound
 from bots.discord.names import Names
-from bots.discord.payloads import DIRECT, PLATFORM, Payload, snowflake_at
-from bots.discord.screen import channel_of
+from bots.discord.payloads import DIRECT, PLATFORM, Payload, channel_of, snowflake_at
 from core.errors import PlaceGone
 from core.seam.adapter import Whole
 from core.seam.address import Address

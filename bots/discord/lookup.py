@@ -1,4 +1,4 @@
-"""Which messages of ours are a given reply: the receipts of calls whose outcome nobody knows.
+"""Whether something that we said is on screen: which messages of ours are a given reply, where nobody knows.
 
 A message that has the reply's key as its nonce is the reply, and one with another nonce is not. But Discord keeps a
 nonce for minutes only, and so the rest goes by what is on screen. What may be *taken up*, to be edited into the reply
@@ -19,8 +19,35 @@ Answers to interactions are never copies of anything: they are edited in place, 
 
 from collections.abc import Iterator, Sequence
 
-from bots.discord.payloads import Payload
+from bots.discord.api import Api
+from bots.discord.library import Forbidden, NotFound
+from bots.discord.payloads import Payload, channel_of, snowflake_at
+from core.seam.address import Address
 from core.seam.messages import Reply
+
+_LOOK = 100  # messages in one call, the most that Discord gives
+
+
+class Lookup:
+    """Looks for messages of ours. Calls raise what `Api` raises."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def ours(self, reply: Reply) -> Sequence[Payload]:
+        """Our messages since the question that may be this reply, oldest first."""
+        me = await self._api.me()
+        after = reply.reply_to or snowflake_at(reply.asked_at)
+        found = await self._api.history(channel_of(reply.address), _LOOK, after=after)
+        mine = [message for message in reversed(found) if message["author"]["id"] == me]
+        return [message for message in mine if message["id"] not in reply.others]
+
+    async def one(self, address: Address, message: str) -> Payload | None:
+        """This message, if it still stands where we may read."""
+        try:
+            return await self._api.message(channel_of(address), message)
+        except (Forbidden, NotFound):
+            return None
 
 
 def likely(ours: Sequence[Payload], reply: Reply) -> Payload | None:

@@ -46,6 +46,11 @@ def address_of(payload: Payload, parent: str | None) -> Address:
     return Address(platform=PLATFORM, workspace=workspace, channel=snowflake(parent), thread=place)
 
 
+def channel_of(address: Address) -> str:
+    """The channel or thread as Discord numbers it."""
+    return address.thread or address.channel
+
+
 def rejected(payload: Payload, error: Exception) -> Rejected:
     """An event that can't be read, with the payload for whoever looks at it, but without what answers in our name."""
     text = json.dumps(payload, default=repr)

@@ -11,16 +11,18 @@ thread with a session every message has one. The asker can still be mentioned in
 
 from asyncio import Lock
 from collections.abc import Callable
-from dataclasses import replace
 from weakref import WeakValueDictionary
 
 import structlog
 
 from bots.discord.api import Api
-from bots.discord.errors import calling
+from bots.discord.errors import Trouble, calling
 from bots.discord.library import Forbidden, HTTPException
-from bots.discord.payloads import PLATFORM, Payload, instant
-from bots.discord.screen import Screen, channel_of, mentions
+from bots.discord.lookup import Lookup, copies, likely
+from bots.discord.payloads import PLATFORM, Payload, channel_of, instant
+from bots.discord.reconcile import reconcile
+from bots.discord.replies import mentions, with_choices
+from bots.discord.screen import Screen
 from bots.discord.ticket import Ticket
 from core.errors import DeliveryDelayed
 from core.seam.messages import Draft, Reply
@@ -45,9 +47,9 @@ _PRIVATE = "private"
 class Posting:
     """`deliver`, `preview` and `reconcile` of the adapter. `patience` bounds one delivery, in seconds."""
 
-    def __init__(self, api: Api, screen: Screen, *, now: Callable[[], float], patience: float) -> None:
+    def __init__(self, api: Api, lookup: Lookup, screen: Screen, *, now: Callable[[], float], patience: float) -> None:
         self._api = api
-        self._screen = screen
+        self._lookup, self._screen = lookup, screen
         self._now = now
         self._patience = patience
         self._locks: WeakValueDictionary[str, Lock] = WeakValueDictionary()
@@ -57,7 +59,7 @@ class Posting:
 
     async def deliver(self, reply: Reply) -> str:
         """Puts the reply on screen for good."""
-        reply = _with_choices(reply)
+        reply = with_choices(reply)
         async with calling(self._patience), self._lock(reply):
             return await self._deliver(reply)
 
@@ -75,9 +77,9 @@ class Posting:
 
     async def reconcile(self, reply: Reply, message: str) -> None:
         """See `lookup` for what is taken away."""
-        reply = _with_choices(reply)
+        reply = with_choices(reply)
         async with calling(self._patience), self._lock(reply):
-            await self._screen.reconcile(reply, message)
+            await reconcile(reply, message, lookup=self._lookup, screen=self._screen)
 
     async def _deliver(self, reply: Reply) -> str:
         ticket = self._ticket(reply)
@@ -87,8 +89,20 @@ class Posting:
                 return answered
         if reply.draft is not None and reply.draft.note != _PRIVATE:
             return await self._finish(reply, reply.draft)
-        found = await self._screen.recall(reply) if reply.attempt > 1 else None
+        found = await self._found(reply) if reply.attempt > 1 else None
         return await self._become(reply, found or await self._post(reply))
+
+    async def _found(self, reply: Reply) -> Payload | None:
+        """The message that an earlier call may have left; what else it left is taken away."""
+        ours = await self._lookup.ours(reply)
+        found = likely(ours, reply)
+        if found is not None:
+            for copy in copies(ours, reply, found["id"]):
+                try:
+                    await self._screen.withdraw(reply.address, copy["id"])
+                except Trouble as error:  # the reply stands: that is what matters now
+                    log.warning("copy left on screen", session=reply.address.id, error=type(error).__name__)
+        return found
 
     async def _answer(self, reply: Reply, ticket: Ticket) -> str | None:
         """The message as the interaction's answer; None when the interaction is over, so that it goes out plainly."""
@@ -162,9 +176,3 @@ class Posting:
     def _lock(self, reply: Reply) -> Lock:
         """One request at a time writes a message, so that a preview never lands on top of the final text."""
         return self._locks.setdefault(reply.key, Lock())
-
-
-def _with_choices(reply: Reply) -> Reply:
-    """Choices as a numbered list: on Discord every command says where it was typed, so nobody needs buttons."""
-    listed = "".join(f"\n{number}. {choice.label}" for number, choice in enumerate(reply.choices, 1))
-    return replace(reply, text=reply.text + listed, choices=())
