@@ -8,9 +8,10 @@ from time import time
 
 from structlog import get_logger
 
-from bots.slack.api import Api, Refused
+from bots.slack.api import Api
 from bots.slack.connection import Sockets
 from bots.slack.doctor import bot_token_problem, examination
+from bots.slack.errors import Refused
 from bots.slack.events import translate
 from bots.slack.files import Files
 from bots.slack.history import History

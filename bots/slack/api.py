@@ -1,4 +1,4 @@
-"""Every request that we make of Slack, and what its failure means: not sent, perhaps sent, or never.
+"""Every request that we make of Slack; what it means that one fails is in `errors`.
 
 Writes are made once: slack_sdk's own default repeats a request whose connection was reset, and Slack has no idempotency
 key for posts, so that a repetition may be a second message on screen.
@@ -9,54 +9,21 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-from aiohttp import (
-    ClientConnectorError,
-    ClientError,
-    ClientResponse,
-    ClientSession,
-    ClientTimeout,
-    ConnectionTimeoutError,
-)
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import async_default_handlers
 from slack_sdk.web.async_client import AsyncWebClient
 from structlog import get_logger
 
 from bots.slack.clients import web_client
+from bots.slack.errors import Refused, connection_failure, failure, is_limit, retry_after
 from bots.slack.payloads import PLATFORM, Payload
 from bots.slack.replies import Arguments, without_nothing
-from core.errors import DeliveryDelayed, DeliveryError, DeliveryRefused, DeliveryUnknown
+from core.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnknown
 
 log = get_logger(platform=PLATFORM)
 
-_UNSURE = {"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
-"""`ok: false` that leaves open whether it was done; docs.slack.dev/reference/methods/chat.postMessage."""
-_LASTING = {"unknown_method", "method_deprecated", "missing_scope", "not_allowed_token_type", "access_denied"}
-_LATER = {"ratelimited", "rate_limited", "team_added_to_org"}
-_UNWELCOME = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
-"""The token is no good any more: until a person has mended that, nothing that we have to say is lost for it."""
-_ABOUT_TOKENS = {"auth.test", "apps.connections.open"}
-"""Methods that are called to find out whether a token is good."""
-_RETRY_AFTER, _RECONNECT_AFTER, _MENDED_AFTER = 30.0, 3.0, 60.0
 _CROWDED = 1_000
-
-
-class Refused(DeliveryRefused):
-    """Slack said no, for a reason that it names: `channel_not_found`, `missing_scope`, …"""
-
-    def __init__(self, method: str, code: str) -> None:
-        super().__init__(f"Slack refused {method}: {code}")
-        self.code = code
-
-    @property
-    def is_lasting(self) -> bool:
-        """Whether this method is refused wherever it is called, so that calling it again is idle."""
-        return self.code in _LASTING
-
-    @property
-    def is_about_form(self) -> bool:
-        """Whether only the form is refused: the same words may be taken without blocks."""
-        return "blocks" in self.code or self.code == "block_mismatch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +84,9 @@ class Api:
             async with session.post(url, json=without_nothing(body)) as answer:
                 await answer.read()
         except (ClientError, TimeoutError, OSError) as error:
-            failure = self._connection_failure("response_url", error)
-            if isinstance(failure, DeliveryUnknown):
-                raise failure from error
+            unanswered = connection_failure("response_url", error)
+            if isinstance(unanswered, DeliveryUnknown):
+                raise unanswered from error
             return False
         if answer.status >= 500:
             raise DeliveryUnknown(f"Slack answered response_url with {answer.status}")
@@ -138,7 +105,7 @@ class Api:
                 data = await _beginning(answer, limit)
                 return Download(data=data, kind=answer.content_type, is_attachment=attached)
         except (ClientError, TimeoutError, OSError) as error:
-            raise self._connection_failure("a file", error) from error
+            raise connection_failure("a file", error) from error
 
     def wait(self, method: str, lane: str = "") -> float:
         """For how many seconds Slack wants no call of this method; 0 when it may be called."""
@@ -159,33 +126,17 @@ class Api:
         try:
             response = await client.api_call(method, **request)
         except SlackApiError as error:
-            raise self._failure(method, lane, error) from error
+            if is_limit(error):
+                self._quieten((method, lane), retry_after(error))
+            raise failure(method, error) from error
         except (ClientError, TimeoutError, OSError) as error:
-            raise self._connection_failure(method, error) from error
+            raise connection_failure(method, error) from error
         return (response.data if isinstance(response.data, dict) else {}), response.headers
 
     async def _opened(self) -> ClientSession:
         if self._session is None or self._session.closed:
             self._session = ClientSession(timeout=ClientTimeout(total=self._seconds), trust_env=True)
         return self._session
-
-    def _failure(self, method: str, lane: str, error: SlackApiError) -> DeliveryError:
-        status, code, headers = facts_of(error)
-        if status == 429 or code in _LATER:
-            seconds = _retry_after(headers)
-            self._quieten((method, lane), seconds)
-            return DeliveryDelayed(f"Slack wants no {method} for {seconds:.0f} s", retry_after=seconds)
-        if status >= 500 or status == 408 or code in _UNSURE:
-            return DeliveryUnknown(f"Slack answered {method} with {code or status}")
-        if code in _UNWELCOME and method not in _ABOUT_TOKENS:
-            log.error("not accepted by Slack", setting="SLACK_BOT_TOKEN", reason=code, again_in=_MENDED_AFTER)
-            return DeliveryDelayed(f"Slack does not accept SLACK_BOT_TOKEN ({code})", retry_after=_MENDED_AFTER)
-        return Refused(method, code or f"http_{status}")
-
-    def _connection_failure(self, method: str, error: Exception) -> DeliveryError:
-        if isinstance(error, ClientConnectorError | ConnectionTimeoutError):
-            return DeliveryDelayed(f"Slack can't be reached for {method}", retry_after=_RECONNECT_AFTER)
-        return DeliveryUnknown(f"no answer from Slack to {method} ({type(error).__name__})")
 
     def _quieten(self, key: tuple[str, str], seconds: float) -> None:
         now = self.clock()
@@ -222,30 +173,8 @@ class Bucket:
         return True
 
 
-def facts_of(error: SlackApiError) -> tuple[int, str, Payload]:
-    """Status, Slack's error code, and headers. What came may be a proxy's page, or the bare HTTP response."""
-    response = error.response
-    status = getattr(response, "status_code", 0) or getattr(response, "status", 0)
-    data = getattr(response, "data", None)
-    code = data.get("error") if isinstance(data, dict) else None
-    return int(status), str(code or ""), getattr(response, "headers", None) or {}
-
-
-def is_passing(error: SlackApiError) -> bool:
-    """Whether Slack may answer differently in a moment."""
-    status, code, _ = facts_of(error)
-    return status == 429 or status >= 500 or code in _LATER | _UNSURE
-
-
 def _sendable(arguments: Arguments) -> Arguments:
     return {
         name: str(value).lower() if isinstance(value, bool) else str(value)
         for name, value in without_nothing(arguments).items()
     }
-
-
-def _retry_after(headers: Payload) -> float:
-    try:
-        return max(0.0, float(headers.get("Retry-After", _RETRY_AFTER)))
-    except ValueError:
-        return _RETRY_AFTER

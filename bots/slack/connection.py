@@ -19,8 +19,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from structlog import get_logger
 
-from bots.slack.api import facts_of, is_passing
 from bots.slack.clients import sdk_logger, web_client
+from bots.slack.errors import facts_of, is_passing
 from bots.slack.payloads import PLATFORM, Payload
 from core.errors import PlatformError
 

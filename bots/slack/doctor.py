@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from bots.slack.api import Api, Refused
+from bots.slack.api import Api
 from bots.slack.connection import app_token_problem
+from bots.slack.errors import Refused
 from bots.slack.manifest import scopes
 from core.errors import DeliveryError
 from core.seam.adapter import Finding

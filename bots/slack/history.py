@@ -8,7 +8,8 @@ from time import time
 
 from structlog import get_logger
 
-from bots.slack.api import Api, Refused
+from bots.slack.api import Api
+from bots.slack.errors import Refused
 from bots.slack.messages import missed, past
 from bots.slack.names import Names, nameless_in
 from bots.slack.pages import Pages, messages_of, next_cursor

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from structlog import get_logger
 
-from bots.slack.api import Refused
+from bots.slack.errors import Refused
 from bots.slack.pages import PAGE, Kept, Pages
 from bots.slack.payloads import PLATFORM, Ourselves, Payload, is_ts
 from bots.slack.replies import EVENT_TYPE, thread_of

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bots.slack.api import Api, Refused
+from bots.slack.api import Api
+from bots.slack.errors import Refused
 from bots.slack.payloads import Payload
 from bots.slack.recent import Recent
 from bots.slack.replies import Arguments

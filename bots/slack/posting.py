@@ -6,7 +6,8 @@ from time import time
 
 from structlog import get_logger
 
-from bots.slack.api import Api, Bucket, Refused
+from bots.slack.api import Api, Bucket
+from bots.slack.errors import Refused
 from bots.slack.lookup import Lookup
 from bots.slack.markup import escaped
 from bots.slack.payloads import PLATFORM, is_ts

@@ -2,7 +2,8 @@
 
 from structlog import get_logger
 
-from bots.slack.api import Api, Refused
+from bots.slack.api import Api
+from bots.slack.errors import Refused
 from bots.slack.payloads import PLATFORM, is_ts
 from core.seam.address import Address
 

@@ -6,7 +6,8 @@ certain what it shows; after any doubt it is stopped, and the whole text is put 
 
 from structlog import get_logger
 
-from bots.slack.api import Api, Bucket, Refused
+from bots.slack.api import Api, Bucket
+from bots.slack.errors import Refused
 from bots.slack.payloads import PLATFORM
 from bots.slack.recent import Recent
 from bots.slack.replies import EDIT, STREAM, Arguments, content, metadata, plain_content, unfinished

@@ -2,7 +2,8 @@
 
 from structlog import get_logger
 
-from bots.slack.api import Api, Refused
+from bots.slack.api import Api
+from bots.slack.errors import Refused
 from bots.slack.payloads import PLATFORM
 from bots.slack.recent import Recent
 from bots.slack.replies import Arguments, thread_of
