@@ -9,6 +9,7 @@ import structlog
 
 from bots.discord import files, history, registration
 from bots.discord.api import BAD_TOKEN, Api
+from bots.discord.connection import Gateway
 from bots.discord.doctor import examination
 from bots.discord.errors import asking, calling
 from bots.discord.events import Events
@@ -16,7 +17,6 @@ from bots.discord.gate import Gate
 from bots.discord.keeping import Keeper, Sleep
 from bots.discord.library import (
     ConnectionClosed,
-    Gateway,
     HTTPException,
     LoginFailure,
     PrivilegedIntentsRequired,

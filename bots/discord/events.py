@@ -16,10 +16,11 @@ import structlog
 
 from bots.discord import changes, messages
 from bots.discord.api import Api
+from bots.discord.connection import Gateway
 from bots.discord.errors import Trouble
 from bots.discord.interactions import Interactions
 from bots.discord.keeping import Keeper
-from bots.discord.library import Gateway, where
+from bots.discord.library import where
 from bots.discord.names import Names
 from bots.discord.payloads import PLATFORM, Payload, rejected
 from bots.discord.places import Places

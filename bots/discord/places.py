@@ -12,9 +12,10 @@ from typing import TypeGuard
 import structlog
 
 from bots.discord.api import Api
+from bots.discord.connection import Gateway
 from bots.discord.errors import Trouble
 from bots.discord.keeping import PAUSES, Sleep
-from bots.discord.library import Forbidden, Gateway, Guild, NotFound, Thread
+from bots.discord.library import Forbidden, Guild, NotFound, Thread
 from bots.discord.names import Names
 from bots.discord.payloads import PLATFORM, THREADS, Payload, address_of, snowflake_at
 from core.seam.address import Address

@@ -7,8 +7,9 @@ import pytest
 
 from bots.discord import DiscordAdapter
 from bots.discord.api import Api
+from bots.discord.connection import Gateway
 from bots.discord.gate import Gate
-from bots.discord.library import Gateway, Redirect
+from bots.discord.library import Redirect
 from core.errors import PlatformError
 from tests.bots.discord.conftest import Listener, listening
 from tests.wire.discord import DiscordStage
