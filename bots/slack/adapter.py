@@ -18,7 +18,6 @@ from bots.slack.history import History
 from bots.slack.lookup import Lookup
 from bots.slack.messages import completes
 from bots.slack.names import Names, nameless_in
-from bots.slack.order import Order
 from bots.slack.pages import Pages
 from bots.slack.payloads import PLATFORM, Ourselves, Payload, View, is_ts
 from bots.slack.posting import Posting
@@ -30,6 +29,7 @@ from core.errors import DeliveryDelayed, DeliveryError, PlatformError
 from core.seam.adapter import Adapter, Finding, Receive
 from core.seam.address import Address
 from core.seam.messages import Draft, Edited, Event, Inbound, Left, Receipt, Rejected, Reply
+from core.seam.ordering import Order
 
 log = get_logger(platform=PLATFORM)
 

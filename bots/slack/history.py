@@ -14,10 +14,10 @@ from bots.slack.messages import missed, past
 from bots.slack.names import Names, nameless_in
 from bots.slack.pages import Pages, messages_of, next_cursor
 from bots.slack.payloads import PLATFORM, Ourselves, Payload, View, is_ts
-from bots.slack.recent import Recent
 from core.errors import DeliveryError, PlaceGone
 from core.seam.adapter import Whole
 from core.seam.address import Address
+from core.seam.cache import Recent
 from core.seam.messages import Inbound, Quote
 
 log = get_logger(platform=PLATFORM)

@@ -9,8 +9,8 @@ from structlog import get_logger
 from bots.slack.api import Api
 from bots.slack.markup import nameless
 from bots.slack.payloads import PLATFORM, Ourselves, Payload
-from bots.slack.recent import Recent
 from core.errors import DeliveryError
+from core.seam.cache import Recent
 
 log = get_logger(platform=PLATFORM)
 

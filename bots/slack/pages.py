@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from bots.slack.api import Api
 from bots.slack.errors import Refused
 from bots.slack.payloads import Payload
-from bots.slack.recent import Recent
 from bots.slack.replies import Arguments
 from core.errors import DeliveryDelayed
+from core.seam.cache import Recent
 
 PAGE = 15
 """The largest page that apps outside the Marketplace get, once a minute; docs.slack.dev/reference/methods."""

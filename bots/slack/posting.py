@@ -11,7 +11,6 @@ from bots.slack.errors import Refused
 from bots.slack.lookup import Lookup
 from bots.slack.markup import escaped
 from bots.slack.payloads import PLATFORM, is_ts
-from bots.slack.recent import Recent
 from bots.slack.replies import (
     EDIT,
     STREAM,
@@ -28,6 +27,7 @@ from bots.slack.screen import Screen
 from bots.slack.status import Status
 from bots.slack.ticket import Ticket
 from core.errors import DeliveryDelayed, DeliveryRefused
+from core.seam.cache import Recent
 from core.seam.messages import Draft, Inbound, Reply
 
 log = get_logger(platform=PLATFORM)

@@ -9,11 +9,11 @@ from structlog import get_logger
 from bots.slack.api import Api, Bucket
 from bots.slack.errors import Refused
 from bots.slack.payloads import PLATFORM
-from bots.slack.recent import Recent
 from bots.slack.replies import EDIT, STREAM, Arguments, content, metadata, plain_content, unfinished
 from bots.slack.status import Status
 from core.errors import DeliveryDelayed
 from core.seam.address import Address
+from core.seam.cache import Recent
 from core.seam.messages import Draft, Reply
 
 log = get_logger(platform=PLATFORM)

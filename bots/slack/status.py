@@ -5,9 +5,9 @@ from structlog import get_logger
 from bots.slack.api import Api
 from bots.slack.errors import Refused
 from bots.slack.payloads import PLATFORM
-from bots.slack.recent import Recent
 from bots.slack.replies import Arguments, thread_of
 from core.errors import DeliveryError
+from core.seam.cache import Recent
 from core.seam.messages import Reply
 
 log = get_logger(platform=PLATFORM)

@@ -3,7 +3,7 @@
 from asyncio import Event, create_task, gather, sleep
 
 from bots.slack import SlackAdapter
-from bots.slack.order import Order
+from core.seam.ordering import Order
 from tests.bots.slack.ear import Ear
 from tests.wire.slack import SlackStage
 
