@@ -7,22 +7,15 @@ from time import monotonic, time
 
 import structlog
 
-from bots.discord import files, history, registration
+from bots.discord import files, registration
 from bots.discord.api import BAD_TOKEN, Api
 from bots.discord.connection import Gateway
 from bots.discord.doctor import examination
 from bots.discord.errors import asking, calling
 from bots.discord.events import Events
 from bots.discord.gate import Gate
-from bots.discord.keeping import Keeper, Sleep
-from bots.discord.library import (
-    ConnectionClosed,
-    HTTPException,
-    LoginFailure,
-    PrivilegedIntentsRequired,
-    Redirect,
-    where,
-)
+from bots.discord.history import History
+from bots.discord.library import ConnectionClosed, HTTPException, LoginFailure, PrivilegedIntentsRequired, Redirect
 from bots.discord.lookup import Lookup
 from bots.discord.names import Names
 from bots.discord.payloads import DIRECT, PLATFORM
@@ -31,27 +24,14 @@ from bots.discord.posting import Posting
 from bots.discord.reactions import Reactions
 from bots.discord.render import render
 from bots.discord.screen import Screen
-from core.errors import DeliveryDelayed, PlatformError
+from bots.discord.timings import Timings
+from core.errors import DeliveryDelayed, PlatformError, where
 from core.seam.adapter import Adapter, Finding, Receive
 from core.seam.address import Address
+from core.seam.keeping import Keeper, Sleep
 from core.seam.messages import Draft, Inbound, Reply
 
 log = structlog.get_logger(platform=PLATFORM)
-
-PATIENCE = 40.0
-"""How long one delivery may take, in seconds: the library's five tries of a 5xx (25 s), or one rate limit (30 s).
-
-A process may lose its session meanwhile, and whoever has it then posts with the same nonce: one message comes of it.
-"""
-
-SOON = 5.0
-"""How long to wait for what the gateway has not told yet, and when to ask again, in seconds."""
-
-LONGEST_PAUSE = 300.0
-"""Between two gateway connections that failed, in seconds: 288 a day, while 1,000 are allowed."""
-
-LONG_LIFE = 600.0
-"""A connection that lived this long was a good one: the pauses begin anew, in seconds."""
 
 CLOSED = {
     4004: BAD_TOKEN,
@@ -69,7 +49,8 @@ class DiscordAdapter(Adapter):
     """One Discord application. The addresses are Discord's own unless they are given.
 
     Without the message content intent it still answers mentions, replies to its messages and direct messages; what
-    else people say in a thread arrives empty then, and is not passed on.
+    else people say in a thread arrives empty then, and is not passed on. `now` is in seconds since 1970, `pause` awaits
+    so many seconds.
     """
 
     platform = PLATFORM
@@ -87,17 +68,18 @@ class DiscordAdapter(Adapter):
         cdn_url: str | None = None,
         now: Callable[[], float] = time,
         pause: Sleep = sleep,
-        patience: float = PATIENCE,
+        timings: Timings | None = None,
     ) -> None:
+        self._timings = timings = timings or Timings()
         self._token = token.strip()
         self._redirect = Redirect(api=api_url, gateway=gateway_url, cdn=cdn_url)
         self._api = Api(self._token, self._redirect)
         self._screen = Screen(self._api)
         self._reactions = Reactions(self._api)
-        self._posting = Posting(self._api, Lookup(self._api), self._screen, now=now, patience=patience)
+        self._posting = Posting(self._api, Lookup(self._api), self._screen, now=now, timings=timings)
+        self._history = History(self._api, timings=timings)
         self._gate = Gate(self._api, pause=pause)
         self._pause = pause
-        self._patience = patience
         self._open: tuple[Gateway, Places] | None = None
 
     async def listen(self, receive: Receive) -> None:
@@ -110,8 +92,8 @@ class DiscordAdapter(Adapter):
             except PlatformError:
                 raise
             except Exception as error:  # noqa: BLE001  # discord.py's loop ends by whatever its parsing meets
-                failures = 1 if monotonic() - begun > LONG_LIFE else failures + 1
-                pause = min(2.0**failures, LONGEST_PAUSE)
+                failures = 1 if monotonic() - begun > self._timings.long_life else failures + 1
+                pause = min(2.0**failures, self._timings.longest_pause)
                 log.warning("connection lost", error=type(error).__name__, where=where(error), again_in=pause)
                 await self._pause(pause)
 
@@ -125,14 +107,14 @@ class DiscordAdapter(Adapter):
 
     async def backscroll(self, message: Inbound, limit: int) -> Sequence[Inbound]:
         """See `history`."""
-        async with asking(self._patience):
+        async with asking(self._timings.patience):
             me = await self._api.me()
         names = self._open[1].names(message.address.workspace) if self._open else Names(me=me)
-        return await history.backscroll(self._api, message, limit, names)
+        return await self._history.before(message, limit, names)
 
     async def fetch(self, address: Address, source: str, limit: int) -> bytes:
         """See `files`."""
-        return await files.fetch(self._api, source, limit, patience=self._patience)
+        return await files.fetch(self._api, source, limit, patience=self._timings.patience)
 
     def hears(self) -> bool:
         """Whether a gateway session is open. A line that went dead without a word is noticed within a minute."""
@@ -149,11 +131,11 @@ class DiscordAdapter(Adapter):
         """
         if address.workspace != DIRECT and (await self._known()).is_quiet(address, after):
             return []
-        return await history.since(self._api, address, after, await self._names(address))
+        return await self._history.since(address, after, await self._names(address))
 
     async def withdraw(self, address: Address, message: str) -> None:
         """See `screen`."""
-        async with calling(self._patience):
+        async with calling(self._timings.patience):
             await self._screen.withdraw(address, message)
 
     async def reconcile(self, reply: Reply, message: str) -> None:
@@ -162,7 +144,7 @@ class DiscordAdapter(Adapter):
 
     async def mark(self, address: Address, message: str, *, waits: bool) -> None:
         """See `reactions`."""
-        async with calling(self._patience):
+        async with calling(self._timings.patience):
             await self._reactions.mark(address, message, waits=waits)
 
     def render(self, text: str) -> str:
@@ -182,15 +164,15 @@ class DiscordAdapter(Adapter):
         if self._open is not None and self._open[0].hears:
             gateway, places = self._open
             with suppress(TimeoutError):
-                async with timeout(SOON):
+                async with timeout(self._timings.told):
                     await gateway.told()
                     return places
-        raise DeliveryDelayed("Discord's gateway has not told everything yet", retry_after=SOON)
+        raise DeliveryDelayed("Discord's gateway has not told everything yet", retry_after=self._timings.told)
 
     async def _names(self, address: Address) -> Names:
         if address.workspace != DIRECT:
             return (await self._known()).names(address.workspace)
-        async with asking(self._patience):
+        async with asking(self._timings.patience):
             return Names(me=await self._api.me())
 
     async def _prepared(self) -> Gateway:
@@ -209,8 +191,9 @@ class DiscordAdapter(Adapter):
         return Gateway(self._redirect, content=content, gates=self._gate)
 
     async def _hear(self, gateway: Gateway, receive: Receive) -> None:
-        places = Places(self._api, gateway, me=await self._api.me(), pause=self._pause)
-        events = Events(self._api, gateway, places, Keeper(receive, pause=self._pause))
+        places = Places(self._api, gateway, me=await self._api.me(), pauses=self._timings.again, pause=self._pause)
+        keeper = Keeper(receive, platform=PLATFORM, pauses=self._timings.again, pause=self._pause)
+        events = Events(self._api, gateway, places, keeper, timings=self._timings)
         async with events.hearing():
             self._open = gateway, places
             try:

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 import structlog
 from aiohttp import ClientWebSocketResponse
 
-from bots.discord.library import Client, Json, KeepAliveHandler, Redirect, Talkable, where
+from bots.discord.library import Client, Json, KeepAliveHandler, Redirect, Talkable
 from bots.discord.payloads import PLATFORM, Payload
+from core.errors import where
 
 log = structlog.get_logger(platform=PLATFORM)
 

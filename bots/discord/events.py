@@ -1,4 +1,4 @@
-"""Hearing: what one gateway connection says, translated, and kept until it is stored.
+"""What one gateway connection tells, event by event: read, and handed over until it is stored.
 
 The gateway knows no acknowledgement. What could not be stored is therefore held here and offered again (`keeping`);
 what is on its way when we are told to stop gets a few seconds more.
@@ -19,33 +19,33 @@ from bots.discord.api import Api
 from bots.discord.connection import Gateway
 from bots.discord.errors import Trouble
 from bots.discord.interactions import Interactions
-from bots.discord.keeping import Keeper
-from bots.discord.library import where
 from bots.discord.names import Names
 from bots.discord.payloads import PLATFORM, Payload, rejected
 from bots.discord.places import Places
+from bots.discord.timings import Timings
+from core.errors import where
+from core.seam.keeping import Keeper
 from core.seam.messages import Edited, Inbound, Rejected
+from core.seam.ordering import Order
 
 log = structlog.get_logger(platform=PLATFORM)
-
-SETTLE = 5.0
-"""What is on its way when we stop is given this long to be stored, in seconds."""
 
 Take = Callable[[Payload], Coroutine[Any, Any, None]]
 Read = Callable[[Payload, str | None, Names], Inbound | Edited | Rejected | None]
 
 
 class Events:
-    """Listens to one gateway connection until it is closed."""
+    """Takes what one gateway connection tells, until it is closed."""
 
-    def __init__(self, api: Api, gateway: Gateway, places: Places, keeper: Keeper) -> None:
+    def __init__(self, api: Api, gateway: Gateway, places: Places, keeper: Keeper, *, timings: Timings) -> None:
         self._api = api
         self._gateway = gateway
         self._places = places
         self._keeper = keeper
         self._tasks: set[Task[None]] = set()
-        self._newest: dict[str, Task[None]] = {}
-        interactions = Interactions(api, places, keeper)
+        self._order = Order(seconds=None)
+        self._settle_within = timings.settle
+        interactions = Interactions(api, places, keeper, store_within=timings.store)
         gateway.tap(
             {
                 "MESSAGE_CREATE": self._in_order(self._message),
@@ -72,18 +72,14 @@ class Events:
                 await self._settle()
 
     def _at_once(self, take: Take) -> Callable[[Payload], None]:
-        return lambda payload: self._own(create_task(self._owned(take, payload)))
+        return lambda payload: self._own(create_task(self._guarded(take, payload)))
 
     def _in_order(self, take: Take) -> Callable[[Payload], None]:
         """One after the other in each channel."""
 
         def tapped(payload: Payload) -> None:
             self._places.meet(payload)
-            channel = str(payload.get("channel_id", payload.get("id")))
-            task = create_task(self._owned(take, payload, after=self._newest.get(channel)))
-            self._newest[channel] = task
-            self._own(task)
-            task.add_done_callback(lambda done: self._forget(channel, done))
+            self._own(create_task(self._in_turn(take, payload)))
 
         return tapped
 
@@ -91,20 +87,20 @@ class Events:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _forget(self, channel: str, task: Task[None]) -> None:
-        if self._newest.get(channel) is task:
-            del self._newest[channel]
+    async def _in_turn(self, take: Take, payload: Payload) -> None:
+        """Its place in the line is from when it came: tasks begin in the order in which they were made."""
+        async with self._order.line(str(payload.get("channel_id", payload.get("id")))) as turn:
+            await turn()
+            await self._guarded(take, payload)
 
-    async def _owned(self, take: Take, payload: Payload, *, after: Task[None] | None = None) -> None:
-        if after is not None:
-            await wait({after})
+    async def _guarded(self, take: Take, payload: Payload) -> None:
         try:
             await take(payload)
         except Exception as error:  # noqa: BLE001  # one event must not end the others
             log.error("event failed", id=payload.get("id"), error=type(error).__name__, where=where(error))
 
     async def _settle(self) -> None:
-        _, late = await wait(self._tasks, timeout=SETTLE)
+        _, late = await wait(self._tasks, timeout=self._settle_within)
         if late:
             log.error("events lost", events=len(late))
             for task in late:

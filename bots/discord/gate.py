@@ -12,9 +12,9 @@ import structlog
 
 from bots.discord.api import Api
 from bots.discord.errors import Trouble
-from bots.discord.keeping import Sleep
 from bots.discord.payloads import PLATFORM
 from core.errors import PlatformError
+from core.seam.keeping import Sleep
 
 log = structlog.get_logger(platform=PLATFORM)
 

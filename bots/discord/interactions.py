@@ -1,7 +1,7 @@
 """Commands by `/session`: stored, then acknowledged, as far as Discord's three seconds allow.
 
 An interaction is not sent again, and Discord calls it failed after three seconds. So it is acknowledged once it is
-stored if that takes no longer than `STORE_WITHIN`, and else at once while storing goes on: to withhold the
+stored if that takes no longer than `Timings.store`, and else at once while storing goes on: to withhold the
 acknowledgement would lose the command for sure. Who gave it is told if it is lost after all.
 """
 
@@ -12,17 +12,14 @@ import structlog
 from bots.discord import commands
 from bots.discord.api import Api
 from bots.discord.errors import Trouble
-from bots.discord.keeping import Keeper
 from bots.discord.library import HTTPException
 from bots.discord.payloads import PLATFORM, Payload, rejected
 from bots.discord.places import Places
 from bots.discord.ticket import Ticket
+from core.seam.keeping import Keeper
 from core.seam.messages import Inbound, Rejected
 
 log = structlog.get_logger(platform=PLATFORM)
-
-STORE_WITHIN = 2.2
-"""How long a command may take to be stored before it is acknowledged all the same, in seconds; Discord waits 3."""
 
 LOST = "I could not take this in: my memory did not answer. Please try again in a few minutes."
 
@@ -32,10 +29,11 @@ _ALREADY_ACKNOWLEDGED = 40060
 class Interactions:
     """Takes the commands that one gateway connection tells of."""
 
-    def __init__(self, api: Api, places: Places, keeper: Keeper) -> None:
+    def __init__(self, api: Api, places: Places, keeper: Keeper, *, store_within: float) -> None:
         self._api = api
         self._places = places
         self._keeper = keeper
+        self._store_within = store_within
 
     async def take(self, payload: Payload) -> None:
         """One INTERACTION_CREATE, from its arrival to its acknowledgement."""
@@ -47,7 +45,7 @@ class Interactions:
         with self._api.deferring(payload["token"]):
             async with TaskGroup() as group:
                 storing = group.create_task(self._store(payload))
-                await wait({storing}, timeout=STORE_WITHIN)
+                await wait({storing}, timeout=self._store_within)
                 await self._acknowledge(heard, payload["token"])
                 self._api.deferred(payload["token"])
         if not storing.result():

@@ -9,7 +9,6 @@ import re
 import warnings
 from collections.abc import Mapping
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -184,14 +183,6 @@ class Client(discord.Client):
             while len(data) < limit and (more := await response.content.read(limit - len(data))):
                 data += more
         return bytes(data)
-
-
-def where(error: BaseException) -> str:
-    """The line that raised it, for the log. Not its traceback: the frames hold tokens and what people said."""
-    at = error.__traceback__
-    while at is not None and at.tb_next is not None:
-        at = at.tb_next
-    return f"{Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno}" if at else ""
 
 
 def _versioned(api: str) -> str:

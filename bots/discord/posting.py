@@ -24,34 +24,22 @@ from bots.discord.reconcile import reconcile
 from bots.discord.replies import mentions, with_choices
 from bots.discord.screen import Screen
 from bots.discord.ticket import Ticket
+from bots.discord.timings import Timings
 from core.errors import DeliveryDelayed
 from core.seam.messages import Draft, Reply
 
 log = structlog.get_logger(platform=PLATFORM)
 
-OLDEST_EDIT = 55 * 60
-"""Messages older than an hour take only a few edits (30046); previews stop before, in seconds."""
-
-TYPING_EVERY = 7.0
-"""Typing shows for ten seconds (resources/channel); more often than this it is not sent, in seconds."""
-
-PREVIEW_WITHIN = 15.0
-"""A preview that takes longer is given up, in seconds, so that the final text need not wait for it."""
-
-DEFERRED_WITHIN = 5.0
-"""So long after a command, an unknown webhook may mean that another process has not acknowledged it yet, in seconds."""
-
 _PRIVATE = "private"
 
 
 class Posting:
-    """`deliver`, `preview` and `reconcile` of the adapter. `patience` bounds one delivery, in seconds."""
+    """`deliver`, `preview` and `reconcile` of the adapter. `now` is in seconds since 1970."""
 
-    def __init__(self, api: Api, lookup: Lookup, screen: Screen, *, now: Callable[[], float], patience: float) -> None:
+    def __init__(self, api: Api, lookup: Lookup, screen: Screen, *, now: Callable[[], float], timings: Timings) -> None:
         self._api = api
         self._lookup, self._screen = lookup, screen
-        self._now = now
-        self._patience = patience
+        self._now, self._timings = now, timings
         self._locks: WeakValueDictionary[str, Lock] = WeakValueDictionary()
         self._previewed: set[str] = set()  # channels in which a preview is under way
         self._typed: dict[str, float] = {}
@@ -60,7 +48,7 @@ class Posting:
     async def deliver(self, reply: Reply) -> str:
         """Puts the reply on screen for good."""
         reply = with_choices(reply)
-        async with calling(self._patience), self._lock(reply):
+        async with calling(self._timings.patience), self._lock(reply):
             return await self._deliver(reply)
 
     async def preview(self, reply: Reply) -> Draft | None:
@@ -70,7 +58,7 @@ class Posting:
             return reply.draft
         self._previewed.add(channel)
         try:
-            async with calling(PREVIEW_WITHIN), lock:
+            async with calling(self._timings.preview), lock:
                 return await (self._show(reply) if reply.text else self._type(reply))
         finally:
             self._previewed.discard(channel)
@@ -78,7 +66,7 @@ class Posting:
     async def reconcile(self, reply: Reply, message: str) -> None:
         """See `lookup` for what is taken away."""
         reply = with_choices(reply)
-        async with calling(self._patience), self._lock(reply):
+        async with calling(self._timings.patience), self._lock(reply):
             await reconcile(reply, message, lookup=self._lookup, screen=self._screen)
 
     async def _deliver(self, reply: Reply) -> str:
@@ -114,7 +102,7 @@ class Posting:
         except HTTPException as error:
             if error.status not in (401, 403, 404):
                 raise
-            if error.status == 404 and ticket.age(now=self._now()) < DEFERRED_WITHIN:
+            if error.status == 404 and ticket.age(now=self._now()) < self._timings.deferred:
                 raise DeliveryDelayed("the command is not acknowledged yet", retry_after=1.0) from error
             log.info("interaction over", session=reply.address.id, status=error.status, code=error.code)
         return None  # public parts after the first are ordinary messages, because those have a nonce
@@ -152,7 +140,7 @@ class Posting:
         if draft is None:
             posted = await self._post(reply)
             return Draft(id=posted["id"], text=posted["content"])
-        if draft.note == _PRIVATE or self._now() - instant(draft.id) > OLDEST_EDIT:
+        if draft.note == _PRIVATE or self._now() - instant(draft.id) > self._timings.oldest_edit:
             return draft
         await self._api.edit(channel_of(reply.address), draft.id, reply.text, mentions(reply))
         return Draft(id=draft.id, text=reply.text)
@@ -162,9 +150,9 @@ class Posting:
         channel, now = channel_of(reply.address), self._now()
         if self._ticket(reply) is not None or channel in self._mute:
             return
-        if now - self._typed.get(channel, 0.0) < TYPING_EVERY:
+        if now - self._typed.get(channel, 0.0) < self._timings.typing:
             return
-        self._typed = {one: at for one, at in self._typed.items() if now - at < TYPING_EVERY} | {channel: now}
+        self._typed = {one: at for one, at in self._typed.items() if now - at < self._timings.typing} | {channel: now}
         try:
             await self._api.typing(channel)
         except Forbidden:

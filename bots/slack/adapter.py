@@ -4,7 +4,7 @@ from asyncio import Lock, sleep
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from time import time
+from time import monotonic, time
 
 from structlog import get_logger
 
@@ -25,22 +25,22 @@ from bots.slack.reactions import Reactions
 from bots.slack.reconcile import reconcile
 from bots.slack.screen import Screen
 from bots.slack.status import Status
+from bots.slack.timings import Timings
 from core.errors import DeliveryDelayed, DeliveryError, PlatformError
 from core.seam.adapter import Adapter, Finding, Receive
 from core.seam.address import Address
+from core.seam.keeping import Sleep
 from core.seam.messages import Draft, Edited, Event, Inbound, Left, Receipt, Rejected, Reply
 from core.seam.ordering import Order
 
 log = get_logger(platform=PLATFORM)
-
-_LONGEST_WAIT = 30.0
 
 
 class SlackAdapter(Adapter):
     """One Slack app in one workspace (or organisation).
 
     `agent_view` says that the app uses Slack's agent surface, where every top-level message of a DM roots a thread.
-    `seconds` is how long a call of the Web API may take.
+    `now` is in seconds since 1970, `clock` counts seconds from anywhere, `pause` awaits so many.
     """
 
     platform = PLATFORM
@@ -59,20 +59,27 @@ class SlackAdapter(Adapter):
         app_token: str,
         api_url: str = "https://slack.com/api/",
         agent_view: bool = True,
-        seconds: float = 10.0,
+        timings: Timings | None = None,
+        now: Callable[[], float] = time,
+        clock: Callable[[], float] = monotonic,
+        pause: Sleep = sleep,
     ) -> None:
+        self._timings = timings = timings or Timings()
+        self._now, self._pause = now, pause
         self._bot_token, self._app_token, self._api_url = bot_token, app_token, api_url
-        self._agent_view, self._seconds = agent_view, seconds
-        self._api = Api(token=bot_token, api_url=api_url, seconds=seconds)
-        pages, status = Pages(self._api), Status(self._api)
-        self._names = Names(self._api)
-        self._history = History(self._api, pages, self._names, self._ourselves, agent_view=agent_view)
+        self._agent_view = agent_view
+        self._api = Api(token=bot_token, api_url=api_url, seconds=timings.call, clock=clock)
+        pages, status = Pages(self._api), Status(self._api, every=timings.status)
+        self._names = Names(self._api, timings=timings)
+        self._history = History(
+            self._api, pages, self._names, self._ourselves, agent_view=agent_view, timings=timings, now=now
+        )
         self._files = Files(self._api, api_url)
         self._lookup = Lookup(pages, self._ourselves)
-        self._screen = Screen(self._api, status)
-        self._posting = Posting(self._api, self._lookup, self._screen, status)
+        self._screen = Screen(self._api, status, edit_every=timings.edit)
+        self._posting = Posting(self._api, self._lookup, self._screen, status, now=now)
         self._reactions = Reactions(self._api)
-        self._order = Order()
+        self._order = Order(seconds=timings.turn)
         self._sockets: Sockets | None = None
         self._us: Ourselves | None = None
         self._asking = Lock()
@@ -82,12 +89,17 @@ class SlackAdapter(Adapter):
         us = await self._introduced()
 
         async def take(payload: Payload) -> None:
-            view = View(us=us, agent_view=self._agent_view, now=time())
+            view = View(us=us, agent_view=self._agent_view, now=self._now())
             for place, event in enumerate(translate(payload, view)):
                 await self._take(event, partial(self._named, payload, view, place), receive, payload.get("event"))
 
-        sockets = Sockets(bot_token=self._bot_token, app_token=self._app_token, api_url=self._api_url, take=take)
-        self._sockets = sockets
+        self._sockets = sockets = Sockets(
+            bot_token=self._bot_token,
+            app_token=self._app_token,
+            api_url=self._api_url,
+            take=take,
+            timings=self._timings,
+        )
         await sockets.run()
 
     def hears(self) -> bool:
@@ -124,7 +136,9 @@ class SlackAdapter(Adapter):
 
     async def reconcile(self, reply: Reply, message: str) -> None:
         """See Adapter."""
-        await reconcile(reply, message, lookup=self._lookup, screen=self._screen)
+        await reconcile(
+            reply, message, lookup=self._lookup, screen=self._screen, now=self._now, young=self._timings.young
+        )
 
     async def mark(self, address: Address, message: str, *, waits: bool) -> None:
         """See Adapter: an hourglass."""
@@ -132,7 +146,7 @@ class SlackAdapter(Adapter):
 
     async def examine(self) -> Sequence[Finding]:
         """See Adapter."""
-        app_api = Api(token=self._app_token, api_url=self._api_url, seconds=self._seconds)
+        app_api = Api(token=self._app_token, api_url=self._api_url, seconds=self._timings.call)
         try:
             return await examination(self._api, app_api, agent_view=self._agent_view)
         finally:
@@ -179,8 +193,8 @@ class SlackAdapter(Adapter):
                 raise PlatformError(bot_token_problem(error.code)) from error
             except DeliveryError as error:
                 log.warning("out of reach", reason=str(error), again_in=wait)
-                await sleep(max(wait, error.retry_after if isinstance(error, DeliveryDelayed) else 0))
-                wait = min(2 * wait, _LONGEST_WAIT)
+                await self._pause(max(wait, error.retry_after if isinstance(error, DeliveryDelayed) else 0))
+                wait = min(2 * wait, self._timings.longest_pause)
 
     async def _ourselves(self) -> Ourselves:
         async with self._asking:

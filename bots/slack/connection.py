@@ -22,22 +22,22 @@ from structlog import get_logger
 from bots.slack.clients import sdk_logger, web_client
 from bots.slack.errors import facts_of, is_passing
 from bots.slack.payloads import PLATFORM, Payload
+from bots.slack.timings import Timings
 from core.errors import PlatformError
 
 log = get_logger(platform=PLATFORM)
 
 Take = Callable[[Payload], Awaitable[None]]
 
-_LAST_ACKNOWLEDGEMENTS = 1.0
-_PING_EVERY = 5.0
-
 
 class Sockets:
     """The way in. `take` gets each payload: when it returns, the envelope is acknowledged; when it raises, not."""
 
-    def __init__(self, *, bot_token: str, app_token: str, api_url: str, take: Take, count: int = 2) -> None:
+    def __init__(
+        self, *, bot_token: str, app_token: str, api_url: str, take: Take, timings: Timings, count: int = 2
+    ) -> None:
         self._bot_token, self._app_token, self._api_url = bot_token, app_token, api_url
-        self._take, self._count = take, count
+        self._take, self._timings, self._count = take, timings, count
         self._taking: set[Task[Any]] = set()
         self._greeted: dict[AsyncSocketModeHandler, ClientWebSocketResponse | None] = {}
 
@@ -66,7 +66,7 @@ class Sockets:
         )
         client.refusal = refusal
         door = AsyncSocketModeHandler(
-            app, self._app_token, logger=sdk_logger(), web_client=client, ping_interval=_PING_EVERY
+            app, self._app_token, logger=sdk_logger(), web_client=client, ping_interval=self._timings.ping
         )
         door.client.proxy = client.proxy
 
@@ -107,7 +107,7 @@ class Sockets:
     async def _closed(self, doors: list[AsyncSocketModeHandler]) -> None:
         """What was being taken in is still acknowledged, if it takes no longer than a moment."""
         if self._taking:
-            await wait(set(self._taking), timeout=_LAST_ACKNOWLEDGEMENTS)
+            await wait(set(self._taking), timeout=self._timings.settle)
         await gather(*(_left(door) for door in doors))
 
 

@@ -4,7 +4,6 @@ from asyncio import get_running_loop, timeout
 from bisect import insort
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from time import time
 
 from structlog import get_logger
 
@@ -14,6 +13,7 @@ from bots.slack.messages import missed, past
 from bots.slack.names import Names, nameless_in
 from bots.slack.pages import Pages, messages_of, next_cursor
 from bots.slack.payloads import PLATFORM, Ourselves, Payload, View, is_ts
+from bots.slack.timings import Timings
 from core.errors import DeliveryError, PlaceGone
 from core.seam.adapter import Whole
 from core.seam.address import Address
@@ -26,8 +26,6 @@ _LONG_PAGE = 200
 """Slack's recommendation for apps that may have more than 15; the others are given 15 all the same."""
 _LONGEST_PAGE = 999
 """The most that Slack gives at once; docs.slack.dev/reference/methods/conversations.replies."""
-_SECONDS = 1.0
-"""For how long a thread is read on towards its end: an answer waits for it."""
 _THREADS, _KEPT = 1_000, 32
 """Of so many threads so many of the last messages are remembered."""
 _NO_HISTORY = {"missing_scope", "not_in_channel", "channel_not_found", "thread_not_found", "no_permission"}
@@ -63,8 +61,11 @@ class History:
         us: Callable[[], Awaitable[Ourselves]],
         *,
         agent_view: bool,
+        timings: Timings,
+        now: Callable[[], float],
     ) -> None:
         self._api, self._pages, self._names, self._us = api, pages, names, us
+        self._timings, self._now = timings, now
         self._agent_view = agent_view
         self._late = Late()
         self._page = _LONGEST_PAGE
@@ -116,7 +117,7 @@ class History:
             "inclusive": False,
             "limit": _LONGEST_PAGE,
         }
-        found, cursor, until = list[Payload](), None, get_running_loop().time() + _SECONDS
+        found, cursor, until = list[Payload](), None, get_running_loop().time() + self._timings.read_on
         try:
             async with timeout(None) as patience:
                 while True:
@@ -168,7 +169,7 @@ class History:
         return Whole(told) if address.thread else told  # a DM's threads are part of it, and not of its history
 
     async def _view(self) -> View:
-        return View(us=await self._us(), agent_view=self._agent_view, now=time())
+        return View(us=await self._us(), agent_view=self._agent_view, now=self._now())
 
 
 def hanging(root: Inbound, replies: Sequence[Inbound]) -> Sequence[Inbound]:

@@ -9,6 +9,7 @@ from structlog import get_logger
 from bots.slack.api import Api
 from bots.slack.markup import nameless
 from bots.slack.payloads import PLATFORM, Ourselves, Payload
+from bots.slack.timings import Timings
 from core.errors import DeliveryError
 from core.seam.cache import Recent
 
@@ -21,12 +22,10 @@ _PEOPLE, _CHANNELS = ("U", "W"), ("C", "G")
 
 
 class Names:
-    """Names by the IDs of people and channels. Somebody waits for the acknowledgement meanwhile, so it gives up after
-    `seconds`."""
+    """Names by the IDs of people and channels, as far as Slack says them in time."""
 
-    def __init__(self, api: Api, *, seconds: float = 1.0, fresh: float = 3600.0, sour: float = 60.0) -> None:
-        self._api = api
-        self._seconds, self._fresh, self._sour = seconds, fresh, sour
+    def __init__(self, api: Api, *, timings: Timings) -> None:
+        self._api, self._timings = api, timings
         self._known: Recent[tuple[str | None, float]] = Recent()
         self._asking: dict[str, Lock] = {}
 
@@ -42,10 +41,10 @@ class Names:
         """The name; None when Slack does not say so in time. A failure is not repeated for a minute."""
         lock = self._asking.setdefault(one, Lock())
         try:
-            async with timeout(self._seconds), lock:
+            async with timeout(self._timings.names), lock:
                 return await self._looked_up(one)
         except TimeoutError:
-            self._known.note(one, (None, self._api.clock() + self._sour))
+            self._known.note(one, (None, self._api.clock() + self._timings.sour))
             return None
         finally:
             if not lock.locked():
@@ -61,7 +60,7 @@ class Names:
         except DeliveryError as error:
             log.debug("name unknown", reason=str(error))
             name = None
-        self._known.note(one, (name, now + (self._fresh if name else self._sour)))
+        self._known.note(one, (name, now + (self._timings.fresh if name else self._timings.sour)))
         return name
 
     async def _asked(self, one: str) -> str | None:

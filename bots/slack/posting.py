@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import time
 
 from structlog import get_logger
 
@@ -48,7 +47,7 @@ class Posting:
         status: Status,
         *,
         streams_a_minute: int = _STREAMS_A_MINUTE,
-        now: Callable[[], float] = time,
+        now: Callable[[], float],
     ) -> None:
         self._api, self._lookup, self._screen, self._status, self._now = api, lookup, screen, status, now
         self._streams = Bucket(streams_a_minute, api.clock)

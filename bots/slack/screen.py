@@ -20,8 +20,6 @@ log = get_logger(platform=PLATFORM)
 
 _EDITS_A_MINUTE = 40
 """chat.update is Tier 3, 50 calls a minute; the rest is kept for final texts."""
-_EDIT_EVERY = 3.0
-"""Slack asks for no more than one chat.update of a message in 3 s; docs.slack.dev/ai/developing-agents."""
 _GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 """Nothing can be done about this message any more: people have deleted it, or the workspace allows no more edits."""
 _STREAMING = "streaming_state_conflict"
@@ -30,9 +28,7 @@ _STREAMING = "streaming_state_conflict"
 class Screen:
     """Our messages by their IDs. What it remembers are hints: a new process does without them."""
 
-    def __init__(
-        self, api: Api, status: Status, *, edits_a_minute: int = _EDITS_A_MINUTE, edit_every: float = _EDIT_EVERY
-    ) -> None:
+    def __init__(self, api: Api, status: Status, *, edit_every: float, edits_a_minute: int = _EDITS_A_MINUTE) -> None:
         self._api, self._status = api, status
         self._edits = Bucket(edits_a_minute, api.clock)
         self._edit_every = edit_every

@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager, suppress
 class Order:
     """A line for each conversation, for as long as somebody stands in it.
 
-    Nobody waits longer than `seconds` for those before: by then the acknowledgement is worth more than the order.
+    Nobody waits longer than `seconds` for those before: by then the acknowledgement is worth more than the order. None
+    is for who acknowledges nothing.
     """
 
-    def __init__(self, *, seconds: float = 2.0) -> None:
+    def __init__(self, *, seconds: float | None) -> None:
         self._seconds = seconds
         self._last: dict[str, Event] = {}
 
@@ -23,7 +24,7 @@ class Order:
     async def line(self, conversation: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
         """A place at the end of the line, from now to the end of the block; what it gives is awaited for one's turn."""
         before, done = self._last.get(conversation), Event()
-        until = get_running_loop().time() + self._seconds
+        until = None if self._seconds is None else get_running_loop().time() + self._seconds
         self._last[conversation] = done
 
         async def turn() -> None:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from bots.discord.timings import Timings
 from core.seam.messages import Audience, Inbound, Rejected
 from tests.bots.discord.conftest import Listener, listening, reply
 from tests.wire.discord import DiscordStage
@@ -200,17 +201,14 @@ async def test_a_reconnect_is_resumed_and_an_invalid_session_begun_anew(stage: D
     assert ear.paused == [5.0]
 
 
-async def test_what_can_not_be_stored_does_not_keep_us_from_stopping(
-    stage: DiscordStage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bots.discord.events.SETTLE", 0.1)
+async def test_what_can_not_be_stored_does_not_keep_us_from_stopping(stage: DiscordStage) -> None:
     begun = asyncio.Event()
 
     async def forever() -> None:
         begun.set()
         await asyncio.Event().wait()
 
-    async with listening(stage) as ear:
+    async with listening(stage, timings=Timings(settle=0.1)) as ear:
         ear.script.append(forever)
         await stage.say("hello")
         await begun.wait()

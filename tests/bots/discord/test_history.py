@@ -153,14 +153,11 @@ async def test_a_long_gap_is_read_page_by_page(stage: DiscordStage, ear: Listene
     assert len(stage.world.asked(HISTORY)) == 3
 
 
-async def test_a_gap_without_end_is_not_read_to_the_end(
-    stage: DiscordStage, ear: Listener, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bots.discord.history._PAGES", 2)
+async def test_a_gap_without_end_is_not_read_to_the_end(stage: DiscordStage, ear: Listener) -> None:
     channel, ada = await stage.place("main"), stage.world.person("ada")
-    for count in range(230):
+    for count in range(2_030):
         stage.world.message(channel, ada, str(count))
-    assert [one.text for one in await ear.adapter.since(here(stage), 0)][-1] == "199"
+    assert [one.text for one in await ear.adapter.since(here(stage), 0)][-1] == "1999"
 
 
 async def test_a_place_that_is_gone_is_told_apart_from_one_that_is_quiet(stage: DiscordStage, ear: Listener) -> None:

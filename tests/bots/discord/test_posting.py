@@ -8,6 +8,7 @@ from time import time
 import pytest
 
 from bots.discord import DiscordAdapter
+from bots.discord.timings import Timings
 from core.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnknown
 from core.seam.messages import Choice, Draft
 from tests.bots.discord.conftest import KEY, asked, reply
@@ -208,7 +209,7 @@ async def test_an_unknown_outcome_is_unknown_and_then_looked_up(stage: DiscordSt
 
 
 async def test_no_answer_from_discord_is_an_unknown_outcome(stage: DiscordStage) -> None:
-    mouth = stage.adapter(patience=0.3)
+    mouth = stage.adapter(timings=Timings(patience=0.3))
     stage.world.fault(POSTS, hang=True, after=True)
     answer = reply(await asked(stage))
     with pytest.raises(DeliveryUnknown):
@@ -285,10 +286,8 @@ async def test_choices_are_a_numbered_list(stage: DiscordStage, mouth: DiscordAd
     assert texts(stage) == ["Which?\n1. this\n2. that"]
 
 
-async def test_a_preview_that_hangs_does_not_hold_up_the_answer(
-    stage: DiscordStage, mouth: DiscordAdapter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bots.discord.posting.PREVIEW_WITHIN", 0.1)
+async def test_a_preview_that_hangs_does_not_hold_up_the_answer(stage: DiscordStage) -> None:
+    mouth = stage.adapter(timings=Timings(preview=0.3))
     answer = reply(await asked(stage), "one")
     draft = await mouth.preview(answer)
     stage.world.fault(EDITS, hang=True)
@@ -296,6 +295,7 @@ async def test_a_preview_that_hangs_does_not_hold_up_the_answer(
         await mouth.preview(replace(answer, text="one two", draft=draft))
     await mouth.deliver(replace(answer, text="done", draft=draft))
     assert texts(stage) == ["done"]
+    await mouth.close()
 
 
 async def test_errors_name_neither_text_nor_ticket(stage: DiscordStage, mouth: DiscordAdapter) -> None:

@@ -8,6 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack import SlackAdapter
 from bots.slack.clients import sdk_logger, web_client
+from bots.slack.timings import Timings
 from core.errors import PlatformError
 from core.seam.messages import Audience, Rejected
 from tests.bots.slack.ear import Ear, asked
@@ -125,7 +126,6 @@ async def test_a_direct_message_is_a_thread_of_its_own_in_the_agent_view(
 
 
 async def test_a_slow_directory_delays_nobody(stage: SlackStage, adapter: SlackAdapter, ear: Ear) -> None:
-    adapter._names._seconds = 0.1
     stage.server.fail("users.info", "hang", times=99)
     await stage.say("hi", to_bot=False)
     await stage.say("hi again", to_bot=False)
@@ -154,10 +154,8 @@ async def test_what_is_being_taken_in_is_still_acknowledged_when_we_leave(
     assert [one.text for one in ear.heard] == ["hi"]
 
 
-async def test_a_connection_that_breaks_is_made_again(
-    stage: SlackStage, adapter: SlackAdapter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bots.slack.connection._PING_EVERY", 0.05)
+async def test_a_connection_that_breaks_is_made_again(stage: SlackStage) -> None:
+    adapter = stage.adapter(timings=Timings(ping=0.05))
     stage.server.ack_seconds = 0.2
     async with Ear(stage, adapter) as ear:
         await stage.until(lambda: len(stage.server.sockets) == 2)
@@ -254,15 +252,13 @@ async def test_socket_mode_switched_off_ends_listening(stage: SlackStage, adapte
     assert "Socket Mode" in str(ended)
 
 
-async def test_slack_out_of_reach_at_the_start_is_waited_for(
-    stage: SlackStage, adapter: SlackAdapter, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_slack_out_of_reach_at_the_start_is_waited_for(stage: SlackStage) -> None:
     slept = []
 
-    async def sleep(seconds: float) -> None:
+    async def pause(seconds: float) -> None:
         slept.append(seconds)
 
-    monkeypatch.setattr("bots.slack.adapter.sleep", sleep)
+    adapter = stage.adapter(pause=pause)
     stage.server.fail("auth.test", 503, times=2)
     await stage.say("hi", to_bot=False)
     async with Ear(stage, adapter) as ear:

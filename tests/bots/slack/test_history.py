@@ -9,7 +9,7 @@ from bots.slack import SlackAdapter
 from core.errors import DeliveryDelayed, DeliveryUnknown, PlaceGone
 from core.seam.address import Address
 from core.seam.messages import Inbound
-from tests.bots.slack.ear import Ear, asked
+from tests.bots.slack.ear import Clock, Ear, asked
 from tests.wire.slack import SlackStage
 from tests.wire.slack.server import APP_TOKEN, BOT_TOKEN
 from tests.wire.slack.workspace import CHANNEL, DM, TEAM
@@ -19,9 +19,9 @@ def _texts(said: Sequence[Inbound]) -> list[str]:
     return [one.text for one in said]
 
 
-def _rested(stage: SlackStage, adapter: SlackAdapter) -> None:
+def _rested(stage: SlackStage, clock: Clock) -> None:
     stage.server.workspace._read_at.clear()
-    adapter._api._not_before.clear()
+    clock.ahead += 61
 
 
 async def test_what_was_missed_is_as_it_would_have_been_heard(stage: SlackStage, adapter: SlackAdapter) -> None:
@@ -74,7 +74,7 @@ async def test_a_direct_message_is_found_where_it_belongs(stage: SlackStage, *, 
 
 @pytest.mark.parametrize("place", ["thread", "channel"])
 async def test_with_a_ration_a_repeated_call_goes_on_until_all_is_there(
-    stage: SlackStage, adapter: SlackAdapter, place: str
+    stage: SlackStage, adapter: SlackAdapter, clock: Clock, place: str
 ) -> None:
     stage.server.workspace.rationed = True
     root = await stage.say("0", to_bot=False)
@@ -86,7 +86,7 @@ async def test_with_a_ration_a_repeated_call_goes_on_until_all_is_there(
         with pytest.raises(DeliveryDelayed) as wait:
             await adapter.since(address, float(root))
         assert 0 < wait.value.retry_after <= 61
-        _rested(stage, adapter)
+        _rested(stage, clock)
         assert stage.server.number_of("users.info") == 0
         assert calls <= 2
     assert _texts(await adapter.since(address, float(root))) == [str(number) for number in range(1, 40)]

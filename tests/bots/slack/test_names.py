@@ -119,7 +119,6 @@ async def test_names_are_asked_for_together_and_once(stage: SlackStage, ear: Ear
 
 
 async def test_a_slow_directory_costs_names_and_no_message(stage: SlackStage, adapter: SlackAdapter, ear: Ear) -> None:
-    adapter._names._seconds = 0.1
     for method in ("users.info", "conversations.info"):
         stage.server.fail(method, "hang", times=99)
     await stage.write("<@U0BEN> see <#C0OTHER>", to_bot=False)

@@ -17,7 +17,6 @@ async def test_a_speaker_whose_name_is_looked_up_is_not_overtaken(
 ) -> None:
     await stage.say("zero", author="bob", to_bot=False)
     await ear.until(1)
-    adapter._names._seconds = 0.3
     stage.server.fail("users.info", "hang")
     await stage.say("one", author="ada", to_bot=False)
     await _asked_for_names(stage, 2)

@@ -6,9 +6,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from bots.slack import SlackAdapter
+from bots.slack.timings import Timings
 from core.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnknown
 from core.seam.messages import Draft
-from tests.bots.slack.ear import asked
+from tests.bots.slack.ear import Clock, asked
 from tests.wire.faults import Fault
 from tests.wire.slack import SlackStage
 from tests.wire.slack.server import APP_TOKEN, BOT_TOKEN
@@ -115,7 +116,7 @@ async def test_an_answer_that_got_lost_is_looked_up(
 
 
 async def test_a_call_that_hangs_is_given_up_in_doubt(stage: SlackStage) -> None:
-    adapter = SlackAdapter(bot_token=BOT_TOKEN, app_token=APP_TOKEN, api_url=f"{stage.server.url}/api/", seconds=0.2)
+    adapter = stage.adapter(timings=Timings(call=0.2))
     stage.server.fail("chat.postMessage", "hang", after=True)
     reply = await asked(stage)
     with pytest.raises(DeliveryUnknown):
@@ -134,7 +135,9 @@ async def test_a_look_up_finds_its_message_pages_away(stage: SlackStage, adapter
     assert stage.server.number_of("conversations.replies") == 2
 
 
-async def test_a_rationed_look_up_goes_on_where_it_was_cut_short(stage: SlackStage, adapter: SlackAdapter) -> None:
+async def test_a_rationed_look_up_goes_on_where_it_was_cut_short(
+    stage: SlackStage, adapter: SlackAdapter, clock: Clock
+) -> None:
     stage.server.workspace.rationed = True
     reply = await asked(stage)
     for number in range(20):
@@ -148,7 +151,7 @@ async def test_a_rationed_look_up_goes_on_where_it_was_cut_short(stage: SlackSta
         await adapter.deliver(again)
     assert stage.server.number_of("conversations.replies") == 2  # the third was not even tried
     stage.server.workspace._read_at.clear()
-    adapter._api._not_before.clear()
+    clock.ahead += 61
     assert await adapter.deliver(again) == ts
     assert len(stage.shown()) == 1
 
