@@ -26,6 +26,7 @@ from bots.discord.screen import Screen
 from bots.discord.ticket import Ticket
 from bots.discord.timings import Timings
 from core.errors import DeliveryDelayed
+from core.seam.cache import Recent
 from core.seam.messages import Draft, Reply
 
 log = structlog.get_logger(platform=PLATFORM)
@@ -43,7 +44,7 @@ class Posting:
         self._locks: WeakValueDictionary[str, Lock] = WeakValueDictionary()
         self._previewed: set[str] = set()  # channels in which a preview is under way
         self._typed: dict[str, float] = {}
-        self._mute: set[str] = set()  # channels in which typing is forbidden
+        self._mute: Recent[None] = Recent()  # channels in which typing is forbidden
 
     async def deliver(self, reply: Reply) -> str:
         """Puts the reply on screen for good."""
@@ -156,7 +157,7 @@ class Posting:
         try:
             await self._api.typing(channel)
         except Forbidden:
-            self._mute.add(channel)
+            self._mute.note(channel, None)
 
     def _ticket(self, reply: Reply) -> Ticket | None:
         return Ticket.read(reply.ticket, now=self._now())

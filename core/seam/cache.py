@@ -1,4 +1,4 @@
-"""What was noted lately, and may be forgotten: hints, of which a new process has none."""
+"""A cache of hints: what was noted lately, and may be forgotten; a new process has none of it."""
 
 from collections import OrderedDict
 from typing import Generic, TypeVar
@@ -7,7 +7,7 @@ Value = TypeVar("Value")
 
 
 class Recent(Generic[Value]):
-    """What was noted lately: a dictionary that forgets its oldest entries."""
+    """A dictionary of at most so many entries, which forgets its oldest."""
 
     def __init__(self, most: int = 5_000) -> None:
         self._most = most

@@ -1,4 +1,4 @@
-"""Who goes first: what people say in one conversation is taken in as it came, though names take their time."""
+"""Who goes first: what is said in one conversation is taken in as it came, however long one look-up takes."""
 
 from asyncio import Event, get_running_loop, timeout_at
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,9 +1,6 @@
 """Slack: what is said in one conversation is taken in as it came."""
 
-from asyncio import Event, create_task, gather, sleep
-
 from bots.slack import SlackAdapter
-from core.seam.ordering import Order
 from tests.bots.slack.ear import Ear
 from tests.wire.slack import SlackStage
 
@@ -47,25 +44,3 @@ async def test_names_are_waited_for_once_however_many_stand_in_line(
     assert [one.text for one in await ear.until(9)] == [str(number) for number in range(9)]
     await stage.until(lambda: all(one.acked.is_set() for one in stage.server.envelopes))
     assert len(stage.server.envelopes) == 9, "each was acknowledged in time"
-
-
-async def test_who_fails_holds_up_nobody_and_who_hangs_only_for_a_while() -> None:
-    order, went, never = Order(seconds=0.05), list[str](), Event()
-
-    async def go(name: str, wait: Event | None = None) -> None:
-        async with order.line("here") as turn:
-            await turn()
-            went.append(name)
-            if wait is not None:
-                await wait.wait()
-            if name == "fails":
-                raise OSError
-
-    hanging = create_task(go("hangs", never))
-    await sleep(0)
-    failed = await gather(go("fails"), go("last"), return_exceptions=True)
-    never.set()
-    await hanging
-    assert [type(one) for one in failed] == [OSError, type(None)]
-    assert went == ["hangs", "fails", "last"]
-    assert len(order) == 0
