@@ -1,39 +1,42 @@
-"""The console: Backscroll for one person at a terminal, and for scripts through a pipe.
+"""The console's adapter: one person at a terminal, or a script through a pipe.
 
 It is also the worked example for a third platform. What every adapter has is here, and in this order:
 
 * pure translation on top: `translate` turns the platform's event into an `Inbound`, `printable` renders outgoing text;
 * the adapter below: `listen` waits for events and hands each to `receive` before it goes on (promise 1);
   `preview` shows a growing answer, and skips what the platform can't show; `deliver` always ends with the text on
-  screen, once for each key (promise 4), and returns an ID.
+  screen, once for each key (promise 4), and returns an ID;
+* `from_settings` at the end: how the adapter is made of the settings.
 
-A richer platform has more of each and nothing else. What the console lacks, its core does not notice: whispers are
-plain, choices are a list, and the only search for what is on screen already is in this process's memory.
+How a terminal is read and written stands beside it, in `lines` and `screen`. A richer platform has more of each and
+nothing else. What the console lacks, its core does not notice: whispers are plain, choices are a list, and the only
+search for what is on screen already is in this process's memory.
 
 A person at a terminal is greeted, is shown answers as they grow, and may type on meanwhile (`/stop`). From a pipe comes
 one line at a time: the next is read when the one before is answered, so that the answers come out in order.
 """
 
 import sys
-from asyncio import AbstractEventLoop, Event, Queue, get_running_loop, sleep
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from asyncio import Event, sleep
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from getpass import getuser
 from itertools import count
-from os import read
 from re import compile as pattern
 from secrets import token_hex
-from threading import Semaphore, Thread
 from time import time
 from typing import TextIO
 
 from rich.console import Console
-from rich.control import Control
-from rich.segment import ControlType
 
+from bots.console.lines import Lines
+from bots.console.screen import Screen
+from core.config import Settings
 from core.errors import DeliveryUnknown
 from core.seam.adapter import Adapter, Finding, Receive
 from core.seam.address import Address
+from core.seam.cache import Recent
 from core.seam.messages import Author, Draft, Inbound, Reply
 
 MAIN = Address(platform="console", workspace="local", channel="main")
@@ -101,7 +104,7 @@ class ConsoleAdapter(Adapter):
         source = source or sys.stdin
         self._screen = Screen(screen or Console(highlight=False))
         self._interactive = source.isatty() and self._screen.is_terminal if interactive is None else interactive
-        self._lines = _Lines(source)
+        self._lines = Lines(source)
         self._author = Author(id="local", name=name)
         self._prefix, self._numbers = prefix or token_hex(4), count(1)
         self._clock, self._pause = clock, pause
@@ -112,7 +115,7 @@ class ConsoleAdapter(Adapter):
         self._answered.set()
         self._growing: Address | None = None
         self._shown: dict[str, str] = {}
-        self._delivered: deque[str] = deque(maxlen=_REMEMBERED)
+        self._delivered: Recent[None] = Recent(_REMEMBERED)
 
     async def listen(self, receive: Receive) -> None:
         """Hands each line to `receive`; returns at the end of input, in a pipe once the last line is answered."""
@@ -200,7 +203,7 @@ class ConsoleAdapter(Adapter):
         self._screen.fresh()
         if shown:
             self._growing = None
-        self._delivered.append(reply.key)
+        self._delivered.note(reply.key, None)
         if reply.last:
             self._prompt()
 
@@ -227,109 +230,8 @@ class ConsoleAdapter(Adapter):
         self._lines.close()
 
 
-class Screen:
-    """Standard output, and what stands at the cursor: nothing, a growing text, or a prompt that may be wiped away."""
-
-    def __init__(self, console: Console) -> None:
-        self._console, self.is_terminal = console, console.is_terminal
-        self._fleeting, self._column_zero = False, True
-        self._text_of: str | None = None
-
-    def fresh(self) -> None:
-        """The cursor stands at the beginning of an empty line."""
-        if self._fleeting and self.is_terminal:
-            self._console.control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2)))
-        elif not self._column_zero:
-            self._put("\n")
-        self._fleeting, self._text_of, self._column_zero = False, None, True
-
-    def typed(self) -> None:
-        """The person has ended a line: the cursor is on the next, unless it was typed before the prompt came."""
-        self._column_zero = not self._fleeting
-        self.fresh()
-
-    def write(self, text: str, *, of: str) -> None:
-        """More of the text that is known as `of`; on a line of its own if something else was written meanwhile."""
-        if self._text_of != of and text:
-            self.fresh()
-        self._put(text)
-        if text:
-            self._text_of, self._column_zero = of, text.endswith("\n")
-
-    def note(self, text: str) -> None:
-        """A line that is not the model's."""
-        self.fresh()
-        self._console.out(text, style="dim", highlight=False)
-
-    def prompt(self, place: str) -> None:
-        """Asks for a line."""
-        self._pass(f"{place}> ", "bold")
-
-    def working(self) -> None:
-        """A sign that an answer is on its way; wiped away by the next that is written. Only for a person's eyes."""
-        if self.is_terminal and self._column_zero:
-            self._pass("…", "dim")
-
-    def _pass(self, text: str, style: str) -> None:
-        self.fresh()
-        self._console.out(text, style=style, highlight=False, end="")
-        self._fleeting, self._column_zero = True, False
-
-    def _put(self, text: str) -> None:
-        """As it is: Rich would turn tabs into spaces."""
-        self._console.file.write(text)
-        self._console.file.flush()
-
-
-class _Lines:
-    """The lines of a stream, read by a thread: one read works for terminals, pipes and files alike, and blocks only it.
-
-    The thread is a daemon and reads the descriptor itself, so that it never holds up the end of the program: not by
-    being waited for, nor by the lock of a buffered stream. It reads only when asked, as far as one read takes it.
-    """
-
-    def __init__(self, source: TextIO) -> None:
-        self._source = source
-        self._asked = Semaphore(0)
-        self._read: Queue[str | None] = Queue()
-        self._thread: Thread | None = None
-        self._closed = False
-
-    async def next(self) -> str | None:
-        """The next line without its end; None, again and again, when there are no more."""
-        if self._thread is None:
-            self._thread = Thread(target=self._work, args=(self._source.fileno(), get_running_loop()), daemon=True)
-            self._thread.start()
-        self._asked.release()
-        return await self._read.get()
-
-    def close(self) -> None:
-        """Nothing more is asked for."""
-        self._closed = True
-        self._asked.release()
-
-    def _work(self, descriptor: int, loop: AbstractEventLoop) -> None:
-        lines = self._all(descriptor)
-        while self._asked.acquire() and not self._closed:
-            line = next(lines, None)
-            try:
-                loop.call_soon_threadsafe(self._read.put_nowait, line)
-            except RuntimeError:  # the event loop has ended while we read
-                return
-
-    def _all(self, descriptor: int) -> Iterator[str]:
-        rest = b""
-        while True:
-            try:
-                new = read(descriptor, 65536)
-            except OSError:  # the terminal is gone
-                new = b""
-            if not new:
-                break
-            *lines, rest = (rest + new).split(b"\n")
-            yield from map(self._decoded, lines)
-        if rest:
-            yield self._decoded(rest)
-
-    def _decoded(self, line: bytes) -> str:
-        return line.removesuffix(b"\r").decode(self._source.encoding, "replace")
+def from_settings(_settings: Settings) -> ConsoleAdapter:
+    """An adapter for whoever is at this terminal, by their name on this machine."""
+    with suppress(OSError, KeyError):  # a process may run as a user who has no name
+        return ConsoleAdapter(name=getuser())
+    return ConsoleAdapter()
