@@ -25,11 +25,13 @@ from bots.discord.reactions import Reactions
 from bots.discord.render import render
 from bots.discord.screen import Screen
 from bots.discord.timings import Timings
+from core.config import Settings
 from core.errors import DeliveryDelayed, PlatformError, where
 from core.seam.adapter import Adapter, Finding, Receive
 from core.seam.address import Address
 from core.seam.keeping import Keeper, Sleep
 from core.seam.messages import Draft, Inbound, Reply
+from core.seam.settings import check_addresses, tokens
 
 log = structlog.get_logger(platform=PLATFORM)
 
@@ -217,3 +219,16 @@ class DiscordAdapter(Adapter):
                 log.info("commands registered")
         except HTTPException as error:
             log.warning("commands not registered", status=error.status, code=error.code)
+
+
+def from_settings(settings: Settings) -> DiscordAdapter:
+    """The adapter that the settings ask for. Raises ConfigurationError, which names what is missing or wrong."""
+    (token,) = tokens("Discord", DISCORD_TOKEN=settings.discord_token)
+    check_addresses("http", DISCORD_API_URL=settings.discord_api_url, DISCORD_CDN_URL=settings.discord_cdn_url)
+    check_addresses("ws", DISCORD_GATEWAY_URL=settings.discord_gateway_url)
+    return DiscordAdapter(
+        token=token,
+        api_url=settings.discord_api_url,
+        gateway_url=settings.discord_gateway_url,
+        cdn_url=settings.discord_cdn_url,
+    )

@@ -26,12 +26,14 @@ from bots.slack.reconcile import reconcile
 from bots.slack.screen import Screen
 from bots.slack.status import Status
 from bots.slack.timings import Timings
+from core.config import Settings
 from core.errors import DeliveryDelayed, DeliveryError, PlatformError
 from core.seam.adapter import Adapter, Finding, Receive
 from core.seam.address import Address
 from core.seam.keeping import Sleep
 from core.seam.messages import Draft, Edited, Event, Inbound, Left, Receipt, Rejected, Reply
 from core.seam.ordering import Order
+from core.seam.settings import check_addresses, tokens
 
 log = get_logger(platform=PLATFORM)
 
@@ -201,6 +203,15 @@ class SlackAdapter(Adapter):
             if self._us is None:
                 self._us = ourselves(await self._api.read("auth.test"))
             return self._us
+
+
+def from_settings(settings: Settings) -> SlackAdapter:
+    """The adapter that the settings ask for. Raises ConfigurationError, which names what is missing or wrong."""
+    bot_token, app_token = tokens(
+        "Slack", SLACK_BOT_TOKEN=settings.slack_bot_token, SLACK_APP_TOKEN=settings.slack_app_token
+    )
+    check_addresses("http", SLACK_API_URL=settings.slack_api_url)
+    return SlackAdapter(bot_token=bot_token, app_token=app_token, api_url=settings.slack_api_url)
 
 
 def ourselves(answer: Payload) -> Ourselves:
