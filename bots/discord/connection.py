@@ -1,4 +1,4 @@
-"""One gateway connection, as discord.py keeps it: what Discord tells is tapped there, and what ends is ended.
+"""One gateway connection: discord.py keeps it, and we take the events that we hear before discord.py reads them.
 
 discord.py's parsers turn a gateway event into objects inside the loop that reads the socket, where one unexpected
 payload ends the connection and costs an IDENTIFY (1,000 a day, then Discord resets the token). So every parser is

@@ -1,9 +1,7 @@
 """Slack behind the seam: Socket Mode in, the Web API out."""
 
 from asyncio import Lock, sleep
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Sequence
 from time import monotonic, time
 
 from structlog import get_logger
@@ -12,14 +10,13 @@ from bots.slack.api import Api
 from bots.slack.connection import Sockets
 from bots.slack.doctor import bot_token_problem, examination
 from bots.slack.errors import Refused
-from bots.slack.events import translate
+from bots.slack.events import Events
 from bots.slack.files import Files
 from bots.slack.history import History
 from bots.slack.lookup import Lookup
-from bots.slack.messages import completes
-from bots.slack.names import Names, nameless_in
+from bots.slack.names import Names
 from bots.slack.pages import Pages
-from bots.slack.payloads import PLATFORM, Ourselves, Payload, View, is_ts
+from bots.slack.payloads import PLATFORM, Ourselves, Payload, is_ts
 from bots.slack.posting import Posting
 from bots.slack.reactions import Reactions
 from bots.slack.reconcile import reconcile
@@ -31,7 +28,7 @@ from core.errors import DeliveryDelayed, DeliveryError, PlatformError
 from core.seam.adapter import Adapter, Finding, Receive
 from core.seam.address import Address
 from core.seam.keeping import Sleep
-from core.seam.messages import Draft, Edited, Event, Inbound, Left, Receipt, Rejected, Reply
+from core.seam.messages import Draft, Inbound, Reply
 from core.seam.ordering import Order
 from core.seam.settings import check_addresses, tokens
 
@@ -90,16 +87,14 @@ class SlackAdapter(Adapter):
         """Raises PlatformError when Slack does not accept a token, or has switched Socket Mode off."""
         us = await self._introduced()
 
-        async def take(payload: Payload) -> None:
-            view = View(us=us, agent_view=self._agent_view, now=self._now())
-            for place, event in enumerate(translate(payload, view)):
-                await self._take(event, partial(self._named, payload, view, place), receive, payload.get("event"))
-
+        events = Events(
+            receive, us, self._names, self._heard, order=self._order, agent_view=self._agent_view, now=self._now
+        )
         self._sockets = sockets = Sockets(
             bot_token=self._bot_token,
             app_token=self._app_token,
             api_url=self._api_url,
-            take=take,
+            take=events.take,
             timings=self._timings,
         )
         await sockets.run()
@@ -158,32 +153,9 @@ class SlackAdapter(Adapter):
         """See Adapter."""
         await self._api.close()
 
-    async def _take(
-        self, event: Event, named: Callable[[Event], Awaitable[Event]], receive: Receive, happened: Payload | None
-    ) -> None:
-        """In the order in which it came. All who wait look their names up at once, so that nobody waits for more than
-        the one look-up; a deletion does not overtake the message."""
-        if isinstance(event, Rejected | Receipt | Left):
-            await receive(event)
-            return
-        if isinstance(event, Inbound):
-            self._posting.heard(event)
-            self._history.heard(event)
-        address = event.message.address if isinstance(event, Edited) else event.address
-        async with self._order.line(address.id) as turn:
-            known = await named(event)
-            await turn()
-            await receive(known)
-            if isinstance(known, Inbound) and completes(known, happened):
-                await receive(Edited(message=known, at=known.at))
-
-    async def _named(self, payload: Payload, view: View, place: int, event: Event) -> Event:
-        """What a payload says at this place, once more with the names that people and channels go by."""
-        if not isinstance(event, Inbound | Edited):
-            return event
-        author = event.author if isinstance(event, Inbound) else event.message.author
-        names = await self._names.of((author.id, *nameless_in(payload.get("event"))), view.us)
-        return translate(payload, replace(view, names=names))[place]
+    def _heard(self, inbound: Inbound) -> None:
+        self._posting.heard(inbound)
+        self._history.heard(inbound)
 
     async def _introduced(self) -> Ourselves:
         """Who we are, however long Slack is out of reach; only a definite no ends it."""

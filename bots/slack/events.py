@@ -1,13 +1,21 @@
-"""What Slack sends, in our words: pure functions from payloads to events; most payloads are none for us."""
+"""What Slack sends, event by event: read, named, and handed over in the order in which it came.
+
+Reading is pure; most payloads are none for us.
+"""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 
 from bots.slack.changes import changed, deleted, left, left_channel, receipt
 from bots.slack.commands import choice, shortcut, slash, stopped
-from bots.slack.messages import said
-from bots.slack.payloads import PLATFORM, Payload, Unreadable, View, part, word, workspace_of
-from core.seam.messages import Event, Rejected
+from bots.slack.messages import completes, said
+from bots.slack.names import Names, nameless_in
+from bots.slack.payloads import PLATFORM, Ourselves, Payload, Unreadable, View, part, word, workspace_of
+from core.seam.adapter import Receive
+from core.seam.messages import Closed, Deleted, Edited, Event, Inbound, Left, Receipt, Rejected
+from core.seam.ordering import Order
 
 _LEAVING = frozenset(
     {
@@ -18,6 +26,56 @@ _LEAVING = frozenset(
 """Events that end a channel for us, where the app is subscribed to them: most want more scopes than we ask for."""
 
 _SECRETS = frozenset({"token", "response_url", "trigger_id", "ticket"})
+
+
+class Events:
+    """Takes payloads. `heard` is told of each message before it is handed over."""
+
+    def __init__(
+        self,
+        receive: Receive,
+        us: Ourselves,
+        names: Names,
+        heard: Callable[[Inbound], None],
+        *,
+        order: Order,
+        agent_view: bool,
+        now: Callable[[], float],
+    ) -> None:
+        self._receive, self._us, self._names, self._heard = receive, us, names, heard
+        self._order, self._agent_view, self._now = order, agent_view, now
+
+    async def take(self, payload: Payload) -> None:
+        """All that one payload tells. When it raises, not everything was taken in."""
+        view = View(us=self._us, agent_view=self._agent_view, now=self._now())
+        for place, event in enumerate(translate(payload, view)):
+            if isinstance(event, Rejected | Receipt | Left):
+                await self._receive(event)
+            else:
+                await self._in_turn(event, payload, view, place)
+
+    async def _in_turn(
+        self, event: Inbound | Edited | Deleted | Closed, payload: Payload, view: View, place: int
+    ) -> None:
+        """All who wait look their names up at once, so that nobody waits for more than the one look-up; a deletion does
+        not overtake the message."""
+        if isinstance(event, Inbound):
+            self._heard(event)
+        address = event.message.address if isinstance(event, Edited) else event.address
+        async with self._order.line(address.id) as turn:
+            known = await self._named(event, payload, view, place)
+            await turn()
+            await self._receive(known)
+            if isinstance(known, Inbound) and completes(known, payload.get("event")):
+                await self._receive(Edited(message=known, at=known.at))
+
+    async def _named(self, event: Event, payload: Payload, view: View, place: int) -> Event:
+        """What the payload says at this place, once more with the names that people and channels go by."""
+        if not isinstance(event, Inbound | Edited):
+            return event
+        author = event.author if isinstance(event, Inbound) else event.message.author
+        names = await self._names.of((author.id, *nameless_in(payload.get("event"))), view.us)
+        return translate(payload, replace(view, names=names))[place]
 
 
 def translate(payload: Payload, view: View) -> tuple[Event, ...]:
