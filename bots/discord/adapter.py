@@ -51,8 +51,8 @@ class DiscordAdapter(Adapter):
     """One Discord application. The addresses are Discord's own unless they are given.
 
     Without the message content intent it still answers mentions, replies to its messages and direct messages; what
-    else people say in a thread arrives empty then, and is not passed on. `now` is in seconds since 1970, `pause` awaits
-    so many seconds.
+    else people say in a thread arrives empty then, and is not passed on. `now` is in seconds since 1970,
+    `clock` counts seconds from anywhere, `pause` awaits so many.
     """
 
     platform = PLATFORM
@@ -69,6 +69,7 @@ class DiscordAdapter(Adapter):
         gateway_url: str | None = None,
         cdn_url: str | None = None,
         now: Callable[[], float] = time,
+        clock: Callable[[], float] = monotonic,
         pause: Sleep = sleep,
         timings: Timings | None = None,
     ) -> None:
@@ -80,21 +81,21 @@ class DiscordAdapter(Adapter):
         self._reactions = Reactions(self._api)
         self._posting = Posting(self._api, Lookup(self._api), self._screen, now=now, timings=timings)
         self._history = History(self._api, timings=timings)
-        self._gate = Gate(self._api, pause=pause)
-        self._pause = pause
+        self._gate = Gate(self._api, clock=clock, pause=pause)
+        self._clock, self._pause = clock, pause
         self._open: tuple[Gateway, Places] | None = None
 
     async def listen(self, receive: Receive) -> None:
         """Keeps a gateway connection until cancelled; an end that the library did not mend itself is mended here."""
         failures = 0
         while True:
-            begun = monotonic()
+            begun = self._clock()
             try:
                 await self._hear(await self._prepared(), receive)
             except PlatformError:
                 raise
             except Exception as error:  # noqa: BLE001  # discord.py's loop ends by whatever its parsing meets
-                failures = 1 if monotonic() - begun > self._timings.long_life else failures + 1
+                failures = 1 if self._clock() - begun > self._timings.long_life else failures + 1
                 pause = min(2.0**failures, self._timings.longest_pause)
                 log.warning("connection lost", error=type(error).__name__, where=where(error), again_in=pause)
                 await self._pause(pause)
