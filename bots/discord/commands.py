@@ -1,4 +1,4 @@
-"""Commands by Discord's own means, in our words: pure, and total, as `messages` is."""
+"""Commands by Discord's own means, in our words: pure. What can't be read becomes a Rejected, never an exception."""
 
 from bots.discord.names import name
 from bots.discord.payloads import Payload, address_of, instant, rejected, snowflake

@@ -1,4 +1,4 @@
-"""Whether something that we said is on screen: which messages of ours are a given reply, where nobody knows.
+"""Whether something that we said is on screen: which messages of ours are a given reply.
 
 A message that has the reply's key as its nonce is the reply, and one with another nonce is not. But Discord keeps a
 nonce for minutes only, and so the rest goes by what is on screen. What may be *taken up*, to be edited into the reply

@@ -1,4 +1,4 @@
-"""What people, channels and roles are called, and who has said something, as a server's people read it."""
+"""What people, channels and roles are called by those who read along, and who has said something."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

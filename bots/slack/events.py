@@ -1,6 +1,7 @@
 """What Slack sends, event by event: read, named, and handed over in the order in which it came.
 
-Reading is pure; most payloads are none for us.
+Reading is pure, and most payloads are none for us. What can't be stored is not kept here: without an acknowledgement
+Slack sends an event again, and tells a person that their command has failed.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What was said: one message, as events, changes and histories have it alike, in our words.
+"""What was said, in our words: one message, read alike from events, changes and histories.
 
 One message reaches us as `message` and again as `app_mention`, each possibly more than once, in any order, and may be
 found in a history. All of them become the same Inbound, because its ID is the message's own `ts` and its facts are

@@ -1,4 +1,4 @@
-"""What people call themselves, and channels are called: asked for once in a while."""
+"""What people and channels are called: asked for once in a while, and believed meanwhile."""
 
 from asyncio import Lock, gather, timeout
 from collections.abc import Iterable, Iterator, Mapping

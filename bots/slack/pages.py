@@ -1,4 +1,4 @@
-"""Histories, read to the end: rationed to one call a minute for most apps, so nothing is asked for twice."""
+"""Histories, read page by page: most apps are allowed one call a minute, so nothing is asked for twice."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

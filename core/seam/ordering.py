@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager, suppress
 class Order:
     """A line for each conversation, for as long as somebody stands in it.
 
-    Nobody waits longer than `seconds` for those before: by then the acknowledgement is worth more than the order. None
-    is for who acknowledges nothing.
+    Nobody waits longer than `seconds` for those before: by then the acknowledgement is worth more than the order. Where
+    no acknowledgement is awaited, None lets them wait for as long as it takes.
     """
 
     def __init__(self, *, seconds: float | None) -> None:
