@@ -24,6 +24,8 @@ BackscrollError
         └── RequestNotTaken     or it is what was said, and the server has no words for it that we know
 """
 
+from pathlib import Path
+
 
 class BackscrollError(Exception):
     """Something that Backscroll knows how to name."""
@@ -141,3 +143,11 @@ class ModelMisconfigured(ModelError):
 
 class RequestNotTaken(ModelMisconfigured):
     """The server does not take the request, for a reason that we don't understand: perhaps something that was said."""
+
+
+def where(error: BaseException) -> str:
+    """The line that raised it, for the log. Not its traceback: the frames hold tokens and what people said."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return f"{Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno}" if at else ""

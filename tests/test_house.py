@@ -1,16 +1,32 @@
 """The house stands as it was planned: what import-linter can't see is seen here."""
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import pytest
+
+from bots.program.doors import Platform
+from tests.stages import STAGES
 
 ROOT = Path(__file__).parent.parent
 SOURCES = [path for room in ("bots", "core", "migrations") for path in sorted((ROOT / room).rglob("*.py"))]
 TESTS = [path for room in ("tests", "benchmarks") for path in sorted((ROOT / room).rglob("*.py"))]
 
-PLATFORMS = ("slack", "discord", "console")
+PLATFORMS = tuple(map(str, Platform))
 NAMES_PLATFORMS = {"core/config.py"}  # a setting is named after the platform that it is for
 READS_ENVIRONMENT = {"migrations/env.py"}  # Alembic's own command line; ours reads it through pydantic-settings
+SHARED = {  # what is in each: CONTRIBUTING.md
+    *("adapter", "timings", "connection", "events", "api", "errors", "doctor"),
+    *("messages", "changes", "commands", "quotes", "markup", "names", "payloads", "ticket"),
+    *("replies", "posting", "screen", "lookup", "reconcile", "reactions", "history", "files"),
+}
+OWN = {
+    "slack": {"blocks", "clients", "manifest", "pages", "status"},
+    "discord": {"formulas", "gate", "interactions", "library", "places", "registration", "render"},
+}
+LONGEST = 300
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "models", "misc"}
 
 
@@ -46,6 +62,13 @@ def reads_the_environment(tree: ast.Module) -> bool:
     return bool(words & used.union(node.name for node in ast.walk(tree) if isinstance(node, ast.alias)))
 
 
+def patches_a_door(tree: ast.Module) -> bool:
+    """Whether a test puts something in the place of what a door keeps for itself, by its dotted name."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    patches = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "setattr"]
+    return any(str(node.value).startswith("bots.") for call in patches for node in literals(call))
+
+
 def test_the_core_does_not_know_one_platform_from_another() -> None:
     core = [path for path in SOURCES if path.is_relative_to(ROOT / "core")]
 
@@ -69,3 +92,32 @@ def test_a_file_is_named_after_what_it_is() -> None:
 
 def test_a_file_opens_with_a_sentence_that_says_what_it_is() -> None:
     assert not offenders([*SOURCES, *TESTS], lambda tree: not ast.get_docstring(tree))
+
+
+def test_every_platform_has_a_door_and_a_stage() -> None:
+    doors = {path.stem for path in (ROOT / "bots").iterdir() if not path.name.startswith("__")} - {"program"}
+
+    assert doors == set(PLATFORMS) == set(STAGES)
+
+
+@pytest.mark.parametrize("platform", OWN)
+def test_the_same_thing_has_the_same_name_behind_every_door(platform: str) -> None:
+    files = {path.stem for path in (ROOT / "bots" / platform).iterdir() if not path.name.startswith("__")}
+
+    assert files == SHARED | OWN[platform]
+
+
+def test_what_is_behind_every_door_is_said_in_one_table() -> None:
+    table = set(re.findall(r"^\| `(\w+)\.py` \|", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE))
+
+    assert table == SHARED
+
+
+def test_no_file_of_the_doors_outgrows_a_reader() -> None:
+    doors = [path for path in SOURCES if path.is_relative_to(ROOT / "bots")]
+
+    assert not {name(path) for path in doors if len(path.read_text(encoding="utf-8").splitlines()) > LONGEST}
+
+
+def test_no_test_patches_what_a_door_keeps_for_itself() -> None:
+    assert not offenders(TESTS, patches_a_door)

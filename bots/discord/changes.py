@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bots.discord import pointing, translate
-from bots.discord.marks import Names
-from bots.discord.payloads import Payload, snowflake
+from bots.discord import messages, quotes
+from bots.discord.names import Names
+from bots.discord.payloads import PLATFORM, THREADS, Payload, address_of, rejected, snowflake
 from core.seam.messages import Closed, Deleted, Edited, Inbound, Left, Rejected
 
 _CATEGORY = 4  # a heading above channels; nobody speaks there
@@ -27,21 +27,21 @@ def edited(payload: Payload, parent: str | None, names: Names) -> Edited | Rejec
     """
     if not is_edit(payload):
         return None
-    heard = translate.message(payload, parent, names) or translate.by_another(payload, parent, names)
+    heard = messages.message(payload, parent, names) or messages.by_another(payload, parent, names)
     if not isinstance(heard, Inbound):
         return heard
-    if not payload["content"] and not pointing.carries(payload):
+    if not payload["content"] and not quotes.carries(payload):
         return None  # without the message content intent this is all that we are shown
     try:
         at = datetime.fromisoformat(payload["edited_timestamp"]).timestamp()
     except (ValueError, OverflowError) as error:
-        return translate.rejected(payload, error)
+        return rejected(payload, error)
     return Edited(message=heard, at=at)
 
 
 def deleted(payload: Payload, parent: str | None) -> Sequence[Deleted]:
     """The messages that a MESSAGE_DELETE or a MESSAGE_DELETE_BULK tells of. Raises KeyError, TypeError, ValueError."""
-    address = translate.address_of(payload, parent)
+    address = address_of(payload, parent)
     numbers = payload["ids"] if "ids" in payload else [payload["id"]]
     return [Deleted(address=address, id=snowflake(number)) for number in numbers]
 
@@ -53,12 +53,12 @@ def left(payload: Payload) -> Left | None:
     """
     if payload.get("unavailable"):
         return None
-    return Left(platform=translate.PLATFORM, workspace=snowflake(payload["id"]))
+    return Left(platform=PLATFORM, workspace=snowflake(payload["id"]))
 
 
 def closed(payload: Payload) -> Closed | None:
     """The place that a THREAD_DELETE or a CHANNEL_DELETE tells of. Raises KeyError, TypeError, ValueError."""
     if payload["type"] == _CATEGORY:
         return None
-    parent = payload["parent_id"] if payload["type"] in translate.THREADS else None
-    return Closed(address=translate.address_of({**payload, "channel_id": payload["id"]}, parent), gone=True)
+    parent = payload["parent_id"] if payload["type"] in THREADS else None
+    return Closed(address=address_of({**payload, "channel_id": payload["id"]}, parent), gone=True)

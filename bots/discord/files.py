@@ -5,15 +5,15 @@ The address of a file is signed, and good for about a day: after that the messag
 
 from collections.abc import Iterator
 
-from bots.discord.failures import calling
+from bots.discord.api import Api
+from bots.discord.errors import calling
 from bots.discord.library import Forbidden, NotFound
 from bots.discord.payloads import Payload
-from bots.discord.pointing import File
-from bots.discord.rest import Rest
+from bots.discord.quotes import File
 from core.errors import DeliveryRefused
 
 
-async def fetch(rest: Rest, source: str, limit: int, *, patience: float) -> bytes:
+async def fetch(api: Api, source: str, limit: int, *, patience: float) -> bytes:
     """At most the first `limit` bytes of this file. Raises a DeliveryError when it can't be had."""
     try:
         file = File.read(source)
@@ -21,15 +21,15 @@ async def fetch(rest: Rest, source: str, limit: int, *, patience: float) -> byte
         raise DeliveryRefused("this is no file of Discord's") from error
     async with calling(patience):
         try:
-            return await rest.download(file.url, limit)
+            return await api.download(file.url, limit)
         except ValueError as error:
             raise DeliveryRefused(str(error)) from error
         except (Forbidden, NotFound):  # the address is too old: whoever may read the message is told a new one
-            return await rest.download(await _address(rest, file), limit)
+            return await api.download(await _address(api, file), limit)
 
 
-async def _address(rest: Rest, file: File) -> str:
-    message = await rest.message(file.channel, file.message)
+async def _address(api: Api, file: File) -> str:
+    message = await api.message(file.channel, file.message)
     for one in _attached(message):
         if one.get("id") == file.id:
             return str(one.get("url"))

@@ -6,15 +6,16 @@ Discord allows 1,000 IDENTIFYs in 24 hours, over all shards and replicas, and re
 
 from asyncio import sleep
 from collections import deque
+from collections.abc import Callable
 from time import monotonic
 
 import structlog
 
-from bots.discord.failures import Trouble
-from bots.discord.keeping import Sleep
-from bots.discord.rest import Rest
-from bots.discord.translate import PLATFORM
+from bots.discord.api import Api
+from bots.discord.errors import Trouble
+from bots.discord.payloads import PLATFORM
 from core.errors import PlatformError
+from core.seam.keeping import Sleep
 
 log = structlog.get_logger(platform=PLATFORM)
 
@@ -30,26 +31,26 @@ _CONNECTIONS, _WITHIN = 5, 60.0  # so many connections in so many seconds need n
 class Gate:
     """Holds a client back as long as Discord would mind."""
 
-    def __init__(self, rest: Rest, *, pause: Sleep = sleep) -> None:
-        self._rest = rest
-        self._pause = pause
+    def __init__(self, api: Api, *, clock: Callable[[], float] = monotonic, pause: Sleep = sleep) -> None:
+        self._api = api
+        self._clock, self._pause = clock, pause
         self._connected: deque[float] = deque(maxlen=_CONNECTIONS)
         self._identified: deque[float] = deque(maxlen=16)
 
     async def before_connect(self) -> None:
         """Returns when a socket may be opened."""
-        if len(self._connected) == _CONNECTIONS and monotonic() - self._connected[0] < _WITHIN:
+        if len(self._connected) == _CONNECTIONS and self._clock() - self._connected[0] < _WITHIN:
             await self._pause(_BETWEEN)
-        self._connected.append(monotonic())
+        self._connected.append(self._clock())
 
     async def before_identify(self, *, initial: bool) -> None:
         """Returns when an IDENTIFY may be sent. Raises PlatformError when it would risk the token."""
-        recent = sum(monotonic() - when < _REMEMBERED for when in self._identified)
+        recent = sum(self._clock() - when < _REMEMBERED for when in self._identified)
         if not initial:
             await self._pause(min(_BETWEEN * 2 ** max(0, recent - 1), _LONGEST))
-        self._identified.append(monotonic())
+        self._identified.append(self._clock())
         try:
-            limit = (await self._rest.gateway()).get("session_start_limit") or {}
+            limit = (await self._api.gateway()).get("session_start_limit") or {}
         except Trouble as error:
             log.warning("session starts unknown", error=type(error).__name__)
             return

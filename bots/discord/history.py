@@ -5,14 +5,13 @@ from collections.abc import Sequence
 
 import structlog
 
-from bots.discord import translate
-from bots.discord.failures import Trouble, asking
+from bots.discord import messages
+from bots.discord.api import Api
+from bots.discord.errors import Trouble, asking
 from bots.discord.library import Forbidden, NotFound
-from bots.discord.marks import Names
-from bots.discord.payloads import Payload, snowflake_at
-from bots.discord.rest import Rest
-from bots.discord.screen import channel_of
-from bots.discord.translate import DIRECT, PLATFORM
+from bots.discord.names import Names
+from bots.discord.payloads import DIRECT, PLATFORM, Payload, channel_of, snowflake_at
+from bots.discord.timings import Timings
 from core.errors import PlaceGone
 from core.seam.adapter import Whole
 from core.seam.address import Address
@@ -22,90 +21,91 @@ log = structlog.get_logger(platform=PLATFORM)
 
 _PAGE = 100  # messages, the most that Discord gives in one call
 _PAGES = 20
-_OPENING_WITHIN = 1.0  # seconds; what else was said is not to be lost over it
-_PATIENCE = 60.0  # seconds; the library waits for rate limits
 
 
-async def backscroll(rest: Rest, message: Inbound, limit: int, names: Names) -> Sequence[Inbound]:
-    """The talk since our own last answer here, oldest first; in a thread that began with a message, after that one.
+class History:
+    """Discord's record of what was said. Raises a DeliveryError where it can't be had now."""
 
-    Where we may not read the history, Discord shows none.
-    """
-    address, most = message.address, max(1, min(limit, _PAGE))
-    async with asking(_PATIENCE):
-        found = await rest.history(channel_of(address), most, before=message.id)
-    heard: list[Inbound] = []
-    for payload in found:
-        said = translate.earlier(payload, address, names)
-        if said is not None and said.id == address.thread:
-            return [said, *heard[::-1]]
-        if said is not None and said.author.is_self:
-            break
-        if said is not None:
-            heard.append(said)
-    else:
-        if len(found) < most:
-            return heard[::-1]  # that is all, and the opening is gone
-    opening = await _opening(rest, address, names)
-    return heard[::-1] if opening is None else [opening, *heard[: most - 1][::-1]]
+    def __init__(self, api: Api, *, timings: Timings) -> None:
+        self._api, self._timings = api, timings
 
+    async def before(self, message: Inbound, limit: int, names: Names) -> Sequence[Inbound]:
+        """The talk since our own last answer here, oldest first; in a thread that began with a message, after that one.
 
-async def _opening(rest: Rest, address: Address, names: Names) -> Inbound | None:
-    """The message that a thread began with, which has its number; what hangs on it can't be understood without it.
-
-    It stands in the channel around the thread, unless this is a post of a forum.
-    """
-    if address.thread is None:
-        return None
-    for channel in (address.channel, address.thread):
-        try:
-            async with timeout(_OPENING_WITHIN):
-                payload = await rest.message(channel, address.thread)
-        except Trouble as error:
-            log.debug("no opening", session=address.id, error=type(error).__name__)
+        Where we may not read the history, Discord shows none.
+        """
+        address, most = message.address, max(1, min(limit, _PAGE))
+        async with asking(self._timings.history):
+            found = await self._api.history(channel_of(address), most, before=message.id)
+        heard: list[Inbound] = []
+        for payload in found:
+            said = messages.earlier(payload, address, names)
+            if said is not None and said.id == address.thread:
+                return [said, *heard[::-1]]
+            if said is not None and said.author.is_self:
+                break
+            if said is not None:
+                heard.append(said)
         else:
-            return translate.earlier(payload, address, names)
-    return None
+            if len(found) < most:
+                return heard[::-1]  # that is all, and the opening is gone
+        opening = await self._opening(address, names)
+        return heard[::-1] if opening is None else [opening, *heard[: most - 1][::-1]]
 
+    async def _opening(self, address: Address, names: Names) -> Inbound | None:
+        """The message that a thread began with, which has its number; what hangs on it can't be understood without it.
 
-async def since(rest: Rest, address: Address, after: float, names: Names) -> Sequence[Inbound]:
-    """What people said here after this instant, oldest first, read as the gateway's messages are.
+        It stands in the channel around the thread, unless this is a post of a forum.
+        """
+        if address.thread is None:
+            return None
+        for channel in (address.channel, address.thread):
+            try:
+                async with timeout(self._timings.opening):
+                    payload = await self._api.message(channel, address.thread)
+            except Trouble as error:
+                log.debug("no opening", session=address.id, error=type(error).__name__)
+            else:
+                return messages.earlier(payload, address, names)
+        return None
 
-    The history has everything that those have, but for the server's own nicknames of its people. Where it may not be
-    read, there is none. Raises PlaceGone.
-    """
-    newest, heard = snowflake_at(after), list[Inbound]()
-    for _ in range(_PAGES):
+    async def since(self, address: Address, after: float, names: Names) -> Sequence[Inbound]:
+        """What people said here after this instant, oldest first, read as the gateway's messages are.
+
+        The history has everything that those have, but for the server's own nicknames of its people. Where it may not
+        be read, there is none. Raises PlaceGone.
+        """
+        newest, heard = snowflake_at(after), list[Inbound]()
+        for _ in range(_PAGES):
+            try:
+                async with asking(self._timings.history):
+                    page = await self._page(channel_of(address), newest)
+            except _Closed:
+                return heard
+            heard += _read(page, address, names)
+            if len(page) < _PAGE:
+                return Whole(heard)
+            newest = page[0]["id"]
+        log.warning("history cut", session=address.id, messages=_PAGES * _PAGE)
+        return heard
+
+    async def _page(self, channel: str, after: str) -> Sequence[Payload]:
         try:
-            async with asking(_PATIENCE):
-                page = await _page(rest, channel_of(address), newest)
-        except _Closed:
-            return heard
-        heard += _read(page, address, names)
-        if len(page) < _PAGE:
-            return Whole(heard)
-        newest = page[0]["id"]
-    log.warning("history cut", session=address.id, messages=_PAGES * _PAGE)
-    return heard
+            return await self._api.history(channel, _PAGE, after=after)
+        except NotFound as error:
+            raise PlaceGone(f"Discord knows no such channel ({error.code})") from error
+        except Forbidden as error:
+            log.info("history closed", channel=channel, status=error.status, code=error.code)
+            raise _Closed from error
 
 
 class _Closed(Exception):
     """This history is not for us."""
 
 
-async def _page(rest: Rest, channel: str, after: str) -> Sequence[Payload]:
-    try:
-        return await rest.history(channel, _PAGE, after=after)
-    except NotFound as error:
-        raise PlaceGone(f"Discord knows no such channel ({error.code})") from error
-    except Forbidden as error:
-        log.info("history closed", channel=channel, status=error.status, code=error.code)
-        raise _Closed from error
-
-
 def _read(page: Sequence[Payload], address: Address, names: Names) -> Sequence[Inbound]:
     """A page, newest first, as messages of people, oldest first. Over REST a message does not name its server."""
     server = {} if address.workspace == DIRECT else {"guild_id": address.workspace}
     parent = None if address.thread is None else address.channel
-    read = (translate.message({**payload, **server}, parent, names) for payload in reversed(page))
+    read = (messages.message({**payload, **server}, parent, names) for payload in reversed(page))
     return [message for message in read if isinstance(message, Inbound)]

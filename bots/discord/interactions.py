@@ -1,7 +1,7 @@
 """Commands by `/session`: stored, then acknowledged, as far as Discord's three seconds allow.
 
 An interaction is not sent again, and Discord calls it failed after three seconds. So it is acknowledged once it is
-stored if that takes no longer than `STORE_WITHIN`, and else at once while storing goes on: to withhold the
+stored if that takes no longer than `Timings.store`, and else at once while storing goes on: to withhold the
 acknowledgement would lose the command for sure. Who gave it is told if it is lost after all.
 """
 
@@ -9,21 +9,17 @@ from asyncio import TaskGroup, wait
 
 import structlog
 
-from bots.discord import translate
-from bots.discord.failures import Trouble
-from bots.discord.keeping import Keeper
+from bots.discord import commands
+from bots.discord.api import Api
+from bots.discord.errors import Trouble
 from bots.discord.library import HTTPException
-from bots.discord.payloads import Payload
+from bots.discord.payloads import PLATFORM, Payload, rejected
 from bots.discord.places import Places
-from bots.discord.rest import Rest
 from bots.discord.ticket import Ticket
-from bots.discord.translate import PLATFORM
+from core.seam.keeping import Keeper
 from core.seam.messages import Inbound, Rejected
 
 log = structlog.get_logger(platform=PLATFORM)
-
-STORE_WITHIN = 2.2
-"""How long a command may take to be stored before it is acknowledged all the same, in seconds; Discord waits 3."""
 
 LOST = "I could not take this in: my memory did not answer. Please try again in a few minutes."
 
@@ -33,38 +29,39 @@ _ALREADY_ACKNOWLEDGED = 40060
 class Interactions:
     """Takes the commands that one gateway connection tells of."""
 
-    def __init__(self, rest: Rest, places: Places, keeper: Keeper) -> None:
-        self._rest = rest
+    def __init__(self, api: Api, places: Places, keeper: Keeper, *, store_within: float) -> None:
+        self._api = api
         self._places = places
         self._keeper = keeper
+        self._store_within = store_within
 
     async def take(self, payload: Payload) -> None:
         """One INTERACTION_CREATE, from its arrival to its acknowledgement."""
-        heard = translate.interaction(payload, None)
+        heard = commands.interaction(payload, None)
         if not isinstance(heard, Inbound):
             if heard is not None:
                 await self._keeper.keep(heard)
             return
-        with self._rest.deferring(payload["token"]):
+        with self._api.deferring(payload["token"]):
             async with TaskGroup() as group:
                 storing = group.create_task(self._store(payload))
-                await wait({storing}, timeout=STORE_WITHIN)
+                await wait({storing}, timeout=self._store_within)
                 await self._acknowledge(heard, payload["token"])
-                self._rest.deferred(payload["token"])
+                self._api.deferred(payload["token"])
         if not storing.result():
             await self._apologise(heard)
 
     async def _store(self, payload: Payload) -> bool:
         heard: Inbound | Rejected | None
         try:
-            heard = translate.interaction(payload, await self._places.parent(payload))
+            heard = commands.interaction(payload, await self._places.parent(payload))
         except Trouble as error:
-            heard = translate.rejected(payload, error)
+            heard = rejected(payload, error)
         return heard is None or await self._keeper.keep(heard)
 
     async def _acknowledge(self, command: Inbound, token: str) -> None:
         try:
-            await self._rest.defer(command.id, token, private=translate.private(command.verb or ""))
+            await self._api.defer(command.id, token, private=commands.private(command.verb or ""))
         except Trouble as error:
             if not (isinstance(error, HTTPException) and error.code == _ALREADY_ACKNOWLEDGED):
                 log.warning("not deferred", session=command.address.id, error=type(error).__name__)
@@ -72,4 +69,4 @@ class Interactions:
     async def _apologise(self, command: Inbound) -> None:
         ticket = Ticket.read(command.ticket, now=0.0)
         if ticket is not None:
-            await self._rest.answer(ticket, LOST, {"parse": []})
+            await self._api.answer(ticket, LOST, {"parse": []})

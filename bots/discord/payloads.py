@@ -1,12 +1,23 @@
-"""Discord's payloads as they came off the wire, and the IDs in them, which are instants."""
+"""What every payload of Discord's is made of: its IDs, which are instants, and the conversation that it is of."""
 
+import json
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
+
+from core.seam.address import Address
+from core.seam.messages import Rejected
 
 Payload = Mapping[str, Any]
 
+PLATFORM = "discord"
+DIRECT = "@me"
+THREADS = frozenset({10, 11, 12})
+"""Channel types: announcement, public and private thread; a forum post is a public thread."""
+
 _EPOCH = 1_420_070_400_000  # Discord's, in milliseconds
 _DIGITS = 20  # of a 64-bit ID
+_SECRETS = frozenset({"token", "response_url", "trigger_id", "ticket"})
 
 
 def instant(number: str) -> float:
@@ -24,3 +35,34 @@ def snowflake(value: object) -> str:
     if not isinstance(value, str) or not (value.isascii() and value.isdigit() and len(value) <= _DIGITS):
         raise ValueError("not a snowflake")
     return value
+
+
+def address_of(payload: Payload, parent: str | None) -> Address:
+    """Where this comes from; `parent` is the channel around the thread, None outside threads. Raises ValueError."""
+    place = snowflake(payload["channel_id"])
+    workspace = snowflake(payload["guild_id"]) if payload.get("guild_id") else DIRECT
+    if parent is None:
+        return Address(platform=PLATFORM, workspace=workspace, channel=place)
+    return Address(platform=PLATFORM, workspace=workspace, channel=snowflake(parent), thread=place)
+
+
+def channel_of(address: Address) -> str:
+    """The channel or thread as Discord numbers it."""
+    return address.thread or address.channel
+
+
+def rejected(payload: Payload, error: Exception) -> Rejected:
+    """An event that can't be read, with the payload for whoever looks at it, but without what answers in our name."""
+    text = json.dumps(payload, default=repr)
+    kept = json.dumps(json.loads(text, object_hook=_without_secrets))
+    given = payload.get("id") if isinstance(payload, Mapping) else None
+    return Rejected(
+        platform=PLATFORM,
+        id=given if isinstance(given, str) and given else sha256(text.encode()).hexdigest()[:32],
+        reason=f"{type(error).__name__}: {error}"[:200],
+        payload=kept,
+    )
+
+
+def _without_secrets(part: Payload) -> Payload:
+    return {name: value for name, value in part.items() if name not in _SECRETS}

@@ -4,22 +4,21 @@ What the gateway has told is in the library's cache; what it has not, as for arc
 """
 
 from asyncio import Task, create_task
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
 import structlog
 
-from bots.discord import translate
-from bots.discord.failures import Trouble
-from bots.discord.keeping import PAUSES, Sleep
-from bots.discord.library import Forbidden, Gateway, Guild, NotFound, Thread
-from bots.discord.marks import Names
-from bots.discord.payloads import Payload, snowflake_at
-from bots.discord.rest import Rest
-from bots.discord.translate import PLATFORM
+from bots.discord.api import Api
+from bots.discord.connection import Gateway
+from bots.discord.errors import Trouble
+from bots.discord.library import Forbidden, Guild, NotFound, Thread
+from bots.discord.names import Names
+from bots.discord.payloads import PLATFORM, THREADS, Payload, address_of, snowflake_at
 from core.seam.address import Address
+from core.seam.cache import Recent
+from core.seam.keeping import Sleep
 
 log = structlog.get_logger(platform=PLATFORM)
 
@@ -30,14 +29,17 @@ _THREADS_KNOWN = 10_000
 
 
 class Places:
-    """The places of all servers that one gateway connection tells of; `me` is our own user ID."""
+    """The places of all servers that one gateway connection tells of; `me` is our own user ID.
 
-    def __init__(self, rest: Rest, gateway: Gateway, *, me: str, pause: Sleep) -> None:
-        self._rest = rest
+    `pauses` are those between two tries to learn of a place, in seconds.
+    """
+
+    def __init__(self, api: Api, gateway: Gateway, *, me: str, pauses: Sequence[float], pause: Sleep) -> None:
+        self._api = api
         self._gateway = gateway
         self._me = me
-        self._pause = pause
-        self._met: OrderedDict[str, _Place] = OrderedDict()
+        self._pauses, self._pause = pauses, pause
+        self._met: Recent[_Place] = Recent(_THREADS_KNOWN)
         self._asked: dict[str, Task[_Place]] = {}
 
     def meet(self, payload: Payload) -> None:
@@ -48,7 +50,7 @@ class Places:
         cached = server.get_channel_or_thread(int(channel))
         if cached is not None:
             parent = str(cached.parent_id) if isinstance(cached, Thread) else None
-            self._remember(str(cached.id), _Place(parent=parent, name=cached.name))
+            self._met.note(str(cached.id), _Place(parent=parent, name=cached.name))
 
     async def parent(self, payload: Payload) -> str | None:
         """The channel around the thread that this comes from, None outside threads. Raises Trouble when nobody knows.
@@ -59,14 +61,15 @@ class Places:
         if payload.get("guild_id") is None:
             return None
         if "type" in named:
-            return named.get("parent_id") if named["type"] in translate.THREADS else None
-        if channel in self._met:
-            return self._met[channel].parent
+            return named.get("parent_id") if named["type"] in THREADS else None
+        met = self._met.get(channel)
+        if met is not None:
+            return met.parent
         if channel not in self._asked:
             task = self._asked[channel] = create_task(self._ask(channel))
             task.add_done_callback(lambda _: self._asked.pop(channel, None))
         place = await self._asked[channel]
-        self._remember(channel, place)
+        self._met.note(channel, place)
         return place.parent
 
     def names(self, workspace: object) -> Names:
@@ -95,7 +98,7 @@ class Places:
             newest = max(channel.last_message_id or 0, channel.id if parent else 0)
             if newest > after:
                 here = {"guild_id": str(channel.guild.id), "channel_id": str(channel.id)}
-                found.append((newest, translate.address_of(here, parent)))
+                found.append((newest, address_of(here, parent)))
         found.sort(key=lambda one: one[0], reverse=True)
         if len(found) > MOST:
             log.warning("places left out", places=len(found) - MOST)
@@ -111,23 +114,17 @@ class Places:
     def _server(self, number: object) -> Guild | None:
         return self._gateway.get_guild(int(number)) if _is_number(number) else None
 
-    def _remember(self, channel: str, place: "_Place") -> None:
-        self._met[channel] = place
-        self._met.move_to_end(channel)
-        while len(self._met) > _THREADS_KNOWN:
-            self._met.popitem(last=False)
-
     async def _ask(self, channel: str) -> "_Place":
-        for pause in PAUSES:
+        for pause in self._pauses:
             try:
-                found = await self._rest.channel(channel)
+                found = await self._api.channel(channel)
             except (NotFound, Forbidden):
                 raise
             except Trouble as error:
                 log.warning("channel unknown", channel=channel, error=type(error).__name__, again_in=pause)
                 await self._pause(pause)
             else:
-                parent = found["parent_id"] if found["type"] in translate.THREADS else None
+                parent = found["parent_id"] if found["type"] in THREADS else None
                 return _Place(parent=parent, name=found.get("name"))
         raise TimeoutError("Discord did not say which channel this is")
 

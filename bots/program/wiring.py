@@ -23,9 +23,12 @@ from core.intake.inbox import Inbox
 from core.memory.mind import Mind
 from core.memory.prompts import instructions
 from core.model import tokens
+from core.model.breaker import Breaker
 from core.model.llm import Model
+from core.model.metered import Metered
+from core.model.offline import OfflineModel
 from core.seam.adapter import Adapter
-from core.store import Database, queue, servers
+from core.store import Database, connect, ledger, queue, servers
 from core.timings import Timings
 from core.work.worker import Worker
 
@@ -116,6 +119,33 @@ async def prepare(settings: Settings, database: Database) -> None:
         raise DatabaseBehind(
             f"the schema is at {have or 'nothing'}, this program needs {need}: run `backscroll migrate`"
         )
+
+
+def open_database(settings: Settings) -> Database:
+    """The database, which connects when it is first asked."""
+    return connect(settings.database_url, settings.database_listen_url)
+
+
+def make_model(settings: Settings, database: Database | None = None) -> Model:
+    """The model; with a database, its calls are recorded there."""
+    if not settings.has_model:
+        return OfflineModel()
+    from core.model.openai import OpenAIModel  # a client library is loaded by those who need it
+
+    key = settings.openai_api_key
+    model: Model = OpenAIModel(
+        api_key=key.get_secret_value() if key is not None else "none",
+        base_url=settings.openai_base_url,
+        model=settings.openai_model,
+        api=settings.openai_api,
+        first_seconds=settings.openai_first_seconds,
+        silence_seconds=settings.openai_silence_seconds,
+        answer_tokens=settings.backscroll_answer_tokens,
+        effort=None if settings.openai_reasoning == "auto" else settings.openai_reasoning,
+    )
+    if database is not None:
+        model = Metered(model, lambda call: database.write(ledger.record, call))
+    return Breaker(model)
 
 
 async def make_mind(settings: Settings, model: Model) -> Mind:

@@ -1,6 +1,6 @@
 """The door to Slack; slack_bolt and slack_sdk are imported nowhere else."""
 
-from bots.slack.adapter import SlackAdapter
+from bots.slack.adapter import SlackAdapter, from_settings
 from bots.slack.manifest import as_json, manifest
 
-__all__ = ["SlackAdapter", "as_json", "manifest"]
+__all__ = ["SlackAdapter", "as_json", "from_settings", "manifest"]

@@ -1,45 +1,45 @@
 """Slack behind the seam: Socket Mode in, the Web API out."""
 
 from asyncio import Lock, sleep
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
-from functools import partial
-from time import time
+from collections.abc import Callable, Sequence
+from time import monotonic, time
 
 from structlog import get_logger
 
-from bots.slack.calls import Calls, Refused
-from bots.slack.examine import bot_token_problem, examination
+from bots.slack.api import Api
+from bots.slack.connection import Sockets
+from bots.slack.doctor import bot_token_problem, examination
+from bots.slack.errors import Refused
+from bots.slack.events import Events
 from bots.slack.files import Files
+from bots.slack.history import History
 from bots.slack.lookup import Lookup
-from bots.slack.marks import Marks
-from bots.slack.names import Names, nameless_in
-from bots.slack.order import Order
+from bots.slack.names import Names
 from bots.slack.pages import Pages
-from bots.slack.payloads import PLATFORM, Ourselves, Payload, View, is_ts
-from bots.slack.reading import Reading
+from bots.slack.payloads import PLATFORM, Ourselves, Payload, is_ts
+from bots.slack.posting import Posting
+from bots.slack.reactions import Reactions
 from bots.slack.reconcile import reconcile
-from bots.slack.said import completes
 from bots.slack.screen import Screen
-from bots.slack.sockets import Sockets
 from bots.slack.status import Status
-from bots.slack.translate import translate
-from bots.slack.writing import Writing
+from bots.slack.timings import Timings
+from core.config import Settings
 from core.errors import DeliveryDelayed, DeliveryError, PlatformError
 from core.seam.adapter import Adapter, Finding, Receive
 from core.seam.address import Address
-from core.seam.messages import Draft, Edited, Event, Inbound, Left, Receipt, Rejected, Reply
+from core.seam.keeping import Sleep
+from core.seam.messages import Draft, Inbound, Reply
+from core.seam.ordering import Order
+from core.seam.settings import check_addresses, tokens
 
 log = get_logger(platform=PLATFORM)
-
-_LONGEST_WAIT = 30.0
 
 
 class SlackAdapter(Adapter):
     """One Slack app in one workspace (or organisation).
 
     `agent_view` says that the app uses Slack's agent surface, where every top-level message of a DM roots a thread.
-    `seconds` is how long a call of the Web API may take.
+    `now` is in seconds since 1970, `clock` counts seconds from anywhere, `pause` awaits so many.
     """
 
     platform = PLATFORM
@@ -58,20 +58,27 @@ class SlackAdapter(Adapter):
         app_token: str,
         api_url: str = "https://slack.com/api/",
         agent_view: bool = True,
-        seconds: float = 10.0,
+        timings: Timings | None = None,
+        now: Callable[[], float] = time,
+        clock: Callable[[], float] = monotonic,
+        pause: Sleep = sleep,
     ) -> None:
+        self._timings = timings = timings or Timings()
+        self._now, self._pause = now, pause
         self._bot_token, self._app_token, self._api_url = bot_token, app_token, api_url
-        self._agent_view, self._seconds = agent_view, seconds
-        self._calls = Calls(token=bot_token, api_url=api_url, seconds=seconds)
-        pages, status = Pages(self._calls), Status(self._calls)
-        self._names = Names(self._calls)
-        self._reading = Reading(self._calls, pages, self._names, self._ourselves, agent_view=agent_view)
-        self._files = Files(self._calls, api_url)
+        self._agent_view = agent_view
+        self._api = Api(token=bot_token, api_url=api_url, seconds=timings.call, clock=clock)
+        pages, status = Pages(self._api), Status(self._api, every=timings.status)
+        self._names = Names(self._api, timings=timings)
+        self._history = History(
+            self._api, pages, self._names, self._ourselves, agent_view=agent_view, timings=timings, now=now
+        )
+        self._files = Files(self._api, api_url)
         self._lookup = Lookup(pages, self._ourselves)
-        self._screen = Screen(self._calls, status)
-        self._writing = Writing(self._calls, self._lookup, self._screen, status)
-        self._marks = Marks(self._calls)
-        self._order = Order()
+        self._screen = Screen(self._api, status, edit_every=timings.edit)
+        self._posting = Posting(self._api, self._lookup, self._screen, status, now=now)
+        self._reactions = Reactions(self._api)
+        self._order = Order(seconds=timings.turn)
         self._sockets: Sockets | None = None
         self._us: Ourselves | None = None
         self._asking = Lock()
@@ -80,13 +87,16 @@ class SlackAdapter(Adapter):
         """Raises PlatformError when Slack does not accept a token, or has switched Socket Mode off."""
         us = await self._introduced()
 
-        async def take(payload: Payload) -> None:
-            view = View(us=us, agent_view=self._agent_view, now=time())
-            for place, event in enumerate(translate(payload, view)):
-                await self._take(event, partial(self._named, payload, view, place), receive, payload.get("event"))
-
-        sockets = Sockets(bot_token=self._bot_token, app_token=self._app_token, api_url=self._api_url, take=take)
-        self._sockets = sockets
+        events = Events(
+            receive, us, self._names, self._heard, order=self._order, agent_view=self._agent_view, now=self._now
+        )
+        self._sockets = sockets = Sockets(
+            bot_token=self._bot_token,
+            app_token=self._app_token,
+            api_url=self._api_url,
+            take=events.take,
+            timings=self._timings,
+        )
         await sockets.run()
 
     def hears(self) -> bool:
@@ -95,22 +105,22 @@ class SlackAdapter(Adapter):
 
     async def deliver(self, reply: Reply) -> str:
         """See Adapter. Ephemeral messages can't be looked up, so a repeated one may be seen twice by its one reader."""
-        return await self._writing.deliver(reply)
+        return await self._posting.deliver(reply)
 
     async def preview(self, reply: Reply) -> Draft | None:
         """See Adapter. Its text may lag behind, or stay as it is, where Slack's limits want that."""
-        return await self._writing.preview(reply)
+        return await self._posting.preview(reply)
 
     async def backscroll(self, message: Inbound, limit: int) -> Sequence[Inbound]:
         """See Adapter. Most apps are allowed one such call a minute, of 15 messages."""
-        return await self._reading.before(message, limit)
+        return await self._history.before(message, limit)
 
     async def since(self, address: Address, after: float) -> Sequence[Inbound]:
         """See Adapter. Most apps read 15 messages a minute: a repeated call goes on where the last one had to end.
 
         `places` has none: an app would have to ask for the history of each channel that it is in, at one a minute.
         """
-        return await self._reading.since(address, after)
+        return await self._history.since(address, after)
 
     async def fetch(self, address: Address, source: str, limit: int) -> bytes:
         """See Adapter. The app needs the scope files:read."""
@@ -123,50 +133,29 @@ class SlackAdapter(Adapter):
 
     async def reconcile(self, reply: Reply, message: str) -> None:
         """See Adapter."""
-        await reconcile(reply, message, lookup=self._lookup, screen=self._screen)
+        await reconcile(
+            reply, message, lookup=self._lookup, screen=self._screen, now=self._now, young=self._timings.young
+        )
 
     async def mark(self, address: Address, message: str, *, waits: bool) -> None:
         """See Adapter: an hourglass."""
-        await self._marks.mark(address, message, waits=waits)
+        await self._reactions.mark(address, message, waits=waits)
 
     async def examine(self) -> Sequence[Finding]:
         """See Adapter."""
-        app_calls = Calls(token=self._app_token, api_url=self._api_url, seconds=self._seconds)
+        app_api = Api(token=self._app_token, api_url=self._api_url, seconds=self._timings.call)
         try:
-            return await examination(self._calls, app_calls, agent_view=self._agent_view)
+            return await examination(self._api, app_api, agent_view=self._agent_view)
         finally:
-            await app_calls.close()
+            await app_api.close()
 
     async def close(self) -> None:
         """See Adapter."""
-        await self._calls.close()
+        await self._api.close()
 
-    async def _take(
-        self, event: Event, named: Callable[[Event], Awaitable[Event]], receive: Receive, happened: Payload | None
-    ) -> None:
-        """In the order in which it came. All who wait look their names up at once, so that nobody waits for more than
-        the one look-up; a deletion does not overtake the message."""
-        if isinstance(event, Rejected | Receipt | Left):
-            await receive(event)
-            return
-        if isinstance(event, Inbound):
-            self._writing.heard(event)
-            self._reading.heard(event)
-        address = event.message.address if isinstance(event, Edited) else event.address
-        async with self._order.line(address.id) as turn:
-            known = await named(event)
-            await turn()
-            await receive(known)
-            if isinstance(known, Inbound) and completes(known, happened):
-                await receive(Edited(message=known, at=known.at))
-
-    async def _named(self, payload: Payload, view: View, place: int, event: Event) -> Event:
-        """What a payload says at this place, once more with the names that people and channels go by."""
-        if not isinstance(event, Inbound | Edited):
-            return event
-        author = event.author if isinstance(event, Inbound) else event.message.author
-        names = await self._names.of((author.id, *nameless_in(payload.get("event"))), view.us)
-        return translate(payload, replace(view, names=names))[place]
+    def _heard(self, inbound: Inbound) -> None:
+        self._posting.heard(inbound)
+        self._history.heard(inbound)
 
     async def _introduced(self) -> Ourselves:
         """Who we are, however long Slack is out of reach; only a definite no ends it."""
@@ -178,14 +167,23 @@ class SlackAdapter(Adapter):
                 raise PlatformError(bot_token_problem(error.code)) from error
             except DeliveryError as error:
                 log.warning("out of reach", reason=str(error), again_in=wait)
-                await sleep(max(wait, error.retry_after if isinstance(error, DeliveryDelayed) else 0))
-                wait = min(2 * wait, _LONGEST_WAIT)
+                await self._pause(max(wait, error.retry_after if isinstance(error, DeliveryDelayed) else 0))
+                wait = min(2 * wait, self._timings.longest_pause)
 
     async def _ourselves(self) -> Ourselves:
         async with self._asking:
             if self._us is None:
-                self._us = ourselves(await self._calls.read("auth.test"))
+                self._us = ourselves(await self._api.read("auth.test"))
             return self._us
+
+
+def from_settings(settings: Settings) -> SlackAdapter:
+    """The adapter that the settings ask for. Raises ConfigurationError, which names what is missing or wrong."""
+    bot_token, app_token = tokens(
+        "Slack", SLACK_BOT_TOKEN=settings.slack_bot_token, SLACK_APP_TOKEN=settings.slack_app_token
+    )
+    check_addresses("http", SLACK_API_URL=settings.slack_api_url)
+    return SlackAdapter(bot_token=bot_token, app_token=app_token, api_url=settings.slack_api_url)
 
 
 def ourselves(answer: Payload) -> Ourselves:

@@ -1,12 +1,12 @@
-"""Blocks as Slack's own written form of a message (see `words`): pure functions from what people see to its words.
+"""Blocks as Slack's own written form of a message (see `markup`): pure functions from what people see to its words.
 
 Only what holds words is read; docs.slack.dev/reference/block-kit/blocks.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from bots.slack.markup import escaped
 from bots.slack.payloads import Payload
-from bots.slack.words import escaped
 
 
 def written(blocks: Iterable[object] | None) -> str:

@@ -5,10 +5,10 @@ Most changes that Slack reports are nobody's: previews of links, counts of repli
 
 from collections.abc import Mapping
 
+from bots.slack.messages import said, said_by_another
 from bots.slack.payloads import PLATFORM, Payload, View, address_of, part, seconds, thread_of, word, workspace_of
-from bots.slack.posts import EDIT, EVENT_TYPE
 from bots.slack.quotes import held
-from bots.slack.said import said, said_by_another
+from bots.slack.replies import EDIT, EVENT_TYPE
 from core.seam.address import Address
 from core.seam.messages import Closed, Deleted, Draft, Edited, Event, Left, Receipt
 

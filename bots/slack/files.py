@@ -5,7 +5,7 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from structlog import get_logger
 
-from bots.slack.calls import Calls, Download
+from bots.slack.api import Api, Download
 from bots.slack.payloads import PLATFORM, Payload
 from bots.slack.quotes import attaches
 from core.errors import DeliveryError, DeliveryRefused
@@ -21,8 +21,8 @@ _PAGES = (b"<!doctype html", b"<html")
 class Files:
     """Files by the note that a quote keeps of each (see `quotes.note`)."""
 
-    def __init__(self, calls: Calls, api_url: str) -> None:
-        self._calls, self._api = calls, urlsplit(api_url)
+    def __init__(self, api: Api, api_url: str) -> None:
+        self._api, self._home = api, urlsplit(api_url)
 
     async def fetch(self, address: Address, source: str, limit: int) -> bytes:
         """The file's first bytes, at most so many. Raises a DeliveryError."""
@@ -36,7 +36,7 @@ class Files:
         """Where the file is. A file that is shared between organisations is asked for first."""
         if "url" in noted:
             return str(noted["url"])
-        file = (await self._calls.read("files.info", {"file": str(noted["id"])})).get("file")
+        file = (await self._api.read("files.info", {"file": str(noted["id"])})).get("file")
         found = attaches(file) if isinstance(file, dict) else None
         if found is None or found.source is None:
             raise DeliveryRefused(f"Slack gives no file: {found.unread if found else 'no reason'}")
@@ -50,7 +50,7 @@ class Files:
         for _ in range(_HOPS):
             if not self._is_slacks(url):
                 raise DeliveryRefused(f"the file is at {urlsplit(url).hostname}, which is not Slack")
-            got = await self._calls.download(url, limit)
+            got = await self._api.download(url, limit)
             if got.moved_to is None:
                 break
             url = urljoin(url, got.moved_to)
@@ -61,13 +61,13 @@ class Files:
     def _is_slacks(self, url: str) -> bool:
         """Whether the token may go there: to Slack's own host for files, or to where all our calls go."""
         to = urlsplit(url)
-        if (to.scheme, to.netloc) == (self._api.scheme, self._api.netloc):
+        if (to.scheme, to.netloc) == (self._home.scheme, self._home.netloc):
             return not self._is_call(to)
         return to.scheme == "https" and to.netloc in _HOSTS
 
     def _is_call(self, to: SplitResult) -> bool:
         """Whether it would do something instead of giving a file: methods have names like `auth.revoke`."""
-        path, api = unquote(to.path).lower(), self._api.path.strip("/").lower()
+        path, api = unquote(to.path).lower(), self._home.path.strip("/").lower()
         folder, _, rest = path.strip("/").partition(f"{api}/") if api else ("", "", path.strip("/"))
         return ".." in path or (not folder and "." in rest.lstrip("/").partition("/")[0])
 

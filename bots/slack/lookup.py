@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from structlog import get_logger
 
-from bots.slack.calls import Refused
+from bots.slack.errors import Refused
 from bots.slack.pages import PAGE, Kept, Pages
 from bots.slack.payloads import PLATFORM, Ourselves, Payload, is_ts
-from bots.slack.posts import EVENT_TYPE, thread_of
+from bots.slack.replies import EVENT_TYPE, thread_of
 from core.seam.messages import Reply
 
 log = get_logger(platform=PLATFORM)

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from bots.slack.posts import EVENT_TYPE
-from bots.slack.pressed import SHORTCUTS
+from bots.slack.commands import SHORTCUTS
+from bots.slack.replies import EVENT_TYPE
 from core.commands import COMMANDS, Command
 
 Manifest = dict[str, Any]

@@ -1,4 +1,4 @@
-"""What people call themselves, and channels are called: asked for once in a while."""
+"""What people and channels are called: asked for once in a while, and believed meanwhile."""
 
 from asyncio import Lock, gather, timeout
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,11 +6,12 @@ from itertools import islice
 
 from structlog import get_logger
 
-from bots.slack.calls import Calls
+from bots.slack.api import Api
+from bots.slack.markup import nameless
 from bots.slack.payloads import PLATFORM, Ourselves, Payload
-from bots.slack.recent import Recent
-from bots.slack.words import nameless
+from bots.slack.timings import Timings
 from core.errors import DeliveryError
+from core.seam.cache import Recent
 
 log = get_logger(platform=PLATFORM)
 
@@ -21,12 +22,10 @@ _PEOPLE, _CHANNELS = ("U", "W"), ("C", "G")
 
 
 class Names:
-    """Names by the IDs of people and channels. Somebody waits for the acknowledgement meanwhile, so it gives up after
-    `seconds`."""
+    """Names by the IDs of people and channels, as far as Slack says them in time."""
 
-    def __init__(self, calls: Calls, *, seconds: float = 1.0, fresh: float = 3600.0, sour: float = 60.0) -> None:
-        self._calls = calls
-        self._seconds, self._fresh, self._sour = seconds, fresh, sour
+    def __init__(self, api: Api, *, timings: Timings) -> None:
+        self._api, self._timings = api, timings
         self._known: Recent[tuple[str | None, float]] = Recent()
         self._asking: dict[str, Lock] = {}
 
@@ -42,10 +41,10 @@ class Names:
         """The name; None when Slack does not say so in time. A failure is not repeated for a minute."""
         lock = self._asking.setdefault(one, Lock())
         try:
-            async with timeout(self._seconds), lock:
+            async with timeout(self._timings.names), lock:
                 return await self._looked_up(one)
         except TimeoutError:
-            self._known.note(one, (None, self._calls.clock() + self._sour))
+            self._known.note(one, (None, self._api.clock() + self._timings.sour))
             return None
         finally:
             if not lock.locked():
@@ -53,7 +52,7 @@ class Names:
 
     async def _looked_up(self, one: str) -> str | None:
         known = self._known.get(one)
-        now = self._calls.clock()
+        now = self._api.clock()
         if known is not None and now < known[1]:
             return known[0]
         try:
@@ -61,13 +60,13 @@ class Names:
         except DeliveryError as error:
             log.debug("name unknown", reason=str(error))
             name = None
-        self._known.note(one, (name, now + (self._fresh if name else self._sour)))
+        self._known.note(one, (name, now + (self._timings.fresh if name else self._timings.sour)))
         return name
 
     async def _asked(self, one: str) -> str | None:
         if one.startswith(_CHANNELS):
-            return _channel_name(await self._calls.read("conversations.info", {"channel": one}))
-        return _display_name(await self._calls.read("users.info", {"user": one}))
+            return _channel_name(await self._api.read("conversations.info", {"channel": one}))
+        return _display_name(await self._api.read("users.info", {"user": one}))
 
 
 def nameless_in(part: object) -> Iterator[str]:

@@ -1,13 +1,14 @@
-"""Histories, read to the end: rationed to one call a minute for most apps, so nothing is asked for twice."""
+"""Histories, read page by page: most apps are allowed one call a minute, so nothing is asked for twice."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bots.slack.calls import Calls, Refused
+from bots.slack.api import Api
+from bots.slack.errors import Refused
 from bots.slack.payloads import Payload
-from bots.slack.posts import Arguments
-from bots.slack.recent import Recent
+from bots.slack.replies import Arguments
 from core.errors import DeliveryDelayed
+from core.seam.cache import Recent
 
 PAGE = 15
 """The largest page that apps outside the Marketplace get, once a minute; docs.slack.dev/reference/methods."""
@@ -29,8 +30,8 @@ class _Begun:
 class Pages:
     """Reads histories page by page. Where the ration or a fault cut it short, the same question later goes on."""
 
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
+    def __init__(self, api: Api) -> None:
+        self._api = api
         self._begun: Recent[_Begun] = Recent(_KEPT)
 
     async def read(
@@ -50,7 +51,7 @@ class Pages:
         self._begun.note(question, begun)
         for _ in range(_AT_ONCE):
             try:
-                page = await self._calls.read(method, {**arguments, "cursor": begun.cursor})
+                page = await self._api.read(method, {**arguments, "cursor": begun.cursor})
             except Refused:
                 self._begun.forget(question)
                 raise

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from bots.slack.blocks import parts, written
+from bots.slack.markup import readable
 from bots.slack.payloads import Payload, View, is_ts
-from bots.slack.words import readable
 from core.seam.messages import Author, Quote
 
 _GONE = {

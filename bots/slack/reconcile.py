@@ -1,20 +1,18 @@
 """Some time after an uncertain delivery: one look at the conversation, and what is wrong there is put right."""
 
+from collections.abc import Callable
 from enum import Enum
-from time import time
 
 from structlog import get_logger
 
 from bots.slack.lookup import Found, Lookup
 from bots.slack.payloads import PLATFORM, is_ts
-from bots.slack.posts import digest
+from bots.slack.replies import digest
 from bots.slack.screen import Screen
 from core.errors import DeliveryDelayed
 from core.seam.messages import Reply
 
 log = get_logger(platform=PLATFORM)
-
-_OLD = 20.0
 
 
 class Kin(Enum):
@@ -25,7 +23,9 @@ class Kin(Enum):
     UNCLEAR = "unclear"
 
 
-async def reconcile(reply: Reply, message: str, *, lookup: Lookup, screen: Screen) -> None:
+async def reconcile(
+    reply: Reply, message: str, *, lookup: Lookup, screen: Screen, now: Callable[[], float], young: float
+) -> None:
     """See Adapter. A message that only one person sees can't be looked up, and stays as it is.
 
     Raises DeliveryDelayed when there is a stream of which it can only be said later whose it is.
@@ -34,7 +34,7 @@ async def reconcile(reply: Reply, message: str, *, lookup: Lookup, screen: Scree
     for other in (found := await lookup.all(reply)):
         if other.id == message:
             continue
-        kin = kin_of(other, reply, message, now=time()) if other.loose else Kin.OURS
+        kin = kin_of(other, reply, message, now=now(), young=young) if other.loose else Kin.OURS
         unclear = unclear or kin is Kin.UNCLEAR
         if kin is Kin.OURS:
             await screen.clear(reply, other.id)
@@ -43,11 +43,11 @@ async def reconcile(reply: Reply, message: str, *, lookup: Lookup, screen: Scree
         log.info("put right", session=reply.address.id)
         await screen.complete(reply, message, is_stream=shown.loose)
     if unclear:
-        raise DeliveryDelayed("a stream is too young to tell whose it is", retry_after=_OLD)
+        raise DeliveryDelayed("a stream is too young to tell whose it is", retry_after=young)
 
 
-def kin_of(stream: Found, reply: Reply, message: str, *, now: float) -> Kin:
-    """By its age and its text.
+def kin_of(stream: Found, reply: Reply, message: str, *, now: float, young: float) -> Kin:
+    """By its age and its text; `now` is in seconds since 1970, and younger than `young` seconds is too young to tell.
 
     What is older than the message that shows the reply, and known to be nothing else, was begun for it. What is younger
     (its request was under way for long) was begun for this reply when it shows no more than the beginning of it, and
@@ -59,7 +59,7 @@ def kin_of(stream: Found, reply: Reply, message: str, *, now: float) -> Kin:
     is_unanswered = not reply.text and not message
     if not is_unanswered and not _letters(reply.text).startswith(_letters(stream.text)):
         return Kin.ANOTHERS
-    return Kin.OURS if now - float(stream.id) > _OLD else Kin.UNCLEAR
+    return Kin.OURS if now - float(stream.id) > young else Kin.UNCLEAR
 
 
 def _letters(text: str) -> str:

@@ -6,21 +6,20 @@ certain what it shows; after any doubt it is stopped, and the whole text is put 
 
 from structlog import get_logger
 
-from bots.slack.calls import Bucket, Calls, Refused
+from bots.slack.api import Api, Bucket
+from bots.slack.errors import Refused
 from bots.slack.payloads import PLATFORM
-from bots.slack.posts import EDIT, STREAM, Arguments, content, metadata, plain_content, unfinished
-from bots.slack.recent import Recent
+from bots.slack.replies import EDIT, STREAM, Arguments, content, metadata, plain_content, unfinished
 from bots.slack.status import Status
 from core.errors import DeliveryDelayed
 from core.seam.address import Address
+from core.seam.cache import Recent
 from core.seam.messages import Draft, Reply
 
 log = get_logger(platform=PLATFORM)
 
 _EDITS_A_MINUTE = 40
 """chat.update is Tier 3, 50 calls a minute; the rest is kept for final texts."""
-_EDIT_EVERY = 3.0
-"""Slack asks for no more than one chat.update of a message in 3 s; docs.slack.dev/ai/developing-agents."""
 _GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 """Nothing can be done about this message any more: people have deleted it, or the workspace allows no more edits."""
 _STREAMING = "streaming_state_conflict"
@@ -29,11 +28,9 @@ _STREAMING = "streaming_state_conflict"
 class Screen:
     """Our messages by their IDs. What it remembers are hints: a new process does without them."""
 
-    def __init__(
-        self, calls: Calls, status: Status, *, edits_a_minute: int = _EDITS_A_MINUTE, edit_every: float = _EDIT_EVERY
-    ) -> None:
-        self._calls, self._status = calls, status
-        self._edits = Bucket(edits_a_minute, calls.clock)
+    def __init__(self, api: Api, status: Status, *, edit_every: float, edits_a_minute: int = _EDITS_A_MINUTE) -> None:
+        self._api, self._status = api, status
+        self._edits = Bucket(edits_a_minute, api.clock)
         self._edit_every = edit_every
         self._streamed: Recent[str] = Recent()
         self._streams_of_ours: Recent[None] = Recent()
@@ -45,7 +42,7 @@ class Screen:
             self._streamed.note(draft.id, draft.text)
             self._streams_of_ours.note(draft.id, None)
         else:
-            self._edited_at.note(draft.id, self._calls.clock())
+            self._edited_at.note(draft.id, self._api.clock())
         return draft
 
     async def grow(self, reply: Reply, draft: Draft) -> Draft:
@@ -75,12 +72,12 @@ class Screen:
         place = {"channel": address.channel, "ts": ts}
         try:
             try:
-                await self._calls.write("chat.delete", place)
+                await self._api.write("chat.delete", place)
             except Refused as error:
                 if error.code != _STREAMING:
                     raise
-                await self._calls.write("chat.stopStream", place)
-                await self._calls.write("chat.delete", place)
+                await self._api.write("chat.stopStream", place)
+                await self._api.write("chat.delete", place)
         except Refused as error:
             if error.code != "message_not_found":
                 raise
@@ -103,7 +100,7 @@ class Screen:
             rest = reply.text[len(shown) :]
             try:
                 place = {"channel": reply.address.channel, "ts": draft.id}
-                await self._calls.write("chat.appendStream", {**place, "markdown_text": rest})
+                await self._api.write("chat.appendStream", {**place, "markdown_text": rest})
             except DeliveryDelayed:
                 self._streamed.note(draft.id, shown)
                 return Draft(id=draft.id, text=shown, note=STREAM)
@@ -117,7 +114,7 @@ class Screen:
         """Another process has begun this stream, and nobody knows what it shows: from now on the message is edited."""
         place = {"channel": reply.address.channel, "ts": draft.id, "session_status": "processing"}
         try:
-            await self._calls.write("chat.stopStream", {**place, "metadata": unfinished(reply)})
+            await self._api.write("chat.stopStream", {**place, "metadata": unfinished(reply)})
         except DeliveryDelayed:
             return draft
         except Refused as error:
@@ -125,11 +122,11 @@ class Screen:
         return await self._edit(reply, Draft(id=draft.id, text=draft.text, note=EDIT))
 
     async def _edit(self, reply: Reply, draft: Draft) -> Draft:
-        now = self._calls.clock()
+        now = self._api.clock()
         edited_at = self._edited_at.get(draft.id)
         if reply.text == draft.text or (edited_at is not None and now - edited_at < self._edit_every):
             return draft
-        if self._calls.wait("chat.update") or not self._edits.take():
+        if self._api.wait("chat.update") or not self._edits.take():
             return draft
         self._edited_at.note(draft.id, now)
         try:
@@ -146,7 +143,7 @@ class Screen:
         rest = reply.text[len(shown) :] if shown is not None and known else ""
         noted = metadata(reply) if known else unfinished(reply)
         try:
-            await self._calls.write(
+            await self._api.write(
                 "chat.stopStream", {**_end_of_stream(reply, ts), "metadata": noted, "markdown_text": rest or None}
             )
         except DeliveryDelayed:
@@ -161,7 +158,7 @@ class Screen:
 
     async def _update(self, reply: Reply, ts: str) -> None:
         place = {"channel": reply.address.channel, "ts": ts}
-        await self._calls.show("chat.update", {**place, **content(reply)}, {**place, **plain_content(reply)})
+        await self._api.show("chat.update", {**place, **content(reply)}, {**place, **plain_content(reply)})
 
 
 def _end_of_stream(reply: Reply, ts: str) -> Arguments:

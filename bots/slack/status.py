@@ -2,36 +2,36 @@
 
 from structlog import get_logger
 
-from bots.slack.calls import Calls, Refused
+from bots.slack.api import Api
+from bots.slack.errors import Refused
 from bots.slack.payloads import PLATFORM
-from bots.slack.posts import Arguments, thread_of
-from bots.slack.recent import Recent
+from bots.slack.replies import Arguments, thread_of
 from core.errors import DeliveryError
+from core.seam.cache import Recent
 from core.seam.messages import Reply
 
 log = get_logger(platform=PLATFORM)
 
-_AGAIN = 60.0
 _ASSISTANT, _SESSIONS = "assistant.threads.setStatus", "agents.sessions.setStatus"
 
 
 class Status:
-    """What Slack shows beside a conversation while nothing of the answer is there yet.
+    """What Slack shows beside a conversation while nothing of the answer is there yet; said `every` so many seconds.
 
     `assistant.threads.setStatus` clears itself when we post, but is to be retired; `agents.sessions.setStatus` has to
     be set back by us (docs.slack.dev/ai). The second is used where the first is gone.
     """
 
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
+    def __init__(self, api: Api, *, every: float) -> None:
+        self._api, self._every = api, every
         self._without: set[str] = set()
         self._shown: Recent[tuple[str, float]] = Recent()
 
     async def show(self, reply: Reply) -> None:
-        """Says that we are at work, and again every minute: Slack takes it back after two."""
-        thread, session, now = thread_of(reply), reply.address.id, self._calls.clock()
+        """Says that we are at work, and again after a while: Slack takes it back."""
+        thread, session, now = thread_of(reply), reply.address.id, self._api.clock()
         shown = self._shown.get(session)
-        if thread is None or (shown is not None and now - shown[1] < _AGAIN):
+        if thread is None or (shown is not None and now - shown[1] < self._every):
             return
         place = {"channel_id": reply.address.channel, "thread_ts": thread}
         asker = reply.asker.id if reply.asker else None
@@ -58,7 +58,7 @@ class Status:
         if method in self._without:
             return False
         try:
-            await self._calls.write(method, arguments)
+            await self._api.write(method, arguments)
         except Refused as error:
             if error.is_lasting:
                 self._without.add(method)

@@ -1,5 +1,9 @@
 """The seam: what a platform must be able to do, and what it promises.
 
+Beside its adapter a platform's module has `from_settings(settings) -> Adapter`: the program makes the adapter by it.
+What any door may use stands in this room: `settings` (are tokens and addresses there?), `keeping` (what could not be
+stored is offered again), `ordering` (nobody is overtaken), `cache` (hints, never more than so many).
+
 The promises, each a test that every adapter passes (`tests/test_adapter_promises.py`):
 
 1. Receive first, acknowledge after. `receive` returns once the message is stored or known already.

@@ -8,7 +8,7 @@ from typing import Self, TextIO
 
 from rich.console import Console
 
-from bots.console import MAIN, ConsoleAdapter, listed
+from bots.console.adapter import MAIN, ConsoleAdapter, listed
 from core.seam.adapter import Adapter, Receive
 from core.seam.messages import Draft, Inbound, Rejected, Reply
 from tests.stage import Shown, Stage

@@ -9,7 +9,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from bots.console import MAIN, ConsoleAdapter
+from bots.console.adapter import MAIN, ConsoleAdapter
 from core.seam.messages import Inbound, Rejected, Reply
 from tests.wire.console import Keyboard
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bots.console import MAIN, listed, printable, translate, verb_of
+from bots.console.adapter import MAIN, listed, printable, translate, verb_of
 from core.seam.messages import Audience, Author, Choice, Inbound
 from tests.bots.console.conftest import reply_to
 

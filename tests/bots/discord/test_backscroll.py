@@ -3,6 +3,7 @@
 import pytest
 
 from bots.discord import DiscordAdapter
+from bots.discord.timings import Timings
 from core.errors import DeliveryDelayed, DeliveryRefused
 from core.seam.messages import Inbound
 from tests.bots.discord.conftest import asked, reply
@@ -69,7 +70,7 @@ async def test_a_long_thread_whose_opening_is_gone_is_heard_all_the_same(
 
 
 async def test_an_opening_that_does_not_come_costs_nothing_but_itself(
-    stage: DiscordStage, mouth: DiscordAdapter, monkeypatch: pytest.MonkeyPatch
+    stage: DiscordStage, mouth: DiscordAdapter
 ) -> None:
     """C6"""
     stage.wait = False
@@ -79,6 +80,7 @@ async def test_an_opening_that_does_not_come_costs_nothing_but_itself(
         await stage.say(str(number), place="aside", to_bot=False)
     question = await asked(stage, "and now?", place="aside")
     assert [one.text for one in await mouth.backscroll(question, 20)][:2] == ["let us talk", "6"]
-    monkeypatch.setattr("bots.discord.history._OPENING_WITHIN", 0.1)
+    hasty = stage.adapter(timings=Timings(opening=0.1))
     stage.world.fault(f"GET /channels/.*/messages/{opening}$", hang=True, times=2)
-    assert [one.text for one in await mouth.backscroll(question, 20)][:2] == ["5", "6"]
+    assert [one.text for one in await hasty.backscroll(question, 20)][:2] == ["5", "6"]
+    await hasty.close()

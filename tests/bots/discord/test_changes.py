@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.discord import changes
-from bots.discord.marks import Names
+from bots.discord.names import Names
 from core.seam.messages import Audience, Closed, Deleted, Edited, Inbound, Rejected
 from tests.bots.discord.conftest import Listener, listening, reply
 from tests.wire.discord import DiscordStage

@@ -8,9 +8,10 @@ from time import time
 
 import pytest
 
-from bots.discord import slash
+from bots.discord import registration
 from bots.discord.interactions import LOST
 from bots.discord.library import LONGEST_WAIT
+from bots.discord.timings import Timings
 from core.commands import COMMANDS
 from core.errors import DeliveryDelayed
 from core.seam.messages import Rejected
@@ -49,8 +50,8 @@ async def test_the_group_has_every_command_of_the_table(stage: DiscordStage, ear
 
 def test_what_others_registered_is_kept() -> None:
     theirs = {"id": "5", "name": "weather", "type": 1}
-    assert slash.overwrite([theirs]) == [theirs, slash.group()]
-    assert slash.overwrite([theirs, slash.group() | {"id": "6", "nsfw": False}]) is None
+    assert registration.overwrite([theirs]) == [theirs, registration.group()]
+    assert registration.overwrite([theirs, registration.group() | {"id": "6", "nsfw": False}]) is None
 
 
 async def test_commands_that_can_not_be_registered_do_not_keep_us_out(stage: DiscordStage) -> None:
@@ -121,31 +122,29 @@ async def test_a_command_without_a_channel_object_is_looked_up(stage: DiscordSta
     assert (await ear.number(1)).address.id == stage.session("aside")
 
 
-async def test_a_slow_store_does_not_fail_the_command(
-    stage: DiscordStage, ear: Listener, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bots.discord.interactions.STORE_WITHIN", 0.1)
+async def test_a_slow_store_does_not_fail_the_command(stage: DiscordStage) -> None:
     stored = asyncio.Event()
-    ear.script.append(stored.wait)
-    await stage.command("status")
-    await stage.until(lambda: interaction(stage).deferred)
-    assert not ear.heard
-    stored.set()
-    assert (await ear.number(1)).verb == "status"
+    async with listening(stage, timings=Timings(store=0.1)) as ear:
+        await stage.connected()
+        ear.script.append(stored.wait)
+        await stage.command("status")
+        await stage.until(lambda: interaction(stage).deferred)
+        assert not ear.heard
+        stored.set()
+        assert (await ear.number(1)).verb == "status"
 
 
-async def test_a_command_that_could_never_be_stored_is_answered_honestly(
-    stage: DiscordStage, ear: Listener, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_command_that_could_never_be_stored_is_answered_honestly(stage: DiscordStage) -> None:
     def fail() -> None:
         raise ConnectionError("no database")
 
-    monkeypatch.setattr("bots.discord.keeping.PAUSES", (0.1, 0.2))
-    ear.script += [fail, fail]
-    await stage.command("status")
-    await stage.until(lambda: stage.shown())
-    assert [(shown.text, shown.private) for shown in stage.shown()] == [(LOST, True)]
-    assert ear.paused == [0.1, 0.2]
+    async with listening(stage, timings=Timings(again=(0.1, 0.2))) as ear:
+        await stage.connected()
+        ear.script += [fail, fail]
+        await stage.command("status")
+        await stage.until(lambda: stage.shown())
+        assert [(shown.text, shown.private) for shown in stage.shown()] == [(LOST, True)]
+        assert ear.paused == [0.1, 0.2]
 
 
 async def test_a_command_is_answered_by_its_ticket_after_a_restart(stage: DiscordStage) -> None:

@@ -6,9 +6,10 @@ import socket
 import pytest
 
 from bots.discord import DiscordAdapter
+from bots.discord.api import Api
+from bots.discord.connection import Gateway
 from bots.discord.gate import Gate
-from bots.discord.library import Gateway, Redirect
-from bots.discord.rest import Rest
+from bots.discord.library import Redirect
 from core.errors import PlatformError
 from tests.bots.discord.conftest import Listener, listening
 from tests.wire.discord import DiscordStage
@@ -204,7 +205,7 @@ async def test_the_doctor_says_when_the_gateway_does_not_answer(stage: DiscordSt
 
 async def test_a_client_that_is_closed_runs_no_event_any_more() -> None:
     redirect = Redirect(api="http://127.0.0.1:9/api")
-    rest = Rest("t", redirect)
+    rest = Api("t", redirect)
     gateway = Gateway(redirect, content=False, gates=Gate(rest))
     await gateway.close()
     await rest.close()

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bots.discord import DiscordAdapter
+from bots.discord.timings import Timings
 from core.errors import DeliveryDelayed, DeliveryError, DeliveryRefused, DeliveryUnknown
 from core.seam.messages import Inbound
 from tests.bots.discord.conftest import Listener, asked, reply
@@ -51,7 +52,7 @@ async def test_a_post_that_the_library_repeats_is_one_message(
 async def test_a_post_that_nobody_answered_for_is_looked_up(stage: DiscordStage, kind: str, window: float) -> None:
     stage.world.nonce_window = window
     plan(stage, POST, Fault(kind))  # type: ignore[arg-type]
-    mouth = stage.adapter(patience=0.3)
+    mouth = stage.adapter(timings=Timings(patience=0.3))
     answer = reply(await asked(stage))
     with pytest.raises(DeliveryUnknown):
         await mouth.deliver(answer)
@@ -137,7 +138,7 @@ async def test_a_call_that_is_given_up_ends_at_once_and_holds_up_nothing(
 
 
 async def test_the_librarys_own_repetitions_end_when_patience_does(stage: DiscordStage) -> None:
-    mouth = stage.adapter(patience=0.3)
+    mouth = stage.adapter(timings=Timings(patience=0.3))
     stage.world.fault(POSTS, status=500, times=9)
     with pytest.raises(DeliveryUnknown):
         await mouth.deliver(reply(await asked(stage)))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bots.discord import DiscordAdapter
-from bots.discord.screen import WAITING
+from bots.discord.reactions import WAITING
 from core.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnknown
 from core.seam.messages import Reply
 from tests.bots.discord.conftest import KEY, Listener, asked, reply

@@ -12,7 +12,7 @@ import pytest
 import structlog
 import typer
 
-from bots.program import cli, logs
+from bots.program import exits, logs
 from bots.program.wiring import run
 from core.config import Settings
 from core.errors import PlatformError
@@ -138,7 +138,7 @@ def test_an_error_of_our_own_says_what_it_is() -> None:
 
 def crash(work: Callable[[], Coroutine[object, object, int]]) -> int:
     with pytest.raises(typer.Exit) as ended:
-        cli._go(work)
+        exits.go(work)
     return ended.value.exit_code
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bots.slack import SlackAdapter
-from tests.bots.slack.ear import Ear
+from tests.bots.slack.ear import Clock, Ear
 from tests.wire.slack import SlackStage
 
 
@@ -16,9 +16,13 @@ async def stage() -> AsyncIterator[SlackStage]:
 
 
 @pytest.fixture
-async def adapter(stage: SlackStage) -> AsyncIterator[SlackAdapter]:
-    adapter = stage.adapter()
-    assert isinstance(adapter, SlackAdapter)
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def adapter(stage: SlackStage, clock: Clock) -> AsyncIterator[SlackAdapter]:
+    adapter = stage.adapter(clock=clock)
     yield adapter
     await adapter.close()
 

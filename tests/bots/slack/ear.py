@@ -2,6 +2,7 @@
 
 from asyncio import Event as Signal
 from asyncio import Task, create_task, gather
+from time import monotonic
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -13,6 +14,16 @@ from tests.wire.slack import SlackStage
 Kind = TypeVar("Kind")
 
 ADA = Author(id="U0ADA", name="ada")
+
+
+class Clock:
+    """Seconds as they pass, and those that a test lets pass at once."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return monotonic() + self.ahead
 
 
 class Ear:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from bots.slack import SlackAdapter
+from bots.slack.events import translate
 from bots.slack.payloads import Ourselves, View
-from bots.slack.translate import translate
 from core.seam.address import Address
 from core.seam.messages import Audience, Closed, Deleted, Draft, Edited, Event, Inbound, Receipt, Rejected
 from tests.bots.slack.ear import Ear, asked

@@ -9,12 +9,13 @@ from random import Random
 import pytest
 
 from bots.slack import SlackAdapter
+from bots.slack.timings import Timings
 from core.errors import DeliveryDelayed, DeliveryUnknown
 from core.seam.messages import Inbound
 from tests.bots.slack.ear import Ear, asked
 from tests.wire.faults import Fault
 from tests.wire.slack import SlackStage
-from tests.wire.slack.server import APP_TOKEN, BOT_TOKEN, SlackServer
+from tests.wire.slack.server import SlackServer
 
 
 def _once(server: SlackServer, method: str, fault: Fault) -> None:
@@ -23,7 +24,7 @@ def _once(server: SlackServer, method: str, fault: Fault) -> None:
 
 
 def _hasty(stage: SlackStage) -> SlackAdapter:
-    return SlackAdapter(bot_token=BOT_TOKEN, app_token=APP_TOKEN, api_url=f"{stage.server.url}/api/", seconds=0.3)
+    return stage.adapter(timings=Timings(call=0.3))
 
 
 FAULTS = [

@@ -8,7 +8,7 @@ from bots.slack import SlackAdapter
 from core.memory.context import HEARD_BEFORE_QUESTION
 from core.seam.address import Address
 from core.seam.messages import Author, Inbound, Quote
-from tests.bots.slack.ear import Ear, asked
+from tests.bots.slack.ear import Clock, Ear, asked
 from tests.talk import Running
 from tests.wire.faults import Fault
 from tests.wire.openai import OpenAIServer
@@ -83,7 +83,7 @@ async def test_what_a_thread_hangs_on_follows_its_edits(url: str, stage: SlackSt
 
 
 async def test_under_the_ration_the_newest_that_were_heard_are_told(
-    stage: SlackStage, adapter: SlackAdapter, ear: Ear
+    stage: SlackStage, adapter: SlackAdapter, clock: Clock, ear: Ear
 ) -> None:
     """C7: with one page of 15 a minute, in a thread whose end has been heard."""
     stage.server.workspace.rationed = True
@@ -93,7 +93,7 @@ async def test_under_the_ration_the_newest_that_were_heard_are_told(
     newest = [str(number) for number in range(59 - 20, 59)]
     assert _texts(await adapter.backscroll(heard[-1], 20)) == ["0", *newest[:14]], "what the ration is, is known now"
     stage.server.workspace._read_at.clear()
-    adapter._calls._not_before.clear()
+    clock.ahead += 61
     said = await adapter.backscroll(heard[-1], 20)
     assert _texts(said) == ["0", *newest[-14:]]
     assert stage.server.number_of("conversations.replies") == 3, "the second page of the first was too much"

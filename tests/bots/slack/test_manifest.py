@@ -5,9 +5,9 @@ import json
 import pytest
 
 from bots.slack import SlackAdapter, as_json, manifest
+from bots.slack.commands import SHORTCUTS
 from bots.slack.manifest import scopes
-from bots.slack.posts import EVENT_TYPE
-from bots.slack.pressed import SHORTCUTS
+from bots.slack.replies import EVENT_TYPE
 from core.commands import COMMANDS
 from tests.wire.slack import SlackStage
 from tests.wire.slack.server import APP_TOKEN, BOT_TOKEN

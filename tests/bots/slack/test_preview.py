@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 
 from bots.slack import SlackAdapter
-from bots.slack.calls import Bucket
+from bots.slack.api import Bucket
+from bots.slack.timings import Timings
 from core.errors import DeliveryDelayed, DeliveryUnknown
 from core.seam.address import Address
 from core.seam.messages import Draft, Inbound, Receipt, Reply
-from tests.bots.slack.ear import Ear, asked
+from tests.bots.slack.ear import Clock, Ear, asked
 from tests.wire.slack import SlackStage
 from tests.wire.slack.workspace import CHANNEL, TEAM
 
@@ -48,8 +49,8 @@ async def test_a_text_that_changed_its_mind_is_put_right_at_the_end(stage: Slack
     assert [(one.text, one.done) for one in stage.shown()] == [("two", True)]
 
 
-async def test_without_a_stream_the_message_is_edited(stage: SlackStage, adapter: SlackAdapter) -> None:
-    adapter._screen._edit_every = 0
+async def test_without_a_stream_the_message_is_edited(stage: SlackStage) -> None:
+    adapter = stage.adapter(timings=Timings(edit=0.0))
     stage.server.workspace.streams_a_minute = 0
     reply = await asked(stage, "one two three")
     draft = await _grown(adapter, reply, "one", "one two")
@@ -78,14 +79,16 @@ async def test_our_own_budget_comes_before_slacks(stage: SlackStage, adapter: Sl
     assert stage.server.number_of("chat.postMessage") == 1
 
 
-async def test_when_nothing_may_be_shown_the_answer_still_comes(stage: SlackStage, adapter: SlackAdapter) -> None:
+async def test_when_nothing_may_be_shown_the_answer_still_comes(
+    stage: SlackStage, adapter: SlackAdapter, clock: Clock
+) -> None:
     stage.server.workspace.streams_a_minute = 0
     stage.server.fail("chat.postMessage", 429, retry_after=1)
     reply = await asked(stage)
     assert await _grown(adapter, reply, "one") is None
     with pytest.raises(DeliveryDelayed):
         await adapter.deliver(reply)
-    adapter._calls._not_before.clear()
+    clock.ahead += 61
     await adapter.deliver(reply)
     assert [one.text for one in stage.shown()] == [reply.text]
 
@@ -148,8 +151,8 @@ async def test_a_start_that_was_cancelled_is_looked_up(stage: SlackStage, adapte
     assert [one.text for one in stage.shown()] == ["one two"]
 
 
-async def test_an_edit_that_fails_shows_what_was_there(stage: SlackStage, adapter: SlackAdapter) -> None:
-    adapter._screen._edit_every = 0
+async def test_an_edit_that_fails_shows_what_was_there(stage: SlackStage, clock: Clock) -> None:
+    adapter = stage.adapter(clock=clock, timings=Timings(edit=0.0))
     stage.server.workspace.streams_a_minute = 0
     reply = await asked(stage, "one two three")
     stage.server.fail("chat.update", 429, retry_after=30)
@@ -157,13 +160,13 @@ async def test_an_edit_that_fails_shows_what_was_there(stage: SlackStage, adapte
     assert draft is not None
     assert draft.text == "one"
     assert stage.server.number_of("chat.update") == 1
-    adapter._calls._not_before.clear()
+    clock.ahead += 61
     await adapter.deliver(replace(reply, draft=draft))
     assert [one.text for one in stage.shown()] == ["one two three"]
 
 
-async def test_edits_leave_room_for_final_texts(stage: SlackStage, adapter: SlackAdapter) -> None:
-    adapter._screen._edit_every = 0
+async def test_edits_leave_room_for_final_texts(stage: SlackStage) -> None:
+    adapter = stage.adapter(timings=Timings(edit=0.0))
     stage.server.workspace.streams_a_minute = 0
     draft = await _grown(adapter, await asked(stage), *(f"{number}" for number in range(60)))
     assert draft is not None
@@ -171,13 +174,13 @@ async def test_edits_leave_room_for_final_texts(stage: SlackStage, adapter: Slac
     assert stage.server.number_of("chat.update") == 40
 
 
-async def test_a_stream_that_may_not_end_yet_ends_later(stage: SlackStage, adapter: SlackAdapter) -> None:
+async def test_a_stream_that_may_not_end_yet_ends_later(stage: SlackStage, adapter: SlackAdapter, clock: Clock) -> None:
     reply = await asked(stage, "one two")
     draft = await _grown(adapter, reply, "one")
     stage.server.fail("chat.stopStream", 429, retry_after=3)
     with pytest.raises(DeliveryDelayed):
         await adapter.deliver(replace(reply, draft=draft))
-    adapter._calls._not_before.clear()
+    clock.ahead += 61
     await adapter.deliver(replace(reply, draft=draft))
     assert [(one.text, one.done) for one in stage.shown()] == [("one two", True)]
     assert stage.server.number_of("chat.update") == 0
@@ -219,9 +222,9 @@ async def test_the_newer_status_is_taken_back_by_us(stage: SlackStage, adapter: 
     assert stage.server.number_of("assistant.threads.setStatus") == 1
 
 
-async def test_being_at_work_is_shown_again_before_slack_forgets(stage: SlackStage, adapter: SlackAdapter) -> None:
+async def test_being_at_work_is_shown_again_before_slack_forgets(stage: SlackStage) -> None:
     now = 0.0
-    adapter._calls.clock = lambda: now
+    adapter = stage.adapter(clock=lambda: now)
     reply = await asked(stage, "")
     for seconds in (0, 30, 61, 100, 130):
         now = float(seconds)

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from bots.slack.blocks import written
+from bots.slack.markup import readable
 from bots.slack.payloads import Ourselves, View
 from bots.slack.quotes import pointed
-from bots.slack.words import readable
 from core.seam.messages import Author, Quote
 
 VIEW = View(us=Ourselves(workspace="T1", user="U0BOT", bot="B0BOT"), agent_view=True, now=1.0, names={"U1": "Ben"})

@@ -10,7 +10,7 @@ from bots.slack.lookup import Found
 from bots.slack.reconcile import Kin, kin_of
 from core.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnknown
 from core.seam.messages import Draft
-from tests.bots.slack.ear import asked
+from tests.bots.slack.ear import Clock, asked
 from tests.wire.faults import Fault
 from tests.wire.slack import SlackStage
 from tests.wire.slack.workspace import CHANNEL
@@ -121,7 +121,7 @@ async def test_a_stream_that_may_be_the_next_answers_is_left_alone(
     stage: SlackStage, stream: Found, message: str, kin: Kin
 ) -> None:
     reply = await asked(stage, "half and whole")
-    assert kin_of(stream, reply, message, now=200.0) is kin
+    assert kin_of(stream, reply, message, now=200.0, young=20.0) is kin
 
 
 @pytest.mark.parametrize(("begun", "kin"), [("110.5", Kin.OURS), ("190.5", Kin.UNCLEAR)])
@@ -130,13 +130,13 @@ async def test_where_nothing_is_to_stand_a_stream_that_is_nothing_else_goes(
 ) -> None:
     reply = await asked(stage, "")
     stream = Found(id=begun, loose=True, text="half of it")
-    assert kin_of(stream, reply, "", now=200.0) is kin
-    assert kin_of(stream, reply, "response:k2", now=200.0) is Kin.ANOTHERS
+    assert kin_of(stream, reply, "", now=200.0, young=20.0) is kin
+    assert kin_of(stream, reply, "response:k2", now=200.0, young=20.0) is Kin.ANOTHERS
 
 
-async def test_a_stream_that_landed_last_is_looked_at_again_when_it_is_clear_whose_it_is(
-    stage: SlackStage, adapter: SlackAdapter, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_stream_that_landed_last_is_looked_at_again_when_it_is_clear_whose_it_is(stage: SlackStage) -> None:
+    later = 0.0
+    adapter = stage.adapter(now=lambda: time() + later)
     reply = await asked(stage, "half and whole")
     faults = iter([Fault("late", 0.2)])
     stage.server.faults = lambda method, given: next(faults, None) if method == "chat.startStream" else None
@@ -147,7 +147,7 @@ async def test_a_stream_that_landed_last_is_looked_at_again_when_it_is_clear_who
     with pytest.raises(DeliveryDelayed):
         await adapter.reconcile(reply, ts)
     assert len(stage.shown()) == 2
-    monkeypatch.setattr("bots.slack.reconcile.time", lambda: time() + 60)
+    later = 60.0
     await adapter.reconcile(reply, ts)
     assert [one.id for one in stage.shown()] == [ts]
 
@@ -160,7 +160,7 @@ async def test_where_nothing_stands_everything_with_the_key_goes(stage: SlackSta
     assert [one.id for one in stage.shown()] == [other]
 
 
-async def test_reconciling_keeps_the_ration(stage: SlackStage, adapter: SlackAdapter) -> None:
+async def test_reconciling_keeps_the_ration(stage: SlackStage, adapter: SlackAdapter, clock: Clock) -> None:
     stage.server.workspace.rationed = True
     reply = await asked(stage)
     await stage.adapter().deliver(reply)
@@ -172,7 +172,7 @@ async def test_reconciling_keeps_the_ration(stage: SlackStage, adapter: SlackAda
     assert 0 < wait.value.retry_after <= 61
     assert len(stage.shown()) == 2
     stage.server.workspace._read_at.clear()
-    adapter._calls._not_before.clear()
+    clock.ahead += 61
     await adapter.reconcile(reply, ts)
     assert [one.id for one in stage.shown()] == [ts]
 

@@ -38,8 +38,9 @@ class SlackStage(Stage):
     def environment(self) -> dict[str, str]:
         return {"SLACK_BOT_TOKEN": BOT_TOKEN, "SLACK_APP_TOKEN": APP_TOKEN, "SLACK_API_URL": f"{self.server.url}/api/"}
 
-    def adapter(self) -> Adapter:
-        adapter = SlackAdapter(bot_token=BOT_TOKEN, app_token=APP_TOKEN, api_url=f"{self.server.url}/api/")
+    def adapter(self, **options: Any) -> SlackAdapter:
+        usual = {"bot_token": BOT_TOKEN, "app_token": APP_TOKEN, "api_url": f"{self.server.url}/api/"}
+        adapter = SlackAdapter(**(usual | options))
         self._adapters.append(adapter)
         return adapter
 

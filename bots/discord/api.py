@@ -1,0 +1,209 @@
+"""Discord's REST API as far as we use it, through discord.py's client: its rate limits, its retries, its User-Agent.
+
+Logged in by the first who needs it, so that what a dead process left behind can be delivered before the gateway is
+open, and what is still being answered can be delivered after it is closed.
+"""
+
+from asyncio import Event, Lock
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from bots.discord.library import Client, Json, LoginFailure, Redirect
+from bots.discord.payloads import Payload
+from bots.discord.ticket import Ticket
+from core.errors import PlatformError
+
+_EPHEMERAL = 1 << 6
+_SUPPRESS_EMBEDS = 1 << 2
+_DEFERRED = 5
+_CONTENT_GRANTED = (1 << 18) | (1 << 19)  # GATEWAY_MESSAGE_CONTENT and its form for small bots (resources/application)
+
+BAD_TOKEN = "Discord does not accept DISCORD_TOKEN: copy it from the Bot page of https://discord.com/developers"  # noqa: S105
+
+
+class Api:
+    """One logged-in client. Requests raise what discord.py and aiohttp raise; see `errors`."""
+
+    def __init__(self, token: str, redirect: Redirect) -> None:
+        self._token = token
+        self._redirect = redirect
+        self._client: Client | None = None
+        self._login = Lock()
+        self._deferring: dict[str, Event] = {}
+
+    async def client(self) -> Client:
+        """The client, logged in. Raises PlatformError when Discord does not know the token."""
+        async with self._login:
+            if self._client is None:
+                client = Client(self._redirect)
+                try:
+                    await client.login(self._token)
+                except LoginFailure as error:
+                    raise PlatformError(BAD_TOKEN) from error
+                else:
+                    self._client = client
+                finally:
+                    if self._client is None:
+                        await client.close()
+            return self._client
+
+    async def close(self) -> None:
+        """Closes the connections; the next request logs in anew."""
+        async with self._login:
+            client, self._client = self._client, None
+            if client is not None:
+                await client.close()
+
+    async def me(self) -> str:
+        """Our own user ID."""
+        user = (await self.client()).user
+        return str(user.id) if user else ""
+
+    async def application(self) -> Json:
+        """The application as it was at login: discord.py's AppInfo."""
+        return (await self.client()).application
+
+    async def may_read(self) -> bool:
+        """Whether the message content intent is switched on for this application."""
+        return bool((await self.application()).flags.value & _CONTENT_GRANTED)
+
+    async def call(self, method: str, path: str, **parameters: object) -> Json:
+        """One request; see `Client.call`."""
+        return await (await self.client()).call(method, path, **parameters)  # type: ignore[arg-type]  # handed through
+
+    async def post(
+        self, channel: str, text: str, mentions: Payload, *, nonce: str, reply_to: str | None = None
+    ) -> Payload:
+        """A new message; the same nonce gives the message that it made before, for "the past few minutes"."""
+        body: dict[str, Any] = {
+            "content": text,
+            "nonce": nonce,
+            "enforce_nonce": True,
+            "allowed_mentions": mentions,
+            "flags": _SUPPRESS_EMBEDS,
+        }
+        if reply_to is not None:
+            body["message_reference"] = {"message_id": reply_to, "fail_if_not_exists": False}
+        made: Payload = await self.call("POST", "/channels/{channel_id}/messages", channel_id=channel, json=body)
+        return made
+
+    async def edit(self, channel: str, message: str, text: str, mentions: Payload) -> Payload:
+        """The same message with another text. Without `allowed_mentions` an edit is parsed for mentions anew."""
+        edited: Payload = await self.call(
+            "PATCH",
+            "/channels/{channel_id}/messages/{message_id}",
+            channel_id=channel,
+            message_id=message,
+            json={"content": text, "allowed_mentions": mentions},
+        )
+        return edited
+
+    async def delete(self, channel: str, message: str) -> None:
+        """The message is gone from everybody's screen."""
+        await self.call(
+            "DELETE", "/channels/{channel_id}/messages/{message_id}", channel_id=channel, message_id=message
+        )
+
+    async def unarchive(self, thread: str) -> None:
+        """Takes an archived thread up again, as a new message in it would; a locked one only for its moderators."""
+        await self.call("PATCH", "/channels/{channel_id}", channel_id=thread, json={"archived": False})
+
+    async def react(self, channel: str, message: str, emoji: str, *, there: bool) -> None:
+        """Our own reaction with this emoji is there, or is not."""
+        await self.call(
+            "PUT" if there else "DELETE",
+            "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me",
+            channel_id=channel,
+            message_id=message,
+            emoji=emoji,
+        )
+
+    async def history(self, channel: str, limit: int, **around: str) -> Sequence[Payload]:
+        """Messages `before` or `after` an ID, newest first; none where we may not read the history."""
+        found: list[Payload] = await self.call(
+            "GET", "/channels/{channel_id}/messages", channel_id=channel, query={"limit": limit, **around}
+        )
+        return found
+
+    async def message(self, channel: str, message: str) -> Payload:
+        """One message."""
+        found: Payload = await self.call(
+            "GET", "/channels/{channel_id}/messages/{message_id}", channel_id=channel, message_id=message
+        )
+        return found
+
+    async def download(self, url: str, limit: int) -> bytes:
+        """At most the first bytes of a file; see `Client.download`."""
+        return await (await self.client()).download(url, limit)
+
+    async def channel(self, channel: str) -> Payload:
+        """One channel or thread."""
+        found: Payload = await self.call("GET", "/channels/{channel_id}", channel_id=channel)
+        return found
+
+    async def typing(self, channel: str) -> None:
+        """Shows for ten seconds that we are at work."""
+        await self.call("POST", "/channels/{channel_id}/typing", channel_id=channel)
+
+    async def gateway(self) -> Payload:
+        """Where the gateway is, and how many sessions may still be started."""
+        found: Payload = await self.call("GET", "/gateway/bot")
+        return found
+
+    async def commands(self, overwrite: Sequence[Payload] | None = None) -> Sequence[Payload]:
+        """The application's global commands; all of them replaced, when given."""
+        method = "GET" if overwrite is None else "PUT"
+        found: list[Payload] = await self.call(
+            method, "/applications/{app}/commands", app=str((await self.application()).id), json=overwrite
+        )
+        return found
+
+    async def defer(self, interaction: str, token: str, *, private: bool) -> None:
+        """Tells Discord that an answer follows; whether it will be private is decided here and for good."""
+        await self.call(
+            "POST",
+            "/interactions/{webhook_id}/{webhook_token}/callback",
+            webhook_id=interaction,
+            webhook_token=token,
+            json={"type": _DEFERRED, "data": {"flags": _EPHEMERAL if private else 0}},
+        )
+
+    @contextmanager
+    def deferring(self, token: str) -> Iterator[None]:
+        """While a command is stored and acknowledged: an answer that is quicker than that has to wait."""
+        self._deferring[token] = Event()
+        try:
+            yield
+        finally:
+            self.deferred(token)
+            del self._deferring[token]
+
+    def deferred(self, token: str) -> None:
+        """From here on the interaction can be answered."""
+        self._deferring[token].set()
+
+    async def answer(self, ticket: Ticket, text: str, mentions: Payload) -> Payload:
+        """The interaction's answer, with this text; as often as one likes."""
+        if ticket.token in self._deferring:
+            await self._deferring[ticket.token].wait()
+        edited: Payload = await self.call(
+            "PATCH",
+            "/webhooks/{webhook_id}/{webhook_token}/messages/@original",
+            webhook_id=ticket.app,
+            webhook_token=ticket.token,
+            json={"content": text, "allowed_mentions": mentions, "flags": _SUPPRESS_EMBEDS},
+        )
+        return edited
+
+    async def whisper(self, ticket: Ticket, text: str, mentions: Payload) -> Payload:
+        """One more message for the asker alone. No nonce is known for it: a repetition may be seen twice."""
+        made: Payload = await self.call(
+            "POST",
+            "/webhooks/{webhook_id}/{webhook_token}",
+            webhook_id=ticket.app,
+            webhook_token=ticket.token,
+            query={"wait": "true"},
+            json={"content": text, "allowed_mentions": mentions, "flags": _SUPPRESS_EMBEDS | _EPHEMERAL},
+        )
+        return made

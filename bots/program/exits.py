@@ -1,0 +1,62 @@
+"""How a command of the command line ends: with an exit status, and one line that explains what went wrong."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+import typer
+
+from bots.program import logs
+from core.config import Settings, read_settings
+from core.errors import BackscrollError, ConfigurationError, DatabaseError, DatabaseUnreachable
+
+
+def go(work: Callable[[], Awaitable[int]]) -> None:
+    """Runs one command; one line explains its failure, and the exit status is the one that the contract gives."""
+    logs.configure("text")  # until the settings are known
+    status = 1
+    try:
+        status = asyncio.run(_guarded(work))
+    except ConfigurationError as error:
+        _explain(str(error))
+        status = 2
+    except DatabaseUnreachable as error:
+        _explain(f"DATABASE_URL: the database does not answer: {error}")
+    except DatabaseError as error:
+        _explain(f"DATABASE_URL: {error}")
+    except BackscrollError as error:
+        _explain(str(error))
+    except KeyboardInterrupt:
+        status = 130
+    except Exception as error:  # noqa: BLE001 – Python's own last words would quote what people wrote
+        structlog.get_logger().critical("crashed", exc_info=error)
+        _explain(f"ended by an unexpected {type(error).__name__}; please report it with the lines above")
+    raise typer.Exit(status)
+
+
+def known_settings(*, quiet: bool = False) -> Settings:
+    """The settings, by which the log is set up. Raises ConfigurationError, which names every wrong variable."""
+    settings = read_settings()
+    logs.configure(settings.backscroll_log, quiet=quiet)
+    return settings
+
+
+def _explain(reason: str) -> None:
+    typer.echo(f"backscroll: {reason}", err=True)
+
+
+async def _guarded(work: Callable[[], Awaitable[int]]) -> int:
+    asyncio.get_running_loop().set_exception_handler(logs.unheard)
+    try:
+        return await work()
+    except BaseExceptionGroup as group:  # several tasks may fail together; the first that can be named explains it
+        known, others = group.split(BackscrollError)
+        if known is None:
+            raise
+        if others is not None:
+            structlog.get_logger().error("failed as well", exc_info=others)
+        raise _first(known) from group
+
+
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error

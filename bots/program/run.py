@@ -1,0 +1,51 @@
+"""`backscroll run`: everything that the settings name is made, run until it is told to end, and closed."""
+
+import asyncio
+import resource
+import signal
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack, suppress
+
+import structlog
+
+from bots.program import garbage, logs, wiring
+from bots.program.doors import Platform, adapters
+from core.config import Settings, misspelt_settings, own_instructions
+from core.model.llm import Model
+from core.seam.adapter import Adapter
+from core.store import Database
+
+
+async def run(settings: Settings, named: Sequence[Platform]) -> int:
+    """Runs these platforms until SIGTERM, Ctrl-C, or the end of what they say."""
+    for one in misspelt_settings():
+        structlog.get_logger().warning("unknown setting", name=one.name, remedy=one.remedy)
+    own_instructions(settings)  # a wrong file is said before anything connects
+    with garbage.loading():
+        doors, database = adapters(settings, named), wiring.open_database(settings)
+        model = wiring.make_model(settings, database)
+    if Platform.CONSOLE in doors:
+        logs.configure(settings.backscroll_log, quiet=True)
+    stop = asyncio.Event()
+    _allow_files()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await wiring.run(settings, database=database, model=model, adapters=doors, stop=stop)
+    finally:
+        await _close(database, model, doors.values())
+    return 0
+
+
+def _allow_files() -> None:
+    """As many open files as the system lets this process have: each answer that streams is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS calls its limit unlimited, and refuses that
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+async def _close(database: Database, model: Model, adapters: Iterable[Adapter]) -> None:
+    """Closes all of them, also when one of them fails over it; the database last."""
+    async with AsyncExitStack() as stack:
+        for close in (database.close, model.close, *(adapter.close for adapter in adapters)):
+            stack.push_async_callback(close)

@@ -1,0 +1,132 @@
+"""What Slack sends, event by event: read, named, and handed over in the order in which it came.
+
+Reading is pure, and most payloads are none for us. What can't be stored is not kept here: without an acknowledgement
+Slack sends an event again, and tells a person that their command has failed.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+
+from bots.slack.changes import changed, deleted, left, left_channel, receipt
+from bots.slack.commands import choice, shortcut, slash, stopped
+from bots.slack.messages import completes, said
+from bots.slack.names import Names, nameless_in
+from bots.slack.payloads import PLATFORM, Ourselves, Payload, Unreadable, View, part, word, workspace_of
+from core.seam.adapter import Receive
+from core.seam.messages import Closed, Deleted, Edited, Event, Inbound, Left, Receipt, Rejected
+from core.seam.ordering import Order
+
+_LEAVING = frozenset(
+    {
+        *("member_left_channel", "channel_left", "group_left"),
+        *("channel_archive", "group_archive", "channel_deleted", "group_deleted"),
+    }
+)
+"""Events that end a channel for us, where the app is subscribed to them: most want more scopes than we ask for."""
+
+_SECRETS = frozenset({"token", "response_url", "trigger_id", "ticket"})
+
+
+class Events:
+    """Takes payloads. `heard` is told of each message before it is handed over."""
+
+    def __init__(
+        self,
+        receive: Receive,
+        us: Ourselves,
+        names: Names,
+        heard: Callable[[Inbound], None],
+        *,
+        order: Order,
+        agent_view: bool,
+        now: Callable[[], float],
+    ) -> None:
+        self._receive, self._us, self._names, self._heard = receive, us, names, heard
+        self._order, self._agent_view, self._now = order, agent_view, now
+
+    async def take(self, payload: Payload) -> None:
+        """All that one payload tells. When it raises, not everything was taken in."""
+        view = View(us=self._us, agent_view=self._agent_view, now=self._now())
+        for place, event in enumerate(translate(payload, view)):
+            if isinstance(event, Rejected | Receipt | Left):
+                await self._receive(event)
+            else:
+                await self._in_turn(event, payload, view, place)
+
+    async def _in_turn(
+        self, event: Inbound | Edited | Deleted | Closed, payload: Payload, view: View, place: int
+    ) -> None:
+        """All who wait look their names up at once, so that nobody waits for more than the one look-up; a deletion does
+        not overtake the message."""
+        if isinstance(event, Inbound):
+            self._heard(event)
+        address = event.message.address if isinstance(event, Edited) else event.address
+        async with self._order.line(address.id) as turn:
+            known = await self._named(event, payload, view, place)
+            await turn()
+            await self._receive(known)
+            if isinstance(known, Inbound) and completes(known, payload.get("event")):
+                await self._receive(Edited(message=known, at=known.at))
+
+    async def _named(self, event: Event, payload: Payload, view: View, place: int) -> Event:
+        """What the payload says at this place, once more with the names that people and channels go by."""
+        if not isinstance(event, Inbound | Edited):
+            return event
+        author = event.author if isinstance(event, Inbound) else event.message.author
+        names = await self._names.of((author.id, *nameless_in(payload.get("event"))), view.us)
+        return translate(payload, replace(view, names=names))[place]
+
+
+def translate(payload: Payload, view: View) -> tuple[Event, ...]:
+    """One payload of a Socket Mode envelope or of an HTTP request, in our words; all its events are of one place."""
+    try:
+        return tuple(event for event in _events(payload, view) if event is not None)
+    except Unreadable as problem:
+        return (rejected(payload, str(problem)),)
+    except (TypeError, ValueError, AttributeError) as problem:
+        return (rejected(payload, f"not of Slack's shape ({type(problem).__name__})"),)
+
+
+def rejected(payload: Payload, reason: str) -> Rejected:
+    """The payload as evidence, without what answers in our name. What tells two events apart may be among that."""
+    whole = json.dumps(payload, sort_keys=True, default=str)
+    kept = json.dumps(json.loads(whole, object_hook=_without_secrets))
+    event_id = payload.get("event_id")
+    name = event_id if isinstance(event_id, str) and event_id else sha256(whole.encode()).hexdigest()[:24]
+    return Rejected(platform=PLATFORM, id=name, reason=reason, payload=kept)
+
+
+def _without_secrets(part: Payload) -> Payload:
+    return {name: value for name, value in part.items() if name not in _SECRETS}
+
+
+def _events(payload: Payload, view: View) -> tuple[Event | None, ...]:
+    match payload.get("type"):
+        case "event_callback":
+            return _happened(payload, part(payload, "event"), view)
+        case "message_action":
+            return (shortcut(payload, view),)
+        case "block_actions":
+            return (choice(payload, view),)
+    return (slash(payload, view),) if "command" in payload else ()
+
+
+def _happened(payload: Payload, event: Payload, view: View) -> tuple[Event | None, ...]:
+    match event.get("type"), event.get("subtype"):
+        case "message", "message_changed":
+            return changed(payload, event, view)
+        case "message", "message_deleted":
+            return deleted(payload, event, view)
+        case (("app_uninstalled" | "tokens_revoked"), _):
+            return left(payload, event, view)
+        case kind, _ if kind in _LEAVING:
+            return left_channel(payload, event, view)
+        case "message_metadata_posted", _:
+            return receipt(payload, event, view)
+        case "agent_session_stopped", _:
+            return (stopped(payload, event, view),)
+        case (("message" | "app_mention"), _):
+            return (said(event, word(event, "channel"), workspace_of(payload, view.us), view),)
+    return ()

@@ -1,0 +1,42 @@
+"""How long things take at Slack's door: its own waits, in one value that is handed in, so that a test can hurry.
+
+What Slack itself fixes stands where it is kept: how long a ticket is good for, how many calls a minute are allowed.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """All in seconds."""
+
+    call: float = 10.0
+    """How long a call of the Web API may take."""
+
+    # Hearing
+    longest_pause: float = 30.0
+    """Between two attempts to learn who we are, while Slack is out of reach; the first is after one second."""
+    ping: float = 5.0
+    """Between two pings of a socket: one that goes away unnoticed is noticed after four of them."""
+    settle: float = 1.0
+    """What is being taken in when we stop is given this long to be acknowledged."""
+    turn: float = 2.0
+    """How long what was said waits for what was said before it; by then Slack wants its acknowledgement."""
+    names: float = 1.0
+    """How long names may take: somebody waits for the acknowledgement meanwhile."""
+    fresh: float = 3_600.0
+    """How long a name is believed."""
+    sour: float = 60.0
+    """How long a name that could not be had is not asked for again."""
+
+    # Reading
+    read_on: float = 1.0
+    """For how long a thread is read on towards its end: an answer waits for it."""
+
+    # Posting
+    edit: float = 3.0
+    """Slack asks for no more than one chat.update of a message in 3 s; docs.slack.dev/ai/developing-agents."""
+    status: float = 60.0
+    """Between two signs that we are at work: Slack takes one back after two minutes."""
+    young: float = 20.0
+    """A stream that is younger may still be begun by a later answer, so that nobody can tell whose it is."""
