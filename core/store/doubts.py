@@ -16,7 +16,7 @@ from core.seam.messages import Draft, Reply
 from core.session import Role, SessionKey, State, Turn
 from core.store import gone
 from core.store.deliveries import TEXT, Stage, draft_of
-from core.store.engine.sql import now
+from core.store.engine.sql import micro, now
 from core.store.queue import turn
 from core.store.turns import COLUMNS, turn_of
 
@@ -135,12 +135,15 @@ def _doubt(row: Row[*tuple[object, ...]]) -> Doubt:
 
 
 def neighbours(connection: Connection, reply: Reply, key: SessionKey, seq: int) -> Reply:
-    """The reply with what is known of this session's other deliveries: `others` and `after`."""
+    """The reply with what is known of this session's other deliveries: `others` and `after`.
+
+    Answers are given in the order in which people spoke, of what had arrived: so what was answered for certain before
+    this is what was said earlier, and came earlier.
+    """
     mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session)
+    columns = [deliveries.c[name] for name in ("seq", "part", "message", "draft")]
     rows = connection.execute(
-        select(deliveries.c.seq, deliveries.c.part, deliveries.c.message, deliveries.c.draft)
-        .where(mine)
-        .order_by(deliveries.c.seq, deliveries.c.part)
+        select(*columns, turns.c.at).join(turns, _QUESTION).where(mine).order_by(turns.c.at, *columns[:2])
     )
     others: set[str] = set()
     after = None
@@ -150,7 +153,7 @@ def neighbours(connection: Connection, reply: Reply, key: SessionKey, seq: int) 
         if known is None or (row.seq, row.part) == (seq, reply.part):
             continue
         others |= {known} if draft is None else {known, draft.id}
-        if (row.seq, row.part) < (seq, reply.part):
+        if (row.seq, row.part) < (seq, reply.part) and row.at <= micro(reply.asked_at):
             after = known
     return replace(reply, others=frozenset(others), after=after)
 

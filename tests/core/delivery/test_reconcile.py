@@ -12,8 +12,8 @@ from core.schema import deliveries, turns
 from core.seam.messages import Draft, Receipt
 from core.store import Database
 from core.store.deliveries import Stage, key_of
-from tests.script import Fault, House, brisk, house, rows
-from tests.values import HERE, message
+from tests.script import Fault, House, ScriptedModel, TranscriptAdapter, brisk, house, rows
+from tests.values import BEN, HERE, message
 
 
 @asynccontextmanager
@@ -184,6 +184,24 @@ async def test_a_receipt_that_nobody_waits_for_is_nothing(database: Database) ->
         await running.say(Receipt(address=HERE, key="unknown", shown=Draft(id="p1", text="")))
 
     assert await rows(database, deliveries) == []
+
+
+async def test_what_was_said_later_but_came_earlier_is_not_taken_for_answered_before(database: Database) -> None:
+    """People's messages come in any order, and are answered in the one in which they were said."""
+    there = House(database, ScriptedModel("to the earlier", "to the later"), TranscriptAdapter())
+    await there.say(message("later", at=2_000_000_000.0), message("earlier", author=BEN, at=1_999_999_990.0))
+    there.adapter.mute = True
+    there.adapter.faults.append(Fault(error=DeliveryUnknown("?")))
+    async with there:
+        await there.answered("to the earlier", "to the later")
+        async with reconciling(there):
+            await pass_time(database)
+            await there.adapter.until(lambda: there.adapter.reconciled)
+
+    ((reply, stands),) = there.adapter.reconciled
+    assert reply.text == "to the earlier"
+    assert reply.after is None
+    assert reply.others == set(there.adapter.screen) - {stands}
 
 
 async def test_a_look_up_is_told_which_messages_are_known_to_be_something_else(database: Database) -> None:
