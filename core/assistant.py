@@ -32,7 +32,7 @@ from core.model.llm import Afresh, Cause, Finish, Prompt, Usage
 from core.seam.address import Address
 from core.seam.messages import Choice, Quote
 from core.session import ATTEMPTS, Answer, Lease, Role, SessionKey, State, Turn
-from core.store import Connection, Database, deliveries, queue, summaries, turns, withdrawals
+from core.store import Connection, Database, answering, deliveries, queue, summaries, turns, withdrawals
 from core.timings import Timings
 
 log = structlog.get_logger()
@@ -173,7 +173,7 @@ class Assistant:
         )
         try:
             said, parts = await self._database.write(self._effect, command, desk, lease)
-        except deliveries.AlreadyAnswered:  # nothing was done twice
+        except answering.AlreadyAnswered:  # nothing was done twice
             return lease is not None and await self._finish(key, question, command, lease)
         if said.stopped is not None:
             self.stop(key, said.stopped)
@@ -199,7 +199,7 @@ class Assistant:
         if desk.turn.begun:
             alone = command.private or commands.needs_choice(command, desk.turn)
             withdrawals.set_aside(connection, desk.key, desk.turn.seq, 0 if alone else len(decided.parts))
-        deliveries.answer(connection, desk.key, desk.turn, decided, lease=lease)
+        answering.answer(connection, desk.key, desk.turn, decided, lease=lease)
         return said, decided.parts
 
     async def _talk(self, lease: Lease, question: Turn, prompt: str | None) -> bool:
@@ -213,8 +213,8 @@ class Assistant:
     async def _conclude(self, lease: Lease, question: Turn, decided: Answer, speech: Speech) -> bool:
         decided = replace(decided, parts=speech.closed(decided.parts))
         try:
-            await self._database.write(deliveries.answer, lease.key, question, decided, lease=lease)
-        except deliveries.AlreadyAnswered:
+            await self._database.write(answering.answer, lease.key, question, decided, lease=lease)
+        except answering.AlreadyAnswered:
             return await self._outbox.deliver(lease.key, question, lease=lease, drafts=speech.drafts)
         return await self._outbox.deliver(
             lease.key,

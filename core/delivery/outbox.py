@@ -8,7 +8,7 @@ after it, and a call with an unknown outcome is repeated only as one that looks 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import time
 
 import structlog
@@ -27,7 +27,8 @@ from core.seam.adapter import Adapter
 from core.seam.address import Address
 from core.seam.messages import Choice, Draft, Reply
 from core.session import ATTEMPTS, Lease, SessionKey, Turn
-from core.store import Database, deliveries, doubts, queue
+from core.store import Database, deliveries, doubts, queue, receipts
+from core.store.receipts import Arrival
 from core.timings import Timings
 
 log = structlog.get_logger()
@@ -215,7 +216,7 @@ class Speech:
 
 
 def stored(parts: tuple[str, ...], intended: Collection[int] = ()) -> Sequence[deliveries.Delivery]:
-    """An answer's parts as `deliveries.answer` has just stored them: the first is about to be sent.
+    """An answer's parts as `answering.answer` has just stored them: the first is about to be sent.
 
     Of those that are intended, something may be on screen already.
     """
@@ -346,7 +347,7 @@ class Outbox:
                 log.error("reply given up", session=key.address.id, reason=str(error))
                 await self.database.write(deliveries.refuse, key, question.seq, str(error))
                 break
-            posted.doubtful |= doubtful or not fresh
+            posted = replace(posted, doubtful=posted.doubtful or doubtful or not fresh)
             if reply.last:
                 return await self._end(key, question.seq, posted, lease)
             await self._record(key, question.seq, posted)
@@ -360,35 +361,19 @@ class Outbox:
         others_arrive = self._arrived.get(lease.key.address.platform, began) > began
         return lease.attempts >= ATTEMPTS and (others_arrive or time() - question.at >= self.timings.patience)
 
-    async def _record(self, key: SessionKey, seq: int, posted: "_Posted") -> None:
-        standing = await self.database.write(
-            deliveries.record,
-            key,
-            seq,
-            posted.part,
-            posted.message,
-            doubtful=posted.doubtful,
-            seconds=self.timings.lease,
-        )
-        await self._settle(key.address, posted.message, standing)
+    async def _record(self, key: SessionKey, seq: int, arrived: Arrival) -> None:
+        standing = await self.database.write(receipts.record, key, seq, arrived, seconds=self.timings.lease)
+        await self._settle(key.address, arrived.message, standing)
 
-    async def _end(self, key: SessionKey, seq: int, posted: "_Posted", lease: Lease | None) -> bool:
+    async def _end(self, key: SessionKey, seq: int, arrived: Arrival, lease: Lease | None) -> bool:
         try:
             standing, keeps = await self.database.write(
-                deliveries.record_last,
-                key,
-                seq,
-                posted.part,
-                posted.message,
-                lease=lease,
-                seconds=self.timings.lease,
-                doubtful=posted.doubtful,
+                receipts.record_last, key, seq, arrived, lease=lease, seconds=self.timings.lease
             )
         except LeaseLost:  # whoever owns the session now must know that this message is on screen
-            posted.doubtful = True
-            await self._record(key, seq, posted)
+            await self._record(key, seq, replace(arrived, doubtful=True))
             raise
-        await self._settle(key.address, posted.message, standing)
+        await self._settle(key.address, arrived.message, standing)
         return keeps
 
     async def _settle(self, address: Address, posted: str, standing: str) -> None:
@@ -401,7 +386,7 @@ class Outbox:
         except DeliveryError as error:
             log.warning("not withdrawn yet", session=address.id, reason=str(error))  # reconciling will
 
-    async def _post(self, key: SessionKey, seq: int, reply: Reply, *, intended: bool, lease: Lease | None) -> "_Posted":
+    async def _post(self, key: SessionKey, seq: int, reply: Reply, *, intended: bool, lease: Lease | None) -> Arrival:
         """Calls the platform until the message is certainly on screen, or certainly never will be."""
         adapter = self.adapters[key.address.platform]
         if not intended:
@@ -429,17 +414,8 @@ class Outbox:
                 reply = await self._intend(key, seq, replace(reply, attempt=reply.attempt + 1), lease)
             else:
                 self._arrived[key.address.platform] = asyncio.get_running_loop().time()
-                return _Posted(part=reply.part, message=message, doubtful=unknown > 0)
+                return Arrival(part=reply.part, message=message, doubtful=unknown > 0)
 
     async def _intend(self, key: SessionKey, seq: int, reply: Reply, lease: Lease | None) -> Reply:
         known = await self.database.write(deliveries.intend, key, seq, reply.part, lease=lease)
         return reply if reply.draft is not None else replace(reply, draft=known)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Posted:
-    """A part that is on screen as this message, and whether something may still happen to it."""
-
-    part: int
-    message: str
-    doubtful: bool
