@@ -6,9 +6,11 @@ message whose question was deleted may have begun to grow.
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
+from core.delivery import composing
 from core.delivery.outbox import Outbox
 from core.errors import DatabaseError, DeliveryDelayed, DeliveryError, DeliveryRefused
 from core.store import Database, doubts, turns
@@ -68,7 +70,7 @@ class Reconciler:
         if doubt.part >= ASIDE:
             return  # it has become a message that is known, and its answer stands elsewhere
         text = doubt.text if doubt.text is not None else await self._remembered(doubt)
-        reply = self._outbox.reply(doubt.key, doubt.question, part=doubt.part, text=text, attempt=2)
+        reply = replace(composing.reply(doubt.key, doubt.question, doubt.part, text), attempt=2)
         reply = await self._database.read(doubts.neighbours, reply, doubt.key, doubt.question.seq)
         await adapter.reconcile(reply, doubt.stands or "")
 
@@ -77,5 +79,5 @@ class Reconciler:
         answer = await self._database.read(turns.answer, doubt.key, doubt.question.seq)
         if doubt.stands is None or answer is None:
             return ""
-        pieces = self._outbox.pieces(self._outbox.adapters[doubt.key.address.platform], doubt.question, answer.text)
+        pieces = composing.pieces(self._outbox.adapters[doubt.key.address.platform], doubt.question, answer.text)
         return pieces[doubt.part] if doubt.part < len(pieces) else ""

@@ -1,5 +1,6 @@
 """Storing an answer: itself, its bill, and the intent to post its first message, in one transaction, once."""
 
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import NoReturn
 
@@ -25,7 +26,7 @@ from sqlalchemy.sql.roles import FromClauseRole
 
 from core.schema import deliveries, turns, usage
 from core.session import Answer, Lease, Role, SessionKey, State, Turn
-from core.store.deliveries import SLOT, Stage
+from core.store.deliveries import SLOT, Delivery, Stage
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import alone, clock, filled, fixed, given, insert, micro
 from core.store.queue import QUESTION, Changed, require, under_lease
@@ -75,6 +76,23 @@ def answer(connection: Connection, key: SessionKey, question: Turn, decided: Ans
             _BILLED.run(connection, workspace=key.workspace, **bill)
     if not stored:
         _why_not(connection, key, question.seq, lease)
+
+
+def stored(parts: tuple[str, ...], intended: Collection[int] = ()) -> Sequence[Delivery]:
+    """An answer's parts as `answer` has just stored them: the first is about to be sent.
+
+    Of those that are intended, something may be on screen already.
+    """
+    return [
+        Delivery(
+            part=part,
+            stage=Stage.READY if part else Stage.SENDING,
+            tries=(part == 0) + (part in intended),
+            text=text,
+            draft=None,
+        )
+        for part, text in enumerate(parts)
+    ]
 
 
 def _why_not(connection: Connection, key: SessionKey, seq: int, lease: Lease | None) -> NoReturn:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from core.delivery.outbox import WITHDRAWN, Pace
+from core.delivery.pace import Pace
+from core.delivery.speech import WITHDRAWN
 from core.errors import DatabaseUnreachable, DeliveryDelayed, DeliveryRefused, DeliveryUnknown, ModelStalled
 from core.schema import deliveries, sessions, turns
 from core.seam.address import Address
