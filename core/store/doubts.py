@@ -135,7 +135,7 @@ def _doubt(row: Row[*tuple[object, ...]]) -> Doubt:
 
 
 def neighbours(connection: Connection, reply: Reply, key: SessionKey, seq: int) -> Reply:
-    """The reply with what is known of this session's other deliveries: `others` and `after`."""
+    """The reply, told which messages are other deliveries of this session, and which was posted before it."""
     mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session)
     rows = connection.execute(
         select(deliveries.c.seq, deliveries.c.part, deliveries.c.message, deliveries.c.draft)
