@@ -130,6 +130,9 @@ class Assistant:
         Without a lease, only a command that needs none (`at_once`) may be answered. Raises ModelUnavailable and
         DeliveryUnknown, after which the turn is to be tried again, Changed when the question has, and LeaseLost.
         """
+        if question.notice is not None:
+            assert lease is not None, "a notice waits in the queue"  # noqa: S101
+            return await self._outbox.notify(lease, question)
         command = commands.find(question.verb) if question.verb is not None else None
         if question.state is State.ANSWERED:
             return await self._finish(key, question, command, lease)
@@ -144,7 +147,10 @@ class Assistant:
         """Ends a turn that failed too often with an honest sentence; returns whether the lease is kept."""
         if question.state is State.ANSWERED:
             await self._database.write(deliveries.refuse, lease.key, question.seq, reason)
-            return await self._outbox.deliver(Errand(key=lease.key, question=question, lease=lease))
+            return await self._outbox.deliver(Errand(key=lease.key, cause=question, lease=lease))
+        if question.notice is not None:
+            nothing = Errand(key=lease.key, cause=question, lease=lease, stored=())
+            return await self._outbox.answer(nothing, Answer(parts=(), error=reason))
         return await self._say(lease, question, apologies.GAVE_UP, reason)
 
     async def _say(self, lease: Lease, question: Turn, sentence: str, reason: str) -> bool:
@@ -159,7 +165,7 @@ class Assistant:
         if command is not None and vague:
             choices = (await self._database.read(commands.choose, command, key)).choices
         private = vague or (command is not None and command.private)
-        errand = Errand(key=key, question=question, lease=lease, private=private, choices=choices)
+        errand = Errand(key=key, cause=question, lease=lease, private=private, choices=choices)
         return await self._outbox.deliver(errand)
 
     async def _obey(self, key: SessionKey, question: Turn, command: Command, lease: Lease | None) -> bool:
@@ -185,7 +191,7 @@ class Assistant:
         fresh = answering.stored(parts) if private or not question.begun else None
         errand = Errand(
             key=key,
-            question=question,
+            cause=question,
             lease=lease,
             stored=fresh,
             doubtful=question.begun,
@@ -218,17 +224,13 @@ class Assistant:
         decided = replace(decided, parts=speech.closed(decided.parts))
         errand = Errand(
             key=lease.key,
-            question=question,
+            cause=question,
             lease=lease,
             stored=speech.stored(decided.parts),
             drafts=speech.drafts,
             doubtful=speech.doubtful,
         )
-        try:
-            await self._database.write(answering.answer, lease.key, question, decided, lease=lease)
-        except answering.AlreadyAnswered:
-            return await self._outbox.deliver(replace(errand, stored=None))
-        return await self._outbox.deliver(errand)
+        return await self._outbox.answer(errand, decided)
 
     async def _decide(self, lease: Lease, question: Turn, prompt: str | None, speech: Speech) -> Answer:
         """The answer, or the honest sentence in its place. Raises ModelUnavailable when it is worth another try."""

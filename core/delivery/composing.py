@@ -7,6 +7,9 @@ from core.seam.messages import Reply
 from core.session import SessionKey, Turn
 from core.store import deliveries
 
+_CLOCKS_DIFFER = 10.0
+"""Seconds: a notice is dated by our own clock, and its message by the platform's, which may be behind."""
+
 
 def pieces(adapter: Adapter, question: Turn, text: str) -> tuple[str, ...]:
     """The text as messages of this platform: rendered, split at its limit, and guarded against pings."""
@@ -24,15 +27,16 @@ def messages(adapter: Adapter, text: str, asker: str | None) -> tuple[str, ...]:
     return tuple(guard(piece, asker) for piece in split(guard(rendered, asker), adapter.max_text))
 
 
-def reply(key: SessionKey, question: Turn, part: int, text: str) -> Reply:
-    """One visible message in answer to this question, with all that the question says of it."""
+def reply(key: SessionKey, cause: Turn, part: int, text: str) -> Reply:
+    """One visible message in answer to this turn, or of this notice, with all that its cause says of it."""
+    notice = cause.notice
     return Reply(
-        key=deliveries.key_of(key.address, question.message or str(question.seq), part),
+        key=deliveries.key_for(key.address, seq=cause.seq, message=cause.message, notice=notice, part=part),
         address=key.address,
         text=text,
-        asked_at=question.at,
+        asked_at=cause.at if notice is None else cause.at - _CLOCKS_DIFFER,
         part=part,
-        asker=question.author,
-        reply_to=question.envelope.reply_to,
-        ticket=question.envelope.ticket,
+        asker=cause.author,
+        reply_to=cause.envelope.reply_to,
+        ticket=cause.envelope.ticket,
     )

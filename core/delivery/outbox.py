@@ -19,8 +19,8 @@ from core.errors import BackscrollError, DeliveryDelayed, DeliveryError, Deliver
 from core.seam.adapter import Adapter
 from core.seam.address import Address
 from core.seam.messages import Choice, Draft, Reply
-from core.session import ATTEMPTS, Lease, SessionKey, Turn
-from core.store import Database, deliveries, doubts, queue, receipts
+from core.session import ATTEMPTS, Answer, Lease, SessionKey, State, Turn
+from core.store import Database, answering, deliveries, doubts, queue, receipts
 from core.store.deliveries import Delivery, Stage
 from core.store.receipts import Arrival
 from core.timings import Timings
@@ -32,7 +32,9 @@ _UNKNOWN_TRIES = 5  # calls with an unknown outcome before the session backs off
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
-    """What is to be delivered: all that is stored in answer to this question, and what is known of the way there.
+    """What is to be delivered: all that is stored of what a turn causes, and what is known of the way there.
+
+    The `cause` is the turn that is answered, or a notice of our own.
 
     Without a `lease` it is a command that is answered beside the queue. `stored` is what this process has stored a
     moment ago: the intent to post its first part stands, and no call has been made on it; None where it must be read,
@@ -42,7 +44,7 @@ class Errand:
     """
 
     key: SessionKey
-    question: Turn
+    cause: Turn
     lease: Lease | None
     stored: Sequence[Delivery] | None = None
     drafts: Mapping[int, Draft] = field(default_factory=dict)
@@ -52,8 +54,8 @@ class Errand:
 
     @property
     def seq(self) -> int:
-        """The question's."""
-        return self.question.seq
+        """The turn's."""
+        return self.cause.seq
 
     def is_intended(self, part: Delivery) -> bool:
         """Whether the intent of the first call for this part is stored already."""
@@ -62,7 +64,7 @@ class Errand:
     def reply(self, part: Delivery, *, last: bool) -> Reply:
         """The part as it is handed to the platform."""
         return replace(
-            composing.reply(self.key, self.question, part.part, part.text),
+            composing.reply(self.key, self.cause, part.part, part.text),
             draft=self.drafts.get(part.part, part.draft),
             last=last,
             attempt=part.tries if self.is_intended(part) else part.tries + 1,
@@ -84,6 +86,26 @@ class Outbox:
     def speech(self, lease: Lease, question: Turn) -> AbstractAsyncContextManager[Speech]:
         """An answer that people may watch as it grows."""
         return speaking(self._office, lease, question)
+
+    async def answer(self, errand: Errand, decided: Answer) -> bool:
+        """Stores what was decided and delivers it; where somebody has stored an answer already, that one.
+
+        Raises Changed, and what `deliver` raises.
+        """
+        try:
+            await self._database.write(answering.answer, errand.key, errand.cause, decided, lease=errand.lease)
+        except answering.AlreadyAnswered:
+            errand = replace(errand, stored=None)
+        return await self.deliver(errand)
+
+    async def notify(self, lease: Lease, notice: Turn) -> bool:
+        """Delivers a notice of our own: its words are stored as messages, and go the way of an answer."""
+        errand = Errand(key=lease.key, cause=notice, lease=lease)
+        if notice.state is State.ANSWERED:
+            return await self.deliver(errand)
+        parts = composing.pieces(self._office.adapter(lease.key.address), notice, notice.text)
+        fresh = None if notice.begun else answering.stored(parts)
+        return await self.answer(replace(errand, stored=fresh), Answer(parts=parts))
 
     async def deliver(self, errand: Errand) -> bool:
         """Puts what is stored on screen, ends the turn, and returns whether the lease is kept for another one.
@@ -131,7 +153,7 @@ class Outbox:
         if errand.lease is None or errand.lease.attempts < ATTEMPTS:
             return False
         others_arrive = self._arrived.get(errand.key.address.platform, began) > began
-        return others_arrive or time() - errand.question.at >= self._timings.patience
+        return others_arrive or time() - errand.cause.at >= self._timings.patience
 
     async def _post(self, errand: Errand, reply: Reply, *, intended: bool) -> Arrival:
         """Calls the platform until the message is certainly on screen, or certainly never will be."""

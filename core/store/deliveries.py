@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from enum import IntEnum
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -54,10 +54,21 @@ class Stage(IntEnum):
     FAILED = 4  # the platform will never take it
 
 
-def key_of(address: Address, message: str, part: int) -> str:
-    """The delivery's key: the same for this part of the answer to this message, whoever computes it, and opaque."""
-    digest = blake2b(f"{address.id}/{message}/{part}".encode(), digest_size=15).digest()
+def key_of(address: Address, message: str, part: int, *, of: Literal["answer", "notice"] = "answer") -> str:
+    """The delivery's key: the same for this part of the answer to this message, whoever computes it, and opaque.
+
+    Or of the notice of this name; no notice has the key of an answer.
+    """
+    apart = b"" if of == "answer" else b"notice"
+    digest = blake2b(f"{address.id}/{message}/{part}".encode(), digest_size=15, person=apart).digest()
     return b32encode(digest).decode().lower()
+
+
+def key_for(address: Address, *, seq: int, message: str | None, notice: str | None, part: int) -> str:
+    """The key of this part of what the turn causes: of the answer to it, or of the notice that it is."""
+    if notice is not None:
+        return key_of(address, notice, part, of="notice")
+    return key_of(address, message or str(seq), part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,14 +29,14 @@ _AGAIN = 60_000  # milliseconds; whoever takes a doubt up and dies leaves it to 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """One message that may not be on screen as it should be: what it answers, what it says, what we know of it.
+    """One message that may not be on screen as it should be: what caused it, what it says, what we know of it.
 
     `text` is None where it is not known any more. `stands` is the message that was recorded; without one, nothing of
     this delivery is to be on screen.
     """
 
     key: SessionKey
-    question: Turn
+    cause: Turn
     part: int
     text: str | None
     stands: str | None
@@ -126,7 +126,7 @@ def _doubt(row: Row[*tuple[object, ...]]) -> Doubt:
     key = SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address))
     return Doubt(
         key=key,
-        question=turn_of(row),
+        cause=turn_of(row),
         part=row.part,
         text=row.said.decode() if row.said else None,
         stands=row.stands,
@@ -162,7 +162,7 @@ def settle(connection: Connection, doubt: Doubt) -> None:
         return
     sure = {"body": None, "due_at": None}
     connection.execute(update(deliveries).where(_this(doubt)).values(sure))
-    over = and_(turn(doubt.key, doubt.question.seq), turns.c.state >= State.DONE, turns.c.error.is_(None))
+    over = and_(turn(doubt.key, doubt.cause.seq), turns.c.state >= State.DONE, turns.c.error.is_(None))
     connection.execute(update(turns).where(over).values(envelope=None))
 
 
@@ -175,6 +175,6 @@ def _this(doubt: Doubt) -> ColumnElement[bool]:
     return and_(
         deliveries.c.workspace == doubt.key.workspace,
         deliveries.c.session == doubt.key.session,
-        deliveries.c.seq == doubt.question.seq,
+        deliveries.c.seq == doubt.cause.seq,
         deliveries.c.part == doubt.part,
     )

@@ -10,7 +10,7 @@ from core.schema import deliveries, turns
 from core.seam.address import Address
 from core.seam.messages import Draft
 from core.session import Lease, Role, SessionKey
-from core.store.deliveries import THIS, Stage, at, key_of, slot
+from core.store.deliveries import THIS, Stage, at, key_for, slot
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, fixed, now
 from core.store.inbound import find
@@ -89,10 +89,11 @@ def receive(connection: Connection, address: Address, key: str, shown: Draft, *,
         turns.c.seq == deliveries.c.seq,
         turns.c.role == Role.PERSON,
     )
-    rows = select(deliveries.c.seq, deliveries.c.part, deliveries.c.message, turns.c.message.label("asked"))
+    asked = turns.c.message.label("asked")
+    rows = select(deliveries.c.seq, deliveries.c.part, deliveries.c.message, asked, turns.c.notice)
     newest = rows.join(turns, said).where(mine).order_by(deliveries.c.seq.desc()).limit(_RECENT)
     for row in connection.execute(newest).all():
-        if key_of(address, row.asked or str(row.seq), row.part) == key:
+        if key_for(address, seq=row.seq, message=row.asked, notice=row.notice, part=row.part) == key:
             _noted(connection, found[0], row, shown, seconds)
 
 

@@ -56,6 +56,11 @@ def test_keys_of_different_messages_are_different(delivered: list[tuple[Address,
     assert len({key_of(*one) for one in delivered}) == len(delivered)
 
 
+@given(addresses, names, some.integers(0, 500))
+def test_no_notice_has_the_key_of_an_answer(address: Address, said: str, part: int) -> None:
+    assert key_of(address, said, part, of="notice") != key_of(address, said, part)
+
+
 async def test_the_first_preview_in_a_channel_is_immediate_and_the_others_keep_their_distance() -> None:
     """However many ask, and also after a pause: time is not saved up."""
     pace, clock = Pace(), asyncio.get_running_loop().time
