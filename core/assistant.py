@@ -16,7 +16,8 @@ import structlog
 from core import apologies, commands
 from core.commands import Command, Desk, Said
 from core.delivery import composing
-from core.delivery.outbox import Errand, Outbox
+from core.delivery.errands import Errand
+from core.delivery.outbox import Outbox
 from core.delivery.speech import Speech
 from core.errors import (
     EmptyAnswer,

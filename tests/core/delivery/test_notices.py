@@ -184,6 +184,11 @@ async def test_what_has_arrived_of_a_refused_notice_is_not_posted_again(database
         await database.write(dead.retry, letter.id)
         await running.answered("yes", *PARTS)
 
+    again = adapter.delivered[-3:]
+    assert [reply.draft and reply.draft.id for reply in again] == ["p2", None, None], (
+        "it is known where the first stands"
+    )
+
 
 async def test_a_look_at_the_screen_allows_for_a_platform_whose_clock_is_behind(database: Database) -> None:
     """A message is dated by the platform, a notice by us: it must not seem older than what it is."""
