@@ -157,6 +157,25 @@ async def test_4_a_delivery_that_another_process_began_is_seen_once(stage: Stage
     assert texts(stage) == ["said once"]
 
 
+async def test_4_what_answers_nobody_is_seen_once_as_well(stage: Stage) -> None:
+    if stage.platform == "console":
+        pytest.skip("a console's screen dies with its process")
+    ear = Ear(stage)
+    async with listening(stage, ear) as adapter:
+        await stage.say("hello")
+        await stage.until(lambda: ear.heard)
+        answer = await adapter.deliver(reply_to(ear.heard[0], "an answer"))
+        alone: dict[str, object] = {"key": "notice", "asker": None, "reply_to": None, "ticket": None}
+        notice = reply_to(ear.heard[0], "a notice", **alone)
+        first = await adapter.deliver(notice)
+
+    async with listening(stage, Ear(stage)) as another:
+        second = await another.deliver(replace(notice, attempt=2, others=frozenset({answer}), after=answer))
+
+    assert first == second
+    assert texts(stage) == ["an answer", "a notice"]
+
+
 LOST: dict[str, Callable[[Reply], Reply]] = {
     "a draft that is gone": lambda reply: replace(reply, draft=Draft(id="999999999999999999", text="…", note="edit")),
     "a ticket that makes no sense": lambda reply: replace(reply, ticket="{}"),

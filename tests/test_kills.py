@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from core.seam.address import Address
-from core.store import connect, inbound, notices
 from tests.process import process
 from tests.stage import Stage
 from tests.stages import STAGES
+from tests.talk import tell
 from tests.wire.openai import OpenAIServer, Request
 
 
@@ -100,15 +99,6 @@ async def test_a_notice_that_was_told_just_before_a_kill_is_seen_once(tmp_path: 
             await stage.until(lambda: texts(stage)[-1] == "You said: and again")
 
     assert texts(stage) == ["You said: hello", "This conversation starts anew tomorrow.", "You said: and again"]
-
-
-async def tell(url: str, stage: Stage, text: str) -> None:
-    """Stores a notice in the session that lives on this stage, from beside the program."""
-    database = connect(url)
-    found = await database.read(inbound.find, Address.parse(stage.session("main")))
-    assert found is not None
-    await database.write(notices.tell, found[0], name="warning 1", text=text)
-    await database.close()
 
 
 async def test_sigterm_lets_a_running_answer_finish(tmp_path: Path, url: str, stage: Stage) -> None:
