@@ -16,7 +16,7 @@ from core.schema import turns as table
 from core.seam.address import Address
 from core.seam.messages import Author, Inbound
 from core.session import Answer, Lease, Role, SessionKey, State, Turn
-from core.store import Database, connect, deliveries, inbound, turns
+from core.store import Database, answering, connect, inbound, receipts, turns
 
 LEASE = 3600.0
 ANSWER = Answer(parts=(TEXT,), memory=TEXT, tokens=TOKENS, model="m", shown=WINDOW * TOKENS, written=TOKENS)
@@ -46,8 +46,8 @@ def asked(session: int, number: int) -> Inbound:
     )
 
 
-# What follows is all that knows the store's signatures: the transactions of one turn (T1 with T2, T3, T5 with T6), and
-# the window that is loaded between the first two.
+# What follows is all that knows the store's signatures: the transactions of one turn (it is accepted and claimed; its
+# answer is stored; its answer has arrived, and it is over), and the window that is loaded between the first two.
 
 
 async def accept(database: Database, message: Inbound) -> inbound.Accepted:
@@ -62,12 +62,13 @@ async def window(database: Database, key: SessionKey) -> list[Turn]:
 
 
 async def answer(database: Database, lease: Lease, question: Turn) -> None:
-    await database.write(deliveries.answer, lease.key, question, ANSWER, lease=lease)
+    await database.write(answering.answer, lease.key, question, ANSWER, lease=lease)
 
 
 async def receive(database: Database, lease: Lease, seq: int) -> None:
     shown = f"{1_700_000_000 + seq}.000200"
-    await database.write(deliveries.record_last, lease.key, seq, 0, shown, lease=lease, seconds=LEASE)
+    arrived = receipts.Arrival(part=0, message=shown)
+    await database.write(receipts.record_last, lease.key, seq, arrived, lease=lease, seconds=LEASE)
 
 
 _HOST = "a-host:6e1f4a52-87a4-4d0c-93c7-5a1e8a1f3c55:12345"

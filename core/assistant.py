@@ -15,7 +15,10 @@ import structlog
 
 from core import apologies, commands
 from core.commands import Command, Desk, Said
-from core.delivery.outbox import Outbox, Speech, stored
+from core.delivery import composing
+from core.delivery.errands import Errand
+from core.delivery.outbox import Outbox
+from core.delivery.speech import Speech
 from core.errors import (
     EmptyAnswer,
     ModelError,
@@ -32,7 +35,7 @@ from core.model.llm import Afresh, Cause, Finish, Prompt, Usage
 from core.seam.address import Address
 from core.seam.messages import Choice, Quote
 from core.session import ATTEMPTS, Answer, Lease, Role, SessionKey, State, Turn
-from core.store import Connection, Database, deliveries, queue, summaries, turns, withdrawals
+from core.store import Connection, Database, answering, deliveries, queue, summaries, turns, withdrawals
 from core.timings import Timings
 
 log = structlog.get_logger()
@@ -120,7 +123,7 @@ class Assistant:
 
     def pieces(self, platform: str, text: str, asker: str | None) -> Sequence[str]:
         """An answer's words as the messages that they become on this platform."""
-        return self._outbox.messages(self._outbox.adapters[platform], text, asker)
+        return composing.messages(self._outbox.adapters[platform], text, asker)
 
     async def answer(self, key: SessionKey, question: Turn, *, lease: Lease | None) -> bool:
         """Answers a turn, or finishes what an earlier process began; returns whether the lease is kept for more.
@@ -128,6 +131,9 @@ class Assistant:
         Without a lease, only a command that needs none (`at_once`) may be answered. Raises ModelUnavailable and
         DeliveryUnknown, after which the turn is to be tried again, Changed when the question has, and LeaseLost.
         """
+        if question.notice is not None:
+            assert lease is not None, "a notice waits in the queue"  # noqa: S101
+            return await self._outbox.notify(lease, question)
         command = commands.find(question.verb) if question.verb is not None else None
         if question.state is State.ANSWERED:
             return await self._finish(key, question, command, lease)
@@ -142,7 +148,10 @@ class Assistant:
         """Ends a turn that failed too often with an honest sentence; returns whether the lease is kept."""
         if question.state is State.ANSWERED:
             await self._database.write(deliveries.refuse, lease.key, question.seq, reason)
-            return await self._outbox.deliver(lease.key, question, lease=lease)
+            return await self._outbox.deliver(Errand(key=lease.key, cause=question, lease=lease))
+        if question.notice is not None:
+            nothing = Errand(key=lease.key, cause=question, lease=lease, stored=())
+            return await self._outbox.answer(nothing, Answer(parts=(), error=reason))
         return await self._say(lease, question, apologies.GAVE_UP, reason)
 
     async def _say(self, lease: Lease, question: Turn, sentence: str, reason: str) -> bool:
@@ -157,7 +166,8 @@ class Assistant:
         if command is not None and vague:
             choices = (await self._database.read(commands.choose, command, key)).choices
         private = vague or (command is not None and command.private)
-        return await self._outbox.deliver(key, question, lease=lease, private=private, choices=choices)
+        errand = Errand(key=key, cause=question, lease=lease, private=private, choices=choices)
+        return await self._outbox.deliver(errand)
 
     async def _obey(self, key: SessionKey, question: Turn, command: Command, lease: Lease | None) -> bool:
         desk = Desk(
@@ -173,33 +183,34 @@ class Assistant:
         )
         try:
             said, parts = await self._database.write(self._effect, command, desk, lease)
-        except deliveries.AlreadyAnswered:  # nothing was done twice
+        except answering.AlreadyAnswered:  # nothing was done twice
             return lease is not None and await self._finish(key, question, command, lease)
         if said.stopped is not None:
             self.stop(key, said.stopped)
         private = command.private or commands.needs_choice(command, question)
         # What was begun was an answer, before an edit: its message becomes the command's, unless that is for one alone.
-        fresh = stored(parts) if private or not question.begun else None
-        return await self._outbox.deliver(
-            key,
-            question,
+        fresh = answering.stored(parts) if private or not question.begun else None
+        errand = Errand(
+            key=key,
+            cause=question,
             lease=lease,
             stored=fresh,
             doubtful=question.begun,
             private=private,
             choices=said.choices,
         )
+        return await self._outbox.deliver(errand)
 
     def _effect(
         self, connection: Connection, command: Command, desk: Desk, lease: Lease | None
     ) -> tuple[Said, tuple[str, ...]]:
         said = commands.run(connection, command, desk)
         adapter = self._outbox.adapters[desk.key.address.platform]
-        decided = Answer(parts=self._outbox.pieces(adapter, desk.turn, said.text))
+        decided = Answer(parts=composing.pieces(adapter, desk.turn, said.text))
         if desk.turn.begun:
             alone = command.private or commands.needs_choice(command, desk.turn)
             withdrawals.set_aside(connection, desk.key, desk.turn.seq, 0 if alone else len(decided.parts))
-        deliveries.answer(connection, desk.key, desk.turn, decided, lease=lease)
+        answering.answer(connection, desk.key, desk.turn, decided, lease=lease)
         return said, decided.parts
 
     async def _talk(self, lease: Lease, question: Turn, prompt: str | None) -> bool:
@@ -212,18 +223,15 @@ class Assistant:
 
     async def _conclude(self, lease: Lease, question: Turn, decided: Answer, speech: Speech) -> bool:
         decided = replace(decided, parts=speech.closed(decided.parts))
-        try:
-            await self._database.write(deliveries.answer, lease.key, question, decided, lease=lease)
-        except deliveries.AlreadyAnswered:
-            return await self._outbox.deliver(lease.key, question, lease=lease, drafts=speech.drafts)
-        return await self._outbox.deliver(
-            lease.key,
-            question,
+        errand = Errand(
+            key=lease.key,
+            cause=question,
             lease=lease,
             stored=speech.stored(decided.parts),
             drafts=speech.drafts,
             doubtful=speech.doubtful,
         )
+        return await self._outbox.answer(errand, decided)
 
     async def _decide(self, lease: Lease, question: Turn, prompt: str | None, speech: Speech) -> Answer:
         """The answer, or the honest sentence in its place. Raises ModelUnavailable when it is worth another try."""
@@ -288,7 +296,7 @@ class Assistant:
         adapter = self._outbox.adapters[lease.key.address.platform]
         usage = finish.usage or Usage(shown=0, written=0)
         return Answer(
-            parts=self._outbox.pieces(adapter, question, words),
+            parts=composing.pieces(adapter, question, words),
             memory=words,
             tokens=self.mind.count(words),
             model=finish.model,
@@ -352,7 +360,7 @@ class Assistant:
         if speech.shown:
             return speech.beneath(apologies.BROKE_OFF)
         adapter = self._outbox.adapters[key.address.platform]
-        return self._outbox.pieces(adapter, question, f"{words}\n\n{apologies.BROKE_OFF}")
+        return composing.pieces(adapter, question, f"{words}\n\n{apologies.BROKE_OFF}")
 
     def _is_hopeless(self, key: SessionKey, seq: int, error: ModelInterrupted, speech: Speech) -> bool:
         """Whether this answer has broken off so often after some words that people must be told; each is billed."""

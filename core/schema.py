@@ -105,6 +105,7 @@ turns = Table(
     Column("author", Text),  # the platform's stable ID
     Column("name", Text),  # the display name at that time
     Column("verb", Text),  # a command; commands are not shown to the model
+    Column("notice", Text),  # the name of a notice of our own, which nobody has said
     Column("model", Text),  # which model wrote it
     Column("error", Text),  # why the last attempt failed
     Column("envelope", Text),  # what answering needs (JSON); gone when the turn is over
@@ -121,6 +122,15 @@ turns = Table(
         unique=True,
         postgresql_where=text("message IS NOT NULL"),
         sqlite_where=text("message IS NOT NULL"),
+    ),
+    Index(
+        "uq_turns_notice",
+        "workspace",
+        "session",
+        "notice",
+        unique=True,
+        postgresql_where=text("notice IS NOT NULL"),
+        sqlite_where=text("notice IS NOT NULL"),
     ),
     Index(
         "ix_turns_dead",

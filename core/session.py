@@ -103,7 +103,8 @@ class Turn(NamedTuple):
     """One contribution by one speaker. A tuple, as a window of them is made for every answer.
 
     `at` is in seconds since 1970, by the platform's clock; `tokens` counts the turn as the model sees it.
-    An answer has its question's `seq`. `message` is the platform's ID, `verb` makes the turn a command. `edited_at`
+    An answer has its question's `seq`. `message` is the platform's ID, `verb` makes the turn a command, `notice` is the
+    name of a notice of our own, which nobody has said and which waits to be delivered as it is. `edited_at`
     tells two versions of one message apart. A summary `covers` the turns from that seq up to its own. `quotes` is what
     the message points at.
     While the turn waits, it has its `envelope`, and something of an answer that has `begun` may be on screen.
@@ -118,6 +119,7 @@ class Turn(NamedTuple):
     author: Author | None = None
     message: str | None = None
     verb: str | None = None
+    notice: str | None = None
     edited_at: float | None = None
     covers: int | None = None
     quotes: tuple[Quote, ...] = ()

@@ -162,6 +162,24 @@ async def test_4_a_delivery_that_another_process_began_is_seen_once(stage: Stage
     assert texts(stage) == ["said once"]
 
 
+async def test_4_what_answers_nobody_is_seen_once_as_well(stage: Stage) -> None:
+    only(stage.lasts)
+    ear = Ear(stage)
+    async with listening(stage, ear) as adapter:
+        await stage.say("hello")
+        await stage.until(lambda: ear.heard)
+        answer = await adapter.deliver(reply_to(ear.heard[0], "an answer"))
+        alone: dict[str, object] = {"key": "notice", "asker": None, "reply_to": None, "ticket": None}
+        notice = reply_to(ear.heard[0], "a notice", **alone)
+        first = await adapter.deliver(notice)
+
+    async with listening(stage, Ear(stage)) as another:
+        second = await another.deliver(replace(notice, attempt=2, others=frozenset({answer}), after=answer))
+
+    assert first == second
+    assert texts(stage) == ["an answer", "a notice"]
+
+
 async def test_4_a_delivery_needs_nobody_who_listens(stage: Stage) -> None:
     """When a process ends, hearing ends first, and what is being answered is still delivered."""
     ear = Ear(stage)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.stage import Shown, Stage
 from tests.stages import STAGES
-from tests.talk import Running
+from tests.talk import Running, tell
 from tests.wire.openai import OVERLOADED, WRONG_KEY, OpenAIServer, Request
 
 
@@ -314,3 +314,23 @@ async def test_many_sessions_are_answered_at_once(url: str, stage: Stage, model:
         async with asyncio.timeout(30):
             for number in range(8):
                 await answered(stage, f"You said: from {number}", place=f"place {number}")
+
+
+async def test_a_notice_stands_between_two_answers_and_the_model_is_not_shown_it(
+    url: str, stage: Stage, model: OpenAIServer
+) -> None:
+    model.answer = echo
+    notice = "This conversation starts **anew** tomorrow."
+    async with Running(url, model, stage):
+        await stage.say("hello")
+        await answered(stage, "You said: hello")
+        await tell(url, stage, notice)
+        await stage.until(lambda: len(texts(stage)) > 1)
+        await stage.say("and again")
+        await stage.until(lambda: texts(stage)[-1] == "You said: and again")
+
+    before, told, after = texts(stage)
+    assert (before, after) == ("You said: hello", "You said: and again")
+    assert told.replace("*", "") == notice.replace("*", ""), "in the platform's own dialect"
+    asked = [("user", "hello"), ("assistant", "You said: hello"), ("user", "and again")]
+    assert [one for one in shown_to_model(model) if one[0] in ("user", "assistant")] == asked

@@ -10,6 +10,7 @@ import pytest
 from tests.process import process
 from tests.stage import Stage
 from tests.stages import STAGES
+from tests.talk import tell
 from tests.wire.openai import OpenAIServer, Request
 
 
@@ -79,6 +80,25 @@ async def test_killed_while_people_watch_it_write_it_finishes_the_same_message(
             await stage.until(lambda: texts(stage) == [answer])
 
     assert [shown.text for shown in stage.shown()] == [answer]
+
+
+async def test_a_notice_that_was_told_just_before_a_kill_is_seen_once(tmp_path: Path, url: str, stage: Stage) -> None:
+    """Whether its call had been made or not; and what is asked after it is answered beneath it."""
+    async with OpenAIServer(answer=echo) as model:
+        environment = {"DATABASE_URL": url, **stage.environment(), **model.environment()}
+        async with process(tmp_path, "run", stage.platform, **environment) as first:
+            await stage.say("hello")
+            await stage.until(lambda: texts(stage) == ["You said: hello"])
+            await tell(url, stage, "This conversation starts anew tomorrow.")
+            first.send_signal(signal.SIGKILL)
+            await first.wait()
+
+        async with process(tmp_path, "run", stage.platform, **environment):
+            await stage.until(lambda: len(texts(stage)) > 1)
+            await stage.say("and again")
+            await stage.until(lambda: texts(stage)[-1] == "You said: and again")
+
+    assert texts(stage) == ["You said: hello", "This conversation starts anew tomorrow.", "You said: and again"]
 
 
 async def test_sigterm_lets_a_running_answer_finish(tmp_path: Path, url: str, stage: Stage) -> None:

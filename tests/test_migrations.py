@@ -133,6 +133,33 @@ async def test_what_an_older_release_has_stored_outlives_every_step(empty_url: s
     await database.close()
 
 
+_NOTICE = "UPDATE turns SET notice = 'warning 1', verb = 'notice', envelope = '{}' WHERE seq = 2"
+_UNSENT = "INSERT INTO deliveries (workspace, session, seq, part, state, tries) VALUES (1, 1, 2, 0, 1, 0)"
+
+
+async def test_a_notice_that_waits_is_let_go_on_the_way_down(empty_url: str) -> None:
+    """The release before does not know what it is, and would call it an unknown command."""
+
+    def told(connection: Connection) -> None:
+        for statement in (_NOTICE, _UNSENT):
+            connection.execute(text(statement))
+
+    database = connect(empty_url)
+    await database.write(migrations.upgrade, "0001")
+    await database.write(old_rows)
+    await database.write(migrations.upgrade)
+    session, question, notice, *sent = await database.read(rows)
+    await database.write(told)
+
+    await database.write(migrations.downgrade, "0009")
+
+    assert session == ("console:local:main", 2, 1, 3, 1)
+    assert notice == (2, 0, "m2", b"\x00words")
+    over = (2, 2, "m2", b"\x00words")
+    assert await database.read(rows) == [("console:local:main", 2, 0, 3, 1), question, over, *sent]
+    await database.close()
+
+
 async def test_on_sqlite_the_outbox_is_kept_in_the_order_of_its_key(empty_url: str, dialect: str) -> None:
     """The room of a text that has arrived is used again, which nothing that is only appended to does."""
     if dialect == "postgresql":

@@ -172,6 +172,7 @@ PLANTED: dict[type[LineAdapter], Sequence[tuple[Promise, dict[str, str]]]] = {
     Doubling: [
         (promises.test_4_a_delivery_that_is_repeated_is_seen_once, {}),
         (promises.test_4_a_delivery_that_another_process_began_is_seen_once, {}),
+        (promises.test_4_what_answers_nobody_is_seen_once_as_well, {}),
     ],
     Mortal: [(promises.test_4_a_delivery_needs_nobody_who_listens, {})],
     Particular: [

@@ -10,14 +10,13 @@ from enum import IntEnum
 from re import Pattern
 from re import compile as pattern
 from typing import NamedTuple
-from unicodedata import category
+
+from core.delivery.graphemes import is_harmless, is_whole
 
 _BREAK = pattern(r"\r?\n")
 _SPACE = pattern(r"\s*")
 _BLANK = pattern(r"[^\S\n]*\n")
-_OPENER = pattern(
-    r"([ \t]*)(`{3,}|~{3,})(.*)",
-)
+_OPENER = pattern(r"([ \t]*)(`{3,}|~{3,})(.*)")
 _CLOSER = pattern(r"([ \t]*)(`{3,}|~{3,})[ \t]*(?:\r?\n|\Z)")
 _ITEM = pattern(r"[ \t]*(?:[-+*]|\d{1,9}[.)])[ \t]")
 _BLOCK = pattern(r"[ \t]*(?:(?:[-+*]|\d{1,9}[.)])[ \t]|#{1,6}[ \t]|>|\||`{3}|~{3})")
@@ -36,7 +35,6 @@ _SPAN = pattern(
     r"|\*\*[^*\n]{1,200}(?:\*\*|\Z)"
     r"|(?<![`~])(?:`{2,}|~{2,})"
 )
-_CALL = pattern(r"(?:@[^\s@]{4,26}|<[!@]!?\w{0,32}|<)\Z")
 
 _STEPS = 200
 """How far back a cut between two graphemes is looked for."""
@@ -255,12 +253,12 @@ class _Inside:
 
     def hard(self, floor: int) -> _Cut | None:
         """Anywhere: outside of links and the like, else between graphemes, else where no mention comes into being."""
-        for whole, spare in ((_whole, True), (_whole, False), (_harmless, False)):
+        for whole, spare in ((is_whole, True), (is_whole, False), (is_harmless, False)):
             end, lowest = self.high, max(floor, self.high - _STEPS)
             while end >= (floor if spare else lowest):
                 if spare and (start := self._around(end)) is not None:
                     end = start
-                elif _harmless(self.line, end) and whole(self.line, end):
+                elif is_harmless(self.line, end) and whole(self.line, end):
                     return _Cut(end=end, rest=self.place._replace(at=end))
                 else:
                     end -= 1
@@ -271,39 +269,3 @@ class _Inside:
         index = bisect_left(self._spans, (at, 0)) - 1
         start, end = self._spans[index] if index >= 0 else (at, at)
         return start if start < at < end else None
-
-
-def _harmless(text: str, at: int) -> bool:
-    """Whether a cut here leaves `me|@here.org`, `@here|ditary`, `<!DOC|TYPE` and `<@U|1>` whole."""
-    if at >= len(text):
-        return True
-    if text[at] == "@":
-        return not (text[at - 1].isalnum() or text[at - 1] in "_.+-<")
-    return not (text[at] in "_>!" or text[at].isalnum()) or not _CALL.search(text, max(0, at - 40), at)
-
-
-def _whole(text: str, at: int) -> bool:
-    """Whether a cut here leaves graphemes, escapes and runs of fence characters whole (an approximation of UAX 29)."""
-    if at >= len(text):
-        return True
-    before, after = text[at - 1], text[at]
-    if before in "\\\u200d" or after == "\u200d" or category(after) in {"Mn", "Me", "Mc"}:
-        return False
-    if "\U0001f3fb" <= after <= "\U0001f3ff" or "\U000e0020" <= after <= "\U000e007f" or "\u1160" <= after <= "\u11ff":
-        return False
-    if "\ud800" <= before <= "\udbff" and "\udc00" <= after <= "\udfff":
-        return False
-    if text.startswith(("```", "~~~"), at) or before == after == "`":
-        return False
-    return not (_is_flag(after) and _flags_before(text, at) % 2)
-
-
-def _is_flag(character: str) -> bool:
-    return "\U0001f1e6" <= character <= "\U0001f1ff"
-
-
-def _flags_before(text: str, at: int) -> int:
-    begin = at
-    while begin and _is_flag(text[begin - 1]):
-        begin -= 1
-    return at - begin

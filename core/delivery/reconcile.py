@@ -6,9 +6,11 @@ message whose question was deleted may have begun to grow.
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
+from core.delivery import composing
 from core.delivery.outbox import Outbox
 from core.errors import DatabaseError, DeliveryDelayed, DeliveryError, DeliveryRefused
 from core.store import Database, doubts, turns
@@ -68,14 +70,17 @@ class Reconciler:
         if doubt.part >= ASIDE:
             return  # it has become a message that is known, and its answer stands elsewhere
         text = doubt.text if doubt.text is not None else await self._remembered(doubt)
-        reply = self._outbox.reply(doubt.key, doubt.question, part=doubt.part, text=text, attempt=2)
-        reply = await self._database.read(doubts.neighbours, reply, doubt.key, doubt.question.seq)
+        reply = replace(composing.reply(doubt.key, doubt.cause, doubt.part, text), attempt=2)
+        reply = await self._database.read(doubts.neighbours, reply, doubt.key, doubt.cause.seq)
         await adapter.reconcile(reply, doubt.stands or "")
 
     async def _remembered(self, doubt: doubts.Doubt) -> str:
-        """The part's text out of the answer that the session remembers; empty where it remembers none."""
-        answer = await self._database.read(turns.answer, doubt.key, doubt.question.seq)
-        if doubt.stands is None or answer is None:
+        """The part's text out of what its session remembers: the notice, or the answer; empty where it has neither."""
+        if doubt.stands is None:
             return ""
-        pieces = self._outbox.pieces(self._outbox.adapters[doubt.key.address.platform], doubt.question, answer.text)
+        cause = doubt.cause
+        said = cause if cause.notice is not None else await self._database.read(turns.answer, doubt.key, cause.seq)
+        if said is None:
+            return ""
+        pieces = composing.pieces(self._outbox.adapters[doubt.key.address.platform], cause, said.text)
         return pieces[doubt.part] if doubt.part < len(pieces) else ""

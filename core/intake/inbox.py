@@ -21,7 +21,7 @@ from core.seam.adapter import Whole
 from core.seam.address import Address
 from core.seam.messages import Audience, Closed, Deleted, Edited, Event, Inbound, Left, Receipt, Rejected
 from core.session import State
-from core.store import Database, changes, closings, deliveries, inbound, queue
+from core.store import Database, changes, closings, inbound, queue, receipts
 from core.timings import Timings
 from core.work.worker import Worker
 
@@ -48,7 +48,7 @@ class Inbox:
                 await self._database.write(inbound.reject, event)
             case Receipt():
                 await self._database.write(
-                    deliveries.receive, event.address, event.key, event.shown, seconds=self._timings.lease
+                    receipts.receive, event.address, event.key, event.shown, seconds=self._timings.lease
                 )
             case Inbound():
                 await self._hear(event)

@@ -171,9 +171,9 @@ class Reply:
     `attempt` counts the calls that may already have put this message on screen, this one included: 1 is the first.
     `asked_at` is when the answered message was said, in seconds since 1970: the message cannot be older than that.
     `last` says that no further message follows in answer to the same one.
-    `others` are messages of ours in this place that are known to be something else: where nobody can tell by looking
-    whose a message is, it is none of these. `after` is the newest of those that answer something earlier: answers are
-    given one after the other, so this message is younger.
+    `others` and `after` are for a look at the screen that finds messages of ours which do not say what they are.
+    `others` are the IDs of those that are known to be other replies: this reply is none of them. `after` is the ID of
+    the reply that was posted before this one, where it is known: this reply is younger.
     `asker` is the one person whom the text may mention, and who sees it when it is `private`.
     Everything but `address` and `text` is a hint: an adapter that can't use one delivers anyway, plainly.
     """

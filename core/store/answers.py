@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, and_, delete, select, update
 from core.schema import deliveries, sessions, turns
 from core.seam.address import Address
 from core.session import Role, SessionKey, State
-from core.store import summaries
+from core.store import notices, summaries
 from core.store.deliveries import Stage
 from core.store.inbound import find
 from core.store.queue import turn
@@ -57,6 +57,7 @@ def _shorten(
     this = turn(key, gone.seq)
     words = _words(connection, key, gone.seq)
     if words is None:
+        notices.erase(connection, key, gone.seq)
         return
     asker = connection.execute(select(turns.c.author).where(this, turns.c.role == Role.PERSON)).scalar_one_or_none()
     said = pieces(words, asker)

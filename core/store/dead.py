@@ -1,7 +1,7 @@
 """Dead letters: what people said and were given no answer to, until somebody has it answered after all, or lets it go.
 
 A dead letter is no row of its own: it is a person's turn that is over and holds an error, or one whose answer was not
-delivered. What is told of it here is where, when and why, and never the words.
+delivered; or a notice of ours that was not. What is told of it here is where, when and why, and never the words.
 """
 
 import json
@@ -93,7 +93,7 @@ def retry(connection: Connection, letter: str) -> None:
     again = {"state": State.WAITING, "error": None, "envelope": func.coalesce(turns.c.envelope, "{}")}
     connection.execute(update(turns).where(turn(key, seq), _PERSON).values(again))
     connection.execute(delete(turns).where(turn(key, seq), turns.c.role == Role.ASSISTANT))
-    _reopen(connection, key, seq, edits=question.verb is None)
+    _reopen(connection, key, seq, edits=question.verb is None or question.notice is not None)
     due_at = func.coalesce(sessions.c.due_at, now(connection))
     connection.execute(update(sessions).where(_session(key)).values(waiting=sessions.c.waiting + 1, due_at=due_at))
     notify(connection)
@@ -145,7 +145,8 @@ def _locked(connection: Connection, key: SessionKey, seq: int) -> Row[*tuple[obj
     connection.execute(select(sessions.c.fence).where(_session(key)).with_for_update())
     undelivered = exists().where(_answering(key, seq), _FAILED)
     dead = and_(_OVER, or_(turns.c.error.is_not(None), undelivered)).label("dead")
-    return connection.execute(select(turns.c.state, turns.c.verb, dead).where(turn(key, seq), _PERSON)).one_or_none()
+    facts = select(turns.c.state, turns.c.verb, turns.c.notice, dead)
+    return connection.execute(facts.where(turn(key, seq), _PERSON)).one_or_none()
 
 
 def _session(key: SessionKey) -> ColumnElement[bool]:

@@ -11,21 +11,12 @@ from base64 import b32encode
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from enum import IntEnum
-from functools import cache, partial
 from hashlib import blake2b
-from typing import NamedTuple, NoReturn
+from typing import Literal, NamedTuple
 
 from sqlalchemy import (
-    ARRAY,
-    BigInteger,
     Connection,
-    LargeBinary,
-    Row,
-    Select,
-    SmallInteger,
-    Table,
     Text,
-    Update,
     and_,
     bindparam,
     case,
@@ -33,27 +24,24 @@ from sqlalchemy import (
     exists,
     func,
     not_,
-    null,
     select,
     update,
 )
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.sql.roles import FromClauseRole
 
-from core.schema import deliveries, turns, usage
+from core.schema import deliveries, turns
 from core.seam.address import Address
 from core.seam.messages import Draft
-from core.session import Answer, Lease, Role, SessionKey, State, Turn
+from core.session import Lease, Role, SessionKey, State
 from core.store.engine.prepared import Prepared
-from core.store.engine.sql import alone, clock, fixed, insert, micro, now, storable
-from core.store.inbound import find
-from core.store.queue import QUESTION, Changed, finish, require, under_lease
+from core.store.engine.sql import alone, filled, fixed, given, insert, storable
+from core.store.queue import QUESTION, Changed, require
 from core.store.turns import place
-from core.store.withdrawals import DOOMED, RECONCILE_AFTER, doom
+from core.store.withdrawals import DOOMED, doom
 
-_DAY = 86_400_000  # milliseconds
-_KEY = ("workspace", "session", "seq", "part")
+SLOT = ("workspace", "session", "seq", "part")
+"""The key of a message's row."""
 
 
 class Stage(IntEnum):
@@ -66,14 +54,21 @@ class Stage(IntEnum):
     FAILED = 4  # the platform will never take it
 
 
-def key_of(address: Address, message: str, part: int) -> str:
-    """The delivery's key: the same for this part of the answer to this message, whoever computes it, and opaque."""
-    digest = blake2b(f"{address.id}/{message}/{part}".encode(), digest_size=15).digest()
+def key_of(address: Address, message: str, part: int, *, of: Literal["answer", "notice"] = "answer") -> str:
+    """The delivery's key: the same for this part of the answer to this message, whoever computes it, and opaque.
+
+    Or of the notice of this name; no notice has the key of an answer.
+    """
+    apart = b"" if of == "answer" else b"notice"
+    digest = blake2b(f"{address.id}/{message}/{part}".encode(), digest_size=15, person=apart).digest()
     return b32encode(digest).decode().lower()
 
 
-class AlreadyAnswered(Exception):
-    """Somebody else has stored an answer to this question, or we have, in a commit of unknown outcome."""
+def key_for(address: Address, *, seq: int, message: str | None, notice: str | None, part: int) -> str:
+    """The key of this part of what the turn causes: of the answer to it, or of the notice that it is."""
+    if notice is not None:
+        return key_of(address, notice, part, of="notice")
+    return key_of(address, message or str(seq), part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +88,7 @@ def intend_draft(connection: Connection, lease: Lease, seq: int, part: int) -> N
     Raises LeaseLost, and Changed where the question is not to be answered any more.
     """
     require(connection, lease)
-    if not _DRAFTED.run(connection, **_place(lease.key, seq, part)):
+    if not _DRAFTED.run(connection, **slot(lease.key, seq, part)):
         raise Changed(lease.key.address.id)
 
 
@@ -110,139 +105,25 @@ def record_draft(connection: Connection, key: SessionKey, seq: int, part: int, d
 
     Where the answer was withdrawn while the preview was on its way, it is taken away again.
     """
-    if not _GROWN.run(connection, **_place(key, seq, part), shown=json.dumps(asdict(draft))):
+    if not _GROWN.run(connection, **slot(key, seq, part), shown=json.dumps(asdict(draft))):
         doom(connection, key, seq, part, draft.id)
 
 
-_THIS = and_(*(deliveries.c[name] == bindparam(name) for name in _KEY))
+THIS = and_(*(deliveries.c[name] == bindparam(name) for name in SLOT))
+"""The row whose `slot` a statement is given."""
 
 
 def _drafting(dialect: str) -> Insert:
-    row = _row(deliveries, *_KEY) | {"state": fixed(Stage.DRAFT), "tries": fixed(1)}
+    row = given(deliveries, *SLOT) | {"state": fixed(Stage.DRAFT), "tries": fixed(1)}
     asked = exists().where(QUESTION, turns.c.state == fixed(State.WAITING))
-    new = _filled(insert(dialect, deliveries), row, asked)
-    return new.on_conflict_do_update(index_elements=_KEY, set_={"tries": deliveries.c.tries + fixed(1)})
+    new = filled(insert(dialect, deliveries), row, asked)
+    return new.on_conflict_do_update(index_elements=SLOT, set_={"tries": deliveries.c.tries + fixed(1)})
 
 
 _DRAFTED = Prepared(_drafting, tuple)
 _GROWN = Prepared(
-    lambda _: update(deliveries).where(_THIS, not_(DOOMED)).values(draft=bindparam("shown", type_=Text)), tuple
+    lambda _: update(deliveries).where(THIS, not_(DOOMED)).values(draft=bindparam("shown", type_=Text)), tuple
 )
-
-
-@alone
-def answer(connection: Connection, key: SessionKey, question: Turn, decided: Answer, *, lease: Lease | None) -> None:
-    """T3: the answer, its bill, and the intent to post its first part, in one transaction.
-
-    Raises AlreadyAnswered, which takes back whatever else the transaction did, Changed when the question is not the
-    same any more, and LeaseLost.
-    """
-    this = {**place(key), "seq": question.seq}
-    closed = {
-        **this,
-        "edited": None if question.edited_at is None else micro(question.edited_at),
-        "reason": decided.error,
-        **({} if lease is None else {"fence": lease.fence}),
-    }
-    memory = {
-        "memory": None if decided.memory is None else decided.memory.encode("utf-8", "replace"),
-        "ended": int(State.STOPPED if decided.stopped else State.DONE),
-        "at": micro(question.at),
-        "tokens": decided.tokens,
-        "covers": decided.covers,
-        "model": decided.model,
-    }
-    bill: dict[str, object] = {"author": question.author and question.author.id, "model": decided.model}
-    bill |= {"shown": decided.shown, "cached": decided.cached, "written": decided.written}
-    once = decided.parts == (decided.memory,)
-    parts = [None if once else text.encode("utf-8", "replace") for text in decided.parts]
-    if connection.dialect.name == "postgresql":  # one round trip in place of six; SQLite knows no such statement
-        stored = _WHOLE[lease is not None].run(connection, **closed, **(memory | bill), parts=parts)
-    else:
-        stored = _CLOSED[lease is not None].run(connection, **closed)
-        if stored:
-            _REMEMBERED.run(connection, **this, **memory)
-            for part, words in enumerate(parts):
-                _POSTED.run(connection, **this, part=part, words=words)
-            _BILLED.run(connection, workspace=key.workspace, **bill)
-    if not stored:
-        _why_not(connection, key, question.seq, lease)
-
-
-def _why_not(connection: Connection, key: SessionKey, seq: int, lease: Lease | None) -> NoReturn:
-    if lease is not None:
-        require(connection, lease)
-    state = _STATE.first(connection, **place(key), seq=seq)
-    raise (AlreadyAnswered if state == State.ANSWERED else Changed)(key.address.id)
-
-
-_STATE = Prepared(lambda _: select(turns.c.state).where(QUESTION), int)
-
-
-def _closing(_dialect: str, *, leased: bool) -> Update:
-    """The question is answered from now on, if it is open; what follows is stored only then."""
-    same = turns.c.edited_at.is_not_distinct_from(bindparam("edited", type_=BigInteger))
-    open_ = and_(QUESTION, turns.c.state == fixed(State.WAITING), same)
-    closed = update(turns).where(open_, *([under_lease()] if leased else []))
-    return closed.values(state=fixed(State.ANSWERED), error=bindparam("reason", type_=Text))
-
-
-def _remembering(dialect: str, *closed: FromClauseRole) -> Insert:
-    memory = bindparam("memory", type_=LargeBinary)
-    row = _row(turns, "workspace", "session", "seq", "at", "tokens", "model", "covers")
-    row |= {"role": fixed(Role.ASSISTANT), "state": bindparam("ended", type_=SmallInteger), "body": memory}
-    return _filled(insert(dialect, turns), row, memory.is_not(None), *closed)
-
-
-def _posting(dialect: str, part: ColumnElement[int], words: ColumnElement[bytes], *closed: FromClauseRole) -> Insert:
-    """A message that has been growing on screen becomes one whose text is stored; a call will be made on the first."""
-    row = _row(deliveries, "workspace", "session", "seq") | {"part": part, "body": words}
-    row["state"] = case((part == fixed(0), fixed(Stage.SENDING)), else_=fixed(Stage.READY))
-    row["tries"] = case((part == fixed(0), fixed(1)), else_=fixed(0))
-    new = _filled(insert(dialect, deliveries), row, part.is_not(None), *closed)
-    stored = {"state": new.excluded.state, "body": new.excluded.body}
-    tries = deliveries.c.tries + new.excluded.tries
-    return new.on_conflict_do_update(index_elements=_KEY, set_={**stored, "tries": tries})
-
-
-def _billing(dialect: str, *closed: FromClauseRole) -> Insert:
-    row = _row(usage, "workspace", "author", "model", "shown", "cached", "written")
-    known = and_(*(bindparam(name, type_=Text).is_not(None) for name in ("author", "model")))
-    row |= {"day": clock(dialect) // fixed(_DAY), "answers": fixed(1)}
-    new = _filled(insert(dialect, usage), row, known, *closed)
-    sums = {name: usage.c[name] + new.excluded[name] for name in ("answers", "shown", "cached", "written")}
-    return new.on_conflict_do_update(index_elements=list(usage.primary_key), set_=sums)
-
-
-def _row(table: Table, *names: str) -> dict[str, object]:  # type: ignore[explicit-any]  # SQLAlchemy's
-    return {name: bindparam(name, type_=table.c[name].type) for name in names}
-
-
-def _filled(new: Insert, row: dict[str, object], when: ColumnElement[bool], *closed: FromClauseRole) -> Insert:
-    """This row, as often as those have one; without them, once."""
-    values = select(*row.values()).where(when)  # type: ignore[call-overload]  # they are column elements
-    return new.from_select(list(row), values.select_from(*closed))
-
-
-def _whole(dialect: str, *, leased: bool) -> Select[int]:
-    closed = _closing(dialect, leased=leased).returning(turns.c.seq).cte("closed")
-    parts = func.unnest(bindparam("parts", type_=ARRAY(LargeBinary))).table_valued("words", with_ordinality="number")
-    said = parts.render_derived("said")
-    return select(closed.c.seq).add_cte(
-        _remembering(dialect, closed).cte("remembered"),
-        _posting(dialect, said.c.number - fixed(1), said.c.words, closed, said).cte("posted"),
-        _billing(dialect, closed).cte("billed"),
-    )
-
-
-_WHOLE = {leased: Prepared(partial(_whole, leased=leased), tuple) for leased in (False, True)}
-_CLOSED = {leased: Prepared(partial(_closing, leased=leased), tuple) for leased in (False, True)}
-_REMEMBERED = Prepared(_remembering, tuple)
-_POSTED = Prepared(
-    lambda dialect: _posting(dialect, bindparam("part", type_=SmallInteger), bindparam("words", type_=LargeBinary)),
-    tuple,
-)
-_BILLED = Prepared(_billing, tuple)
 
 
 _ANSWERED_BY = and_(
@@ -289,17 +170,17 @@ def draft_of(stored: str | None) -> Draft | None:
 
 
 def intend(connection: Connection, key: SessionKey, seq: int, part: int, *, lease: Lease | None) -> Draft | None:
-    """T4: before a call that posts a part (but for the first, whose intent stands in T3).
+    """Before a call that posts a part: from now on it may be on screen, and whoever repeats the call looks first.
 
-    Returns the message on screen, where the platform has told us of it meanwhile. Raises LeaseLost, and Changed where
-    the answer was withdrawn.
+    The intent to post an answer's first part is stored with the answer. Returns the message on screen, where the
+    platform has told us of it meanwhile. Raises LeaseLost, and Changed where the answer was withdrawn.
     """
     if lease is not None:
         require(connection, lease)
-    row = _GOING.first(connection, **_place(key, seq, part))
+    row = _GOING.first(connection, **slot(key, seq, part))
     if row is not None:
         return draft_of(row.draft)
-    state = _STAGE.first(connection, **_place(key, seq, part))
+    state = _STAGE.first(connection, **slot(key, seq, part))
     if state is None or state == Stage.DRAFT:
         raise Changed(key.address.id)
     return None
@@ -312,7 +193,7 @@ class _Known(NamedTuple):
 _GOING = Prepared(
     lambda _: (
         update(deliveries)
-        .where(_THIS, deliveries.c.state < fixed(Stage.SENT), not_(DOOMED))
+        .where(THIS, deliveries.c.state < fixed(Stage.SENT), not_(DOOMED))
         .values(state=fixed(Stage.SENDING), tries=deliveries.c.tries + fixed(1))
         .returning(deliveries.c.draft)
     ),
@@ -320,101 +201,7 @@ _GOING = Prepared(
 )
 
 
-_STAGE = Prepared(lambda _: select(deliveries.c.state).where(_THIS), int)
-
-
-def record(
-    connection: Connection, key: SessionKey, seq: int, part: int, message: str, *, doubtful: bool, seconds: float
-) -> str:
-    """T5: this part is on screen as that message. Returns the message that stands: another one if we came too late.
-
-    Where the answer was withdrawn while the part was on its way, it is taken away again.
-    The text goes where it is certain, as the turn has it. What is doubtful is reconciled two leases of `seconds` later.
-    """
-    after = {"after": int(RECONCILE_AFTER * seconds * 1000)} if doubtful else {}
-    if _arriving(doubtful=doubtful).run(connection, **_place(key, seq, part), shown=message, **after):
-        return message
-    stands = select(deliveries.c.message, DOOMED.label("doomed")).where(_at(key, seq, part))
-    row = connection.execute(stands).one_or_none()
-    if row is None or row.doomed:
-        doom(connection, key, seq, part, message)
-        return message
-    standing: str | None = row.message
-    if standing is not None and standing != message:
-        connection.execute(update(deliveries).where(_at(key, seq, part)).values(_doubted(connection, seconds)))
-    return standing or message
-
-
-@cache
-def _arriving(*, doubtful: bool) -> Prepared[object]:
-    def build(dialect: str) -> Update:
-        sent = {
-            "state": fixed(Stage.SENT),
-            "message": bindparam("shown", type_=Text),
-            "draft": null(),
-            "due_at": clock(dialect) + bindparam("after", type_=BigInteger) if doubtful else null(),
-            "body": func.coalesce(deliveries.c.body, b"") if doubtful else null(),
-        }
-        return update(deliveries).where(_THIS, deliveries.c.message.is_(None), not_(DOOMED)).values(sent)
-
-    return Prepared(build, tuple)
-
-
-def record_last(
-    connection: Connection,
-    key: SessionKey,
-    seq: int,
-    part: int,
-    message: str,
-    *,
-    lease: Lease | None,
-    seconds: float,
-    doubtful: bool = False,
-) -> tuple[str, bool]:
-    """T5 of the last part and T6 in one transaction; returns what `record` and `finish` return. Raises LeaseLost."""
-    keeps = finish(connection, key, seq, lease=lease, seconds=seconds, doubtful=doubtful)
-    return record(connection, key, seq, part, message, doubtful=doubtful, seconds=seconds), keeps
-
-
-def receive(connection: Connection, address: Address, key: str, shown: Draft, *, seconds: float) -> None:
-    """The platform's own receipt: whoever delivers this part knows from here on which message it has become.
-
-    A part that stands as another message is reconciled.
-    """
-    found = find(connection, address)
-    if found is None:
-        return
-    mine = and_(deliveries.c.workspace == found[0].workspace, deliveries.c.session == found[0].session)
-    said = and_(
-        turns.c.workspace == deliveries.c.workspace,
-        turns.c.session == deliveries.c.session,
-        turns.c.seq == deliveries.c.seq,
-        turns.c.role == Role.PERSON,
-    )
-    rows = select(deliveries.c.seq, deliveries.c.part, deliveries.c.message, turns.c.message.label("asked"))
-    newest = rows.join(turns, said).where(mine).order_by(deliveries.c.seq.desc()).limit(_RECENT)
-    for row in connection.execute(newest).all():
-        if key_of(address, row.asked or str(row.seq), row.part) == key:
-            _noted(connection, found[0], row, shown, seconds)
-
-
-_RECENT = 40  # deliveries of one session that a receipt can still be for
-
-
-def _noted(
-    connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], shown: Draft, seconds: float
-) -> None:
-    this = update(deliveries).where(_at(key, row.seq, row.part))
-    if row.message is None:
-        connection.execute(this.where(deliveries.c.draft.is_(None)).values(draft=json.dumps(asdict(shown))))
-    elif row.message != shown.id:
-        connection.execute(this.values(_doubted(connection, seconds)))
-
-
-def _doubted(connection: Connection, seconds: float) -> dict[str, object]:
-    """What makes a message that stands one to be reconciled."""
-    due_at = now(connection) + int(RECONCILE_AFTER * seconds * 1000)
-    return {"due_at": due_at, "body": func.coalesce(deliveries.c.body, b"")}
+_STAGE = Prepared(lambda _: select(deliveries.c.state).where(THIS), int)
 
 
 def refuse(connection: Connection, key: SessionKey, seq: int, reason: str) -> None:
@@ -430,9 +217,11 @@ def refuse(connection: Connection, key: SessionKey, seq: int, reason: str) -> No
     connection.execute(update(deliveries).where(mine, deliveries.c.state < Stage.SENT).values(failed))
 
 
-def _place(key: SessionKey, seq: int, part: int) -> dict[str, int]:
+def slot(key: SessionKey, seq: int, part: int) -> dict[str, int]:
+    """What `THIS` is looked up by."""
     return {"workspace": key.workspace, "session": key.session, "seq": seq, "part": part}
 
 
-def _at(key: SessionKey, seq: int, part: int) -> ColumnElement[bool]:
-    return and_(*(deliveries.c[name] == value for name, value in _place(key, seq, part).items()))
+def at(key: SessionKey, seq: int, part: int) -> ColumnElement[bool]:
+    """The same row, in a statement that is built for it."""
+    return and_(*(deliveries.c[name] == value for name, value in slot(key, seq, part).items()))

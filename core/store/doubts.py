@@ -29,14 +29,14 @@ _AGAIN = 60_000  # milliseconds; whoever takes a doubt up and dies leaves it to 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """One message that may not be on screen as it should be: what it answers, what it says, what we know of it.
+    """One message that may not be on screen as it should be: what caused it, what it says, what we know of it.
 
     `text` is None where it is not known any more. `stands` is the message that was recorded; without one, nothing of
     this delivery is to be on screen.
     """
 
     key: SessionKey
-    question: Turn
+    cause: Turn
     part: int
     text: str | None
     stands: str | None
@@ -126,7 +126,7 @@ def _doubt(row: Row[*tuple[object, ...]]) -> Doubt:
     key = SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address))
     return Doubt(
         key=key,
-        question=turn_of(row),
+        cause=turn_of(row),
         part=row.part,
         text=row.said.decode() if row.said else None,
         stands=row.stands,
@@ -135,7 +135,7 @@ def _doubt(row: Row[*tuple[object, ...]]) -> Doubt:
 
 
 def neighbours(connection: Connection, reply: Reply, key: SessionKey, seq: int) -> Reply:
-    """The reply with what is known of this session's other deliveries: `others` and `after`.
+    """The reply, told which messages are other deliveries of this session, and which was posted before it.
 
     Answers are given in the order in which people spoke, of what had arrived: so what was answered for certain before
     this is what was said earlier, and came earlier.
@@ -164,7 +164,7 @@ def settle(connection: Connection, doubt: Doubt) -> None:
         connection.execute(delete(deliveries).where(_this(doubt), deliveries.c.message.is_(None)))
     else:
         connection.execute(update(deliveries).where(_this(doubt)).values(body=None, due_at=None))
-    over = and_(turn(doubt.key, doubt.question.seq), turns.c.state >= State.DONE, turns.c.error.is_(None))
+    over = and_(turn(doubt.key, doubt.cause.seq), turns.c.state >= State.DONE, turns.c.error.is_(None))
     left = exists().where(_answering(doubt), deliveries.c.due_at.is_not(None))
     connection.execute(update(turns).where(over, not_(left)).values(envelope=None))
 
@@ -176,7 +176,7 @@ def postpone(connection: Connection, doubt: Doubt, seconds: float) -> None:
 
 def _answering(doubt: Doubt) -> ColumnElement[bool]:
     mine = and_(deliveries.c.workspace == doubt.key.workspace, deliveries.c.session == doubt.key.session)
-    return and_(mine, deliveries.c.seq == doubt.question.seq)
+    return and_(mine, deliveries.c.seq == doubt.cause.seq)
 
 
 def _this(doubt: Doubt) -> ColumnElement[bool]:

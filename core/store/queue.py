@@ -360,7 +360,7 @@ def merge(connection: Connection, lease: Lease, first: Turn, following: Turn) ->
 def finish(
     connection: Connection, key: SessionKey, seq: int, *, lease: Lease | None, seconds: float, doubtful: bool = False
 ) -> bool:
-    """T6: this turn is over. Returns whether the holder keeps the lease, because another turn waits.
+    """This turn is over. Returns whether the holder keeps the lease, because another turn waits.
 
     What answering needs is kept where it may be needed again: the answer is to be reconciled, or there was none.
     Without a lease (an at-once command) the session's scheduling is left to whoever holds it. Repeatable.

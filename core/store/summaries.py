@@ -25,9 +25,9 @@ def outdate(connection: Connection, key: SessionKey, seq: int) -> None:
         connection.execute(update(deliveries).where(unsent).values(body=func.coalesce(deliveries.c.body, row.body)))
     made = and_(tells, turns.c.state != State.DELETED)
     connection.execute(update(turns).where(made).values(state=State.STALE, body=b"", tokens=turns.c.tokens + 1))
-    asked = and_(mine, turns.c.state == State.WAITING, turns.c.verb.is_not(None), turns.c.seq > seq)
+    asked = and_(mine, turns.c.state == State.WAITING, turns.c.verb.is_not(None), turns.c.notice.is_(None))
     newer = {"edited_at": func.coalesce(turns.c.edited_at, turns.c.at) + 1}
-    if connection.execute(update(turns).where(asked).values(newer)).rowcount:
+    if connection.execute(update(turns).where(asked, turns.c.seq > seq).values(newer)).rowcount:
         this = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
         connection.execute(update(sessions).where(this, sessions.c.owner.is_not(None)).values(news=True))
 

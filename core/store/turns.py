@@ -21,7 +21,7 @@ _STRETCH = 2 * HEARD_BEFORE_QUESTION  # overheard turns that are read: they may 
 
 
 _SHOWN = tuple(turns.c[name] for name in ("seq", "role", "state", "body", "tokens", "at", "author", "name", "quotes"))
-COLUMNS = (*(turns.c[name] for name in ("message", "verb", "edited_at", "covers", "envelope")), *_SHOWN)
+COLUMNS = (*(turns.c[name] for name in ("message", "verb", "notice", "edited_at", "covers", "envelope")), *_SHOWN)
 """What `turn_of` makes a turn of."""
 
 MINE = and_(turns.c.workspace == bindparam("workspace"), turns.c.session == bindparam("session"))
@@ -172,6 +172,7 @@ def turn_of(row: Row[*tuple[object, ...]]) -> Turn:
 def _turn(
     message: str | None,
     verb: str | None,
+    notice: str | None,
     edited_at: int | None,
     covers: int | None,
     envelope: str | None,
@@ -180,6 +181,7 @@ def _turn(
     return _shown(*shown)._replace(
         message=message,
         verb=verb,
+        notice=notice,
         edited_at=None if edited_at is None else seconds(edited_at),
         covers=covers,
         envelope=_PLAIN if envelope is None else _read(envelope),

@@ -7,6 +7,7 @@ from sqlalchemy import (
     Connection,
     Integer,
     Table,
+    bindparam,
     extract,
     func,
     literal_column,
@@ -15,6 +16,7 @@ from sqlalchemy import (
 from sqlalchemy import cast as as_type
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.roles import FromClauseRole
 
 CHANNEL = "backscroll"
 """The name under which PostgreSQL passes hints from process to process."""
@@ -27,6 +29,19 @@ def insert(dialect: str, table: Table) -> postgresql.Insert:  # type: ignore[exp
     if dialect == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)  # type: ignore[return-value]  # SQLAlchemy gives the twins no common type
+
+
+def given(table: Table, *names: str) -> dict[str, object]:  # type: ignore[explicit-any]  # SQLAlchemy's
+    """These columns of a row, each as the parameter of its name."""
+    return {name: bindparam(name, type_=table.c[name].type) for name in names}
+
+
+def filled(
+    new: postgresql.Insert, row: dict[str, object], when: ColumnElement[bool], *sources: FromClauseRole
+) -> postgresql.Insert:
+    """An INSERT of this row where the condition holds: once, or once for each row of the sources."""
+    values = select(*row.values()).where(when)  # type: ignore[call-overload]  # they are column elements
+    return new.from_select(list(row), values.select_from(*sources))
 
 
 def clock(dialect: str) -> ColumnElement[int]:

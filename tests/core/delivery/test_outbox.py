@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from core.delivery.outbox import WITHDRAWN, Pace
+from core.delivery.pace import Pace
+from core.delivery.speech import WITHDRAWN
 from core.errors import DatabaseUnreachable, DeliveryDelayed, DeliveryRefused, DeliveryUnknown, ModelStalled
 from core.schema import deliveries, sessions, turns
 from core.seam.address import Address
@@ -53,6 +54,11 @@ def test_a_key_is_opaque_short_and_always_the_same(address: Address, said: str, 
 @given(some.lists(some.tuples(addresses, some.from_regex(r"\A\d{4}\.\d{2}\Z"), some.integers(0, 30)), unique=True))
 def test_keys_of_different_messages_are_different(delivered: list[tuple[Address, str, int]]) -> None:
     assert len({key_of(*one) for one in delivered}) == len(delivered)
+
+
+@given(addresses, names, some.integers(0, 500))
+def test_no_notice_has_the_key_of_an_answer(address: Address, said: str, part: int) -> None:
+    assert key_of(address, said, part, of="notice") != key_of(address, said, part)
 
 
 async def test_the_first_preview_in_a_channel_is_immediate_and_the_others_keep_their_distance() -> None:

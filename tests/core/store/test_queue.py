@@ -12,12 +12,15 @@ from core.schema import rejections, sessions, turns, usage
 from core.seam.address import Address
 from core.seam.messages import Edited, Inbound, Rejected
 from core.session import Answer, Lease, SessionKey, State, Turn
-from core.store import Database, backscroll, changes, deliveries, epochs, inbound, queue
+from core.store import Database, answering, backscroll, changes, deliveries, epochs, inbound, queue, receipts
 from core.store import turns as history
+from core.store.receipts import Arrival
 from tests.script import rows
 from tests.values import ADA, BEN, HERE, message
 
 ELSEWHERE = Address(platform="console", workspace="local", channel="main", thread="side")
+
+SHOWN = Arrival(part=0, message="shown")
 
 
 async def accept(database: Database, said: Inbound, state: State = State.WAITING, verb: str | None = None) -> int:
@@ -40,8 +43,8 @@ async def answer(database: Database, lease: Lease, text: str = "yes") -> Turn:
     question = await database.read(next_waiting, lease.key)
     assert question is not None
     decided = Answer(parts=(text,), memory=text, tokens=3, model="m")
-    await database.write(deliveries.answer, lease.key, question, decided, lease=lease)
-    await database.write(deliveries.record_last, lease.key, question.seq, 0, "shown", lease=lease, seconds=30)
+    await database.write(answering.answer, lease.key, question, decided, lease=lease)
+    await database.write(receipts.record_last, lease.key, question.seq, SHOWN, lease=lease, seconds=30)
     return question
 
 
@@ -117,7 +120,7 @@ async def test_a_message_that_comes_during_an_answer_keeps_the_lease(database: D
     assert question is not None
     await accept(database, message("two"))
 
-    await database.write(deliveries.answer, lease.key, question, Answer(parts=()), lease=lease)
+    await database.write(answering.answer, lease.key, question, Answer(parts=()), lease=lease)
     kept = await database.write(queue.finish, lease.key, question.seq, lease=lease, seconds=30)
 
     assert kept
@@ -211,7 +214,7 @@ async def test_an_owner_that_lost_its_lease_can_write_nothing(database: Database
     assert question is not None
 
     with pytest.raises(LeaseLost):
-        await database.write(deliveries.answer, stale.key, question, Answer(parts=("x",), memory="x"), lease=stale)
+        await database.write(answering.answer, stale.key, question, Answer(parts=("x",), memory="x"), lease=stale)
     with pytest.raises(LeaseLost):
         await database.write(queue.finish, stale.key, question.seq, lease=stale, seconds=30)
     with pytest.raises(LeaseLost):
@@ -229,9 +232,9 @@ async def test_an_answer_is_stored_once_whoever_computes_it(database: Database) 
     assert question is not None
     decided = Answer(parts=("yes",), memory="yes", model="m", shown=5)
 
-    await database.write(deliveries.answer, lease.key, question, decided, lease=lease)
-    with pytest.raises(deliveries.AlreadyAnswered):
-        await database.write(deliveries.answer, lease.key, question, decided, lease=lease)
+    await database.write(answering.answer, lease.key, question, decided, lease=lease)
+    with pytest.raises(answering.AlreadyAnswered):
+        await database.write(answering.answer, lease.key, question, decided, lease=lease)
 
 
 async def test_ending_a_turn_twice_ends_one_turn(database: Database) -> None:
@@ -450,7 +453,7 @@ async def test_the_bill_adds_up_per_day_person_and_model(database: Database) -> 
         question = await database.read(next_waiting, lease.key)
         assert question is not None
         decided = Answer(parts=(), memory="x", model="m", shown=shown, cached=1, written=2)
-        await database.write(deliveries.answer, lease.key, question, decided, lease=lease)
+        await database.write(answering.answer, lease.key, question, decided, lease=lease)
         await database.write(queue.finish, lease.key, question.seq, lease=lease, seconds=30)
 
     (row,) = await database.read(lambda connection: connection.execute(select(usage)).all())
@@ -508,10 +511,10 @@ async def test_a_command_that_is_repeated_takes_nothing_back_twice(database: Dat
 
     def undo(connection: Connection) -> None:
         epochs.undo(connection, lease.key)
-        deliveries.answer(connection, lease.key, question, Answer(parts=()), lease=lease)
+        answering.answer(connection, lease.key, question, Answer(parts=()), lease=lease)
 
     await database.write(undo)
-    with pytest.raises(deliveries.AlreadyAnswered):
+    with pytest.raises(answering.AlreadyAnswered):
         await database.write(undo)
 
     assert await memory(database, lease.key) == ["two", "yes", "three", "yes"]
@@ -552,7 +555,7 @@ async def test_a_message_that_says_what_is_remembered_has_no_text_of_its_own(
     assert question is not None
     decided = Answer(parts=parts, memory="".join(parts), tokens=3, model="m")
 
-    await database.write(deliveries.answer, lease.key, question, decided, lease=lease)
+    await database.write(answering.answer, lease.key, question, decided, lease=lease)
 
     bodies = await database.read(lambda connection: connection.execute(select(outgoing.c.body)).scalars().all())
     assert (bodies == [None]) is (len(parts) == 1)
@@ -568,7 +571,7 @@ async def test_an_answer_of_several_parts_is_stored_whole_and_only_its_first_is_
     await database.write(deliveries.intend_draft, lease, question.seq, 0)
 
     decided = Answer(parts=("ä", "", "c"), memory="äc", model="m")
-    await database.write(deliveries.answer, lease.key, question, decided, lease=lease)
+    await database.write(answering.answer, lease.key, question, decided, lease=lease)
 
     left = await database.read(deliveries.unsent, lease.key, question.seq)
     assert [(one.part, one.stage.name, one.tries, one.text) for one in left] == [
@@ -584,7 +587,7 @@ async def test_what_is_not_remembered_is_not_billed_either_and_leaves_by_the_sam
     question = await database.read(next_waiting, lease.key)
     assert question is not None
 
-    await database.write(deliveries.answer, lease.key, question, Answer(parts=("help",)), lease=None)
+    await database.write(answering.answer, lease.key, question, Answer(parts=("help",)), lease=None)
 
     assert await memory(database, lease.key) == []
     assert await database.read(lambda connection: connection.execute(select(usage)).all()) == []
@@ -599,14 +602,14 @@ async def test_a_stale_owner_that_has_posted_ends_nothing_and_can_still_say_what
     question = await database.read(next_waiting, stale.key)
     assert question is not None
     decided = Answer(parts=("yes",), memory="yes")
-    await database.write(deliveries.answer, stale.key, question, decided, lease=stale)
+    await database.write(answering.answer, stale.key, question, decided, lease=stale)
     await database.write(expire)
     await claim(database, owner="host:boot:2:b")
 
     with pytest.raises(LeaseLost):
-        await database.write(deliveries.record_last, stale.key, 1, 0, "shown", lease=stale, seconds=30)
+        await database.write(receipts.record_last, stale.key, 1, SHOWN, lease=stale, seconds=30)
 
     assert len(await database.read(deliveries.unsent, stale.key, 1)) == 1
     assert await database.read(history.waiting, stale.key, 1) is not None
-    assert await database.write(deliveries.record, stale.key, 1, 0, "shown", doubtful=True, seconds=30) == "shown"
+    assert await database.write(receipts.record, stale.key, 1, replace(SHOWN, doubtful=True), seconds=30) == "shown"
     assert await database.read(deliveries.unsent, stale.key, 1) == []

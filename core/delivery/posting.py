@@ -1,0 +1,92 @@
+"""Posting: one message is put on screen, by as many calls as it takes, each of which is intended before it is made."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from core.delivery.errands import Errand
+from core.delivery.office import Office
+from core.errors import BackscrollError, DeliveryDelayed, DeliveryRefused, DeliveryUnknown
+from core.seam.messages import Reply
+from core.session import ATTEMPTS
+from core.store import deliveries, doubts
+from core.store.deliveries import Delivery
+from core.store.receipts import Arrival
+
+log = structlog.get_logger()
+
+_UNKNOWN_TRIES = 5  # calls with an unknown outcome before the session backs off
+
+
+class Posting:
+    """Calls the platforms, and knows which of them take what they are given."""
+
+    def __init__(self, office: Office, clock: Callable[[], float]) -> None:
+        self._office = office
+        self._clock = clock
+        self._arrived: dict[str, float] = {}  # when a reply was last certain to be on each platform's screen
+
+    async def post(self, errand: Errand, part: Delivery, *, last: bool) -> Arrival | None:
+        """Puts one part on screen; None where it and what follows will never be there, which is stored."""
+        began = asyncio.get_running_loop().time()
+        try:
+            arrived = await self._call(errand, errand.reply(part, last=last), intended=errand.is_intended(part))
+        except DeliveryRefused as error:
+            log.warning("reply refused", session=errand.key.address.id, reason=str(error))
+            await self._office.database.write(deliveries.refuse, errand.key, errand.seq, str(error))
+            return None
+        except DeliveryUnknown as error:
+            if not self._is_hopeless(errand, began):
+                raise
+            log.error("reply given up", session=errand.key.address.id, reason=str(error))
+            await self._office.database.write(deliveries.refuse, errand.key, errand.seq, str(error))
+            return None
+        return replace(arrived, doubtful=arrived.doubtful or errand.doubtful or errand.stored is None)
+
+    def _is_hopeless(self, errand: Errand, began: float) -> bool:
+        """Whether a reply that has been tried since `began` is to be tried no more.
+
+        A platform that is away takes nobody's replies, and is waited for; where others arrive, it is this one.
+        """
+        if errand.lease is None or errand.lease.attempts < ATTEMPTS:
+            return False
+        others_arrive = self._arrived.get(errand.key.address.platform, began) > began
+        return others_arrive or self._clock() - errand.cause.at >= self._office.timings.patience
+
+    async def _call(self, errand: Errand, reply: Reply, *, intended: bool) -> Arrival:
+        """Calls the platform until the message is certainly on screen, or certainly never will be."""
+        adapter, session = self._office.adapter(reply.address), reply.address.id
+        if not intended:
+            reply = await self._intend(errand, reply)
+        unknown = 0
+        while True:
+            if reply.attempt > 1 and reply.draft is None:
+                reply = await self._office.database.read(doubts.neighbours, reply, errand.key, errand.seq)
+            try:
+                message = await adapter.deliver(reply)
+            except DeliveryDelayed as error:
+                if errand.lease is None:
+                    raise  # beside the queue nobody waits: whoever claims the session says it
+                log.info("reply delayed", session=session, seconds=error.retry_after)
+                await asyncio.sleep(min(error.retry_after, self._office.timings.longest_delay))
+            except DeliveryRefused:
+                raise
+            except Exception as error:
+                unknown += 1
+                own = str(error) if isinstance(error, BackscrollError) else None  # others' words may be people's
+                log.warning("reply uncertain", session=session, error=type(error).__name__, reason=own)
+                if unknown >= _UNKNOWN_TRIES or errand.lease is None:
+                    raise DeliveryUnknown(f"no certain answer in {unknown} calls") from error
+                await asyncio.sleep(self._office.timings.repeat * 2 ** (unknown - 1))
+                reply = await self._intend(errand, replace(reply, attempt=reply.attempt + 1))
+            else:
+                self._arrived[reply.address.platform] = asyncio.get_running_loop().time()
+                return Arrival(part=reply.part, message=message, doubtful=unknown > 0)
+
+    async def _intend(self, errand: Errand, reply: Reply) -> Reply:
+        known = await self._office.database.write(
+            deliveries.intend, errand.key, errand.seq, reply.part, lease=errand.lease
+        )
+        return reply if reply.draft is not None else replace(reply, draft=known)

@@ -1,0 +1,161 @@
+"""Storing an answer: itself, its bill, and the intent to post its first message, in one transaction, once."""
+
+from collections.abc import Collection, Sequence
+from functools import partial
+from typing import NoReturn
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Connection,
+    LargeBinary,
+    Select,
+    SmallInteger,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    case,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import Insert
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.roles import FromClauseRole
+
+from core.schema import deliveries, turns, usage
+from core.session import Answer, Lease, Role, SessionKey, State, Turn
+from core.store.deliveries import SLOT, Delivery, Stage
+from core.store.engine.prepared import Prepared
+from core.store.engine.sql import alone, clock, filled, fixed, given, insert, micro
+from core.store.queue import QUESTION, Changed, require, under_lease
+from core.store.turns import place
+
+_DAY = 86_400_000  # milliseconds
+
+
+class AlreadyAnswered(Exception):
+    """Somebody else has stored an answer to this question, or we have, in a commit of unknown outcome."""
+
+
+@alone
+def answer(connection: Connection, key: SessionKey, question: Turn, decided: Answer, *, lease: Lease | None) -> None:
+    """The answer, its bill, and the intent to post its first part, in one transaction.
+
+    Raises AlreadyAnswered, which takes back whatever else the transaction did, Changed when the question is not the
+    same any more, and LeaseLost.
+    """
+    this = {**place(key), "seq": question.seq}
+    closed = {
+        **this,
+        "edited": None if question.edited_at is None else micro(question.edited_at),
+        "reason": decided.error,
+        **({} if lease is None else {"fence": lease.fence}),
+    }
+    memory = {
+        "memory": None if decided.memory is None else decided.memory.encode("utf-8", "replace"),
+        "ended": int(State.STOPPED if decided.stopped else State.DONE),
+        "at": micro(question.at),
+        "tokens": decided.tokens,
+        "covers": decided.covers,
+        "model": decided.model,
+    }
+    bill: dict[str, object] = {"author": question.author and question.author.id, "model": decided.model}
+    bill |= {"shown": decided.shown, "cached": decided.cached, "written": decided.written}
+    once = decided.parts == (decided.memory,)
+    parts = [None if once else text.encode("utf-8", "replace") for text in decided.parts]
+    if connection.dialect.name == "postgresql":  # one round trip in place of six; SQLite knows no such statement
+        stored = _WHOLE[lease is not None].run(connection, **closed, **(memory | bill), parts=parts)
+    else:
+        stored = _CLOSED[lease is not None].run(connection, **closed)
+        if stored:
+            _REMEMBERED.run(connection, **this, **memory)
+            for part, words in enumerate(parts):
+                _POSTED.run(connection, **this, part=part, words=words)
+            _BILLED.run(connection, workspace=key.workspace, **bill)
+    if not stored:
+        _why_not(connection, key, question.seq, lease)
+
+
+def stored(parts: tuple[str, ...], intended: Collection[int] = ()) -> Sequence[Delivery]:
+    """An answer's parts as `answer` has just stored them: the first is about to be sent.
+
+    Of those that are intended, something may be on screen already.
+    """
+    return [
+        Delivery(
+            part=part,
+            stage=Stage.READY if part else Stage.SENDING,
+            tries=(part == 0) + (part in intended),
+            text=text,
+            draft=None,
+        )
+        for part, text in enumerate(parts)
+    ]
+
+
+def _why_not(connection: Connection, key: SessionKey, seq: int, lease: Lease | None) -> NoReturn:
+    if lease is not None:
+        require(connection, lease)
+    state = _STATE.first(connection, **place(key), seq=seq)
+    raise (AlreadyAnswered if state == State.ANSWERED else Changed)(key.address.id)
+
+
+_STATE = Prepared(lambda _: select(turns.c.state).where(QUESTION), int)
+
+
+def _closing(_dialect: str, *, leased: bool) -> Update:
+    """The question is answered from now on, if it is open; what follows is stored only then."""
+    same = turns.c.edited_at.is_not_distinct_from(bindparam("edited", type_=BigInteger))
+    open_ = and_(QUESTION, turns.c.state == fixed(State.WAITING), same)
+    closed = update(turns).where(open_, *([under_lease()] if leased else []))
+    return closed.values(state=fixed(State.ANSWERED), error=bindparam("reason", type_=Text))
+
+
+def _remembering(dialect: str, *closed: FromClauseRole) -> Insert:
+    memory = bindparam("memory", type_=LargeBinary)
+    row = given(turns, "workspace", "session", "seq", "at", "tokens", "model", "covers")
+    row |= {"role": fixed(Role.ASSISTANT), "state": bindparam("ended", type_=SmallInteger), "body": memory}
+    return filled(insert(dialect, turns), row, memory.is_not(None), *closed)
+
+
+def _posting(dialect: str, part: ColumnElement[int], words: ColumnElement[bytes], *closed: FromClauseRole) -> Insert:
+    """A message that has been growing on screen becomes one whose text is stored; a call will be made on the first."""
+    row = given(deliveries, "workspace", "session", "seq") | {"part": part, "body": words}
+    row["state"] = case((part == fixed(0), fixed(Stage.SENDING)), else_=fixed(Stage.READY))
+    row["tries"] = case((part == fixed(0), fixed(1)), else_=fixed(0))
+    new = filled(insert(dialect, deliveries), row, part.is_not(None), *closed)
+    stored = {"state": new.excluded.state, "body": new.excluded.body}
+    tries = deliveries.c.tries + new.excluded.tries
+    return new.on_conflict_do_update(index_elements=SLOT, set_={**stored, "tries": tries})
+
+
+def _billing(dialect: str, *closed: FromClauseRole) -> Insert:
+    row = given(usage, "workspace", "author", "model", "shown", "cached", "written")
+    known = and_(*(bindparam(name, type_=Text).is_not(None) for name in ("author", "model")))
+    row |= {"day": clock(dialect) // fixed(_DAY), "answers": fixed(1)}
+    new = filled(insert(dialect, usage), row, known, *closed)
+    sums = {name: usage.c[name] + new.excluded[name] for name in ("answers", "shown", "cached", "written")}
+    return new.on_conflict_do_update(index_elements=list(usage.primary_key), set_=sums)
+
+
+def _whole(dialect: str, *, leased: bool) -> Select[int]:
+    closed = _closing(dialect, leased=leased).returning(turns.c.seq).cte("closed")
+    parts = func.unnest(bindparam("parts", type_=ARRAY(LargeBinary))).table_valued("words", with_ordinality="number")
+    said = parts.render_derived("said")
+    return select(closed.c.seq).add_cte(
+        _remembering(dialect, closed).cte("remembered"),
+        _posting(dialect, said.c.number - fixed(1), said.c.words, closed, said).cte("posted"),
+        _billing(dialect, closed).cte("billed"),
+    )
+
+
+_WHOLE = {leased: Prepared(partial(_whole, leased=leased), tuple) for leased in (False, True)}
+_CLOSED = {leased: Prepared(partial(_closing, leased=leased), tuple) for leased in (False, True)}
+_REMEMBERED = Prepared(_remembering, tuple)
+_POSTED = Prepared(
+    lambda dialect: _posting(dialect, bindparam("part", type_=SmallInteger), bindparam("words", type_=LargeBinary)),
+    tuple,
+)
+_BILLED = Prepared(_billing, tuple)
