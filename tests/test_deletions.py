@@ -292,6 +292,25 @@ async def test_what_a_preview_of_unknown_outcome_has_left_is_looked_for(database
     assert [row.envelope for row in await rows(database, turns)] == [None]
 
 
+async def test_a_summary_follows_an_edit_that_is_first_told_as_a_call(database: Database) -> None:
+    """D7. Slack tells of an edit that mentions the bot in two events, in either order."""
+    said = message("the code is tuna", direct=False, audience=Audience.OTHERS, author=BEN)
+    call = replace(said, text="the code is salmon", audience=Audience.BOT, edited_at=said.at + 5)
+    async with house(database, "Hello.", "All about tuna.", "Noted.", "All about salmon.", "Well.") as running:
+        await running.say(message("hello"))
+        await running.over()
+        await running.say(said, message("!summarize"))
+        await running.over()
+        await running.say(call, Edited(message=call, at=said.at + 5))
+        await running.over()
+        assert "tuna" not in await words(database)
+        await running.say(message("and now?"))
+        await running.over()
+
+    assert "All about salmon." in running.model.asked()
+    assert "tuna" not in str(running.model.prompts[-1])
+
+
 async def test_an_edit_into_a_private_command_takes_the_half_answer_away(database: Database) -> None:
     """D4. What only its asker may see can't be put in its place."""
     adapter, said, never = TranscriptAdapter(), message("statsu"), asyncio.Event()

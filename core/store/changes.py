@@ -64,11 +64,14 @@ def edit(
     if not copies and not quoted:
         raise Unknown(message.id)
     for key, row in copies:
+        if _is_overtaken(row, edited):
+            continue
+        summaries.outdate(connection, key, row.seq)
         if not _is_news(connection, key, row, edited):
+            _note(connection, key, row, edited)
             continue
         connection.execute(update(turns).where(_this(key, row)).values(_edited(row, edited, verb=verb, tokens=tokens)))
         quotes.keep(connection, key, row.seq, message.quotes)
-        summaries.outdate(connection, key, row.seq)
         if row.state == State.WAITING:
             told.append(tell(connection, key))
     for key, quote in quoted:
@@ -95,9 +98,22 @@ def _requoted(connection: Connection, key: SessionKey, seq: int) -> list[Session
     return [tell(connection, key)] if connection.execute(select(turns.c.seq).where(waits)).first() else []
 
 
+def _is_overtaken(row: Row[*tuple[object, ...]], edited: Edited) -> bool:
+    """Whether a newer edit, this one, or a deletion has been seen already."""
+    known: int | None = row.edited_at
+    return row.state == State.DELETED or (known is not None and known >= micro(edited.at))
+
+
+def _note(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], edited: Edited) -> None:
+    """What an edit says was here before it: a message that calls us by an edit is told as called, and as edited.
+
+    While it is answered, it stays the question that it is.
+    """
+    over = turns.c.state.not_in((State.WAITING, State.ANSWERED))
+    connection.execute(update(turns).where(_this(key, row), over).values(edited_at=micro(edited.at)))
+
+
 def _is_news(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], edited: Edited) -> bool:
-    if row.state == State.DELETED or (row.edited_at is not None and row.edited_at >= micro(edited.at)):
-        return False
     if row.body != edited.message.text.encode("utf-8", "replace"):
         return True
     return not quotes.are(connection, key, row.seq, edited.message)
