@@ -13,7 +13,7 @@ from typing import Self
 
 from sqlalchemy import Connection, Row, Table, select, update
 
-from core.assistant import Assistant
+from core.assistant.assistant import Assistant
 from core.delivery.outbox import Outbox
 from core.delivery.reconcile import Reconciler
 from core.intake.inbox import Inbox

@@ -7,7 +7,7 @@ every replica and every restart would spend one otherwise. Nothing needs to be r
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.commands import COMMANDS, Command
+from core.commands.deeds import COMMANDS, Command
 
 NAME = "session"
 

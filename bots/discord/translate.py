@@ -13,7 +13,7 @@ from bots.discord import pointing
 from bots.discord.marks import Names, author, name, readable
 from bots.discord.payloads import Payload, instant, snowflake
 from bots.discord.ticket import LIFETIME, Ticket
-from core.commands import COMMANDS
+from core.commands.deeds import COMMANDS
 from core.seam.address import Address
 from core.seam.messages import Audience, Author, Inbound, Quote, Rejected
 

@@ -13,7 +13,7 @@ from secrets import token_hex
 import structlog
 
 import migrations
-from core.assistant import Assistant
+from core.assistant.assistant import Assistant
 from core.config import Settings, own_instructions
 from core.delivery.outbox import Outbox
 from core.delivery.reconcile import Reconciler

@@ -6,7 +6,7 @@ from typing import Any
 
 from bots.slack.posts import EVENT_TYPE
 from bots.slack.pressed import SHORTCUTS
-from core.commands import COMMANDS, Command
+from core.commands.deeds import COMMANDS, Command
 
 Manifest = dict[str, Any]
 

@@ -18,7 +18,7 @@ from bots.slack.payloads import (
     workspace_of,
 )
 from bots.slack.ticket import RESPONSE_SECONDS, Ticket
-from core.commands import COMMANDS
+from core.commands.deeds import COMMANDS
 from core.seam.address import Address, AddressError
 from core.seam.messages import Audience, Author, Inbound
 

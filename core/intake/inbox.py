@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from core import commands
+from core.commands import deeds as commands
 from core.errors import DatabaseError
 from core.memory.mind import Mind
 from core.model import envelope

@@ -15,7 +15,7 @@ from time import time
 
 import structlog
 
-from core.assistant import Assistant
+from core.assistant.assistant import Assistant
 from core.errors import BackscrollError, DatabaseError, DeliveryError, LeaseLost, ModelUnavailable
 from core.model.envelope import whole
 from core.seam.address import Address

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.commands import COMMANDS, parse
+from core.commands.deeds import COMMANDS, parse
 from core.seam.messages import Audience
 from tests.values import message
 

@@ -13,8 +13,9 @@ from time import time
 
 import structlog
 
-from core import apologies, commands
-from core.commands import Command, Desk, Said
+from core.assistant import apologies
+from core.commands import deeds as commands
+from core.commands.deeds import Command, Desk, Said
 from core.delivery.outbox import Outbox, Speech, stored
 from core.errors import (
     EmptyAnswer,
