@@ -13,6 +13,7 @@ from typing import Self
 
 from sqlalchemy import Connection, Row, Table, select, update
 
+from core.access import Access
 from core.assistant.assistant import Assistant
 from core.delivery.outbox import Outbox
 from core.delivery.reconcile import Reconciler
@@ -342,7 +343,7 @@ class House:
         )
         self.outbox = Outbox(database=database, adapters={adapter.platform: adapter}, timings=timings)
         self.assistant = Assistant(
-            database=database, outbox=self.outbox, mind=self.mind, timings=timings, may_stop=may_stop
+            database=database, outbox=self.outbox, mind=self.mind, timings=timings, access=Access(may_stop=may_stop)
         )
         platforms = [adapter.platform]
         self.worker = Worker(

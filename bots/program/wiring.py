@@ -13,6 +13,7 @@ from secrets import token_hex
 import structlog
 
 import migrations
+from core.access import Access
 from core.assistant.assistant import Assistant
 from core.config import Settings, own_instructions
 from core.delivery.outbox import Outbox
@@ -89,7 +90,8 @@ def _build(
 ) -> _House:
     platforms = list(adapters)
     outbox = Outbox(database=database, adapters=adapters, timings=timings)
-    assistant = Assistant(database=database, outbox=outbox, mind=mind, timings=timings, may_stop=settings.may_stop)
+    access = Access(may_stop=settings.may_stop)
+    assistant = Assistant(database=database, outbox=outbox, mind=mind, timings=timings, access=access)
     worker = Worker(database=database, assistant=assistant, owner=owner, platforms=platforms, timings=timings)
     inbox = Inbox(database=database, worker=worker, mind=mind, timings=timings)
     return _House(

@@ -5,7 +5,7 @@ stored as one. Commands are answered here as well: same order, same durability.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -13,9 +13,10 @@ from time import time
 
 import structlog
 
+from core.access import Access
 from core.assistant import apologies
-from core.commands import deeds as commands
-from core.commands.deeds import Command, Desk, Said
+from core.commands import deeds
+from core.commands.deeds import Desk, Order, Said
 from core.delivery.outbox import Outbox, Speech, stored
 from core.errors import (
     EmptyAnswer,
@@ -93,12 +94,12 @@ class Assistant:
         outbox: Outbox,
         mind: Mind,
         timings: Timings,
-        may_stop: Collection[str] | None = None,
+        access: Access,
     ) -> None:
         self._database = database
         self._outbox = outbox
         self.mind = mind
-        self._may_stop = may_stop
+        self._access = access
         self._timings = timings
         self._running: dict[SessionKey, _Running] = {}
         self._cuts: dict[tuple[SessionKey, int], int] = {}
@@ -129,15 +130,15 @@ class Assistant:
         Without a lease, only a command that needs none (`at_once`) may be answered. Raises ModelUnavailable and
         DeliveryUnknown, after which the turn is to be tried again, Changed when the question has, and LeaseLost.
         """
-        command = commands.find(question.verb) if question.verb is not None else None
+        order = deeds.order(key, question)
         if question.state is State.ANSWERED:
-            return await self._finish(key, question, command, lease)
-        if command is not None and (command.prompt is None or commands.needs_choice(command, question)):
-            return await self._obey(key, question, command, lease)
+            return await self._finish(key, question, order, lease)
+        if order is not None and not order.is_for_the_model:
+            return await self._obey(order, lease)
         assert lease is not None, "only commands are answered without a lease"  # noqa: S101
         if question.envelope.missed:
             return await self._say(lease, question, apologies.too_late(question.envelope.missed), "missed")
-        return await self._talk(lease, question, command.prompt if command is not None else None)
+        return await self._talk(lease, question, order.prompt if order is not None else None)
 
     async def give_up(self, lease: Lease, question: Turn, reason: str) -> bool:
         """Ends a turn that failed too often with an honest sentence; returns whether the lease is kept."""
@@ -151,55 +152,51 @@ class Assistant:
             decided = Answer(parts=speech.beneath(sentence), error=reason)
         return await self._conclude(lease, question, decided, speech)
 
-    async def _finish(self, key: SessionKey, question: Turn, command: Command | None, lease: Lease | None) -> bool:
+    async def _finish(self, key: SessionKey, question: Turn, order: Order | None, lease: Lease | None) -> bool:
         """Delivers an answer that was stored before."""
-        vague = command is not None and commands.needs_choice(command, question)
         choices: tuple[Choice, ...] = ()
-        if command is not None and vague:
-            choices = (await self._database.read(commands.choose, command, key)).choices
-        private = vague or (command is not None and command.private)
+        if order is not None and order.is_vague:
+            choices = (await self._database.read(deeds.choose, order)).choices
+        private = order is not None and order.is_private
         return await self._outbox.deliver(key, question, lease=lease, private=private, choices=choices)
 
-    async def _obey(self, key: SessionKey, question: Turn, command: Command, lease: Lease | None) -> bool:
+    async def _obey(self, order: Order, lease: Lease | None) -> bool:
+        key, question = order.key, order.turn
         desk = Desk(
-            key=key,
-            turn=question,
+            order=order,
+            access=self._access,
             model=self.mind.model.name,
             budget=self.mind.limit,
             room=self.mind.room,
             fixed=self.mind.fixed,
             cut=self.mind.cut,
-            may_stop=self._may_stop,
             context=self.mind.model.context if self.mind.limit < self.mind.budget else None,
         )
         try:
-            said, parts = await self._database.write(self._effect, command, desk, lease)
+            said, parts = await self._database.write(self._effect, desk, lease)
         except deliveries.AlreadyAnswered:  # nothing was done twice
-            return lease is not None and await self._finish(key, question, command, lease)
+            return lease is not None and await self._finish(key, question, order, lease)
         if said.stopped is not None:
             self.stop(key, said.stopped)
-        private = command.private or commands.needs_choice(command, question)
         # What was begun was an answer, before an edit: its message becomes the command's, unless that is for one alone.
-        fresh = stored(parts) if private or not question.begun else None
+        fresh = stored(parts) if order.is_private or not question.begun else None
         return await self._outbox.deliver(
             key,
             question,
             lease=lease,
             stored=fresh,
             doubtful=question.begun,
-            private=private,
+            private=order.is_private,
             choices=said.choices,
         )
 
-    def _effect(
-        self, connection: Connection, command: Command, desk: Desk, lease: Lease | None
-    ) -> tuple[Said, tuple[str, ...]]:
-        said = commands.run(connection, command, desk)
+    def _effect(self, connection: Connection, desk: Desk, lease: Lease | None) -> tuple[Said, tuple[str, ...]]:
+        said = deeds.run(connection, desk)
         adapter = self._outbox.adapters[desk.key.address.platform]
         decided = Answer(parts=self._outbox.pieces(adapter, desk.turn, said.text))
         if desk.turn.begun:
-            alone = command.private or commands.needs_choice(command, desk.turn)
-            withdrawals.set_aside(connection, desk.key, desk.turn.seq, 0 if alone else len(decided.parts))
+            kept = 0 if desk.order.is_private else len(decided.parts)
+            withdrawals.set_aside(connection, desk.key, desk.turn.seq, kept)
         deliveries.answer(connection, desk.key, desk.turn, decided, lease=lease)
         return said, decided.parts
 

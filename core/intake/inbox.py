@@ -13,7 +13,8 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from core.commands import deeds as commands
+from core.commands import table
+from core.commands.table import Given
 from core.errors import DatabaseError
 from core.memory.mind import Mind
 from core.model import envelope
@@ -74,7 +75,7 @@ class Inbox:
         for message in missed:
             if time() - message.at <= self._timings.too_late:
                 young.append(message)
-            elif await self._judge(message, commands.parse(message)) is State.WAITING:
+            elif await self._judge(message, table.parse(message)) is State.WAITING:
                 late.setdefault(message.address.id, []).append(message)
         news = sum([await self._skip(messages) for messages in late.values()])
         for message in young:
@@ -125,11 +126,11 @@ class Inbox:
 
     async def _accept(self, event: Inbound) -> bool:
         """Whether the message was news, and something of ours."""
-        verb = commands.parse(event)
-        state = await self._judge(event, verb)
-        return state is not None and await self._store(event, state, verb)
+        given = table.parse(event)
+        state = await self._judge(event, given)
+        return state is not None and await self._store(event, state, given)
 
-    async def _judge(self, event: Inbound, verb: str | None) -> State | None:
+    async def _judge(self, event: Inbound, given: Given | None) -> State | None:
         """What a message is to us: to be answered, to be heard, or nothing of ours."""
         if event.author.is_bot or event.author.is_self:
             return None
@@ -138,7 +139,7 @@ class Inbox:
         found = await self._database.read(inbound.find, event.address)
         if found is None or (live_since := found[1]) is None:
             return None
-        if verb is not None:
+        if given is not None:
             return State.WAITING
         in_thread = event.address.thread is not None
         said_since = event.at >= live_since  # what was said before may arrive after it, and is no question
@@ -147,9 +148,9 @@ class Inbox:
         hearing = self._mind.hearing
         return State.HEARD if hearing == "channel" or (in_thread and hearing == "thread") else None
 
-    async def _store(self, event: Inbound, state: State, verb: str | None, *, missed: int = 0) -> bool:
-        at_once = verb is not None and commands.find(verb).at_once
-        event = replace(event, quotes=self._mind.pointed(event.quotes))
+    async def _store(self, event: Inbound, state: State, given: Given | None, *, missed: int = 0) -> bool:
+        at_once = given is not None and table.find(given.verb).at_once
+        event = replace(event, text=_kept(event, given), quotes=self._mind.pointed(event.quotes))
         tokens = self._count(event)
         claims = None if at_once or state is not State.WAITING else self._worker.claimant()
         aside = self._worker.step_aside((event.address, event.id)) if at_once else None
@@ -158,7 +159,7 @@ class Inbox:
                 inbound.accept,
                 event,
                 state=state,
-                verb=verb,
+                verb=None if given is None else given.verb,
                 tokens=tokens,
                 at_once=at_once,
                 missed=missed,
@@ -198,24 +199,29 @@ class Inbox:
             self._worker.mark(accepted.key, accepted.turn)
 
     async def _edit(self, event: Edited) -> None:
-        message = replace(event.message, quotes=self._mind.pointed(event.message.quotes))
+        said, given = event.message, table.parse(event.message)
+        message = replace(said, text=_kept(said, given), quotes=self._mind.pointed(said.quotes))
         event = replace(event, message=message)
-        verb = commands.parse(message)
         tokens, mind = self._count(message), self._mind
-        called = message.audience is Audience.BOT or verb is not None
+        called = message.audience is Audience.BOT or given is not None
         try:
             waits = await self._database.write(
-                changes.edit, event, verb=verb, tokens=tokens, fit=mind.quoted, size=mind.size
+                changes.edit,
+                event,
+                verb=None if given is None else given.verb,
+                tokens=tokens,
+                fit=mind.quoted,
+                size=mind.size,
             )
         except changes.Unknown:
             if event.at - message.at < (self._timings.too_late if called else self._timings.overtaken):
-                await self._accept(replace(message, edited_at=event.at))
+                await self._accept(replace(said, edited_at=event.at))
             return
         log.info("edited", session=message.address.id)
         for key in waits:
             await self._worker.notice(key)
         if called:
-            await self._accept(message)  # all that was known of it may be that it was overheard
+            await self._accept(said)  # all that was known of it may be that it was overheard
 
     async def _forget(self, event: Deleted) -> None:
         waited = await self._database.write(
@@ -255,3 +261,8 @@ class Inbox:
 
     def _count(self, message: Inbound) -> int:
         return self._mind.count(envelope.spoken(message.author, message.at, message.text, message.quotes))
+
+
+def _kept(message: Inbound, given: Given | None) -> str:
+    """What is stored of a message's words: of a command that takes arguments the line of these, in whatever form."""
+    return message.text if given is None or not table.find(given.verb).parameters else given.line

@@ -1,44 +1,225 @@
-"""The commands: how they are recognised, and what they say."""
+"""The commands: how they are recognised in every form, what they are given, and that each of them is done."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from core.commands.deeds import COMMANDS, parse
+from bots.discord import slash, translate
+from bots.slack.manifest import manifest
+from core.access import Access, Deed
+from core.commands import deeds
+from core.commands.table import (
+    COMMANDS,
+    UNKNOWN,
+    Command,
+    Cost,
+    Given,
+    Misfit,
+    Parameter,
+    arguments,
+    find,
+    line_of,
+    parse,
+)
 from core.seam.messages import Audience
-from tests.values import message
+from core.session import Role, SessionKey, State, Turn
+from tests.values import ADA, BEN, HERE, message
+
+BOT, ROOM = Audience.BOT, Audience.ROOM
+
+SET = Command(
+    name="set",
+    help="Set a policy",
+    parameters=(
+        Parameter(name="name", help="Which", values=("zone", "persona")),
+        Parameter(name="value", help="What it is to be", rest=True),
+    ),
+)
+SUMMARIZE = Command(
+    name="summarize",
+    help="Post a summary",
+    parameters=(Parameter(name="since", help="From when on", optional=True, named=True, rest=True),),
+    cost=Cost.MODEL,
+)
+TITLE = Command(name="title", help="Name it", parameters=(Parameter(name="text", help="The name", rest=True),))
+PAIR = Command(name="pair", help="Two", parameters=(Parameter(name="one", help="1"), Parameter(name="two", help="2")))
+PLAIN = Command(name="plain", help="Takes nothing")
+TABLE = {command.name: command for command in (SET, SUMMARIZE, TITLE, PAIR, PLAIN)}
 
 
 @pytest.mark.parametrize(
     ("text", "audience", "verb"),
     [
-        ("!reset", Audience.ROOM, "reset"),
-        ("!RESET please", Audience.ROOM, "reset"),
-        ("  !status", Audience.ROOM, "status"),
-        ("/undo", Audience.ROOM, "undo"),
-        ("reset", Audience.BOT, "reset"),
-        ("Help", Audience.BOT, "help"),
-        ("reset", Audience.ROOM, None),
-        ("help me with this", Audience.BOT, None),
-        ("!nice work", Audience.BOT, None),
-        ("!", Audience.BOT, None),
-        ("", Audience.BOT, None),
-        ("! reset", Audience.BOT, None),
-        ("please !reset", Audience.BOT, None),
+        ("!reset", ROOM, "reset"),
+        ("!RESET please", ROOM, "reset"),
+        ("  !status", ROOM, "status"),
+        ("/undo", ROOM, "undo"),
+        ("reset", BOT, "reset"),
+        ("Help", BOT, "help"),
+        ("reset", ROOM, None),
+        ("help me with this", BOT, None),
+        ("!nice work", BOT, None),
+        ("!", BOT, None),
+        ("", BOT, None),
+        ("! reset", BOT, None),
+        ("please !reset", BOT, None),
     ],
 )
 def test_a_word_that_is_not_a_known_command_is_talk(text: str, audience: Audience, verb: str | None) -> None:
-    assert parse(message(text, audience=audience)) == verb
+    found = parse(message(text, audience=audience))
+
+    assert (found and found.verb) == verb
 
 
 def test_what_the_platform_calls_a_command_is_one() -> None:
-    assert parse(message("this thread", verb="Summarize")) == "summarize"
-    assert parse(message("", verb="frobnicate")) == "frobnicate"
+    assert parse(message("this thread", verb="Summarize")) == Given(verb="summarize", line="this thread")
+    assert parse(message("", verb="frobnicate")) == Given(verb="frobnicate")
+    assert find("frobnicate") is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"text": "!set zone Europe/Berlin", "audience": ROOM}, {"name": "zone", "value": "Europe/Berlin"}),
+        ({"text": "  /SET  ZONE   UTC ", "audience": ROOM}, {"name": "zone", "value": "UTC"}),
+        ({"text": "set persona a  kind\none", "audience": BOT}, {"name": "persona", "value": "a  kind\none"}),
+        ({"text": "persona be kind", "verb": "set"}, {"name": "persona", "value": "be kind"}),
+        ({"text": "zone UTC", "verb": "SET", "audience": ROOM}, {"name": "zone", "value": "UTC"}),
+        ({"text": "!summarize since yesterday noon"}, {"since": "yesterday noon"}),
+        ({"text": "summarize Since yesterday", "audience": BOT}, {"since": "yesterday"}),
+        ({"text": "since yesterday", "verb": "summarize"}, {"since": "yesterday"}),
+        ({"text": "", "verb": "summarize"}, {}),
+        ({"text": "!summarize"}, {}),
+        ({"text": '!pair "two words" "a \\"quote\\""'}, {"one": "two words", "two": 'a "quote"'}),
+        ({"text": '!title It\'s "here"'}, {"text": 'It\'s "here"'}),
+        ({"text": "!plain and simple"}, {}),
+    ],
+)
+def test_arguments_are_the_same_however_they_are_given(facts: dict[str, object], expected: dict[str, str]) -> None:
+    found = parse(message(**facts), TABLE)
+
+    assert found is not None
+    assert arguments(find(found.verb, TABLE), found.line) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "audience"),
+    [
+        ("set up a meeting tomorrow", BOT),
+        ("summarize this article for me", BOT),
+        ("set", BOT),
+        ("set zone", BOT),
+        ("plain and simple", BOT),
+        ("set zone UTC", ROOM),
+        ("!sets zone UTC", BOT),
+    ],
+)
+def test_a_verb_with_what_it_does_not_take_behind_it_is_talk(text: str, audience: Audience) -> None:
+    assert parse(message(text, audience=audience), TABLE) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("!set", "I miss zone|persona. Say `set zone|persona VALUE`."),
+        ("!set zone", "I miss VALUE."),
+        ("!set colour red", "`colour` is none of zone, persona."),
+        ("!summarize before noon", "I don't understand `before noon` here. Say `summarize [since SINCE]`."),
+        ("!summarize since", "I don't understand `since` here."),
+    ],
+)
+def test_a_command_that_is_certainly_meant_says_how_it_is_said(text: str, words: str) -> None:
+    found = parse(message(text), TABLE)
+
+    assert found is not None
+    with pytest.raises(Misfit) as wrong:
+        arguments(find(found.verb, TABLE), found.line)
+    assert words in str(wrong.value)
+
+
+WORDS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1)
+
+
+@given(st.fixed_dictionaries({"one": WORDS, "two": WORDS}), WORDS, st.none() | WORDS)
+def test_what_is_given_by_name_is_read_as_it_was_given(pair: dict[str, str], text: str, since: str | None) -> None:
+    summary = {} if since is None else {"since": since}
+
+    assert arguments(PAIR, line_of(PAIR, pair)) == pair
+    assert arguments(TITLE, line_of(TITLE, {"text": text})) == {"text": text}
+    assert arguments(SUMMARIZE, line_of(SUMMARIZE, summary)) == summary
+
+
+def test_every_surface_shows_the_parameters() -> None:
+    """And what Discord sends for them arrives as what is typed would have."""
+    options = {option["name"]: option["options"] for option in slash.group(TABLE)["options"]}
+    assert [(one["name"], one.get("required"), len(one.get("choices", ()))) for one in options["set"]] == [
+        ("name", True, 2),
+        ("value", True, 0),
+    ]
+    assert [one.get("required") for one in options["summarize"]] == [None]
+    (command,) = manifest(TABLE)["features"]["slash_commands"]
+    assert "set zone|persona VALUE | summarize [since SINCE]" in command["usage_hint"]
+
+    given = [{"name": "value", "type": 3, "value": "be kind"}, {"name": "name", "type": 3, "value": "persona"}]
+    chosen = {"name": "set", "type": 1, "options": given}
+    payload = {
+        "id": "5",
+        "type": 2,
+        "application_id": "1",
+        "token": "t",
+        "channel_id": "7",
+        "user": {"id": "9", "username": "ada"},
+        "data": {"name": "session", "options": [chosen]},
+    }
+    heard = translate.interaction(payload, None, TABLE)
+    assert heard is not None
+    assert parse(heard, TABLE) == Given(verb="set", line="persona be kind")
 
 
 def test_the_table_fits_every_surface() -> None:
-    """Discord: descriptions of at most 100 characters, names of 32 lowercase ones."""
+    """Discord: descriptions of at most 100 characters, names of 32 lowercase ones, what is optional at the end."""
     assert list(COMMANDS) == ["reset", "undo", "summarize", "status", "stop", "help"]
     for command in COMMANDS.values():
-        assert 1 <= len(command.help) <= 100
-        assert command.name.islower()
-        assert len(command.name) <= 32
-        assert (command.effect is None) != (command.prompt is None)
+        for one in (command, *command.parameters):
+            assert 1 <= len(one.help) <= 100
+            assert one.name.islower()
+            assert len(one.name) <= 32
+        optional = [parameter.optional for parameter in command.parameters]
+        assert optional == sorted(optional)
+
+
+def test_every_command_is_done_or_asked_of_the_model() -> None:
+    for command in (*COMMANDS.values(), UNKNOWN):
+        assert (command.name in deeds.EFFECTS) == (command.cost is Cost.NOTHING)
+        assert (command.name in deeds.PROMPTS) == (command.cost is Cost.MODEL)
+
+
+def turn(**facts) -> Turn:
+    return Turn(seq=1, role=Role.PERSON, state=State.WAITING, tokens=1, at=0.0, **{"text": "", **facts})
+
+
+KEY = SessionKey(workspace=1, session=1, address=HERE)
+
+
+def test_a_command_whose_arguments_do_not_fit_is_not_asked_of_the_model() -> None:
+    fine = deeds.Order(key=KEY, turn=turn(verb="summarize", text="since noon"), command=SUMMARIZE)
+    odd = deeds.Order(key=KEY, turn=turn(verb="summarize", text="before noon"), command=SUMMARIZE)
+
+    assert fine.is_for_the_model
+    assert not odd.is_for_the_model
+    assert odd.misfit is not None
+    assert "summarize [since SINCE]" in odd.misfit
+
+
+def test_only_the_asker_and_those_who_are_named_may_stop_an_answer() -> None:
+    asked, nobodys = turn(author=ADA), turn()
+    named = Access(may_stop=frozenset({"U9"}))
+
+    assert Access().may(BEN, Deed.STOP, asked).granted
+    assert named.may(ADA, Deed.STOP, asked).granted
+    assert named.may(None, Deed.STOP, asked).granted
+    assert named.may(BEN, Deed.STOP, asked).reason == (
+        "This answer is for Ada: only they, and those whom my operator names, may stop it."
+    )
+    assert "for somebody else" in (named.may(BEN, Deed.STOP, nobodys).reason or "")
+    assert COMMANDS["stop"].deed is Deed.STOP

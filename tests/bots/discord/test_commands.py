@@ -11,7 +11,7 @@ import pytest
 from bots.discord import slash
 from bots.discord.interactions import LOST
 from bots.discord.library import LONGEST_WAIT
-from core.commands.deeds import COMMANDS
+from core.commands.table import COMMANDS
 from core.errors import DeliveryDelayed
 from core.seam.messages import Rejected
 from tests.bots.discord.conftest import Listener, listening, reply

@@ -8,7 +8,7 @@ from bots.slack import SlackAdapter, as_json, manifest
 from bots.slack.manifest import scopes
 from bots.slack.posts import EVENT_TYPE
 from bots.slack.pressed import SHORTCUTS
-from core.commands.deeds import COMMANDS
+from core.commands.table import COMMANDS
 from tests.wire.slack import SlackStage
 from tests.wire.slack.server import APP_TOKEN, BOT_TOKEN
 from tests.wire.slack.workspace import SCOPES
