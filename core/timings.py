@@ -4,7 +4,11 @@ Limits that a person relies on stand here with their reason; how often something
 hint, and may be short or long without anybody noticing but the database.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+Clock = Callable[[], float]
+"""What time it is, in seconds since 1970; `time.time`, but where a test moves it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
