@@ -13,10 +13,12 @@ from typing import Self
 
 from sqlalchemy import Connection, Row, Table, select, update
 
+from core import journal
 from core.access import Access
 from core.assistant.assistant import Assistant
 from core.delivery.outbox import Outbox
 from core.delivery.reconcile import Reconciler
+from core.events import Events
 from core.intake.inbox import Inbox
 from core.memory.mind import Hearing, Mind
 from core.model.llm import Finish, Prompt, Recollection, Usage
@@ -342,19 +344,28 @@ class House:
             hearing=hearing,
         )
         self.outbox = Outbox(database=database, adapters={adapter.platform: adapter}, timings=timings)
+        events = Events(journal.note)
         self.assistant = Assistant(
-            database=database, outbox=self.outbox, mind=self.mind, timings=timings, access=Access(may_stop=may_stop)
+            database=database,
+            outbox=self.outbox,
+            mind=self.mind,
+            timings=timings,
+            access=Access(may_stop=may_stop),
+            events=events,
         )
         platforms = [adapter.platform]
         self.worker = Worker(
             database=database,
             assistant=self.assistant,
             owner=f"{owner}.",
-            platforms=platforms,
+            adapters=self.outbox.adapters,
             timings=timings,
+            events=events,
             sessions=slots,
         )
-        self.inbox = Inbox(database=database, worker=self.worker, mind=self.mind, timings=timings)
+        self.inbox = Inbox(
+            database=database, worker=self.worker, outbox=self.outbox, mind=self.mind, timings=timings, events=events
+        )
         self.reconciler = Reconciler(database=database, outbox=self.outbox, platforms=platforms, timings=timings)
 
     async def __aenter__(self) -> Self:

@@ -13,12 +13,14 @@ from secrets import token_hex
 import structlog
 
 import migrations
+from core import journal
 from core.access import Access
 from core.assistant.assistant import Assistant
 from core.config import Settings, own_instructions
 from core.delivery.outbox import Outbox
 from core.delivery.reconcile import Reconciler
 from core.errors import ConfigurationError, DatabaseBehind, DatabaseError
+from core.events import Events
 from core.intake.catchup import CatchUp
 from core.intake.inbox import Inbox
 from core.memory.mind import Mind
@@ -88,12 +90,14 @@ def _build(
     owner: str,
     timings: Timings,
 ) -> _House:
-    platforms = list(adapters)
+    platforms, events = list(adapters), Events(journal.note)
     outbox = Outbox(database=database, adapters=adapters, timings=timings)
     access = Access(may_stop=settings.may_stop)
-    assistant = Assistant(database=database, outbox=outbox, mind=mind, timings=timings, access=access)
-    worker = Worker(database=database, assistant=assistant, owner=owner, platforms=platforms, timings=timings)
-    inbox = Inbox(database=database, worker=worker, mind=mind, timings=timings)
+    assistant = Assistant(database=database, outbox=outbox, mind=mind, timings=timings, access=access, events=events)
+    worker = Worker(
+        database=database, assistant=assistant, owner=owner, adapters=adapters, timings=timings, events=events
+    )
+    inbox = Inbox(database=database, worker=worker, outbox=outbox, mind=mind, timings=timings, events=events)
     return _House(
         database=database,
         adapters=adapters,
