@@ -145,7 +145,7 @@ class Acceptance:
         if accepted.lease is not None and claims is not None:
             self._worker.take(accepted.lease, [accepted.turn], claims[1])
             return accepted
-        self._worker.heard(accepted.key, accepted.turn, accepted.waiting)
+        self._worker.noticing.heard(accepted.key, accepted.turn, accepted.waiting)
         if accepted.waiting > _QUEUED:
             self._worker.courtesies.show(accepted.key, accepted.turn)
         return accepted

@@ -96,4 +96,4 @@ class News:
 
     async def _notice(self, keys: Iterable[SessionKey]) -> None:
         for key in keys:
-            await self._worker.notice(key)
+            await self._worker.noticing.notice(key)

@@ -13,25 +13,28 @@ from time import time
 import structlog
 
 from core.assistant.assistant import Assistant
-from core.errors import DatabaseError, LeaseLost
+from core.errors import DatabaseError
 from core.events import Events
-from core.model.envelope import whole
 from core.seam.adapter import Adapter
-from core.session import Lease, SessionKey, Turn
-from core.store import Database, inbound, queue, turns
+from core.session import Lease, Turn
+from core.store import Database, inbound, queue
 from core.timings import Clock, Timings
 from core.work.asides import Asides
-from core.work.bursts import is_burst
 from core.work.capacity import Capacity
 from core.work.courtesies import Courtesies
 from core.work.leases import Held, Leases
-from core.work.serving import LOOKS_AT, Serving
+from core.work.noticing import Noticing
+from core.work.serving import Serving
 
 log = structlog.get_logger()
 
 
 class Worker:
-    """Claims sessions and has their turns answered. `owner` is as in `Leases`."""
+    """Claims sessions and has their turns answered. `owner` is as in `Leases`.
+
+    Beside that: `asides` are commands that don't queue, `courtesies` the signs on what has to wait, and `noticing`
+    is told of what changes meanwhile.
+    """
 
     def __init__(
         self,
@@ -46,7 +49,6 @@ class Worker:
         clock: Clock = time,
     ) -> None:
         self._database = database
-        self._runs = assistant.runs
         self._platforms = list(adapters)
         self._timings = timings
         self._wake = asyncio.Event()
@@ -54,6 +56,9 @@ class Worker:
         self._capacity = Capacity(self._leases, sessions)
         self.courtesies = Courtesies(database=database, adapters=adapters)
         self.asides = Asides(database=database, assistant=assistant, wake=self.wake)
+        self.noticing = Noticing(
+            database=database, runs=assistant.runs, leases=self._leases, timings=timings, wake=self.wake
+        )
         self._serving = Serving(
             database=database,
             assistant=assistant,
@@ -100,14 +105,6 @@ class Worker:
         """There may be something to claim, or news of what is held."""
         self._wake.set()
 
-    def heard(self, key: SessionKey, turn: Turn, waiting: int) -> None:
-        """A turn is one of so many that wait; if it directly follows what is being answered, it may join that."""
-        held = self._leases.of(key)
-        if held is None:
-            self.wake()
-        elif held.question is not None and waiting == LOOKS_AT and self._is_burst(held.question, turn):
-            self._runs.again_unseen(key, held.question.seq)
-
     async def work(self) -> None:
         """Claims sessions and has them answered, until cancelled; what is running then goes on: see `drain`."""
         self._capacity.claims = True
@@ -116,7 +113,7 @@ class Worker:
                 self._wake.clear()
                 try:
                     await self.claim()
-                    await self._look()
+                    await self.noticing.look()
                 except DatabaseError as error:
                     log.error("database unreachable", reason=str(error))
                 await self._rest()
@@ -162,38 +159,6 @@ class Worker:
                     await self._database.write(queue.release, lease, attempts=lease.attempts - 1)
             raise
 
-    async def _look(self) -> None:
-        """Takes notice of what has been changed or stopped elsewhere in the sessions that are held here."""
-        if not len(self._leases):
-            return
-        new = await self._database.read(queue.news)
-        for held in self._leases.held:
-            if held.lease.fenced in new:
-                await self.notice(held.lease.key)
-
-    async def notice(self, key: SessionKey) -> None:
-        """Looks at the waiting turns of a session again: what is being answered may have changed, or is to stop."""
-        held = self._leases.of(key)
-        if held is None:
-            self.wake()
-        elif held.question is not None:
-            await self._notice(held, held.question)
-
-    async def _notice(self, held: Held, question: Turn) -> None:
-        key = held.lease.key
-        try:
-            seen = await self._database.write(queue.look, held.lease)
-        except LeaseLost:
-            self._leases.lose(held)
-            return
-        now = await self._database.read(turns.waiting, key, question.seq)
-        if seen.stop is not None and question.seq < seen.stop:
-            self._runs.stop(key, seen.stop)
-        elif now is None or _says(now) != _says(question):
-            self._runs.again(key, question.seq)
-        elif len(seen.waiting) > 1 and self._is_burst(*seen.waiting[:2]):
-            self._runs.again_unseen(key, question.seq)
-
     async def renew(self) -> None:
         """Keeps the leases of what is being answered, until cancelled; needed until the end of `drain`."""
         await self._leases.renew()
@@ -211,11 +176,3 @@ class Worker:
             await asyncio.wait(left)
         for held in cut:
             await self._serving.give_back(held.lease)
-
-    def _is_burst(self, question: Turn, following: Turn) -> bool:
-        return is_burst(question, following, within=self._timings.burst)
-
-
-def _says(question: Turn) -> tuple[float | None, list[str]]:
-    """What tells two versions of a turn apart: itself, and the messages that it points at."""
-    return question.edited_at, [whole(quote.text) for quote in question.quotes if quote.message is not None]
