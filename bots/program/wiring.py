@@ -1,18 +1,14 @@
 """The house put together, run, and drained: what every way of starting Backscroll shares."""
 
 import asyncio
-import os
-import re
-import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from secrets import token_hex
 
 import structlog
 
 import migrations
+from bots.program import owner
 from core import journal
 from core.access import Access
 from core.assistant.assistant import Assistant
@@ -53,15 +49,15 @@ async def run(
     await prepare(settings, database)
     mind = await make_mind(settings, model)
     await model.recall(_Recollection(database))
-    place = _own_place()
-    freed = await database.write(queue.free_dead, host=place, alive=_alive)
+    place = owner.own_place()
+    freed = await database.write(queue.free_dead, host=place, alive=owner.is_alive)
     again = await database.write(queue.call_back)
     house = _build(
         settings,
         database=database,
         adapters=adapters,
         mind=mind,
-        owner=f"{place}{_process(os.getpid())}:{token_hex(4)}.",
+        owner=owner.ourselves(place),
         timings=timings or Timings(lease=settings.backscroll_lease_seconds),
     )
     log.info("ready", platforms=list(adapters), model=model.name, taken_up=freed, tried_again=again)
@@ -193,43 +189,3 @@ async def _look(model: Model) -> None:
         for warning in await model.look():
             log.warning("model ends", reason=warning)
         await asyncio.sleep(_DAY)
-
-
-def _own_place() -> str:
-    """Where process IDs mean something: host, start of the machine, and space of process IDs, with a colon behind each.
-
-    Containers of one machine may share host name and process ID, but no two that live share a space of IDs
-    (pid_namespaces(7)): whoever is named with this very space and does not run in it has ended.
-    """
-    space = "-"
-    with suppress(OSError):
-        space = re.sub(r"\D", "", str(Path("/proc/self/ns/pid").readlink()))
-    return f"{socket.gethostname()}:{_boot()}/{space}:"
-
-
-def _boot() -> str:
-    """What tells one start of this machine from another, so that a process ID means something."""
-    with suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return "-"
-
-
-def _process(number: int) -> str:
-    """A process as no other one will ever be called in its place: its ID, and when it started where that is told."""
-    with suppress(OSError, IndexError):  # field 22 of proc(5)'s stat; the name before it may hold anything
-        fields = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        return f"{number}@{fields[19]}"
-    return f"{number}@"
-
-
-def _alive(owner: str) -> bool:
-    """Whether the process that an owner of this place names still runs. Our own ID means one that had it before us."""
-    process = owner.split(":")[-2]
-    number = int(process.partition("@")[0])
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's, of which we may not be told more
-        return True
-    return number != os.getpid() and _process(number) == process
