@@ -52,6 +52,10 @@ class Timings:
     forget: float = 3_600.0
     """Between two looks through all that has arrived, for what may be forgotten."""
 
+    # The model
+    model: float = 86_400.0
+    """Between two looks at what its server tells of the model."""
+
     # Intake
     too_late: float = 3_600.0
     """What is found to have been missed for longer is not answered any more."""

@@ -16,6 +16,8 @@ from sqlalchemy import Connection, Row, Table, select, update
 from core import journal
 from core.access import Access
 from core.assistant.assistant import Assistant
+from core.chores.runner import Chores
+from core.chores.table import forgetting, reconciling
 from core.delivery.outbox import Outbox
 from core.delivery.reconcile import Reconciler
 from core.events import Events
@@ -366,7 +368,8 @@ class House:
         self.inbox = Inbox(
             database=database, worker=self.worker, outbox=self.outbox, mind=self.mind, timings=timings, events=events
         )
-        self.reconciler = Reconciler(database=database, outbox=self.outbox, platforms=platforms, timings=timings)
+        reconciler = Reconciler(database=database, outbox=self.outbox, platforms=platforms, timings=timings)
+        self.chores = Chores([reconciling(reconciler, timings), forgetting(database, timings)])
 
     async def __aenter__(self) -> Self:
         self._renewing = asyncio.create_task(self.worker.renew())

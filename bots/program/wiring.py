@@ -12,6 +12,8 @@ from bots.program import owner
 from core import journal
 from core.access import Access
 from core.assistant.assistant import Assistant
+from core.chores.runner import Chores
+from core.chores.table import chores
 from core.config import Settings, own_instructions
 from core.delivery.outbox import Outbox
 from core.delivery.reconcile import Reconciler
@@ -29,8 +31,6 @@ from core.timings import Timings
 from core.work.worker import Worker
 
 log = structlog.get_logger()
-
-_DAY = 86_400.0  # seconds
 
 
 async def run(
@@ -66,15 +66,13 @@ async def run(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _House:
-    """The rooms, built: what hears, what answers, and what puts right afterwards."""
+    """The rooms, built: what hears, what answers, and what is done besides."""
 
     database: Database
     adapters: Mapping[str, Adapter]
     inbox: Inbox
     worker: Worker
-    reconciler: Reconciler
-    catch_up: CatchUp
-    model: Model
+    chores: Chores
 
 
 def _build(
@@ -86,7 +84,7 @@ def _build(
     owner: str,
     timings: Timings,
 ) -> _House:
-    platforms, events = list(adapters), Events(journal.note)
+    events = Events(journal.note)
     outbox = Outbox(database=database, adapters=adapters, timings=timings)
     access = Access(may_stop=settings.may_stop)
     assistant = Assistant(database=database, outbox=outbox, mind=mind, timings=timings, access=access, events=events)
@@ -94,15 +92,15 @@ def _build(
         database=database, assistant=assistant, owner=owner, adapters=adapters, timings=timings, events=events
     )
     inbox = Inbox(database=database, worker=worker, outbox=outbox, mind=mind, timings=timings, events=events)
-    return _House(
+    table = chores(
         database=database,
-        adapters=adapters,
-        inbox=inbox,
-        worker=worker,
-        reconciler=Reconciler(database=database, outbox=outbox, platforms=platforms, timings=timings),
-        catch_up=CatchUp(database=database, inbox=inbox, adapters=adapters, owner=owner, timings=timings),
+        reconciler=Reconciler(database=database, outbox=outbox, platforms=list(adapters), timings=timings),
+        catch_up=CatchUp(database=database, inbox=inbox, owner=owner, timings=timings),
+        adapters=adapters.values(),
         model=mind.model,
+        timings=timings,
     )
+    return _House(database=database, adapters=adapters, inbox=inbox, worker=worker, chores=Chores(table))
 
 
 async def prepare(settings: Settings, database: Database) -> None:
@@ -149,9 +147,7 @@ async def _serve(house: _House, drain_seconds: float, stop: asyncio.Event) -> No
                 stopping = group.create_task(stop.wait())
                 working = [
                     group.create_task(house.worker.work()),
-                    group.create_task(house.reconciler.work()),
-                    group.create_task(house.catch_up.work()),
-                    group.create_task(_look(house.model)),
+                    group.create_task(house.chores.work()),
                     group.create_task(house.database.listen(house.worker.wake)),
                 ]
                 await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -181,11 +177,3 @@ class _Recollection:
     async def keep(self, server: str, model: str, manners: str) -> None:
         with suppress(DatabaseError):  # it will be learnt again
             await self.database.write(servers.keep, server, model, manners)
-
-
-async def _look(model: Model) -> None:
-    """Asks at the start and then every day what the server tells of the model, until cancelled."""
-    while True:
-        for warning in await model.look():
-            log.warning("model ends", reason=warning)
-        await asyncio.sleep(_DAY)

@@ -7,6 +7,8 @@ from time import time
 
 from sqlalchemy import update
 
+from core.chores.runner import Chores
+from core.chores.table import catching_up
 from core.errors import DeliveryDelayed, DeliveryUnknown
 from core.intake.catchup import TRIES, CatchUp
 from core.schema import presence, turns
@@ -24,14 +26,15 @@ def said(text: str, ago: float = 5.0, **facts):
 
 @asynccontextmanager
 async def keeping(running: House, owner: str = "host:boot:1:a."):
+    timings = brisk(heard=0.02)
     catch_up = CatchUp(
         database=running.database,
         inbox=running.inbox,
-        adapters={"console": running.adapter},
         owner=owner,
-        timings=brisk(heard=0.02),
+        timings=timings,
     )
-    working = asyncio.create_task(catch_up.work())
+    chores = Chores([catching_up(catch_up, running.adapter, timings)])
+    working = asyncio.create_task(chores.work())
     try:
         yield
     finally:
