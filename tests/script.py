@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from time import time
 from types import TracebackType
 from typing import Self
 
@@ -31,7 +32,7 @@ from core.seam.address import Address
 from core.seam.messages import Draft, Event, Inbound, Reply
 from core.session import Turn
 from core.store import Database, inbound, turns
-from core.timings import Timings
+from core.timings import Clock, Timings
 from core.work.worker import Worker
 from tests.values import HERE
 
@@ -335,8 +336,9 @@ class House:
         budget: int = 24_000,
         may_stop: frozenset[str] | None = None,
         slots: int = 1_000,
+        clock: Clock = time,
     ) -> None:
-        self.database, self.model, self.adapter = database, model, adapter
+        self.database, self.model, self.adapter, self.timings = database, model, adapter, timings
         self.mind = Mind(
             model=model,
             instructions="Be kind.",
@@ -354,6 +356,7 @@ class House:
             timings=timings,
             access=Access(may_stop=may_stop),
             events=events,
+            clock=clock,
         )
         platforms = [adapter.platform]
         self.worker = Worker(
@@ -364,9 +367,16 @@ class House:
             timings=timings,
             events=events,
             sessions=slots,
+            clock=clock,
         )
         self.inbox = Inbox(
-            database=database, worker=self.worker, outbox=self.outbox, mind=self.mind, timings=timings, events=events
+            database=database,
+            worker=self.worker,
+            outbox=self.outbox,
+            mind=self.mind,
+            timings=timings,
+            events=events,
+            clock=clock,
         )
         reconciler = Reconciler(database=database, outbox=self.outbox, platforms=platforms, timings=timings)
         self.chores = Chores([reconciling(reconciler, timings), forgetting(database, timings)])

@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import update
 
+from core.assistant.apologies import GAVE_UP
+from core.delivery.outbox import LATE
 from core.errors import ModelStalled, ModelUnavailable
 from core.schema import sessions, turns
-from core.session import State
+from core.session import ATTEMPTS, State
 from core.store import Connection, Database, dead, queue
 from core.work.serving import DEATHS
 from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, brisk, expire, house, memory, rows
@@ -378,6 +380,21 @@ async def test_messages_that_wait_for_a_model_that_is_away_say_so_and_are_answer
         await running.answered("Here I am.")
 
     assert len(running.adapter.screen) == 1
+
+
+async def test_a_model_that_is_away_is_waited_for_as_long_as_people_have_patience(database: Database) -> None:
+    """However often that is: what is away is no fault of the message's."""
+    asked = message("hello?")
+    now = asked.at + 1
+    async with house(database, *[ModelStalled("nothing came")] * 1_000, clock=lambda: now) as running:
+        await running.say(asked)
+        await running.model.until(lambda: len(running.model.prompts) > ATTEMPTS + 2)
+        assert running.adapter.texts == []
+
+        now = asked.at + running.timings.excuse_after + 1
+        await running.adapter.until(lambda: running.adapter.texts == [LATE])
+        now = asked.at + running.timings.patience + 1
+        await running.answered(GAVE_UP)
 
 
 async def test_a_message_that_has_not_waited_long_is_told_nothing_of_it(database: Database) -> None:
