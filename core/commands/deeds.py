@@ -38,6 +38,11 @@ class Order:
         return self.command.private or self.is_vague
 
     @property
+    def arguments(self) -> Mapping[str, str]:
+        """What it was given, by the names of its parameters. Raises Misfit."""
+        return arguments(self.command, self.turn.text)
+
+    @property
     def misfit(self) -> str | None:
         """What is wrong with its arguments, in a sentence; None where they fit."""
         try:
@@ -54,7 +59,7 @@ class Order:
     @property
     def prompt(self) -> str:
         """What the model is asked in the place of a command that is for it."""
-        return PROMPTS[self.command.name](arguments(self.command, self.turn.text))
+        return PROMPTS[self.command.name](self.arguments)
 
 
 def order(key: SessionKey, turn: Turn) -> Order | None:

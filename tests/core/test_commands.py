@@ -21,8 +21,11 @@ from core.commands.table import (
     line_of,
     parse,
 )
+from core.schema import turns
 from core.seam.messages import Audience
 from core.session import Role, SessionKey, State, Turn
+from core.store import Database
+from tests.script import house, rows
 from tests.values import ADA, BEN, HERE, message
 
 BOT, ROOM = Audience.BOT, Audience.ROOM
@@ -209,6 +212,44 @@ def test_a_command_whose_arguments_do_not_fit_is_not_asked_of_the_model() -> Non
     assert not odd.is_for_the_model
     assert odd.misfit is not None
     assert "summarize [since SINCE]" in odd.misfit
+
+
+@pytest.fixture
+def with_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table has one more row, with parameters, and the deeds what is done for it."""
+    monkeypatch.setitem(COMMANDS, "set", SET)  # type: ignore[arg-type]  # a dict, behind its type
+    monkeypatch.setitem(deeds.EFFECTS, "set", lambda _, desk: deeds.Said(text=f"{dict(desk.order.arguments)}"))  # type: ignore[arg-type]
+
+
+FORMS: list[dict[str, object]] = [
+    {"text": "!set persona be kind"},
+    {"text": "set persona be kind", "audience": BOT},
+    {"text": "persona be kind", "verb": "set"},
+]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=["typed", "mentioned", "native"])
+@pytest.mark.usefixtures("with_set")
+async def test_a_command_is_done_with_its_arguments_in_whatever_form_it_came(
+    database: Database, form: dict[str, object]
+) -> None:
+    async with house(database) as running:
+        await running.say(message(**form))
+        await running.answered("{'name': 'persona', 'value': 'be kind'}")
+        (turn, *_) = await rows(database, turns)
+
+    assert (turn.verb, turn.body) == ("set", b"persona be kind")
+    assert running.model.prompts == []
+
+
+@pytest.mark.usefixtures("with_set")
+async def test_a_command_that_lacks_something_says_so_and_one_that_may_be_talk_is_answered(database: Database) -> None:
+    async with house(database) as running:
+        await running.say(message("!set colour red"))
+        await running.answered("`colour` is none of zone, persona. Say `set zone|persona VALUE`.")
+        await running.say(message("set up a meeting", audience=BOT))
+        await running.adapter.until(lambda: running.adapter.texts[1:] == ["You said: set up a meeting"])
+        await running.over()
 
 
 def test_only_the_asker_and_those_who_are_named_may_stop_an_answer() -> None:
