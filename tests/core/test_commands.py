@@ -4,8 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.discord import slash, translate
-from bots.slack.manifest import manifest
 from core.access import Access, Deed
 from core.commands import deeds
 from core.commands.table import (
@@ -26,24 +24,10 @@ from core.seam.messages import Audience
 from core.session import Role, SessionKey, State, Turn
 from core.store import Database
 from tests.script import house, rows
-from tests.values import ADA, BEN, HERE, message
+from tests.values import ADA, BEN, HERE, SET, SUMMARIZE, message
 
 BOT, ROOM = Audience.BOT, Audience.ROOM
 
-SET = Command(
-    name="set",
-    help="Set a policy",
-    parameters=(
-        Parameter(name="name", help="Which", values=("zone", "persona")),
-        Parameter(name="value", help="What it is to be", rest=True),
-    ),
-)
-SUMMARIZE = Command(
-    name="summarize",
-    help="Post a summary",
-    parameters=(Parameter(name="since", help="From when on", optional=True, named=True, rest=True),),
-    cost=Cost.MODEL,
-)
 TITLE = Command(name="title", help="Name it", parameters=(Parameter(name="text", help="The name", rest=True),))
 PAIR = Command(name="pair", help="Two", parameters=(Parameter(name="one", help="1"), Parameter(name="two", help="2")))
 PLAIN = Command(name="plain", help="Takes nothing")
@@ -150,33 +134,6 @@ def test_what_is_given_by_name_is_read_as_it_was_given(pair: dict[str, str], tex
     assert arguments(PAIR, line_of(PAIR, pair)) == pair
     assert arguments(TITLE, line_of(TITLE, {"text": text})) == {"text": text}
     assert arguments(SUMMARIZE, line_of(SUMMARIZE, summary)) == summary
-
-
-def test_every_surface_shows_the_parameters() -> None:
-    """And what Discord sends for them arrives as what is typed would have."""
-    options = {option["name"]: option["options"] for option in slash.group(TABLE)["options"]}
-    assert [(one["name"], one.get("required"), len(one.get("choices", ()))) for one in options["set"]] == [
-        ("name", True, 2),
-        ("value", True, 0),
-    ]
-    assert [one.get("required") for one in options["summarize"]] == [None]
-    (command,) = manifest(TABLE)["features"]["slash_commands"]
-    assert "set zone|persona VALUE | summarize [since SINCE]" in command["usage_hint"]
-
-    given = [{"name": "value", "type": 3, "value": "be kind"}, {"name": "name", "type": 3, "value": "persona"}]
-    chosen = {"name": "set", "type": 1, "options": given}
-    payload = {
-        "id": "5",
-        "type": 2,
-        "application_id": "1",
-        "token": "t",
-        "channel_id": "7",
-        "user": {"id": "9", "username": "ada"},
-        "data": {"name": "session", "options": [chosen]},
-    }
-    heard = translate.interaction(payload, None, TABLE)
-    assert heard is not None
-    assert parse(heard, TABLE) == Given(verb="set", line="persona be kind")
 
 
 def test_the_table_fits_every_surface() -> None:
