@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.access import Access, Deed
 from core.commands import deeds
 from core.commands.table import (
     COMMANDS,
@@ -24,7 +23,7 @@ from core.seam.messages import Audience
 from core.session import Role, SessionKey, State, Turn
 from core.store import Database
 from tests.script import house, rows
-from tests.values import ADA, BEN, HERE, SET, SUMMARIZE, message
+from tests.values import HERE, SET, SUMMARIZE, message
 
 BOT, ROOM = Audience.BOT, Audience.ROOM
 
@@ -207,17 +206,3 @@ async def test_a_command_that_lacks_something_says_so_and_one_that_may_be_talk_i
         await running.say(message("set up a meeting", audience=BOT))
         await running.adapter.until(lambda: running.adapter.texts[1:] == ["You said: set up a meeting"])
         await running.over()
-
-
-def test_only_the_asker_and_those_who_are_named_may_stop_an_answer() -> None:
-    asked, nobodys = turn(author=ADA), turn()
-    named = Access(may_stop=frozenset({"U9"}))
-
-    assert Access().may(BEN, Deed.STOP, asked).granted
-    assert named.may(ADA, Deed.STOP, asked).granted
-    assert named.may(None, Deed.STOP, asked).granted
-    assert named.may(BEN, Deed.STOP, asked).reason == (
-        "This answer is for Ada: only they, and those whom my operator names, may stop it."
-    )
-    assert "for somebody else" in (named.may(BEN, Deed.STOP, nobodys).reason or "")
-    assert COMMANDS["stop"].deed is Deed.STOP
