@@ -75,7 +75,7 @@ class _Tries:
         return context.build(question, self._shown, budget=self._room, fixed=mind.fixed, cut=mind.cut, count=mind.count)
 
     def leave_out(self, error: ModelError) -> None:
-        """Changes what is asked after this error; raises it where nothing can be changed, or more than once was."""
+        """Changes what is asked next, after this error. Raises a ModelError where that is no use any more."""
         match error:
             case WindowTooLong():
                 if error.answered and self._empty:
