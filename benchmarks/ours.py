@@ -46,8 +46,8 @@ def asked(session: int, number: int) -> Inbound:
     )
 
 
-# What follows is all that knows the store's signatures: the transactions of one turn (it is accepted and claimed; its
-# answer is stored; its answer has arrived, and it is over), and the window that is loaded between the first two.
+# What follows is all that knows the store's signatures: the three transactions of one turn (accepted and claimed,
+# answered, seen and over), and the window that is loaded between the first two.
 
 
 async def accept(database: Database, message: Inbound) -> inbound.Accepted:

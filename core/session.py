@@ -1,7 +1,7 @@
 """What is remembered: sessions and their turns, as the rest of the core sees them."""
 
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import NamedTuple
 
 from core.seam.address import Address
@@ -76,6 +76,18 @@ class Lease:
     def fenced(self) -> tuple[int, int, int]:
         """Workspace, session and fence: this lease, and no other one of the same session."""
         return self.key.workspace, self.key.session, self.fence
+
+
+class Fate(Enum):
+    """What has become of a lease with the end of the turn that it was for."""
+
+    KEPT = "kept"  # for the next turn, which waits
+    GIVEN_BACK = "given back"  # none waits
+
+    @classmethod
+    def of(cls, *, kept: bool) -> "Fate":
+        """As the store tells it."""
+        return cls.KEPT if kept else cls.GIVEN_BACK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,11 @@ Limits that a person relies on stand here with their reason; how often something
 hint, and may be short or long without anybody noticing but the database.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+Clock = Callable[[], float]
+"""What time it is, in seconds since 1970; `time.time`, but where a test moves it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,10 @@ class Timings:
     """Before a delivery that could not be looked at is looked at again."""
     forget: float = 3_600.0
     """Between two looks through all that has arrived, for what may be forgotten."""
+
+    # The model
+    model: float = 86_400.0
+    """Between two looks at what its server tells of the model."""
 
     # Intake
     too_late: float = 3_600.0

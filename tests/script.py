@@ -8,14 +8,20 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from time import time
 from types import TracebackType
 from typing import Self
 
 from sqlalchemy import Connection, Row, Table, select, update
 
-from core.assistant import Assistant
+from core import journal
+from core.access import Access
+from core.assistant.assistant import Assistant
+from core.chores.runner import Chores
+from core.chores.table import forgetting, reconciling
 from core.delivery.outbox import Outbox
 from core.delivery.reconcile import Reconciler
+from core.events import Events
 from core.intake.inbox import Inbox
 from core.memory.mind import Hearing, Mind
 from core.model.llm import Finish, Prompt, Recollection, Usage
@@ -26,7 +32,7 @@ from core.seam.address import Address
 from core.seam.messages import Draft, Event, Inbound, Reply
 from core.session import Turn
 from core.store import Database, inbound, turns
-from core.timings import Timings
+from core.timings import Clock, Timings
 from core.work.worker import Worker
 from tests.values import HERE
 
@@ -330,8 +336,9 @@ class House:
         budget: int = 24_000,
         may_stop: frozenset[str] | None = None,
         slots: int = 1_000,
+        clock: Clock = time,
     ) -> None:
-        self.database, self.model, self.adapter = database, model, adapter
+        self.database, self.model, self.adapter, self.timings = database, model, adapter, timings
         self.mind = Mind(
             model=model,
             instructions="Be kind.",
@@ -341,20 +348,38 @@ class House:
             hearing=hearing,
         )
         self.outbox = Outbox(database=database, adapters={adapter.platform: adapter}, timings=timings)
+        events = Events(journal.note)
         self.assistant = Assistant(
-            database=database, outbox=self.outbox, mind=self.mind, timings=timings, may_stop=may_stop
+            database=database,
+            outbox=self.outbox,
+            mind=self.mind,
+            timings=timings,
+            access=Access(may_stop=may_stop),
+            events=events,
+            clock=clock,
         )
         platforms = [adapter.platform]
         self.worker = Worker(
             database=database,
             assistant=self.assistant,
             owner=f"{owner}.",
-            platforms=platforms,
+            adapters=self.outbox.adapters,
             timings=timings,
+            events=events,
             sessions=slots,
+            clock=clock,
         )
-        self.inbox = Inbox(database=database, worker=self.worker, mind=self.mind, timings=timings)
-        self.reconciler = Reconciler(database=database, outbox=self.outbox, platforms=platforms, timings=timings)
+        self.inbox = Inbox(
+            database=database,
+            worker=self.worker,
+            outbox=self.outbox,
+            mind=self.mind,
+            timings=timings,
+            events=events,
+            clock=clock,
+        )
+        reconciler = Reconciler(database=database, outbox=self.outbox, platforms=platforms, timings=timings)
+        self.chores = Chores([reconciling(reconciler, timings), forgetting(database, timings)])
 
     async def __aenter__(self) -> Self:
         self._renewing = asyncio.create_task(self.worker.renew())

@@ -36,7 +36,7 @@ def edited(said: Inbound, text: str) -> Edited:
 
 @asynccontextmanager
 async def reconciled(running: House) -> AsyncIterator[None]:
-    reconciling = asyncio.create_task(running.reconciler.work())
+    reconciling = asyncio.create_task(running.chores.work())
     try:
         yield
     finally:

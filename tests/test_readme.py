@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import COMMANDS
+from core.commands.table import COMMANDS
 from core.config import Settings
 
 ROOT = Path(__file__).parent.parent

@@ -3,13 +3,13 @@
 from bots.discord.names import name
 from bots.discord.payloads import Payload, address_of, instant, rejected, snowflake
 from bots.discord.ticket import LIFETIME, Ticket
-from core.commands import COMMANDS
+from core.commands.table import COMMANDS, Table, find, line_of
 from core.seam.messages import Audience, Author, Inbound, Rejected
 
 _COMMAND, _SUBCOMMAND = 2, 1
 
 
-def interaction(payload: Payload, parent: str | None) -> Inbound | Rejected | None:
+def interaction(payload: Payload, parent: str | None, commands: Table = COMMANDS) -> Inbound | Rejected | None:
     """The command that an INTERACTION_CREATE gives; None for interactions that are no commands of ours."""
     try:
         if payload["type"] != _COMMAND:
@@ -17,19 +17,20 @@ def interaction(payload: Payload, parent: str | None) -> Inbound | Rejected | No
         (subcommand,) = payload["data"]["options"]
         if subcommand["type"] != _SUBCOMMAND:
             return None
-        arguments = {option["name"]: option["value"] for option in subcommand.get("options", ())}
+        given = {option["name"]: str(option["value"]) for option in subcommand.get("options", ())}
+        verb = str(subcommand["name"])
         member = payload.get("member")
         user = member["user"] if member else payload["user"]
         return Inbound(
             address=address_of(payload, parent),
             id=snowflake(payload["id"]),
             author=Author(id=snowflake(user["id"]), name=name(user, member), is_bot=bool(user.get("bot"))),
-            text=str(arguments.get("text", "")).strip(),
+            text=line_of(find(verb, commands), given),
             at=instant(payload["id"]),
             audience=Audience.BOT,
             direct="guild_id" not in payload,
-            verb=str(subcommand["name"]),
-            ticket=_ticket(payload, str(subcommand["name"])).write(),
+            verb=verb,
+            ticket=_ticket(payload, verb).write(),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         return rejected(payload, error)

@@ -7,16 +7,16 @@ every replica and every restart would spend one otherwise. Nothing needs to be r
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.commands import COMMANDS, Command
+from core.commands.table import COMMANDS, Command, Parameter, Shown, Table
 
 NAME = "session"
 
-_CHAT_INPUT, _SUBCOMMAND = 1, 1
+_CHAT_INPUT, _SUBCOMMAND, _STRING = 1, 1, 3
 _GUILD, _BOT_DM = 0, 1
 _INSTALLED_IN_GUILD = 0
 
 
-def group(commands: Mapping[str, Command] = COMMANDS) -> dict[str, Any]:
+def group(commands: Table = COMMANDS) -> dict[str, Any]:
     """The command as Discord wants it (interactions/application-commands)."""
     return {
         "name": NAME,
@@ -24,11 +24,19 @@ def group(commands: Mapping[str, Command] = COMMANDS) -> dict[str, Any]:
         "description": "What I remember of this place, and what to do with it",
         "contexts": [_GUILD, _BOT_DM],
         "integration_types": [_INSTALLED_IN_GUILD],
-        "options": [
-            {"type": _SUBCOMMAND, "name": command.name, "description": command.help, "options": []}
-            for command in commands.values()
-        ],
+        "options": [_subcommand(command) for command in commands.values() if Shown.SLASH in command.shown],
     }
+
+
+def _subcommand(command: Command) -> dict[str, Any]:
+    options = [_option(parameter) for parameter in command.parameters]
+    return {"type": _SUBCOMMAND, "name": command.name, "description": command.help, "options": options}
+
+
+def _option(parameter: Parameter) -> dict[str, Any]:
+    option = {"type": _STRING, "name": parameter.name, "description": parameter.help}
+    option |= {} if parameter.optional else {"required": True}
+    return option | ({"choices": [{"name": one, "value": one} for one in parameter.values]} if parameter.values else {})
 
 
 def overwrite(present: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]] | None:

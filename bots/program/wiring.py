@@ -1,23 +1,24 @@
 """The house put together, run, and drained: what every way of starting Backscroll shares."""
 
 import asyncio
-import os
-import re
-import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from secrets import token_hex
 
 import structlog
 
 import migrations
-from core.assistant import Assistant
+from bots.program import owner
+from core import journal
+from core.access import Access
+from core.assistant.assistant import Assistant
+from core.chores.runner import Chores
+from core.chores.table import chores
 from core.config import Settings, own_instructions
 from core.delivery.outbox import Outbox
 from core.delivery.reconcile import Reconciler
 from core.errors import ConfigurationError, DatabaseBehind, DatabaseError
+from core.events import Events
 from core.intake.catchup import CatchUp
 from core.intake.inbox import Inbox
 from core.memory.mind import Mind
@@ -33,8 +34,6 @@ from core.timings import Timings
 from core.work.worker import Worker
 
 log = structlog.get_logger()
-
-_DAY = 86_400.0  # seconds
 
 
 async def run(
@@ -53,15 +52,15 @@ async def run(
     await prepare(settings, database)
     mind = await make_mind(settings, model)
     await model.recall(_Recollection(database))
-    place = _own_place()
-    freed = await database.write(queue.free_dead, host=place, alive=_alive)
+    place = owner.own_place()
+    freed = await database.write(queue.free_dead, host=place, alive=owner.is_alive)
     again = await database.write(queue.call_back)
     house = _build(
         settings,
         database=database,
         adapters=adapters,
         mind=mind,
-        owner=f"{place}{_process(os.getpid())}:{token_hex(4)}.",
+        owner=owner.ourselves(place),
         timings=timings or Timings(lease=settings.backscroll_lease_seconds),
     )
     log.info("ready", platforms=list(adapters), model=model.name, taken_up=freed, tried_again=again)
@@ -70,15 +69,13 @@ async def run(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _House:
-    """The rooms, built: what hears, what answers, and what puts right afterwards."""
+    """The rooms, built: what hears, what answers, and what is done besides."""
 
     database: Database
     adapters: Mapping[str, Adapter]
     inbox: Inbox
     worker: Worker
-    reconciler: Reconciler
-    catch_up: CatchUp
-    model: Model
+    chores: Chores
 
 
 def _build(
@@ -90,20 +87,23 @@ def _build(
     owner: str,
     timings: Timings,
 ) -> _House:
-    platforms = list(adapters)
+    events = Events(journal.note)
     outbox = Outbox(database=database, adapters=adapters, timings=timings)
-    assistant = Assistant(database=database, outbox=outbox, mind=mind, timings=timings, may_stop=settings.may_stop)
-    worker = Worker(database=database, assistant=assistant, owner=owner, platforms=platforms, timings=timings)
-    inbox = Inbox(database=database, worker=worker, mind=mind, timings=timings)
-    return _House(
-        database=database,
-        adapters=adapters,
-        inbox=inbox,
-        worker=worker,
-        reconciler=Reconciler(database=database, outbox=outbox, platforms=platforms, timings=timings),
-        catch_up=CatchUp(database=database, inbox=inbox, adapters=adapters, owner=owner, timings=timings),
-        model=mind.model,
+    access = Access(may_stop=settings.may_stop)
+    assistant = Assistant(database=database, outbox=outbox, mind=mind, timings=timings, access=access, events=events)
+    worker = Worker(
+        database=database, assistant=assistant, owner=owner, adapters=adapters, timings=timings, events=events
     )
+    inbox = Inbox(database=database, worker=worker, outbox=outbox, mind=mind, timings=timings, events=events)
+    table = chores(
+        database=database,
+        reconciler=Reconciler(database=database, outbox=outbox, platforms=list(adapters), timings=timings),
+        catch_up=CatchUp(database=database, inbox=inbox, owner=owner, timings=timings),
+        adapters=adapters.values(),
+        model=mind.model,
+        timings=timings,
+    )
+    return _House(database=database, adapters=adapters, inbox=inbox, worker=worker, chores=Chores(table))
 
 
 async def prepare(settings: Settings, database: Database) -> None:
@@ -177,9 +177,7 @@ async def _serve(house: _House, drain_seconds: float, stop: asyncio.Event) -> No
                 stopping = group.create_task(stop.wait())
                 working = [
                     group.create_task(house.worker.work()),
-                    group.create_task(house.reconciler.work()),
-                    group.create_task(house.catch_up.work()),
-                    group.create_task(_look(house.model)),
+                    group.create_task(house.chores.work()),
                     group.create_task(house.database.listen(house.worker.wake)),
                 ]
                 await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -209,51 +207,3 @@ class _Recollection:
     async def keep(self, server: str, model: str, manners: str) -> None:
         with suppress(DatabaseError):  # it will be learnt again
             await self.database.write(servers.keep, server, model, manners)
-
-
-async def _look(model: Model) -> None:
-    """Asks at the start and then every day what the server tells of the model, until cancelled."""
-    while True:
-        for warning in await model.look():
-            log.warning("model ends", reason=warning)
-        await asyncio.sleep(_DAY)
-
-
-def _own_place() -> str:
-    """Where process IDs mean something: host, start of the machine, and space of process IDs, with a colon behind each.
-
-    Containers of one machine may share host name and process ID, but no two that live share a space of IDs
-    (pid_namespaces(7)): whoever is named with this very space and does not run in it has ended.
-    """
-    space = "-"
-    with suppress(OSError):
-        space = re.sub(r"\D", "", str(Path("/proc/self/ns/pid").readlink()))
-    return f"{socket.gethostname()}:{_boot()}/{space}:"
-
-
-def _boot() -> str:
-    """What tells one start of this machine from another, so that a process ID means something."""
-    with suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return "-"
-
-
-def _process(number: int) -> str:
-    """A process as no other one will ever be called in its place: its ID, and when it started where that is told."""
-    with suppress(OSError, IndexError):  # field 22 of proc(5)'s stat; the name before it may hold anything
-        fields = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        return f"{number}@{fields[19]}"
-    return f"{number}@"
-
-
-def _alive(owner: str) -> bool:
-    """Whether the process that an owner of this place names still runs. Our own ID means one that had it before us."""
-    process = owner.split(":")[-2]
-    number = int(process.partition("@")[0])
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's, of which we may not be told more
-        return True
-    return number != os.getpid() and _process(number) == process

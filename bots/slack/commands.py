@@ -18,12 +18,12 @@ from bots.slack.payloads import (
     workspace_of,
 )
 from bots.slack.ticket import RESPONSE_SECONDS, Ticket
-from core.commands import COMMANDS
+from core.commands.table import COMMANDS, Shown
 from core.seam.address import Address, AddressError
 from core.seam.messages import Audience, Author, Inbound
 
 PICKER = "session_picker"
-SHORTCUTS = {f"session_{verb}": verb for verb in ("reset", "summarize")}
+SHORTCUTS = {f"session_{verb}": verb for verb, command in COMMANDS.items() if Shown.MENU in command.shown}
 """Callback IDs of the message shortcuts, and the verbs that they stand for."""
 
 log = get_logger(platform=PLATFORM)
@@ -76,7 +76,7 @@ def choice(payload: Payload, view: View) -> Inbound | None:
     """Something picked from our list of sessions, which are all of this channel; other buttons are not ours."""
     for action in payload.get("actions") or ():
         if isinstance(action, Mapping) and action.get("action_id") == PICKER:
-            verb, _, session = word(part(action, "selected_option"), "value").partition(" ")
+            verb, session, line = _chosen(word(part(action, "selected_option"), "value"))
             try:
                 address = Address.parse(session)
             except AddressError as error:
@@ -86,18 +86,25 @@ def choice(payload: Payload, view: View) -> Inbound | None:
             if address.channel_address != here:
                 log.warning("choice ignored", session=here.id, reason="the chosen session is of another place")
                 return None
-            return _pressed(payload, view, verb=verb, address=address)
+            return _pressed(payload, view, verb=verb, line=line, address=address)
     return None
 
 
-def _pressed(payload: Payload, view: View, *, verb: str, address: Address) -> Inbound:
+def _chosen(value: str) -> tuple[str, str, str]:
+    """The verb, the session, and the line of arguments that the command was given with."""
+    verb, _, rest = value.partition(" ")
+    session, _, line = rest.partition(" ")
+    return verb, session, line
+
+
+def _pressed(payload: Payload, view: View, *, verb: str, address: Address, line: str = "") -> Inbound:
     user = part(payload, "user")
     name = view.names.get(word(user, "id")) or user.get("name") or user.get("username") or word(user, "id")
     return Inbound(
         address=address,
         id=word(payload, "trigger_id"),
         author=Author(id=word(user, "id"), name=str(name)),
-        text="",
+        text=line,
         at=view.now,
         audience=Audience.BOT,
         direct=is_direct(address.channel),

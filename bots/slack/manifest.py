@@ -1,12 +1,11 @@
 """The Slack app that fits this program, as Slack's own manifest (schema version 2): made from the commands' table."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from bots.slack.commands import SHORTCUTS
 from bots.slack.replies import EVENT_TYPE
-from core.commands import COMMANDS, Command
+from core.commands.table import COMMANDS, Command, Shown, Table
 
 Manifest = dict[str, Any]
 
@@ -45,9 +44,7 @@ def scopes(*, agent_view: bool = True) -> frozenset[str]:
     return frozenset((*_SCOPES, "assistant:write") if agent_view else _SCOPES)
 
 
-def manifest(
-    commands: Mapping[str, Command] = COMMANDS, *, agent_view: bool = True, name: str = "Backscroll"
-) -> Manifest:
+def manifest(commands: Table = COMMANDS, *, agent_view: bool = True, name: str = "Backscroll") -> Manifest:
     """The manifest as Slack's schema describes it; github.com/slackapi/manifest-schema.
 
     A subscription to metadata names the app that posts it, and an app that is yet to be made has no ID: so it is for
@@ -77,7 +74,7 @@ def as_json(found: Manifest) -> str:
     return json.dumps(found, indent=2, ensure_ascii=False)
 
 
-def _features(commands: Mapping[str, Command], *, agent_view: bool, name: str) -> Manifest:
+def _features(commands: Table, *, agent_view: bool, name: str) -> Manifest:
     features: Manifest = {
         "app_home": {"home_tab_enabled": False, "messages_tab_enabled": True, "messages_tab_read_only_enabled": False},
         "bot_user": {"display_name": name, "always_online": True},
@@ -86,7 +83,7 @@ def _features(commands: Mapping[str, Command], *, agent_view: bool, name: str) -
             {
                 "command": COMMAND,
                 "description": "Manage the session of a conversation",
-                "usage_hint": " | ".join(commands),
+                "usage_hint": " | ".join(one.usage for one in commands.values() if Shown.SLASH in one.shown),
                 "should_escape": False,
             }
         ],

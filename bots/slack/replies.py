@@ -63,7 +63,7 @@ def picker(choices: Sequence[Choice]) -> list[Arguments]:
     options = [
         {"text": {"type": "plain_text", "text": _short(choice.label, _LABEL) or "…", "emoji": False}, "value": value}
         for choice in choices
-        if len(value := f"{choice.verb} {choice.address.id}") <= _VALUE
+        if len(value := f"{choice.verb} {choice.address.id} {choice.line}".strip()) <= _VALUE
     ][:_OPTIONS]
     if not options:
         return []

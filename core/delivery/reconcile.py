@@ -4,7 +4,6 @@ A call that was given up may land late; a process that was frozen at the wrong m
 message whose question was deleted may have begun to grow.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,7 +11,7 @@ import structlog
 
 from core.delivery import composing
 from core.delivery.outbox import Outbox
-from core.errors import DatabaseError, DeliveryDelayed, DeliveryError, DeliveryRefused
+from core.errors import DeliveryDelayed, DeliveryError, DeliveryRefused
 from core.store import Database, doubts, turns
 from core.store.withdrawals import ASIDE
 from core.timings import Timings
@@ -31,19 +30,10 @@ class Reconciler:
         self._platforms = platforms
         self._timings = timings
 
-    async def work(self) -> None:
-        """Until cancelled."""
-        loop = asyncio.get_running_loop()
-        forget_at = loop.time()
-        while True:
-            try:
-                if loop.time() >= forget_at and await self._database.write(doubts.forget) < doubts.FORGET_AT_ONCE:
-                    forget_at = loop.time() + self._timings.forget
-                for doubt in await self._database.write(doubts.due, self._platforms, limit=_AT_A_TIME):
-                    await self._examine(doubt)
-            except DatabaseError as error:
-                log.error("not reconciled", reason=str(error))
-            await asyncio.sleep(self._timings.reconcile)
+    async def look(self) -> None:
+        """Looks at some of what is due."""
+        for doubt in await self._database.write(doubts.due, self._platforms, limit=_AT_A_TIME):
+            await self._examine(doubt)
 
     async def _examine(self, doubt: doubts.Doubt) -> None:
         session = doubt.key.address.id

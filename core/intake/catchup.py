@@ -6,7 +6,6 @@ read for that is compared with what is remembered: texts, and what is there at a
 """
 
 import asyncio
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from time import time
 
@@ -18,7 +17,7 @@ from core.seam.adapter import Adapter
 from core.seam.address import Address
 from core.seam.messages import Closed
 from core.store import Database, inbound, presence
-from core.timings import Timings
+from core.timings import Clock, Timings
 
 log = structlog.get_logger()
 
@@ -40,39 +39,32 @@ class CatchUp:
         *,
         database: Database,
         inbox: Inbox,
-        adapters: Mapping[str, Adapter],
         owner: str,
         timings: Timings,
+        clock: Clock = time,
     ) -> None:
         self._database = database
         self._inbox = inbox
-        self._adapters = adapters
         self._owner = owner
         self._timings = timings
+        self._clock = clock
+        self._unbroken = set[str]()
 
-    async def work(self) -> None:
-        """Until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for adapter in self._adapters.values():
-                group.create_task(self._keep(adapter))
+    async def keep(self, adapter: Adapter) -> float | None:
+        """Says that the platform is heard, or mends what was missed; returns how soon that is due again, or None.
 
-    async def _keep(self, adapter: Adapter) -> None:
-        """A connection that was made a moment ago has heard nothing of what was said before."""
-        unbroken = False
-        while True:
-            pause = self._timings.heard
-            if adapter.hears():
-                try:
-                    within = max(adapter.bridges, _UNBROKEN) if unbroken else adapter.bridges
-                    if not await self._database.write(presence.beat, adapter.platform, within=within):
-                        await self._mend(adapter, within)
-                    unbroken = True
-                except (DatabaseError, DeliveryError) as error:
-                    log.error("not caught up", platform=adapter.platform, reason=str(error))
-                    unbroken, pause = False, self._timings.unlooked
-            else:
-                unbroken, pause = False, min(self._timings.heard, _LOOKS_EVERY)
-            await asyncio.sleep(pause)
+        A connection that was made a moment ago has heard nothing of what was said before. Raises a DatabaseError, or a
+        DeliveryError when something could not be looked at.
+        """
+        unbroken = adapter.platform in self._unbroken
+        self._unbroken.discard(adapter.platform)  # until it is known to be
+        if not adapter.hears():
+            return min(self._timings.heard, _LOOKS_EVERY)
+        within = max(adapter.bridges, _UNBROKEN) if unbroken else adapter.bridges
+        if not await self._database.write(presence.beat, adapter.platform, within=within):
+            await self._mend(adapter, within)
+        self._unbroken.add(adapter.platform)
+        return None
 
     async def _mend(self, adapter: Adapter, within: float) -> None:
         """Looks up what was missed, unless another process is at it, which hears since before it began.
@@ -115,7 +107,7 @@ class CatchUp:
     async def _look_up(self, adapter: Adapter, since: float) -> int:
         """How much was found. Raises DeliveryUnknown when not every place could be looked at, after all the others."""
         places = dict.fromkeys(await adapter.places(since))
-        lately = time() - _LATELY
+        lately = self._clock() - _LATELY
         known = await self._database.read(presence.conversations, adapter.platform, since=lately, limit=_CONVERSATIONS)
         found, changed, left = 0, 0, 0
         for place in places | dict.fromkeys(known):

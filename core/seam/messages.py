@@ -156,11 +156,12 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One answer that the asker may pick: what they read, and the session that the command is then for."""
+    """One answer that the asker may pick: what they read, the session that the command is for, and its arguments."""
 
     label: str
     verb: str
     address: Address
+    line: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,7 +59,7 @@ def accept(
     claimant: Claimant | None = None,
     others: bool = False,
 ) -> Accepted:
-    """T1: stores a message as its session's newest turn, and wakes the session if it is to be answered.
+    """Stores a message as its session's newest turn, and wakes the session if it is to be answered.
 
     If the session is idle and somebody is there to answer, it is claimed in the same breath; else `others` are told.
     A session that backs off is due at once, but for an at-once command.

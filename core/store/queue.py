@@ -94,7 +94,7 @@ def claim(
     in_hand: int = 0,
     patient: bool = True,
 ) -> Claimed:
-    """T2: takes up to `limit` runnable sessions for `lease` seconds, the longest waiting first.
+    """Takes up to `limit` runnable sessions for `lease` seconds, the longest waiting first.
 
     That one decides in what company they are answered, with what is `in_hand` already: until there is room for it
     none is taken, so that it does not wait for ever. Without `patient`, those are passed over that have no room.

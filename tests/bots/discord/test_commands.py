@@ -12,10 +12,11 @@ from bots.discord import registration
 from bots.discord.interactions import LOST
 from bots.discord.library import LONGEST_WAIT
 from bots.discord.timings import Timings
-from core.commands import COMMANDS
+from core.commands.table import COMMANDS
 from core.errors import DeliveryDelayed
 from core.seam.messages import Rejected
 from tests.bots.discord.conftest import Listener, listening, reply
+from tests.values import SET, SUMMARIZE
 from tests.wire.discord import DiscordStage
 from tests.wire.discord_world import EPHEMERAL, Interaction
 
@@ -46,6 +47,18 @@ async def test_the_group_has_every_command_of_the_table(stage: DiscordStage, ear
         command.name: command.help for command in COMMANDS.values()
     }
     assert all(len(option["description"]) <= 100 for option in group["options"])
+
+
+def test_the_parameters_of_a_command_are_its_options() -> None:
+    options = {
+        option["name"]: option["options"] for option in registration.group({"set": SET, "sum": SUMMARIZE})["options"]
+    }
+
+    assert [(one["name"], one.get("required"), len(one.get("choices", ()))) for one in options["set"]] == [
+        ("name", True, 2),
+        ("value", True, 0),
+    ]
+    assert [(one["name"], one.get("required")) for one in options["summarize"]] == [("since", None)]
 
 
 def test_what_others_registered_is_kept() -> None:

@@ -12,6 +12,7 @@ from bots.discord.names import Names
 from bots.discord.payloads import instant, snowflake_at
 from bots.discord.ticket import Ticket
 from core.seam.messages import Audience, Inbound, Rejected
+from tests.values import SET
 
 ME, ROLE = "100", "700"
 NAMES = Names(
@@ -233,6 +234,15 @@ def test_arguments_are_the_text_of_a_command() -> None:
     inbound = commands.interaction(given_command(data={"name": "session", "options": options}), None)
     assert isinstance(inbound, Inbound)
     assert inbound.text == "all"
+
+
+def test_options_are_said_as_somebody_would_type_them() -> None:
+    """In the order of the table, whatever Discord's is."""
+    options = [{"name": "value", "type": 3, "value": "be kind"}, {"name": "name", "type": 3, "value": "persona"}]
+    data = {"name": "session", "options": [{"type": 1, "name": "set", "options": options}]}
+    inbound = commands.interaction(given_command(data=data), None, {"set": SET})
+    assert isinstance(inbound, Inbound)
+    assert inbound.text == "persona be kind"
 
 
 @given(st.dictionaries(st.sampled_from([*given_command(), "user", "channel"]), json_values, max_size=4))

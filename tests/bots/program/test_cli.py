@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 import migrations
 from bots.program.cli import app, main
-from core.assistant import ATTEMPTS
 from core.config import Settings
 from core.errors import ModelStalled
+from core.session import ATTEMPTS
 from core.store import connect
 from tests.bots.discord.test_connection import unused_port
 from tests.process import process

@@ -116,7 +116,7 @@ async def test_what_is_picked_from_the_list_is_a_command_for_that_session(
     await ear.until(5)
     typed = next(one for one in ear.heard if one.vague)
     choices = tuple(
-        Choice(label=f"{place} " * 30, verb="reset", address=Address.parse(stage.session(place)))
+        Choice(label=f"{place} " * 30, verb="reset", address=Address.parse(stage.session(place)), line="all of it")
         for place in ("one", "two")
     )
     await adapter.deliver(
@@ -136,6 +136,7 @@ async def test_what_is_picked_from_the_list_is_a_command_for_that_session(
     stage.choose(menu, 1)
     picked = (await ear.until(6))[-1]
     assert (picked.verb, picked.address.id, picked.author.id) == ("reset", stage.session("two"), "U0ADA")
+    assert picked.text == "all of it", "what the command was given with comes along"
     assert not picked.vague
     assert picked.id != typed.id
     await adapter.deliver(replace(await asked(stage), private=True, ticket=picked.ticket, text="done"))

@@ -8,7 +8,8 @@ from bots.slack import SlackAdapter, as_json, manifest
 from bots.slack.commands import SHORTCUTS
 from bots.slack.manifest import scopes
 from bots.slack.replies import EVENT_TYPE
-from core.commands import COMMANDS
+from core.commands.table import COMMANDS
+from tests.values import SET, SUMMARIZE
 from tests.wire.slack import SlackStage
 from tests.wire.slack.server import APP_TOKEN, BOT_TOKEN
 from tests.wire.slack.workspace import SCOPES
@@ -55,6 +56,8 @@ def test_the_manifest_follows_from_the_table() -> None:
     assert all(verb in command["usage_hint"] for verb in COMMANDS)
     assert manifest({"help": COMMANDS["help"]})["features"]["shortcuts"] == []
     assert json.loads(as_json(made)) == made
+    (command,) = manifest({"set": SET, "summarize": SUMMARIZE})["features"]["slash_commands"]
+    assert command["usage_hint"] == "set zone|persona VALUE | summarize [since SINCE]"
 
 
 async def test_a_well_configured_app_passes_the_examination(stage: SlackStage, adapter: SlackAdapter) -> None:

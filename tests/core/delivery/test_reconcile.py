@@ -18,7 +18,7 @@ from tests.values import BEN, HERE, message
 
 @asynccontextmanager
 async def reconciling(running: House):
-    working = asyncio.create_task(running.reconciler.work())
+    working = asyncio.create_task(running.chores.work())
     try:
         yield
     finally:

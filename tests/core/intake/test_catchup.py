@@ -5,8 +5,12 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from time import time
 
+import pytest
 from sqlalchemy import update
 
+from core.assistant.apologies import too_late
+from core.chores.runner import Chores
+from core.chores.table import catching_up
 from core.errors import DeliveryDelayed, DeliveryUnknown
 from core.intake.catchup import TRIES, CatchUp
 from core.schema import presence, turns
@@ -24,14 +28,15 @@ def said(text: str, ago: float = 5.0, **facts):
 
 @asynccontextmanager
 async def keeping(running: House, owner: str = "host:boot:1:a."):
+    timings = brisk(heard=0.02)
     catch_up = CatchUp(
         database=running.database,
         inbox=running.inbox,
-        adapters={"console": running.adapter},
         owner=owner,
-        timings=brisk(heard=0.02),
+        timings=timings,
     )
-    working = asyncio.create_task(catch_up.work())
+    chores = Chores([catching_up(catch_up, running.adapter, timings)])
+    working = asyncio.create_task(chores.work())
     try:
         yield
     finally:
@@ -213,3 +218,13 @@ async def test_a_short_gap_that_the_platform_bridges_is_not_looked_into(database
             await heard_again(database)
 
     assert running.adapter.searched == []
+
+
+@pytest.mark.parametrize(("seconds", "texts"), [(3_600, ["You said: hello"]), (3_601, [too_late(1)])])
+async def test_what_was_missed_for_more_than_an_hour_is_too_late(
+    database: Database, seconds: float, texts: list[str]
+) -> None:
+    missed = message("hello")
+    async with house(database, clock=lambda: missed.at + seconds) as running:
+        assert await running.inbox.catch_up([missed]) == 1
+        await running.answered(*texts)

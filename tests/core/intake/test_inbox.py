@@ -294,7 +294,7 @@ async def test_a_long_answer_keeps_its_lease(database: Database) -> None:
         house(database, [go, "done"], timings=brisk(lease=1.5)) as long,
         house(database, owner="host:boot:2:b") as other,
     ):
-        await long.until(lambda _: long.worker._working)
+        await long.until(lambda _: not long.worker.is_full)
         await long.say(message())
         await long.model.until(lambda: long.model.running)
         (first,) = await rows(database, sessions)
@@ -471,7 +471,7 @@ async def test_a_failing_turn_backs_off_where_everybody_can_see_it(database: Dat
             assert (turn.error, turn.state) == (reason, State.WAITING)
             assert 0.79 * seconds < (session.due_at - session.touched_at) / 1000 < 1.2 * seconds + 10
             await database.write(expire)
-            running.worker._wake.set()
+            running.worker.wake()
         await running.answered("yes")
         (session,) = await rows(database, sessions)
 
@@ -718,7 +718,7 @@ async def test_a_lease_that_the_same_process_has_claimed_anew_is_seen_to_be_lost
         await running.say(message())
         await running.model.until(lambda: running.model.running == 1)
         await database.write(expire)
-        await running.worker._claim()
+        await running.worker.claim()
         await running.model.until(lambda: running.model.running == 2)
 
         await running.model.until(lambda: running.model.running == 1)

@@ -189,7 +189,7 @@ async def test_a_deleted_message_that_waits_is_not_answered_and_forgotten(databa
 async def test_an_answer_to_a_deleted_message_ends_silently_and_leaves_the_screen(database: Database) -> None:
     said, never = message("a secret"), asyncio.Event()
     async with house(database, ["Your secret", never]) as running:
-        reconciling = asyncio.create_task(running.reconciler.work())
+        reconciling = asyncio.create_task(running.chores.work())
         await running.say(said)
         await running.adapter.until(lambda: running.adapter.texts == ["Your secret"])
         await running.say(Deleted(address=HERE, id=said.id))

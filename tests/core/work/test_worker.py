@@ -6,11 +6,13 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import update
 
+from core.assistant.apologies import GAVE_UP
+from core.delivery.previews import LATE
 from core.errors import ModelStalled, ModelUnavailable
 from core.schema import sessions, turns
-from core.session import State
+from core.session import ATTEMPTS, State
 from core.store import Connection, Database, dead, queue
-from core.work.worker import DEATHS
+from core.work.serving import DEATHS
 from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, brisk, expire, house, memory, rows
 from tests.values import ADA, BEN, HERE, message
 
@@ -20,7 +22,7 @@ CHANNEL = replace(HERE, channel="busy", thread="t")
 async def test_the_process_that_accepts_a_message_answers_it_without_looking_for_work(database: Database) -> None:
     road = Interrupted(database)
     async with house(road, timings=brisk(poll=3_600.0)) as running:
-        await running.until(lambda _: running.worker._working)
+        await running.until(lambda _: not running.worker.is_full)
         road.fail("claim", AssertionError("nobody has to look for work"))
         await running.say(message("hello"))
         await running.answered("You said: hello")
@@ -30,7 +32,7 @@ async def test_a_message_whose_acceptance_is_cut_off_is_answered_by_the_next_at_
     """A process that is told to stop may be in the middle of one; its lease must not hold the session up."""
     road = Interrupted(database)
     async with house(road) as leaving:
-        await leaving.until(lambda _: leaving.worker._working)
+        await leaving.until(lambda _: not leaving.worker.is_full)
         with road.hold("accept") as accepted:
             arriving = asyncio.create_task(leaving.say(message("hello")))
             await accepted.wait()
@@ -206,10 +208,10 @@ async def test_from_the_third_on_a_waiting_message_is_marked_until_its_turn_come
         await running.say(*asked[1:])
         await running.adapter.until(lambda: len(running.adapter.marked) == 3)
         assert running.adapter.marked == [(one.id, True) for one in asked[3:]]
-        await running.until(lambda found: not running.worker._courtesies)
+        await running.until(lambda found: not running.worker.courtesies.tasks)
         go.set()
         await running.answered("zero", *(f"You said: {number}" for number in range(1, 6)))
-        await running.until(lambda found: not running.worker._courtesies)
+        await running.until(lambda found: not running.worker.courtesies.tasks)
 
     assert [mark for mark in running.adapter.marked if not mark[1]] == [(one.id, False) for one in asked[3:]]
 
@@ -378,6 +380,21 @@ async def test_messages_that_wait_for_a_model_that_is_away_say_so_and_are_answer
         await running.answered("Here I am.")
 
     assert len(running.adapter.screen) == 1
+
+
+async def test_a_model_that_is_away_is_waited_for_as_long_as_people_have_patience(database: Database) -> None:
+    """However often that is: what is away is no fault of the message's."""
+    asked = message("hello?")
+    now = asked.at + 1
+    async with house(database, *[ModelStalled("nothing came")] * 1_000, clock=lambda: now) as running:
+        await running.say(asked)
+        await running.model.until(lambda: len(running.model.prompts) > ATTEMPTS + 2)
+        assert running.adapter.texts == []
+
+        now = asked.at + running.timings.excuse_after + 1
+        await running.adapter.until(lambda: running.adapter.texts == [LATE])
+        now = asked.at + running.timings.patience + 1
+        await running.answered(GAVE_UP)
 
 
 async def test_a_message_that_has_not_waited_long_is_told_nothing_of_it(database: Database) -> None:

@@ -1,13 +1,15 @@
-"""The commands, once: every surface (slash commands, `!verb`, `@bot verb`, shortcuts, manifests) follows from this."""
+"""What commands do and say, each in the transaction that stores its answer; `table` says which there are."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from core.access import GRANTED, Access, Permission
+from core.commands.table import COMMANDS, UNKNOWN, Command, Cost, Misfit, Shown, arguments, find
 from core.memory import context
 from core.memory.brevity import Cut
 from core.memory.prompts import SUMMARIZE
-from core.seam.messages import Audience, Choice, Inbound
+from core.seam.messages import Choice
 from core.session import SessionKey, State, Turn
 from core.store import Connection, backscroll, epochs, queue, turns
 
@@ -15,23 +17,87 @@ _CHOICES = 20  # as many sessions as a person can choose from at a glance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """What a command has before it: the session, the command's own turn, and what the program knows.
+class Order:
+    """A command that somebody has given: which one, by which turn, and in which session it is to be done.
 
-    `budget` is the window's in the model's tokens, `room` the same by our count; the instructions take `fixed` of it.
-    `context` is what the model takes in at all, where that is less than the operator would have shown it.
-    `may_stop` are the people who may end another's answer; None is everyone.
+    A turn that is a command has the line of its arguments for a text.
     """
 
     key: SessionKey
     turn: Turn
+    command: Command
+
+    @property
+    def is_vague(self) -> bool:
+        """Whether nobody can know which session this command is for: then its asker is asked, in private."""
+        return self.turn.envelope.vague and not self.command.anywhere
+
+    @property
+    def is_private(self) -> bool:
+        """Whether what is said to it is for the asker alone."""
+        return self.command.private or self.is_vague
+
+    @property
+    def arguments(self) -> Mapping[str, str]:
+        """What it was given, by the names of its parameters. Raises Misfit."""
+        return arguments(self.command, self.turn.text)
+
+    @property
+    def misfit(self) -> str | None:
+        """What is wrong with its arguments, in a sentence; None where they fit."""
+        try:
+            arguments(self.command, self.turn.text)
+        except Misfit as wrong:
+            return str(wrong)
+        return None
+
+    @property
+    def is_for_the_model(self) -> bool:
+        """Whether the model is to answer it: it can be done, and takes more than a deed."""
+        return self.command.cost is Cost.MODEL and not self.is_vague and self.misfit is None
+
+    @property
+    def prompt(self) -> str:
+        """What the model is asked in the place of a command that is for it."""
+        return PROMPTS[self.command.name](self.arguments)
+
+
+def order(key: SessionKey, turn: Turn) -> Order | None:
+    """The command that a turn is; None where it is talk."""
+    return None if turn.verb is None else Order(key=key, turn=turn, command=find(turn.verb))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What a command has before it: the order, what people may do, and what the program knows.
+
+    `budget` is the window's in the model's tokens, `room` the same by our count; the instructions take `fixed` of it.
+    `context` is what the model takes in at all, where that is less than the operator would have shown it.
+    """
+
+    order: Order
+    access: Access
     model: str
     budget: int
     room: int
     fixed: int
     cut: Cut
-    may_stop: Collection[str] | None
     context: int | None = None
+
+    @property
+    def key(self) -> SessionKey:
+        """The session that the command is for."""
+        return self.order.key
+
+    @property
+    def turn(self) -> Turn:
+        """The command's own turn."""
+        return self.order.turn
+
+    def may(self, turn: Turn) -> Permission:
+        """Whether whoever gave the command may do what it does to this turn."""
+        deed = self.order.command.deed
+        return GRANTED if deed is None else self.access.may(self.turn.author, deed, turn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,71 +113,28 @@ Effect = Callable[[Connection, Desk], Said]
 """What a command does and says, in the transaction that stores its answer: both happen, once, or neither."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """A message with a verb. `help` is one line of at most 100 characters; a `private` answer is for the asker.
-
-    `at_once` commands don't queue behind a running answer. Either `effect` is run, or the model
-    is asked `prompt` about the window. `anywhere` says that no session is needed.
-    """
-
-    name: str
-    help: str
-    private: bool = False
-    at_once: bool = False
-    anywhere: bool = False
-    effect: Effect | None = None
-    prompt: str | None = None
-
-
-def parse(message: Inbound) -> str | None:
-    """The verb of a command; None for talk.
-
-    `!verb` counts wherever it is read; a bare verb only when the bot is mentioned and nothing else is said.
-    A word that is not a known command is talk, unless the platform itself says that it is a command.
-    """
-    if message.verb is not None:
-        return message.verb.lower()
-    words = message.text.split()
-    first = words[0].lower() if words else ""
-    if first.startswith(("!", "/")) and first[1:] in COMMANDS:
-        return first[1:]
-    alone = message.audience is Audience.BOT and len(words) == 1
-    return first if alone and first in COMMANDS else None
-
-
-def find(verb: str) -> Command:
-    """The command with this name, or the one that says that there is none."""
-    return COMMANDS.get(verb, UNKNOWN)
-
-
-def needs_choice(command: Command, turn: Turn) -> bool:
-    """Whether nobody can know which session this command is for: then its asker is asked, in private."""
-    return turn.envelope.vague and not command.anywhere
-
-
-def run(connection: Connection, command: Command, desk: Desk) -> Said:
+def run(connection: Connection, desk: Desk) -> Said:
     """Does what a command does; where it can't know which session is meant, it lets the asker choose."""
-    if needs_choice(command, desk.turn):
-        return choose(connection, command, desk.key)
-    assert command.effect is not None, "commands with a prompt are answered by the model"  # noqa: S101
-    return command.effect(connection, desk)
+    if desk.order.is_vague:
+        return choose(connection, desk.order)
+    if (wrong := desk.order.misfit) is not None:
+        return Said(text=wrong)
+    return EFFECTS[desk.order.command.name](connection, desk)
 
 
-def choose(connection: Connection, command: Command, key: SessionKey) -> Said:
+def choose(connection: Connection, order: Order) -> Said:
     """The live sessions around this one's channel, for the asker to choose from."""
-    found = backscroll.live_sessions(connection, key, limit=_CHOICES)
+    found = backscroll.live_sessions(connection, order.key, limit=_CHOICES)
     if not found:
         return Said(
             text="There is no session in this channel yet. Mention me, and one begins in that message's thread."
         )
+    verb, line = order.command.name, order.turn.text if order.command.parameters else ""
     choices = tuple(
-        Choice(label=f"{_when(touched)} · {_opening(words)}", verb=command.name, address=address)
+        Choice(label=f"{_when(touched)} · {_opening(words)}", verb=verb, address=address, line=line)
         for address, words, touched in found
     )
-    return Said(
-        text=f"Which session do you want to {command.name}? (In its thread, say `!{command.name}`.)", choices=choices
-    )
+    return Said(text=f"Which session do you want to {verb}? (In its thread, say `!{verb}`.)", choices=choices)
 
 
 def _opening(words: str) -> str:
@@ -181,29 +204,19 @@ def _stop(connection: Connection, desk: Desk) -> Said:
     running = next((turn for turn in waiting if turn.state is State.WAITING and _is_long(turn)), None)
     if running is None:
         return Said(text="There is no answer to stop.")
-    if not _may_stop(desk, running):
-        asker = running.author.name if running.author is not None else "somebody else"
-        return Said(text=f"This answer is for {asker}: only they, and those whom my operator names, may stop it.")
+    permission = desk.may(running)
+    if permission.reason is not None:
+        return Said(text=permission.reason)
     queue.stop(connection, desk.key, desk.turn.seq)
     return Said(text="Stopped.", stopped=desk.turn.seq)
 
 
 def _is_long(turn: Turn) -> bool:
-    return turn.verb is None or find(turn.verb).prompt is not None
-
-
-def _may_stop(desk: Desk, running: Turn) -> bool:
-    stopper, asker = desk.turn.author, running.author
-    return (
-        desk.may_stop is None
-        or stopper is None
-        or stopper.id in desk.may_stop
-        or (asker is not None and stopper.id == asker.id)
-    )
+    return turn.verb is None or find(turn.verb).cost is Cost.MODEL
 
 
 def _help(_connection: Connection, _desk: Desk) -> Said:
-    lines = [f"- `{command.name}`: {command.help}" for command in COMMANDS.values()]
+    lines = [f"- `{command.usage}`: {command.help}" for command in COMMANDS.values() if Shown.HELP in command.shown]
     return Said(text="\n".join(["Say `!` and one of these words, or mention me with the word alone:", "", *lines]))
 
 
@@ -215,31 +228,15 @@ def _turns(number: int) -> str:
     return f"{number:,} turn" if number == 1 else f"{number:,} turns"
 
 
-COMMANDS = {
-    command.name: command
-    for command in (
-        Command(
-            name="reset", help="Start afresh: I set aside what was said so far; undo brings it back", effect=_reset
-        ),
-        Command(name="undo", help="Take the last reset back", effect=_undo),
-        Command(name="summarize", help="Post a summary of this session so far", prompt=SUMMARIZE),
-        Command(
-            name="status",
-            help="Show what I remember here, and which model answers",
-            private=True,
-            at_once=True,
-            effect=_status,
-        ),
-        Command(
-            name="stop",
-            help="Stop the answer that I am writing; what is on screen stays",
-            at_once=True,
-            effect=_stop,
-        ),
-        Command(name="help", help="List these commands", private=True, at_once=True, anywhere=True, effect=_help),
-    )
+EFFECTS: Mapping[str, Effect] = {
+    "reset": _reset,
+    "undo": _undo,
+    "status": _status,
+    "stop": _stop,
+    "help": _help,
+    UNKNOWN.name: _unknown,
 }
+"""What is done for each command that the model is not asked about."""
 
-UNKNOWN = Command(
-    name="unknown", help="Say that there is no such command", private=True, at_once=True, anywhere=True, effect=_unknown
-)
+PROMPTS: Mapping[str, Callable[[Mapping[str, str]], str]] = {"summarize": lambda _arguments: SUMMARIZE}
+"""What the model is asked for each of the others, by the command's arguments."""

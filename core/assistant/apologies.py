@@ -46,10 +46,11 @@ def why_none(error: ModelError) -> str:
     return next((why for kind, why in _WHY_NONE.items() if isinstance(error, kind)), GAVE_UP)
 
 
-def unread(quotes: Sequence[Quote]) -> str:
-    """What an answer ends in when it was given without something that its question points at; else nothing."""
+def beneath(cut: Cut | None, quotes: Sequence[Quote]) -> str:
+    """What an answer ends in that was cut, or given without something that its question points at; else nothing."""
     missing = [f"{_plain(quote.title) or 'a file'} ({quote.unread})" for quote in quotes if quote.unread]
-    return f"\n\n_(I have not read {', '.join(missing)}.)_" if missing else ""
+    unread = f"\n\n_(I have not read {', '.join(missing)}.)_" if missing else ""
+    return ("" if cut is None else CUT_OFF[cut]) + unread
 
 
 def covers(since: float) -> str:

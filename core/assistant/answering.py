@@ -1,0 +1,176 @@
+"""Answering: what is said to a question, be it the model's words or an honest sentence in their place."""
+
+from dataclasses import replace
+
+import structlog
+
+from core.assistant import apologies
+from core.assistant.asking import Asking, Case, Written
+from core.assistant.running import Runs, Stopped
+from core.delivery import composing
+from core.delivery.errands import Errand
+from core.delivery.outbox import Outbox
+from core.delivery.speech import Speech
+from core.errors import ModelError, ModelInterrupted, ModelRefused, ModelUnavailable
+from core.memory.mind import Mind
+from core.model.llm import Usage
+from core.session import ATTEMPTS, Answer, Fate, Lease, SessionKey, Turn
+from core.store import Database, queue, turns
+from core.timings import Clock, Timings
+
+log = structlog.get_logger()
+
+CUTS = 3
+"""How often an answer may break off in the middle before its asker is told that it will not be whole."""
+
+_REMEMBERED_CUTS = 1_000  # answers of which it is known how often they broke off
+
+
+class _Cuts:
+    """How often answers have broken off after some words; each is billed."""
+
+    def __init__(self) -> None:
+        self._cuts: dict[tuple[SessionKey, int], int] = {}
+
+    def are_enough(self, case: Case, error: ModelInterrupted) -> bool:
+        """Counts this one; whether the asker must be told now."""
+        if not (case.speech.shown or error.words):
+            return False
+        answer = case.lease.key, case.question.seq
+        cuts = self._cuts[answer] = self._cuts.pop(answer, 0) + 1
+        if cuts >= CUTS:
+            del self._cuts[answer]
+        while len(self._cuts) > _REMEMBERED_CUTS:
+            del self._cuts[next(iter(self._cuts))]
+        return cuts >= CUTS
+
+
+class Answering:
+    """Answers questions: decides what is said, stores it, and has it delivered."""
+
+    def __init__(
+        self, *, database: Database, outbox: Outbox, mind: Mind, timings: Timings, runs: Runs, clock: Clock
+    ) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._mind = mind
+        self._timings = timings
+        self._runs = runs
+        self._clock = clock
+        self._asking = Asking(database=database, outbox=outbox, mind=mind, timings=timings)
+        self._cuts = _Cuts()
+
+    async def talk(self, lease: Lease, question: Turn, prompt: str | None) -> Fate:
+        """Has the model answer the question, or the prompt in its place.
+
+        Raises ModelUnavailable when it is worth another try, DeliveryUnknown, Changed when the question has, LeaseLost.
+        """
+        async with self._outbox.speech(lease, question) as speech:
+            decided = await self._decide(Case(lease=lease, question=question, speech=speech, prompt=prompt))
+        fate = await self._conclude(lease, question, decided, speech)
+        if decided.refused:
+            await self._database.write(turns.leave_out, lease.key, [question.seq])
+        return fate
+
+    async def say(self, lease: Lease, question: Turn, sentence: str, reason: str) -> Fate:
+        """Says this sentence in place of an answer; the reason is kept with the turn."""
+        async with self._outbox.speech(lease, question) as speech:
+            decided = Answer(parts=speech.beneath(sentence), error=reason)
+        return await self._conclude(lease, question, decided, speech)
+
+    async def finish(self, lease: Lease, question: Turn) -> Fate:
+        """Says what was stored before."""
+        return Fate.of(kept=await self._outbox.deliver(Errand(key=lease.key, cause=question, lease=lease)))
+
+    async def _conclude(self, lease: Lease, question: Turn, decided: Answer, speech: Speech) -> Fate:
+        decided = replace(decided, parts=speech.closed(decided.parts))
+        errand = Errand(
+            key=lease.key,
+            cause=question,
+            lease=lease,
+            stored=speech.stored(decided.parts),
+            drafts=speech.drafts,
+            doubtful=speech.doubtful,
+        )
+        return Fate.of(kept=await self._outbox.answer(errand, decided))
+
+    async def _decide(self, case: Case) -> Answer:
+        """The answer, or the honest sentence in its place."""
+        try:
+            written = await self._written(case)
+        except Stopped:
+            return await self._as_it_stands(case)
+        except ModelUnavailable as error:
+            return await self._unavailable(case, error)
+        except ModelError as error:
+            return await self._failed(case, error)
+        except queue.Changed:
+            await case.speech.keep()
+            raise
+        return self._remembered(case, written)
+
+    async def _written(self, case: Case) -> Written:
+        """What the model has written. Raises Stopped, Changed, or a ModelError."""
+        lease, seq = case.lease, case.question.seq
+        if lease.stop is not None and seq < lease.stop:
+            raise Stopped
+        async with self._runs.run(lease.key, seq, case.speech):
+            return await self._asking.ask(case)
+
+    async def _as_it_stands(self, case: Case) -> Answer:
+        """What people saw of an answer when somebody stopped it."""
+        await case.speech.end()
+        words = "\n\n".join(case.speech.shown)
+        return Answer(parts=case.speech.shown, memory=words or None, tokens=self._mind.count(words), stopped=True)
+
+    async def _unavailable(self, case: Case, error: ModelUnavailable) -> Answer:
+        """What is said once another try is no use. Raises the error where it is worth one."""
+        if isinstance(error, ModelInterrupted) and self._cuts.are_enough(case, error):
+            return await self._broken_off(case, error)
+        if self._clock() + (error.retry_after or 0) > case.question.at + self._timings.excuse_after:
+            await case.speech.excuse()
+        await case.speech.keep()
+        if self._clock() - case.question.at < self._timings.patience or case.lease.attempts < ATTEMPTS - 1:
+            raise error
+        return Answer(parts=case.speech.beneath(apologies.GAVE_UP), error=_reason(error))
+
+    async def _broken_off(self, case: Case, error: ModelInterrupted) -> Answer:
+        """What there is of an answer, be it on screen or not, and that it is not whole."""
+        speech = case.speech
+        await speech.end()
+        words = "\n\n".join(speech.shown) or error.words
+        if speech.shown:
+            parts = speech.beneath(apologies.BROKE_OFF)
+        else:
+            parts = self._pieces(case, f"{error.words}\n\n{apologies.BROKE_OFF}")
+        return Answer(parts=parts, memory=words, tokens=self._mind.count(words), stopped=True, error=_reason(error))
+
+    async def _failed(self, case: Case, error: ModelError) -> Answer:
+        log.error("model failed", session=case.session, error=type(error).__name__, reason=str(error))
+        await case.speech.end()
+        parts = case.speech.beneath(apologies.why_none(error))
+        return Answer(parts=parts, error=_reason(error), refused=isinstance(error, ModelRefused))
+
+    def _remembered(self, case: Case, written: Written) -> Answer:
+        """The answer as it is stored, with its bill."""
+        finish, is_summary = written.finish, case.prompt is not None
+        words = written.words + apologies.beneath(written.finish.cut, written.quotes)
+        words += apologies.covers(written.since) if is_summary and written.since is not None else ""
+        usage = finish.usage or Usage(shown=0, written=0)
+        return Answer(
+            parts=self._pieces(case, words),
+            memory=words,
+            tokens=self._mind.count(words),
+            model=finish.model,
+            shown=usage.shown,
+            cached=usage.cached,
+            written=usage.written,
+            covers=written.first if is_summary else None,
+        )
+
+    def _pieces(self, case: Case, words: str) -> tuple[str, ...]:
+        return composing.pieces(self._outbox.adapters[case.lease.key.address.platform], case.question, words)
+
+
+def _reason(error: ModelError) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,162 @@
+"""Asking: the model is asked a question, and once more with less where it could not take what it was shown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from core.assistant.remaking import Remaking
+from core.assistant.streaming import stream
+from core.delivery.outbox import Outbox
+from core.delivery.speech import Speech
+from core.errors import EmptyAnswer, ModelError, ModelRefused, RequestNotTaken, WindowTooLong
+from core.memory import attachments, context, overhearing
+from core.memory.mind import Mind
+from core.model.llm import Finish
+from core.seam.messages import Quote
+from core.session import Lease, Role, Turn
+from core.store import Database, turns
+from core.timings import Timings
+
+log = structlog.get_logger()
+
+_LEAST = 64  # tokens that a question must have beside the instructions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A question that the model answers: under which lease, and where people see the answer grow.
+
+    With a `prompt` the question is a command, and the model is asked that in its place.
+    """
+
+    lease: Lease
+    question: Turn
+    speech: Speech
+    prompt: str | None = None
+
+    @property
+    def session(self) -> str:
+        """The session's ID, for the log."""
+        return self.lease.key.address.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What the model has written, the first seq that it was shown, and what its question points at.
+
+    `since` is when the first was said, where something older had no room.
+    """
+
+    words: str
+    finish: Finish
+    first: int
+    since: float | None
+    quotes: tuple[Quote, ...]
+
+
+class _Tries:
+    """What is asked in one case: less each time that the model could not take it, until nothing can be left out."""
+
+    def __init__(self, case: Case, mind: Mind, told: Sequence[Turn]) -> None:
+        self._case = case
+        self._mind = mind
+        self._told = told
+        self._room = mind.room
+        self._empty = False
+        self.refused = list[Turn]()
+
+    @property
+    def _shown(self) -> Sequence[Turn]:
+        return [turn for turn in self._told if turn not in self.refused]
+
+    def window(self, question: Turn) -> context.Window:
+        """What the model is shown this time."""
+        mind = self._mind
+        return context.build(question, self._shown, budget=self._room, fixed=mind.fixed, cut=mind.cut, count=mind.count)
+
+    def leave_out(self, error: ModelError) -> None:
+        """Changes what is asked next, after this error. Raises a ModelError where that is no use any more."""
+        match error:
+            case WindowTooLong():
+                if error.answered and self._empty:
+                    raise error
+                self._empty = self._empty or error.answered
+                self._room = self._smaller()
+                log.warning("window too long for the model", session=self._case.session, tokens=self._room)
+            case EmptyAnswer() if not self._empty:
+                self._empty = True  # the same, complete and useless, is asked for once more
+            case ModelRefused() | RequestNotTaken():
+                suspects = _suspects(self._shown, certain=isinstance(error, ModelRefused))
+                if not suspects:
+                    raise error
+                self.refused += suspects
+            case _:
+                raise error
+
+    def _smaller(self) -> int:
+        """What to try after a window of this room was too long: what is known by now, or half. Raises WindowTooLong."""
+        smaller = self._mind.room if self._mind.room < self._room else self._room // 2
+        if smaller < self._mind.fixed + _LEAST:
+            raise WindowTooLong("Not even the question has room in the model's context.")
+        return smaller
+
+
+class Asking:
+    """Asks the model about one case at a time."""
+
+    def __init__(self, *, database: Database, outbox: Outbox, mind: Mind, timings: Timings) -> None:
+        self._database = database
+        self._adapters = outbox.adapters
+        self._mind = mind
+        self._timings = timings
+        self._remaking = Remaking(database=database, mind=mind)
+
+    async def ask(self, case: Case) -> Written:
+        """What the model answers. Raises a ModelError, or LeaseLost."""
+        await overhearing.hear(
+            self._database, self._adapters, self._mind, case.lease, case.question, within=self._timings.hear
+        )
+        question, *told = await self._read(case)
+        tries = _Tries(case, self._mind, told)
+        while True:
+            window = tries.window(question)
+            try:
+                words, finish = await stream(self._mind, case.lease, window, cause=question, speech=case.speech)
+                break
+            except ModelError as error:
+                tries.leave_out(error)
+        await self._leave_out(case, tries.refused)
+        first = question.seq if window.first is None else window.first
+        return Written(words=words, finish=finish, first=first, since=window.since, quotes=question.quotes)
+
+    async def _read(self, case: Case) -> Sequence[Turn]:
+        """The question as the model reads it, and what is remembered before it, newest first."""
+        lease, mind = case.lease, self._mind
+        newest = await self._database.read(turns.newest, lease.key, budget=mind.room)
+        newest = list(await self._remaking.renewed(lease, newest))
+        adapter = self._adapters[lease.key.address.platform]
+        asked = [self._asked(case), *newest]
+        return await attachments.fetched(self._database, adapter, mind, lease, asked, within=self._timings.fetch)
+
+    def _asked(self, case: Case) -> Turn:
+        """The question as the model reads it: a command with a prompt is that prompt, and nobody's words."""
+        if case.prompt is None:
+            return case.question
+        tokens = self._mind.count(case.prompt)
+        return case.question._replace(text=case.prompt, author=None, quotes=(), tokens=tokens)
+
+    async def _leave_out(self, case: Case, refused: Sequence[Turn]) -> None:
+        if refused:
+            log.warning("left out what the provider will not read", session=case.session, turns=len(refused))
+            await self._database.write(turns.leave_out, case.lease.key, [turn.seq for turn in refused])
+
+
+def _suspects(told: Sequence[Turn], *, certain: bool) -> list[Turn]:
+    """What the provider may have refused beside the question: what was never answered, and then all of before.
+
+    Where it is not `certain` that words are the reason, what it has answered before is above suspicion.
+    """
+    answered = {turn.seq for turn in told if turn.role is Role.ASSISTANT}
+    doubtful = [turn for turn in told if turn.seq not in answered]
+    return doubtful or (list(told) if certain else [])

@@ -1,0 +1,96 @@
+"""The assistant: answers one turn.
+
+What the session remembers goes in, the model's words come out, and the answer, its bill and the intent to post it are
+stored as one. Commands are answered here as well: same order, same durability.
+"""
+
+from time import time
+
+from core.access import Access
+from core.assistant import apologies
+from core.assistant.answering import Answering
+from core.assistant.obeying import Obeying
+from core.assistant.running import Runs
+from core.commands import deeds, table
+from core.commands.deeds import Order
+from core.delivery.errands import Errand
+from core.delivery.outbox import Outbox
+from core.events import Answered, Events
+from core.memory.mind import Mind
+from core.session import Answer, Fate, Lease, SessionKey, State, Turn
+from core.store import Database, deliveries
+from core.timings import Clock, Timings
+
+
+class Assistant:
+    """Answers turns, one at a time per session. `runs` are the answers that are being written."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        outbox: Outbox,
+        mind: Mind,
+        timings: Timings,
+        access: Access,
+        events: Events,
+        clock: Clock = time,
+    ) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._events = events
+        self._clock = clock
+        self.runs = Runs()
+        self._obeying = Obeying(database=database, outbox=outbox, mind=mind, access=access, runs=self.runs)
+        self._answering = Answering(
+            database=database, outbox=outbox, mind=mind, timings=timings, runs=self.runs, clock=clock
+        )
+
+    async def answer(self, lease: Lease, question: Turn) -> Fate:
+        """Answers a turn, or finishes what an earlier process began.
+
+        Raises ModelUnavailable and DeliveryUnknown, after which the turn is to be tried again, Changed when the
+        question has, and LeaseLost.
+        """
+        fate = await self._answer(lease, question)
+        self._tell(lease.key, question)
+        return fate
+
+    async def _answer(self, lease: Lease, question: Turn) -> Fate:
+        if question.notice is not None:
+            return Fate.of(kept=await self._outbox.notify(lease, question))
+        order = deeds.order(lease.key, question)
+        if question.state is State.ANSWERED:
+            return await self._finish(lease, question, order)
+        if order is not None and not order.is_for_the_model:
+            return await self._obeying.obey(order, lease)
+        if question.envelope.missed:
+            return await self._answering.say(lease, question, apologies.too_late(question.envelope.missed), "missed")
+        return await self._answering.talk(lease, question, None if order is None else order.prompt)
+
+    async def _finish(self, lease: Lease, question: Turn, order: Order | None) -> Fate:
+        if order is None:
+            return await self._answering.finish(lease, question)
+        return await self._obeying.finish(order, lease)
+
+    async def answer_aside(self, key: SessionKey, question: Turn) -> None:
+        """Answers a command that does not queue (`at_once`), without a lease. Raises a DeliveryError."""
+        order = deeds.order(key, question)
+        assert order is not None, "only commands are answered without a lease"  # noqa: S101
+        await self._obeying.obey(order, None)
+        self._tell(key, question)
+
+    async def give_up(self, lease: Lease, question: Turn, reason: str) -> Fate:
+        """Ends a turn that failed too often with an honest sentence."""
+        if question.state is State.ANSWERED:
+            await self._database.write(deliveries.refuse, lease.key, question.seq, reason)
+            return await self._answering.finish(lease, question)
+        if question.notice is not None:
+            nothing = Errand(key=lease.key, cause=question, lease=lease, stored=())
+            return Fate.of(kept=await self._outbox.answer(nothing, Answer(parts=(), error=reason)))
+        return await self._answering.say(lease, question, apologies.GAVE_UP, reason)
+
+    def _tell(self, key: SessionKey, question: Turn) -> None:
+        command = question.verb if question.notice or question.verb is None else table.find(question.verb).name
+        seconds = self._clock() - question.at
+        self._events.tell(Answered(address=key.address, seq=question.seq, command=command, seconds=seconds))

@@ -1,0 +1,56 @@
+"""Remaking: a summary of turns that have changed since is made again before the model is shown it."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from core.assistant.streaming import stream
+from core.errors import ModelError
+from core.memory import context
+from core.memory.mind import Mind
+from core.memory.prompts import SUMMARIZE
+from core.session import Lease, Role, State, Turn
+from core.store import Database, summaries, turns
+
+log = structlog.get_logger()
+
+
+class Remaking:
+    """Makes stale summaries again."""
+
+    def __init__(self, *, database: Database, mind: Mind) -> None:
+        self._database = database
+        self._mind = mind
+
+    async def renewed(self, lease: Lease, newest: Sequence[Turn]) -> Sequence[Turn]:
+        """The turns with every stale summary made again, the oldest first; one that can't be is left out."""
+        for stale in [turn for turn in reversed(newest) if turn.state is State.STALE]:
+            fresh = await self._remade(lease, stale)
+            if fresh is not None:
+                newest = [fresh if turn is stale else turn for turn in newest]
+        return [turn for turn in newest if turn.state is not State.STALE]
+
+    async def _remade(self, lease: Lease, stale: Turn) -> Turn | None:
+        """The summary as it is now; None where it can't be made, or has changed again meanwhile."""
+        mind = self._mind
+        before = await self._database.read(turns.newest, lease.key, budget=mind.room, before=stale.seq)
+        told = [turn for turn in before if turn.state is not State.STALE]
+        words, covers = "", None  # of nothing, the summary is nothing
+        if told:
+            window = self._window(told)
+            try:
+                words, _ = await stream(mind, lease, window, cause=stale)
+            except ModelError as error:
+                log.warning("summary left out", session=lease.key.address.id, error=type(error).__name__)
+                return None
+            covers = window.first
+        tokens = mind.count(words)
+        stands = await self._database.write(summaries.remade, lease, stale, text=words, tokens=tokens, covers=covers)
+        return stale._replace(text=words, tokens=tokens, state=State.DONE) if stands else None
+
+    def _window(self, told: Sequence[Turn]) -> context.Window:
+        """What the model is shown for it: these turns, newest first, and what it is asked of them."""
+        mind = self._mind
+        tokens = mind.count(SUMMARIZE)
+        asked = Turn(seq=0, role=Role.PERSON, state=State.WAITING, text=SUMMARIZE, tokens=tokens, at=0.0)
+        return context.build(asked, told, budget=mind.room, fixed=mind.fixed, cut=mind.cut, count=mind.count)

@@ -1,0 +1,60 @@
+"""Streaming: one call of the model, from the window to its last word."""
+
+from contextlib import aclosing
+from hashlib import blake2b
+
+from core.delivery.speech import Speech
+from core.errors import ModelInterrupted
+from core.memory import context
+from core.memory.mind import Length, Mind
+from core.model.llm import Afresh, Cause, Finish, Prompt, Usage
+from core.session import Lease, Role, Turn
+
+
+async def stream(
+    mind: Mind, lease: Lease, window: context.Window, *, cause: Turn, speech: Speech | None = None
+) -> tuple[str, Finish]:
+    """What the model says, shown as it grows where there is a speech; one that never stops is held to its limit.
+
+    Raises a ModelError; what had come of an interrupted answer is in it.
+    """
+    words, length = "", Length(mind)
+    try:
+        async with aclosing(mind.model.stream(_prompt(mind, lease, window, cause))) as pieces:
+            async for piece in pieces:
+                match piece:
+                    case Finish():
+                        if piece.usage is not None:
+                            mind.calibration.learn(window.tokens, piece.usage.shown)
+                        return words, piece
+                    case Afresh():
+                        words, length = "", Length(mind)
+                    case Usage():
+                        continue
+                    case _:
+                        words += piece
+                        if speech is not None:
+                            speech.say(words)
+                        if length.is_over(words):
+                            return words, Finish(model=mind.model.name, cut="length")
+    except ModelInterrupted as error:
+        error.words = words
+        raise
+    raise AssertionError("a model's stream ends with a Finish")
+
+
+def _prompt(mind: Mind, lease: Lease, window: context.Window, cause: Turn) -> Prompt:
+    is_summary = cause.verb is not None or cause.role is Role.ASSISTANT
+    return Prompt(
+        instructions=mind.instructions,
+        messages=window.messages,
+        tokens=window.tokens,
+        conversation=blake2b(lease.key.address.id.encode(), digest_size=16).hexdigest(),
+        cause=Cause(
+            workspace=lease.key.workspace,
+            session=lease.key.session,
+            seq=cause.seq,
+            author=None if cause.author is None else cause.author.id,
+            purpose="summary" if is_summary else "answer",
+        ),
+    )

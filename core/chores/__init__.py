@@ -1,0 +1,1 @@
+"""Chores: work that no message asked for."""

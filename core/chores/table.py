@@ -1,0 +1,71 @@
+"""The table of chores: what is done, how often, and how soon again where it failed."""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+import structlog
+
+from core.chores.runner import Chore
+from core.delivery.reconcile import Reconciler
+from core.intake.catchup import CatchUp
+from core.model.llm import Model
+from core.seam.adapter import Adapter
+from core.store import Database, doubts
+from core.timings import Timings
+
+log = structlog.get_logger()
+
+
+def chores(
+    *,
+    database: Database,
+    reconciler: Reconciler,
+    catch_up: CatchUp,
+    adapters: Iterable[Adapter],
+    model: Model,
+    timings: Timings,
+) -> Sequence[Chore]:
+    """All of them."""
+    return [
+        reconciling(reconciler, timings),
+        forgetting(database, timings),
+        *(catching_up(catch_up, adapter, timings) for adapter in adapters),
+        looking(model, timings),
+    ]
+
+
+def reconciling(reconciler: Reconciler, timings: Timings) -> Chore:
+    """What may not be on screen as it should is looked at once more; a delivery is one process's at a time."""
+    every = timings.reconcile
+    return Chore(name="reconciling", do=reconciler.look, every=every, after_failure=every)
+
+
+def forgetting(database: Database, timings: Timings) -> Chore:
+    """What has arrived for certain long ago is forgotten, a bounded number of rows at once."""
+
+    async def forget() -> float | None:
+        found = await database.write(doubts.forget)
+        return timings.reconcile if found >= doubts.FORGET_AT_ONCE else None
+
+    return Chore(name="forgetting", do=forget, every=timings.forget, after_failure=timings.put_off)
+
+
+def catching_up(catch_up: CatchUp, adapter: Adapter, timings: Timings) -> Chore:
+    """What was said while nobody heard is looked up, under a lease that each platform has."""
+    return Chore(
+        name="catching up",
+        platform=adapter.platform,
+        do=partial(catch_up.keep, adapter),
+        every=timings.heard,
+        after_failure=timings.unlooked,
+    )
+
+
+def looking(model: Model, timings: Timings) -> Chore:
+    """The model's server is asked what it tells of the model."""
+
+    async def look() -> None:
+        for warning in await model.look():
+            log.warning("model ends", reason=warning)
+
+    return Chore(name="looking at the model", do=look, every=timings.model, after_failure=timings.model)

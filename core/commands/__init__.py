@@ -1,0 +1,1 @@
+"""The commands: what there is (`table`), and what each of them does (`deeds`)."""

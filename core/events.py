@@ -1,0 +1,114 @@
+"""What happened, told in one place to whoever wants to know: the log, and whatever counts or records.
+
+An event has IDs, numbers and names of ours, and never what people wrote: its types have no room for that.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from core.seam.address import Address
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A message was stored as the turn with this seq, to be answered or to be heard."""
+
+    address: Address
+    seq: int
+    to_be_answered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """A turn is over; of a `command`, its name in the table. `seconds` have gone by since it was said."""
+
+    address: Address
+    seq: int
+    command: str | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GaveUp:
+    """A turn has failed so often, or ended so many processes, that it is tried no more."""
+
+    address: Address
+    seq: int
+    attempts: int
+    deaths: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionChanged:
+    """The turn that was being answered is not the same any more: it is looked at again."""
+
+    address: Address
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """So many messages of one place were found too late to be answered."""
+
+    address: Address
+    messages: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edited:
+    """A person has changed a message that is remembered."""
+
+    address: Address
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """A person has taken a message back that is remembered."""
+
+    address: Address
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """A place is closed for talk; in so many sessions something waited. `gone` says that no word of it is kept."""
+
+    address: Address
+    waiting: int
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """We were removed from a workspace: so many sessions are closed, and in so many of them something waited."""
+
+    platform: str
+    workspace: str
+    closed: int
+    waiting: int
+
+
+Event = Accepted | Answered | GaveUp | QuestionChanged | Skipped | Edited | Deleted | Closed | Left
+
+Subscriber = Callable[[Event], None]
+"""Is told of every event in the order in which they happened; returns at once."""
+
+
+class Events:
+    """Tells what happened to those who subscribed."""
+
+    def __init__(self, *subscribers: Subscriber) -> None:
+        self._subscribers: Sequence[Subscriber] = subscribers
+
+    def tell(self, event: Event) -> None:
+        """What happened has happened, whatever a subscriber makes of it: its failure is logged, and no more."""
+        for subscriber in self._subscribers:
+            try:
+                subscriber(event)
+            except Exception as error:  # noqa: BLE001 – whatever it was, it is no reason to do our work twice
+                log.error("event not taken", event_type=type(event).__name__, error=type(error).__name__)

@@ -1,0 +1,182 @@
+"""Acceptance: what a message is to us, and how it is stored: the stored turn is the queue entry.
+
+One of three roads leads on from there: a command that does not wait is answered beside the queue, an idle session is
+claimed in the same breath and served here, and what is left is for whoever holds the session.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import structlog
+
+from core.commands import table
+from core.commands.table import Given
+from core.errors import DatabaseError
+from core.events import Accepted, Events, Skipped
+from core.memory.mind import Mind
+from core.model import envelope
+from core.seam.messages import Audience, Inbound
+from core.session import State
+from core.store import Database, inbound, queue
+from core.work.worker import Worker
+
+log = structlog.get_logger()
+
+_QUEUED = 3  # messages that wait behind an answer before people are shown that theirs does
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A message that is ours: what it is to us, and the command that it gives.
+
+    `missed` counts those that were found too late, this one included, for which it is answered with a sentence.
+    """
+
+    message: Inbound
+    state: State
+    given: Given | None = None
+    missed: int = 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is to be answered."""
+        return self.state is State.WAITING
+
+    @property
+    def is_at_once(self) -> bool:
+        """Whether it is a command that does not queue."""
+        return self.given is not None and table.find(self.given.verb).at_once
+
+
+class Acceptance:
+    """Judges messages and stores them, each once. Whoever calls sees to it that it is one at a time per session."""
+
+    def __init__(self, *, database: Database, worker: Worker, mind: Mind, events: Events) -> None:
+        self._database = database
+        self._worker = worker
+        self._mind = mind
+        self._events = events
+
+    async def accept(self, message: Inbound) -> bool:
+        """Whether the message was news, and something of ours."""
+        given = table.parse(message)
+        state = await self._judge(message, given)
+        return state is not None and await self._store(Arrival(message=message, state=state, given=given))
+
+    async def is_to_be_answered(self, message: Inbound) -> bool:
+        """Whether it would be, were it in time."""
+        return await self._judge(message, table.parse(message)) is State.WAITING
+
+    async def skip(self, late: Sequence[Inbound]) -> int:
+        """Accepts messages of one session that are too old to be answered; returns how many were news to us.
+
+        The newest of those is answered with a sentence, for all of them.
+        """
+        place = late[0].address
+        known = await self._database.read(inbound.known, place, [one.id for one in late])
+        new = [one for one in late if one.id not in known]
+        for message in new[:-1]:
+            await self._store(Arrival(message=message, state=State.SKIPPED))
+        if new:
+            self._events.tell(Skipped(address=place, messages=len(new)))
+            await self._store(Arrival(message=new[-1], state=State.WAITING, missed=len(new)))
+        return len(new)
+
+    def kept(self, message: Inbound, given: Given | None) -> Inbound:
+        """The message as it is stored: what it quotes is cut, and the words of a command are those that it takes."""
+        line = message.text if given is None or not table.find(given.verb).parameters else given.line
+        return replace(message, text=line, quotes=self._mind.pointed(message.quotes))
+
+    def count(self, message: Inbound) -> int:
+        """What the message costs as the window shows it."""
+        return self._mind.count(envelope.spoken(message.author, message.at, message.text, message.quotes))
+
+    async def _judge(self, message: Inbound, given: Given | None) -> State | None:
+        """What a message is to us: to be answered, to be heard, or nothing of ours."""
+        if message.author.is_bot or message.author.is_self:
+            return None
+        if message.direct or message.audience is Audience.BOT or message.verb is not None:
+            return State.WAITING
+        found = await self._database.read(inbound.find, message.address)
+        if found is None or (live_since := found[1]) is None:
+            return None
+        return State.WAITING if given is not None else self._judge_talk(message, live_since)
+
+    def _judge_talk(self, message: Inbound, live_since: float) -> State | None:
+        """The same of what is said to nobody in particular, where a session has lived since this instant."""
+        in_thread = message.address.thread is not None
+        said_since = message.at >= live_since  # what was said before may arrive after it, and is no question
+        if in_thread and said_since and message.audience is Audience.ROOM:
+            return State.WAITING
+        hearing = self._mind.hearing
+        return State.HEARD if hearing == "channel" or (in_thread and hearing == "thread") else None
+
+    async def _store(self, arrival: Arrival) -> bool:
+        """Whether it was news."""
+        if arrival.is_at_once:
+            accepted = await self._answer_aside(arrival)
+        elif arrival.waits:
+            accepted = await self._answer_in_turn(arrival)
+        else:
+            accepted = await self._write(arrival)
+        if accepted is None:
+            log.debug("known already", session=arrival.message.address.id)
+            return False
+        address, seq = arrival.message.address, accepted.turn.seq
+        self._events.tell(Accepted(address=address, seq=seq, to_be_answered=arrival.waits))
+        return True
+
+    async def _answer_aside(self, arrival: Arrival) -> inbound.Accepted | None:
+        """Beside the queue."""
+        with self._worker.asides.open((arrival.message.address, arrival.message.id)) as hand_over:
+            accepted = await self._write(arrival)
+            if accepted is not None:
+                hand_over(accepted.key, accepted.turn)
+        return accepted
+
+    async def _answer_in_turn(self, arrival: Arrival) -> inbound.Accepted | None:
+        """By us, where the session is idle and we have room; else by whoever holds it, or claims it."""
+        claims = self._worker.claimant()
+        accepted = await self._write(arrival, claimant=None if claims is None else claims[0])
+        if accepted is None:
+            return None
+        if accepted.lease is not None and claims is not None:
+            self._worker.take(accepted.lease, [accepted.turn], claims[1])
+            return accepted
+        self._worker.noticing.heard(accepted.key, accepted.turn, accepted.waiting)
+        if accepted.waiting > _QUEUED:
+            self._worker.courtesies.show(accepted.key, accepted.turn)
+        return accepted
+
+    async def _write(self, arrival: Arrival, *, claimant: inbound.Claimant | None = None) -> inbound.Accepted | None:
+        """The message as it was stored; None where it was known already."""
+        kept = self.kept(arrival.message, arrival.given)
+        accepting = asyncio.create_task(
+            self._database.write(
+                inbound.accept,
+                kept,
+                state=arrival.state,
+                verb=None if arrival.given is None else arrival.given.verb,
+                tokens=self.count(kept),
+                at_once=arrival.is_at_once,
+                missed=arrival.missed,
+                claimant=claimant,
+                others=arrival.waits and self._worker.is_full,
+            )
+        )
+        try:
+            return await asyncio.shield(accepting)
+        except asyncio.CancelledError:
+            await self._leave(accepting)
+            raise
+        except inbound.Duplicate:
+            return None
+
+    async def _leave(self, accepting: asyncio.Task[inbound.Accepted]) -> None:
+        """We are told to stop while this is on its way: nobody here will answer it."""
+        with suppress(DatabaseError, inbound.Duplicate):
+            left = await accepting
+            if left.lease is not None:
+                await self._database.write(queue.release, left.lease, attempts=0, others=True)

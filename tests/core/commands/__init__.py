@@ -1,0 +1,1 @@
+"""What there is to say with a verb, and what it does."""
