@@ -9,7 +9,7 @@ from core.memory.brevity import Cut
 from core.memory.prompts import SUMMARIZE
 from core.seam.messages import Audience, Choice, Inbound
 from core.session import SessionKey, State, Turn
-from core.store import Connection, backscroll, epochs, queue, turns
+from core.store import Connection, backscroll, queue, segments, turns
 
 _CHOICES = 20  # as many sessions as a person can choose from at a glance
 
@@ -125,14 +125,14 @@ def _when(seconds: float) -> str:
 
 def _reset(connection: Connection, desk: Desk) -> Said:
     number = turns.count(connection, desk.key).all
-    epochs.reset(connection, desk.key, desk.turn.seq)
+    segments.reset(connection, desk.key, desk.turn.seq)
     if number == 0:
         return Said(text="There was nothing to set aside: this session is new.")
     return Said(text=f"A fresh start: I set {_turns(number)} aside. `undo` brings them back.")
 
 
 def _undo(connection: Connection, desk: Desk) -> Said:
-    if not epochs.undo(connection, desk.key):
+    if not segments.undo(connection, desk.key):
         return Said(text="There is no reset to undo.")
     number = turns.count(connection, desk.key).all
     return Said(text=f"The last reset is undone: I remember {_turns(number)} again.")

@@ -6,7 +6,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.schema import quotes, sessions, turns, workspaces
 from core.seam.address import Address
 from core.session import Role, SessionKey, State
-from core.store import epochs
+from core.store import segments
 from core.store.changes import ERASED, tell
 from core.store.engine.sql import erases, storable
 from core.store.inbound import find
@@ -46,7 +46,7 @@ def _close(connection: Connection, key: SessionKey, *, gone: bool, seconds: floa
     else:
         over = {"state": State.DONE, "envelope": None, "error": None}
         connection.execute(update(turns).where(mine, turns.c.state < State.DONE).values(over))
-    epochs.reset(connection, key, row.tail)
+    segments.reset(connection, key, row.tail)
     connection.execute(update(sessions).where(_session(key)).values(waiting=0, live_since=None))
     if row.waiting:
         tell(connection, key)

@@ -12,7 +12,7 @@ from core.schema import rejections, sessions, turns, usage
 from core.seam.address import Address
 from core.seam.messages import Edited, Inbound, Rejected
 from core.session import Answer, Lease, SessionKey, State, Turn
-from core.store import Database, backscroll, changes, deliveries, epochs, inbound, queue
+from core.store import Database, backscroll, changes, deliveries, inbound, queue, segments
 from core.store import turns as history
 from tests.script import rows
 from tests.values import ADA, BEN, HERE, message
@@ -367,7 +367,7 @@ async def test_a_reset_sets_everything_aside_and_undo_brings_it_back(database: D
     await answer(database, lease, "old answer")
     seq = await accept(database, message("!reset"), verb="reset")
 
-    await database.write(epochs.reset, lease.key, seq)
+    await database.write(segments.reset, lease.key, seq)
     await database.write(queue.finish, lease.key, seq, lease=lease, seconds=30)
     assert await memory(database, lease.key) == []
     await accept(database, message("new"))
@@ -375,24 +375,24 @@ async def test_a_reset_sets_everything_aside_and_undo_brings_it_back(database: D
     await answer(database, lease, "new answer")
     assert await memory(database, lease.key) == ["new", "new answer"]
 
-    assert await database.write(epochs.undo, lease.key)
+    assert await database.write(segments.undo, lease.key)
     assert await memory(database, lease.key) == ["old", "old answer", "new", "new answer"]
-    assert not await database.write(epochs.undo, lease.key), "there is nothing more to undo"
+    assert not await database.write(segments.undo, lease.key), "there is nothing more to undo"
 
 
 async def test_two_resets_are_undone_one_by_one(database: Database) -> None:
     await accept(database, message("one"))
     (lease,) = await claim(database)
     await answer(database, lease, "1")
-    await database.write(epochs.reset, lease.key, 1)
+    await database.write(segments.reset, lease.key, 1)
     await accept(database, message("two"))
     (lease,) = await claim(database)
     await answer(database, lease, "2")
-    await database.write(epochs.reset, lease.key, 2)
+    await database.write(segments.reset, lease.key, 2)
 
-    await database.write(epochs.undo, lease.key)
+    await database.write(segments.undo, lease.key)
     assert await memory(database, lease.key) == ["two", "2"]
-    await database.write(epochs.undo, lease.key)
+    await database.write(segments.undo, lease.key)
     assert await memory(database, lease.key) == ["one", "1", "two", "2"]
 
 
@@ -496,7 +496,7 @@ async def test_a_command_that_is_repeated_takes_nothing_back_twice(database: Dat
     await answer(database, lease)
     for text in ("two", "three"):
         seq = await accept(database, message("!reset"), verb="reset")
-        await database.write(epochs.reset, lease.key, seq)
+        await database.write(segments.reset, lease.key, seq)
         await database.write(queue.finish, lease.key, seq, lease=None, seconds=30)
         await accept(database, message(text))
         (lease,) = await claim(database)
@@ -507,7 +507,7 @@ async def test_a_command_that_is_repeated_takes_nothing_back_twice(database: Dat
     assert question is not None
 
     def undo(connection: Connection) -> None:
-        epochs.undo(connection, lease.key)
+        segments.undo(connection, lease.key)
         deliveries.answer(connection, lease.key, question, Answer(parts=()), lease=lease)
 
     await database.write(undo)
