@@ -132,9 +132,13 @@ def _reset(connection: Connection, desk: Desk) -> Said:
 
 
 def _undo(connection: Connection, desk: Desk) -> Said:
-    if not segments.undo(connection, desk.key):
-        return Said(text="There is no reset to undo.")
+    before = turns.count(connection, desk.key).all
+    undone = segments.undo(connection, desk.key, desk.turn.seq)
     number = turns.count(connection, desk.key).all
+    if undone is None:
+        return Said(text="There is no reset to undo.")
+    if undone is segments.Kind.UNDO:
+        return Said(text=f"The last undo is undone: I set {_turns(before - number)} aside again.")
     return Said(text=f"The last reset is undone: I remember {_turns(number)} again.")
 
 
@@ -221,7 +225,7 @@ COMMANDS = {
         Command(
             name="reset", help="Start afresh: I set aside what was said so far; undo brings it back", effect=_reset
         ),
-        Command(name="undo", help="Take the last reset back", effect=_undo),
+        Command(name="undo", help="Take the last reset back, or where none is left, the last undo", effect=_undo),
         Command(name="summarize", help="Post a summary of this session so far", prompt=SUMMARIZE),
         Command(
             name="status",

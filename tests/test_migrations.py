@@ -11,7 +11,9 @@ from sqlalchemy import Connection, inspect, text
 import migrations
 from core.errors import DatabaseAhead
 from core.schema import metadata
-from core.store import connect
+from core.seam.address import Address
+from core.session import SessionKey
+from core.store import connect, segments
 
 
 def differences(connection: Connection) -> object:
@@ -78,10 +80,15 @@ def test_the_files_of_the_migrations_begin_with_their_revisions() -> None:
     assert all(Path(one.path).name.startswith(f"{one.revision}_") for one in script.walk_revisions())
 
 
-_OLD_SESSION = """
+_OLD_SESSIONS = """
 INSERT INTO sessions (workspace, session, address, platform, channel, tail, waiting, heard, epoch, start, fence,
     attempts, touched_at)
-VALUES (1, 1, 'console:local:main', 'console', 'console:local:main', 2, 1, true, 0, 0, 3, 1, 9)
+VALUES (1, 1, 'console:local:main', 'console', 'console:local:main', 2, 1, true, 0, -2147483648, 3, 1, 9),
+    (1, 2, 'console:local:main:side', 'console', 'console:local:main', 8, 0, true, 2, 6, 3, 1, 9)
+"""
+_OLD_EPOCHS = """
+INSERT INTO epochs (workspace, session, epoch, parent, parent_start, opened_at)
+VALUES (1, 2, 1, 0, -2147483648, 10), (1, 2, 2, 1, 3, 11)
 """
 _OLD_TURN = """
 INSERT INTO turns (workspace, session, seq, role, state, at, tokens, message, body)
@@ -94,7 +101,8 @@ VALUES (1, 1, 1, :part, :state, 1, :message, :draft, :body)
 
 
 def old_rows(connection: Connection) -> None:
-    connection.execute(text(_OLD_SESSION))
+    connection.execute(text(_OLD_SESSIONS))
+    connection.execute(text(_OLD_EPOCHS))
     for seq in (1, 2):
         connection.execute(text(_OLD_TURN), {"seq": seq, "state": 2 - seq, "message": f"m{seq}", "body": b"\x00words"})
     for part, message in ((0, "shown"), (1, None)):
@@ -104,7 +112,7 @@ def old_rows(connection: Connection) -> None:
 
 def rows(connection: Connection) -> list[tuple[object, ...]]:
     columns = {
-        "sessions": "address, tail, waiting, fence, attempts",
+        "sessions": "address, tail, waiting, epoch, start, fence, attempts",
         "turns": "seq, state, message, body",
         "deliveries": "seq, part, state, tries, message, draft, error, body",
     }
@@ -120,7 +128,7 @@ async def test_what_an_older_release_has_stored_outlives_every_step(empty_url: s
     await database.write(migrations.upgrade, "0001")
     await database.write(old_rows)
     before = await database.read(rows)
-    assert len(before) == 5
+    assert len(before) == 6
 
     await database.write(migrations.upgrade)
     assert await database.read(rows) == before
@@ -130,6 +138,29 @@ async def test_what_an_older_release_has_stored_outlives_every_step(empty_url: s
 
     assert await database.read(rows) == before
     assert await database.read(differences) == []
+    await database.close()
+
+
+def epochs(connection: Connection) -> list[tuple[int, ...]]:
+    return [tuple(row) for row in connection.execute(text("SELECT * FROM epochs ORDER BY session, epoch"))]
+
+
+async def test_resets_become_segments_and_those_that_stand_become_epochs_again(empty_url: str) -> None:
+    side = SessionKey(workspace=1, session=2, address=Address.parse("console:local:main:side"))
+    database = connect(empty_url)
+    await database.write(migrations.upgrade, "0009")
+    await database.write(old_rows)
+    before = await database.read(epochs)
+
+    await database.write(migrations.upgrade, "0010")
+    for seq, undone in ((7, "reset"), (8, "reset"), (9, "undo")):
+        assert await database.write(segments.undo, side, seq) == undone
+    await database.write(segments.reset, side, 10)
+    await database.write(migrations.downgrade, "0009")
+
+    assert [(epoch, start) for _, _, epoch, _, start, _ in await database.read(epochs)] == [(1, -(2**31)), (2, 3)]
+    assert (await database.read(epochs))[0] == before[0]
+    assert (await database.read(rows))[1] == ("console:local:main:side", 8, 0, 2, 10, 3, 1)
     await database.close()
 
 

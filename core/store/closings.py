@@ -46,7 +46,7 @@ def _close(connection: Connection, key: SessionKey, *, gone: bool, seconds: floa
     else:
         over = {"state": State.DONE, "envelope": None, "error": None}
         connection.execute(update(turns).where(mine, turns.c.state < State.DONE).values(over))
-    segments.reset(connection, key, row.tail)
+    segments.close(connection, key, row.tail)
     connection.execute(update(sessions).where(_session(key)).values(waiting=0, live_since=None))
     if row.waiting:
         tell(connection, key)

@@ -17,10 +17,9 @@ from core.session import Envelope, Lease, Role, SessionKey, State, Turn
 from core.store import gone, quotes
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, fixed, insert, micro, notify, now, seconds, storable
+from core.store.segments import EVERYTHING
 from core.store.turns import written
 from core.store.workspaces import WORKSPACE, names, workspace_of
-
-_BEFORE_EVERYTHING = -(2**31)  # the start of the first epoch: what was said before a session's birth has a seq below 1
 
 _AT_ONCE_GRACE = 15_000  # milliseconds for the accepting process to answer an at-once command: one call and a half
 
@@ -294,8 +293,8 @@ def _born(connection: Connection, workspace: int, address: Address) -> None:
         tail=0,
         waiting=0,
         heard=False,
-        epoch=0,
-        start=_BEFORE_EVERYTHING,
+        segment=0,
+        start=EVERYTHING,
         fence=0,
         attempts=0,
         touched_at=now(connection),

@@ -57,7 +57,7 @@ def waiting(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
 
 
 def newest(connection: Connection, key: SessionKey, *, budget: int, before: int = _LAST) -> list[Turn]:
-    """The newest of the session's own turns in this epoch whose tokens together exceed `budget`, or all; newest first.
+    """The newest of the session's own turns in view whose tokens together exceed `budget`, or all; newest first.
 
     Between them is what was overheard, of which as much again at most, and of each stretch no more than its end.
     Only those with a seq below `before` count. An oversized turn counts as half of the budget, as the window will cut
@@ -93,7 +93,7 @@ def newest(connection: Connection, key: SessionKey, *, budget: int, before: int 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
-    """How many turns an epoch holds, how many of them were overheard, and when the first was said (since 1970)."""
+    """How many turns are in view, how many of them were overheard, and when the first was said (since 1970)."""
 
     all: int
     overheard: int
@@ -101,7 +101,7 @@ class Count:
 
 
 def count(connection: Connection, key: SessionKey) -> Count:
-    """What the current epoch holds."""
+    """What the newest segment shows."""
     number, overheard, since = connection.execute(_COUNT, place(key)).one()
     return Count(all=number, overheard=overheard or 0, since=None if since is None else seconds(since))
 

@@ -283,7 +283,12 @@ async def test_a_reset_waits_for_its_turn_and_undo_takes_it_back(database: Datab
         said += ["The last reset is undone: I remember 4 turns again.", "You said: both?"]
         await running.answered(*said)
 
-    assert running.model.asked() == ["old", "old answer", "new", "You said: new", "both?"]
+        assert running.model.asked() == ["old", "old answer", "new", "You said: new", "both?"]
+        await running.say(message("!undo"), message("and now?"))
+        said += ["The last undo is undone: I set 2 turns aside again.", "You said: and now?"]
+        await running.answered(*said)
+
+    assert running.model.asked() == ["new", "You said: new", "both?", "You said: both?", "and now?"]
 
 
 async def test_a_partial_answer_survives_a_retry_and_never_shrinks_meanwhile(database: Database) -> None:

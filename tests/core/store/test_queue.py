@@ -1,6 +1,7 @@
 """The queue: accepted means committed, once, in order, and one owner at a time. On both databases."""
 
 import asyncio
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, select, update
 from core.errors import DatabaseError, LeaseLost
 from core.schema import deliveries as outgoing
 from core.schema import rejections, sessions, turns, usage
+from core.schema import segments as segment_rows
 from core.seam.address import Address
 from core.seam.messages import Edited, Inbound, Rejected
 from core.session import Answer, Lease, SessionKey, State, Turn
@@ -375,9 +377,47 @@ async def test_a_reset_sets_everything_aside_and_undo_brings_it_back(database: D
     await answer(database, lease, "new answer")
     assert await memory(database, lease.key) == ["new", "new answer"]
 
-    assert await database.write(segments.undo, lease.key)
+    assert await database.write(segments.undo, lease.key, 4)
     assert await memory(database, lease.key) == ["old", "old answer", "new", "new answer"]
-    assert not await database.write(segments.undo, lease.key), "there is nothing more to undo"
+
+
+async def test_an_undo_is_undone_where_no_reset_stands_any_more(database: Database) -> None:
+    await accept(database, message("old"))
+    (lease,) = await claim(database)
+    await answer(database, lease, "old answer")
+    assert await database.write(segments.undo, lease.key, 1) is None, "there is nothing to undo"
+    await database.write(segments.reset, lease.key, 1)
+    await accept(database, message("new"))
+    (lease,) = await claim(database)
+    await answer(database, lease, "new answer")
+
+    for _ in range(2):
+        assert await database.write(segments.undo, lease.key, 3) is segments.Kind.RESET
+        assert await memory(database, lease.key) == ["old", "old answer", "new", "new answer"]
+        assert await database.write(segments.undo, lease.key, 4) is segments.Kind.UNDO
+        assert await memory(database, lease.key) == ["new", "new answer"]
+
+
+async def test_a_view_s_history_is_only_added_to(database: Database) -> None:
+    await accept(database, message())
+    (lease,) = await claim(database)
+
+    histories = []
+    for move in (segments.reset, segments.undo, segments.undo, segments.reset, segments.undo, segments.undo):
+        await database.write(move, lease.key, 10 + len(histories))
+        histories.append(await rows(database, segment_rows))
+
+    for before, after in itertools.pairwise(histories):
+        assert after[: len(before)] == before
+    numbers = [(row.number, row.kind, row.back_to, row.start, row.seq) for row in histories[-1]]
+    assert numbers == [
+        (1, "reset", None, 10, 10),
+        (2, "undo", 0, segments.EVERYTHING, 11),
+        (3, "undo", 1, 10, 12),
+        (4, "reset", None, 13, 13),
+        (5, "undo", 1, 10, 14),
+        (6, "undo", 0, segments.EVERYTHING, 15),
+    ]
 
 
 async def test_two_resets_are_undone_one_by_one(database: Database) -> None:
@@ -390,9 +430,9 @@ async def test_two_resets_are_undone_one_by_one(database: Database) -> None:
     await answer(database, lease, "2")
     await database.write(segments.reset, lease.key, 2)
 
-    await database.write(segments.undo, lease.key)
+    await database.write(segments.undo, lease.key, 3)
     assert await memory(database, lease.key) == ["two", "2"]
-    await database.write(segments.undo, lease.key)
+    await database.write(segments.undo, lease.key, 4)
     assert await memory(database, lease.key) == ["one", "1", "two", "2"]
 
 
@@ -507,7 +547,7 @@ async def test_a_command_that_is_repeated_takes_nothing_back_twice(database: Dat
     assert question is not None
 
     def undo(connection: Connection) -> None:
-        segments.undo(connection, lease.key)
+        segments.undo(connection, lease.key, question.seq)
         deliveries.answer(connection, lease.key, question, Answer(parts=()), lease=lease)
 
     await database.write(undo)
