@@ -14,7 +14,7 @@ from core.schema import sessions, turns
 from core.seam.address import Address
 from core.seam.messages import Edited, Quote
 from core.session import Lease, Role, SessionKey, State, Turn
-from core.store import answers, gone, quotes, summaries
+from core.store import answers, bodies, gone, quotes, summaries
 from core.store.engine.sql import erases, micro, now, storable
 from core.store.inbound import backs_off, find
 from core.store.queue import require, turn
@@ -66,7 +66,8 @@ def edit(
     for key, row in copies:
         if not _is_news(connection, key, row, edited):
             continue
-        connection.execute(update(turns).where(_this(key, row)).values(_edited(row, edited, verb=verb, tokens=tokens)))
+        become = _edited(key, row, edited, verb=verb, tokens=tokens)
+        connection.execute(update(turns).where(_this(key, row)).values(become))
         quotes.keep(connection, key, row.seq, message.quotes)
         summaries.outdate(connection, key, row.seq)
         if row.state == State.WAITING:
@@ -84,7 +85,7 @@ def _count_again(connection: Connection, key: SessionKey, seq: int, size: Callab
     row = connection.execute(select(*COLUMNS).where(this)).one_or_none()
     if row is not None:
         pointed = quotes.of(connection, key, [seq]).get(seq, ())
-        tokens = size(turn_of(row)._replace(quotes=pointed))
+        tokens = size(turn_of(key, row)._replace(quotes=pointed))
         connection.execute(update(turns).where(this).values(tokens=tokens))
 
 
@@ -98,19 +99,21 @@ def _requoted(connection: Connection, key: SessionKey, seq: int) -> list[Session
 def _is_news(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], edited: Edited) -> bool:
     if row.state == State.DELETED or (row.edited_at is not None and row.edited_at >= micro(edited.at)):
         return False
-    if row.body != edited.message.text.encode("utf-8", "replace"):
+    if bodies.TURN.open(key, (row.seq, row.role), row.body) != bodies.as_read(edited.message.text):
         return True
     return not quotes.are(connection, key, row.seq, edited.message)
 
 
-def _edited(row: Row[*tuple[object, ...]], edited: Edited, *, verb: str | None, tokens: int) -> dict[str, object]:
-    message = edited.message
+def _edited(
+    key: SessionKey, row: Row[*tuple[object, ...]], edited: Edited, *, verb: str | None, tokens: int
+) -> dict[str, object]:
+    message, here = edited.message, (row.seq, row.role)
     changed: dict[str, object] = {
-        "body": message.text.encode("utf-8", "replace"),
+        "body": bodies.TURN.seal(key, here, message.text),
         "tokens": tokens,
         "edited_at": micro(edited.at),
         "author": message.author.id,
-        "name": storable(message.author.name),
+        "name": bodies.NAME.seal(key, here, storable(message.author.name)),
         "quotes": len(message.quotes) or None,
     }
     if row.state == State.WAITING:
@@ -173,7 +176,8 @@ def _bars(
 
 def _end(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], seconds: float) -> None:
     """Nothing answers this turn any more: not the answer that is being posted either, which nobody has seen whole."""
-    if not _revived(connection, key, row.envelope):
+    envelope = bodies.ENVELOPE.open(key, (row.seq, row.role), row.envelope)
+    if not _revived(connection, key, envelope):
         connection.execute(update(sessions).where(_session(key)).values(waiting=sessions.c.waiting - 1))
     withdraw(connection, key, row.seq, seconds=seconds)
     answer = and_(turn(key, row.seq), turns.c.role == Role.ASSISTANT)
@@ -186,7 +190,8 @@ def _revived(connection: Connection, key: SessionKey, envelope: str | None) -> b
     while joined is not None:
         seq, own = joined
         over = and_(turn(key, seq), turns.c.role == Role.PERSON, turns.c.state == State.DONE)
-        if connection.execute(update(turns).where(over).values(state=State.WAITING, envelope=own)).rowcount:
+        again = {"state": State.WAITING, "envelope": bodies.ENVELOPE.seal(key, (seq, Role.PERSON), own)}
+        if connection.execute(update(turns).where(over).values(again)).rowcount:
             return True
         joined = joined_to(own)
     return False

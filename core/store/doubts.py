@@ -126,7 +126,7 @@ def _doubt(row: Row[*tuple[object, ...]]) -> Doubt:
     key = SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address))
     return Doubt(
         key=key,
-        question=turn_of(row),
+        question=turn_of(key, row),
         part=row.part,
         text=row.said.decode() if row.said else None,
         stands=row.stands,

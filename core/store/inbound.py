@@ -14,7 +14,7 @@ from core.schema import rejections, sessions, turns, workspaces
 from core.seam.address import Address
 from core.seam.messages import Author, Inbound, Rejected
 from core.session import Envelope, Lease, Role, SessionKey, State, Turn
-from core.store import gone, quotes
+from core.store import bodies, gone, quotes
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, fixed, insert, micro, notify, now, seconds, storable
 from core.store.segments import EVERYTHING
@@ -73,7 +73,7 @@ def accept(
     row = _row(key, turn)
     new = _OVERHEARD if state is State.HEARD else _NEW_TURN
     if new.run(connection, **row) == 0:
-        overheard = _called_upon(connection, row) if waits else None
+        overheard = _called_upon(connection, key, turn) if waits else None
         if overheard is None:
             raise Duplicate(message.id)
         seq, edited_at = overheard
@@ -95,7 +95,7 @@ def _turn(message: Inbound, *, seq: int, state: State, verb: str | None, tokens:
         seq=seq,
         role=Role.PERSON,
         state=state,
-        text=message.text.encode("utf-8", "replace").decode(),
+        text=bodies.as_read(message.text),
         tokens=tokens,
         at=seconds(micro(message.at)),
         author=Author(id=message.author.id, name=storable(message.author.name)),
@@ -111,6 +111,8 @@ def _turn(message: Inbound, *, seq: int, state: State, verb: str | None, tokens:
 
 def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
     assert turn.author is not None  # noqa: S101 – every person's turn has one
+    row = (turn.seq, int(turn.role))
+    envelope = written(turn.envelope) if turn.state is State.WAITING else None
     return {
         "workspace": key.workspace,
         "session": key.session,
@@ -121,31 +123,33 @@ def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
         "tokens": turn.tokens,
         "message": turn.message,
         "author": turn.author.id,
-        "name": turn.author.name,
+        "name": bodies.NAME.seal(key, row, turn.author.name),
         "verb": turn.verb,
-        "envelope": written(turn.envelope) if turn.state is State.WAITING else None,
+        "envelope": bodies.ENVELOPE.seal(key, row, envelope),
         "edited_at": None if turn.edited_at is None else micro(turn.edited_at),
         "quotes": len(turn.quotes) or None,
-        "body": turn.text.encode(),
+        "body": bodies.TURN.seal(key, row, turn.text),
     }
 
 
 _CALLED_UPON = ("state", "verb", "envelope", "tokens", "at", "author", "name", "quotes", "body")
 
 
-def _called_upon(connection: Connection, row: dict[str, object]) -> tuple[int, int | None] | None:
+def _called_upon(connection: Connection, key: SessionKey, turn: Turn) -> tuple[int, int | None] | None:
     """The seq and the newest edit of this message, if all that we knew of it was overheard; it waits there from now on.
 
     What is said to us may arrive later than the message behind it, which has looked back at it; and an edit may turn
     what was said to others into something for us.
     """
-    mine = and_(turns.c.workspace == row["workspace"], turns.c.session == row["session"])
-    same = and_(mine, turns.c.message == row["message"], turns.c.role == row["role"], turns.c.state == State.HEARD)
-    waits = {name: row[name] for name in _CALLED_UPON} | {"follows": None}
-    called = update(turns).where(same).values(waits).returning(turns.c.seq, turns.c.edited_at)
-    found = connection.execute(called).one_or_none()
+    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
+    same = and_(mine, turns.c.message == turn.message, turns.c.role == turn.role, turns.c.state == State.HEARD)
+    heard = select(turns.c.seq, turns.c.edited_at).where(same).with_for_update()
+    found = connection.execute(heard).one_or_none()
     if found is None:
         return None
+    row = _row(key, turn._replace(seq=found.seq))
+    waits = {name: row[name] for name in _CALLED_UPON} | {"follows": None}
+    connection.execute(update(turns).where(same, turns.c.seq == found.seq).values(waits))
     behind = and_(mine, turns.c.seq > found.seq, turns.c.follows < found.seq)
     connection.execute(update(turns).where(behind).values(follows=found.seq))
     return found.seq, found.edited_at
@@ -304,12 +308,13 @@ def _born(connection: Connection, workspace: int, address: Address) -> None:
 
 def reject(connection: Connection, event: Rejected) -> None:
     """Stores an event that could not be read, once, with the reason."""
+    workspace, number = workspace_of(connection, event.platform, ""), storable(event.id)
     row = {
-        "workspace": workspace_of(connection, event.platform, ""),
-        "id": storable(event.id),
-        "reason": storable(event.reason),
+        "workspace": workspace,
+        "id": number,
+        "reason": bodies.REASON.seal(bodies.Mine(workspace), (number,), storable(event.reason)),
         "rejected_at": now(connection),
-        "body": event.payload.encode("utf-8", "replace"),
+        "body": bodies.PAYLOAD.seal(bodies.Mine(workspace), (number,), event.payload),
     }
     connection.execute(insert(connection.dialect.name, rejections).values(row).on_conflict_do_nothing())
 

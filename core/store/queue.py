@@ -41,6 +41,7 @@ from core.errors import LeaseLost
 from core.schema import sessions, turns
 from core.seam.address import Address
 from core.session import Lease, Role, SessionKey, State, Turn
+from core.store import bodies
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, fixed, notify, now, storable
 from core.store.inbound import backs_off
@@ -286,8 +287,10 @@ def release(
         notify(connection)
     if connection.execute(update(sessions).where(mine).values(back)).rowcount and error is not None:
         seq, reason = error
-        asked = and_(turn(lease.key, seq), turns.c.state == State.WAITING)  # an answer is not wrong for being late
-        connection.execute(update(turns).where(asked).values(error=storable(reason)))
+        waits = and_(turns.c.role == Role.PERSON, turns.c.state == State.WAITING)
+        asked = and_(turn(lease.key, seq), waits)  # an answer is not wrong for being late
+        why = bodies.ERROR.seal(lease.key, (seq, Role.PERSON), storable(reason))
+        connection.execute(update(turns).where(asked).values(error=why))
 
 
 def idle(connection: Connection, lease: Lease) -> None:
@@ -336,10 +339,12 @@ def marked(connection: Connection, key: SessionKey, seq: int) -> bool:
 def _noted(connection: Connection, key: SessionKey, seq: int, facts: dict[str, object]) -> bool:
     """Writes something on a waiting turn's envelope; False when the turn does not wait."""
     this = and_(turn(key, seq), turns.c.role == Role.PERSON, turns.c.state == State.WAITING)
-    envelope = connection.execute(select(turns.c.envelope).where(this).with_for_update()).scalar_one_or_none()
+    stored = connection.execute(select(turns.c.envelope).where(this).with_for_update()).scalar_one_or_none()
+    envelope = bodies.ENVELOPE.open(key, (seq, Role.PERSON), stored)
     if envelope is None:
         return False
-    connection.execute(update(turns).where(this).values(envelope=json.dumps(json.loads(envelope) | facts)))
+    noted = bodies.ENVELOPE.seal(key, (seq, Role.PERSON), json.dumps(json.loads(envelope) | facts))
+    connection.execute(update(turns).where(this).values(envelope=noted))
     return True
 
 

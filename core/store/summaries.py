@@ -4,6 +4,7 @@ from sqlalchemy import Connection, and_, func, select, update
 
 from core.schema import deliveries, sessions, turns
 from core.session import Lease, Role, SessionKey, State, Turn
+from core.store import bodies
 from core.store.deliveries import Stage
 from core.store.queue import require, turn
 
@@ -21,8 +22,11 @@ def outdate(connection: Connection, key: SessionKey, seq: int) -> None:
         said = and_(
             deliveries.c.workspace == key.workspace, deliveries.c.session == key.session, deliveries.c.seq == row.seq
         )
-        unsent = and_(said, deliveries.c.state.in_((Stage.READY, Stage.SENDING)))
-        connection.execute(update(deliveries).where(unsent).values(body=func.coalesce(deliveries.c.body, row.body)))
+        unsent = and_(said, deliveries.c.state.in_((Stage.READY, Stage.SENDING)), deliveries.c.body.is_(None))
+        words = bodies.TURN.open(key, (row.seq, Role.ASSISTANT), row.body)
+        for part in connection.execute(select(deliveries.c.part).where(unsent)).scalars().all():
+            kept = bodies.DELIVERY.seal(key, (row.seq, part), words)
+            connection.execute(update(deliveries).where(unsent, deliveries.c.part == part).values(body=kept))
     made = and_(tells, turns.c.state != State.DELETED)
     connection.execute(update(turns).where(made).values(state=State.STALE, body=b"", tokens=turns.c.tokens + 1))
     asked = and_(mine, turns.c.state == State.WAITING, turns.c.verb.is_not(None), turns.c.seq > seq)
@@ -40,7 +44,8 @@ def remade(connection: Connection, lease: Lease, old: Turn, *, text: str, tokens
     require(connection, lease)
     same = and_(turn(lease.key, old.seq), turns.c.role == Role.ASSISTANT, turns.c.tokens == old.tokens)
     stale = and_(same, turns.c.state == State.STALE)
-    fresh = {"state": State.DONE, "body": text.encode("utf-8", "replace"), "tokens": tokens}
+    body = bodies.TURN.seal(lease.key, (old.seq, Role.ASSISTANT), text)
+    fresh = {"state": State.DONE, "body": body, "tokens": tokens}
     if covers is not None:
         fresh["covers"] = covers
     return connection.execute(update(turns).where(stale).values(fresh)).rowcount > 0

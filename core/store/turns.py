@@ -3,14 +3,14 @@
 import json
 from collections.abc import Collection
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from sqlalchemy import Connection, Row, Select, and_, bindparam, case, exists, func, select, update
 
 from core.schema import deliveries, sessions, turns
 from core.seam.messages import Author, Quote
 from core.session import HEARD_BEFORE_QUESTION, Envelope, Role, SessionKey, State, Turn
-from core.store import quotes
+from core.store import bodies, quotes
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import fixed, seconds
 
@@ -47,12 +47,13 @@ _COUNT = select(func.count(), func.sum(_IS_HEARD), func.min(turns.c.at)).where(_
 
 def first_waiting(connection: Connection, key: SessionKey, most: int) -> list[Turn]:
     """The turns that wait to be answered, at most so many, in the order in which they were said."""
-    return _quoting(connection, key, _FIRST_WAITING.all(connection, **place(key), most=most))
+    found = _FIRST_WAITING.each(connection, partial(_waiting, key), **place(key), most=most)
+    return _quoting(connection, key, found)
 
 
 def waiting(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
     """This turn, if it is still to be answered."""
-    found = _ONE_WAITING.all(connection, **place(key), seq=seq)
+    found = _ONE_WAITING.each(connection, partial(_waiting, key), **place(key), seq=seq)
     return _quoting(connection, key, found)[0] if found else None
 
 
@@ -68,9 +69,9 @@ def newest(connection: Connection, key: SessionKey, *, budget: int, before: int 
     here, page = place(key), min(budget // _ORDINARY + 2, _LONGEST_PAGE)
     half, left, beside, stretch = budget // 2, budget, budget, 0
     last: int | None = before - 1
-    seen = 0
+    seen, shown = 0, partial(_shown, key)
     while last is not None:
-        rows = _NEWEST.all(connection, **here, last=last, most=page + seen)
+        rows = _NEWEST.each(connection, shown, **here, last=last, most=page + seen)
         last = rows[-1].seq if len(rows) == page + seen else None
         for one in rows[seen:] if seen else rows:
             tokens = one.tokens if one.tokens < half else half
@@ -119,6 +120,7 @@ def place(key: SessionKey) -> dict[str, int]:
 
 
 _ROLES, _STATES = tuple(Role), tuple(State)  # looked up like this, they are ten times as fast
+_opened, _named = bodies.TURN.open, bodies.NAME.open
 
 
 @lru_cache(4096)
@@ -128,6 +130,7 @@ def _author(number: str, name: str) -> Author:
 
 
 def _shown(
+    key: SessionKey,
     seq: int,
     role: int,
     state: int,
@@ -139,14 +142,15 @@ def _shown(
     pointed: int | None,
 ) -> Turn:
     """A row as the rest of the core sees it, but for its quotes, which few have: `_quoting` reads those."""
+    row = (seq, role)
     shown = Turn(
         seq,
         _ROLES[role],
         _STATES[state],
-        body.decode(),
+        _opened(key, row, body),
         tokens,
         seconds(at),
-        None if author is None else _author(author, name or ""),
+        None if author is None else _author(author, _named(key, row, name) or ""),
     )
     return shown if pointed is None else shown._replace(quotes=_LATER)
 
@@ -164,12 +168,13 @@ def _quoting(connection: Connection, key: SessionKey, found: list[Turn]) -> list
     return [one._replace(quotes=known.get(one.seq, ())) if one.quotes is _LATER else one for one in found]
 
 
-def turn_of(row: Row[*tuple[object, ...]]) -> Turn:
-    """The turn in a row that has these columns and others, without what it points at."""
-    return _turn(*(getattr(row, one.name) for one in COLUMNS))._replace(quotes=())
+def turn_of(key: SessionKey, row: Row[*tuple[object, ...]]) -> Turn:
+    """The turn in a row of this session that has these columns and others, without what it points at."""
+    return _turn(key, *(getattr(row, one.name) for one in COLUMNS))._replace(quotes=())
 
 
 def _turn(
+    key: SessionKey,
     message: str | None,
     verb: str | None,
     edited_at: int | None,
@@ -177,12 +182,14 @@ def _turn(
     envelope: str | None,
     *shown: *tuple[int, int, int, bytes, int, int, str | None, str | None, int | None],
 ) -> Turn:
-    return _shown(*shown)._replace(
+    seq, role, *_ = shown
+    opened = bodies.ENVELOPE.open(key, (seq, role), envelope)
+    return _shown(key, *shown)._replace(
         message=message,
         verb=verb,
         edited_at=None if edited_at is None else seconds(edited_at),
         covers=covers,
-        envelope=_PLAIN if envelope is None else _read(envelope),
+        envelope=_PLAIN if opened is None else _read(opened),
     )
 
 
@@ -201,18 +208,19 @@ def _read(stored: str) -> Envelope:
 
 
 def joined_to(envelope: str | None) -> tuple[int, str] | None:
-    """The seq of the message that this turn has joined in a burst, and that message's own envelope, as stored."""
+    """The seq of the message that this turn has joined in a burst, and that message's own envelope."""
     read = _PLAIN if envelope is None else _read(envelope)
     return None if read.joins is None or read.joined is None else (read.joins, read.joined)
 
 
-def _waiting(begun: object, *columns: object) -> Turn:
-    return _turn(*columns)._replace(begun=bool(begun))  # type: ignore[arg-type]  # they are COLUMNS
+def _waiting(key: SessionKey, begun: object, *columns: object) -> Turn:
+    return _turn(key, *columns)._replace(begun=bool(begun))  # type: ignore[arg-type]  # they are COLUMNS
 
 
 def answer(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
     """The answer to this turn that is remembered, if there is one."""
-    return _ANSWER.first(connection, **place(key), seq=seq)
+    found = _ANSWER.each(connection, partial(_turn, key), **place(key), seq=seq)
+    return found[0] if found else None
 
 
 def _all_waiting() -> Select[*tuple[object, ...]]:
