@@ -116,7 +116,7 @@ def as_read(words: str) -> str:
     return words.encode("utf-8", "replace").decode()
 
 
-# rows: seq and role
+# rows: seq and role, of an answer or of what a person said
 TURN, NAME, ENVELOPE, ERROR = Body(turns.c.body), Note(turns.c.name), Note(turns.c.envelope), Note(turns.c.error)
 # seq and place
 QUOTE = Body(quotes.c.body)
@@ -125,3 +125,11 @@ QUOTED_NAME, TITLE, SOURCE, UNREAD = (Note(quotes.c[name]) for name in ("name", 
 DELIVERY, DRAFT, FAILURE = Body(deliveries.c.body), Note(deliveries.c.draft), Note(deliveries.c.error)
 # the event's ID
 PAYLOAD, REASON = Body(rejections.c.body), Note(rejections.c.reason)
+
+ALL = (
+    *(TURN, NAME, ENVELOPE, ERROR),
+    *(QUOTE, QUOTED_NAME, TITLE, SOURCE, UNREAD),
+    *(DELIVERY, DRAFT, FAILURE),
+    *(PAYLOAD, REASON),
+)
+"""Every column that holds what people or models wrote."""

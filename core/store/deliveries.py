@@ -9,7 +9,7 @@ message then has no text of its own.
 import json
 from base64 import b32encode
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache, partial
 from hashlib import blake2b
@@ -45,12 +45,13 @@ from core.schema import deliveries, turns, usage
 from core.seam.address import Address
 from core.seam.messages import Draft
 from core.session import Answer, Lease, Role, SessionKey, State, Turn
+from core.store import bodies
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import alone, clock, fixed, insert, micro, now, storable
 from core.store.inbound import find
 from core.store.queue import QUESTION, Changed, finish, require, under_lease
 from core.store.turns import place
-from core.store.withdrawals import DOOMED, RECONCILE_AFTER, doom
+from core.store.withdrawals import DOOMED, RECONCILE_AFTER, doom, sealed
 
 _DAY = 86_400_000  # milliseconds
 _KEY = ("workspace", "session", "seq", "part")
@@ -110,7 +111,7 @@ def record_draft(connection: Connection, key: SessionKey, seq: int, part: int, d
 
     Where the answer was withdrawn while the preview was on its way, it is taken away again.
     """
-    if not _GROWN.run(connection, **_place(key, seq, part), shown=json.dumps(asdict(draft))):
+    if not _GROWN.run(connection, **_place(key, seq, part), shown=sealed(key, seq, part, draft)):
         doom(connection, key, seq, part, draft.id)
 
 
@@ -141,11 +142,12 @@ def answer(connection: Connection, key: SessionKey, question: Turn, decided: Ans
     closed = {
         **this,
         "edited": None if question.edited_at is None else micro(question.edited_at),
-        "reason": decided.error,
+        "reason": bodies.ERROR.seal(key, (question.seq, Role.PERSON), decided.error),
         **({} if lease is None else {"fence": lease.fence}),
     }
-    memory = {
-        "memory": None if decided.memory is None else decided.memory.encode("utf-8", "replace"),
+    words, here = decided.memory, (question.seq, Role.ASSISTANT)
+    memory: dict[str, object] = {
+        "memory": None if words is None else bodies.TURN.seal(key, here, words),
         "ended": int(State.STOPPED if decided.stopped else State.DONE),
         "at": micro(question.at),
         "tokens": decided.tokens,
@@ -154,16 +156,19 @@ def answer(connection: Connection, key: SessionKey, question: Turn, decided: Ans
     }
     bill: dict[str, object] = {"author": question.author and question.author.id, "model": decided.model}
     bill |= {"shown": decided.shown, "cached": decided.cached, "written": decided.written}
-    once = decided.parts == (decided.memory,)
-    parts = [None if once else text.encode("utf-8", "replace") for text in decided.parts]
+    once = decided.parts == (words,)
+    parts = [
+        None if once else bodies.DELIVERY.seal(key, (question.seq, part), text)
+        for part, text in enumerate(decided.parts)
+    ]
     if connection.dialect.name == "postgresql":  # one round trip in place of six; SQLite knows no such statement
         stored = _WHOLE[lease is not None].run(connection, **closed, **(memory | bill), parts=parts)
     else:
         stored = _CLOSED[lease is not None].run(connection, **closed)
         if stored:
             _REMEMBERED.run(connection, **this, **memory)
-            for part, words in enumerate(parts):
-                _POSTED.run(connection, **this, part=part, words=words)
+            for part, own in enumerate(parts):
+                _POSTED.run(connection, **this, part=part, words=own)
             _BILLED.run(connection, workspace=key.workspace, **bill)
     if not stored:
         _why_not(connection, key, question.seq, lease)
@@ -251,30 +256,42 @@ _ANSWERED_BY = and_(
     turns.c.seq == deliveries.c.seq,
     turns.c.role == fixed(Role.ASSISTANT),
 )
-_REMEMBERED_TEXT = select(turns.c.body).where(_ANSWERED_BY).correlate(deliveries).scalar_subquery()
-TEXT = case(
-    (
-        deliveries.c.state.in_((fixed(Stage.READY), fixed(Stage.SENDING))),
-        func.coalesce(deliveries.c.body, _REMEMBERED_TEXT),
-    ),
-    else_=deliveries.c.body,
+_HAS_NONE = and_(deliveries.c.state.in_((fixed(Stage.READY), fixed(Stage.SENDING))), deliveries.c.body.is_(None))
+REMEMBERED = case(
+    (_HAS_NONE, select(turns.c.body).where(_ANSWERED_BY).correlate(deliveries).scalar_subquery()), else_=null()
 )
-"""What a message is to say, where that is decided and has not certainly been said."""
+"""The answer as it is remembered, for a message that is to say it and has no text of its own."""
+
+
+def text_of(key: SessionKey, seq: int, part: int, own: bytes | None, remembered: bytes | None) -> str | None:
+    """What a message is to say, where that is decided and has not certainly been said: its own text or the answer's."""
+    if own is not None:
+        return bodies.DELIVERY.open(key, (seq, part), own)
+    return None if remembered is None else bodies.TURN.open(key, (seq, Role.ASSISTANT), remembered)
 
 
 def unsent(connection: Connection, key: SessionKey, seq: int) -> list[Delivery]:
     """The messages of this answer that have not certainly arrived, in their order, and drafts that it left over."""
-    return _UNSENT.all(connection, **place(key), seq=seq)
+    return _UNSENT.each(connection, partial(_delivery, key, seq), **place(key), seq=seq)
 
 
-def _delivery(part: int, state: int, tries: int, body: bytes | None, draft: str | None) -> Delivery:
-    text = body.decode() if body is not None else ""
-    return Delivery(part=part, stage=Stage(state), tries=tries, text=text, draft=draft_of(draft))
+def _delivery(
+    key: SessionKey,
+    seq: int,
+    part: int,
+    state: int,
+    tries: int,
+    own: bytes | None,
+    remembered: bytes | None,
+    draft: str | None,
+) -> Delivery:
+    text = text_of(key, seq, part, own, remembered) or ""
+    return Delivery(part=part, stage=Stage(state), tries=tries, text=text, draft=draft_of(key, seq, part, draft))
 
 
 _UNSENT = Prepared(
     lambda _: (
-        select(*(deliveries.c[name] for name in ("part", "state", "tries")), TEXT, deliveries.c.draft)
+        select(*(deliveries.c[name] for name in ("part", "state", "tries", "body")), REMEMBERED, deliveries.c.draft)
         .where(*(deliveries.c[name] == bindparam(name) for name in ("workspace", "session", "seq")))
         .where(deliveries.c.state < fixed(Stage.SENT))
         .order_by(deliveries.c.part)
@@ -283,9 +300,10 @@ _UNSENT = Prepared(
 )
 
 
-def draft_of(stored: str | None) -> Draft | None:
-    """The draft as it was stored."""
-    return Draft(**json.loads(stored)) if stored else None
+def draft_of(key: SessionKey, seq: int, part: int, stored: str | None) -> Draft | None:
+    """The draft that is stored with this part."""
+    draft = bodies.DRAFT.open(key, (seq, part), stored)
+    return Draft(**json.loads(draft)) if draft else None
 
 
 def intend(connection: Connection, key: SessionKey, seq: int, part: int, *, lease: Lease | None) -> Draft | None:
@@ -298,7 +316,7 @@ def intend(connection: Connection, key: SessionKey, seq: int, part: int, *, leas
         require(connection, lease)
     row = _GOING.first(connection, **_place(key, seq, part))
     if row is not None:
-        return draft_of(row.draft)
+        return draft_of(key, seq, part, row.draft)
     state = _STAGE.first(connection, **_place(key, seq, part))
     if state is None or state == Stage.DRAFT:
         raise Changed(key.address.id)
@@ -406,7 +424,8 @@ def _noted(
 ) -> None:
     this = update(deliveries).where(_at(key, row.seq, row.part))
     if row.message is None:
-        connection.execute(this.where(deliveries.c.draft.is_(None)).values(draft=json.dumps(asdict(shown))))
+        draft = sealed(key, row.seq, row.part, shown)
+        connection.execute(this.where(deliveries.c.draft.is_(None)).values(draft=draft))
     elif row.message != shown.id:
         connection.execute(this.values(_doubted(connection, seconds)))
 
@@ -420,14 +439,11 @@ def _doubted(connection: Connection, seconds: float) -> dict[str, object]:
 def refuse(connection: Connection, key: SessionKey, seq: int, reason: str) -> None:
     """The platform will never take the rest of this answer."""
     mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session, deliveries.c.seq == seq)
-    failed = {
-        "state": Stage.FAILED,
-        "error": storable(reason),
-        "body": None,
-        "draft": None,
-        "due_at": None,
-    }
-    connection.execute(update(deliveries).where(mine, deliveries.c.state < Stage.SENT).values(failed))
+    rest = and_(mine, deliveries.c.state < Stage.SENT)
+    failed = {"state": Stage.FAILED, "body": None, "draft": None, "due_at": None}
+    for part in connection.execute(select(deliveries.c.part).where(rest)).scalars().all():
+        why = bodies.FAILURE.seal(key, (seq, part), storable(reason))
+        connection.execute(update(deliveries).where(rest, deliveries.c.part == part).values(**failed, error=why))
 
 
 def _place(key: SessionKey, seq: int, part: int) -> dict[str, int]:

@@ -15,7 +15,7 @@ from core.seam.address import Address
 from core.seam.messages import Draft, Reply
 from core.session import Role, SessionKey, State, Turn
 from core.store import gone
-from core.store.deliveries import TEXT, Stage, draft_of
+from core.store.deliveries import REMEMBERED, Stage, draft_of, text_of
 from core.store.engine.sql import now
 from core.store.queue import turn
 from core.store.turns import COLUMNS, turn_of
@@ -112,7 +112,8 @@ _DUE = (
         deliveries.c.state.label("stage"),
         deliveries.c.draft,
         deliveries.c.message.label("stands"),
-        TEXT.label("said"),
+        deliveries.c.body.label("own"),
+        REMEMBERED.label("remembered"),
     )
     .join_from(deliveries, turns, _QUESTION)
     .join(sessions, _SESSION)
@@ -128,9 +129,9 @@ def _doubt(row: Row[*tuple[object, ...]]) -> Doubt:
         key=key,
         question=turn_of(key, row),
         part=row.part,
-        text=row.said.decode() if row.said else None,
+        text=text_of(key, row.seq, row.part, row.own, row.remembered) or None,
         stands=row.stands,
-        draft=draft_of(row.draft),
+        draft=draft_of(key, row.seq, row.part, row.draft),
     )
 
 
@@ -145,7 +146,7 @@ def neighbours(connection: Connection, reply: Reply, key: SessionKey, seq: int) 
     others: set[str] = set()
     after = None
     for row in rows:
-        draft = draft_of(row.draft)
+        draft = draft_of(key, row.seq, row.part, row.draft)
         known = row.message or (draft.id if draft is not None else None)
         if known is None or (row.seq, row.part) == (seq, reply.part):
             continue
