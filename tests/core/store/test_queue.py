@@ -282,8 +282,7 @@ async def test_a_failed_turn_is_due_again_after_its_back_off_and_says_why(databa
     await database.write(queue.release, lease, attempts=1, after=60, error=(1, "ModelStalled: nothing came"))
 
     assert await claim(database) == []
-    reason = await database.read(lambda connection: connection.execute(select(turns.c.error)).scalar_one())
-    assert reason == "ModelStalled: nothing came"
+    assert [row.error for row in await rows(database, turns)] == ["ModelStalled: nothing came"]
     await database.write(expire)
     assert len(await claim(database)) == 1
 
@@ -478,8 +477,8 @@ async def test_a_rejected_event_is_kept_once_with_its_reason(database: Database)
     await database.write(inbound.reject, event)
     await database.write(inbound.reject, event)
 
-    rows = await database.read(lambda connection: connection.execute(select(rejections)).all())
-    assert [(row.id, row.reason, row.body) for row in rows] == [("Ev1", "it has no channel", b'{"ts": "1"}')]
+    kept = [(row.id, row.reason, row.body) for row in await rows(database, rejections)]
+    assert kept == [("Ev1", "it has no channel", b'{"ts": "1"}')]
 
 
 async def test_the_bill_adds_up_per_day_person_and_model(database: Database) -> None:
