@@ -31,7 +31,7 @@ from core.memory.prompts import SUMMARIZE
 from core.model.llm import Afresh, Cause, Finish, Prompt, Usage
 from core.seam.address import Address
 from core.seam.messages import Choice, Quote
-from core.session import ATTEMPTS, Answer, Lease, Role, SessionKey, State, Turn
+from core.session import ATTEMPTS, Answer, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
 from core.store import Connection, Database, deliveries, queue, summaries, turns, withdrawals
 from core.timings import Timings
 
@@ -129,7 +129,7 @@ class Assistant:
         DeliveryUnknown, after which the turn is to be tried again, Changed when the question has, and LeaseLost.
         """
         command = commands.find(question.verb) if question.verb is not None else None
-        if question.state is State.ANSWERED:
+        if question.progress is Progress.ANSWERED:
             return await self._finish(key, question, command, lease)
         if command is not None and (command.prompt is None or commands.needs_choice(command, question)):
             return await self._obey(key, question, command, lease)
@@ -140,7 +140,7 @@ class Assistant:
 
     async def give_up(self, lease: Lease, question: Turn, reason: str) -> bool:
         """Ends a turn that failed too often with an honest sentence; returns whether the lease is kept."""
-        if question.state is State.ANSWERED:
+        if question.progress is Progress.ANSWERED:
             await self._database.write(deliveries.refuse, lease.key, question.seq, reason)
             return await self._outbox.deliver(lease.key, question, lease=lease)
         return await self._say(lease, question, apologies.GAVE_UP, reason)
@@ -367,9 +367,9 @@ class Assistant:
 
     async def _renewed(self, lease: Lease, newest: Sequence[Turn]) -> Sequence[Turn]:
         """The turns with every stale summary made again, the oldest first; one that can't be is left out."""
-        for stale in [turn for turn in reversed(newest) if turn.state is State.STALE]:
+        for stale in [turn for turn in reversed(newest) if turn.validity is Validity.STALE]:
             before = await self._database.read(turns.newest, lease.key, budget=self.mind.room, before=stale.seq)
-            told = [turn for turn in before if turn.state is not State.STALE]
+            told = [turn for turn in before if turn.validity is not Validity.STALE]
             made, covers = await self._summary(lease, told, stale)
             if made is not None:
                 tokens = self.mind.count(made)
@@ -378,9 +378,9 @@ class Assistant:
                 )
                 if not stands:
                     continue
-                fresh = stale._replace(text=made, tokens=tokens, state=State.DONE)
+                fresh = stale._replace(text=made, tokens=tokens, validity=Validity.STANDS)
                 newest = [fresh if turn is stale else turn for turn in newest]
-        return [turn for turn in newest if turn.state is not State.STALE]
+        return [turn for turn in newest if turn.validity is not Validity.STALE]
 
     async def _summary(self, lease: Lease, told: Sequence[Turn], stale: Turn) -> tuple[str | None, int | None]:
         """What the model says of these turns, newest first, and the first seq that it was shown; None where it fails.
@@ -390,7 +390,14 @@ class Assistant:
         if not told:
             return "", None
         shown = Turn(
-            seq=0, role=Role.PERSON, state=State.WAITING, text=SUMMARIZE, tokens=self.mind.count(SUMMARIZE), at=0.0
+            seq=0,
+            role=Role.PERSON,
+            kind=Kind.COMMAND,
+            progress=Progress.WAITING,
+            validity=Validity.STANDS,
+            text=SUMMARIZE,
+            tokens=self.mind.count(SUMMARIZE),
+            at=0.0,
         )
         mind = self.mind
         window = context.build(shown, told, budget=mind.room, fixed=mind.fixed, cut=mind.cut, count=mind.count)

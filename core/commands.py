@@ -8,7 +8,7 @@ from core.memory import context
 from core.memory.brevity import Cut
 from core.memory.prompts import SUMMARIZE
 from core.seam.messages import Audience, Choice, Inbound
-from core.session import SessionKey, State, Turn
+from core.session import Progress, SessionKey, Turn, Validity
 from core.store import Connection, backscroll, queue, segments, turns
 
 _CHOICES = 20  # as many sessions as a person can choose from at a glance
@@ -146,7 +146,7 @@ def _status(connection: Connection, desk: Desk) -> Said:
     known = turns.count(connection, desk.key)
     if known.since is None:
         return Said(text=f"This session is new: I remember nothing here yet. Answers come from {desk.model}.")
-    newest = [one for one in turns.newest(connection, desk.key, budget=desk.room) if one.state is not State.STALE]
+    newest = [one for one in turns.newest(connection, desk.key, budget=desk.room) if one.validity is not Validity.STALE]
     window = context.build(None, newest, budget=desk.room, fixed=desk.fixed, cut=desk.cut)
     tokens = window.tokens * desk.budget // desk.room
     return Said(
@@ -182,7 +182,7 @@ def _size(desk: Desk) -> str:
 def _stop(connection: Connection, desk: Desk) -> Said:
     """Reaches the answer wherever it is being written. Commands that are done in a moment are not stopped."""
     waiting = turns.first_waiting(connection, desk.key, _CHOICES)
-    running = next((turn for turn in waiting if turn.state is State.WAITING and _is_long(turn)), None)
+    running = next((turn for turn in waiting if turn.progress is Progress.WAITING and _is_long(turn)), None)
     if running is None:
         return Said(text="There is no answer to stop.")
     if not _may_stop(desk, running):

@@ -12,7 +12,7 @@ import migrations
 from core.errors import DatabaseAhead
 from core.schema import metadata
 from core.seam.address import Address
-from core.session import SessionKey
+from core.session import Kind, Progress, SessionKey, Validity
 from core.store import connect, segments
 
 
@@ -113,7 +113,7 @@ def old_rows(connection: Connection) -> None:
 def rows(connection: Connection) -> list[tuple[object, ...]]:
     columns = {
         "sessions": "address, tail, waiting, epoch, start, fence, attempts",
-        "turns": "seq, state, message, body",
+        "turns": "seq, message, body",
         "deliveries": "seq, part, state, tries, message, draft, error, body",
     }
     return [
@@ -123,17 +123,23 @@ def rows(connection: Connection) -> list[tuple[object, ...]]:
     ]
 
 
+def states(connection: Connection) -> list[int]:
+    return list(connection.execute(text("SELECT state FROM turns ORDER BY seq")).scalars())
+
+
 async def test_what_an_older_release_has_stored_outlives_every_step(empty_url: str) -> None:
     database = connect(empty_url)
     await database.write(migrations.upgrade, "0001")
     await database.write(old_rows)
     before = await database.read(rows)
     assert len(before) == 6
+    assert await database.read(states) == [1, 0]
 
     await database.write(migrations.upgrade)
     assert await database.read(rows) == before
     await database.write(migrations.downgrade, "0001")
     assert await database.read(rows) == before
+    assert await database.read(states) == [1, 0]
     await database.write(migrations.upgrade)
 
     assert await database.read(rows) == before
@@ -161,6 +167,53 @@ async def test_resets_become_segments_and_those_that_stand_become_epochs_again(e
     assert [(epoch, start) for _, _, epoch, _, start, _ in await database.read(epochs)] == [(1, -(2**31)), (2, 3)]
     assert (await database.read(epochs))[0] == before[0]
     assert (await database.read(rows))[1] == ("console:local:main:side", 8, 0, 2, 10, 3, 1)
+    await database.close()
+
+
+_STATES = """
+INSERT INTO turns (workspace, session, seq, role, state, at, tokens, author, verb, covers, follows, body)
+VALUES (1, 3, :seq, :role, :state, 7, 5, :author, :verb, :covers, :follows, :body)
+"""
+_TURNS = [
+    # what it was, by its old number; and what it is
+    ({"state": 0, "author": "U"}, (0, 0, 0)),
+    ({"state": 0, "author": "U", "verb": "reset"}, (2, 0, 0)),
+    ({"state": 1, "author": "U"}, (0, 1, 0)),
+    ({"state": 2, "author": "U"}, (0, 2, 0)),
+    ({"state": 2, "author": "U", "verb": "reset"}, (2, 2, 0)),
+    ({"state": 2, "role": 1}, (3, 2, 0)),
+    ({"state": 2, "role": 1, "covers": 1}, (4, 2, 0)),
+    ({"state": 3, "author": "U", "follows": 2}, (1, 2, 0)),
+    ({"state": 3, "author": "B", "role": 1}, (1, 2, 0)),
+    ({"state": 4, "role": 1}, (3, 3, 0)),
+    ({"state": 5, "author": "U"}, (0, 4, 0)),
+    ({"state": 6, "role": 1, "covers": 1}, (4, 2, 2)),
+    ({"state": 7}, (0, 2, 3)),
+    ({"state": 7, "role": 1}, (3, 2, 3)),
+    ({"state": 8, "author": "U"}, (0, 5, 0)),
+    ({"state": 8, "author": "U", "follows": 2}, (1, 5, 0)),
+]
+
+
+async def test_what_a_turn_was_by_one_number_it_is_by_three_and_back(empty_url: str) -> None:
+    old = [{"author": None, "verb": None, "covers": None, "follows": None, "role": 0} | was for was, _ in _TURNS]
+
+    def store(connection: Connection) -> None:
+        connection.execute(text(_STATES), [{"seq": seq, "body": b"x", **one} for seq, one in enumerate(old, 1)])
+
+    def read(connection: Connection, columns: str) -> list[tuple[int, ...]]:
+        return [tuple(row) for row in connection.execute(text(f"SELECT {columns} FROM turns ORDER BY seq"))]
+
+    database = connect(empty_url)
+    await database.write(migrations.upgrade, "0010")
+    await database.write(store)
+
+    await database.write(migrations.upgrade, "0011")
+    assert await database.read(read, "kind, progress, validity") == [now for _, now in _TURNS]
+    assert {(Kind(kind), Progress(far), Validity(valid)) for _, (kind, far, valid) in _TURNS}, "numbers that we know"
+    await database.write(migrations.downgrade, "0010")
+
+    assert await database.read(read, "state") == [(was["state"],) for was, _ in _TURNS]
     await database.close()
 
 

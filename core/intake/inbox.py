@@ -20,7 +20,7 @@ from core.model import envelope
 from core.seam.adapter import Whole
 from core.seam.address import Address
 from core.seam.messages import Audience, Closed, Deleted, Edited, Event, Inbound, Left, Receipt, Rejected
-from core.session import State
+from core.session import Kind, Progress
 from core.store import Database, changes, closings, deliveries, inbound, queue
 from core.timings import Timings
 from core.work.worker import Worker
@@ -74,7 +74,7 @@ class Inbox:
         for message in missed:
             if time() - message.at <= self._timings.too_late:
                 young.append(message)
-            elif await self._judge(message, commands.parse(message)) is State.WAITING:
+            elif await self._judge(message, commands.parse(message)) in (Kind.SAID, Kind.COMMAND):
                 late.setdefault(message.address.id, []).append(message)
         news = sum([await self._skip(messages) for messages in late.values()])
         for message in young:
@@ -102,10 +102,10 @@ class Inbox:
             known = await self._database.read(inbound.known, late[0].address, [one.id for one in late])
             new = [one for one in late if one.id not in known]
             for message in new[:-1]:
-                await self._store(message, State.SKIPPED, None)
+                await self._store(message, Kind.SAID, None, progress=Progress.SKIPPED)
             if new:
                 log.warning("skipped", session=new[-1].address.id, messages=len(new))
-                await self._store(new[-1], State.WAITING, None, missed=len(new))
+                await self._store(new[-1], Kind.SAID, None, missed=len(new))
         return len(new)
 
     def _door(self, session: str) -> asyncio.Lock:
@@ -126,44 +126,49 @@ class Inbox:
     async def _accept(self, event: Inbound) -> bool:
         """Whether the message was news, and something of ours."""
         verb = commands.parse(event)
-        state = await self._judge(event, verb)
-        return state is not None and await self._store(event, state, verb)
+        kind = await self._judge(event, verb)
+        return kind is not None and await self._store(event, kind, verb)
 
-    async def _judge(self, event: Inbound, verb: str | None) -> State | None:
+    async def _judge(self, event: Inbound, verb: str | None) -> Kind | None:
         """What a message is to us: to be answered, to be heard, or nothing of ours."""
+        asked = Kind.SAID if verb is None else Kind.COMMAND
         if event.author.is_bot or event.author.is_self:
             return None
         if event.direct or event.audience is Audience.BOT or event.verb is not None:
-            return State.WAITING
+            return asked
         found = await self._database.read(inbound.find, event.address)
         if found is None or (live_since := found[1]) is None:
             return None
         if verb is not None:
-            return State.WAITING
+            return asked
         in_thread = event.address.thread is not None
         said_since = event.at >= live_since  # what was said before may arrive after it, and is no question
         if in_thread and said_since and event.audience is Audience.ROOM:
-            return State.WAITING
+            return asked
         hearing = self._mind.hearing
-        return State.HEARD if hearing == "channel" or (in_thread and hearing == "thread") else None
+        return Kind.OVERHEARD if hearing == "channel" or (in_thread and hearing == "thread") else None
 
-    async def _store(self, event: Inbound, state: State, verb: str | None, *, missed: int = 0) -> bool:
+    async def _store(
+        self, event: Inbound, kind: Kind, verb: str | None, *, progress: Progress = Progress.WAITING, missed: int = 0
+    ) -> bool:
+        waits = progress is Progress.WAITING and kind is not Kind.OVERHEARD
         at_once = verb is not None and commands.find(verb).at_once
         event = replace(event, quotes=self._mind.pointed(event.quotes))
         tokens = self._count(event)
-        claims = None if at_once or state is not State.WAITING else self._worker.claimant()
+        claims = None if at_once or not waits else self._worker.claimant()
         aside = self._worker.step_aside((event.address, event.id)) if at_once else None
         accepting = asyncio.create_task(
             self._database.write(
                 inbound.accept,
                 event,
-                state=state,
+                kind=kind,
+                progress=progress,
                 verb=verb,
                 tokens=tokens,
                 at_once=at_once,
                 missed=missed,
                 claimant=claims[0] if claims else None,
-                others=state is State.WAITING and self._worker.is_full,
+                others=waits and self._worker.is_full,
             )
         )
         try:
@@ -185,7 +190,7 @@ class Inbox:
             raise
         if aside is not None:
             aside.set_result((accepted.key, accepted.turn) if accepted is not None else None)
-        elif accepted is not None and state is State.WAITING:
+        elif accepted is not None and waits:
             self._hand_over(accepted, claims[1] if claims else 0.0)
         return accepted is not None
 

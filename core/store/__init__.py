@@ -4,7 +4,8 @@ Every statement is a plain function of a `Connection`, the same on SQLite and on
 `Database.read` run it as one transaction, which is never open while the network is awaited.
 
 `inbound` holds how a message is accepted, `queue` who answers what and when, `turns` what was said (`backscroll` what
-was said before, `segments` what of it is shown), and `deliveries` what must still be said.
+was said before, `segments` what of it is shown, `bodies` how its words are stored), and `deliveries` what must still be
+said.
 """
 
 from sqlalchemy import Connection

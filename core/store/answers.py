@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Row, and_, delete, select, update
 
 from core.schema import deliveries, sessions, turns
 from core.seam.address import Address
-from core.session import Role, SessionKey, State
+from core.session import Progress, Role, SessionKey, Validity
 from core.store import bodies, summaries
 from core.store.deliveries import Stage
 from core.store.inbound import find
@@ -76,7 +76,7 @@ def _shorten(
         connection.execute(update(deliveries).where(same).values(body=body, due_at=None))
     rest = "\n\n".join(own for own in left.values() if own)
     kept = {"body": bodies.TURN.seal(key, (gone.seq, Role.ASSISTANT), rest), "tokens": count(rest)}
-    nothing = {"body": b"", "tokens": 0, "state": State.DELETED, "covers": None}
+    nothing = {"body": b"", "tokens": 0, "progress": Progress.DONE, "validity": Validity.ERASED, "covers": None}
     answer = and_(this, turns.c.role == Role.ASSISTANT)
     connection.execute(update(turns).where(answer).values(kept if rest else nothing))
     summaries.outdate(connection, key, gone.seq)
@@ -87,6 +87,6 @@ def _piece(said: Sequence[str], part: int) -> str:
 
 
 def _words(connection: Connection, key: SessionKey, seq: int) -> str | None:
-    stands = and_(turn(key, seq), turns.c.role == Role.ASSISTANT, turns.c.state != State.DELETED)
+    stands = and_(turn(key, seq), turns.c.role == Role.ASSISTANT, turns.c.validity != Validity.ERASED)
     body: bytes | None = connection.execute(select(turns.c.body).where(stands)).scalar_one_or_none()
     return None if body is None else bodies.TURN.open(key, (seq, Role.ASSISTANT), body)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, func, select, update
 from core.schema import sessions, turns
 from core.seam.address import Address
 from core.seam.messages import Inbound
-from core.session import Lease, Role, SessionKey, State
+from core.session import Kind, Lease, Progress, Role, SessionKey, Validity
 from core.store import bodies, gone, quotes
 from core.store.engine.sql import insert, micro, storable
 from core.store.queue import require
@@ -53,7 +53,9 @@ def _row(key: SessionKey, seq: int, message: Inbound, tokens: int) -> dict[str, 
         "session": key.session,
         "seq": seq,
         "role": role,
-        "state": State.HEARD,
+        "kind": Kind.OVERHEARD,
+        "progress": Progress.DONE,
+        "validity": Validity.STANDS,
         "at": micro(message.at),
         "tokens": tokens,
         "message": message.id,

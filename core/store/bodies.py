@@ -65,6 +65,11 @@ def use(codec: Codec | None) -> None:
     _codec = codec
 
 
+def are_plain() -> bool:
+    """Whether bodies are stored as they are: then there is nothing to open, for whoever reads many."""
+    return _codec is None
+
+
 class Body:
     """A column of bytes that holds text. What is empty is so for all to see: it is what is left of what was erased."""
 

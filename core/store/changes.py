@@ -13,7 +13,7 @@ from core.schema import quotes as table
 from core.schema import sessions, turns
 from core.seam.address import Address
 from core.seam.messages import Edited, Quote
-from core.session import Lease, Role, SessionKey, State, Turn
+from core.session import Kind, Lease, Progress, Role, SessionKey, Turn, Validity
 from core.store import answers, bodies, gone, quotes, summaries
 from core.store.engine.sql import erases, micro, now, storable
 from core.store.inbound import backs_off, find
@@ -23,7 +23,8 @@ from core.store.withdrawals import withdraw
 from core.store.workspaces import WORKSPACE, names
 
 ERASED = {
-    "state": State.DELETED,
+    "progress": Progress.DONE,
+    "validity": Validity.ERASED,
     "body": b"",
     "tokens": 0,
     "author": None,
@@ -70,7 +71,7 @@ def edit(
         connection.execute(update(turns).where(_this(key, row)).values(become))
         quotes.keep(connection, key, row.seq, message.quotes)
         summaries.outdate(connection, key, row.seq)
-        if row.state == State.WAITING:
+        if row.progress == Progress.WAITING:
             told.append(tell(connection, key))
     for key, quote in quoted:
         if quotes.follow(connection, key, quote, edited, fit):
@@ -92,12 +93,12 @@ def _count_again(connection: Connection, key: SessionKey, seq: int, size: Callab
 def _requoted(connection: Connection, key: SessionKey, seq: int) -> list[SessionKey]:
     """What a turn quotes has changed: its session, if the turn waits."""
     summaries.outdate(connection, key, seq)
-    waits = and_(turn(key, seq), turns.c.state == State.WAITING)
+    waits = and_(turn(key, seq), turns.c.progress == Progress.WAITING)
     return [tell(connection, key)] if connection.execute(select(turns.c.seq).where(waits)).first() else []
 
 
 def _is_news(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], edited: Edited) -> bool:
-    if row.state == State.DELETED or (row.edited_at is not None and row.edited_at >= micro(edited.at)):
+    if row.validity == Validity.ERASED or (row.edited_at is not None and row.edited_at >= micro(edited.at)):
         return False
     if bodies.TURN.open(key, (row.seq, row.role), row.body) != bodies.as_read(edited.message.text):
         return True
@@ -116,10 +117,10 @@ def _edited(
         "name": bodies.NAME.seal(key, here, storable(message.author.name)),
         "quotes": len(message.quotes) or None,
     }
-    if row.state == State.WAITING:
-        changed["verb"] = verb and storable(verb)
-    if row.state == State.REFUSED:
-        changed["state"] = State.DONE
+    if row.progress == Progress.WAITING:
+        changed |= {"verb": verb and storable(verb), "kind": Kind.SAID if verb is None else Kind.COMMAND}
+    if row.progress == Progress.REFUSED:
+        changed["progress"] = Progress.DONE
     return changed
 
 
@@ -147,12 +148,12 @@ def erase(
     if not copies and not quoted and not ours:
         return None
     for key, row in copies:
-        if row.state == State.DELETED:
+        if row.validity == Validity.ERASED:
             continue
         connection.execute(update(turns).where(_this(key, row)).values(ERASED))
         quotes.forget(connection, key, [row.seq])
         summaries.outdate(connection, key, row.seq)
-        if row.state in (State.WAITING, State.ANSWERED):
+        if row.progress in (Progress.WAITING, Progress.ANSWERED):
             _end(connection, key, row, seconds)
             told.append(tell(connection, key))
     for key, quote in quoted:
@@ -189,8 +190,9 @@ def _revived(connection: Connection, key: SessionKey, envelope: str | None) -> b
     joined = joined_to(envelope)
     while joined is not None:
         seq, own = joined
-        over = and_(turn(key, seq), turns.c.role == Role.PERSON, turns.c.state == State.DONE)
-        again = {"state": State.WAITING, "envelope": bodies.ENVELOPE.seal(key, (seq, Role.PERSON), own)}
+        stands = and_(turns.c.progress == Progress.DONE, turns.c.validity == Validity.STANDS)
+        over = and_(turn(key, seq), turns.c.role == Role.PERSON, stands)
+        again = {"progress": Progress.WAITING, "envelope": bodies.ENVELOPE.seal(key, (seq, Role.PERSON), own)}
         if connection.execute(update(turns).where(over).values(again)).rowcount:
             return True
         joined = joined_to(own)
@@ -233,7 +235,7 @@ def _copies(
     ]
 
 
-_COPIED = ("workspace", "session", "seq", "role", "state", "edited_at", "envelope", "body")
+_COPIED = ("workspace", "session", "seq", "role", "progress", "validity", "edited_at", "envelope", "body")
 
 
 def _this(key: SessionKey, row: Row[*tuple[object, ...]]) -> ColumnElement[bool]:

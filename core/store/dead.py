@@ -14,7 +14,7 @@ from core.errors import BackscrollError
 from core.schema import deliveries, sessions, turns
 from core.seam.address import Address, AddressError
 from core.seam.messages import Draft
-from core.session import Role, SessionKey, State
+from core.session import Progress, Role, SessionKey, Validity
 from core.store import bodies
 from core.store.deliveries import Stage
 from core.store.engine.sql import notify, now, seconds
@@ -44,7 +44,7 @@ class Dead:
         return f"{self.address.id}#{self.seq}"
 
 
-_OVER = turns.c.state.in_((State.DONE, State.REFUSED))
+_OVER = and_(turns.c.progress.in_((Progress.DONE, Progress.REFUSED)), turns.c.validity == Validity.STANDS)
 _FAILED = and_(deliveries.c.state == Stage.FAILED, deliveries.c.error.is_not(None))
 
 _MINE = and_(sessions.c.workspace == turns.c.workspace, sessions.c.session == turns.c.session)
@@ -92,12 +92,12 @@ def retry(connection: Connection, letter: str) -> None:
     """
     key, seq = _place(connection, letter)
     question = _locked(connection, key, seq)
-    if question is not None and question.state in (State.WAITING, State.ANSWERED):
+    if question is not None and question.progress in (Progress.WAITING, Progress.ANSWERED):
         return  # it has been retried already
     if question is None or not question.dead:
         raise NoDeadLetter(letter)
     envelope = question.envelope or bodies.ENVELOPE.seal(key, (seq, Role.PERSON), "{}")
-    again = {"state": State.WAITING, "error": None, "envelope": envelope}
+    again = {"progress": Progress.WAITING, "error": None, "envelope": envelope}
     connection.execute(update(turns).where(turn(key, seq), _PERSON).values(again))
     connection.execute(delete(turns).where(turn(key, seq), turns.c.role == Role.ASSISTANT))
     _reopen(connection, key, seq, edits=question.verb is None)
@@ -153,7 +153,7 @@ def _locked(connection: Connection, key: SessionKey, seq: int) -> Row[*tuple[obj
     connection.execute(select(sessions.c.fence).where(_session(key)).with_for_update())
     undelivered = exists().where(_answering(key, seq), _FAILED)
     dead = and_(_OVER, or_(turns.c.error.is_not(None), undelivered)).label("dead")
-    facts = turns.c.state, turns.c.verb, turns.c.envelope, dead
+    facts = turns.c.progress, turns.c.verb, turns.c.envelope, dead
     return connection.execute(select(*facts).where(turn(key, seq), _PERSON)).one_or_none()
 
 

@@ -44,7 +44,7 @@ from sqlalchemy.sql.roles import FromClauseRole
 from core.schema import deliveries, turns, usage
 from core.seam.address import Address
 from core.seam.messages import Draft
-from core.session import Answer, Lease, Role, SessionKey, State, Turn
+from core.session import Answer, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
 from core.store import bodies
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import alone, clock, fixed, insert, micro, now, storable
@@ -120,7 +120,7 @@ _THIS = and_(*(deliveries.c[name] == bindparam(name) for name in _KEY))
 
 def _drafting(dialect: str) -> Insert:
     row = _row(deliveries, *_KEY) | {"state": fixed(Stage.DRAFT), "tries": fixed(1)}
-    asked = exists().where(QUESTION, turns.c.state == fixed(State.WAITING))
+    asked = exists().where(QUESTION, turns.c.progress == fixed(Progress.WAITING))
     new = _filled(insert(dialect, deliveries), row, asked)
     return new.on_conflict_do_update(index_elements=_KEY, set_={"tries": deliveries.c.tries + fixed(1)})
 
@@ -148,7 +148,8 @@ def answer(connection: Connection, key: SessionKey, question: Turn, decided: Ans
     words, here = decided.memory, (question.seq, Role.ASSISTANT)
     memory: dict[str, object] = {
         "memory": None if words is None else bodies.TURN.seal(key, here, words),
-        "ended": int(State.STOPPED if decided.stopped else State.DONE),
+        "kind": int(Kind.ANSWER if decided.covers is None else Kind.SUMMARY),
+        "progress": int(Progress.STOPPED if decided.stopped else Progress.DONE),
         "at": micro(question.at),
         "tokens": decided.tokens,
         "covers": decided.covers,
@@ -177,25 +178,25 @@ def answer(connection: Connection, key: SessionKey, question: Turn, decided: Ans
 def _why_not(connection: Connection, key: SessionKey, seq: int, lease: Lease | None) -> NoReturn:
     if lease is not None:
         require(connection, lease)
-    state = _STATE.first(connection, **place(key), seq=seq)
-    raise (AlreadyAnswered if state == State.ANSWERED else Changed)(key.address.id)
+    progress = _PROGRESS.first(connection, **place(key), seq=seq)
+    raise (AlreadyAnswered if progress == Progress.ANSWERED else Changed)(key.address.id)
 
 
-_STATE = Prepared(lambda _: select(turns.c.state).where(QUESTION), int)
+_PROGRESS = Prepared(lambda _: select(turns.c.progress).where(QUESTION), int)
 
 
 def _closing(_dialect: str, *, leased: bool) -> Update:
     """The question is answered from now on, if it is open; what follows is stored only then."""
     same = turns.c.edited_at.is_not_distinct_from(bindparam("edited", type_=BigInteger))
-    open_ = and_(QUESTION, turns.c.state == fixed(State.WAITING), same)
+    open_ = and_(QUESTION, turns.c.progress == fixed(Progress.WAITING), same)
     closed = update(turns).where(open_, *([under_lease()] if leased else []))
-    return closed.values(state=fixed(State.ANSWERED), error=bindparam("reason", type_=Text))
+    return closed.values(progress=fixed(Progress.ANSWERED), error=bindparam("reason", type_=Text))
 
 
 def _remembering(dialect: str, *closed: FromClauseRole) -> Insert:
     memory = bindparam("memory", type_=LargeBinary)
-    row = _row(turns, "workspace", "session", "seq", "at", "tokens", "model", "covers")
-    row |= {"role": fixed(Role.ASSISTANT), "state": bindparam("ended", type_=SmallInteger), "body": memory}
+    row = _row(turns, "workspace", "session", "seq", "kind", "progress", "at", "tokens", "model", "covers")
+    row |= {"role": fixed(Role.ASSISTANT), "validity": fixed(Validity.STANDS), "body": memory}
     return _filled(insert(dialect, turns), row, memory.is_not(None), *closed)
 
 

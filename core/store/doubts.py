@@ -13,12 +13,12 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.schema import deliveries, sessions, turns
 from core.seam.address import Address
 from core.seam.messages import Draft, Reply
-from core.session import Role, SessionKey, State, Turn
+from core.session import Role, SessionKey, Turn, Validity
 from core.store import gone
 from core.store.deliveries import REMEMBERED, Stage, draft_of, text_of
 from core.store.engine.sql import now
 from core.store.queue import turn
-from core.store.turns import COLUMNS, turn_of
+from core.store.turns import COLUMNS, OPEN, turn_of
 
 _KEPT = 86_400_000  # milliseconds for which an arrival is remembered
 FORGET_AT_ONCE = 1_000
@@ -93,7 +93,7 @@ _REMEMBERED = exists().where(
     turns.c.session == deliveries.c.session,
     turns.c.seq == deliveries.c.seq,
     turns.c.role == Role.ASSISTANT,
-    turns.c.state != State.DELETED,
+    turns.c.validity != Validity.ERASED,
 )
 _QUESTION = and_(
     turns.c.workspace == deliveries.c.workspace,
@@ -163,7 +163,7 @@ def settle(connection: Connection, doubt: Doubt) -> None:
         return
     sure = {"body": None, "due_at": None}
     connection.execute(update(deliveries).where(_this(doubt)).values(sure))
-    over = and_(turn(doubt.key, doubt.question.seq), turns.c.state >= State.DONE, turns.c.error.is_(None))
+    over = and_(turn(doubt.key, doubt.question.seq), not_(OPEN), turns.c.error.is_(None))
     connection.execute(update(turns).where(over).values(envelope=None))
 
 

@@ -1,15 +1,15 @@
 """Turns: what was said, in an order that never changes. Windows are index ranges of the newest of them."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from functools import lru_cache, partial
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, case, exists, func, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, case, exists, func, not_, select, update
 
 from core.schema import deliveries, sessions, turns
 from core.seam.messages import Author, Quote
-from core.session import HEARD_BEFORE_QUESTION, Envelope, Role, SessionKey, State, Turn
+from core.session import HEARD_BEFORE_QUESTION, Envelope, Kind, Progress, Role, SessionKey, Turn, Validity
 from core.store import bodies, quotes
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import fixed, seconds
@@ -20,15 +20,20 @@ _LAST = 2**31 - 1  # no seq is greater
 _STRETCH = 2 * HEARD_BEFORE_QUESTION  # overheard turns that are read: they may not have reached us as they were said
 
 
-_SHOWN = tuple(turns.c[name] for name in ("seq", "role", "state", "body", "tokens", "at", "author", "name", "quotes"))
+_STATE = ("kind", "progress", "validity")
+_SHOWN = tuple(turns.c[name] for name in ("seq", "role", *_STATE, "body", "tokens", "at", "author", "name", "quotes"))
+_Shown = tuple[int, int, int, int, int, bytes, int, int, str | None, str | None, int | None]
 COLUMNS = (*(turns.c[name] for name in ("message", "verb", "edited_at", "covers", "envelope")), *_SHOWN)
 """What `turn_of` makes a turn of."""
 
 MINE = and_(turns.c.workspace == bindparam("workspace"), turns.c.session == bindparam("session"))
 """The turns of the session whose `workspace` and `session` a statement is given."""
 
-WAITS = and_(turns.c.envelope.is_not(None), turns.c.state < fixed(State.DONE))
-"""Questions that are not over. The envelope, which they all have, leads to their index."""
+OPEN = turns.c.progress.in_((fixed(Progress.WAITING), fixed(Progress.ANSWERED)))
+"""Questions that are not over."""
+
+WAITS = and_(turns.c.envelope.is_not(None), OPEN)
+"""The same. The envelope, which they all have, leads to their index."""
 
 _START = (
     select(sessions.c.start)
@@ -38,10 +43,11 @@ _START = (
 _SAID = and_(
     MINE,
     turns.c.seq > _START,
-    turns.c.state.between(fixed(State.ANSWERED), fixed(State.STALE)),
-    turns.c.verb.is_(None),
+    turns.c.kind != fixed(Kind.COMMAND),
+    turns.c.progress.not_in((fixed(Progress.WAITING), fixed(Progress.REFUSED))),
+    turns.c.validity.in_((fixed(Validity.STANDS), fixed(Validity.STALE))),
 )
-_IS_HEARD = case((turns.c.state == fixed(State.HEARD), fixed(1)), else_=fixed(0))
+_IS_HEARD = case((turns.c.kind == fixed(Kind.OVERHEARD), fixed(1)), else_=fixed(0))
 _COUNT = select(func.count(), func.sum(_IS_HEARD), func.min(turns.c.at)).where(_SAID)
 
 
@@ -69,13 +75,13 @@ def newest(connection: Connection, key: SessionKey, *, budget: int, before: int 
     here, page = place(key), min(budget // _ORDINARY + 2, _LONGEST_PAGE)
     half, left, beside, stretch = budget // 2, budget, budget, 0
     last: int | None = before - 1
-    seen, shown = 0, partial(_shown, key)
+    seen, shown = 0, _showing(key)
     while last is not None:
         rows = _NEWEST.each(connection, shown, **here, last=last, most=page + seen)
         last = rows[-1].seq if len(rows) == page + seen else None
         for one in rows[seen:] if seen else rows:
             tokens = one.tokens if one.tokens < half else half
-            if one.state is State.HEARD:
+            if one.kind is Kind.OVERHEARD:
                 stretch += 1
                 if stretch > _STRETCH or beside < 0:
                     last, rows = _BEFORE.first(connection, **here, seq=one.seq), []
@@ -109,9 +115,9 @@ def count(connection: Connection, key: SessionKey) -> Count:
 
 def leave_out(connection: Connection, key: SessionKey, seqs: Collection[int]) -> None:
     """What was said in these turns is over, and never shown to the model again: its provider will not read it."""
-    over = and_(turns.c.state >= State.DONE, turns.c.state < State.DELETED, turns.c.seq.in_(seqs))
+    over = and_(not_(OPEN), turns.c.validity != Validity.ERASED, turns.c.seq.in_(seqs))
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
-    connection.execute(update(turns).where(mine, over).values(state=State.REFUSED))
+    connection.execute(update(turns).where(mine, over).values(progress=Progress.REFUSED))
 
 
 def place(key: SessionKey) -> dict[str, int]:
@@ -119,8 +125,8 @@ def place(key: SessionKey) -> dict[str, int]:
     return {"workspace": key.workspace, "session": key.session}
 
 
-_ROLES, _STATES = tuple(Role), tuple(State)  # looked up like this, they are ten times as fast
-_opened, _named = bodies.TURN.open, bodies.NAME.open
+# looked up like this, they are ten times as fast
+_ROLES, _KINDS, _PROGRESS, _VALIDITY = tuple(Role), tuple(Kind), tuple(Progress), tuple(Validity)
 
 
 @lru_cache(4096)
@@ -129,11 +135,26 @@ def _author(number: str, name: str) -> Author:
     return Author(id=number, name=name)
 
 
-def _shown(
-    key: SessionKey,
+def _showing(key: SessionKey) -> Callable[[*_Shown], Turn]:
+    """What makes turns of this session's rows: a window has so many that opening nothing would be felt."""
+    return _plain if bodies.are_plain() else partial(_shown, key)
+
+
+def _shown(key: SessionKey, *shown: *_Shown) -> Turn:
+    """A row as the rest of the core sees it, but for its quotes, which few have: `_quoting` reads those."""
+    seq, role, kind, progress, validity, body, tokens, at, author, name, pointed = shown
+    row, words = (seq, role), bodies.TURN.open(key, (seq, role), body).encode()
+    return _plain(
+        seq, role, kind, progress, validity, words, tokens, at, author, bodies.NAME.open(key, row, name), pointed
+    )
+
+
+def _plain(
     seq: int,
     role: int,
-    state: int,
+    kind: int,
+    progress: int,
+    validity: int,
     body: bytes,
     tokens: int,
     at: int,
@@ -141,16 +162,17 @@ def _shown(
     name: str | None,
     pointed: int | None,
 ) -> Turn:
-    """A row as the rest of the core sees it, but for its quotes, which few have: `_quoting` reads those."""
-    row = (seq, role)
+    """The same, where bodies are stored as they are."""
     shown = Turn(
         seq,
         _ROLES[role],
-        _STATES[state],
-        _opened(key, row, body),
+        _KINDS[kind],
+        _PROGRESS[progress],
+        _VALIDITY[validity],
+        body.decode(),
         tokens,
         seconds(at),
-        None if author is None else _author(author, _named(key, row, name) or ""),
+        None if author is None else _author(author, name or ""),
     )
     return shown if pointed is None else shown._replace(quotes=_LATER)
 
@@ -180,7 +202,7 @@ def _turn(
     edited_at: int | None,
     covers: int | None,
     envelope: str | None,
-    *shown: *tuple[int, int, int, bytes, int, int, str | None, str | None, int | None],
+    *shown: *_Shown,
 ) -> Turn:
     seq, role, *_ = shown
     opened = bodies.ENVELOPE.open(key, (seq, role), envelope)
@@ -253,10 +275,10 @@ def _seq(number: int | None) -> int | None:
     return number
 
 
-_OWN = and_(MINE, turns.c.seq < bindparam("seq"), turns.c.state != fixed(State.HEARD))
+_OWN = and_(MINE, turns.c.seq < bindparam("seq"), turns.c.kind != fixed(Kind.OVERHEARD))
 _BEFORE = Prepared(
     lambda _: select(func.coalesce(turns.c.follows, select(func.max(turns.c.seq)).where(_OWN).scalar_subquery())).where(
-        MINE, turns.c.seq == bindparam("seq"), turns.c.state == fixed(State.HEARD)
+        MINE, turns.c.seq == bindparam("seq"), turns.c.kind == fixed(Kind.OVERHEARD)
     ),
     _seq,
 )

@@ -19,7 +19,7 @@ from core.assistant import Assistant
 from core.errors import BackscrollError, DatabaseError, DeliveryError, LeaseLost, ModelUnavailable
 from core.model.envelope import whole
 from core.seam.address import Address
-from core.session import ATTEMPTS, Lease, SessionKey, State, Turn
+from core.session import ATTEMPTS, Lease, Progress, SessionKey, Turn
 from core.store import Database, inbound, queue, turns
 from core.timings import Timings
 from core.work.suspects import Suspects
@@ -422,7 +422,7 @@ def _says(question: Turn) -> tuple[float | None, list[str]]:
 
 
 def _may_join(question: Turn) -> bool:
-    return question.state is State.WAITING and question.verb is None and not question.begun
+    return question.progress is Progress.WAITING and question.verb is None and not question.begun
 
 
 def _is_burst(question: Turn, following: Turn, *, within: float) -> bool:

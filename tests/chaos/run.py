@@ -8,7 +8,6 @@ from pathlib import Path
 from random import Random
 from time import monotonic, time
 
-from core.session import State
 from tests.chaos.chronicle import Chronicle
 from tests.chaos.databases import Base, OneFile, Server, Turn
 from tests.chaos.misfortune import Misfortune
@@ -248,7 +247,7 @@ class Run:
 
     async def _waits(self) -> bool:
         """Whether a message is still to be answered: one call that hangs may hold up all that is behind it."""
-        return not self.naive and any(turn.state < State.DONE for turn in (await self.base.turns()).values())
+        return not self.naive and any(turn.is_open for turn in (await self.base.turns()).values())
 
     async def _final(self) -> Verdict:
         await self.people.look()

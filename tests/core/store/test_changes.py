@@ -10,7 +10,7 @@ from core.errors import ModelRefused
 from core.schema import quotes, turns
 from core.seam.address import Address
 from core.seam.messages import Closed, Deleted, Edited, Inbound, Quote
-from core.session import State
+from core.session import Validity
 from core.store import Database, bodies
 from tests.script import House, ScriptedModel, TranscriptAdapter, house, memory, remembered, rows
 from tests.values import ADA, BEN, HERE, message
@@ -156,7 +156,7 @@ async def test_a_deleted_message_that_waits_is_not_answered_and_forgotten(databa
 
     assert b"secret" not in await words(database)
     (row, *_) = await rows(database, turns)
-    assert (row.state, row.author, row.name, row.message) == (State.DELETED, None, None, said.id)
+    assert (row.validity, row.author, row.name, row.message) == (Validity.ERASED, None, None, said.id)
 
 
 async def test_an_answer_to_a_deleted_message_ends_silently_and_leaves_the_screen(database: Database) -> None:

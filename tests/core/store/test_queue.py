@@ -13,7 +13,7 @@ from core.schema import rejections, sessions, turns, usage
 from core.schema import segments as segment_rows
 from core.seam.address import Address
 from core.seam.messages import Edited, Inbound, Rejected
-from core.session import Answer, Lease, SessionKey, State, Turn
+from core.session import Answer, Kind, Lease, SessionKey, Turn
 from core.store import Database, backscroll, changes, deliveries, inbound, queue, segments
 from core.store import turns as history
 from tests.script import rows
@@ -22,8 +22,9 @@ from tests.values import ADA, BEN, HERE, message
 ELSEWHERE = Address(platform="console", workspace="local", channel="main", thread="side")
 
 
-async def accept(database: Database, said: Inbound, state: State = State.WAITING, verb: str | None = None) -> int:
-    accepted = await database.write(inbound.accept, said, state=state, verb=verb, tokens=7)
+async def accept(database: Database, said: Inbound, kind: Kind = Kind.SAID, verb: str | None = None) -> int:
+    kind = kind if verb is None else Kind.COMMAND
+    accepted = await database.write(inbound.accept, said, kind=kind, verb=verb, tokens=7)
     return accepted.turn.seq
 
 
@@ -324,7 +325,7 @@ async def test_at_a_start_everything_that_backs_off_is_due(database: Database) -
     await accept(database, message(address=ELSEWHERE))
     await claim(database)
     aside = message("!status", address=replace(HERE, thread="aside"))
-    await database.write(inbound.accept, aside, state=State.WAITING, verb="status", tokens=7, at_once=True)
+    await database.write(inbound.accept, aside, kind=Kind.COMMAND, verb="status", tokens=7, at_once=True)
 
     assert await database.write(queue.call_back) == 1
 
@@ -342,7 +343,7 @@ async def test_heard_turns_are_remembered_and_never_answered(database: Database)
     (lease,) = await claim(database)
     await answer(database, lease, "answer")
 
-    await accept(database, message("aside", author=BEN), state=State.HEARD)
+    await accept(database, message("aside", author=BEN), kind=Kind.OVERHEARD)
 
     assert await claim(database) == []
     assert await memory(database, lease.key) == ["question", "answer", "aside"]
@@ -453,7 +454,7 @@ async def test_a_window_reads_no_more_than_its_budget(database: Database) -> Non
     await accept(database, message("0"))
     (lease,) = await claim(database)
     for number in range(200):
-        await accept(database, message(str(number)), state=State.HEARD)
+        await accept(database, message(str(number)), kind=Kind.OVERHEARD)
 
     newest = await database.read(history.newest, lease.key, budget=70)
 
@@ -561,7 +562,7 @@ async def test_a_command_beside_the_queue_does_not_cut_a_back_off_short(database
     (lease,) = await claim(database)
     await database.write(queue.release, lease, attempts=1, after=60)
     status = message("!status")
-    accepted = await database.write(inbound.accept, status, state=State.WAITING, verb="status", tokens=7, at_once=True)
+    accepted = await database.write(inbound.accept, status, kind=Kind.COMMAND, verb="status", tokens=7, at_once=True)
 
     await database.write(queue.finish, lease.key, accepted.turn.seq, lease=None, seconds=30)
 
