@@ -13,7 +13,7 @@ from core.schema import rejections, sessions, turns, usage
 from core.schema import segments as segment_rows
 from core.seam.address import Address
 from core.seam.messages import Edited, Inbound, Rejected
-from core.session import Answer, Kind, Lease, SessionKey, Turn
+from core.session import Answer, Kind, Lease, Progress, SessionKey, Turn
 from core.store import Database, backscroll, changes, deliveries, inbound, queue, segments
 from core.store import turns as history
 from tests.script import rows
@@ -347,6 +347,39 @@ async def test_heard_turns_are_remembered_and_never_answered(database: Database)
 
     assert await claim(database) == []
     assert await memory(database, lease.key) == ["question", "answer", "aside"]
+
+
+async def test_what_was_overheard_and_refused_is_still_overheard_when_it_is_edited(database: Database) -> None:
+    await accept(database, message("question"))
+    (lease,) = await claim(database)
+    await answer(database, lease, "answer")
+    aside = message("aside", author=BEN)
+    seq = await accept(database, aside, kind=Kind.OVERHEARD)
+
+    await database.write(history.leave_out, lease.key, [seq])
+    assert await memory(database, lease.key) == ["question", "answer"]
+    edited = Edited(message=replace(aside, text="politely"), at=aside.at + 1)
+    await database.write(changes.edit, edited, verb=None, tokens=7, fit=lambda text, _: text, size=lambda turn: 1)
+
+    assert await memory(database, lease.key) == ["question", "answer", "politely"]
+    row = (await rows(database, turns))[-1]
+    assert (row.kind, row.progress) == (Kind.OVERHEARD, Progress.DONE)
+
+
+async def test_what_was_overheard_and_then_deleted_is_not_answered_when_it_comes_again(database: Database) -> None:
+    await accept(database, message("question"))
+    (lease,) = await claim(database)
+    await answer(database, lease, "answer")
+    aside = message("aside", author=BEN)
+    await accept(database, aside, kind=Kind.OVERHEARD)
+    gone = {"seconds": 30.0, "pieces": lambda words, _: [words], "count": len}
+    await database.write(changes.erase, HERE, aside.id, **gone)
+
+    with pytest.raises(inbound.Duplicate):
+        await accept(database, aside)
+
+    assert await claim(database) == []
+    assert await memory(database, lease.key) == ["question", "answer"]
 
 
 async def test_what_was_said_before_the_birth_stands_before_the_first_turn(database: Database) -> None:
