@@ -274,7 +274,7 @@ def _accept(connection: sqlite3.Connection, session: int, number: int, at: int) 
 
 
 def _window(connection: sqlite3.Connection, session: int) -> list[tuple[object, ...]]:
-    return [(*row[:3], row[3].decode(), *row[4:]) for row in connection.execute(_NEWEST, (session, WINDOW))]
+    return [(*row[:5], row[5].decode(), *row[6:]) for row in connection.execute(_NEWEST, (session, WINDOW))]
 
 
 def _answer(connection: sqlite3.Connection, session: int, seq: int, fence: int, at: int) -> None:

@@ -206,7 +206,7 @@ def _turn(
 ) -> Turn:
     seq, role, *_ = shown
     opened = bodies.ENVELOPE.open(key, (seq, role), envelope)
-    return _shown(key, *shown)._replace(
+    return _showing(key)(*shown)._replace(
         message=message,
         verb=verb,
         edited_at=None if edited_at is None else seconds(edited_at),
