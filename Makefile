@@ -51,8 +51,11 @@ types: $(BIN)/.dev
 imports: $(BIN)/.dev
 	$(BIN)/lint-imports
 
+SIDE_BY_SIDE := --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+SEALED := tests/core/store tests/core/delivery/test_reconcile.py tests/core/memory/test_quotes.py tests/test_deletions.py
 tests: $(BIN)/.dev
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --sealed $(SEALED)
 
 cover: $(BIN)/.dev ## Runs the tests, and says which lines and branches none of them reaches; takes twice as long
 	$(BIN)/python -m pytest --cov --cov-report=term

@@ -15,7 +15,7 @@ from core.schema import sessions
 from core.schema import turns as table
 from core.seam.address import Address
 from core.seam.messages import Author, Inbound
-from core.session import Answer, Lease, Role, SessionKey, State, Turn
+from core.session import Answer, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
 from core.store import Database, answering, connect, inbound, receipts, turns
 
 LEASE = 3600.0
@@ -52,9 +52,7 @@ def asked(session: int, number: int) -> Inbound:
 
 async def accept(database: Database, message: Inbound) -> inbound.Accepted:
     claimant = inbound.Claimant(owner=f"{_HOST}:{message.id}", lease=LEASE)
-    return await database.write(
-        inbound.accept, message, state=State.WAITING, verb=None, tokens=TOKENS, claimant=claimant
-    )
+    return await database.write(inbound.accept, message, kind=Kind.SAID, verb=None, tokens=TOKENS, claimant=claimant)
 
 
 async def window(database: Database, key: SessionKey) -> list[Turn]:
@@ -150,7 +148,9 @@ def _said(connection: Connection, key: SessionKey, session: int, start: int, end
             "session": key.session,
             "seq": place // 2 + 2,
             "role": Role.ASSISTANT if place % 2 else Role.PERSON,
-            "state": State.DONE,
+            "kind": Kind.ANSWER if place % 2 else Kind.SAID,
+            "progress": Progress.DONE,
+            "validity": Validity.STANDS,
             "at": (1_700_000_000 + place) * 1_000_000,
             "tokens": TOKENS,
             "message": None if place % 2 else f"{1_600_000_000 + place}.000100",

@@ -141,8 +141,8 @@ def _place(session: int) -> str:
 
 
 def _turn(row: asyncpg.Record) -> tuple[object, ...]:
-    seq, role, state, body, *rest = row
-    return (seq, role, state, body.decode(), *rest)
+    seq, role, kind, progress, validity, body, *rest = row
+    return (seq, role, kind, progress, validity, body.decode(), *rest)
 
 
 _BEAR = """
@@ -151,8 +151,8 @@ INSERT INTO sessions (workspace, session, address, platform, channel, tail, wait
 VALUES (1, $1, $2, 'console', 'console:local:main', $3, 0, 0, true, 0, -2147483648, 1, 0, 0)
 """
 _SAID = """
-INSERT INTO turns (workspace, session, seq, role, state, at, tokens, message, author, name, model, body)
-SELECT 1, $1, place / 2 + 1, place % 2, 2, place * 1000000::bigint, $3,
+INSERT INTO turns (workspace, session, seq, role, kind, progress, at, tokens, message, author, name, model, body)
+SELECT 1, $1, place / 2 + 1, place % 2, place % 2 * 3, 2, place * 1000000::bigint, $3,
     CASE WHEN place % 2 = 0 THEN (1600000000 + place) || '.000100' END, CASE WHEN place % 2 = 0 THEN $4 END,
     CASE WHEN place % 2 = 0 THEN 'Ada' END, CASE WHEN place % 2 = 1 THEN 'm' END, $5
 FROM generate_series(0, $2 - 1) AS place
@@ -165,25 +165,26 @@ WITH session AS (
         attempts = attempts + (due_at IS NULL)::int, due_at = coalesce(due_at, $2::bigint + 30000)
     WHERE workspace = 1 AND address = $1 RETURNING session, tail, fence),
 stored AS (
-    INSERT INTO turns (workspace, session, seq, role, state, at, tokens, message, author, name, envelope, body)
-    SELECT 1, session, tail, 0, 0, $4::bigint, $5, $6, $7, 'Ada', '{"direct": true}', $8 FROM session
+    INSERT INTO turns (workspace, session, seq, role, kind, progress, at, tokens, message, author, name, envelope,
+        body)
+    SELECT 1, session, tail, 0, 0, 0, $4::bigint, $5, $6, $7, 'Ada', '{"direct": true}', $8 FROM session
     ON CONFLICT DO NOTHING RETURNING seq)
 SELECT session, seq, fence FROM session JOIN stored ON seq = tail
 """
 _NEWEST = """
-SELECT seq, role, state, body, tokens, at, author, name FROM turns
-WHERE workspace = 1 AND session = $1 AND state >= 1 AND verb IS NULL
+SELECT seq, role, kind, progress, validity, body, tokens, at, author, name FROM turns
+WHERE workspace = 1 AND session = $1 AND kind <> 2 AND progress NOT IN (0, 5) AND validity IN (0, 2)
     AND seq > (SELECT start FROM sessions WHERE workspace = 1 AND session = $1)
 ORDER BY seq DESC, role DESC LIMIT $2
 """
 _ANSWER = """
 WITH held AS (SELECT 1 FROM sessions WHERE workspace = 1 AND session = $1 AND fence = $9 FOR UPDATE),
 question AS (
-    UPDATE turns SET state = 1 WHERE workspace = 1 AND session = $1 AND seq = $2 AND role = 0 AND state = 0
+    UPDATE turns SET progress = 1 WHERE workspace = 1 AND session = $1 AND seq = $2 AND role = 0 AND progress = 0
         AND EXISTS (SELECT 1 FROM held) RETURNING 1),
 answer AS (
-    INSERT INTO turns (workspace, session, seq, role, state, at, tokens, model, body)
-    SELECT 1, $1, $2, 1, 2, $3, $8, 'm', $4 FROM question),
+    INSERT INTO turns (workspace, session, seq, role, kind, progress, at, tokens, model, body)
+    SELECT 1, $1, $2, 1, 3, 2, $3, $8, 'm', $4 FROM question),
 delivery AS (
     INSERT INTO deliveries (workspace, session, seq, part, state, tries)
     SELECT 1, $1, $2, 0, 2, 1 FROM question)
@@ -197,8 +198,8 @@ WITH shown AS (
     UPDATE deliveries SET state = 3, message = $3, body = NULL, draft = NULL, due_at = NULL
     WHERE workspace = 1 AND session = $1 AND seq = $2 AND part = 0 AND message IS NULL),
 over AS (
-    UPDATE turns SET state = 2, envelope = NULL
-    WHERE workspace = 1 AND session = $1 AND seq = $2 AND role = 0 AND state < 2)
+    UPDATE turns SET progress = 2, envelope = NULL
+    WHERE workspace = 1 AND session = $1 AND seq = $2 AND role = 0 AND progress IN (0, 1))
 UPDATE sessions SET waiting = waiting - 1, attempts = 0, owner = NULL, due_at = CASE WHEN waiting > 1 THEN due_at END
 WHERE workspace = 1 AND session = $1 AND fence = $4 RETURNING waiting
 """

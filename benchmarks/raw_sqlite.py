@@ -218,8 +218,8 @@ INSERT INTO sessions (workspace, session, address, platform, channel, tail, wait
     fence, attempts, touched_at) VALUES (1, ?, ?, 'console', 'console:local:main', ?, 0, 0, 1, 0, -2147483648, 1, 0, 0)
 """
 _SAID = """
-INSERT INTO turns (workspace, session, seq, role, state, at, tokens, message, author, name, model, body)
-VALUES (1, ?, ?, ?, 2, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO turns (workspace, session, seq, role, kind, progress, at, tokens, message, author, name, model, body)
+VALUES (1, ?1, ?2, ?3, ?3 * 3, 2, ?4, ?5, ?, ?, ?, ?, ?)
 """
 _EXTEND = """
 UPDATE sessions SET tail = tail + 1, waiting = waiting + 1, touched_at = :at, live_since = coalesce(live_since, :at),
@@ -228,21 +228,22 @@ UPDATE sessions SET tail = tail + 1, waiting = waiting + 1, touched_at = :at, li
 WHERE workspace = 1 AND address = :place RETURNING session, tail, fence
 """
 _ASK = """
-INSERT INTO turns (workspace, session, seq, role, state, at, tokens, message, author, name, envelope, body)
-VALUES (1, ?, ?, 0, 0, ?, ?, ?, ?, 'Ada', '{"direct": true}', ?) ON CONFLICT DO NOTHING
+INSERT INTO turns (workspace, session, seq, role, kind, progress, at, tokens, message, author, name, envelope, body)
+VALUES (1, ?, ?, 0, 0, 0, ?, ?, ?, ?, 'Ada', '{"direct": true}', ?) ON CONFLICT DO NOTHING
 """
 _NEWEST = """
-SELECT seq, role, state, body, tokens, at, author, name FROM turns
-WHERE workspace = 1 AND session = ?1 AND state >= 1 AND verb IS NULL
+SELECT seq, role, kind, progress, validity, body, tokens, at, author, name FROM turns
+WHERE workspace = 1 AND session = ?1 AND kind <> 2 AND progress NOT IN (0, 5) AND validity IN (0, 2)
     AND seq > (SELECT start FROM sessions WHERE workspace = 1 AND session = ?1)
 ORDER BY seq DESC, role DESC LIMIT ?2
 """
 _ANSWERED = """
-UPDATE turns SET state = 1 WHERE workspace = 1 AND session = ?1 AND seq = ?2 AND role = 0 AND state = 0
+UPDATE turns SET progress = 1 WHERE workspace = 1 AND session = ?1 AND seq = ?2 AND role = 0 AND progress = 0
     AND EXISTS (SELECT 1 FROM sessions WHERE workspace = 1 AND session = ?1 AND fence = ?3)
 """
 _ANSWER = """
-INSERT INTO turns (workspace, session, seq, role, state, at, tokens, model, body) VALUES (1, ?, ?, 1, 2, ?, ?, 'm', ?)
+INSERT INTO turns (workspace, session, seq, role, kind, progress, at, tokens, model, body)
+VALUES (1, ?, ?, 1, 3, 2, ?, ?, 'm', ?)
 """
 _INTEND = "INSERT INTO deliveries (workspace, session, seq, part, state, tries) VALUES (1, ?, ?, 0, 2, 1)"
 _BILL = """
@@ -255,8 +256,8 @@ UPDATE deliveries SET state = 3, message = ?, body = NULL, draft = NULL, due_at 
 WHERE workspace = 1 AND session = ? AND seq = ? AND part = 0 AND message IS NULL
 """
 _OVER = """
-UPDATE turns SET state = 2, envelope = NULL
-WHERE workspace = 1 AND session = ? AND seq = ? AND role = 0 AND state < 2
+UPDATE turns SET progress = 2, envelope = NULL
+WHERE workspace = 1 AND session = ? AND seq = ? AND role = 0 AND progress IN (0, 1)
 """
 _FREE = """
 UPDATE sessions SET waiting = waiting - 1, attempts = 0, owner = NULL, due_at = CASE WHEN waiting > 1 THEN due_at END
@@ -273,7 +274,7 @@ def _accept(connection: sqlite3.Connection, session: int, number: int, at: int) 
 
 
 def _window(connection: sqlite3.Connection, session: int) -> list[tuple[object, ...]]:
-    return [(*row[:3], row[3].decode(), *row[4:]) for row in connection.execute(_NEWEST, (session, WINDOW))]
+    return [(*row[:5], row[5].decode(), *row[6:]) for row in connection.execute(_NEWEST, (session, WINDOW))]
 
 
 def _answer(connection: sqlite3.Connection, session: int, seq: int, fence: int, at: int) -> None:

@@ -40,7 +40,7 @@ from core.model.openai import OpenAIModel
 from core.schema import turns
 from core.seam.adapter import Receive
 from core.seam.messages import Reply
-from core.session import Role, State
+from core.session import Progress, Role
 from core.store import connect
 
 RATES = (2.5, 5, 10)
@@ -247,7 +247,7 @@ async def watch(course: Course) -> None:
 
 
 def _unfinished(connection: Connection) -> int:
-    open_ = turns.c.state.not_in([State.DONE, State.STOPPED])
+    open_ = turns.c.progress.not_in([Progress.DONE, Progress.STOPPED])
     mine = select(func.count()).select_from(turns).where(turns.c.role == Role.PERSON, open_)
     return int(connection.execute(mine).scalar_one())
 

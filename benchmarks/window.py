@@ -23,7 +23,7 @@ from core.model.tokens import Estimate, cut_middle
 from core.schema import turns as table
 from core.seam.address import Address
 from core.seam.messages import Author, Inbound
-from core.session import Role, SessionKey, State
+from core.session import Kind, Progress, Role, SessionKey, Validity
 from core.store import Database, connect, inbound, turns
 
 LENGTHS = (10, 100, 1_000, 10_000, 50_000)
@@ -83,7 +83,8 @@ async def fill(database: Database, length: int) -> SessionKey:
     """A session of so many turns, of which the window holds the newest 80 to 100."""
     address = Address(platform="console", workspace="local", channel=f"of-{length}")
     first = Inbound(address=address, id="0", author=Author(id="U1", name="Ada"), text=WORDS, at=0.0)
-    key, _ = await database.write(inbound.accept, first, state=State.HEARD, verb=None, tokens=240)
+    accepted = await database.write(inbound.accept, first, kind=Kind.OVERHEARD, verb=None, tokens=240)
+    key = accepted.key
 
     def insert(connection: Connection, start: int, end: int) -> None:
         rows = [
@@ -92,7 +93,9 @@ async def fill(database: Database, length: int) -> SessionKey:
                 "session": key.session,
                 "seq": seq // 2 + 2,
                 "role": Role.ASSISTANT if seq % 2 else Role.PERSON,
-                "state": State.DONE,
+                "kind": Kind.ANSWER if seq % 2 else Kind.SAID,
+                "progress": Progress.DONE,
+                "validity": Validity.STANDS,
                 "at": seq * 1_000_000,
                 "tokens": 240,
                 "author": "U1",

@@ -53,7 +53,9 @@ sessions = Table(
     Column("waiting", Integer, nullable=False),  # turns to be answered
     Column("live_since", BigInteger),  # when the bot was first talked to here, by the platform's clock
     Column("heard", Boolean, nullable=False),  # what was said before the birth has been read, or is not to be
-    Column("epoch", Integer, nullable=False),
+    # The newest segment, kept here so that a window needs no second look. A release that knows its number by the name
+    # in the database may still be running.
+    Column("epoch", Integer, nullable=False, key="segment"),  # 0 for none
     Column("start", Integer, nullable=False),  # the window holds turns with a greater seq
     Column("fence", Integer, nullable=False),  # + 1 by every claim
     Column("owner", Text),  # host:boot/space:pid@start:random of the holder
@@ -80,14 +82,17 @@ sessions = Table(
     Index("ix_sessions_workspace_channel_touched_at", "workspace", "channel", "touched_at"),
 )
 
-epochs = Table(
-    "epochs",
+segments = Table(  # which turns a session's memory consists of: rows are only added
+    "segments",
     metadata,
     Column("workspace", Integer, primary_key=True, autoincrement=False),
     Column("session", Integer, primary_key=True, autoincrement=False),
-    Column("epoch", Integer, primary_key=True, autoincrement=False),
-    Column("parent", Integer, nullable=False),  # the epoch that undo goes back to
-    Column("parent_start", Integer, nullable=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # the greatest is the view
+    Column("kind", Text, nullable=False),  # reset, closed, undo
+    Column("shown", Integer, nullable=False),  # the session whose turns are shown
+    Column("start", Integer, nullable=False),  # those with a greater seq
+    Column("back_to", Integer),  # an undo's: the segment that is shown again; 0 is everything
+    Column("seq", Integer),  # the turn that asked for it; nobody's if the place was closed
     Column("opened_at", BigInteger, nullable=False),
 )
 
@@ -98,7 +103,9 @@ turns = Table(
     Column("session", Integer, primary_key=True, autoincrement=False),
     Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("role", SmallInteger, primary_key=True, autoincrement=False),
-    Column("state", SmallInteger, nullable=False),
+    Column("kind", SmallInteger, nullable=False, server_default=text("0")),  # said, overheard, command, answer, summary
+    Column("progress", SmallInteger, nullable=False, server_default=text("0")),  # how far it has come
+    Column("validity", SmallInteger, nullable=False, server_default=text("0")),  # whether its words hold
     Column("at", BigInteger, nullable=False),
     Column("tokens", Integer, nullable=False),
     Column("message", Text),  # the platform's ID of a person's message

@@ -21,18 +21,35 @@ class Role(IntEnum):
     ASSISTANT = 1
 
 
-class State(IntEnum):
+class Kind(IntEnum):
+    """What a turn is."""
+
+    SAID = 0  # to the bot
+    OVERHEARD = 1  # said in this place, not to the bot; never answered
+    COMMAND = 2  # never shown to the model
+    ANSWER = 3
+    SUMMARY = 4  # an answer that tells of the turns before it
+    NOTICE = 5  # of our own, which nobody has said; never shown to the model
+
+
+class Progress(IntEnum):
     """How far a turn has come."""
 
     WAITING = 0  # accepted, to be answered
     ANSWERED = 1  # the answer is stored, but not certainly on screen
-    DONE = 2  # over: the answer arrived, or will never
-    HEARD = 3  # said in this place, not to the bot; never answered
-    STOPPED = 4  # an answer that was ended by a person: what was on screen then
-    SKIPPED = 5  # it was missed, and found too late to be answered
-    STALE = 6  # a summary of turns that have changed since: to be made again before it is shown
-    DELETED = 7  # gone from the screen, and its words from here
-    REFUSED = 8  # the model's provider will not read it: never shown to the model again
+    DONE = 2  # over: the answer arrived, or will never; all else is over from the start
+    STOPPED = 3  # an answer that was ended by a person: what was on screen then
+    SKIPPED = 4  # it was missed, and found too late to be answered
+    REFUSED = 5  # the model's provider will not read it: never shown to the model again
+
+
+class Validity(IntEnum):
+    """Whether a turn's words hold."""
+
+    STANDS = 0
+    SUPERSEDED = 1  # others stand in its place
+    STALE = 2  # a summary of turns that have changed since: to be made again before it is shown
+    ERASED = 3  # gone from the screen, and its words from here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +141,9 @@ class Turn(NamedTuple):
 
     seq: int
     role: Role
-    state: State
+    kind: Kind
+    progress: Progress
+    validity: Validity
     text: str
     tokens: int
     at: float

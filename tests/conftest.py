@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 import shutil
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -17,9 +18,21 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 import migrations
 from core.store import Database, connect
+from tests.sealed import SWITCH, seal_if_told
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")  # no test fails because a machine is busy
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--sealed", action="store_true", help="seal bodies: whoever looks inside unopened ones fails")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--sealed"):
+        os.environ[SWITCH] = "1"
+    seal_if_told()
+
 
 _reached: list[str] = []
 

@@ -63,7 +63,8 @@ class Eraser:
     dead: set[str] = field(default_factory=set)
     answers: dict[str, str] = field(default_factory=dict)
     """Which word each answer's own word has answered."""
-    starts: dict[str, list[int]] = field(default_factory=lambda: {place: [0] for place in PLACES})
+    starts: dict[str, list[tuple[int, ...]]] = field(default_factory=lambda: {place: [(0,)] for place in PLACES})
+    """Where the memory of each place has started: by turns, and at each moment, by what stands beneath it."""
     replicas: list[tuple[Running, AsyncExitStack]] = field(default_factory=list)
     done: dict[str, int] = field(default_factory=dict)
     _words: int = 0
@@ -152,7 +153,7 @@ class Eraser:
 
     async def do_call(self, place: str) -> None:
         """Something that was said to others is edited into a question to the bot."""
-        heard = [one for one in self._standing(place) if not one.to_bot and one.number >= self.starts[place][-1]]
+        heard = [one for one in self._standing(place) if not one.to_bot and one.number >= self.starts[place][-1][-1]]
         if heard:
             said = self.dice.choice(heard)
             await self._edit(said, to_bot=True)
@@ -187,12 +188,15 @@ class Eraser:
 
     async def do_reset(self, place: str) -> None:
         await self._command("reset", place)
-        self.starts[place].append(sum(one.place == place for one in self.said))
+        self.starts[place].append((*self.starts[place][-1], sum(one.place == place for one in self.said)))
 
     async def do_undo(self, place: str) -> None:
         await self._command("undo", place)
-        if len(self.starts[place]) > 1:
-            self.starts[place].pop()
+        standing = self.starts[place][-1]
+        if len(standing) > 1:
+            self.starts[place].append(standing[:-1])
+        elif len(self.starts[place]) > 1:
+            self.starts[place].append(self.starts[place][-2])
 
     async def _command(self, verb: str, place: str) -> None:
         await self.settle(place)
@@ -276,7 +280,7 @@ class Eraser:
 
     def _judge_window(self, place: str, said: Said, shown: set[str], dead: set[str]) -> None:
         assert not shown & dead, f"gone from the screen, and shown to the model: {shown & dead}"
-        start = self.starts[place][-1]
+        start = self.starts[place][-1][-1]
         own = {one.word for one in self._standing(place) if one.to_bot and one.number >= start}
         assert own <= shown, f"on screen, and missing from the window: {own - shown}"
         of = {one.word: one for one in self.said if one.place == place}

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.sealed import switch
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -16,10 +18,10 @@ async def process(tmp_path: Path, *words: str, **environment: str) -> AsyncItera
     running = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "bots",
+        "tests.sealed" if switch() else "bots",
         *words,
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **environment},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **switch(), **environment},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from time import time
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy import Connection, Row, Table, select, update
 
@@ -34,6 +34,7 @@ from core.session import Turn
 from core.store import Database, inbound, turns
 from core.timings import Clock, Timings
 from core.work.worker import Worker
+from tests.sealed import opened
 from tests.values import HERE
 
 SECONDS = 10.0
@@ -440,9 +441,13 @@ async def house(
         yield running
 
 
-async def rows(database: Database, table: Table) -> Sequence[Row[tuple[object, ...]]]:
-    """All rows of a table, in the order of their keys."""
-    return await database.read(lambda connection: connection.execute(select(table).order_by(*table.primary_key)).all())
+async def rows(database: Database, table: Table) -> Sequence[Any]:
+    """All rows of a table, in the order of their keys, and their bodies opened."""
+
+    def read(connection: Connection) -> Sequence[Any]:
+        return [opened(table, row) for row in connection.execute(select(table).order_by(*table.primary_key))]
+
+    return await database.read(read)
 
 
 async def memory(database: Database, address=HERE) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from core.seam.messages import Audience, Inbound
-from core.session import HEARD_BEFORE_QUESTION, State, Turn
+from core.session import HEARD_BEFORE_QUESTION, Kind, Turn
 from core.store import Database, inbound, turns
 from tests.script import House, house
 from tests.values import BEN, HERE, message
@@ -32,7 +32,7 @@ async def overheard(database: Database, number: int) -> None:
     """So many lines of chatter, each as it is stored when it is heard."""
     for start in range(0, number, 500):
         lines = [chatter(f"line {nth}") for nth in range(start, min(start + 500, number))]
-        storing = (database.write(inbound.accept, one, state=State.HEARD, verb=None, tokens=12) for one in lines)
+        storing = (database.write(inbound.accept, one, kind=Kind.OVERHEARD, verb=None, tokens=12) for one in lines)
         await asyncio.gather(*storing)
 
 
@@ -115,7 +115,7 @@ async def test_a_window_of_a_release_that_did_not_note_what_chatter_follows_is_w
         await database.write(lambda connection: connection.exec_driver_sql("UPDATE turns SET follows = NULL"))
         await overheard(database, 100)
 
-    assert [turn.text for turn in reversed(await read(database)) if turn.state is not State.HEARD] == own
+    assert [turn.text for turn in reversed(await read(database)) if turn.kind is not Kind.OVERHEARD] == own
 
 
 async def test_a_small_budget_ends_within_own_turns_and_shows_nothing_older(database: Database) -> None:

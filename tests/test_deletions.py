@@ -12,7 +12,7 @@ from core.errors import DeliveryUnknown
 from core.schema import deliveries, gone, quotes, turns
 from core.seam.address import Address
 from core.seam.messages import Audience, Author, Deleted, Edited, Inbound, Quote
-from core.session import State
+from core.session import Progress
 from core.store import Database, doubts
 from tests.script import Fault, House, ScriptedModel, TranscriptAdapter, brisk, house, memory, remembered, rows
 from tests.values import ADA, BEN, HERE, message
@@ -343,7 +343,7 @@ async def test_what_was_refused_and_then_deleted_is_gone(database: Database) -> 
     async with house(database) as running:
         await running.say(said)
         await running.over()
-        await database.write(lambda connection: connection.execute(update(turns).values(state=State.REFUSED)))
+        await database.write(lambda connection: connection.execute(update(turns).values(progress=Progress.REFUSED)))
         await running.say(deleted(said))
 
     assert "a secret" not in (await words(database)).replace("You said: a secret", "")

@@ -9,7 +9,7 @@ import pytest
 from core.errors import DeliveryDelayed, DeliveryRefused, ModelStalled
 from core.memory.mind import Hearing
 from core.seam.messages import Audience, Author, Inbound
-from core.session import HEARD_BEFORE_QUESTION, State
+from core.session import HEARD_BEFORE_QUESTION, Kind
 from core.store import Database
 from core.timings import Timings
 from tests.script import House, ScriptedModel, TranscriptAdapter, brisk, house, memory, remembered
@@ -62,7 +62,7 @@ async def test_what_was_said_before_is_heard_once_oldest_first_and_in_front_of_t
     assert roles == ["user", "assistant", "user", "user"], "our own posts are ours"
     assert running.model.prompts[0].messages[0].text.startswith("[Ben (U2) ")
     assert running.model.asked(1)[:4] == running.model.asked(0), "a prompt's beginning does not change"
-    assert [turn.state for turn in await remembered(database)][:3] == [State.HEARD] * 3
+    assert [turn.kind for turn in await remembered(database)][:3] == [Kind.OVERHEARD] * 3
     (scrolled,) = adapter.scrolled
     assert (scrolled.text, scrolled.reply_to, scrolled.address) == ("what is wrong?", "m0", HERE)
 

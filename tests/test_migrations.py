@@ -11,7 +11,9 @@ from sqlalchemy import Connection, inspect, text
 import migrations
 from core.errors import DatabaseAhead
 from core.schema import metadata
-from core.store import connect
+from core.seam.address import Address
+from core.session import Kind, Progress, SessionKey, Validity
+from core.store import connect, segments
 
 
 def differences(connection: Connection) -> object:
@@ -78,10 +80,15 @@ def test_the_files_of_the_migrations_begin_with_their_revisions() -> None:
     assert all(Path(one.path).name.startswith(f"{one.revision}_") for one in script.walk_revisions())
 
 
-_OLD_SESSION = """
+_OLD_SESSIONS = """
 INSERT INTO sessions (workspace, session, address, platform, channel, tail, waiting, heard, epoch, start, fence,
     attempts, touched_at)
-VALUES (1, 1, 'console:local:main', 'console', 'console:local:main', 2, 1, true, 0, 0, 3, 1, 9)
+VALUES (1, 1, 'console:local:main', 'console', 'console:local:main', 2, 1, true, 0, -2147483648, 3, 1, 9),
+    (1, 2, 'console:local:main:side', 'console', 'console:local:main', 8, 0, true, 2, 6, 3, 1, 9)
+"""
+_OLD_EPOCHS = """
+INSERT INTO epochs (workspace, session, epoch, parent, parent_start, opened_at)
+VALUES (1, 2, 1, 0, -2147483648, 10), (1, 2, 2, 1, 3, 11)
 """
 _OLD_TURN = """
 INSERT INTO turns (workspace, session, seq, role, state, at, tokens, message, body)
@@ -94,7 +101,8 @@ VALUES (1, 1, 1, :part, :state, 1, :message, :draft, :body)
 
 
 def old_rows(connection: Connection) -> None:
-    connection.execute(text(_OLD_SESSION))
+    connection.execute(text(_OLD_SESSIONS))
+    connection.execute(text(_OLD_EPOCHS))
     for seq in (1, 2):
         connection.execute(text(_OLD_TURN), {"seq": seq, "state": 2 - seq, "message": f"m{seq}", "body": b"\x00words"})
     for part, message in ((0, "shown"), (1, None)):
@@ -104,8 +112,8 @@ def old_rows(connection: Connection) -> None:
 
 def rows(connection: Connection) -> list[tuple[object, ...]]:
     columns = {
-        "sessions": "address, tail, waiting, fence, attempts",
-        "turns": "seq, state, message, body",
+        "sessions": "address, tail, waiting, epoch, start, fence, attempts",
+        "turns": "seq, message, body",
         "deliveries": "seq, part, state, tries, message, draft, error, body",
     }
     return [
@@ -115,17 +123,23 @@ def rows(connection: Connection) -> list[tuple[object, ...]]:
     ]
 
 
+def states(connection: Connection) -> list[int]:
+    return list(connection.execute(text("SELECT state FROM turns ORDER BY seq")).scalars())
+
+
 async def test_what_an_older_release_has_stored_outlives_every_step(empty_url: str) -> None:
     database = connect(empty_url)
     await database.write(migrations.upgrade, "0001")
     await database.write(old_rows)
     before = await database.read(rows)
-    assert len(before) == 5
+    assert len(before) == 6
+    assert await database.read(states) == [1, 0]
 
     await database.write(migrations.upgrade)
     assert await database.read(rows) == before
     await database.write(migrations.downgrade, "0001")
     assert await database.read(rows) == before
+    assert await database.read(states) == [1, 0]
     await database.write(migrations.upgrade)
 
     assert await database.read(rows) == before
@@ -148,15 +162,87 @@ async def test_a_notice_that_waits_is_let_go_on_the_way_down(empty_url: str) -> 
     await database.write(migrations.upgrade, "0001")
     await database.write(old_rows)
     await database.write(migrations.upgrade)
-    session, question, notice, *sent = await database.read(rows)
+    session, *others = await database.read(rows)
     await database.write(told)
 
     await database.write(migrations.downgrade, "0009")
 
-    assert session == ("console:local:main", 2, 1, 3, 1)
-    assert notice == (2, 0, "m2", b"\x00words")
-    over = (2, 2, "m2", b"\x00words")
-    assert await database.read(rows) == [("console:local:main", 2, 0, 3, 1), question, over, *sent]
+    assert session == ("console:local:main", 2, 1, 0, -(2**31), 3, 1)
+    assert await database.read(rows) == [("console:local:main", 2, 0, 0, -(2**31), 3, 1), *others]
+    assert await database.read(states) == [1, 2]
+    await database.close()
+
+
+def epochs(connection: Connection) -> list[tuple[int, ...]]:
+    return [tuple(row) for row in connection.execute(text("SELECT * FROM epochs ORDER BY session, epoch"))]
+
+
+async def test_resets_become_segments_and_those_that_stand_become_epochs_again(empty_url: str) -> None:
+    side = SessionKey(workspace=1, session=2, address=Address.parse("console:local:main:side"))
+    database = connect(empty_url)
+    await database.write(migrations.upgrade, "0010")
+    await database.write(old_rows)
+    before = await database.read(epochs)
+
+    await database.write(migrations.upgrade, "0011")
+    for seq, undone in ((7, "reset"), (8, "reset"), (9, "undo")):
+        assert await database.write(segments.undo, side, seq) == undone
+    await database.write(segments.reset, side, 10)
+    await database.write(migrations.downgrade, "0010")
+
+    assert [(epoch, start) for _, _, epoch, _, start, _ in await database.read(epochs)] == [(1, -(2**31)), (2, 3)]
+    assert (await database.read(epochs))[0] == before[0]
+    assert (await database.read(rows))[1] == ("console:local:main:side", 8, 0, 2, 10, 3, 1)
+    await database.close()
+
+
+_STATES = """
+INSERT INTO turns (workspace, session, seq, role, state, at, tokens, author, verb, notice, covers, follows,
+    body)
+VALUES (1, 3, :seq, :role, :state, 7, 5, :author, :verb, :notice, :covers, :follows, :body)
+"""
+_TURNS = [
+    # what it was, by its old number; and what it is
+    ({"state": 0, "author": "U"}, (0, 0, 0)),
+    ({"state": 0, "author": "U", "verb": "reset"}, (2, 0, 0)),
+    ({"state": 0, "verb": "notice", "notice": "idle 1"}, (5, 0, 0)),
+    ({"state": 1, "author": "U"}, (0, 1, 0)),
+    ({"state": 2, "author": "U"}, (0, 2, 0)),
+    ({"state": 2, "author": "U", "verb": "reset"}, (2, 2, 0)),
+    ({"state": 2, "role": 1}, (3, 2, 0)),
+    ({"state": 2, "role": 1, "covers": 1}, (4, 2, 0)),
+    ({"state": 3, "author": "U", "follows": 2}, (1, 2, 0)),
+    ({"state": 3, "author": "B", "role": 1}, (1, 2, 0)),
+    ({"state": 4, "role": 1}, (3, 3, 0)),
+    ({"state": 5, "author": "U"}, (0, 4, 0)),
+    ({"state": 6, "role": 1, "covers": 1}, (4, 2, 2)),
+    ({"state": 7}, (0, 2, 3)),
+    ({"state": 7, "role": 1}, (3, 2, 3)),
+    ({"state": 8, "author": "U"}, (0, 5, 0)),
+    ({"state": 8, "author": "U", "follows": 2}, (1, 5, 0)),
+]
+
+
+async def test_what_a_turn_was_by_one_number_it_is_by_three_and_back(empty_url: str) -> None:
+    nothing = dict.fromkeys(("author", "verb", "notice", "covers", "follows"))
+    old = [{**nothing, "role": 0, **was} for was, _ in _TURNS]
+
+    def store(connection: Connection) -> None:
+        connection.execute(text(_STATES), [{"seq": seq, "body": b"x", **one} for seq, one in enumerate(old, 1)])
+
+    def read(connection: Connection, columns: str) -> list[tuple[int, ...]]:
+        return [tuple(row) for row in connection.execute(text(f"SELECT {columns} FROM turns ORDER BY seq"))]
+
+    database = connect(empty_url)
+    await database.write(migrations.upgrade, "0011")
+    await database.write(store)
+
+    await database.write(migrations.upgrade, "0012")
+    assert await database.read(read, "kind, progress, validity") == [now for _, now in _TURNS]
+    assert {(Kind(kind), Progress(far), Validity(valid)) for _, (kind, far, valid) in _TURNS}, "numbers that we know"
+    await database.write(migrations.downgrade, "0011")
+
+    assert await database.read(read, "state") == [(was["state"],) for was, _ in _TURNS]
     await database.close()
 
 

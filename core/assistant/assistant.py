@@ -17,7 +17,7 @@ from core.delivery.errands import Errand
 from core.delivery.outbox import Outbox
 from core.events import Answered, Events
 from core.memory.mind import Mind
-from core.session import Answer, Fate, Lease, SessionKey, State, Turn
+from core.session import Answer, Fate, Lease, Progress, SessionKey, Turn
 from core.store import Database, deliveries
 from core.timings import Clock, Timings
 
@@ -60,7 +60,7 @@ class Assistant:
         if question.notice is not None:
             return Fate.of(kept=await self._outbox.notify(lease, question))
         order = deeds.order(lease.key, question)
-        if question.state is State.ANSWERED:
+        if question.progress is Progress.ANSWERED:
             return await self._finish(lease, question, order)
         if order is not None and not order.is_for_the_model:
             return await self._obeying.obey(order, lease)
@@ -82,7 +82,7 @@ class Assistant:
 
     async def give_up(self, lease: Lease, question: Turn, reason: str) -> Fate:
         """Ends a turn that failed too often with an honest sentence."""
-        if question.state is State.ANSWERED:
+        if question.progress is Progress.ANSWERED:
             await self._database.write(deliveries.refuse, lease.key, question.seq, reason)
             return await self._answering.finish(lease, question)
         if question.notice is not None:

@@ -9,7 +9,7 @@ from core.errors import ModelError
 from core.memory import context
 from core.memory.mind import Mind
 from core.memory.prompts import SUMMARIZE
-from core.session import Lease, Role, State, Turn
+from core.session import Kind, Lease, Progress, Role, Turn, Validity
 from core.store import Database, summaries, turns
 
 log = structlog.get_logger()
@@ -24,17 +24,17 @@ class Remaking:
 
     async def renewed(self, lease: Lease, newest: Sequence[Turn]) -> Sequence[Turn]:
         """The turns with every stale summary made again, the oldest first; one that can't be is left out."""
-        for stale in [turn for turn in reversed(newest) if turn.state is State.STALE]:
+        for stale in [turn for turn in reversed(newest) if turn.validity is Validity.STALE]:
             fresh = await self._remade(lease, stale)
             if fresh is not None:
                 newest = [fresh if turn is stale else turn for turn in newest]
-        return [turn for turn in newest if turn.state is not State.STALE]
+        return [turn for turn in newest if turn.validity is not Validity.STALE]
 
     async def _remade(self, lease: Lease, stale: Turn) -> Turn | None:
         """The summary as it is now; None where it can't be made, or has changed again meanwhile."""
         mind = self._mind
         before = await self._database.read(turns.newest, lease.key, budget=mind.room, before=stale.seq)
-        told = [turn for turn in before if turn.state is not State.STALE]
+        told = [turn for turn in before if turn.validity is not Validity.STALE]
         words, covers = "", None  # of nothing, the summary is nothing
         if told:
             window = self._window(told)
@@ -46,11 +46,20 @@ class Remaking:
             covers = window.first
         tokens = mind.count(words)
         stands = await self._database.write(summaries.remade, lease, stale, text=words, tokens=tokens, covers=covers)
-        return stale._replace(text=words, tokens=tokens, state=State.DONE) if stands else None
+        return stale._replace(text=words, tokens=tokens, validity=Validity.STANDS) if stands else None
 
     def _window(self, told: Sequence[Turn]) -> context.Window:
         """What the model is shown for it: these turns, newest first, and what it is asked of them."""
         mind = self._mind
         tokens = mind.count(SUMMARIZE)
-        asked = Turn(seq=0, role=Role.PERSON, state=State.WAITING, text=SUMMARIZE, tokens=tokens, at=0.0)
+        asked = Turn(
+            seq=0,
+            role=Role.PERSON,
+            kind=Kind.COMMAND,
+            progress=Progress.WAITING,
+            validity=Validity.STANDS,
+            text=SUMMARIZE,
+            tokens=tokens,
+            at=0.0,
+        )
         return context.build(asked, told, budget=mind.room, fixed=mind.fixed, cut=mind.cut, count=mind.count)

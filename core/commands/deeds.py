@@ -10,8 +10,8 @@ from core.memory import context
 from core.memory.brevity import Cut
 from core.memory.prompts import SUMMARIZE
 from core.seam.messages import Choice
-from core.session import SessionKey, State, Turn
-from core.store import Connection, backscroll, epochs, queue, turns
+from core.session import Progress, SessionKey, Turn, Validity
+from core.store import Connection, backscroll, queue, segments, turns
 
 _CHOICES = 20  # as many sessions as a person can choose from at a glance
 
@@ -148,16 +148,20 @@ def _when(seconds: float) -> str:
 
 def _reset(connection: Connection, desk: Desk) -> Said:
     number = turns.count(connection, desk.key).all
-    epochs.reset(connection, desk.key, desk.turn.seq)
+    segments.reset(connection, desk.key, desk.turn.seq)
     if number == 0:
         return Said(text="There was nothing to set aside: this session is new.")
     return Said(text=f"A fresh start: I set {_turns(number)} aside. `undo` brings them back.")
 
 
 def _undo(connection: Connection, desk: Desk) -> Said:
-    if not epochs.undo(connection, desk.key):
-        return Said(text="There is no reset to undo.")
+    before = turns.count(connection, desk.key).all
+    undone = segments.undo(connection, desk.key, desk.turn.seq)
     number = turns.count(connection, desk.key).all
+    if undone is None:
+        return Said(text="There is no reset to undo.")
+    if undone is segments.Kind.UNDO:
+        return Said(text=f"The last undo is undone: I set {_turns(before - number)} aside again.")
     return Said(text=f"The last reset is undone: I remember {_turns(number)} again.")
 
 
@@ -165,7 +169,7 @@ def _status(connection: Connection, desk: Desk) -> Said:
     known = turns.count(connection, desk.key)
     if known.since is None:
         return Said(text=f"This session is new: I remember nothing here yet. Answers come from {desk.model}.")
-    newest = [one for one in turns.newest(connection, desk.key, budget=desk.room) if one.state is not State.STALE]
+    newest = [one for one in turns.newest(connection, desk.key, budget=desk.room) if one.validity is not Validity.STALE]
     window = context.build(None, newest, budget=desk.room, fixed=desk.fixed, cut=desk.cut)
     tokens = window.tokens * desk.budget // desk.room
     return Said(
@@ -201,7 +205,7 @@ def _size(desk: Desk) -> str:
 def _stop(connection: Connection, desk: Desk) -> Said:
     """Reaches the answer wherever it is being written. Commands that are done in a moment are not stopped."""
     waiting = turns.first_waiting(connection, desk.key, _CHOICES)
-    running = next((turn for turn in waiting if turn.state is State.WAITING and _is_long(turn)), None)
+    running = next((turn for turn in waiting if turn.progress is Progress.WAITING and _is_long(turn)), None)
     if running is None:
         return Said(text="There is no answer to stop.")
     permission = desk.may(running)

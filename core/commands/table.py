@@ -93,7 +93,7 @@ COMMANDS = _table(
         help="Start afresh: I set aside what was said so far; undo brings it back",
         shown=Shown.LISTS | Shown.MENU,
     ),
-    Command(name="undo", help="Take the last reset back"),
+    Command(name="undo", help="Take the last reset back, or where none is left, the last undo"),
     Command(
         name="summarize",
         help="Post a summary of this session so far",

@@ -19,7 +19,7 @@ from core.delivery.speech import Speech, speaking
 from core.errors import DeliveryError, LeaseLost
 from core.seam.adapter import Adapter
 from core.seam.address import Address
-from core.session import Answer, Lease, State, Turn
+from core.session import Answer, Lease, Progress, Turn
 from core.store import Database, answering, deliveries, queue, receipts
 from core.store.deliveries import Stage
 from core.store.receipts import Arrival
@@ -63,7 +63,7 @@ class Outbox:
     async def notify(self, lease: Lease, notice: Turn) -> bool:
         """Delivers a notice of our own: its words are stored as messages, and go the way of an answer."""
         errand = Errand(key=lease.key, cause=notice, lease=lease)
-        if notice.state is State.ANSWERED:
+        if notice.progress is Progress.ANSWERED:
             return await self.deliver(errand)
         parts = composing.pieces(self._office.adapter(lease.key.address), notice, notice.text)
         fresh = None if notice.begun else answering.stored(parts)

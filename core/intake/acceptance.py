@@ -18,7 +18,7 @@ from core.events import Accepted, Events, Skipped
 from core.memory.mind import Mind
 from core.model import envelope
 from core.seam.messages import Audience, Inbound
-from core.session import State
+from core.session import Kind, Progress
 from core.store import Database, inbound, queue
 from core.work.worker import Worker
 
@@ -29,20 +29,21 @@ _QUEUED = 3  # messages that wait behind an answer before people are shown that 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """A message that is ours: what it is to us, and the command that it gives.
+    """A message that is ours: what it is to us, the command that it gives, and how far it has come with its arrival.
 
     `missed` counts those that were found too late, this one included, for which it is answered with a sentence.
     """
 
     message: Inbound
-    state: State
+    kind: Kind
     given: Given | None = None
+    progress: Progress = Progress.WAITING
     missed: int = 0
 
     @property
     def waits(self) -> bool:
         """Whether it is to be answered."""
-        return self.state is State.WAITING
+        return self.progress is Progress.WAITING and self.kind is not Kind.OVERHEARD
 
     @property
     def is_at_once(self) -> bool:
@@ -62,12 +63,12 @@ class Acceptance:
     async def accept(self, message: Inbound) -> bool:
         """Whether the message was news, and something of ours."""
         given = table.parse(message)
-        state = await self._judge(message, given)
-        return state is not None and await self._store(Arrival(message=message, state=state, given=given))
+        kind = await self._judge(message, given)
+        return kind is not None and await self._store(Arrival(message=message, kind=kind, given=given))
 
     async def is_to_be_answered(self, message: Inbound) -> bool:
         """Whether it would be, were it in time."""
-        return await self._judge(message, table.parse(message)) is State.WAITING
+        return await self._judge(message, table.parse(message)) in (Kind.SAID, Kind.COMMAND)
 
     async def skip(self, late: Sequence[Inbound]) -> int:
         """Accepts messages of one session that are too old to be answered; returns how many were news to us.
@@ -78,10 +79,10 @@ class Acceptance:
         known = await self._database.read(inbound.known, place, [one.id for one in late])
         new = [one for one in late if one.id not in known]
         for message in new[:-1]:
-            await self._store(Arrival(message=message, state=State.SKIPPED))
+            await self._store(Arrival(message=message, kind=Kind.SAID, progress=Progress.SKIPPED))
         if new:
             self._events.tell(Skipped(address=place, messages=len(new)))
-            await self._store(Arrival(message=new[-1], state=State.WAITING, missed=len(new)))
+            await self._store(Arrival(message=new[-1], kind=Kind.SAID, missed=len(new)))
         return len(new)
 
     def kept(self, message: Inbound, given: Given | None) -> Inbound:
@@ -93,25 +94,26 @@ class Acceptance:
         """What the message costs as the window shows it."""
         return self._mind.count(envelope.spoken(message.author, message.at, message.text, message.quotes))
 
-    async def _judge(self, message: Inbound, given: Given | None) -> State | None:
+    async def _judge(self, message: Inbound, given: Given | None) -> Kind | None:
         """What a message is to us: to be answered, to be heard, or nothing of ours."""
         if message.author.is_bot or message.author.is_self:
             return None
+        asked = Kind.SAID if given is None else Kind.COMMAND
         if message.direct or message.audience is Audience.BOT or message.verb is not None:
-            return State.WAITING
+            return asked
         found = await self._database.read(inbound.find, message.address)
         if found is None or (live_since := found[1]) is None:
             return None
-        return State.WAITING if given is not None else self._judge_talk(message, live_since)
+        return asked if given is not None else self._judge_talk(message, live_since)
 
-    def _judge_talk(self, message: Inbound, live_since: float) -> State | None:
+    def _judge_talk(self, message: Inbound, live_since: float) -> Kind | None:
         """The same of what is said to nobody in particular, where a session has lived since this instant."""
         in_thread = message.address.thread is not None
         said_since = message.at >= live_since  # what was said before may arrive after it, and is no question
         if in_thread and said_since and message.audience is Audience.ROOM:
-            return State.WAITING
+            return Kind.SAID
         hearing = self._mind.hearing
-        return State.HEARD if hearing == "channel" or (in_thread and hearing == "thread") else None
+        return Kind.OVERHEARD if hearing == "channel" or (in_thread and hearing == "thread") else None
 
     async def _store(self, arrival: Arrival) -> bool:
         """Whether it was news."""
@@ -157,7 +159,8 @@ class Acceptance:
             self._database.write(
                 inbound.accept,
                 kept,
-                state=arrival.state,
+                kind=arrival.kind,
+                progress=arrival.progress,
                 verb=None if arrival.given is None else arrival.given.verb,
                 tokens=self.count(kept),
                 at_once=arrival.is_at_once,

@@ -13,7 +13,7 @@ from typing import Literal
 from core.memory.brevity import Count, Cut, brief
 from core.model.envelope import spoken
 from core.model.llm import Message
-from core.session import HEARD_BEFORE_QUESTION, Role, State, Turn
+from core.session import HEARD_BEFORE_QUESTION, Kind, Role, Turn
 
 MESSAGE_TOKENS = 4
 """What a message costs beside its text: three for the frame, one for the role (OpenAI's cookbook, up to gpt-4o)."""
@@ -108,7 +108,7 @@ def build(
 def _section(turn: Turn, question: Turn | None) -> SectionName:
     if turn is question:
         return "question"
-    return "overheard" if turn.state is State.HEARD else "turns"
+    return "overheard" if turn.kind is Kind.OVERHEARD else "turns"
 
 
 def _summed(name: SectionName, parted: Sequence[tuple[SectionName, int]]) -> Section:
@@ -124,13 +124,13 @@ def _runs(seqs: Sequence[int]) -> tuple[tuple[int, int], ...]:
 
 def _chosen(newest_first: Sequence[Turn], room: int, most: int) -> list[Turn]:
     """The newest of the session's own turns that fit, and of what was overheard since then what fits beside them."""
-    own = [turn for turn in newest_first if turn.state is not State.HEARD]
+    own = [turn for turn in newest_first if turn.kind is not Kind.OVERHEARD]
     groups = list(_groups(own))
     fitting = _fitting([sum(min(turn.tokens, most) for turn in group) for group in groups], room)
     room -= sum(min(turn.tokens, most) for group in groups[:fitting] for turn in group)
     since = groups[fitting][0].seq if fitting < len(groups) else None
     heard = (
-        [turn for turn in newest_first if turn.state is State.HEARD and (since is None or turn.seq > since)]
+        [turn for turn in newest_first if turn.kind is Kind.OVERHEARD and (since is None or turn.seq > since)]
         if room
         else []
     )
@@ -186,7 +186,7 @@ def _limited(newest_first: Iterable[Turn]) -> Iterator[Turn]:
 
     What was heard between two questions may have reached us in any order, and is put into that in which it was said.
     """
-    for heard, turns in groupby(newest_first, key=lambda turn: turn.state is State.HEARD):
+    for heard, turns in groupby(newest_first, key=lambda turn: turn.kind is Kind.OVERHEARD):
         if heard:
             yield from sorted(turns, key=lambda turn: turn.at, reverse=True)[:HEARD_BEFORE_QUESTION]
         else:

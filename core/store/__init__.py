@@ -4,8 +4,8 @@ Every statement is a plain function of a `Connection`, the same on SQLite and on
 `Database.read` run it as one transaction, which is never open while the network is awaited.
 
 `inbound` holds how a message is accepted, `queue` who answers what and when, `turns` what was said (`backscroll` what
-was said before, `epochs` what is set aside), `notices` what we say by ourselves, `answering` how an answer is stored,
-`deliveries` what must still be said, and `receipts` what has arrived.
+was said before, `segments` what of it is shown, `bodies` how its words are stored), `notices` what we say by ourselves,
+`answering` how an answer is stored, `deliveries` what must still be said, and `receipts` what has arrived.
 """
 
 from sqlalchemy import Connection

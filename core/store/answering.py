@@ -25,7 +25,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.roles import FromClauseRole
 
 from core.schema import deliveries, turns, usage
-from core.session import Answer, Lease, Role, SessionKey, State, Turn
+from core.session import Answer, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
+from core.store import bodies
 from core.store.deliveries import SLOT, Delivery, Stage
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import alone, clock, filled, fixed, given, insert, micro
@@ -50,12 +51,14 @@ def answer(connection: Connection, key: SessionKey, question: Turn, decided: Ans
     closed = {
         **this,
         "edited": None if question.edited_at is None else micro(question.edited_at),
-        "reason": decided.error,
+        "reason": bodies.ERROR.seal(key, (question.seq, Role.PERSON), decided.error),
         **({} if lease is None else {"fence": lease.fence}),
     }
-    memory = {
-        "memory": None if decided.memory is None else decided.memory.encode("utf-8", "replace"),
-        "ended": int(State.STOPPED if decided.stopped else State.DONE),
+    words, here = decided.memory, (question.seq, Role.ASSISTANT)
+    memory: dict[str, object] = {
+        "memory": None if words is None else bodies.TURN.seal(key, here, words),
+        "kind": int(Kind.ANSWER if decided.covers is None else Kind.SUMMARY),
+        "progress": int(Progress.STOPPED if decided.stopped else Progress.DONE),
         "at": micro(question.at),
         "tokens": decided.tokens,
         "covers": decided.covers,
@@ -63,16 +66,19 @@ def answer(connection: Connection, key: SessionKey, question: Turn, decided: Ans
     }
     bill: dict[str, object] = {"author": question.author and question.author.id, "model": decided.model}
     bill |= {"shown": decided.shown, "cached": decided.cached, "written": decided.written}
-    once = decided.parts == (decided.memory,)
-    parts = [None if once else text.encode("utf-8", "replace") for text in decided.parts]
+    once = decided.parts == (words,)
+    parts = [
+        None if once else bodies.DELIVERY.seal(key, (question.seq, part), text)
+        for part, text in enumerate(decided.parts)
+    ]
     if connection.dialect.name == "postgresql":  # one round trip in place of six; SQLite knows no such statement
         stored = _WHOLE[lease is not None].run(connection, **closed, **(memory | bill), parts=parts)
     else:
         stored = _CLOSED[lease is not None].run(connection, **closed)
         if stored:
             _REMEMBERED.run(connection, **this, **memory)
-            for part, words in enumerate(parts):
-                _POSTED.run(connection, **this, part=part, words=words)
+            for part, own in enumerate(parts):
+                _POSTED.run(connection, **this, part=part, words=own)
             _BILLED.run(connection, workspace=key.workspace, **bill)
     if not stored:
         _why_not(connection, key, question.seq, lease)
@@ -98,25 +104,25 @@ def stored(parts: tuple[str, ...], intended: Collection[int] = ()) -> Sequence[D
 def _why_not(connection: Connection, key: SessionKey, seq: int, lease: Lease | None) -> NoReturn:
     if lease is not None:
         require(connection, lease)
-    state = _STATE.first(connection, **place(key), seq=seq)
-    raise (AlreadyAnswered if state == State.ANSWERED else Changed)(key.address.id)
+    progress = _PROGRESS.first(connection, **place(key), seq=seq)
+    raise (AlreadyAnswered if progress == Progress.ANSWERED else Changed)(key.address.id)
 
 
-_STATE = Prepared(lambda _: select(turns.c.state).where(QUESTION), int)
+_PROGRESS = Prepared(lambda _: select(turns.c.progress).where(QUESTION), int)
 
 
 def _closing(_dialect: str, *, leased: bool) -> Update:
     """The question is answered from now on, if it is open; what follows is stored only then."""
     same = turns.c.edited_at.is_not_distinct_from(bindparam("edited", type_=BigInteger))
-    open_ = and_(QUESTION, turns.c.state == fixed(State.WAITING), same)
+    open_ = and_(QUESTION, turns.c.progress == fixed(Progress.WAITING), same)
     closed = update(turns).where(open_, *([under_lease()] if leased else []))
-    return closed.values(state=fixed(State.ANSWERED), error=bindparam("reason", type_=Text))
+    return closed.values(progress=fixed(Progress.ANSWERED), error=bindparam("reason", type_=Text))
 
 
 def _remembering(dialect: str, *closed: FromClauseRole) -> Insert:
     memory = bindparam("memory", type_=LargeBinary)
-    row = given(turns, "workspace", "session", "seq", "at", "tokens", "model", "covers")
-    row |= {"role": fixed(Role.ASSISTANT), "state": bindparam("ended", type_=SmallInteger), "body": memory}
+    row = given(turns, "workspace", "session", "seq", "kind", "progress", "at", "tokens", "model", "covers")
+    row |= {"role": fixed(Role.ASSISTANT), "validity": fixed(Validity.STANDS), "body": memory}
     return filled(insert(dialect, turns), row, memory.is_not(None), *closed)
 
 

@@ -6,8 +6,8 @@ from sqlalchemy import Connection, Row, and_, delete, select, update
 
 from core.schema import deliveries, sessions, turns
 from core.seam.address import Address
-from core.session import Role, SessionKey, State
-from core.store import notices, summaries
+from core.session import Progress, Role, SessionKey, Validity
+from core.store import bodies, notices, summaries
 from core.store.deliveries import Stage
 from core.store.inbound import find
 from core.store.queue import turn
@@ -62,7 +62,7 @@ def _shorten(
     asker = connection.execute(select(turns.c.author).where(this, turns.c.role == Role.PERSON)).scalar_one_or_none()
     said = pieces(words, asker)
     left = {
-        one.part: one.body.decode() if one.body else said[one.part] if one.part < len(said) else ""
+        one.part: bodies.DELIVERY.open(key, (gone.seq, one.part), one.body or b"") or _piece(said, one.part)
         for one in parts
         if one.part != gone.part and one.state != Stage.FAILED
     }
@@ -73,16 +73,21 @@ def _shorten(
             deliveries.c.seq == gone.seq,
             deliveries.c.part == part,
         )
-        connection.execute(update(deliveries).where(same).values(body=own.encode("utf-8", "replace"), due_at=None))
+        body = bodies.DELIVERY.seal(key, (gone.seq, part), own)
+        connection.execute(update(deliveries).where(same).values(body=body, due_at=None))
     rest = "\n\n".join(own for own in left.values() if own)
-    kept = {"body": rest.encode("utf-8", "replace"), "tokens": count(rest)}
-    nothing = {"body": b"", "tokens": 0, "state": State.DELETED, "covers": None}
+    kept = {"body": bodies.TURN.seal(key, (gone.seq, Role.ASSISTANT), rest), "tokens": count(rest)}
+    nothing = {"body": b"", "tokens": 0, "progress": Progress.DONE, "validity": Validity.ERASED, "covers": None}
     answer = and_(this, turns.c.role == Role.ASSISTANT)
     connection.execute(update(turns).where(answer).values(kept if rest else nothing))
     summaries.outdate(connection, key, gone.seq)
 
 
+def _piece(said: Sequence[str], part: int) -> str:
+    return said[part] if part < len(said) else ""
+
+
 def _words(connection: Connection, key: SessionKey, seq: int) -> str | None:
-    stands = and_(turn(key, seq), turns.c.role == Role.ASSISTANT, turns.c.state != State.DELETED)
+    stands = and_(turn(key, seq), turns.c.role == Role.ASSISTANT, turns.c.validity != Validity.ERASED)
     body: bytes | None = connection.execute(select(turns.c.body).where(stands)).scalar_one_or_none()
-    return None if body is None else body.decode()
+    return None if body is None else bodies.TURN.open(key, (seq, Role.ASSISTANT), body)

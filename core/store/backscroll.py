@@ -7,8 +7,8 @@ from sqlalchemy import Connection, and_, func, select, update
 from core.schema import sessions, turns
 from core.seam.address import Address
 from core.seam.messages import Inbound
-from core.session import Lease, Role, SessionKey, State
-from core.store import gone, quotes
+from core.session import Kind, Lease, Progress, Role, SessionKey, Validity
+from core.store import bodies, gone, quotes
 from core.store.engine.sql import insert, micro, storable
 from core.store.queue import require
 
@@ -36,21 +36,7 @@ def hear(connection: Connection, lease: Lease, messages: Sequence[Inbound], toke
         select(func.min(turns.c.seq)).where(turns.c.workspace == key.workspace, turns.c.session == key.session)
     ).scalar_one()
     rows = [
-        {
-            "workspace": key.workspace,
-            "session": key.session,
-            "seq": first - len(messages) + place,
-            "role": Role.ASSISTANT if message.author.is_self else Role.PERSON,
-            "state": State.HEARD,
-            "at": micro(message.at),
-            "tokens": size,
-            "message": message.id,
-            "author": message.author.id,
-            "name": storable(message.author.name),
-            "edited_at": None if message.edited_at is None else micro(message.edited_at),
-            "quotes": None if message.author.is_self else len(message.quotes) or None,
-            "body": message.text.encode("utf-8", "replace"),
-        }
+        _row(key, first - len(messages) + place, message, size)
         for place, (message, size) in enumerate(zip(messages, tokens, strict=True))
     ]
     if rows:
@@ -58,6 +44,27 @@ def hear(connection: Connection, lease: Lease, messages: Sequence[Inbound], toke
     for place, message in enumerate(messages):
         if message.quotes and not message.author.is_self:
             quotes.keep(connection, key, first - len(messages) + place, message.quotes)
+
+
+def _row(key: SessionKey, seq: int, message: Inbound, tokens: int) -> dict[str, object]:
+    role = Role.ASSISTANT if message.author.is_self else Role.PERSON
+    return {
+        "workspace": key.workspace,
+        "session": key.session,
+        "seq": seq,
+        "role": role,
+        "kind": Kind.OVERHEARD,
+        "progress": Progress.DONE,
+        "validity": Validity.STANDS,
+        "at": micro(message.at),
+        "tokens": tokens,
+        "message": message.id,
+        "author": message.author.id,
+        "name": bodies.NAME.seal(key, (seq, role), storable(message.author.name)),
+        "edited_at": None if message.edited_at is None else micro(message.edited_at),
+        "quotes": None if message.author.is_self else len(message.quotes) or None,
+        "body": bodies.TURN.seal(key, (seq, role), message.text),
+    }
 
 
 def live_sessions(connection: Connection, key: SessionKey, *, limit: int) -> list[tuple[Address, str, float]]:
@@ -73,12 +80,13 @@ def live_sessions(connection: Connection, key: SessionKey, *, limit: int) -> lis
     found = []
     for row in connection.execute(around).all():
         opening = (
-            select(turns.c.body)
+            select(turns.c.seq, turns.c.role, turns.c.body)
             .where(turns.c.workspace == key.workspace, turns.c.session == row.session)
             .where(turns.c.role == Role.PERSON, turns.c.seq > 0, turns.c.verb.is_(None))
             .order_by(turns.c.seq)
             .limit(1)
         )
-        words = connection.execute(opening).scalar_one_or_none() or b""
-        found.append((Address.parse(row.address), words.decode(), row.touched_at / 1000))
+        first, mine = connection.execute(opening).one_or_none(), bodies.Mine(key.workspace, row.session)
+        words = "" if first is None else bodies.TURN.open(mine, (first.seq, first.role), first.body)
+        found.append((Address.parse(row.address), words, row.touched_at / 1000))
     return found

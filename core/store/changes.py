@@ -6,24 +6,25 @@ that is over is superseded in place. A summary of what has changed is stale: it 
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, Row, and_, select, union, update
+from sqlalchemy import Connection, Row, and_, not_, select, union, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import quotes as table
 from core.schema import sessions, turns
 from core.seam.address import Address
 from core.seam.messages import Edited, Quote
-from core.session import Lease, Role, SessionKey, State, Turn
-from core.store import answers, gone, quotes, summaries
+from core.session import Kind, Lease, Progress, Role, SessionKey, Turn, Validity
+from core.store import answers, bodies, gone, quotes, summaries
 from core.store.engine.sql import erases, micro, now, storable
 from core.store.inbound import backs_off, find
 from core.store.queue import require, turn
-from core.store.turns import COLUMNS, joined_to, turn_of
+from core.store.turns import COLUMNS, OPEN, joined_to, turn_of
 from core.store.withdrawals import withdraw
 from core.store.workspaces import WORKSPACE, names
 
 ERASED = {
-    "state": State.DELETED,
+    "progress": Progress.DONE,
+    "validity": Validity.ERASED,
     "body": b"",
     "tokens": 0,
     "author": None,
@@ -70,9 +71,10 @@ def edit(
         if not _is_news(connection, key, row, edited):
             _note(connection, key, row, edited)
             continue
-        connection.execute(update(turns).where(_this(key, row)).values(_edited(row, edited, verb=verb, tokens=tokens)))
+        become = _edited(key, row, edited, verb=verb, tokens=tokens)
+        connection.execute(update(turns).where(_this(key, row)).values(become))
         quotes.keep(connection, key, row.seq, message.quotes)
-        if row.state == State.WAITING:
+        if row.progress == Progress.WAITING:
             told.append(tell(connection, key))
     for key, quote in quoted:
         if quotes.follow(connection, key, quote, edited, fit):
@@ -87,21 +89,21 @@ def _count_again(connection: Connection, key: SessionKey, seq: int, size: Callab
     row = connection.execute(select(*COLUMNS).where(this)).one_or_none()
     if row is not None:
         pointed = quotes.of(connection, key, [seq]).get(seq, ())
-        tokens = size(turn_of(row)._replace(quotes=pointed))
+        tokens = size(turn_of(key, row)._replace(quotes=pointed))
         connection.execute(update(turns).where(this).values(tokens=tokens))
 
 
 def _requoted(connection: Connection, key: SessionKey, seq: int) -> list[SessionKey]:
     """What a turn quotes has changed: its session, if the turn waits."""
     summaries.outdate(connection, key, seq)
-    waits = and_(turn(key, seq), turns.c.state == State.WAITING)
+    waits = and_(turn(key, seq), turns.c.progress == Progress.WAITING)
     return [tell(connection, key)] if connection.execute(select(turns.c.seq).where(waits)).first() else []
 
 
 def _is_overtaken(row: Row[*tuple[object, ...]], edited: Edited) -> bool:
     """Whether a newer edit, this one, or a deletion has been seen already."""
     known: int | None = row.edited_at
-    return row.state == State.DELETED or (known is not None and known >= micro(edited.at))
+    return row.validity == Validity.ERASED or (known is not None and known >= micro(edited.at))
 
 
 def _note(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], edited: Edited) -> None:
@@ -109,30 +111,31 @@ def _note(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]]
 
     While it is answered, it stays the question that it is.
     """
-    over = turns.c.state.not_in((State.WAITING, State.ANSWERED))
-    connection.execute(update(turns).where(_this(key, row), over).values(edited_at=micro(edited.at)))
+    connection.execute(update(turns).where(_this(key, row), not_(OPEN)).values(edited_at=micro(edited.at)))
 
 
 def _is_news(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], edited: Edited) -> bool:
-    if row.body != edited.message.text.encode("utf-8", "replace"):
+    if bodies.TURN.open(key, (row.seq, row.role), row.body) != bodies.as_read(edited.message.text):
         return True
     return not quotes.are(connection, key, row.seq, edited.message)
 
 
-def _edited(row: Row[*tuple[object, ...]], edited: Edited, *, verb: str | None, tokens: int) -> dict[str, object]:
-    message = edited.message
+def _edited(
+    key: SessionKey, row: Row[*tuple[object, ...]], edited: Edited, *, verb: str | None, tokens: int
+) -> dict[str, object]:
+    message, here = edited.message, (row.seq, row.role)
     changed: dict[str, object] = {
-        "body": message.text.encode("utf-8", "replace"),
+        "body": bodies.TURN.seal(key, here, message.text),
         "tokens": tokens,
         "edited_at": micro(edited.at),
         "author": message.author.id,
-        "name": storable(message.author.name),
+        "name": bodies.NAME.seal(key, here, storable(message.author.name)),
         "quotes": len(message.quotes) or None,
     }
-    if row.state == State.WAITING:
-        changed["verb"] = verb and storable(verb)
-    if row.state == State.REFUSED:
-        changed["state"] = State.DONE
+    if row.progress == Progress.WAITING:
+        changed |= {"verb": verb and storable(verb), "kind": Kind.SAID if verb is None else Kind.COMMAND}
+    if row.progress == Progress.REFUSED:
+        changed["progress"] = Progress.DONE
     return changed
 
 
@@ -160,12 +163,12 @@ def erase(
     if not copies and not quoted and not ours:
         return None
     for key, row in copies:
-        if row.state == State.DELETED:
+        if row.validity == Validity.ERASED:
             continue
         connection.execute(update(turns).where(_this(key, row)).values(ERASED))
         quotes.forget(connection, key, [row.seq])
         summaries.outdate(connection, key, row.seq)
-        if row.state in (State.WAITING, State.ANSWERED):
+        if row.progress in (Progress.WAITING, Progress.ANSWERED):
             _end(connection, key, row, seconds)
             told.append(tell(connection, key))
     for key, quote in quoted:
@@ -189,7 +192,8 @@ def _bars(
 
 def _end(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], seconds: float) -> None:
     """Nothing answers this turn any more: not the answer that is being posted either, which nobody has seen whole."""
-    if not _revived(connection, key, row.envelope):
+    envelope = bodies.ENVELOPE.open(key, (row.seq, row.role), row.envelope)
+    if not _revived(connection, key, envelope):
         connection.execute(update(sessions).where(_session(key)).values(waiting=sessions.c.waiting - 1))
     if withdraw(connection, key, row.seq, seconds=seconds):
         connection.execute(update(turns).where(_this(key, row)).values(envelope=row.envelope))
@@ -202,8 +206,10 @@ def _revived(connection: Connection, key: SessionKey, envelope: str | None) -> b
     joined = joined_to(envelope)
     while joined is not None:
         seq, own = joined
-        over = and_(turn(key, seq), turns.c.role == Role.PERSON, turns.c.state == State.DONE)
-        if connection.execute(update(turns).where(over).values(state=State.WAITING, envelope=own)).rowcount:
+        stands = and_(turns.c.progress == Progress.DONE, turns.c.validity == Validity.STANDS)
+        over = and_(turn(key, seq), turns.c.role == Role.PERSON, stands)
+        again = {"progress": Progress.WAITING, "envelope": bodies.ENVELOPE.seal(key, (seq, Role.PERSON), own)}
+        if connection.execute(update(turns).where(over).values(again)).rowcount:
             return True
         joined = joined_to(own)
     return False
@@ -245,7 +251,7 @@ def _copies(
     ]
 
 
-_COPIED = ("workspace", "session", "seq", "role", "state", "edited_at", "envelope", "body")
+_COPIED = ("workspace", "session", "seq", "role", "progress", "validity", "edited_at", "envelope", "body")
 
 
 def _this(key: SessionKey, row: Row[*tuple[object, ...]]) -> ColumnElement[bool]:

@@ -5,11 +5,12 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import quotes, sessions, turns, workspaces
 from core.seam.address import Address
-from core.session import Role, SessionKey, State
-from core.store import epochs
+from core.session import Progress, Role, SessionKey
+from core.store import segments
 from core.store.changes import ERASED, tell
 from core.store.engine.sql import erases, storable
 from core.store.inbound import find
+from core.store.turns import OPEN
 from core.store.withdrawals import withdraw
 from core.store.workspaces import WORKSPACE, names
 
@@ -37,7 +38,7 @@ def _close(connection: Connection, key: SessionKey, *, gone: bool, seconds: floa
     """Whether something waited."""
     row = connection.execute(select(sessions.c.tail, sessions.c.waiting).where(_session(key)).with_for_update()).one()
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
-    waits = and_(mine, turns.c.state < State.DONE, turns.c.role == Role.PERSON)
+    waits = and_(mine, OPEN, turns.c.role == Role.PERSON)
     waiting = connection.execute(select(turns.c.seq).where(waits)).scalars().all()
     begun = [seq for seq in waiting if withdraw(connection, key, seq, seconds=seconds)]
     if gone:
@@ -45,9 +46,9 @@ def _close(connection: Connection, key: SessionKey, *, gone: bool, seconds: floa
         connection.execute(delete(quotes).where(quotes.c.workspace == key.workspace, quotes.c.session == key.session))
     else:
         kept = case((turns.c.seq.in_(begun), turns.c.envelope), else_=null())
-        over = {"state": State.DONE, "envelope": kept, "error": None}
-        connection.execute(update(turns).where(mine, turns.c.state < State.DONE).values(over))
-    epochs.reset(connection, key, row.tail)
+        over = {"progress": Progress.DONE, "envelope": kept, "error": None}
+        connection.execute(update(turns).where(mine, OPEN).values(over))
+    segments.close(connection, key, row.tail)
     connection.execute(update(sessions).where(_session(key)).values(waiting=0, live_since=None))
     if row.waiting:
         tell(connection, key)

@@ -7,14 +7,15 @@ delivered; or a notice of ours that was not. What is told of it here is where, w
 import json
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, Row, and_, delete, exists, func, literal_column, or_, select, union_all, update
+from sqlalchemy import Connection, Row, and_, delete, exists, func, or_, select, union, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.errors import BackscrollError
 from core.schema import deliveries, sessions, turns
 from core.seam.address import Address, AddressError
 from core.seam.messages import Draft
-from core.session import Role, SessionKey, State
+from core.session import Progress, Role, SessionKey, Validity
+from core.store import bodies
 from core.store.deliveries import Stage
 from core.store.engine.sql import notify, now, seconds
 from core.store.inbound import find
@@ -43,7 +44,7 @@ class Dead:
         return f"{self.address.id}#{self.seq}"
 
 
-_OVER = turns.c.state.in_((State.DONE, State.REFUSED))
+_OVER = and_(turns.c.progress.in_((Progress.DONE, Progress.REFUSED)), turns.c.validity == Validity.STANDS)
 _FAILED = and_(deliveries.c.state == Stage.FAILED, deliveries.c.error.is_not(None))
 
 _MINE = and_(sessions.c.workspace == turns.c.workspace, sessions.c.session == turns.c.session)
@@ -52,31 +53,36 @@ _ANSWERED_BY = and_(
     deliveries.c.session == turns.c.session,
     deliveries.c.seq == turns.c.seq,
 )
-_FACTS = (sessions.c.address, turns.c.seq, turns.c.at)
+_FACTS = (turns.c.workspace, turns.c.session, sessions.c.address, turns.c.seq, turns.c.at)
 _PERSON = turns.c.role == Role.PERSON
-_UNANSWERED = select(*_FACTS, turns.c.error, literal_column("0").label("said")).join_from(turns, sessions, _MINE)
+_UNANSWERED = select(*_FACTS).join_from(turns, sessions, _MINE).where(turns.c.error.is_not(None), _PERSON, _OVER)
 _UNDELIVERED = (
-    select(*_FACTS, func.min(deliveries.c.error), literal_column("1"))
-    .join_from(deliveries, turns, _ANSWERED_BY)
-    .join(sessions, _MINE)
-    .where(_FAILED, _PERSON, _OVER, turns.c.error.is_(None))
-    .group_by(*_FACTS)
+    select(*_FACTS).join_from(deliveries, turns, _ANSWERED_BY).join(sessions, _MINE).where(_FAILED, _PERSON, _OVER)
 )
-_DEAD = union_all(_UNANSWERED.where(turns.c.error.is_not(None), _PERSON, _OVER), _UNDELIVERED)
+_DEAD = union(_UNANSWERED, _UNDELIVERED)
 
 
 def listed(connection: Connection, limit: int) -> list[Dead]:
     """The dead letters that were said last, at most so many, newest first."""
     newest = _DEAD.order_by(_DEAD.selected_columns.at.desc(), _DEAD.selected_columns.seq.desc()).limit(limit)
-    return [
-        Dead(
-            address=Address.parse(row.address),
-            seq=row.seq,
-            at=seconds(row.at),
-            reason=f"not delivered: {row.error}" if row.said else row.error,
-        )
-        for row in connection.execute(newest)
-    ]
+    found = []
+    for row in connection.execute(newest).all():
+        key = SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address))
+        reason = _reason(connection, key, row.seq)
+        if reason is not None:
+            found.append(Dead(address=key.address, seq=row.seq, at=seconds(row.at), reason=reason))
+    return found
+
+
+def _reason(connection: Connection, key: SessionKey, seq: int) -> str | None:
+    """Why there is no answer, or else why it was not delivered; None where the letter has just been seen to."""
+    question = select(turns.c.error).where(turn(key, seq), _PERSON)
+    unanswered = bodies.ERROR.open(key, (seq, Role.PERSON), connection.execute(question).scalar_one_or_none())
+    if unanswered is not None:
+        return unanswered
+    failed = select(deliveries.c.part, deliveries.c.error).where(_answering(key, seq), _FAILED)
+    first = connection.execute(failed.order_by(deliveries.c.part).limit(1)).one_or_none()
+    return None if first is None else f"not delivered: {bodies.FAILURE.open(key, (seq, first.part), first.error)}"
 
 
 def retry(connection: Connection, letter: str) -> None:
@@ -86,11 +92,12 @@ def retry(connection: Connection, letter: str) -> None:
     """
     key, seq = _place(connection, letter)
     question = _locked(connection, key, seq)
-    if question is not None and question.state in (State.WAITING, State.ANSWERED):
+    if question is not None and question.progress in (Progress.WAITING, Progress.ANSWERED):
         return  # it has been retried already
     if question is None or not question.dead:
         raise NoDeadLetter(letter)
-    again = {"state": State.WAITING, "error": None, "envelope": func.coalesce(turns.c.envelope, "{}")}
+    envelope = question.envelope or bodies.ENVELOPE.seal(key, (seq, Role.PERSON), "{}")
+    again = {"progress": Progress.WAITING, "error": None, "envelope": envelope}
     connection.execute(update(turns).where(turn(key, seq), _PERSON).values(again))
     connection.execute(delete(turns).where(turn(key, seq), turns.c.role == Role.ASSISTANT))
     _reopen(connection, key, seq, edits=question.verb is None or question.notice is not None)
@@ -121,7 +128,8 @@ def _reopen(connection: Connection, key: SessionKey, seq: int, *, edits: bool) -
             connection.execute(delete(deliveries).where(this))
             continue
         draft = None if row.message is None else json.dumps(asdict(Draft(id=row.message, text="", note="edit")))
-        growing = {"state": Stage.DRAFT, "draft": draft, "message": None, "body": None, "error": None, "due_at": None}
+        sealed = bodies.DRAFT.seal(key, (seq, row.part), draft)
+        growing = {"state": Stage.DRAFT, "draft": sealed, "message": None, "body": None, "error": None, "due_at": None}
         connection.execute(update(deliveries).where(this).values(growing))
 
 
@@ -145,8 +153,8 @@ def _locked(connection: Connection, key: SessionKey, seq: int) -> Row[*tuple[obj
     connection.execute(select(sessions.c.fence).where(_session(key)).with_for_update())
     undelivered = exists().where(_answering(key, seq), _FAILED)
     dead = and_(_OVER, or_(turns.c.error.is_not(None), undelivered)).label("dead")
-    facts = select(turns.c.state, turns.c.verb, turns.c.notice, dead)
-    return connection.execute(facts.where(turn(key, seq), _PERSON)).one_or_none()
+    facts = turns.c.progress, turns.c.verb, turns.c.notice, turns.c.envelope, dead
+    return connection.execute(select(*facts).where(turn(key, seq), _PERSON)).one_or_none()
 
 
 def _session(key: SessionKey) -> ColumnElement[bool]:

@@ -9,8 +9,9 @@ message then has no text of its own.
 import json
 from base64 import b32encode
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from hashlib import blake2b
 from typing import Literal, NamedTuple
 
@@ -22,8 +23,8 @@ from sqlalchemy import (
     case,
     delete,
     exists,
-    func,
     not_,
+    null,
     select,
     update,
 )
@@ -33,12 +34,13 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.schema import deliveries, turns
 from core.seam.address import Address
 from core.seam.messages import Draft
-from core.session import Lease, Role, SessionKey, State
+from core.session import Lease, Progress, Role, SessionKey
+from core.store import bodies
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import alone, filled, fixed, given, insert, storable
 from core.store.queue import QUESTION, Changed, require
 from core.store.turns import place
-from core.store.withdrawals import DOOMED, doom
+from core.store.withdrawals import DOOMED, doom, sealed
 
 SLOT = ("workspace", "session", "seq", "part")
 """The key of a message's row."""
@@ -105,7 +107,7 @@ def record_draft(connection: Connection, key: SessionKey, seq: int, part: int, d
 
     Where the answer was withdrawn while the preview was on its way, it is taken away again.
     """
-    if not _GROWN.run(connection, **slot(key, seq, part), shown=json.dumps(asdict(draft))):
+    if not _GROWN.run(connection, **slot(key, seq, part), shown=sealed(key, seq, part, draft)):
         doom(connection, key, seq, part, draft.id)
 
 
@@ -115,7 +117,7 @@ THIS = and_(*(deliveries.c[name] == bindparam(name) for name in SLOT))
 
 def _drafting(dialect: str) -> Insert:
     row = given(deliveries, *SLOT) | {"state": fixed(Stage.DRAFT), "tries": fixed(1)}
-    asked = exists().where(QUESTION, turns.c.state == fixed(State.WAITING))
+    asked = exists().where(QUESTION, turns.c.progress == fixed(Progress.WAITING))
     new = filled(insert(dialect, deliveries), row, asked)
     return new.on_conflict_do_update(index_elements=SLOT, set_={"tries": deliveries.c.tries + fixed(1)})
 
@@ -132,30 +134,42 @@ _ANSWERED_BY = and_(
     turns.c.seq == deliveries.c.seq,
     turns.c.role == fixed(Role.ASSISTANT),
 )
-_REMEMBERED_TEXT = select(turns.c.body).where(_ANSWERED_BY).correlate(deliveries).scalar_subquery()
-TEXT = case(
-    (
-        deliveries.c.state.in_((fixed(Stage.READY), fixed(Stage.SENDING))),
-        func.coalesce(deliveries.c.body, _REMEMBERED_TEXT),
-    ),
-    else_=deliveries.c.body,
+_HAS_NONE = and_(deliveries.c.state.in_((fixed(Stage.READY), fixed(Stage.SENDING))), deliveries.c.body.is_(None))
+REMEMBERED = case(
+    (_HAS_NONE, select(turns.c.body).where(_ANSWERED_BY).correlate(deliveries).scalar_subquery()), else_=null()
 )
-"""What a message is to say, where that is decided and has not certainly been said."""
+"""The answer as it is remembered, for a message that is to say it and has no text of its own."""
+
+
+def text_of(key: SessionKey, seq: int, part: int, own: bytes | None, remembered: bytes | None) -> str | None:
+    """What a message is to say, where that is decided and has not certainly been said: its own text or the answer's."""
+    if own is not None:
+        return bodies.DELIVERY.open(key, (seq, part), own)
+    return None if remembered is None else bodies.TURN.open(key, (seq, Role.ASSISTANT), remembered)
 
 
 def unsent(connection: Connection, key: SessionKey, seq: int) -> list[Delivery]:
     """The messages of this answer that have not certainly arrived, in their order, and drafts that it left over."""
-    return _UNSENT.all(connection, **place(key), seq=seq)
+    return _UNSENT.each(connection, partial(_delivery, key, seq), **place(key), seq=seq)
 
 
-def _delivery(part: int, state: int, tries: int, body: bytes | None, draft: str | None) -> Delivery:
-    text = body.decode() if body is not None else ""
-    return Delivery(part=part, stage=Stage(state), tries=tries, text=text, draft=draft_of(draft))
+def _delivery(
+    key: SessionKey,
+    seq: int,
+    part: int,
+    state: int,
+    tries: int,
+    own: bytes | None,
+    remembered: bytes | None,
+    draft: str | None,
+) -> Delivery:
+    text = text_of(key, seq, part, own, remembered) or ""
+    return Delivery(part=part, stage=Stage(state), tries=tries, text=text, draft=draft_of(key, seq, part, draft))
 
 
 _UNSENT = Prepared(
     lambda _: (
-        select(*(deliveries.c[name] for name in ("part", "state", "tries")), TEXT, deliveries.c.draft)
+        select(*(deliveries.c[name] for name in ("part", "state", "tries", "body")), REMEMBERED, deliveries.c.draft)
         .where(*(deliveries.c[name] == bindparam(name) for name in ("workspace", "session", "seq")))
         .where(deliveries.c.state < fixed(Stage.SENT))
         .order_by(deliveries.c.part)
@@ -164,9 +178,10 @@ _UNSENT = Prepared(
 )
 
 
-def draft_of(stored: str | None) -> Draft | None:
-    """The draft as it was stored."""
-    return Draft(**json.loads(stored)) if stored else None
+def draft_of(key: SessionKey, seq: int, part: int, stored: str | None) -> Draft | None:
+    """The draft that is stored with this part."""
+    draft = bodies.DRAFT.open(key, (seq, part), stored)
+    return Draft(**json.loads(draft)) if draft else None
 
 
 def intend(connection: Connection, key: SessionKey, seq: int, part: int, *, lease: Lease | None) -> Draft | None:
@@ -179,7 +194,7 @@ def intend(connection: Connection, key: SessionKey, seq: int, part: int, *, leas
         require(connection, lease)
     row = _GOING.first(connection, **slot(key, seq, part))
     if row is not None:
-        return draft_of(row.draft)
+        return draft_of(key, seq, part, row.draft)
     state = _STAGE.first(connection, **slot(key, seq, part))
     if state is None or state == Stage.DRAFT:
         raise Changed(key.address.id)
@@ -207,14 +222,11 @@ _STAGE = Prepared(lambda _: select(deliveries.c.state).where(THIS), int)
 def refuse(connection: Connection, key: SessionKey, seq: int, reason: str) -> None:
     """The platform will never take the rest of this answer."""
     mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session, deliveries.c.seq == seq)
-    failed = {
-        "state": Stage.FAILED,
-        "error": storable(reason),
-        "body": None,
-        "draft": None,
-        "due_at": None,
-    }
-    connection.execute(update(deliveries).where(mine, deliveries.c.state < Stage.SENT).values(failed))
+    rest = and_(mine, deliveries.c.state < Stage.SENT)
+    failed = {"state": Stage.FAILED, "body": None, "draft": None, "due_at": None}
+    for part in connection.execute(select(deliveries.c.part).where(rest)).scalars().all():
+        why = bodies.FAILURE.seal(key, (seq, part), storable(reason))
+        connection.execute(update(deliveries).where(rest, deliveries.c.part == part).values(**failed, error=why))
 
 
 def slot(key: SessionKey, seq: int, part: int) -> dict[str, int]:

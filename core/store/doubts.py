@@ -13,12 +13,12 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.schema import deliveries, sessions, turns
 from core.seam.address import Address
 from core.seam.messages import Draft, Reply
-from core.session import Role, SessionKey, State, Turn
+from core.session import Role, SessionKey, Turn, Validity
 from core.store import gone
-from core.store.deliveries import TEXT, Stage, draft_of
+from core.store.deliveries import REMEMBERED, Stage, draft_of, text_of
 from core.store.engine.sql import micro, now
 from core.store.queue import turn
-from core.store.turns import COLUMNS, turn_of
+from core.store.turns import COLUMNS, OPEN, turn_of
 
 _KEPT = 86_400_000  # milliseconds for which an arrival is remembered
 FORGET_AT_ONCE = 1_000
@@ -93,7 +93,7 @@ _REMEMBERED = exists().where(
     turns.c.session == deliveries.c.session,
     turns.c.seq == deliveries.c.seq,
     turns.c.role == Role.ASSISTANT,
-    turns.c.state != State.DELETED,
+    turns.c.validity != Validity.ERASED,
 )
 _QUESTION = and_(
     turns.c.workspace == deliveries.c.workspace,
@@ -112,7 +112,8 @@ _DUE = (
         deliveries.c.state.label("stage"),
         deliveries.c.draft,
         deliveries.c.message.label("stands"),
-        TEXT.label("said"),
+        deliveries.c.body.label("own"),
+        REMEMBERED.label("remembered"),
     )
     .join_from(deliveries, turns, _QUESTION)
     .join(sessions, _SESSION)
@@ -126,11 +127,11 @@ def _doubt(row: Row[*tuple[object, ...]]) -> Doubt:
     key = SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address))
     return Doubt(
         key=key,
-        cause=turn_of(row),
+        cause=turn_of(key, row),
         part=row.part,
-        text=row.said.decode() if row.said else None,
+        text=text_of(key, row.seq, row.part, row.own, row.remembered) or None,
         stands=row.stands,
-        draft=draft_of(row.draft),
+        draft=draft_of(key, row.seq, row.part, row.draft),
     )
 
 
@@ -148,7 +149,7 @@ def neighbours(connection: Connection, reply: Reply, key: SessionKey, seq: int) 
     others: set[str] = set()
     after = None
     for row in rows:
-        draft = draft_of(row.draft)
+        draft = draft_of(key, row.seq, row.part, row.draft)
         known = row.message or (draft.id if draft is not None else None)
         if known is None or (row.seq, row.part) == (seq, reply.part):
             continue
@@ -164,7 +165,7 @@ def settle(connection: Connection, doubt: Doubt) -> None:
         connection.execute(delete(deliveries).where(_this(doubt), deliveries.c.message.is_(None)))
     else:
         connection.execute(update(deliveries).where(_this(doubt)).values(body=None, due_at=None))
-    over = and_(turn(doubt.key, doubt.cause.seq), turns.c.state >= State.DONE, turns.c.error.is_(None))
+    over = and_(turn(doubt.key, doubt.cause.seq), not_(OPEN), turns.c.error.is_(None))
     left = exists().where(_answering(doubt), deliveries.c.due_at.is_not(None))
     connection.execute(update(turns).where(over, not_(left)).values(envelope=None))
 

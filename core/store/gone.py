@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, delete, select, update
 
 from core.schema import gone, sessions, turns
 from core.seam.address import Address
-from core.session import Role, SessionKey, State
+from core.session import Kind, Progress, Role, SessionKey, Validity
 from core.store.engine.sql import insert, now
 from core.store.workspaces import WORKSPACE, names, workspace_of
 
@@ -42,7 +42,9 @@ def bar(connection: Connection, key: SessionKey, message: str) -> bool:
         "session": key.session,
         "seq": connection.execute(taken).scalar_one(),
         "role": Role.PERSON,
-        "state": State.DELETED,
+        "kind": Kind.SAID,
+        "progress": Progress.DONE,
+        "validity": Validity.ERASED,
         "at": _NEVER,
         "tokens": 0,
         "message": message,
@@ -77,5 +79,5 @@ def forget(connection: Connection) -> None:
     old = gone.c.gone_at < now(connection) - _KEPT
     for row in connection.execute(select(gone.c.workspace, gone.c.message).where(old)).all():
         this = and_(turns.c.workspace == row.workspace, turns.c.message == row.message, turns.c.at == _NEVER)
-        connection.execute(delete(turns).where(this, turns.c.state == State.DELETED))
+        connection.execute(delete(turns).where(this, turns.c.validity == Validity.ERASED))
     connection.execute(delete(gone).where(old))

@@ -13,14 +13,13 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.schema import rejections, sessions, turns, workspaces
 from core.seam.address import Address
 from core.seam.messages import Author, Inbound, Rejected
-from core.session import Envelope, Lease, Role, SessionKey, State, Turn
-from core.store import gone, quotes
+from core.session import Envelope, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
+from core.store import bodies, gone, quotes
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, fixed, insert, micro, notify, now, seconds, storable
+from core.store.segments import EVERYTHING
 from core.store.turns import written
 from core.store.workspaces import WORKSPACE, names, workspace_of
-
-_BEFORE_EVERYTHING = -(2**31)  # the start of the first epoch: what was said before a session's birth has a seq below 1
 
 _AT_ONCE_GRACE = 15_000  # milliseconds for the accepting process to answer an at-once command: one call and a half
 
@@ -51,9 +50,10 @@ def accept(
     connection: Connection,
     message: Inbound,
     *,
-    state: State,
+    kind: Kind,
     verb: str | None,
     tokens: int,
+    progress: Progress = Progress.WAITING,
     at_once: bool = False,
     missed: int = 0,
     claimant: Claimant | None = None,
@@ -62,19 +62,20 @@ def accept(
     """Stores a message as its session's newest turn, and wakes the session if it is to be answered.
 
     If the session is idle and somebody is there to answer, it is claimed in the same breath; else `others` are told.
-    A session that backs off is due at once, but for an at-once command.
+    A session that backs off is due at once, but for an at-once command. What was overheard never waits.
     Raises Duplicate, also where the message was deleted before it came. Acknowledge only after this is committed.
     """
-    waits = state is State.WAITING
+    progress = Progress.DONE if kind is Kind.OVERHEARD else progress
+    waits = progress is Progress.WAITING
     claimant = claimant if waits and not at_once else None
     talk_at = micro(message.at) if waits and verb is None else None
     session = _extend(connection, message, talk_at, waits=waits, at_once=at_once, claimant=claimant)
     key = SessionKey(workspace=session.workspace, session=session.session, address=message.address)
-    turn = _turn(message, seq=session.tail, state=state, verb=verb, tokens=tokens, missed=missed)
+    turn = _turn(message, seq=session.tail, kind=kind, progress=progress, verb=verb, tokens=tokens, missed=missed)
     row = _row(key, turn)
-    new = _OVERHEARD if state is State.HEARD else _NEW_TURN
+    new = _OVERHEARD if kind is Kind.OVERHEARD else _NEW_TURN
     if new.run(connection, **row) == 0:
-        overheard = _called_upon(connection, row) if waits else None
+        overheard = _called_upon(connection, key, turn) if waits else None
         if overheard is None:
             raise Duplicate(message.id)
         seq, edited_at = overheard
@@ -90,13 +91,17 @@ def accept(
     return Accepted(key=key, turn=turn, waiting=session.waiting, lease=lease)
 
 
-def _turn(message: Inbound, *, seq: int, state: State, verb: str | None, tokens: int, missed: int) -> Turn:
+def _turn(
+    message: Inbound, *, seq: int, kind: Kind, progress: Progress, verb: str | None, tokens: int, missed: int
+) -> Turn:
     """The message as whoever reads it back from the database would have it."""
     return Turn(
         seq=seq,
         role=Role.PERSON,
-        state=state,
-        text=message.text.encode("utf-8", "replace").decode(),
+        kind=kind,
+        progress=progress,
+        validity=Validity.STANDS,
+        text=bodies.as_read(message.text),
         tokens=tokens,
         at=seconds(micro(message.at)),
         author=Author(id=message.author.id, name=storable(message.author.name)),
@@ -112,48 +117,56 @@ def _turn(message: Inbound, *, seq: int, state: State, verb: str | None, tokens:
 
 def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
     assert turn.author is not None  # noqa: S101 – every person's turn has one
+    row = (turn.seq, int(turn.role))
+    envelope = written(turn.envelope) if turn.progress is Progress.WAITING else None
     return {
         "workspace": key.workspace,
         "session": key.session,
         "seq": turn.seq,
         "role": int(turn.role),
-        "state": int(turn.state),
+        "kind": int(turn.kind),
+        "progress": int(turn.progress),
+        "validity": int(turn.validity),
         "at": micro(turn.at),
         "tokens": turn.tokens,
         "message": turn.message,
         "author": turn.author.id,
-        "name": turn.author.name,
+        "name": bodies.NAME.seal(key, row, turn.author.name),
         "verb": turn.verb,
-        "envelope": written(turn.envelope) if turn.state is State.WAITING else None,
+        "envelope": bodies.ENVELOPE.seal(key, row, envelope),
         "edited_at": None if turn.edited_at is None else micro(turn.edited_at),
         "quotes": len(turn.quotes) or None,
-        "body": turn.text.encode(),
+        "body": bodies.TURN.seal(key, row, turn.text),
     }
 
 
-_CALLED_UPON = ("state", "verb", "envelope", "tokens", "at", "author", "name", "quotes", "body")
+_CALLED_UPON = ("kind", "progress", "verb", "envelope", "tokens", "at", "author", "name", "quotes", "body")
 
 
-def _called_upon(connection: Connection, row: dict[str, object]) -> tuple[int, int | None] | None:
+def _called_upon(connection: Connection, key: SessionKey, turn: Turn) -> tuple[int, int | None] | None:
     """The seq and the newest edit of this message, if all that we knew of it was overheard; it waits there from now on.
 
     What is said to us may arrive later than the message behind it, which has looked back at it; and an edit may turn
     what was said to others into something for us.
     """
-    mine = and_(turns.c.workspace == row["workspace"], turns.c.session == row["session"])
-    same = and_(mine, turns.c.message == row["message"], turns.c.role == row["role"], turns.c.state == State.HEARD)
-    waits = {name: row[name] for name in _CALLED_UPON} | {"follows": None}
-    called = update(turns).where(same).values(waits).returning(turns.c.seq, turns.c.edited_at)
-    found = connection.execute(called).one_or_none()
+    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
+    stands = and_(turns.c.progress == Progress.DONE, turns.c.validity == Validity.STANDS)
+    overheard = and_(turns.c.kind == Kind.OVERHEARD, stands)
+    same = and_(mine, turns.c.message == turn.message, turns.c.role == turn.role, overheard)
+    heard = select(turns.c.seq, turns.c.edited_at).where(same).with_for_update()
+    found = connection.execute(heard).one_or_none()
     if found is None:
         return None
+    row = _row(key, turn._replace(seq=found.seq))
+    waits = {name: row[name] for name in _CALLED_UPON} | {"follows": None}
+    connection.execute(update(turns).where(same, turns.c.seq == found.seq).values(waits))
     behind = and_(mine, turns.c.seq > found.seq, turns.c.follows < found.seq)
     connection.execute(update(turns).where(behind).values(follows=found.seq))
     return found.seq, found.edited_at
 
 
 _COLUMNS = (
-    *("workspace", "session", "seq", "role", "state", "at", "tokens"),
+    *("workspace", "session", "seq", "role", "kind", "progress", "validity", "at", "tokens"),
     *("message", "author", "name", "verb", "envelope", "edited_at", "quotes", "body"),
 )
 
@@ -294,8 +307,8 @@ def _born(connection: Connection, workspace: int, address: Address) -> None:
         tail=0,
         waiting=0,
         heard=False,
-        epoch=0,
-        start=_BEFORE_EVERYTHING,
+        segment=0,
+        start=EVERYTHING,
         fence=0,
         attempts=0,
         touched_at=now(connection),
@@ -305,12 +318,13 @@ def _born(connection: Connection, workspace: int, address: Address) -> None:
 
 def reject(connection: Connection, event: Rejected) -> None:
     """Stores an event that could not be read, once, with the reason."""
+    workspace, number = workspace_of(connection, event.platform, ""), storable(event.id)
     row = {
-        "workspace": workspace_of(connection, event.platform, ""),
-        "id": storable(event.id),
-        "reason": storable(event.reason),
+        "workspace": workspace,
+        "id": number,
+        "reason": bodies.REASON.seal(bodies.Mine(workspace), (number,), storable(event.reason)),
         "rejected_at": now(connection),
-        "body": event.payload.encode("utf-8", "replace"),
+        "body": bodies.PAYLOAD.seal(bodies.Mine(workspace), (number,), event.payload),
     }
     connection.execute(insert(connection.dialect.name, rejections).values(row).on_conflict_do_nothing())
 
@@ -340,7 +354,7 @@ def standing(connection: Connection, address: Address, since: float) -> set[str]
         return set()
     mine = and_(turns.c.workspace == here[0].workspace, turns.c.session == here[0].session)
     said = and_(turns.c.seq > 0, turns.c.role == Role.PERSON, turns.c.verb.is_(None), turns.c.message.is_not(None))
-    stand = and_(said, turns.c.at > micro(since), turns.c.state != State.DELETED)
+    stand = and_(said, turns.c.at > micro(since), turns.c.validity != Validity.ERASED)
     newest = select(turns.c.message).where(mine, stand).order_by(turns.c.seq.desc()).limit(_COMPARED)
     return {message for message in connection.execute(newest).scalars() if message is not None}
 

@@ -7,7 +7,8 @@ what people edit and delete is something else, it joins no burst, and the model 
 from sqlalchemy import Connection, and_, func, select, update
 
 from core.schema import sessions, turns
-from core.session import Envelope, Role, SessionKey, State
+from core.session import Envelope, Kind, Progress, Role, SessionKey, Validity
+from core.store import bodies
 from core.store.engine.sql import insert, notify, now, storable
 from core.store.turns import WAITS, place, written
 
@@ -23,17 +24,20 @@ def tell(connection: Connection, key: SessionKey, *, name: str, text: str) -> bo
     """
     mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
     tail: int = connection.execute(select(sessions.c.tail).where(mine).with_for_update()).scalar_one()
+    here = (tail + 1, Role.PERSON)
     row = {
         **place(key),
         "seq": tail + 1,
         "role": Role.PERSON,
-        "state": State.WAITING,
+        "kind": Kind.NOTICE,
+        "progress": Progress.WAITING,
+        "validity": Validity.STANDS,
         "at": _behind_all(connection, key),
         "tokens": 0,
         "verb": VERB,
         "notice": storable(name),
-        "envelope": written(Envelope()),
-        "body": text.encode("utf-8", "replace"),
+        "envelope": bodies.ENVELOPE.seal(key, here, written(Envelope())),
+        "body": bodies.TURN.seal(key, here, text),
     }
     new = insert(connection.dialect.name, turns).values(row).on_conflict_do_nothing()
     if not connection.execute(new).rowcount:

@@ -40,11 +40,12 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.errors import LeaseLost
 from core.schema import sessions, turns
 from core.seam.address import Address
-from core.session import Lease, Role, SessionKey, State, Turn
+from core.session import Lease, Progress, Role, SessionKey, Turn
+from core.store import bodies
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, fixed, notify, now, storable
 from core.store.inbound import backs_off
-from core.store.turns import MINE, WAITS, first_waiting, place, written
+from core.store.turns import MINE, OPEN, WAITS, first_waiting, place, written
 
 
 class Changed(Exception):
@@ -286,8 +287,10 @@ def release(
         notify(connection)
     if connection.execute(update(sessions).where(mine).values(back)).rowcount and error is not None:
         seq, reason = error
-        asked = and_(turn(lease.key, seq), turns.c.state == State.WAITING)  # an answer is not wrong for being late
-        connection.execute(update(turns).where(asked).values(error=storable(reason)))
+        waits = and_(turns.c.role == Role.PERSON, turns.c.progress == Progress.WAITING)
+        asked = and_(turn(lease.key, seq), waits)  # an answer is not wrong for being late
+        why = bodies.ERROR.seal(lease.key, (seq, Role.PERSON), storable(reason))
+        connection.execute(update(turns).where(asked).values(error=why))
 
 
 def idle(connection: Connection, lease: Lease) -> None:
@@ -335,11 +338,13 @@ def marked(connection: Connection, key: SessionKey, seq: int) -> bool:
 
 def _noted(connection: Connection, key: SessionKey, seq: int, facts: dict[str, object]) -> bool:
     """Writes something on a waiting turn's envelope; False when the turn does not wait."""
-    this = and_(turn(key, seq), turns.c.role == Role.PERSON, turns.c.state == State.WAITING)
-    envelope = connection.execute(select(turns.c.envelope).where(this).with_for_update()).scalar_one_or_none()
+    this = and_(turn(key, seq), turns.c.role == Role.PERSON, turns.c.progress == Progress.WAITING)
+    stored = connection.execute(select(turns.c.envelope).where(this).with_for_update()).scalar_one_or_none()
+    envelope = bodies.ENVELOPE.open(key, (seq, Role.PERSON), stored)
     if envelope is None:
         return False
-    connection.execute(update(turns).where(this).values(envelope=json.dumps(json.loads(envelope) | facts)))
+    noted = bodies.ENVELOPE.seal(key, (seq, Role.PERSON), json.dumps(json.loads(envelope) | facts))
+    connection.execute(update(turns).where(this).values(envelope=noted))
     return True
 
 
@@ -352,8 +357,8 @@ def merge(connection: Connection, lease: Lease, first: Turn, following: Turn) ->
     burst = {"since": since, "joins": first.seq, "joined": written(first.envelope)}
     if both != [first.seq, following.seq] or not _noted(connection, key, following.seq, burst):
         raise Changed(key.address.id)
-    over = turn(key, first.seq) & (turns.c.role == Role.PERSON) & (turns.c.state == State.WAITING)
-    connection.execute(update(turns).where(over).values(state=State.DONE, envelope=None, error=None))
+    over = turn(key, first.seq) & (turns.c.role == Role.PERSON) & (turns.c.progress == Progress.WAITING)
+    connection.execute(update(turns).where(over).values(progress=Progress.DONE, envelope=None, error=None))
     connection.execute(update(sessions).where(held(lease)).values(waiting=sessions.c.waiting - 1))
 
 
@@ -380,8 +385,8 @@ def finish(
 @cache
 def _ending(*, leased: bool, doubtful: bool) -> Prepared[object]:
     kept = turns.c.envelope if doubtful else case((turns.c.error.is_not(None), turns.c.envelope), else_=null())
-    over = update(turns).where(QUESTION, turns.c.state < fixed(State.DONE), *([under_lease()] if leased else []))
-    return Prepared(lambda _: over.values(state=fixed(State.DONE), envelope=kept), tuple)
+    over = update(turns).where(QUESTION, OPEN, *([under_lease()] if leased else []))
+    return Prepared(lambda _: over.values(progress=fixed(Progress.DONE), envelope=kept), tuple)
 
 
 QUESTION = and_(MINE, turns.c.seq == bindparam("seq"), turns.c.role == fixed(Role.PERSON))

@@ -9,7 +9,7 @@ from core.schema import quotes, sessions
 from core.seam.address import Address
 from core.seam.messages import Author, Edited, Inbound, Quote
 from core.session import SessionKey
-from core.store import gone
+from core.store import bodies, gone
 from core.store.engine.sql import insert, micro, seconds, storable
 from core.store.workspaces import WORKSPACE, names
 
@@ -41,10 +41,13 @@ def fill(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Qu
     """
     mine = and_(_mine(key), quotes.c.seq == seq)
     stand = connection.execute(select(quotes.c.place, quotes.c.source).where(mine).order_by(quotes.c.place)).all()
-    if [row.source for row in stand] != [quote.source for quote in pointed]:
+    sources = [bodies.SOURCE.open(key, (seq, row.place), row.source) for row in stand]
+    if sources != [quote.source for quote in pointed]:
         return False
     for row, quote in zip(stand, pointed, strict=True):
-        got = {"body": quote.text.encode("utf-8", "replace"), "unread": quote.unread and storable(quote.unread)}
+        here = (seq, row.place)
+        unread = bodies.UNREAD.seal(key, here, quote.unread and storable(quote.unread))
+        got = {"body": bodies.QUOTE.seal(key, here, quote.text), "unread": unread}
         if quote.source:
             connection.execute(update(quotes).where(mine, quotes.c.place == row.place).values(got))
     return True
@@ -55,7 +58,7 @@ def of(connection: Connection, key: SessionKey, seqs: Collection[int]) -> dict[i
     found: dict[int, tuple[Quote, ...]] = {}
     rows = select(quotes).where(_mine(key), quotes.c.seq.in_(seqs)).order_by(quotes.c.seq, quotes.c.place)
     for row in connection.execute(rows).all():
-        found[row.seq] = (*found.get(row.seq, ()), _quote(row))
+        found[row.seq] = (*found.get(row.seq, ()), _quote(key, row))
     return found
 
 
@@ -102,18 +105,20 @@ def follow(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]
     if row.edited_at is not None and row.edited_at >= micro(edited.at):
         return False
     number = connection.execute(select(func.count()).where(_mine(key), quotes.c.seq == row.seq)).scalar_one()
-    carried = [one for one in edited.message.quotes if (one.kind, storable(one.title)) == (row.kind, row.title)]
-    become = [fit(one.text, number).encode("utf-8", "replace") for one in carried]
-    if row.kind not in _NO_WORDS:
-        words = fit(edited.message.text, number).encode("utf-8", "replace")
+    known = _quote(key, row)
+    carried = [one for one in edited.message.quotes if (one.kind, storable(one.title)) == (known.kind, known.title)]
+    become = [bodies.as_read(fit(one.text, number)) for one in carried]
+    if known.kind not in _NO_WORDS:
+        words = bodies.as_read(fit(edited.message.text, number))
     elif not become:
         take_out(connection, key, row.seq, row.place)
         return True
     else:
-        words = row.body if row.kind == "attaches" or row.body in become else become[0]
+        words = known.text if known.kind == "attaches" or known.text in become else become[0]
     this = and_(_mine(key), quotes.c.seq == row.seq, quotes.c.place == row.place)
-    connection.execute(update(quotes).where(this).values(body=words, edited_at=micro(edited.at)))
-    return bool(words != row.body)
+    stored = bodies.QUOTE.seal(key, (row.seq, row.place), words)
+    connection.execute(update(quotes).where(this).values(body=stored, edited_at=micro(edited.at)))
+    return words != known.text
 
 
 def take_out(connection: Connection, key: SessionKey, seq: int, place: int) -> None:
@@ -126,6 +131,8 @@ def _mine(key: SessionKey) -> ColumnElement[bool]:
 
 
 def _row(key: SessionKey, seq: int, place: int, quote: Quote) -> dict[str, object]:
+    row = (seq, place)
+    name = None if quote.author is None else storable(quote.author.name)
     return {
         "workspace": key.workspace,
         "session": key.session,
@@ -133,24 +140,26 @@ def _row(key: SessionKey, seq: int, place: int, quote: Quote) -> dict[str, objec
         "place": place,
         "kind": quote.kind,
         "author": quote.author and (_OURS if quote.author.is_self else quote.author.id),
-        "name": quote.author and storable(quote.author.name),
+        "name": bodies.QUOTED_NAME.seal(key, row, name),
         "at": None if quote.at is None else micro(quote.at),
-        "title": storable(quote.title),
+        "title": bodies.TITLE.seal(key, row, storable(quote.title)),
         "message": quote.message,
-        "source": quote.source and storable(quote.source),
-        "unread": quote.unread and storable(quote.unread),
-        "body": quote.text.encode("utf-8", "replace"),
+        "source": bodies.SOURCE.seal(key, row, quote.source and storable(quote.source)),
+        "unread": bodies.UNREAD.seal(key, row, quote.unread and storable(quote.unread)),
+        "body": bodies.QUOTE.seal(key, row, quote.text),
     }
 
 
-def _quote(row: Row[*tuple[object, ...]]) -> Quote:
+def _quote(key: SessionKey, row: Row[*tuple[object, ...]]) -> Quote:
+    here = (row.seq, row.place)
+    name = bodies.QUOTED_NAME.open(key, here, row.name) or ""
     return Quote(
         kind=row.kind,
-        text=row.body.decode(),
-        author=None if row.author is None else Author(id=row.author, name=row.name or "", is_self=row.author == _OURS),
+        text=bodies.QUOTE.open(key, here, row.body),
+        author=None if row.author is None else Author(id=row.author, name=name, is_self=row.author == _OURS),
         at=None if row.at is None else seconds(row.at),
-        title=row.title,
+        title=bodies.TITLE.open(key, here, row.title) or "",
         message=row.message,
-        source=row.source,
-        unread=row.unread,
+        source=bodies.SOURCE.open(key, here, row.source),
+        unread=bodies.UNREAD.open(key, here, row.unread),
     )

@@ -1,7 +1,6 @@
 """Receipts: what has arrived on people's screens, as which message, and whether anything about it is doubtful."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 
 from sqlalchemy import BigInteger, Connection, Row, Text, Update, and_, bindparam, func, not_, null, select, update
@@ -15,7 +14,7 @@ from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, fixed, now
 from core.store.inbound import find
 from core.store.queue import finish
-from core.store.withdrawals import DOOMED, RECONCILE_AFTER, doom
+from core.store.withdrawals import DOOMED, RECONCILE_AFTER, doom, sealed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +104,8 @@ def _noted(
 ) -> None:
     this = update(deliveries).where(at(key, row.seq, row.part))
     if row.message is None:
-        connection.execute(this.where(deliveries.c.draft.is_(None)).values(draft=json.dumps(asdict(shown))))
+        draft = sealed(key, row.seq, row.part, shown)
+        connection.execute(this.where(deliveries.c.draft.is_(None)).values(draft=draft))
     elif row.message != shown.id:
         connection.execute(this.values(_doubted(connection, seconds)))
 

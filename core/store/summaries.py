@@ -3,7 +3,8 @@
 from sqlalchemy import Connection, and_, func, select, update
 
 from core.schema import deliveries, sessions, turns
-from core.session import Lease, Role, SessionKey, State, Turn
+from core.session import Kind, Lease, Progress, Role, SessionKey, Turn, Validity
+from core.store import bodies
 from core.store.deliveries import Stage
 from core.store.queue import require, turn
 
@@ -16,16 +17,20 @@ def outdate(connection: Connection, key: SessionKey, seq: int) -> None:
     """
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
     tells = and_(mine, turns.c.seq > seq, turns.c.covers <= seq, turns.c.role == Role.ASSISTANT)
-    stand = and_(tells, turns.c.state.not_in((State.DELETED, State.STALE)))
+    stand = and_(tells, turns.c.validity == Validity.STANDS)
     for row in connection.execute(select(turns.c.seq, turns.c.body).where(stand)).all():
         said = and_(
             deliveries.c.workspace == key.workspace, deliveries.c.session == key.session, deliveries.c.seq == row.seq
         )
-        unsent = and_(said, deliveries.c.state.in_((Stage.READY, Stage.SENDING)))
-        connection.execute(update(deliveries).where(unsent).values(body=func.coalesce(deliveries.c.body, row.body)))
-    made = and_(tells, turns.c.state != State.DELETED)
-    connection.execute(update(turns).where(made).values(state=State.STALE, body=b"", tokens=turns.c.tokens + 1))
-    asked = and_(mine, turns.c.state == State.WAITING, turns.c.verb.is_not(None), turns.c.notice.is_(None))
+        unsent = and_(said, deliveries.c.state.in_((Stage.READY, Stage.SENDING)), deliveries.c.body.is_(None))
+        words = bodies.TURN.open(key, (row.seq, Role.ASSISTANT), row.body)
+        for part in connection.execute(select(deliveries.c.part).where(unsent)).scalars().all():
+            kept = bodies.DELIVERY.seal(key, (row.seq, part), words)
+            connection.execute(update(deliveries).where(unsent, deliveries.c.part == part).values(body=kept))
+    made = and_(tells, turns.c.validity != Validity.ERASED)
+    stale = {"progress": Progress.DONE, "validity": Validity.STALE, "body": b"", "tokens": turns.c.tokens + 1}
+    connection.execute(update(turns).where(made).values(stale))
+    asked = and_(mine, turns.c.kind == Kind.COMMAND, turns.c.progress == Progress.WAITING)
     newer = {"edited_at": func.coalesce(turns.c.edited_at, turns.c.at) + 1}
     if connection.execute(update(turns).where(asked, turns.c.seq > seq).values(newer)).rowcount:
         this = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
@@ -39,8 +44,9 @@ def remade(connection: Connection, lease: Lease, old: Turn, *, text: str, tokens
     """
     require(connection, lease)
     same = and_(turn(lease.key, old.seq), turns.c.role == Role.ASSISTANT, turns.c.tokens == old.tokens)
-    stale = and_(same, turns.c.state == State.STALE)
-    fresh = {"state": State.DONE, "body": text.encode("utf-8", "replace"), "tokens": tokens}
+    stale = and_(same, turns.c.validity == Validity.STALE)
+    body = bodies.TURN.seal(lease.key, (old.seq, Role.ASSISTANT), text)
+    fresh = {"progress": Progress.DONE, "validity": Validity.STANDS, "body": body, "tokens": tokens}
     if covers is not None:
         fresh["covers"] = covers
     return connection.execute(update(turns).where(stale).values(fresh)).rowcount > 0

@@ -1,16 +1,16 @@
 """Turns: what was said, in an order that never changes. Windows are index ranges of the newest of them."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import lru_cache, partial
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, case, exists, func, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, case, exists, func, not_, select, update
 
 from core.schema import deliveries, sessions, turns
 from core.seam.messages import Author, Quote
-from core.session import HEARD_BEFORE_QUESTION, Envelope, Role, SessionKey, State, Turn
-from core.store import quotes
+from core.session import HEARD_BEFORE_QUESTION, Envelope, Kind, Progress, Role, SessionKey, Turn, Validity
+from core.store import bodies, quotes
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import fixed, seconds
 
@@ -20,15 +20,20 @@ _LAST = 2**31 - 1  # no seq is greater
 _STRETCH = 2 * HEARD_BEFORE_QUESTION  # overheard turns that are read: they may not have reached us as they were said
 
 
-_SHOWN = tuple(turns.c[name] for name in ("seq", "role", "state", "body", "tokens", "at", "author", "name", "quotes"))
+_STATE = ("kind", "progress", "validity")
+_SHOWN = tuple(turns.c[name] for name in ("seq", "role", *_STATE, "body", "tokens", "at", "author", "name", "quotes"))
+_Shown = tuple[int, int, int, int, int, bytes, int, int, str | None, str | None, int | None]
 COLUMNS = (*(turns.c[name] for name in ("message", "verb", "notice", "edited_at", "covers", "envelope")), *_SHOWN)
 """What `turn_of` makes a turn of."""
 
 MINE = and_(turns.c.workspace == bindparam("workspace"), turns.c.session == bindparam("session"))
 """The turns of the session whose `workspace` and `session` a statement is given."""
 
-WAITS = and_(turns.c.envelope.is_not(None), turns.c.state < fixed(State.DONE))
-"""Questions that are not over. The envelope, which they all have, leads to their index."""
+OPEN = turns.c.progress.in_((fixed(Progress.WAITING), fixed(Progress.ANSWERED)))
+"""Questions that are not over."""
+
+WAITS = and_(turns.c.envelope.is_not(None), OPEN)
+"""The same. The envelope, which they all have, leads to their index."""
 
 _START = (
     select(sessions.c.start)
@@ -38,26 +43,28 @@ _START = (
 _SAID = and_(
     MINE,
     turns.c.seq > _START,
-    turns.c.state.between(fixed(State.ANSWERED), fixed(State.STALE)),
-    turns.c.verb.is_(None),
+    turns.c.kind.not_in((fixed(Kind.COMMAND), fixed(Kind.NOTICE))),
+    turns.c.progress.not_in((fixed(Progress.WAITING), fixed(Progress.REFUSED))),
+    turns.c.validity.in_((fixed(Validity.STANDS), fixed(Validity.STALE))),
 )
-_IS_HEARD = case((turns.c.state == fixed(State.HEARD), fixed(1)), else_=fixed(0))
+_IS_HEARD = case((turns.c.kind == fixed(Kind.OVERHEARD), fixed(1)), else_=fixed(0))
 _COUNT = select(func.count(), func.sum(_IS_HEARD), func.min(turns.c.at)).where(_SAID)
 
 
 def first_waiting(connection: Connection, key: SessionKey, most: int) -> list[Turn]:
     """The turns that wait to be answered, at most so many, in the order in which they were said."""
-    return _quoting(connection, key, _FIRST_WAITING.all(connection, **place(key), most=most))
+    found = _FIRST_WAITING.each(connection, partial(_waiting, key), **place(key), most=most)
+    return _quoting(connection, key, found)
 
 
 def waiting(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
     """This turn, if it is still to be answered."""
-    found = _ONE_WAITING.all(connection, **place(key), seq=seq)
+    found = _ONE_WAITING.each(connection, partial(_waiting, key), **place(key), seq=seq)
     return _quoting(connection, key, found)[0] if found else None
 
 
 def newest(connection: Connection, key: SessionKey, *, budget: int, before: int = _LAST) -> list[Turn]:
-    """The newest of the session's own turns in this epoch whose tokens together exceed `budget`, or all; newest first.
+    """The newest of the session's own turns in view whose tokens together exceed `budget`, or all; newest first.
 
     Between them is what was overheard, of which as much again at most, and of each stretch no more than its end.
     Only those with a seq below `before` count. An oversized turn counts as half of the budget, as the window will cut
@@ -68,13 +75,13 @@ def newest(connection: Connection, key: SessionKey, *, budget: int, before: int 
     here, page = place(key), min(budget // _ORDINARY + 2, _LONGEST_PAGE)
     half, left, beside, stretch = budget // 2, budget, budget, 0
     last: int | None = before - 1
-    seen = 0
+    seen, shown = 0, _showing(key)
     while last is not None:
-        rows = _NEWEST.all(connection, **here, last=last, most=page + seen)
+        rows = _NEWEST.each(connection, shown, **here, last=last, most=page + seen)
         last = rows[-1].seq if len(rows) == page + seen else None
         for one in rows[seen:] if seen else rows:
             tokens = one.tokens if one.tokens < half else half
-            if one.state is State.HEARD:
+            if one.kind is Kind.OVERHEARD:
                 stretch += 1
                 if stretch > _STRETCH or beside < 0:
                     last, rows = _BEFORE.first(connection, **here, seq=one.seq), []
@@ -93,7 +100,7 @@ def newest(connection: Connection, key: SessionKey, *, budget: int, before: int 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
-    """How many turns an epoch holds, how many of them were overheard, and when the first was said (since 1970)."""
+    """How many turns are in view, how many of them were overheard, and when the first was said (since 1970)."""
 
     all: int
     overheard: int
@@ -101,16 +108,16 @@ class Count:
 
 
 def count(connection: Connection, key: SessionKey) -> Count:
-    """What the current epoch holds."""
+    """What the newest segment shows."""
     number, overheard, since = connection.execute(_COUNT, place(key)).one()
     return Count(all=number, overheard=overheard or 0, since=None if since is None else seconds(since))
 
 
 def leave_out(connection: Connection, key: SessionKey, seqs: Collection[int]) -> None:
     """What was said in these turns is over, and never shown to the model again: its provider will not read it."""
-    over = and_(turns.c.state >= State.DONE, turns.c.state < State.DELETED, turns.c.seq.in_(seqs))
+    over = and_(not_(OPEN), turns.c.validity != Validity.ERASED, turns.c.seq.in_(seqs))
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
-    connection.execute(update(turns).where(mine, over).values(state=State.REFUSED))
+    connection.execute(update(turns).where(mine, over).values(progress=Progress.REFUSED))
 
 
 def place(key: SessionKey) -> dict[str, int]:
@@ -118,7 +125,8 @@ def place(key: SessionKey) -> dict[str, int]:
     return {"workspace": key.workspace, "session": key.session}
 
 
-_ROLES, _STATES = tuple(Role), tuple(State)  # looked up like this, they are ten times as fast
+# looked up like this, they are ten times as fast
+_ROLES, _KINDS, _PROGRESS, _VALIDITY = tuple(Role), tuple(Kind), tuple(Progress), tuple(Validity)
 
 
 @lru_cache(4096)
@@ -127,10 +135,26 @@ def _author(number: str, name: str) -> Author:
     return Author(id=number, name=name)
 
 
-def _shown(
+def _showing(key: SessionKey) -> Callable[[*_Shown], Turn]:
+    """What makes turns of this session's rows: a window has so many that opening nothing would be felt."""
+    return _plain if bodies.are_plain() else partial(_shown, key)
+
+
+def _shown(key: SessionKey, *shown: *_Shown) -> Turn:
+    """A row as the rest of the core sees it, but for its quotes, which few have: `_quoting` reads those."""
+    seq, role, kind, progress, validity, body, tokens, at, author, name, pointed = shown
+    row, words = (seq, role), bodies.TURN.open(key, (seq, role), body).encode()
+    return _plain(
+        seq, role, kind, progress, validity, words, tokens, at, author, bodies.NAME.open(key, row, name), pointed
+    )
+
+
+def _plain(
     seq: int,
     role: int,
-    state: int,
+    kind: int,
+    progress: int,
+    validity: int,
     body: bytes,
     tokens: int,
     at: int,
@@ -138,11 +162,13 @@ def _shown(
     name: str | None,
     pointed: int | None,
 ) -> Turn:
-    """A row as the rest of the core sees it, but for its quotes, which few have: `_quoting` reads those."""
+    """The same, where bodies are stored as they are."""
     shown = Turn(
         seq,
         _ROLES[role],
-        _STATES[state],
+        _KINDS[kind],
+        _PROGRESS[progress],
+        _VALIDITY[validity],
         body.decode(),
         tokens,
         seconds(at),
@@ -164,27 +190,30 @@ def _quoting(connection: Connection, key: SessionKey, found: list[Turn]) -> list
     return [one._replace(quotes=known.get(one.seq, ())) if one.quotes is _LATER else one for one in found]
 
 
-def turn_of(row: Row[*tuple[object, ...]]) -> Turn:
-    """The turn in a row that has these columns and others, without what it points at."""
-    return _turn(*(getattr(row, one.name) for one in COLUMNS))._replace(quotes=())
+def turn_of(key: SessionKey, row: Row[*tuple[object, ...]]) -> Turn:
+    """The turn in a row of this session that has these columns and others, without what it points at."""
+    return _turn(key, *(getattr(row, one.name) for one in COLUMNS))._replace(quotes=())
 
 
 def _turn(
+    key: SessionKey,
     message: str | None,
     verb: str | None,
     notice: str | None,
     edited_at: int | None,
     covers: int | None,
     envelope: str | None,
-    *shown: *tuple[int, int, int, bytes, int, int, str | None, str | None, int | None],
+    *shown: *_Shown,
 ) -> Turn:
-    return _shown(*shown)._replace(
+    seq, role, *_ = shown
+    opened = bodies.ENVELOPE.open(key, (seq, role), envelope)
+    return _showing(key)(*shown)._replace(
         message=message,
         verb=verb,
         notice=notice,
         edited_at=None if edited_at is None else seconds(edited_at),
         covers=covers,
-        envelope=_PLAIN if envelope is None else _read(envelope),
+        envelope=_PLAIN if opened is None else _read(opened),
     )
 
 
@@ -203,18 +232,19 @@ def _read(stored: str) -> Envelope:
 
 
 def joined_to(envelope: str | None) -> tuple[int, str] | None:
-    """The seq of the message that this turn has joined in a burst, and that message's own envelope, as stored."""
+    """The seq of the message that this turn has joined in a burst, and that message's own envelope."""
     read = _PLAIN if envelope is None else _read(envelope)
     return None if read.joins is None or read.joined is None else (read.joins, read.joined)
 
 
-def _waiting(begun: object, *columns: object) -> Turn:
-    return _turn(*columns)._replace(begun=bool(begun))  # type: ignore[arg-type]  # they are COLUMNS
+def _waiting(key: SessionKey, begun: object, *columns: object) -> Turn:
+    return _turn(key, *columns)._replace(begun=bool(begun))  # type: ignore[arg-type]  # they are COLUMNS
 
 
 def answer(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
     """The answer to this turn that is remembered, if there is one."""
-    return _ANSWER.first(connection, **place(key), seq=seq)
+    found = _ANSWER.each(connection, partial(_turn, key), **place(key), seq=seq)
+    return found[0] if found else None
 
 
 def _all_waiting() -> Select[*tuple[object, ...]]:
@@ -247,10 +277,10 @@ def _seq(number: int | None) -> int | None:
     return number
 
 
-_OWN = and_(MINE, turns.c.seq < bindparam("seq"), turns.c.state != fixed(State.HEARD))
+_OWN = and_(MINE, turns.c.seq < bindparam("seq"), turns.c.kind != fixed(Kind.OVERHEARD))
 _BEFORE = Prepared(
     lambda _: select(func.coalesce(turns.c.follows, select(func.max(turns.c.seq)).where(_OWN).scalar_subquery())).where(
-        MINE, turns.c.seq == bindparam("seq"), turns.c.state == fixed(State.HEARD)
+        MINE, turns.c.seq == bindparam("seq"), turns.c.kind == fixed(Kind.OVERHEARD)
     ),
     _seq,
 )

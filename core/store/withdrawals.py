@@ -13,6 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.schema import deliveries
 from core.seam.messages import Draft
 from core.session import SessionKey
+from core.store import bodies
 from core.store.engine.sql import fixed, insert, now
 
 RECONCILE_AFTER = 2.0
@@ -39,7 +40,7 @@ def withdraw(connection: Connection, key: SessionKey, seq: int, *, seconds: floa
     rows = connection.execute(select(deliveries.c.part, deliveries.c.message, deliveries.c.draft).where(mine)).all()
     later = now(connection) + int(RECONCILE_AFTER * seconds * 1000)
     for row in rows:
-        draft = _written(row.message) if row.message is not None else row.draft
+        draft = _written(key, seq, row.part, row.message) if row.message is not None else row.draft
         away = {"state": GROWING, "message": None, "draft": draft, "body": None, "error": None}
         due_at = later if draft is None else now(connection)
         connection.execute(update(deliveries).where(mine, deliveries.c.part == row.part).values(**away, due_at=due_at))
@@ -50,20 +51,33 @@ def set_aside(connection: Connection, key: SessionKey, seq: int, part: int) -> N
     """What is growing on screen from this part on belongs to no answer any more, and is withdrawn by itself."""
     growing = and_(_session(key), deliveries.c.seq == seq, deliveries.c.part >= part, deliveries.c.part < ASIDE)
     shown = and_(growing, deliveries.c.state == GROWING, deliveries.c.draft.is_not(None))
-    aside = {"part": deliveries.c.part + ASIDE, "due_at": now(connection)}
-    connection.execute(update(deliveries).where(shown).values(aside))
+    for row in connection.execute(select(deliveries.c.part, deliveries.c.draft).where(shown)).all():
+        aside, this = row.part + ASIDE, and_(shown, deliveries.c.part == row.part)
+        draft = bodies.DRAFT.seal(key, (seq, aside), bodies.DRAFT.open(key, (seq, row.part), row.draft))
+        connection.execute(update(deliveries).where(this).values(part=aside, draft=draft, due_at=now(connection)))
 
 
 def doom(connection: Connection, key: SessionKey, seq: int, part: int, message: str) -> None:
     """This message has come on screen for an answer that was withdrawn meanwhile; reconciling takes it away."""
     row = {"workspace": key.workspace, "session": key.session, "seq": seq, "part": part}
-    seen = {"state": GROWING, "message": None, "draft": _written(message), "body": None, "due_at": now(connection)}
+    seen = {
+        "state": GROWING,
+        "message": None,
+        "draft": _written(key, seq, part, message),
+        "body": None,
+        "due_at": now(connection),
+    }
     new = insert(connection.dialect.name, deliveries).values(**row, **seen, tries=1)
     connection.execute(new.on_conflict_do_update(index_elements=list(row), set_=seen))
 
 
-def _written(message: str) -> str:
-    return json.dumps(asdict(Draft(id=message, text="")))
+def sealed(key: SessionKey, seq: int, part: int, draft: Draft) -> str | None:
+    """The draft as it is stored with this part."""
+    return bodies.DRAFT.seal(key, (seq, part), json.dumps(asdict(draft)))
+
+
+def _written(key: SessionKey, seq: int, part: int, message: str) -> str | None:
+    return sealed(key, seq, part, Draft(id=message, text=""))
 
 
 def _session(key: SessionKey) -> ColumnElement[bool]:

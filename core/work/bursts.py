@@ -1,6 +1,6 @@
 """Bursts: what one person says in quick succession is answered as one."""
 
-from core.session import State, Turn
+from core.session import Progress, Turn
 
 
 def is_burst(question: Turn, following: Turn, *, within: float) -> bool:
@@ -13,4 +13,4 @@ def is_burst(question: Turn, following: Turn, *, within: float) -> bool:
 
 
 def _may_join(question: Turn) -> bool:
-    return question.state is State.WAITING and question.verb is None and not question.begun
+    return question.progress is Progress.WAITING and question.verb is None and not question.begun

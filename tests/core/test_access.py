@@ -2,12 +2,13 @@
 
 from core.access import Access, Deed
 from core.commands.table import COMMANDS
-from core.session import Role, State, Turn
+from core.session import Kind, Progress, Role, Turn, Validity
 from tests.values import ADA, BEN
 
 
 def turn(**facts) -> Turn:
-    return Turn(seq=1, role=Role.PERSON, state=State.WAITING, text="", tokens=1, at=0.0, **facts)
+    state = {"kind": Kind.SAID, "progress": Progress.WAITING, "validity": Validity.STANDS}
+    return Turn(seq=1, role=Role.PERSON, **state, text="", tokens=1, at=0.0, **facts)
 
 
 def test_only_the_asker_and_those_who_are_named_may_stop_an_answer() -> None:

@@ -56,9 +56,15 @@ class Prepared(Generic[R]):
 
     def all(self, connection: Connection, **values: object) -> list[R]:
         """Runs the statement; its rows. Raises the driver's own errors, which `Database` gives our names."""
+        return self.each(connection, self._row, **values)
+
+    def each(  # type: ignore[explicit-any]  # a row has the statement's columns
+        self, connection: Connection, row: Callable[..., R], **values: object
+    ) -> list[R]:
+        """Runs the statement; its rows, made by this `row`, which knows what the statement was run for."""
         compiled = self._for(connection.dialect)
         rows = _driver(connection).fetch(compiled.text, compiled.arguments(values))
-        return list(starmap(self._row, compiled.read(rows)))
+        return list(starmap(row, compiled.read(rows)))
 
     def first(self, connection: Connection, **values: object) -> R | None:
         """Runs the statement; its first row, if there is one."""

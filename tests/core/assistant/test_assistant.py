@@ -19,7 +19,7 @@ from core.errors import (
 from core.memory.prompts import SUMMARIZE
 from core.model.llm import Finish, Usage
 from core.schema import turns, usage
-from core.session import State
+from core.session import Progress
 from core.store import Database
 from tests.script import Interrupted, TranscriptAdapter, expire, house, memory, remembered, rows
 from tests.values import ADA, BEN, HERE, message
@@ -115,9 +115,9 @@ async def test_what_can_not_be_helped_is_said_in_one_honest_sentence(
     left_out = isinstance(error, ModelRefused)
     assert await memory(database) == ([] if left_out else [("person", "hello")])
     (turn,) = await rows(database, turns)
-    assert (turn.error, turn.state) == (
+    assert (turn.error, turn.progress) == (
         f"{type(error).__name__}: {error}",
-        State.REFUSED if left_out else State.DONE,
+        Progress.REFUSED if left_out else Progress.DONE,
     )
 
 
@@ -179,7 +179,7 @@ async def test_a_stop_keeps_what_is_on_screen_and_the_session_remembers_it(datab
     assert running.model.asked() == ["count", "one two three", "go on"]
     assert running.model.ended == 2, "the request to the model was ended"
     answer = (await remembered(database))[1]
-    assert answer.state is State.STOPPED
+    assert answer.progress is Progress.STOPPED
     assert await rows(database, usage), "what was finished is billed"
 
 
@@ -283,7 +283,12 @@ async def test_a_reset_waits_for_its_turn_and_undo_takes_it_back(database: Datab
         said += ["The last reset is undone: I remember 4 turns again.", "You said: both?"]
         await running.answered(*said)
 
-    assert running.model.asked() == ["old", "old answer", "new", "You said: new", "both?"]
+        assert running.model.asked() == ["old", "old answer", "new", "You said: new", "both?"]
+        await running.say(message("!undo"), message("and now?"))
+        said += ["The last undo is undone: I set 2 turns aside again.", "You said: and now?"]
+        await running.answered(*said)
+
+    assert running.model.asked() == ["new", "You said: new", "both?", "You said: both?", "and now?"]
 
 
 async def test_a_partial_answer_survives_a_retry_and_never_shrinks_meanwhile(database: Database) -> None:

@@ -20,7 +20,7 @@ from core.commands.table import (
 )
 from core.schema import turns
 from core.seam.messages import Audience
-from core.session import Role, SessionKey, State, Turn
+from core.session import Kind, Progress, Role, SessionKey, Turn, Validity
 from core.store import Database
 from tests.script import house, rows
 from tests.values import HERE, SET, SUMMARIZE, message
@@ -154,7 +154,8 @@ def test_every_command_is_done_or_asked_of_the_model() -> None:
 
 
 def turn(**facts) -> Turn:
-    return Turn(seq=1, role=Role.PERSON, state=State.WAITING, tokens=1, at=0.0, **{"text": "", **facts})
+    state = {"kind": Kind.COMMAND, "progress": Progress.WAITING, "validity": Validity.STANDS}
+    return Turn(seq=1, role=Role.PERSON, **state, tokens=1, at=0.0, **{"text": "", **facts})
 
 
 KEY = SessionKey(workspace=1, session=1, address=HERE)

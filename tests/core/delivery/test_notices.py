@@ -9,7 +9,7 @@ from sqlalchemy import Connection, update
 from core.errors import DatabaseUnreachable, DeliveryRefused, DeliveryUnknown
 from core.schema import deliveries, sessions, turns
 from core.seam.messages import Deleted, Draft, Edited, Receipt
-from core.session import ATTEMPTS, State
+from core.session import ATTEMPTS, Progress
 from core.store import Database, dead, inbound, notices
 from core.store.deliveries import Stage, key_of
 from tests.core.delivery.test_reconcile import pass_time, reconciling
@@ -134,7 +134,7 @@ async def test_a_notice_of_unknown_outcome_is_looked_for_and_reconciled(database
             await running.adapter.until(lambda: running.adapter.texts == ["You said: hello", WORDS])
 
     (turn,) = [row for row in await rows(database, turns) if row.notice is not None]
-    assert (turn.state, turn.envelope is None) == (State.DONE, False)
+    assert (turn.progress, turn.envelope is None) == (Progress.DONE, False)
 
 
 async def test_the_platforms_own_receipt_is_known_to_be_for_a_notice(database: Database) -> None:

@@ -15,7 +15,7 @@ from core.errors import DatabaseUnreachable, DeliveryDelayed, DeliveryRefused, D
 from core.schema import deliveries, sessions, turns
 from core.seam.address import Address
 from core.seam.messages import Reply
-from core.session import ATTEMPTS, State
+from core.session import ATTEMPTS, Progress
 from core.store import Database, dead
 from core.store.deliveries import Stage, key_of
 from tests.script import Fault, House, Interrupted, ScriptedModel, TranscriptAdapter, brisk, expire, house, memory, rows
@@ -393,7 +393,7 @@ async def test_a_refused_reply_ends_its_turn_and_the_session_goes_on(database: D
         (1, Stage.FAILED, "the thread is locked", None),
         (2, Stage.FAILED, "the thread is locked", None),
     ]
-    assert {State(row.state) for row in await rows(database, turns)} == {State.DONE}
+    assert {Progress(row.progress) for row in await rows(database, turns)} == {Progress.DONE}
 
 
 @only_sqlite

@@ -14,7 +14,7 @@ from core.chores.table import catching_up
 from core.errors import DeliveryDelayed, DeliveryUnknown
 from core.intake.catchup import TRIES, CatchUp
 from core.schema import presence, turns
-from core.session import State
+from core.session import Progress
 from core.store import Database
 from tests.script import House, ScriptedModel, TranscriptAdapter, brisk, house, rows
 from tests.values import HERE, message
@@ -143,8 +143,8 @@ async def test_messages_older_than_an_hour_are_not_answered_but_their_asker_is_t
     assert "again" in line
     assert answer == "You said: young"
     assert len(running.model.prompts) == 1
-    states = [row.state for row in await rows(database, turns)]
-    assert states.count(State.SKIPPED) == 2
+    states = [row.progress for row in await rows(database, turns)]
+    assert states.count(Progress.SKIPPED) == 2
 
 
 async def test_one_line_is_said_once_however_often_the_history_is_read(database: Database) -> None:

@@ -22,7 +22,7 @@ from core.memory.mind import Hearing
 from core.schema import deliveries, rejections, sessions, turns, usage
 from core.seam.address import Address
 from core.seam.messages import Audience, Author, Inbound, Rejected
-from core.session import ATTEMPTS, State
+from core.session import ATTEMPTS, Kind, Progress
 from core.store import Database, connect
 from tests.script import Fault, House, Interrupted, ScriptedModel, TranscriptAdapter, brisk, expire, house, memory, rows
 from tests.values import ADA, HERE, message
@@ -43,11 +43,17 @@ def said(text: str = "hello", *, address: Address = HERE, **facts: object) -> In
     return message(text, address=address, **({"direct": False, "at": LATER} | facts))
 
 
-async def questions(database: Database) -> list[State]:
-    return [State(row.state) for row in await rows(database, turns) if row.role == 0]
+async def questions(database: Database) -> list[Progress]:
+    return [Progress(row.progress) for row in await rows(database, turns) if row.role == 0]
 
 
 ANSWERED, HEARD, IGNORED = "answered", "heard", "ignored"
+BECOMES = {
+    (): IGNORED,
+    ((Kind.SAID, Progress.WAITING),): ANSWERED,
+    ((Kind.COMMAND, Progress.WAITING),): ANSWERED,
+    ((Kind.OVERHEARD, Progress.DONE),): HEARD,
+}
 ALWAYS, NEVER = (ANSWERED,) * 3, (IGNORED,) * 3
 SETTINGS: tuple[Hearing, ...] = ("off", "thread", "channel")
 
@@ -95,8 +101,8 @@ async def test_each_message_is_answered_heard_or_nothing_of_ours(database: Datab
             await there.say(said(audience=Audience.BOT, address=place, at=LATER - 1))
         known = len(await rows(database, turns))
         await there.say(replace(judged, address=place))
-        new = [State(row.state) for row in await rows(database, turns)][known:]
-        return {(): IGNORED, (State.WAITING,): ANSWERED, (State.HEARD,): HEARD}[tuple(new)]
+        new = [(Kind(row.kind), Progress(row.progress)) for row in await rows(database, turns)][known:]
+        return BECOMES[tuple(new)]
 
     outcomes = {
         case: tuple([await outcome(number, live=live, judged=judged, hearing=hearing) for hearing in SETTINGS])
@@ -124,7 +130,7 @@ async def test_what_was_received_is_committed(url: str, database: Database) -> N
     other = connect(url)
     (turn,) = await rows(other, turns)
     await other.close()
-    assert (turn.body, turn.state) == (b"keep this", State.WAITING)
+    assert (turn.body, turn.progress) == (b"keep this", Progress.WAITING)
 
 
 @only_sqlite
@@ -200,7 +206,7 @@ async def test_an_at_once_command_is_in_the_queue_when_its_process_dies_over_it(
                 await reached.wait()
             await dying.worker.drain(0)
         assert adapter.texts == []
-        assert (await questions(database))[-1] < State.DONE
+        assert (await questions(database))[-1] in (Progress.WAITING, Progress.ANSWERED)
         await database.write(expire)
 
         async with house(database, adapter=adapter, owner="host:boot:2:b") as heir:
@@ -323,7 +329,7 @@ async def test_a_lost_lease_cancels_the_answer_and_nothing_is_written(database: 
         await running.unserved()
     assert running.model.ended == 1
     assert running.adapter.delivered == []
-    assert await questions(database) == [State.WAITING]
+    assert await questions(database) == [Progress.WAITING]
     assert len(await rows(database, turns)) == 1
     (session,) = await rows(database, sessions)
     assert (session.owner, session.waiting) == ("other:boot:2:b", 1), "what the other process holds is left alone"
@@ -340,7 +346,7 @@ async def test_an_answer_that_comes_after_its_lease_was_lost_is_not_said(databas
         await running.unserved()
 
     assert running.adapter.screen == {}
-    assert await questions(database) == [State.WAITING]
+    assert await questions(database) == [Progress.WAITING]
     (session,) = await rows(database, sessions)
     assert session.owner == "other:boot:2:b"
 
@@ -416,7 +422,7 @@ async def test_a_database_that_is_away_for_a_moment_loses_nothing(url: str, data
             await running.model.until(lambda: running.model.ended == 2)
         await running.answered("one", "two")
 
-    assert await questions(database) == [State.DONE] * 2
+    assert await questions(database) == [Progress.DONE] * 2
 
 
 @only_sqlite
@@ -433,7 +439,7 @@ async def test_a_statement_that_fails_is_made_up_for(database: Database, stateme
         await running.until(lambda _: not road._failing[statement])
         await running.over()
 
-    assert await questions(database) == [State.DONE] * 3, "each has its answer, and the fault was met"
+    assert await questions(database) == [Progress.DONE] * 3, "each has its answer, and the fault was met"
 
 
 @only_sqlite
@@ -468,7 +474,7 @@ async def test_a_failing_turn_backs_off_where_everybody_can_see_it(database: Dat
         for attempt, (reason, seconds) in enumerate(zip(reasons, (100, 200, 400), strict=True), start=1):
             await running.until(lambda found, n=attempt: found[0].attempts == n and found[0].owner is None)
             ((turn,), (session,)) = await rows(database, turns), await rows(database, sessions)
-            assert (turn.error, turn.state) == (reason, State.WAITING)
+            assert (turn.error, turn.progress) == (reason, Progress.WAITING)
             assert 0.79 * seconds < (session.due_at - session.touched_at) / 1000 < 1.2 * seconds + 10
             await database.write(expire)
             running.worker.wake()

@@ -4,7 +4,7 @@ import pytest
 
 from core.memory.brevity import brief
 from core.seam.messages import Author, Quote
-from core.session import Role, State, Turn
+from core.session import Kind, Progress, Role, Turn, Validity
 from tests.values import ADA, BEN
 
 LONG = "The deploy is at six, or so I have heard from everybody, and at seven it is over again for the whole day."
@@ -13,7 +13,7 @@ FILE = Quote(kind="attaches", title="build.log", text=LONG)
 
 
 def turn(seq: int, text: str, *quotes: Quote, author: Author | None = BEN, role: Role = Role.PERSON) -> Turn:
-    return Turn(seq, role, State.DONE, text, 1_000, 60.0 * seq, author, quotes=quotes)
+    return Turn(seq, role, Kind.SAID, Progress.DONE, Validity.STANDS, text, 1_000, 60.0 * seq, author, quotes=quotes)
 
 
 def cut(words: str, most: int) -> str:

@@ -8,16 +8,26 @@ from core.memory.prompts import INSTRUCTIONS, instructions
 from core.model.envelope import spoken
 from core.model.tokens import Estimate, cut_middle
 from core.seam.messages import Author
-from core.session import HEARD_BEFORE_QUESTION, Role, State, Turn
+from core.session import HEARD_BEFORE_QUESTION, Kind, Progress, Role, Turn, Validity
 from tests.values import ADA, BEN
 
 FIXED = 10
 
 
-def turn(seq: int, text: str, *, role: Role = Role.PERSON, state: State = State.DONE, author: Author = ADA) -> Turn:
+def turn(seq: int, text: str, *, role: Role = Role.PERSON, kind: Kind = Kind.SAID, author: Author = ADA) -> Turn:
     """A turn whose tokens are the number of its characters, and the frame."""
     who = author if role is Role.PERSON else None
-    return Turn(seq=seq, role=role, state=state, text=text, tokens=_cost(seq, text, who), at=seq * 60, author=who)
+    return Turn(
+        seq=seq,
+        role=role,
+        kind=kind,
+        progress=Progress.DONE,
+        validity=Validity.STANDS,
+        text=text,
+        tokens=_cost(seq, text, who),
+        at=seq * 60,
+        author=who,
+    )
 
 
 def _cost(seq: int, text: str, author: Author | None) -> int:
@@ -50,7 +60,7 @@ def test_everything_is_shown_oldest_first_while_it_fits() -> None:
 
 
 def test_a_window_is_explained_section_by_section() -> None:
-    history = [*exchange(1, "a?", "a!"), *exchange(2, "b?", "b!"), turn(4, "aside", state=State.HEARD)]
+    history = [*exchange(1, "a?", "a!"), *exchange(2, "b?", "b!"), turn(4, "aside", kind=Kind.OVERHEARD)]
 
     shown = window(turn(6, "c?"), history, 10_000)
 
@@ -118,7 +128,7 @@ def test_the_middle_goes_and_a_note_says_how_much() -> None:
 
 
 def test_what_was_heard_is_shown_so_many_messages_deep() -> None:
-    chatter = [turn(seq, f"h{seq}", state=State.HEARD, author=BEN) for seq in range(1, 50)]
+    chatter = [turn(seq, f"h{seq}", kind=Kind.OVERHEARD, author=BEN) for seq in range(1, 50)]
 
     shown = window(turn(60, "question"), chatter, 100_000)
 

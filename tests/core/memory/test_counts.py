@@ -19,7 +19,7 @@ from core.model.envelope import spoken
 from core.model.llm import Finish, Prompt, Usage
 from core.model.tokens import Estimate, Vocabulary
 from core.seam.messages import Audience, Author, Edited, Inbound
-from core.session import Role, State, Turn
+from core.session import Kind, Progress, Role, Turn, Validity
 from core.store import Database
 from core.store.engine.sql import storable
 from tests.script import House, ScriptedModel, TranscriptAdapter
@@ -217,7 +217,9 @@ def test_a_window_of_any_names_and_texts_fits_the_budget_by_the_real_vocabulary(
         turn = Turn(
             seq=seq,
             role=Role.PERSON,
-            state=State.DONE,
+            kind=Kind.SAID,
+            progress=Progress.DONE,
+            validity=Validity.STANDS,
             text=text.encode("utf-8", "replace").decode(),
             tokens=0,
             at=60.0 * seq,

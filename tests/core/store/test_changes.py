@@ -10,8 +10,8 @@ from core.errors import ModelRefused
 from core.schema import quotes, turns
 from core.seam.address import Address
 from core.seam.messages import Closed, Deleted, Edited, Inbound, Quote
-from core.session import State
-from core.store import Database, changes
+from core.session import Validity
+from core.store import Database, bodies, changes
 from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, house, memory, remembered, rows
 from tests.values import ADA, BEN, HERE, message
 
@@ -69,9 +69,8 @@ async def test_an_answer_to_what_a_message_no_longer_says_is_not_stored(database
     async with house(database, [go, "old answer"]) as running:
         await running.say(said)
         await running.model.until(lambda: running.model.running == 1)
-        await database.write(
-            lambda connection: connection.execute(update(turns).values(edited_at=1_800_000_000_000_000, body=b"new"))
-        )
+        new = {"edited_at": 1_800_000_000_000_000, "body": bodies.TURN.seal(bodies.Mine(1, 1), (1, 0), "new")}
+        await database.write(lambda connection: connection.execute(update(turns).values(new)))
         go.set()
         await running.answered("You said: new")
 
@@ -183,7 +182,7 @@ async def test_a_deleted_message_that_waits_is_not_answered_and_forgotten(databa
 
     assert b"secret" not in await words(database)
     (row, *_) = await rows(database, turns)
-    assert (row.state, row.author, row.name, row.message) == (State.DELETED, None, None, said.id)
+    assert (row.validity, row.author, row.name, row.message) == (Validity.ERASED, None, None, said.id)
 
 
 async def test_an_answer_to_a_deleted_message_ends_silently_and_leaves_the_screen(database: Database) -> None:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import ConfigurationError, DatabaseError, DatabaseUnreachable
-from core.session import State
+from core.session import Progress
 from core.store import Database, connect, sqlite_files
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import alone, insert, notify
@@ -196,7 +196,9 @@ STORE = Prepared(
 FIND = Prepared(lambda _: select(WORDS).where(WORDS.c.id >= bindparam("least")).order_by(WORDS.c.id), Word)
 SHOUT = Prepared(
     lambda _: (
-        update(WORDS).where(WORDS.c.id == bindparam("one"), WORDS.c.loud.is_(False)).values(loud=True, state=State.DONE)
+        update(WORDS)
+        .where(WORDS.c.id == bindparam("one"), WORDS.c.loud.is_(False))
+        .values(loud=True, state=Progress.DONE)
     ),
     tuple,
 )
@@ -213,8 +215,8 @@ async def words(database: Database) -> Database:
 
 
 async def test_a_prepared_statement_gives_and_takes_what_the_columns_hold(words: Database) -> None:
-    one = {"id": 1, "state": State.HEARD, "loud": True, "words": "héllo", "body": b"\x00\xff"}
-    other = {"id": 2, "state": State.WAITING, "loud": False, "words": None, "body": None}
+    one = {"id": 1, "state": Progress.STOPPED, "loud": True, "words": "héllo", "body": b"\x00\xff"}
+    other = {"id": 2, "state": Progress.WAITING, "loud": False, "words": None, "body": None}
 
     assert await words.write(lambda connection: STORE.run(connection, **one)) == 1
     assert await words.write(lambda connection: STORE.run(connection, **one)) == 0

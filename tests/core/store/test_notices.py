@@ -4,7 +4,7 @@ from sqlalchemy import Connection, update
 
 from core.schema import sessions, turns
 from core.seam.messages import Edited
-from core.session import Answer, Lease, SessionKey, State
+from core.session import Answer, Kind, Lease, Progress, SessionKey, Validity
 from core.store import Database, answering, changes, closings, inbound, notices, queue
 from core.store import turns as history
 from core.store.receipts import Arrival, record_last
@@ -16,7 +16,7 @@ WORDS = "I have not heard from you for a week."
 
 async def born(database: Database) -> SessionKey:
     """A session in which somebody has said something, to somebody else."""
-    overheard = await database.write(inbound.accept, message(), state=State.HEARD, verb=None, tokens=1)
+    overheard = await database.write(inbound.accept, message(), kind=Kind.OVERHEARD, verb=None, tokens=1)
     return overheard.key
 
 
@@ -59,7 +59,7 @@ async def test_what_has_been_told_is_not_told_again(database: Database) -> None:
 async def test_it_stands_behind_all_that_waits_whatever_the_clocks_say(database: Database) -> None:
     key = await born(database)
     for words, at in (("first", 1_000), ("far ahead", 4_000_000_000)):
-        await database.write(inbound.accept, message(words, at=at), state=State.WAITING, verb=None, tokens=1)
+        await database.write(inbound.accept, message(words, at=at), kind=Kind.SAID, verb=None, tokens=1)
 
     await tell(database, key)
     await tell(database, key, name="idle 2", text="and another thing")
@@ -69,7 +69,7 @@ async def test_it_stands_behind_all_that_waits_whatever_the_clocks_say(database:
 
 async def test_whoever_holds_the_session_or_backs_off_is_not_disturbed(database: Database) -> None:
     key = await born(database)
-    await database.write(inbound.accept, message(), state=State.WAITING, verb=None, tokens=1)
+    await database.write(inbound.accept, message(), kind=Kind.SAID, verb=None, tokens=1)
     lease = await claimed(database)
     assert lease is not None
     (held,) = await rows(database, sessions)
@@ -87,7 +87,7 @@ async def test_whoever_holds_the_session_or_backs_off_is_not_disturbed(database:
 
 async def test_the_holder_keeps_the_lease_for_a_notice_that_waits(database: Database) -> None:
     key = await born(database)
-    await database.write(inbound.accept, message(), state=State.WAITING, verb=None, tokens=1)
+    await database.write(inbound.accept, message(), kind=Kind.SAID, verb=None, tokens=1)
     lease = await claimed(database)
     assert lease is not None
     (question,) = await database.read(history.first_waiting, key, 2)
@@ -106,7 +106,8 @@ async def test_the_model_is_not_shown_a_notice(database: Database) -> None:
     await tell(database, key)
 
     def over(connection: Connection) -> None:
-        connection.execute(update(turns).where(turns.c.notice.is_not(None)).values(state=State.DONE, envelope=None))
+        done = {"progress": Progress.DONE, "envelope": None}
+        connection.execute(update(turns).where(turns.c.notice.is_not(None)).values(done))
 
     await database.write(over)
 
@@ -127,7 +128,7 @@ async def test_what_people_edit_and_delete_is_no_notice(database: Database) -> N
     await database.write(changes.erase, HERE, said.message, seconds=30, pieces=lambda words, asker: [words], count=len)
 
     gone, after = await rows(database, turns)
-    assert gone.state == State.DELETED
+    assert gone.validity == Validity.ERASED
     assert after == before
     assert await waiting(database, key) == [WORDS]
 

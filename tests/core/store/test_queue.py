@@ -1,6 +1,7 @@
 """The queue: accepted means committed, once, in order, and one owner at a time. On both databases."""
 
 import asyncio
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -9,10 +10,11 @@ from sqlalchemy import Connection, select, update
 from core.errors import DatabaseError, LeaseLost
 from core.schema import deliveries as outgoing
 from core.schema import rejections, sessions, turns, usage
+from core.schema import segments as segment_rows
 from core.seam.address import Address
 from core.seam.messages import Edited, Inbound, Rejected
-from core.session import Answer, Lease, SessionKey, State, Turn
-from core.store import Database, answering, backscroll, changes, deliveries, epochs, inbound, queue, receipts
+from core.session import Answer, Kind, Lease, Progress, SessionKey, Turn
+from core.store import Database, answering, backscroll, changes, deliveries, inbound, queue, receipts, segments
 from core.store import turns as history
 from core.store.receipts import Arrival
 from tests.script import rows
@@ -23,8 +25,9 @@ ELSEWHERE = Address(platform="console", workspace="local", channel="main", threa
 SHOWN = Arrival(part=0, message="shown")
 
 
-async def accept(database: Database, said: Inbound, state: State = State.WAITING, verb: str | None = None) -> int:
-    accepted = await database.write(inbound.accept, said, state=state, verb=verb, tokens=7)
+async def accept(database: Database, said: Inbound, kind: Kind = Kind.SAID, verb: str | None = None) -> int:
+    kind = kind if verb is None else Kind.COMMAND
+    accepted = await database.write(inbound.accept, said, kind=kind, verb=verb, tokens=7)
     return accepted.turn.seq
 
 
@@ -283,8 +286,7 @@ async def test_a_failed_turn_is_due_again_after_its_back_off_and_says_why(databa
     await database.write(queue.release, lease, attempts=1, after=60, error=(1, "ModelStalled: nothing came"))
 
     assert await claim(database) == []
-    reason = await database.read(lambda connection: connection.execute(select(turns.c.error)).scalar_one())
-    assert reason == "ModelStalled: nothing came"
+    assert [row.error for row in await rows(database, turns)] == ["ModelStalled: nothing came"]
     await database.write(expire)
     assert len(await claim(database)) == 1
 
@@ -326,7 +328,7 @@ async def test_at_a_start_everything_that_backs_off_is_due(database: Database) -
     await accept(database, message(address=ELSEWHERE))
     await claim(database)
     aside = message("!status", address=replace(HERE, thread="aside"))
-    await database.write(inbound.accept, aside, state=State.WAITING, verb="status", tokens=7, at_once=True)
+    await database.write(inbound.accept, aside, kind=Kind.COMMAND, verb="status", tokens=7, at_once=True)
 
     assert await database.write(queue.call_back) == 1
 
@@ -344,10 +346,43 @@ async def test_heard_turns_are_remembered_and_never_answered(database: Database)
     (lease,) = await claim(database)
     await answer(database, lease, "answer")
 
-    await accept(database, message("aside", author=BEN), state=State.HEARD)
+    await accept(database, message("aside", author=BEN), kind=Kind.OVERHEARD)
 
     assert await claim(database) == []
     assert await memory(database, lease.key) == ["question", "answer", "aside"]
+
+
+async def test_what_was_overheard_and_refused_is_still_overheard_when_it_is_edited(database: Database) -> None:
+    await accept(database, message("question"))
+    (lease,) = await claim(database)
+    await answer(database, lease, "answer")
+    aside = message("aside", author=BEN)
+    seq = await accept(database, aside, kind=Kind.OVERHEARD)
+
+    await database.write(history.leave_out, lease.key, [seq])
+    assert await memory(database, lease.key) == ["question", "answer"]
+    edited = Edited(message=replace(aside, text="politely"), at=aside.at + 1)
+    await database.write(changes.edit, edited, verb=None, tokens=7, fit=lambda text, _: text, size=lambda turn: 1)
+
+    assert await memory(database, lease.key) == ["question", "answer", "politely"]
+    row = (await rows(database, turns))[-1]
+    assert (row.kind, row.progress) == (Kind.OVERHEARD, Progress.DONE)
+
+
+async def test_what_was_overheard_and_then_deleted_is_not_answered_when_it_comes_again(database: Database) -> None:
+    await accept(database, message("question"))
+    (lease,) = await claim(database)
+    await answer(database, lease, "answer")
+    aside = message("aside", author=BEN)
+    await accept(database, aside, kind=Kind.OVERHEARD)
+    gone = {"seconds": 30.0, "pieces": lambda words, _: [words], "count": len}
+    await database.write(changes.erase, HERE, aside.id, **gone)
+
+    with pytest.raises(inbound.Duplicate):
+        await accept(database, aside)
+
+    assert await claim(database) == []
+    assert await memory(database, lease.key) == ["question", "answer"]
 
 
 async def test_what_was_said_before_the_birth_stands_before_the_first_turn(database: Database) -> None:
@@ -370,7 +405,7 @@ async def test_a_reset_sets_everything_aside_and_undo_brings_it_back(database: D
     await answer(database, lease, "old answer")
     seq = await accept(database, message("!reset"), verb="reset")
 
-    await database.write(epochs.reset, lease.key, seq)
+    await database.write(segments.reset, lease.key, seq)
     await database.write(queue.finish, lease.key, seq, lease=lease, seconds=30)
     assert await memory(database, lease.key) == []
     await accept(database, message("new"))
@@ -378,24 +413,62 @@ async def test_a_reset_sets_everything_aside_and_undo_brings_it_back(database: D
     await answer(database, lease, "new answer")
     assert await memory(database, lease.key) == ["new", "new answer"]
 
-    assert await database.write(epochs.undo, lease.key)
+    assert await database.write(segments.undo, lease.key, 4)
     assert await memory(database, lease.key) == ["old", "old answer", "new", "new answer"]
-    assert not await database.write(epochs.undo, lease.key), "there is nothing more to undo"
+
+
+async def test_an_undo_is_undone_where_no_reset_stands_any_more(database: Database) -> None:
+    await accept(database, message("old"))
+    (lease,) = await claim(database)
+    await answer(database, lease, "old answer")
+    assert await database.write(segments.undo, lease.key, 1) is None, "there is nothing to undo"
+    await database.write(segments.reset, lease.key, 1)
+    await accept(database, message("new"))
+    (lease,) = await claim(database)
+    await answer(database, lease, "new answer")
+
+    for _ in range(2):
+        assert await database.write(segments.undo, lease.key, 3) is segments.Kind.RESET
+        assert await memory(database, lease.key) == ["old", "old answer", "new", "new answer"]
+        assert await database.write(segments.undo, lease.key, 4) is segments.Kind.UNDO
+        assert await memory(database, lease.key) == ["new", "new answer"]
+
+
+async def test_a_view_s_history_is_only_added_to(database: Database) -> None:
+    await accept(database, message())
+    (lease,) = await claim(database)
+
+    histories = []
+    for move in (segments.reset, segments.undo, segments.undo, segments.reset, segments.undo, segments.undo):
+        await database.write(move, lease.key, 10 + len(histories))
+        histories.append(await rows(database, segment_rows))
+
+    for before, after in itertools.pairwise(histories):
+        assert after[: len(before)] == before
+    numbers = [(row.number, row.kind, row.back_to, row.start, row.seq) for row in histories[-1]]
+    assert numbers == [
+        (1, "reset", None, 10, 10),
+        (2, "undo", 0, segments.EVERYTHING, 11),
+        (3, "undo", 1, 10, 12),
+        (4, "reset", None, 13, 13),
+        (5, "undo", 1, 10, 14),
+        (6, "undo", 0, segments.EVERYTHING, 15),
+    ]
 
 
 async def test_two_resets_are_undone_one_by_one(database: Database) -> None:
     await accept(database, message("one"))
     (lease,) = await claim(database)
     await answer(database, lease, "1")
-    await database.write(epochs.reset, lease.key, 1)
+    await database.write(segments.reset, lease.key, 1)
     await accept(database, message("two"))
     (lease,) = await claim(database)
     await answer(database, lease, "2")
-    await database.write(epochs.reset, lease.key, 2)
+    await database.write(segments.reset, lease.key, 2)
 
-    await database.write(epochs.undo, lease.key)
+    await database.write(segments.undo, lease.key, 3)
     assert await memory(database, lease.key) == ["two", "2"]
-    await database.write(epochs.undo, lease.key)
+    await database.write(segments.undo, lease.key, 4)
     assert await memory(database, lease.key) == ["one", "1", "two", "2"]
 
 
@@ -417,7 +490,7 @@ async def test_a_window_reads_no_more_than_its_budget(database: Database) -> Non
     await accept(database, message("0"))
     (lease,) = await claim(database)
     for number in range(200):
-        await accept(database, message(str(number)), state=State.HEARD)
+        await accept(database, message(str(number)), kind=Kind.OVERHEARD)
 
     newest = await database.read(history.newest, lease.key, budget=70)
 
@@ -441,8 +514,8 @@ async def test_a_rejected_event_is_kept_once_with_its_reason(database: Database)
     await database.write(inbound.reject, event)
     await database.write(inbound.reject, event)
 
-    rows = await database.read(lambda connection: connection.execute(select(rejections)).all())
-    assert [(row.id, row.reason, row.body) for row in rows] == [("Ev1", "it has no channel", b'{"ts": "1"}')]
+    kept = [(row.id, row.reason, row.body) for row in await rows(database, rejections)]
+    assert kept == [("Ev1", "it has no channel", b'{"ts": "1"}')]
 
 
 async def test_the_bill_adds_up_per_day_person_and_model(database: Database) -> None:
@@ -499,7 +572,7 @@ async def test_a_command_that_is_repeated_takes_nothing_back_twice(database: Dat
     await answer(database, lease)
     for text in ("two", "three"):
         seq = await accept(database, message("!reset"), verb="reset")
-        await database.write(epochs.reset, lease.key, seq)
+        await database.write(segments.reset, lease.key, seq)
         await database.write(queue.finish, lease.key, seq, lease=None, seconds=30)
         await accept(database, message(text))
         (lease,) = await claim(database)
@@ -510,7 +583,7 @@ async def test_a_command_that_is_repeated_takes_nothing_back_twice(database: Dat
     assert question is not None
 
     def undo(connection: Connection) -> None:
-        epochs.undo(connection, lease.key)
+        segments.undo(connection, lease.key, question.seq)
         answering.answer(connection, lease.key, question, Answer(parts=()), lease=lease)
 
     await database.write(undo)
@@ -525,7 +598,7 @@ async def test_a_command_beside_the_queue_does_not_cut_a_back_off_short(database
     (lease,) = await claim(database)
     await database.write(queue.release, lease, attempts=1, after=60)
     status = message("!status")
-    accepted = await database.write(inbound.accept, status, state=State.WAITING, verb="status", tokens=7, at_once=True)
+    accepted = await database.write(inbound.accept, status, kind=Kind.COMMAND, verb="status", tokens=7, at_once=True)
 
     await database.write(queue.finish, lease.key, accepted.turn.seq, lease=None, seconds=30)
 

@@ -10,7 +10,7 @@ from core.assistant.apologies import GAVE_UP
 from core.delivery.previews import LATE
 from core.errors import ModelStalled, ModelUnavailable
 from core.schema import sessions, turns
-from core.session import ATTEMPTS, State
+from core.session import ATTEMPTS, Progress
 from core.store import Connection, Database, dead, queue
 from core.work.serving import DEATHS
 from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, brisk, expire, house, memory, rows
@@ -70,7 +70,7 @@ async def test_a_burst_of_one_person_is_answered_as_one(database: Database) -> N
         await running.answered("You said: and at that")
 
     assert running.model.asked() == ["look at this", "and at that"]
-    assert [row.state for row in await rows(database, turns)] == [State.DONE] * 3
+    assert [row.progress for row in await rows(database, turns)] == [Progress.DONE] * 3
 
 
 async def test_a_burst_that_arrives_at_another_process_is_answered_as_one(database: Database) -> None:

@@ -1,0 +1,91 @@
+"""Segments: which turns a session's memory consists of. Each reset and each undo appends one; the newest is the view.
+
+None is changed or deleted, and no turn is. A session without any shows everything.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from sqlalchemy import Connection, and_, select, true, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from core.schema import segments, sessions
+from core.session import SessionKey
+from core.store.engine.sql import now
+
+EVERYTHING = -(2**31)
+"""The start of a view of everything: what was said before a session's birth has a seq below 1."""
+
+
+class Kind(StrEnum):
+    """What a segment came of."""
+
+    RESET = "reset"
+    CLOSED = "closed"  # the place was
+    UNDO = "undo"
+
+
+def reset(connection: Connection, key: SessionKey, seq: int) -> None:
+    """Sets aside what was said up to this turn, which asks for it."""
+    _append(connection, key, _newest(connection, key), {"kind": Kind.RESET, "start": seq, "seq": seq})
+
+
+def close(connection: Connection, key: SessionKey, tail: int) -> None:
+    """Sets aside what was said up to the newest turn, since the place was closed."""
+    _append(connection, key, _newest(connection, key), {"kind": Kind.CLOSED, "start": tail})
+
+
+def undo(connection: Connection, key: SessionKey, seq: int) -> Kind | None:
+    """Takes back the newest reset that stands, or where none does, the newest undo; this turn asks for it.
+
+    What was said since stays. Returns what was taken back; None where there is nothing.
+    """
+    newest = _newest(connection, key)
+    if newest == 0:
+        return None
+    view = _segment(connection, key, newest)
+    taken_back = view if view.shows == 0 else _segment(connection, key, view.shows)
+    before = _segment(connection, key, taken_back.number - 1)
+    shown = _segment(connection, key, before.shows)
+    _append(connection, key, newest, {"kind": Kind.UNDO, "start": shown.start, "back_to": shown.number, "seq": seq})
+    return taken_back.kind
+
+
+class _Segment(NamedTuple):
+    """`shows` is the number of the segment whose view this is: its own, or an undo's that which it went back to."""
+
+    number: int
+    kind: Kind
+    start: int
+    shows: int
+
+
+_FIRST = _Segment(number=0, kind=Kind.RESET, start=EVERYTHING, shows=0)
+
+
+def _newest(connection: Connection, key: SessionKey) -> int:
+    """The number of the newest segment, which stays it until the end of the transaction; 0 for none."""
+    newest: int = connection.execute(select(sessions.c.segment).where(_session(key)).with_for_update()).scalar_one()
+    return newest
+
+
+def _segment(connection: Connection, key: SessionKey, number: int) -> _Segment:
+    if number == 0:
+        return _FIRST
+    mine = and_(segments.c.workspace == key.workspace, segments.c.session == key.session)
+    columns = segments.c.kind, segments.c.start, segments.c.back_to
+    row = connection.execute(select(*columns).where(mine, segments.c.number == number)).one()
+    shows = number if row.back_to is None else row.back_to
+    return _Segment(number=number, kind=Kind(row.kind), start=row.start, shows=shows)
+
+
+def _append(connection: Connection, key: SessionKey, newest: int, segment: dict[str, object]) -> None:
+    place = {"workspace": key.workspace, "session": key.session, "number": newest + 1}
+    row = {**place, "shown": key.session, "opened_at": now(connection), **segment}
+    connection.execute(segments.insert().values(row))
+    view = {"segment": newest + 1, "start": segment["start"], "heard": true()}
+    connection.execute(update(sessions).where(_session(key)).values(view))
+
+
+def _session(key: SessionKey) -> ColumnElement[bool]:
+    return and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
