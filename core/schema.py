@@ -103,7 +103,7 @@ turns = Table(
     Column("session", Integer, primary_key=True, autoincrement=False),
     Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("role", SmallInteger, primary_key=True, autoincrement=False),
-    Column("kind", SmallInteger, nullable=False, server_default=text("0")),  # said, overheard, command, answer, summary
+    Column("kind", SmallInteger, nullable=False, server_default=text("0")),  # said to us, overheard, a command …
     Column("progress", SmallInteger, nullable=False, server_default=text("0")),  # how far it has come
     Column("validity", SmallInteger, nullable=False, server_default=text("0")),  # whether its words hold
     Column("at", BigInteger, nullable=False),
