@@ -33,6 +33,7 @@ People = SlackStage | DiscordStage
 
 PLACES = ("one", "two")
 SECONDS = 60.0
+_READ = 90.0
 STAGES: dict[str, type[SlackStage] | type[DiscordStage]] = {"slack": SlackStage, "discord": DiscordStage}
 _WORD = re.compile(r"\b[wa]\d{4}x\b")
 
@@ -48,6 +49,7 @@ class Said:
     to_bot: bool
     root: bool = False
     stands: bool = True
+    at: float = field(default_factory=time)
 
 
 @dataclass
@@ -333,7 +335,8 @@ class Eraser:
         return [one for one in self.said if one.place == place and one.stands]
 
     def _any(self, place: str) -> Said | None:
-        standing = self._standing(place)[-12:]
+        """One of the newest; while the program is away, of what catching up reads, which goes back two minutes."""
+        standing = [one for one in self._standing(place)[-12:] if self.replicas or time() - one.at < _READ]
         return self.dice.choice(standing) if standing else None
 
 

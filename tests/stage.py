@@ -37,6 +37,9 @@ class Stage(ABC):
     overhears = True
     """Whether several people are here, and what they say to one another reaches the bot."""
 
+    starts = True
+    """Whether a process of its own serves this platform, by its settings alone."""
+
     def __init__(self) -> None:
         self.changed = Condition()
 

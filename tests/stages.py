@@ -1,14 +1,12 @@
 """The stages by name."""
 
-from collections.abc import Callable
-
 from tests.stage import Stage
 from tests.wire.console import ConsoleStage
 from tests.wire.discord import DiscordStage
 from tests.wire.line import LineStage
 from tests.wire.slack import SlackStage
 
-STAGES: dict[str, Callable[[], Stage]] = {
+STAGES: dict[str, type[Stage]] = {
     "slack": SlackStage,
     "discord": DiscordStage,
     "console": ConsoleStage,

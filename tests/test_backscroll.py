@@ -10,7 +10,7 @@ from tests.talk import Running
 from tests.wire.openai import OpenAIServer, Request
 
 
-@pytest.fixture(params=[name for name in STAGES if name != "console"])
+@pytest.fixture(params=[name for name, stage in STAGES.items() if stage.lasts])
 async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     """In a console nobody talks before the bot is there."""
     async with STAGES[request.param]() as stage:

@@ -14,7 +14,7 @@ from tests.talk import tell
 from tests.wire.openai import OpenAIServer, Request
 
 
-@pytest.fixture(params=[name for name in STAGES if name != "console"])
+@pytest.fixture(params=[name for name, stage in STAGES.items() if stage.starts])
 async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     async with STAGES[request.param]() as stage:
         yield stage

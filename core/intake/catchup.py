@@ -48,26 +48,27 @@ class CatchUp:
         self._owner = owner
         self._timings = timings
         self._clock = clock
-        self._unbroken = set[str]()
+        self._hearing: dict[str, float] = {}  # since when each platform is heard here, by the event loop's clock
 
     async def keep(self, adapter: Adapter) -> float | None:
         """Says that the platform is heard, or mends what was missed; returns how soon that is due again, or None.
 
-        A connection that was made a moment ago has heard nothing of what was said before. Raises a DatabaseError, or a
-        DeliveryError when something could not be looked at.
+        A connection that was made a moment ago has heard nothing of what was said before: only what was said since is
+        no gap, whoever is at mending that. Raises a DatabaseError, or a DeliveryError when something could not be
+        looked at.
         """
-        unbroken = adapter.platform in self._unbroken
-        self._unbroken.discard(adapter.platform)  # until it is known to be
+        now = asyncio.get_running_loop().time()
+        since = self._hearing.pop(adapter.platform, now)  # it begins anew where this fails
         if not adapter.hears():
             return min(self._timings.heard, _LOOKS_EVERY)
-        within = max(adapter.bridges, _UNBROKEN) if unbroken else adapter.bridges
+        within = max(adapter.bridges, min(now - since, _UNBROKEN))
         if not await self._database.write(presence.beat, adapter.platform, within=within):
             await self._mend(adapter, within)
-        self._unbroken.add(adapter.platform)
+        self._hearing[adapter.platform] = since
         return None
 
     async def _mend(self, adapter: Adapter, within: float) -> None:
-        """Looks up what was missed, unless another process is at it, which hears since before it began.
+        """Looks up what was missed, unless another process is at it; whether that comes to its end is seen later.
 
         Raises a DeliveryError when something could not be looked at.
         """

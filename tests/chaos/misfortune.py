@@ -37,9 +37,9 @@ class Misfortune:
         if request.startswith(_HARMLESS) or "/reactions/" in request:
             return None
         is_reading = request.startswith(("conversations.", "GET"))
-        self.writes += not is_reading
         if not self.on:
             return None
+        self.writes += not is_reading
         drawn = self._random.random()
         if is_reading:
             return self._reading(drawn)

@@ -39,7 +39,7 @@ class ConsoleStage(Stage):
     """Everybody types at the one keyboard, and is "local". Every start of an adapter is a process with its own pipe."""
 
     platform = "console"
-    lasts = overhears = False
+    lasts = overhears = starts = False
 
     def __init__(self, *, interactive: bool = True) -> None:
         super().__init__()

@@ -16,6 +16,7 @@ from core.intake.catchup import TRIES, CatchUp
 from core.schema import presence, turns
 from core.session import Progress
 from core.store import Database
+from core.store.presence import miss
 from tests.script import House, ScriptedModel, TranscriptAdapter, brisk, house, rows
 from tests.values import HERE, message
 
@@ -180,6 +181,17 @@ async def test_what_could_not_be_looked_at_is_looked_at_again(database: Database
         async with keeping(running):
             await running.answered("You said: found")
             assert len(running.adapter.searched) == TRIES + 2
+
+
+async def test_what_a_process_that_ended_was_at_is_looked_up_by_the_next(database: Database) -> None:
+    """A gap of seconds, of which another process has taken care when this one begins to hear."""
+    await begun(database)
+    await away(database, 20)
+    assert await database.write(miss, "console", owner="gone", lease=0.3, within=0.0)
+    async with house(database) as running:
+        running.adapter.missed = {HERE: [said("found")]}
+        async with keeping(running):
+            await running.answered("You said: found")
 
 
 async def test_one_process_catches_up_and_the_others_go_on(database: Database) -> None:
