@@ -31,7 +31,7 @@ from core.seam.adapter import Adapter, Finding, Receive
 from core.seam.address import Address
 from core.seam.messages import Draft, Event, Inbound, Reply
 from core.session import Turn
-from core.store import Database, inbound, turns
+from core.store import Database, places, turns
 from core.timings import Clock, Timings
 from core.work.worker import Worker
 from tests.sealed import opened
@@ -456,7 +456,7 @@ async def memory(database: Database, address=HERE) -> list[tuple[str, str]]:
 
 
 async def remembered(database: Database, address=HERE) -> list[Turn]:
-    found = await database.read(inbound.find, address)
+    found = await database.read(places.find, address)
     return [] if found is None else list(reversed(await database.read(turns.newest, found[0], budget=1_000_000)))
 
 

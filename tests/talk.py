@@ -10,7 +10,7 @@ from core.model.llm import Model
 from core.model.openai import OpenAIModel
 from core.seam.adapter import Adapter
 from core.seam.address import Address
-from core.store import connect, inbound, notices
+from core.store import connect, notices, places
 from core.timings import Timings
 from tests.stage import Stage
 from tests.wire.openai import OpenAIServer
@@ -68,7 +68,7 @@ class Running:
 async def tell(url: str, stage: Stage, text: str) -> None:
     """Stores a notice in the main session of a stage, from beside the program; whoever is free delivers it."""
     database = connect(url)
-    found = await database.read(inbound.find, Address.parse(stage.session("main")))
+    found = await database.read(places.find, Address.parse(stage.session("main")))
     assert found is not None
     assert await database.write(notices.tell, found[0], name="warning 1", text=text)
     await database.close()

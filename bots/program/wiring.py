@@ -29,7 +29,7 @@ from core.model.llm import Model
 from core.model.metered import Metered
 from core.model.offline import OfflineModel
 from core.seam.adapter import Adapter
-from core.store import Database, connect, ledger, queue, servers
+from core.store import Database, claims, connect, ledger, servers
 from core.timings import Timings
 from core.work.worker import Worker
 
@@ -53,8 +53,8 @@ async def run(
     mind = await make_mind(settings, model)
     await model.recall(_Recollection(database))
     place = owner.own_place()
-    freed = await database.write(queue.free_dead, host=place, alive=owner.is_alive)
-    again = await database.write(queue.call_back)
+    freed = await database.write(claims.free_dead, host=place, alive=owner.is_alive)
+    again = await database.write(claims.call_back)
     house = _build(
         settings,
         database=database,

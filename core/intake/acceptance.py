@@ -19,7 +19,7 @@ from core.memory.mind import Mind
 from core.model import envelope
 from core.seam.messages import Audience, Inbound
 from core.session import Kind, Progress
-from core.store import Database, inbound, queue
+from core.store import Database, inbound, places, queue
 from core.work.worker import Worker
 
 log = structlog.get_logger()
@@ -76,7 +76,7 @@ class Acceptance:
         The newest of those is answered with a sentence, for all of them.
         """
         place = late[0].address
-        known = await self._database.read(inbound.known, place, [one.id for one in late])
+        known = await self._database.read(places.known, place, [one.id for one in late])
         new = [one for one in late if one.id not in known]
         for message in new[:-1]:
             await self._store(Arrival(message=message, kind=Kind.SAID, progress=Progress.SKIPPED))
@@ -101,7 +101,7 @@ class Acceptance:
         asked = Kind.SAID if given is None else Kind.COMMAND
         if message.direct or message.audience is Audience.BOT or message.verb is not None:
             return asked
-        found = await self._database.read(inbound.find, message.address)
+        found = await self._database.read(places.find, message.address)
         if found is None or (live_since := found[1]) is None:
             return None
         return asked if given is not None else self._judge_talk(message, live_since)

@@ -16,7 +16,7 @@ from core.intake.inbox import Inbox
 from core.seam.adapter import Adapter
 from core.seam.address import Address
 from core.seam.messages import Closed
-from core.store import Database, inbound, presence
+from core.store import Database, places, presence
 from core.timings import Clock, Timings
 
 log = structlog.get_logger()
@@ -134,7 +134,7 @@ class CatchUp:
         tries = 0
         while True:
             try:
-                known = await self._database.read(inbound.standing, place, since + _EDGE)
+                known = await self._database.read(places.standing, place, since + _EDGE)
                 said = await adapter.since(place, since)
                 return await self._inbox.catch_up(said), await self._inbox.compare(place, known, said)
             except DeliveryDelayed as error:

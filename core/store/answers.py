@@ -9,7 +9,7 @@ from core.seam.address import Address
 from core.session import Progress, Role, SessionKey, Validity
 from core.store import bodies, notices, summaries
 from core.store.deliveries import Stage
-from core.store.inbound import find
+from core.store.places import find
 from core.store.queue import turn
 
 Pieces = Callable[[str, str | None], Sequence[str]]

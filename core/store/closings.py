@@ -9,7 +9,7 @@ from core.session import Progress, Role, SessionKey
 from core.store import segments
 from core.store.changes import ERASED, tell
 from core.store.engine.sql import erases, storable
-from core.store.inbound import find
+from core.store.places import find
 from core.store.turns import OPEN
 from core.store.withdrawals import withdraw
 from core.store.workspaces import WORKSPACE, names

@@ -18,7 +18,7 @@ from core.session import Progress, Role, SessionKey, Validity
 from core.store import bodies
 from core.store.deliveries import Stage
 from core.store.engine.sql import notify, now, seconds
-from core.store.inbound import find
+from core.store.places import find
 from core.store.queue import turn
 
 

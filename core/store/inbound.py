@@ -1,6 +1,5 @@
 """Acceptance: a message is stored as its session's newest turn, once, before its platform is told so."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -10,16 +9,15 @@ from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.schema import rejections, sessions, turns, workspaces
-from core.seam.address import Address
+from core.schema import rejections, sessions, turns
 from core.seam.messages import Author, Inbound, Rejected
 from core.session import Envelope, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
 from core.store import bodies, gone, quotes
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, fixed, insert, micro, notify, now, seconds, storable
-from core.store.segments import EVERYTHING
+from core.store.places import SESSION, born
 from core.store.turns import written
-from core.store.workspaces import WORKSPACE, names, workspace_of
+from core.store.workspaces import names, workspace_of
 
 _AT_ONCE_GRACE = 15_000  # milliseconds for the accepting process to answer an at-once command: one call and a half
 
@@ -226,22 +224,10 @@ def _extend(
     if found is None:
         if gone.has(connection, address, message.id):
             raise Duplicate(message.id)
-        _born(connection, workspace_of(connection, address.platform, address.workspace), address)
+        born(connection, workspace_of(connection, address.platform, address.workspace), address)
         (found,) = statement.all(connection, **facts)
         gone.bar_late(connection, SessionKey(workspace=found.workspace, session=found.session, address=address))
     return found
-
-
-_SESSION = and_(sessions.c.workspace == WORKSPACE, sessions.c.address == bindparam("at_address"))
-
-
-class _Found(NamedTuple):
-    workspace: int
-    session: int
-    live_since: int | None
-
-
-_FIND = Prepared(lambda _: select(*(sessions.c[name] for name in _Found._fields)).where(_SESSION), _Found)
 
 
 @cache
@@ -251,7 +237,7 @@ def _extension(*, waits: bool, at_once: bool, claims: bool) -> Prepared[_Session
 
     def build(dialect: str) -> ReturningUpdate[*tuple[object, ...]]:
         changes = _talked(dialect) | (_queued(dialect, at_once=at_once, claims=claims) if waits else {})
-        return update(sessions).where(_SESSION).values(changes).returning(*returned)
+        return update(sessions).where(SESSION).values(changes).returning(*returned)
 
     return Prepared(build, _Session)
 
@@ -290,32 +276,6 @@ def backs_off(now_: ColumnElement[int]) -> ColumnElement[bool]:
     return and_(sessions.c.owner.is_(None), sessions.c.attempts > fixed(0), sessions.c.due_at > now_)
 
 
-def _born(connection: Connection, workspace: int, address: Address) -> None:
-    """Makes the session at this address, empty; somebody else may do so at the same moment."""
-    number = connection.execute(
-        update(workspaces)
-        .where(workspaces.c.workspace == workspace)
-        .values(sessions=workspaces.c.sessions + 1)
-        .returning(workspaces.c.sessions)
-    ).scalar_one()
-    born = insert(connection.dialect.name, sessions).values(
-        workspace=workspace,
-        session=number,
-        address=address.id,
-        platform=address.platform,
-        channel=address.channel_address.id,
-        tail=0,
-        waiting=0,
-        heard=False,
-        segment=0,
-        start=EVERYTHING,
-        fence=0,
-        attempts=0,
-        touched_at=now(connection),
-    )
-    connection.execute(born.on_conflict_do_nothing())
-
-
 def reject(connection: Connection, event: Rejected) -> None:
     """Stores an event that could not be read, once, with the reason."""
     workspace, number = workspace_of(connection, event.platform, ""), storable(event.id)
@@ -327,36 +287,3 @@ def reject(connection: Connection, event: Rejected) -> None:
         "body": bodies.PAYLOAD.seal(bodies.Mine(workspace), (number,), event.payload),
     }
     connection.execute(insert(connection.dialect.name, rejections).values(row).on_conflict_do_nothing())
-
-
-def find(connection: Connection, address: Address) -> tuple[SessionKey, float | None] | None:
-    """The session at this address, and since when it lives (seconds, the platform's clock); None if unborn."""
-    row = _FIND.first(connection, **names(address), at_address=address.id)
-    if row is None:
-        return None
-    key = SessionKey(workspace=row.workspace, session=row.session, address=address)
-    return key, None if row.live_since is None else seconds(row.live_since)
-
-
-def known(connection: Connection, address: Address, messages: Sequence[str]) -> set[str]:
-    """Which of these messages of a session have been accepted before."""
-    here = find(connection, address)
-    if here is None:
-        return set()
-    mine = and_(turns.c.workspace == here[0].workspace, turns.c.session == here[0].session)
-    return set(connection.execute(select(turns.c.message).where(mine, turns.c.message.in_(messages))).scalars())
-
-
-def standing(connection: Connection, address: Address, since: float) -> set[str]:
-    """The messages that people have said in this place after this instant, and that are not known to be deleted."""
-    here = find(connection, address)
-    if here is None:
-        return set()
-    mine = and_(turns.c.workspace == here[0].workspace, turns.c.session == here[0].session)
-    said = and_(turns.c.seq > 0, turns.c.role == Role.PERSON, turns.c.verb.is_(None), turns.c.message.is_not(None))
-    stand = and_(said, turns.c.at > micro(since), turns.c.validity != Validity.ERASED)
-    newest = select(turns.c.message).where(mine, stand).order_by(turns.c.seq.desc()).limit(_COMPARED)
-    return {message for message in connection.execute(newest).scalars() if message is not None}
-
-
-_COMPARED = 2_000  # messages of one place

@@ -3,13 +3,10 @@
 `due_at` is the whole scheduler in one column: NULL is idle, the past is runnable, the future is leased (with an owner)
 or backing off (without). Claiming is also the recovery: a lease that ran out is claimed like new work. `waiting` and
 `due_at` stand in one row, so that an arrival and an ending at the same moment can't miss each other.
-
-Whatever ended a process may have been any of the sessions that it held. So the more processes have ended over one, the
-fewer others it is answered beside, and in the end none: until then, nothing is its fault.
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -18,16 +15,12 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     Integer,
-    Row,
-    Select,
-    Text,
     and_,
     bindparam,
     case,
     exists,
     false,
     func,
-    not_,
     null,
     or_,
     select,
@@ -39,141 +32,15 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from core.errors import LeaseLost
 from core.schema import sessions, turns
-from core.seam.address import Address
 from core.session import Lease, Progress, Role, SessionKey, Turn
 from core.store import bodies
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, fixed, notify, now, storable
-from core.store.inbound import backs_off
 from core.store.turns import MINE, OPEN, WAITS, first_waiting, place, written
 
 
 class Changed(Exception):
     """The turn that is being answered has been edited, deleted or ended: look again."""
-
-
-MOST = 1_000
-"""How many sessions one process answers at the same time."""
-
-
-def company(deaths: int) -> int:
-    """How many sessions a process may hold, this one included, of which one has seen so many processes end."""
-    return max(1, MOST >> 3 * deaths)
-
-
-_LEASE = (
-    sessions.c.workspace,
-    sessions.c.session,
-    sessions.c.address,
-    sessions.c.fence,
-    sessions.c.attempts,
-    sessions.c.heard,
-    sessions.c.stop,
-    sessions.c.deaths,
-)
-_Claimed = tuple[int, int, str, int, int, bool, int | None, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
-    """Leases, each with the first two of its waiting turns.
-
-    `room` is what else may be in hand before the session that waits longest can be claimed here.
-    """
-
-    sessions: Sequence[tuple[Lease, Sequence[Turn]]] = ()
-    room: int = MOST
-
-
-def claim(
-    connection: Connection,
-    *,
-    owner: str,
-    lease: float,
-    platforms: Sequence[str],
-    limit: int,
-    in_hand: int = 0,
-    patient: bool = True,
-) -> Claimed:
-    """Takes up to `limit` runnable sessions for `lease` seconds, the longest waiting first.
-
-    That one decides in what company they are answered, with what is `in_hand` already: until there is room for it
-    none is taken, so that it does not wait for ever. Without `patient`, those are passed over that have no room.
-    """
-    dialect, places = connection.dialect.name, list(platforms)
-    most_deaths = _ANY if patient else _fitting(in_hand)
-    deaths = connection.execute(_first_due(dialect), {"platforms": places, "deaths": most_deaths}).scalar_one_or_none()
-    if deaths is None:
-        return Claimed()
-    most = min(limit, company(deaths) - in_hand) if deaths else limit
-    if most <= 0:
-        return Claimed(room=company(deaths) - 1)
-    facts = {
-        "new_owner": owner,
-        "process": owner[: owner.rfind(".") + 1] or owner,
-        "lease": int(lease * 1000),
-        "platforms": places,
-        "deaths": deaths,
-        "most": most,
-    }
-    leases = [_lease(row) for row in connection.execute(_claiming(dialect), facts).all()]
-    return Claimed(sessions=[(one, first_waiting(connection, one.key, 2)) for one in leases])
-
-
-def _fitting(in_hand: int) -> int:
-    """The most deaths of a session that may be claimed beside so many others."""
-    deaths = 0
-    while in_hand < company(deaths + 1):
-        deaths += 1
-        if company(deaths) == 1:
-            return _ANY
-    return deaths
-
-
-_ANY = 32_767  # deaths; no more can be counted
-
-
-def _due(dialect: str) -> ColumnElement[bool]:
-    ours = sessions.c.platform.in_(bindparam("platforms", expanding=True))
-    return and_(sessions.c.due_at <= clock(dialect), ours, sessions.c.deaths <= bindparam("deaths"))
-
-
-@cache
-def _first_due(dialect: str) -> Select[int]:
-    return select(sessions.c.deaths).where(_due(dialect)).order_by(sessions.c.due_at).limit(1)
-
-
-@cache
-def _claiming(dialect: str) -> ReturningUpdate[_Claimed]:
-    due = (
-        select(sessions.c.workspace, sessions.c.session)
-        .where(_due(dialect))
-        .order_by(sessions.c.due_at)
-        .limit(bindparam("most"))
-        .with_for_update(skip_locked=True)
-    )
-    # What ran out in a process that lives, which claims it again, is an attempt like any other.
-    process = bindparam("process", type_=Text)
-    ours = func.substr(sessions.c.owner, 1, func.length(process)) == process
-    died = case((and_(sessions.c.owner.is_not(None), not_(ours)), fixed(1)), else_=fixed(0))
-    return (
-        update(sessions)
-        .where(tuple_(sessions.c.workspace, sessions.c.session).in_(due))
-        .values(
-            owner=bindparam("new_owner"),
-            fence=sessions.c.fence + 1,
-            attempts=sessions.c.attempts + 1 - died,
-            deaths=sessions.c.deaths + died,
-            due_at=clock(dialect) + bindparam("lease", type_=BigInteger),
-            news=False,
-        )
-        .returning(*_LEASE)
-    )
-
-
-def _lease(row: Row[_Claimed]) -> Lease:
-    key = SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address))
-    return Lease(key=key, fence=row.fence, attempts=row.attempts, heard=row.heard, stop=row.stop, deaths=row.deaths)
 
 
 def news(connection: Connection) -> set[tuple[int, int, int]]:
@@ -302,33 +169,6 @@ def idle(connection: Connection, lease: Lease) -> None:
     due_at = now(connection) if left else None
     back = {"owner": None, "attempts": 0, "deaths": 0, "waiting": left, "due_at": due_at, "news": False, "stop": None}
     connection.execute(update(sessions).where(held(lease)).values(back))
-
-
-def free_dead(connection: Connection, *, host: str, alive: Callable[[str], bool]) -> int:
-    """Frees the leases of processes of this host that are no longer alive; returns how many. Called at start.
-
-    They have ended over what they held, as if it had been claimed when its leases ran out.
-
-    An owner is `host:boot/space:pid@start:random`; `host` is the first two with their colons, `alive` judges a whole
-    owner.
-    """
-    mine = sessions.c.owner.startswith(host, autoescape=True)
-    owners = connection.execute(select(sessions.c.owner).where(sessions.c.due_at.is_not(None), mine).distinct())
-    dead = [owner for owner in owners.scalars() if not alive(owner)]
-    if not dead:
-        return 0
-    counted = {"attempts": sessions.c.attempts - 1, "deaths": sessions.c.deaths + 1}
-    # the fence as well: were one of them alive after all, it would go on writing under a lease that nobody holds
-    free = {"owner": None, "fence": sessions.c.fence + 1, "due_at": now(connection), **counted}
-    return connection.execute(
-        update(sessions).where(sessions.c.owner.in_(dead), sessions.c.due_at.is_not(None)).values(free)
-    ).rowcount
-
-
-def call_back(connection: Connection) -> int:
-    """Makes every session due that backs off; returns how many. Called at start: what was away may be back."""
-    now_ = now(connection)
-    return connection.execute(update(sessions).where(backs_off(now_)).values(due_at=now_)).rowcount
 
 
 def marked(connection: Connection, key: SessionKey, seq: int) -> bool:

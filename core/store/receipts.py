@@ -12,7 +12,7 @@ from core.session import Lease, Role, SessionKey
 from core.store.deliveries import THIS, Stage, at, key_for, slot
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, fixed, now
-from core.store.inbound import find
+from core.store.places import find
 from core.store.queue import finish
 from core.store.withdrawals import DOOMED, RECONCILE_AFTER, doom, sealed
 

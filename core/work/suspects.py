@@ -4,7 +4,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from core.session import Lease
-from core.store import queue
+from core.store import claims
 
 MAKES_ROOM = 60.0
 """Seconds for which nothing is begun so that a suspect can be answered apart; then things are begun for as long."""
@@ -16,7 +16,7 @@ class Suspects:
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._held: dict[tuple[int, int, int], Lease] = {}
-        self._wanted = queue.MOST
+        self._wanted = claims.MOST
         self._since: float | None = None
 
     def take(self, lease: Lease) -> None:
@@ -31,7 +31,7 @@ class Suspects:
     @property
     def room(self) -> int:
         """How many sessions may be in hand."""
-        return min((queue.company(lease.deaths) for lease in self._held.values()), default=queue.MOST)
+        return min((claims.company(lease.deaths) for lease in self._held.values()), default=claims.MOST)
 
     def is_crowded(self, in_hand: int) -> bool:
         """Whether this is more than may be in hand when the suspect that waits is to be claimed."""
@@ -51,7 +51,7 @@ class Suspects:
     def want(self, room: int, *, patient: bool) -> None:
         """The queue has been asked: that is as much as may be in hand before the one that waits can be claimed."""
         self._wanted = room
-        if room < queue.MOST:
+        if room < claims.MOST:
             self._since = self._clock() if self._since is None else self._since
         elif patient:
             self._since = None

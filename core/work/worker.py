@@ -17,7 +17,7 @@ from core.errors import DatabaseError
 from core.events import Events
 from core.seam.adapter import Adapter
 from core.session import Lease, Turn
-from core.store import Database, inbound, queue
+from core.store import Database, claims, inbound, queue
 from core.timings import Clock, Timings
 from core.work.asides import Asides
 from core.work.capacity import Capacity
@@ -45,7 +45,7 @@ class Worker:
         adapters: Mapping[str, Adapter],
         timings: Timings,
         events: Events,
-        sessions: int = queue.MOST,
+        sessions: int = claims.MOST,
         clock: Clock = time,
     ) -> None:
         self._database = database
@@ -137,12 +137,12 @@ class Worker:
         for lease, waiting in claimed.sessions:
             self.take(lease, waiting, until)
 
-    async def _claimed(self, *, patient: bool) -> queue.Claimed:
+    async def _claimed(self, *, patient: bool) -> claims.Claimed:
         """What the queue gives. A claim that is on its way must not be left with nobody to serve it."""
         claimant = self._leases.claimant()
         claiming = asyncio.create_task(
             self._database.write(
-                queue.claim,
+                claims.claim,
                 owner=claimant.owner,
                 lease=claimant.lease,
                 platforms=self._platforms,

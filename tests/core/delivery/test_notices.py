@@ -10,7 +10,7 @@ from core.errors import DatabaseUnreachable, DeliveryRefused, DeliveryUnknown
 from core.schema import deliveries, sessions, turns
 from core.seam.messages import Deleted, Draft, Edited, Receipt
 from core.session import ATTEMPTS, Progress
-from core.store import Database, dead, inbound, notices
+from core.store import Database, dead, notices, places
 from core.store.deliveries import Stage, key_of
 from tests.core.delivery.test_reconcile import deliveries_are, pass_time, reconciling
 from tests.script import Fault, House, Interrupted, ScriptedModel, TranscriptAdapter, expire, house, memory, rows
@@ -23,7 +23,7 @@ PARTS = ["one two three", "four five six", "seven eight nine"]
 
 async def tell(running: House, text: str = WORDS, *, name: str = "warning 1") -> None:
     """Stores a notice in the session that lives HERE, as a chore would."""
-    found = await running.database.read(inbound.find, HERE)
+    found = await running.database.read(places.find, HERE)
     assert found is not None
     assert await running.database.write(notices.tell, found[0], name=name, text=text)
     running.worker.wake()

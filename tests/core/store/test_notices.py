@@ -5,7 +5,7 @@ from sqlalchemy import Connection, update
 from core.schema import sessions, turns
 from core.seam.messages import Edited
 from core.session import Answer, Kind, Lease, Progress, SessionKey, Validity
-from core.store import Database, answering, changes, closings, inbound, notices, queue
+from core.store import Database, answering, changes, claims, closings, inbound, notices, queue
 from core.store import turns as history
 from core.store.receipts import Arrival, record_last
 from tests.script import rows
@@ -21,7 +21,7 @@ async def born(database: Database) -> SessionKey:
 
 
 async def claimed(database: Database) -> Lease | None:
-    found = await database.write(queue.claim, owner="host:boot:1:a", lease=30, platforms=["console"], limit=1)
+    found = await database.write(claims.claim, owner="host:boot:1:a", lease=30, platforms=["console"], limit=1)
     return found.sessions[0][0] if found.sessions else None
 
 

@@ -14,7 +14,7 @@ from core.schema import segments as segment_rows
 from core.seam.address import Address
 from core.seam.messages import Edited, Inbound, Rejected
 from core.session import Answer, Kind, Lease, Progress, SessionKey, Turn
-from core.store import Database, answering, backscroll, changes, deliveries, inbound, queue, receipts, segments
+from core.store import Database, answering, backscroll, changes, claims, deliveries, inbound, queue, receipts, segments
 from core.store import turns as history
 from core.store.receipts import Arrival
 from tests.script import rows
@@ -37,7 +37,7 @@ def next_waiting(connection: Connection, key: SessionKey) -> Turn | None:
 
 
 async def claim(database: Database, owner: str = "host:boot:1:a", limit: int = 10, lease: float = 30) -> list[Lease]:
-    claimed = await database.write(queue.claim, owner=owner, lease=lease, platforms=["console"], limit=limit)
+    claimed = await database.write(claims.claim, owner=owner, lease=lease, platforms=["console"], limit=limit)
     return [one for one, _ in claimed.sessions]
 
 
@@ -186,18 +186,18 @@ async def test_a_suspect_that_waits_longest_is_made_room_for(database: Database)
     await database.write(mourn, {HERE: 3})
     facts = {"owner": "host:boot:1:a", "lease": 30, "platforms": ["console"], "limit": 999}
 
-    impatient = await database.write(queue.claim, **facts, in_hand=2, patient=False)
-    assert ([lease.key.address for lease, _ in impatient.sessions], impatient.room) == ([ELSEWHERE], queue.MOST)
+    impatient = await database.write(claims.claim, **facts, in_hand=2, patient=False)
+    assert ([lease.key.address for lease, _ in impatient.sessions], impatient.room) == ([ELSEWHERE], claims.MOST)
     await database.write(queue.release, impatient.sessions[0][0], attempts=0)
 
-    busy = await database.write(queue.claim, **facts, in_hand=1)
+    busy = await database.write(claims.claim, **facts, in_hand=1)
     assert (len(busy.sessions), busy.room) == (0, 0)
 
-    idle = await database.write(queue.claim, **facts)
+    idle = await database.write(claims.claim, **facts)
     assert [(lease.key.address, lease.deaths) for lease, _ in idle.sessions] == [(HERE, 3)]
-    others = await database.write(queue.claim, **facts, in_hand=1)
+    others = await database.write(claims.claim, **facts, in_hand=1)
     assert [lease.key.address for lease, _ in others.sessions] == [ELSEWHERE]
-    assert others.room == queue.MOST
+    assert others.room == claims.MOST
 
 
 async def test_a_suspect_waits_behind_what_has_waited_longer(database: Database) -> None:
@@ -256,7 +256,7 @@ async def test_leases_of_dead_processes_of_this_host_are_freed_at_start(database
     (first,) = await claim(database, owner="host:boot:1:a", limit=1)
     await claim(database, owner="other:boot:2:b", limit=1)
 
-    freed = await database.write(queue.free_dead, host="host:boot:", alive=lambda owner: False)
+    freed = await database.write(claims.free_dead, host="host:boot:", alive=lambda owner: False)
 
     assert freed == 1
     (heir,) = await claim(database)
@@ -272,7 +272,7 @@ async def test_an_owner_that_was_taken_for_dead_can_write_nothing(database: Data
     question = await database.read(next_waiting, stale.key)
     assert question is not None
 
-    await database.write(queue.free_dead, host="host:boot:", alive=lambda owner: False)
+    await database.write(claims.free_dead, host="host:boot:", alive=lambda owner: False)
 
     with pytest.raises(LeaseLost):
         await database.write(queue.finish, stale.key, question.seq, lease=stale, seconds=30)
@@ -330,7 +330,7 @@ async def test_at_a_start_everything_that_backs_off_is_due(database: Database) -
     aside = message("!status", address=replace(HERE, thread="aside"))
     await database.write(inbound.accept, aside, kind=Kind.COMMAND, verb="status", tokens=7, at_once=True)
 
-    assert await database.write(queue.call_back) == 1
+    assert await database.write(claims.call_back) == 1
 
     assert [again.key for again in await claim(database, owner="host:boot:2:b")] == [lease.key]
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from core.session import Lease, SessionKey
-from core.store import queue
+from core.store import claims
 from core.work.suspects import MAKES_ROOM, Suspects
 from tests.values import HERE
 
@@ -33,7 +33,7 @@ def test_what_has_seen_more_processes_end_is_held_beside_fewer_others(deaths: in
     assert suspects.is_full(together)
     assert not suspects.is_full(together - 1)
     suspects.clear(lease)
-    assert suspects.room == queue.MOST
+    assert suspects.room == claims.MOST
 
 
 def test_nothing_is_begun_while_one_waits_that_is_to_be_answered_alone() -> None:
@@ -43,7 +43,7 @@ def test_nothing_is_begun_while_one_waits_that_is_to_be_answered_alone() -> None
     assert suspects.is_full(0)
     assert suspects.is_crowded(1)
 
-    suspects.want(queue.MOST, patient=True)
+    suspects.want(claims.MOST, patient=True)
     assert not suspects.is_full(0)
     assert not suspects.is_crowded(1)
 
@@ -57,7 +57,7 @@ def test_where_what_is_in_hand_has_no_end_others_are_answered_again_after_a_whil
         assert suspects.patient
         clock.now += MAKES_ROOM
         assert not suspects.patient
-        suspects.want(queue.MOST, patient=False)
+        suspects.want(claims.MOST, patient=False)
         clock.now += MAKES_ROOM - 1
         assert not suspects.patient
         clock.now += 1

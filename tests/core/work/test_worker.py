@@ -11,7 +11,7 @@ from core.delivery.previews import LATE
 from core.errors import ModelStalled, ModelUnavailable
 from core.schema import sessions, turns
 from core.session import ATTEMPTS, Progress
-from core.store import Connection, Database, dead, queue
+from core.store import Connection, Database, claims, dead
 from core.work.serving import DEATHS
 from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, brisk, expire, house, memory, rows
 from tests.values import ADA, BEN, HERE, message
@@ -262,7 +262,7 @@ async def lost(database: Database, times: int) -> None:
     """So many processes claim what is due, one after the other, and end."""
     for number in range(times):
         owner = f"gone:boot/space:{number}@1:x.1"
-        await database.write(queue.claim, owner=owner, lease=30, platforms=["console"], limit=1_000)
+        await database.write(claims.claim, owner=owner, lease=30, platforms=["console"], limit=1_000)
         await database.write(expire)
 
 

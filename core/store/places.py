@@ -1,0 +1,87 @@
+"""Places: the session at an address, and which of its messages are known."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, and_, bindparam, select, update
+
+from core.schema import sessions, turns, workspaces
+from core.seam.address import Address
+from core.session import Role, SessionKey, Validity
+from core.store.engine.prepared import Prepared
+from core.store.engine.sql import insert, micro, now, seconds
+from core.store.segments import EVERYTHING
+from core.store.workspaces import WORKSPACE, names
+
+_AT_ONCE_GRACE = 15_000  # milliseconds for the accepting process to answer an at-once command: one call and a half
+
+
+SESSION = and_(sessions.c.workspace == WORKSPACE, sessions.c.address == bindparam("at_address"))
+
+
+class _Found(NamedTuple):
+    workspace: int
+    session: int
+    live_since: int | None
+
+
+_FIND = Prepared(lambda _: select(*(sessions.c[name] for name in _Found._fields)).where(SESSION), _Found)
+
+
+def born(connection: Connection, workspace: int, address: Address) -> None:
+    """Makes the session at this address, empty; somebody else may do so at the same moment."""
+    number = connection.execute(
+        update(workspaces)
+        .where(workspaces.c.workspace == workspace)
+        .values(sessions=workspaces.c.sessions + 1)
+        .returning(workspaces.c.sessions)
+    ).scalar_one()
+    born = insert(connection.dialect.name, sessions).values(
+        workspace=workspace,
+        session=number,
+        address=address.id,
+        platform=address.platform,
+        channel=address.channel_address.id,
+        tail=0,
+        waiting=0,
+        heard=False,
+        segment=0,
+        start=EVERYTHING,
+        fence=0,
+        attempts=0,
+        touched_at=now(connection),
+    )
+    connection.execute(born.on_conflict_do_nothing())
+
+
+def find(connection: Connection, address: Address) -> tuple[SessionKey, float | None] | None:
+    """The session at this address, and since when it lives (seconds, the platform's clock); None if unborn."""
+    row = _FIND.first(connection, **names(address), at_address=address.id)
+    if row is None:
+        return None
+    key = SessionKey(workspace=row.workspace, session=row.session, address=address)
+    return key, None if row.live_since is None else seconds(row.live_since)
+
+
+def known(connection: Connection, address: Address, messages: Sequence[str]) -> set[str]:
+    """Which of these messages of a session have been accepted before."""
+    here = find(connection, address)
+    if here is None:
+        return set()
+    mine = and_(turns.c.workspace == here[0].workspace, turns.c.session == here[0].session)
+    return set(connection.execute(select(turns.c.message).where(mine, turns.c.message.in_(messages))).scalars())
+
+
+def standing(connection: Connection, address: Address, since: float) -> set[str]:
+    """The messages that people have said in this place after this instant, and that are not known to be deleted."""
+    here = find(connection, address)
+    if here is None:
+        return set()
+    mine = and_(turns.c.workspace == here[0].workspace, turns.c.session == here[0].session)
+    said = and_(turns.c.seq > 0, turns.c.role == Role.PERSON, turns.c.verb.is_(None), turns.c.message.is_not(None))
+    stand = and_(said, turns.c.at > micro(since), turns.c.validity != Validity.ERASED)
+    newest = select(turns.c.message).where(mine, stand).order_by(turns.c.seq.desc()).limit(_COMPARED)
+    return {message for message in connection.execute(newest).scalars() if message is not None}
+
+
+_COMPARED = 2_000  # messages of one place
