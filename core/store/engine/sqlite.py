@@ -8,142 +8,25 @@ SQLAlchemy over aiosqlite.
 import asyncio
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from queue import Empty, SimpleQueue
-from typing import Concatenate, Generic, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
-from core.errors import DatabaseError, DatabaseUnreachable
-from core.store.engine.prepared import DRIVER, Rows
 from core.store.engine.sql import is_erasing
+from core.store.engine.threads import Job, Thread, driver_of, named
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_BATCH = 256  # functions in one commit; bounds how long the first of them waits
 _PATIENCE = 30  # seconds that a transaction waits for those of other processes
 _CHECKPOINT = 4000  # pages, 16 MB: what is written again and again is copied home, with two fsyncs, less often
 _CLEAN_AFTER, _CLEAN_AGAIN = 10.0, 2.0  # seconds between what is erased and its last trace; many share one look
 _LOOK_AGAIN = 0.0005  # seconds between two attempts of that; a transaction takes about as long
-
-
-class _Job(Generic[T]):
-    """One function on its way through a thread, and the future that its caller awaits."""
-
-    def __init__(self, function: Callable[[Connection], T]) -> None:
-        self.function = function
-        self.loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[T] = self.loop.create_future()
-        self.result: T | None = None
-        self.error: BaseException | None = None
-
-    def run(self, connection: Connection) -> None:
-        self.result = self.function(connection)
-
-    def settle(self) -> None:
-        if self.future.cancelled():
-            return
-        if self.error is not None:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(self.result)  # type: ignore[arg-type]  # run() has set it, or error is set
-
-
-class _Thread:
-    """One thread with one connection; `serve` works off what has queued up, until None comes."""
-
-    def __init__(self, name: str, serve: Callable[[Connection, list[_Job[object]]], None], engine: Engine) -> None:
-        self._serve = serve
-        self._engine = engine
-        self._connection: Connection | None = None
-        self._queue: SimpleQueue[_Job[object] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._started = self._closed = False
-
-    async def submit(self, function: Callable[[Connection], T]) -> T:
-        if self._closed:
-            raise DatabaseUnreachable("it has been closed")
-        if not self._started:
-            self._started = True
-            self._thread.start()
-        job = _Job(function)
-        self._queue.put(job)  # type: ignore[arg-type]  # the queue holds jobs of every kind
-        return await job.future
-
-    async def close(self) -> None:
-        self._closed = True
-        if self._started:
-            self._queue.put(None)
-            await asyncio.to_thread(self._thread.join)
-        self._let_go()
-        self._engine.dispose()
-
-    def _run(self) -> None:
-        open_ = True
-        while open_:
-            batch = [self._queue.get()]
-            with suppress(Empty):
-                while len(batch) < _BATCH:
-                    batch.append(self._queue.get_nowait())
-            jobs = [job for job in batch if job is not None]
-            open_ = len(jobs) == len(batch)
-            if jobs:
-                self._run_batch(jobs)
-
-    def _run_batch(self, jobs: list[_Job[object]]) -> None:
-        try:
-            if self._connection is None:
-                self._connection = _connected(self._engine)
-            self._serve(self._connection, jobs)
-        except Exception as error:  # noqa: BLE001 – the commit failed: everyone whose work was in it must know
-            for job in jobs:
-                job.error = job.error or _named(error)
-            self._let_go()
-        for loop in {job.loop for job in jobs}:
-            with suppress(RuntimeError):  # the loop is gone, and with it whoever waited
-                loop.call_soon_threadsafe(_settle, [job for job in jobs if job.loop is loop])
-
-    def _let_go(self) -> None:
-        """Gives the connection back, which is kept from batch to batch: taking it takes longer than most jobs."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(SQLAlchemyError, sqlite3.Error):  # it is given up because it failed
-                connection.close()
-
-
-class _Driver:
-    """The standard library's, as `Prepared` statements want it."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._execute = connection.execute
-
-    def fetch(self, text: str, arguments: Sequence[object]) -> Rows:
-        return self._execute(text, arguments)
-
-    def change(self, text: str, arguments: Sequence[object]) -> int:
-        return self._execute(text, arguments).rowcount
-
-
-def _connected(engine: Engine) -> Connection:
-    connection = engine.connect()
-    return connection.execution_options(**{DRIVER: _Driver(_driver(connection))})
-
-
-def _driver(connection: Connection) -> sqlite3.Connection:
-    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]  # it is connected
-    return driver
-
-
-def _settle(jobs: Sequence[_Job[object]]) -> None:
-    """Wakes all whose work was in one commit at once: waking a loop costs more than most statements."""
-    for job in jobs:
-        job.settle()
 
 
 class SQLite:
@@ -152,8 +35,8 @@ class SQLite:
     def __init__(self, url: URL) -> None:
         self._path = url.database or ""
         self._cleaning: asyncio.Task[None] | None = None
-        self._writer = _Thread("sqlite-writer", _write_batch, _engine(url, _begin_to_write, "busy_timeout=0"))
-        self._reader = _Thread("sqlite-reader", _read_batch, _engine(url, _begin_to_read))
+        self._writer = Thread("sqlite-writer", _write_batch, _engine(url, _begin_to_write, "busy_timeout=0"))
+        self._reader = Thread("sqlite-reader", _read_batch, _engine(url, _begin_to_read))
 
     async def write(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """In the writer's next commit. What it erases is soon in no file any more, nor what an earlier process has."""
@@ -203,12 +86,12 @@ def _emptied(path: str) -> bool:
         connection.close()
 
 
-def _write_batch(connection: Connection, jobs: list[_Job[object]]) -> None:
+def _write_batch(connection: Connection, jobs: list[Job[object]]) -> None:
     """All in one transaction; where one fails, which is rare, all are run once more, each in a savepoint of its own.
 
     A savepoint costs as much as a statement, and has SQLite keep the pages as they were.
     """
-    driver = _driver(connection)
+    driver = driver_of(connection)
     if len(jobs) == 1 or not _write_together(driver, connection, jobs):
         with connection.begin():
             for job in jobs:
@@ -216,7 +99,7 @@ def _write_batch(connection: Connection, jobs: list[_Job[object]]) -> None:
                 _require_transaction(driver)
 
 
-def _write_together(driver: sqlite3.Connection, connection: Connection, jobs: Sequence[_Job[object]]) -> bool:
+def _write_together(driver: sqlite3.Connection, connection: Connection, jobs: Sequence[Job[object]]) -> bool:
     """False if a job has failed; then nothing is done."""
     with connection.begin() as transaction:
         try:
@@ -229,14 +112,14 @@ def _write_together(driver: sqlite3.Connection, connection: Connection, jobs: Se
     return True
 
 
-def _run_apart(driver: sqlite3.Connection, connection: Connection, job: _Job[object]) -> None:
+def _run_apart(driver: sqlite3.Connection, connection: Connection, job: Job[object]) -> None:
     """Runs a job in a savepoint of its own. The driver makes it: SQLAlchemy's own takes longer than most jobs."""
     driver.execute("SAVEPOINT job")
     try:
         job.run(connection)
         driver.execute("RELEASE job")
     except Exception as error:  # noqa: BLE001 – it belongs to the caller of this one function
-        job.error = _named(error)
+        job.error = named(error)
         if driver.in_transaction:
             driver.execute("ROLLBACK TO job")
             driver.execute("RELEASE job")
@@ -247,13 +130,13 @@ def _require_transaction(driver: sqlite3.Connection) -> None:
         raise OperationalError("COMMIT", None, OSError("SQLite gave the transaction up, as on a full disk"))
 
 
-def _read_batch(connection: Connection, jobs: list[_Job[object]]) -> None:
+def _read_batch(connection: Connection, jobs: list[Job[object]]) -> None:
     with connection.begin():
         for job in jobs:
             try:
                 job.run(connection)
             except Exception as error:  # noqa: BLE001 – it belongs to the caller of this one function
-                job.error = _named(error)
+                job.error = named(error)
 
 
 def _begin_to_read(connection: Connection) -> None:
@@ -266,7 +149,7 @@ def _begin_to_write(connection: Connection) -> None:
     SQLite's own way is to look less and less often, in the end ten times a second, so that beside a busy process it
     hardly ever finds the moment between two transactions: measured, a single write then waits for up to 0.8 seconds.
     """
-    driver = _driver(connection)
+    driver = driver_of(connection)
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -313,15 +196,3 @@ def _make_private(path: str | None) -> None:
     if path and path != ":memory:":
         with suppress(OSError):  # it is there already, or it can't be made, which SQLite will say
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-
-
-def _named(error: Exception) -> Exception:
-    """Our error for the driver's: the first line of its own words, without a statement or its parameters."""
-    if not isinstance(error, SQLAlchemyError | sqlite3.Error | OSError):
-        return error
-    own = error.orig if isinstance(error, DBAPIError) else error
-    words = str(own).strip().partition("\n")[0] or type(own).__name__
-    away = isinstance(
-        error, OperationalError | InterfaceError | sqlite3.OperationalError | sqlite3.InterfaceError | OSError
-    )
-    return DatabaseUnreachable(words) if away else DatabaseError(words)
