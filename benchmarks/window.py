@@ -19,7 +19,8 @@ from sqlalchemy import Connection
 
 import migrations
 from core.memory import context
-from core.model.tokens import Estimate, cut_middle
+from core.model.cutting import cut_middle
+from core.model.tokens import Estimate
 from core.schema import turns as table
 from core.seam.address import Address
 from core.seam.messages import Author, Inbound

@@ -24,8 +24,9 @@ from core.delivery.reconcile import Reconciler
 from core.events import Events
 from core.intake.inbox import Inbox
 from core.memory.mind import Hearing, Mind
+from core.model.calibration import Calibration
 from core.model.llm import Finish, Prompt, Recollection, Usage
-from core.model.tokens import Calibration, Estimate
+from core.model.tokens import Estimate
 from core.schema import sessions
 from core.seam.adapter import Adapter, Finding, Receive
 from core.seam.address import Address

@@ -25,6 +25,7 @@ from core.memory.mind import Mind
 from core.memory.prompts import instructions
 from core.model import tokens
 from core.model.breaker import Breaker
+from core.model.calibration import Calibration
 from core.model.llm import Model
 from core.model.metered import Metered
 from core.model.offline import OfflineModel
@@ -155,7 +156,7 @@ async def make_mind(settings: Settings, model: Model) -> Mind:
         model=model,
         instructions=instructions(own_instructions(settings)),
         counter=counter,
-        calibration=tokens.Calibration(openai=settings.openai_base_url is None, excess=counter.excess),
+        calibration=Calibration(openai=settings.openai_base_url is None, excess=counter.excess),
         budget=settings.backscroll_context_tokens,
         answer_tokens=settings.backscroll_answer_tokens,
         hearing=settings.backscroll_hear,

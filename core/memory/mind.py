@@ -7,8 +7,10 @@ from typing import Literal
 
 from core.memory import context
 from core.model import envelope
+from core.model.calibration import Calibration
+from core.model.cutting import cut_middle
 from core.model.llm import Model
-from core.model.tokens import Calibration, Counter, cut_middle
+from core.model.tokens import Counter
 from core.seam.messages import Quote
 from core.session import Turn
 

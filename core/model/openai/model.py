@@ -28,9 +28,8 @@ from core.errors import (
     WindowTooLong,
 )
 from core.model.llm import Cause, Message, Piece, Prompt, Recollection
-from core.model.openai import asking
+from core.model.openai import asking, wordings
 from core.model.openai.complaints import (
-    INSTRUCTIONS_WORDS,
     Complaint,
     endpoint_missing,
     heard_from,
@@ -367,7 +366,7 @@ class OpenAIModel:
         elif not template_refuses(heard) or not (manners.system or not manners.turns):
             return False
         elif not manners.turns and not (
-            manners.system and INSTRUCTIONS_WORDS.search(heard.words) and "altern" not in heard.words
+            manners.system and wordings.INSTRUCTIONS_WORDS.search(heard.words) and "altern" not in heard.words
         ):
             news = {"turns": True}
         else:

@@ -5,8 +5,9 @@ from hypothesis import strategies as some
 
 from core.memory.context import MESSAGE_TOKENS, REPLY_TOKENS, Window, build
 from core.memory.prompts import INSTRUCTIONS, instructions
+from core.model.cutting import cut_middle
 from core.model.envelope import spoken
-from core.model.tokens import Estimate, cut_middle
+from core.model.tokens import Estimate
 from core.seam.messages import Author
 from core.session import HEARD_BEFORE_QUESTION, Kind, Progress, Role, Turn, Validity
 from tests.values import ADA, BEN

@@ -15,6 +15,7 @@ from tiktoken import Encoding
 
 from core.memory import context
 from core.model import tokens
+from core.model.cutting import cut_middle
 from core.model.envelope import spoken
 from core.model.llm import Finish, Prompt, Usage
 from core.model.tokens import Estimate, Vocabulary
@@ -228,7 +229,7 @@ def test_a_window_of_any_names_and_texts_fits_the_budget_by_the_real_vocabulary(
         turns.append(turn._replace(tokens=counter.count(context.text(turn)) + context.MESSAGE_TOKENS))
 
     def cut(words: str, most: int) -> str:
-        return tokens.cut_middle(words, most, counter)
+        return cut_middle(words, most, counter)
 
     window = context.build(None, reversed(turns), budget=budget, fixed=4, cut=cut)
 

@@ -19,8 +19,10 @@ from structlog.testing import capture_logs
 from tiktoken.load import load_tiktoken_bpe
 from tiktoken_ext import openai_public
 
-from core.model import tokens
-from core.model.tokens import Calibration, Estimate, Vocabulary, cut_middle, encoding_of, load
+from core.model import cutting, tokens
+from core.model.calibration import Calibration
+from core.model.cutting import cut_middle
+from core.model.tokens import Estimate, Vocabulary, encoding_of, load
 
 ADDRESS = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
 
@@ -346,8 +348,8 @@ def test_parts_that_cost_more_together_are_cut_again():
 
 
 def test_one_token_is_one_token():
-    assert "1 token left" in tokens._note(1)
-    assert "2 tokens left" in tokens._note(2)
+    assert "1 token left" in cutting._note(1)
+    assert "2 tokens left" in cutting._note(2)
 
 
 # Calibration
