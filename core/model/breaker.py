@@ -8,7 +8,7 @@ at once, cost nothing, and are told to people in one honest sentence, which an o
 """
 
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from random import random
 from time import monotonic
@@ -16,8 +16,8 @@ from time import monotonic
 import structlog
 
 from core.errors import ModelError, ModelUnavailable
-from core.model.llm import Finish, Model, Piece, Prompt, Recollection
-from core.seam.adapter import Finding
+from core.model.around import Around
+from core.model.llm import Finish, Model, Piece, Prompt
 
 log = structlog.get_logger()
 
@@ -37,7 +37,7 @@ SPREAD = 3.0
 """Seconds over which those who wait come back, so that they do not come all at once."""
 
 
-class Breaker:
+class Breaker(Around):
     """A model behind a breaker of its own: one for each endpoint and process. `jitter` gives numbers from 0 to 1.
 
     A call counts once, when it is over, and only while the state holds in which it began: what was sent before an
@@ -47,38 +47,12 @@ class Breaker:
     def __init__(
         self, model: Model, *, clock: Callable[[], float] = monotonic, jitter: Callable[[], float] = random
     ) -> None:
-        self._model = model
+        super().__init__(model)
         self._clock = clock
         self._jitter = jitter
         self._outcomes: deque[tuple[float, bool]] = deque()  # when a call was over, and whether it had failed
         self._open_until: float | None = None
         self._probing = False
-
-    @property
-    def name(self) -> str:
-        """See core.model.llm.Model."""
-        return self._model.name
-
-    @property
-    def context(self) -> int | None:
-        """See core.model.llm.Model."""
-        return self._model.context
-
-    async def recall(self, recollection: Recollection) -> None:
-        """See core.model.llm.Model."""
-        await self._model.recall(recollection)
-
-    async def look(self) -> Sequence[str]:
-        """See core.model.llm.Model."""
-        return await self._model.look()
-
-    async def examine(self) -> Sequence[Finding]:
-        """See core.model.llm.Model. The doctor always asks."""
-        return await self._model.examine()
-
-    async def close(self) -> None:
-        """See core.model.llm.Model."""
-        await self._model.close()
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         """See core.model.llm.Model. While the breaker is open: ModelUnavailable at once, with how long to wait."""

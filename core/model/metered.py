@@ -4,7 +4,7 @@ It sits behind the breaker, so that what was never sent is no call.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from secrets import randbits
 from time import time
@@ -12,9 +12,9 @@ from time import time
 import structlog
 
 from core.errors import DatabaseError, ModelError
-from core.model.llm import Afresh, Finish, Model, Piece, Prompt, Recollection, Usage
+from core.model.around import Around
+from core.model.llm import Afresh, Finish, Model, Piece, Prompt, Usage
 from core.model.tokens import Estimate
-from core.seam.adapter import Finding
 from core.store.ledger import Call
 
 log = structlog.get_logger()
@@ -25,43 +25,21 @@ Record = Callable[[Call], Awaitable[None]]
 _RANDOM = 20  # bits behind the milliseconds: calls of one moment have numbers of their own
 
 
-class Metered:
+class Metered(Around):
     """A model whose calls are recorded, beside its answers: nobody waits for that."""
 
     def __init__(self, model: Model, record: Record, *, clock: Callable[[], float] = time) -> None:
-        self._model = model
+        super().__init__(model)
         self._record = record
         self._clock = clock
         self._count = Estimate().count
         self._writing: set[asyncio.Task[None]] = set()
 
-    @property
-    def name(self) -> str:
-        """See core.model.llm.Model."""
-        return self._model.name
-
-    @property
-    def context(self) -> int | None:
-        """See core.model.llm.Model."""
-        return self._model.context
-
-    async def recall(self, recollection: Recollection) -> None:
-        """See core.model.llm.Model."""
-        await self._model.recall(recollection)
-
-    async def look(self) -> Sequence[str]:
-        """See core.model.llm.Model."""
-        return await self._model.look()
-
-    async def examine(self) -> Sequence[Finding]:
-        """See core.model.llm.Model. The doctor's call has no session to be put down to."""
-        return await self._model.examine()
-
     async def close(self) -> None:
         """See core.model.llm.Model. What is being written down is."""
         if self._writing:
             await asyncio.wait(self._writing)
-        await self._model.close()
+        await super().close()
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         """See core.model.llm.Model."""
