@@ -55,7 +55,7 @@ class Echoing(LineAdapter):
     """Hears itself."""
 
     async def listen(self, receive: Receive) -> None:
-        self._us_heard, self._us = self._us, "nobody"
+        self._us = "nobody"
         await super().listen(receive)
 
 

@@ -28,8 +28,8 @@ _QUEUED = 3  # messages that wait behind an answer before people are shown that 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """A message that is ours: what it is to us, the command that it gives, and how far it has come with its arrival.
+class Judged:
+    """A message that is ours: what it is to us, the command that it gives, and how far it has come once it is stored.
 
     `missed` counts those that were found too late, this one included, for which it is answered with a sentence.
     """
@@ -64,7 +64,7 @@ class Acceptance:
         """Whether the message was news, and something of ours."""
         given = table.parse(message)
         kind = await self._judge(message, given)
-        return kind is not None and await self._store(Arrival(message=message, kind=kind, given=given))
+        return kind is not None and await self._store(Judged(message=message, kind=kind, given=given))
 
     async def is_to_be_answered(self, message: Inbound) -> bool:
         """Whether it would be, were it in time."""
@@ -79,10 +79,10 @@ class Acceptance:
         known = await self._database.read(places.known, place, [one.id for one in late])
         new = [one for one in late if one.id not in known]
         for message in new[:-1]:
-            await self._store(Arrival(message=message, kind=Kind.SAID, progress=Progress.SKIPPED))
+            await self._store(Judged(message=message, kind=Kind.SAID, progress=Progress.SKIPPED))
         if new:
             self._events.tell(Skipped(address=place, messages=len(new)))
-            await self._store(Arrival(message=new[-1], kind=Kind.SAID, missed=len(new)))
+            await self._store(Judged(message=new[-1], kind=Kind.SAID, missed=len(new)))
         return len(new)
 
     def kept(self, message: Inbound, given: Given | None) -> Inbound:
@@ -115,33 +115,33 @@ class Acceptance:
         hearing = self._mind.hearing
         return Kind.OVERHEARD if hearing == "channel" or (in_thread and hearing == "thread") else None
 
-    async def _store(self, arrival: Arrival) -> bool:
+    async def _store(self, judged: Judged) -> bool:
         """Whether it was news."""
-        if arrival.is_at_once:
-            accepted = await self._answer_aside(arrival)
-        elif arrival.waits:
-            accepted = await self._answer_in_turn(arrival)
+        if judged.is_at_once:
+            accepted = await self._answer_aside(judged)
+        elif judged.waits:
+            accepted = await self._answer_in_turn(judged)
         else:
-            accepted = await self._write(arrival)
+            accepted = await self._write(judged)
         if accepted is None:
-            log.debug("known already", session=arrival.message.address.id)
+            log.debug("known already", session=judged.message.address.id)
             return False
-        address, seq = arrival.message.address, accepted.turn.seq
-        self._events.tell(Accepted(address=address, seq=seq, to_be_answered=arrival.waits))
+        address, seq = judged.message.address, accepted.turn.seq
+        self._events.tell(Accepted(address=address, seq=seq, to_be_answered=judged.waits))
         return True
 
-    async def _answer_aside(self, arrival: Arrival) -> inbound.Accepted | None:
+    async def _answer_aside(self, judged: Judged) -> inbound.Accepted | None:
         """Beside the queue."""
-        with self._worker.asides.open((arrival.message.address, arrival.message.id)) as hand_over:
-            accepted = await self._write(arrival)
+        with self._worker.asides.open((judged.message.address, judged.message.id)) as hand_over:
+            accepted = await self._write(judged)
             if accepted is not None:
                 hand_over(accepted.key, accepted.turn)
         return accepted
 
-    async def _answer_in_turn(self, arrival: Arrival) -> inbound.Accepted | None:
+    async def _answer_in_turn(self, judged: Judged) -> inbound.Accepted | None:
         """By us, where the session is idle and we have room; else by whoever holds it, or claims it."""
         claims = self._worker.claimant()
-        accepted = await self._write(arrival, claimant=None if claims is None else claims[0])
+        accepted = await self._write(judged, claimant=None if claims is None else claims[0])
         if accepted is None:
             return None
         if accepted.lease is not None and claims is not None:
@@ -152,21 +152,21 @@ class Acceptance:
             self._worker.courtesies.show(accepted.key, accepted.turn)
         return accepted
 
-    async def _write(self, arrival: Arrival, *, claimant: inbound.Claimant | None = None) -> inbound.Accepted | None:
+    async def _write(self, judged: Judged, *, claimant: inbound.Claimant | None = None) -> inbound.Accepted | None:
         """The message as it was stored; None where it was known already."""
-        kept = self.kept(arrival.message, arrival.given)
+        kept = self.kept(judged.message, judged.given)
         accepting = asyncio.create_task(
             self._database.write(
                 inbound.accept,
                 kept,
-                kind=arrival.kind,
-                progress=arrival.progress,
-                verb=None if arrival.given is None else arrival.given.verb,
+                kind=judged.kind,
+                progress=judged.progress,
+                verb=None if judged.given is None else judged.given.verb,
                 tokens=self.count(kept),
-                at_once=arrival.is_at_once,
-                missed=arrival.missed,
+                at_once=judged.is_at_once,
+                missed=judged.missed,
                 claimant=claimant,
-                others=arrival.waits and self._worker.is_full,
+                others=judged.waits and self._worker.is_full,
             )
         )
         try:
