@@ -18,7 +18,7 @@ from rich.table import Table
 from sqlalchemy import Connection
 
 import migrations
-from core.memory import context
+from core.memory.window import Window, build
 from core.model.cutting import cut_middle
 from core.model.tokens import Estimate
 from core.schema import turns as table
@@ -56,7 +56,7 @@ async def measure(url: str) -> list[tuple[str, ...]]:
     for run in range(RUNS + 20):
         for length, key in keys.items():
             started = time.perf_counter()
-            window = await build(database, key)
+            window = await built(database, key)
             if run >= 20:
                 seconds[length].append(time.perf_counter() - started)
             shown[length] = window.turns
@@ -74,10 +74,10 @@ async def measure(url: str) -> list[tuple[str, ...]]:
     ]
 
 
-async def build(database: Database, key: SessionKey) -> context.Window:
+async def built(database: Database, key: SessionKey) -> Window:
     newest = await database.read(turns.newest, key, budget=BUDGET)
     counter = Estimate()
-    return context.build(None, newest, budget=BUDGET, fixed=300, cut=lambda text, most: cut_middle(text, most, counter))
+    return build(None, newest, budget=BUDGET, fixed=300, cut=lambda text, most: cut_middle(text, most, counter))
 
 
 async def fill(database: Database, length: int) -> SessionKey:

@@ -10,8 +10,9 @@ from core.assistant.streaming import stream
 from core.delivery.outbox import Outbox
 from core.delivery.speech import Speech
 from core.errors import EmptyAnswer, ModelError, ModelRefused, RequestNotTaken, WindowTooLong
-from core.memory import attachments, context, overhearing
+from core.memory import attachments, overhearing
 from core.memory.mind import Mind
+from core.memory.window import Window, build
 from core.model.llm import Finish
 from core.seam.messages import Quote
 from core.session import Lease, Role, Turn
@@ -70,10 +71,10 @@ class _Tries:
     def _shown(self) -> Sequence[Turn]:
         return [turn for turn in self._told if turn not in self.refused]
 
-    def window(self, question: Turn) -> context.Window:
+    def window(self, question: Turn) -> Window:
         """What the model is shown this time."""
         mind = self._mind
-        return context.build(question, self._shown, budget=self._room, fixed=mind.fixed, cut=mind.cut, count=mind.count)
+        return build(question, self._shown, budget=self._room, fixed=mind.fixed, cut=mind.cut, count=mind.count)
 
     def leave_out(self, error: ModelError) -> None:
         """Changes what is asked next, after this error. Raises a ModelError where that is no use any more."""

@@ -6,9 +6,9 @@ import structlog
 
 from core.assistant.streaming import stream
 from core.errors import ModelError
-from core.memory import context
 from core.memory.mind import Mind
 from core.memory.prompts import SUMMARIZE
+from core.memory.window import Window, build
 from core.session import Kind, Lease, Progress, Role, Turn, Validity
 from core.store import Database, summaries, turns
 
@@ -48,7 +48,7 @@ class Remaking:
         stands = await self._database.write(summaries.remade, lease, stale, text=words, tokens=tokens, covers=covers)
         return stale._replace(text=words, tokens=tokens, validity=Validity.STANDS) if stands else None
 
-    def _window(self, told: Sequence[Turn]) -> context.Window:
+    def _window(self, told: Sequence[Turn]) -> Window:
         """What the model is shown for it: these turns, newest first, and what it is asked of them."""
         mind = self._mind
         tokens = mind.count(SUMMARIZE)
@@ -62,4 +62,4 @@ class Remaking:
             tokens=tokens,
             at=0.0,
         )
-        return context.build(asked, told, budget=mind.room, fixed=mind.fixed, cut=mind.cut, count=mind.count)
+        return build(asked, told, budget=mind.room, fixed=mind.fixed, cut=mind.cut, count=mind.count)

@@ -5,14 +5,14 @@ from hashlib import blake2b
 
 from core.delivery.speech import Speech
 from core.errors import ModelInterrupted
-from core.memory import context
 from core.memory.mind import Length, Mind
+from core.memory.window import Window
 from core.model.llm import Afresh, Cause, Finish, Prompt, Usage
 from core.session import Lease, Role, Turn
 
 
 async def stream(
-    mind: Mind, lease: Lease, window: context.Window, *, cause: Turn, speech: Speech | None = None
+    mind: Mind, lease: Lease, window: Window, *, cause: Turn, speech: Speech | None = None
 ) -> tuple[str, Finish]:
     """What the model says, shown as it grows where there is a speech; one that never stops is held to its limit.
 
@@ -43,7 +43,7 @@ async def stream(
     raise AssertionError("a model's stream ends with a Finish")
 
 
-def _prompt(mind: Mind, lease: Lease, window: context.Window, cause: Turn) -> Prompt:
+def _prompt(mind: Mind, lease: Lease, window: Window, cause: Turn) -> Prompt:
     is_summary = cause.verb is not None or cause.role is Role.ASSISTANT
     return Prompt(
         instructions=mind.instructions,

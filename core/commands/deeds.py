@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from core.access import GRANTED, Access, Permission
 from core.commands.table import COMMANDS, UNKNOWN, Command, Cost, Misfit, Shown, arguments, find
-from core.memory import context
 from core.memory.brevity import Cut
 from core.memory.prompts import SUMMARIZE
+from core.memory.window import Window, build
 from core.seam.messages import Choice
 from core.session import Progress, SessionKey, Turn, Validity
 from core.store import Connection, backscroll, queue, segments, turns
@@ -170,7 +170,7 @@ def _status(connection: Connection, desk: Desk) -> Said:
     if known.since is None:
         return Said(text=f"This session is new: I remember nothing here yet. Answers come from {desk.model}.")
     newest = [one for one in turns.newest(connection, desk.key, budget=desk.room) if one.validity is not Validity.STALE]
-    window = context.build(None, newest, budget=desk.room, fixed=desk.fixed, cut=desk.cut)
+    window = build(None, newest, budget=desk.room, fixed=desk.fixed, cut=desk.cut)
     tokens = window.tokens * desk.budget // desk.room
     return Said(
         text=f"I remember {_turns(known.all - known.overheard)} here, since {_when(known.since)}{_beside(known)}.\n"
@@ -186,7 +186,7 @@ def _beside(known: turns.Count) -> str:
     return f", and {known.overheard:,} message{'s' if known.overheard > 1 else ''} around them that I overheard"
 
 
-def _seen(window: context.Window, known: turns.Count) -> str:
+def _seen(window: Window, known: turns.Count) -> str:
     """What of that a window holds: own turns first."""
     own, overheard = window.turns - window.overheard, window.overheard
     seen = "all of them" if own == known.all - known.overheard else f"the newest {own:,} of them"

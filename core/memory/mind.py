@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-from core.memory import context
+from core.memory.window import MESSAGE_TOKENS, text
 from core.model import envelope
 from core.model.calibration import Calibration
 from core.model.cutting import cut_middle
@@ -44,7 +44,7 @@ class Mind:
 
     def count(self, words: str) -> int:
         """What a message with these words costs in the window."""
-        return self.counter.count(words) + context.MESSAGE_TOKENS
+        return self.counter.count(words) + MESSAGE_TOKENS
 
     def cut(self, words: str, most: int) -> str:
         """The words with their middle cut out, so that they cost at most `most` tokens."""
@@ -73,7 +73,7 @@ class Mind:
 
     def size(self, turn: Turn) -> int:
         """What a turn costs as the window shows it."""
-        return self.count(context.text(turn))
+        return self.count(text(turn))
 
     def least(self, words: str) -> int:
         """What these words cost at least; an estimate, which is never too low, would end answers at half the limit."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from bots.slack import SlackAdapter
-from core.memory.context import HEARD_BEFORE_QUESTION
+from core.memory.window import HEARD_BEFORE_QUESTION
 from core.seam.address import Address
 from core.seam.messages import Author, Inbound, Quote
 from tests.bots.slack.ear import Clock, Ear, asked

@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 from structlog.testing import capture_logs
 from tiktoken import Encoding
 
-from core.memory import context
+from core.memory.window import MESSAGE_TOKENS, REPLY_TOKENS, build, text
 from core.model import tokens
 from core.model.cutting import cut_middle
 from core.model.envelope import spoken
@@ -52,7 +52,7 @@ def exact() -> Vocabulary:
 def sent(prompt: Prompt, encoding: Encoding) -> int:
     """What OpenAI would bill for this prompt, counted of nothing but what is sent."""
     texts = [prompt.instructions, *(one.text for one in prompt.messages)]
-    return sum(len(encoding.encode_ordinary(text)) + context.MESSAGE_TOKENS for text in texts) + context.REPLY_TOKENS
+    return sum(len(encoding.encode_ordinary(text)) + MESSAGE_TOKENS for text in texts) + REPLY_TOKENS
 
 
 def house(database: Database, exact: Vocabulary, budget: int) -> House:
@@ -214,24 +214,24 @@ def test_a_window_of_any_names_and_texts_fits_the_budget_by_the_real_vocabulary(
 ) -> None:
     counter = Estimate() if guess else exact
     turns = []
-    for seq, (name, text) in enumerate(said):
+    for seq, (name, words) in enumerate(said):
         turn = Turn(
             seq=seq,
             role=Role.PERSON,
             kind=Kind.SAID,
             progress=Progress.DONE,
             validity=Validity.STANDS,
-            text=text.encode("utf-8", "replace").decode(),
+            text=words.encode("utf-8", "replace").decode(),
             tokens=0,
             at=60.0 * seq,
             author=Author(id="U1", name=name),
         )
-        turns.append(turn._replace(tokens=counter.count(context.text(turn)) + context.MESSAGE_TOKENS))
+        turns.append(turn._replace(tokens=counter.count(text(turn)) + MESSAGE_TOKENS))
 
     def cut(words: str, most: int) -> str:
         return cut_middle(words, most, counter)
 
-    window = context.build(None, reversed(turns), budget=budget, fixed=4, cut=cut)
+    window = build(None, reversed(turns), budget=budget, fixed=4, cut=cut)
 
     prompt = Prompt(instructions="", messages=window.messages, tokens=window.tokens, conversation="")
     assert sent(prompt, exact._encoding) <= window.tokens <= budget

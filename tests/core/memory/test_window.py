@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as some
 
-from core.memory.context import MESSAGE_TOKENS, REPLY_TOKENS, Window, build
 from core.memory.prompts import INSTRUCTIONS, instructions
+from core.memory.window import MESSAGE_TOKENS, REPLY_TOKENS, Window, build
 from core.model.cutting import cut_middle
 from core.model.envelope import spoken
 from core.model.tokens import Estimate
