@@ -255,7 +255,7 @@ class Discord(City):
         mention = "" if plain and line.place.inside else f"<@{world.bot['id']}> "
         payload = world.message(channel, world.person(line.person), f"{mention}tell me about {line.marker} please")
         for seconds in line.arrivals:  # as it was said, whatever becomes of it meanwhile
-            self.later(seconds, self._tell("MESSAGE_CREATE", dict(payload)))
+            self.later(seconds, self._tell("MESSAGE_CREATE", dict(payload), self._connected()))
         await self.stage.change()
         return str(payload["id"]), self._sessions[channel]
 
@@ -268,11 +268,16 @@ class Discord(City):
             world.edit(kept, MARKER.sub(change.marker, kept.payload["content"]))
             event, told_of = "MESSAGE_UPDATE", dict(kept.payload)
         for seconds in change.arrivals:
-            self.later(seconds, self._tell(event, told_of))
+            self.later(seconds, self._tell(event, told_of, self._connected()))
         await self.stage.change()
 
-    async def _tell(self, event: str, payload: dict[str, Any]) -> None:
-        await self.stage.gateway.dispatch(event, payload, self.stage.world.channels[payload["channel_id"]])
+    def _connected(self) -> frozenset[str]:
+        """Who is told of what happens now, late or again: whoever connects anew after that never is."""
+        return frozenset(self.stage.gateway.sessions)
+
+    async def _tell(self, event: str, payload: dict[str, Any], to: frozenset[str]) -> None:
+        channel = self.stage.world.channels[payload["channel_id"]]
+        await self.stage.gateway.dispatch(event, payload, channel, to=to)
         await self.stage.change()
 
     def seen(self) -> Sequence[Seen]:

@@ -3,7 +3,7 @@
 import json
 import zlib
 from asyncio import Task, create_task, sleep, wait
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -132,23 +132,31 @@ class Gateway:
             await self.change()
         return response
 
-    async def dispatch(self, event: str, data: Payload, channel: Payload | None = None) -> None:
-        """Tells all sessions that want to know; those without a connection hear it when they resume."""
+    async def dispatch(
+        self, event: str, data: Payload, channel: Payload | None = None, *, to: Collection[str] | None = None
+    ) -> None:
+        """Tells all sessions that want to know, or those of them with these IDs; those without a connection hear it
+        when they resume.
+        """
         twist = self.twists(event, data) or Twist()
         if twist.late:
-            task = create_task(self._tell_late(twist, event, dict(data), channel))
+            task = create_task(self._tell_late(twist, event, dict(data), channel, to))
             self._late.add(task)
             task.add_done_callback(self._late.discard)
         else:
-            await self._tell_all(twist, event, data, channel)
+            await self._tell_all(twist, event, data, channel, to)
 
-    async def _tell_late(self, twist: Twist, event: str, data: Payload, channel: Payload | None) -> None:
+    async def _tell_late(
+        self, twist: Twist, event: str, data: Payload, channel: Payload | None, to: Collection[str] | None
+    ) -> None:
         await sleep(twist.late)
-        await self._tell_all(twist, event, data, channel)
+        await self._tell_all(twist, event, data, channel, to)
 
-    async def _tell_all(self, twist: Twist, event: str, data: Payload, channel: Payload | None) -> None:
+    async def _tell_all(
+        self, twist: Twist, event: str, data: Payload, channel: Payload | None, to: Collection[str] | None
+    ) -> None:
         for session in list(self.sessions.values()):
-            if channel is None or session.wants(channel):
+            if (to is None or session.id in to) and (channel is None or session.wants(channel)):
                 for _ in range(twist.times):
                     await self._tell(session, event, self._shown(event, data, channel, session))
 
