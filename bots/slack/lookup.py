@@ -37,12 +37,20 @@ class Lookup:
         self._pages, self._us = pages, us
 
     async def first(self, reply: Reply) -> Sequence[Found]:
-        """What has the reply's key, oldest first, as soon as there is any; else the stream that must be it."""
+        """What has the reply's key, oldest first, as soon as there is any; else the stream that must be it.
+
+        A stream above the reply that was posted before this one is not taken up: the two would change places.
+        """
         found = await self._found(reply, lambda kept: any(_is_keyed(entry, reply) for entry in kept))
-        return [one for one in found if not one.loose] or found[-1:]
+        above = float(reply.after) if is_ts(reply.after) else 0.0
+        below = [one for one in found if one.loose and float(one.id) > above]
+        return [one for one in found if not one.loose] or below[-1:]
 
     async def all(self, reply: Reply) -> Sequence[Found]:
-        """All that has the reply's key, and all streams that could be its, oldest first."""
+        """All that has the reply's key, and all streams that could be its, oldest first.
+
+        Wherever they stand: what was said before its question may have reached us, and been answered, after it.
+        """
         return await self._found(reply, lambda kept: False)
 
     async def _found(self, reply: Reply, enough: Callable[[Kept], bool]) -> Sequence[Found]:
@@ -85,7 +93,7 @@ def _is_loose(message: Payload, reply: Reply) -> bool:
     ts = message.get("ts")
     if message.get("metadata") or not is_ts(ts) or ts in reply.others:
         return False
-    return float(ts) > max(reply.asked_at, float(reply.after) if is_ts(reply.after) else 0.0)
+    return float(ts) > reply.asked_at
 
 
 def _noted(message: Payload) -> Payload:

@@ -174,7 +174,7 @@ class Reply:
     `last` says that no further message follows in answer to the same one.
     `others` and `after` are for a look at the screen that finds messages of ours which do not say what they are.
     `others` are the IDs of those that are known to be other replies: this reply is none of them. `after` is the ID of
-    the reply that was posted before this one, where it is known: this reply is younger.
+    the reply to what was said before, where it is known: this reply is to stand below it.
     `asker` is the one person whom the text may mention, and who sees it when it is `private`.
     Everything but `address` and `text` is a hint: an adapter that can't use one delivers anyway, plainly.
     """

@@ -258,3 +258,16 @@ async def test_a_stream_of_before_the_answer_before_is_not_taken_for_the_reply(
     before = await adapter.deliver(replace(reply, key="before", text="the answer before"))
     ts = await adapter.deliver(replace(reply, attempt=2, others=frozenset({before}), after=before))
     assert [one.id for one in stage.shown()] == [stray.id, before, ts]
+
+
+async def test_half_an_answer_goes_though_what_was_said_before_was_answered_after_it(
+    stage: SlackStage, adapter: SlackAdapter
+) -> None:
+    """A process died over it, an earlier message reached us only then, and the question was deleted meanwhile."""
+    reply = await asked(stage, "")
+    stray = await stage.adapter().preview(replace(reply, text="hal"))
+    assert stray is not None
+    before = await adapter.deliver(replace(reply, key="before", text="the answer to what was said before"))
+    later = stage.adapter(now=lambda: time() + 60)
+    await later.reconcile(replace(reply, others=frozenset({before}), after=before), "")
+    assert [one.id for one in stage.shown()] == [before]
