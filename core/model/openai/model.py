@@ -41,8 +41,9 @@ from core.model.openai.complaints import (
 )
 from core.model.openai.fields import at
 from core.model.openai.frames import Events
+from core.model.openai.learning import Learning
 from core.model.openai.looking import ending, is_near, look
-from core.model.openai.manners import API, Learning, Manners, read
+from core.model.openai.manners import API, Manners, read
 from core.model.openai.reading import ChatReading, Reading, ResponsesReading
 from core.seam.adapter import Finding
 
