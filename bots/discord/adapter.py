@@ -15,7 +15,7 @@ from bots.discord.errors import asking, calling
 from bots.discord.events import Events
 from bots.discord.gate import Gate
 from bots.discord.history import History
-from bots.discord.library import ConnectionClosed, HTTPException, LoginFailure, PrivilegedIntentsRequired, Redirect
+from bots.discord.library import ConnectionClosed, LoginFailure, PrivilegedIntentsRequired, Redirect
 from bots.discord.lookup import Lookup
 from bots.discord.names import Names
 from bots.discord.payloads import DIRECT, PLATFORM
@@ -181,7 +181,7 @@ class DiscordAdapter(Adapter):
     async def _prepared(self) -> Gateway:
         """A client that may connect, knows its intents, and has told Discord our commands."""
         await self._api.client()
-        await self._register()
+        await registration.register(self._api)
         content = await self._api.may_read()
         if not content:
             log.warning(
@@ -210,16 +210,6 @@ class DiscordAdapter(Adapter):
                     raise PlatformError(CLOSED[error.code]) from error
                 raise
         raise ConnectionError("the gateway connection ended")
-
-    async def _register(self) -> None:
-        """Tells Discord our commands where it does not know them; without them, mentions still work."""
-        try:
-            overwrite = registration.overwrite(await self._api.commands())
-            if overwrite is not None:
-                await self._api.commands(overwrite)
-                log.info("commands registered")
-        except HTTPException as error:
-            log.warning("commands not registered", status=error.status, code=error.code)
 
 
 def from_settings(settings: Settings) -> DiscordAdapter:
