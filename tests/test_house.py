@@ -24,7 +24,7 @@ SHARED = {  # what is in each: CONTRIBUTING.md
 }
 OWN = {
     "slack": {"blocks", "clients", "manifest", "pages", "status"},
-    "discord": {"formulas", "gate", "interactions", "library", "places", "registration", "render"},
+    "discord": {"formulas", "gate", "interactions", "library", "places", "registration", "render", "responses"},
 }
 LONGEST = 300
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "models", "misc"}

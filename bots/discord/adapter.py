@@ -23,6 +23,7 @@ from bots.discord.places import Places
 from bots.discord.posting import Posting
 from bots.discord.reactions import Reactions
 from bots.discord.render import render
+from bots.discord.responses import Responses
 from bots.discord.screen import Screen
 from bots.discord.timings import Timings
 from core.config import Settings
@@ -77,9 +78,10 @@ class DiscordAdapter(Adapter):
         self._token = token.strip()
         self._redirect = Redirect(api=api_url, gateway=gateway_url, cdn=cdn_url)
         self._api = Api(self._token, self._redirect)
+        self._responses = Responses(self._api)
         self._screen = Screen(self._api)
         self._reactions = Reactions(self._api)
-        self._posting = Posting(self._api, Lookup(self._api), self._screen, now=now, timings=timings)
+        self._posting = Posting(self._api, self._responses, Lookup(self._api), self._screen, now=now, timings=timings)
         self._history = History(self._api, timings=timings)
         self._gate = Gate(self._api, clock=clock, pause=pause)
         self._clock, self._pause = clock, pause
@@ -196,7 +198,7 @@ class DiscordAdapter(Adapter):
     async def _hear(self, gateway: Gateway, receive: Receive) -> None:
         places = Places(self._api, gateway, me=await self._api.me(), pauses=self._timings.again, pause=self._pause)
         keeper = Keeper(receive, platform=PLATFORM, pauses=self._timings.again, pause=self._pause)
-        events = Events(self._api, gateway, places, keeper, timings=self._timings)
+        events = Events(self._api, self._responses, gateway, places, keeper, timings=self._timings)
         async with events.hearing():
             self._open = gateway, places
             try:
