@@ -24,7 +24,17 @@ SHARED = {  # what is in each: CONTRIBUTING.md
 }
 OWN = {
     "slack": {"blocks", "clients", "manifest", "pages", "status"},
-    "discord": {"formulas", "gate", "interactions", "library", "places", "registration", "render", "responses"},
+    "discord": {
+        "formulas",
+        "gate",
+        "interactions",
+        "library",
+        "listening",
+        "places",
+        "registration",
+        "render",
+        "responses",
+    },
 }
 LONGEST = 300
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "models", "misc"}
