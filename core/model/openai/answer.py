@@ -8,8 +8,8 @@ import structlog
 
 from core.errors import ModelInterrupted, ModelMisconfigured
 from core.model.llm import Piece
-from core.model.openai.complaints import sorted_errors
 from core.model.openai.frames import Events
+from core.model.openai.judging import sorted_errors
 from core.model.openai.reading import Reading
 
 log = structlog.get_logger()

@@ -8,7 +8,8 @@ import openai
 
 from core.errors import ModelError, ModelUnavailable, WindowTooLong
 from core.model.llm import Message, Piece, Prompt
-from core.model.openai.complaints import endpoint_missing, heard_from, sorted_errors, words_of
+from core.model.openai.complaints import heard_from, words_of
+from core.model.openai.judging import endpoint_missing, sorted_errors
 from core.model.openai.sending import ADAPTS
 from core.seam.adapter import Finding
 

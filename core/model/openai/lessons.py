@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from core.errors import ModelRefused, WindowTooLong
 from core.model.openai import wordings
-from core.model.openai.complaints import Complaint, judge, template_refuses, unwanted
+from core.model.openai.complaints import Complaint
+from core.model.openai.judging import judge, template_refuses, unwanted
 from core.model.openai.manners import Manners
 from core.model.openai.reading import Reading
 

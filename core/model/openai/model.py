@@ -16,8 +16,8 @@ from core.model.llm import Piece, Prompt, Recollection
 from core.model.openai import answer, doctor, lessons
 from core.model.openai.asking import Wanted
 from core.model.openai.clients import STREAMS, Clients
-from core.model.openai.complaints import sorted_errors
 from core.model.openai.context import Context
+from core.model.openai.judging import sorted_errors
 from core.model.openai.learning import Learning
 from core.model.openai.looking import ending, is_near, look
 from core.model.openai.reading import ChatReading, Reading, ResponsesReading

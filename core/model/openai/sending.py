@@ -13,9 +13,10 @@ from core.model.llm import Prompt
 from core.model.openai import asking, lessons
 from core.model.openai.asking import Wanted
 from core.model.openai.clients import WHOLE
-from core.model.openai.complaints import Complaint, endpoint_missing, heard_from
+from core.model.openai.complaints import Complaint, heard_from
 from core.model.openai.fields import at
 from core.model.openai.frames import Events
+from core.model.openai.judging import endpoint_missing
 from core.model.openai.learning import Learning
 from core.model.openai.manners import API
 from core.model.openai.server import Server
