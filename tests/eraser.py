@@ -22,6 +22,7 @@ from rich.console import Console
 import migrations
 from core.schema import calls, deliveries, gone, metadata, presence, sessions
 from core.store import Database, connect, sqlite_files
+from core.store.engine.database import CLEAN_AFTER
 from tests.script import rows
 from tests.talk import Running
 from tests.wire.discord import DiscordStage
@@ -69,6 +70,7 @@ class Eraser:
     """Where the memory of each place has started: by turns, and at each moment, by what stands beneath it."""
     replicas: list[tuple[Running, AsyncExitStack]] = field(default_factory=list)
     done: dict[str, int] = field(default_factory=dict)
+    clean_after: float = CLEAN_AFTER
     _words: int = 0
     _judged: int = 0
 
@@ -87,7 +89,12 @@ class Eraser:
     async def start(self) -> None:
         stack = AsyncExitStack()
         running = Running(
-            self.url, self.model, self.people, backscroll_context_tokens=200_000, backscroll_lease_seconds=5
+            self.url,
+            self.model,
+            self.people,
+            clean_after=self.clean_after,
+            backscroll_context_tokens=200_000,
+            backscroll_lease_seconds=5,
         )
         await stack.enter_async_context(running)
         self.replicas.append((running, stack))
@@ -361,12 +368,12 @@ def _readable(value: object) -> str:
     return bytes(value).decode(errors="replace") if isinstance(value, bytes | memoryview) else str(value)
 
 
-async def erase(stage: str, url: str, *, actions: int, seed: int) -> Eraser:
+async def erase(stage: str, url: str, *, actions: int, seed: int, clean_after: float = CLEAN_AFTER) -> Eraser:
     """One run on this stage and this database, which has the schema. Raises AssertionError."""
     database = connect(url)
     try:
         async with OpenAIServer() as model, STAGES[stage]() as people:
-            eraser = Eraser(people, url, random.Random(seed), model, database)
+            eraser = Eraser(people, url, random.Random(seed), model, database, clean_after=clean_after)
             model.answer, model.pause, model.chunks = eraser.answer, 0.004, 6
             try:
                 await eraser.run(actions)

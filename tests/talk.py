@@ -11,6 +11,7 @@ from core.model.openai import OpenAIModel
 from core.seam.adapter import Adapter
 from core.seam.address import Address
 from core.store import connect, notices, places
+from core.store.engine.database import CLEAN_AFTER
 from core.timings import Timings
 from tests.stage import Stage
 from tests.wire.openai import OpenAIServer
@@ -20,11 +21,18 @@ class Running:
     """One process's life: starts on entering, drains on leaving."""
 
     def __init__(
-        self, url: str, model: OpenAIServer, *stages: Stage, timings: Timings | None = None, **settings: object
+        self,
+        url: str,
+        model: OpenAIServer,
+        *stages: Stage,
+        timings: Timings | None = None,
+        clean_after: float = CLEAN_AFTER,
+        **settings: object,
     ) -> None:
         environment = {"openai_" + name.removeprefix("OPENAI_").lower(): v for name, v in model.environment().items()}
         self.settings = Settings(_env_file=None, database_url=url, **(environment | settings))  # type: ignore[call-arg]
         self._stages, self._timings = stages, timings
+        self._clean_after = clean_after
         self._stop = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -34,7 +42,7 @@ class Running:
 
     async def _run(self) -> None:
         settings = self.settings
-        database = connect(settings.database_url)
+        database = connect(settings.database_url, clean_after=self._clean_after)
         assert settings.openai_api_key is not None
         model: Model = OpenAIModel(
             api_key=settings.openai_api_key.get_secret_value(),

@@ -13,10 +13,7 @@ ACTIONS = int(os.environ.get("BACKSCROLL_ERASER", "40"))
 
 
 @pytest.mark.parametrize("stage", STAGES)
-async def test_what_is_gone_from_the_screen_is_gone_from_memory(
-    url: str, stage: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("core.store.engine.sqlite._CLEAN_AFTER", 0.2)
-    done = await erase(stage, url, actions=ACTIONS, seed=ACTIONS)
+async def test_what_is_gone_from_the_screen_is_gone_from_memory(url: str, stage: str) -> None:
+    done = await erase(stage, url, actions=ACTIONS, seed=ACTIONS, clean_after=0.2)
 
     assert done.dead

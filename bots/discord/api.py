@@ -4,19 +4,15 @@ Logged in by the first who needs it, so that what a dead process left behind can
 open, and what is still being answered can be delivered after it is closed.
 """
 
-from asyncio import Event, Lock
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from asyncio import Lock
+from collections.abc import Sequence
 from typing import Any
 
 from bots.discord.library import Client, Json, LoginFailure, Redirect
 from bots.discord.payloads import Payload
-from bots.discord.ticket import Ticket
 from core.errors import PlatformError
 
-_EPHEMERAL = 1 << 6
-_SUPPRESS_EMBEDS = 1 << 2
-_DEFERRED = 5
+SUPPRESS_EMBEDS = 1 << 2
 _CONTENT_GRANTED = (1 << 18) | (1 << 19)  # GATEWAY_MESSAGE_CONTENT and its form for small bots (resources/application)
 
 BAD_TOKEN = "Discord does not accept DISCORD_TOKEN: copy it from the Bot page of https://discord.com/developers"  # noqa: S105
@@ -30,7 +26,6 @@ class Api:
         self._redirect = redirect
         self._client: Client | None = None
         self._login = Lock()
-        self._deferring: dict[str, Event] = {}
 
     async def client(self) -> Client:
         """The client, logged in. Raises PlatformError when Discord does not know the token."""
@@ -81,7 +76,7 @@ class Api:
             "nonce": nonce,
             "enforce_nonce": True,
             "allowed_mentions": mentions,
-            "flags": _SUPPRESS_EMBEDS,
+            "flags": SUPPRESS_EMBEDS,
         }
         if reply_to is not None:
             body["message_reference"] = {"message_id": reply_to, "fail_if_not_exists": False}
@@ -158,52 +153,3 @@ class Api:
             method, "/applications/{app}/commands", app=str((await self.application()).id), json=overwrite
         )
         return found
-
-    async def defer(self, interaction: str, token: str, *, private: bool) -> None:
-        """Tells Discord that an answer follows; whether it will be private is decided here and for good."""
-        await self.call(
-            "POST",
-            "/interactions/{webhook_id}/{webhook_token}/callback",
-            webhook_id=interaction,
-            webhook_token=token,
-            json={"type": _DEFERRED, "data": {"flags": _EPHEMERAL if private else 0}},
-        )
-
-    @contextmanager
-    def deferring(self, token: str) -> Iterator[None]:
-        """While a command is stored and acknowledged: an answer that is quicker than that has to wait."""
-        self._deferring[token] = Event()
-        try:
-            yield
-        finally:
-            self.deferred(token)
-            del self._deferring[token]
-
-    def deferred(self, token: str) -> None:
-        """From here on the interaction can be answered."""
-        self._deferring[token].set()
-
-    async def answer(self, ticket: Ticket, text: str, mentions: Payload) -> Payload:
-        """The interaction's answer, with this text; as often as one likes."""
-        if ticket.token in self._deferring:
-            await self._deferring[ticket.token].wait()
-        edited: Payload = await self.call(
-            "PATCH",
-            "/webhooks/{webhook_id}/{webhook_token}/messages/@original",
-            webhook_id=ticket.app,
-            webhook_token=ticket.token,
-            json={"content": text, "allowed_mentions": mentions, "flags": _SUPPRESS_EMBEDS},
-        )
-        return edited
-
-    async def whisper(self, ticket: Ticket, text: str, mentions: Payload) -> Payload:
-        """One more message for the asker alone. No nonce is known for it: a repetition may be seen twice."""
-        made: Payload = await self.call(
-            "POST",
-            "/webhooks/{webhook_id}/{webhook_token}",
-            webhook_id=ticket.app,
-            webhook_token=ticket.token,
-            query={"wait": "true"},
-            json={"content": text, "allowed_mentions": mentions, "flags": _SUPPRESS_EMBEDS | _EPHEMERAL},
-        )
-        return made

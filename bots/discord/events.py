@@ -22,6 +22,7 @@ from bots.discord.interactions import Interactions
 from bots.discord.names import Names
 from bots.discord.payloads import PLATFORM, Payload, rejected
 from bots.discord.places import Places
+from bots.discord.responses import Responses
 from bots.discord.timings import Timings
 from core.errors import where
 from core.seam.keeping import Keeper
@@ -37,7 +38,9 @@ Read = Callable[[Payload, str | None, Names], Inbound | Edited | Rejected | None
 class Events:
     """Takes what one gateway connection tells, until it is closed."""
 
-    def __init__(self, api: Api, gateway: Gateway, places: Places, keeper: Keeper, *, timings: Timings) -> None:
+    def __init__(
+        self, api: Api, responses: Responses, gateway: Gateway, places: Places, keeper: Keeper, *, timings: Timings
+    ) -> None:
         self._api = api
         self._gateway = gateway
         self._places = places
@@ -45,7 +48,7 @@ class Events:
         self._tasks: set[Task[None]] = set()
         self._order = Order(seconds=None)
         self._settle_within = timings.settle
-        interactions = Interactions(api, places, keeper, store_within=timings.store)
+        interactions = Interactions(responses, places, keeper, store_within=timings.store)
         gateway.tap(
             {
                 "MESSAGE_CREATE": self._in_order(self._message),

@@ -10,11 +10,11 @@ from asyncio import TaskGroup, wait
 import structlog
 
 from bots.discord import commands
-from bots.discord.api import Api
 from bots.discord.errors import Trouble
 from bots.discord.library import HTTPException
 from bots.discord.payloads import PLATFORM, Payload, rejected
 from bots.discord.places import Places
+from bots.discord.responses import Responses
 from bots.discord.ticket import Ticket
 from core.seam.keeping import Keeper
 from core.seam.messages import Inbound, Rejected
@@ -29,8 +29,8 @@ _ALREADY_ACKNOWLEDGED = 40060
 class Interactions:
     """Takes the commands that one gateway connection tells of."""
 
-    def __init__(self, api: Api, places: Places, keeper: Keeper, *, store_within: float) -> None:
-        self._api = api
+    def __init__(self, responses: Responses, places: Places, keeper: Keeper, *, store_within: float) -> None:
+        self._responses = responses
         self._places = places
         self._keeper = keeper
         self._store_within = store_within
@@ -42,12 +42,12 @@ class Interactions:
             if heard is not None:
                 await self._keeper.keep(heard)
             return
-        with self._api.deferring(payload["token"]):
+        with self._responses.deferring(payload["token"]):
             async with TaskGroup() as group:
                 storing = group.create_task(self._store(payload))
                 await wait({storing}, timeout=self._store_within)
                 await self._acknowledge(heard, payload["token"])
-                self._api.deferred(payload["token"])
+                self._responses.deferred(payload["token"])
         if not storing.result():
             await self._apologise(heard)
 
@@ -61,7 +61,7 @@ class Interactions:
 
     async def _acknowledge(self, command: Inbound, token: str) -> None:
         try:
-            await self._api.defer(command.id, token, private=commands.private(command.verb or ""))
+            await self._responses.defer(command.id, token, private=commands.private(command.verb or ""))
         except Trouble as error:
             if not (isinstance(error, HTTPException) and error.code == _ALREADY_ACKNOWLEDGED):
                 log.warning("not deferred", session=command.address.id, error=type(error).__name__)
@@ -69,4 +69,4 @@ class Interactions:
     async def _apologise(self, command: Inbound) -> None:
         ticket = Ticket.read(command.ticket, now=0.0)
         if ticket is not None:
-            await self._api.answer(ticket, LOST, {"parse": []})
+            await self._responses.answer(ticket, LOST, {"parse": []})

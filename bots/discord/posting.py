@@ -22,6 +22,7 @@ from bots.discord.lookup import Lookup, copies, likely
 from bots.discord.payloads import PLATFORM, Payload, channel_of, instant
 from bots.discord.reconcile import reconcile
 from bots.discord.replies import mentions, with_choices
+from bots.discord.responses import Responses
 from bots.discord.screen import Screen
 from bots.discord.ticket import Ticket
 from bots.discord.timings import Timings
@@ -37,8 +38,17 @@ _PRIVATE = "private"
 class Posting:
     """`deliver`, `preview` and `reconcile` of the adapter. `now` is in seconds since 1970."""
 
-    def __init__(self, api: Api, lookup: Lookup, screen: Screen, *, now: Callable[[], float], timings: Timings) -> None:
-        self._api = api
+    def __init__(
+        self,
+        api: Api,
+        responses: Responses,
+        lookup: Lookup,
+        screen: Screen,
+        *,
+        now: Callable[[], float],
+        timings: Timings,
+    ) -> None:
+        self._api, self._responses = api, responses
         self._lookup, self._screen = lookup, screen
         self._now, self._timings = now, timings
         self._locks: WeakValueDictionary[str, Lock] = WeakValueDictionary()
@@ -97,9 +107,9 @@ class Posting:
         """The message as the interaction's answer; None when the interaction is over, so that it goes out plainly."""
         try:
             if reply.part == 0:
-                return str((await self._api.answer(ticket, reply.text, mentions(reply)))["id"])
+                return str((await self._responses.answer(ticket, reply.text, mentions(reply)))["id"])
             if ticket.private:
-                return str((await self._api.whisper(ticket, reply.text, mentions(reply)))["id"])
+                return str((await self._responses.whisper(ticket, reply.text, mentions(reply)))["id"])
         except HTTPException as error:
             if error.status not in (401, 403, 404):
                 raise
@@ -134,7 +144,7 @@ class Posting:
     async def _show(self, reply: Reply) -> Draft | None:
         draft, ticket = reply.draft, self._ticket(reply)
         if ticket is not None and reply.part == 0:
-            shown = await self._api.answer(ticket, reply.text, mentions(reply))
+            shown = await self._responses.answer(ticket, reply.text, mentions(reply))
             return Draft(id=shown["id"], text=reply.text, note=_PRIVATE if ticket.private else "")
         if ticket is not None and ticket.private:
             return draft

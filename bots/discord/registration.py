@@ -7,13 +7,31 @@ every replica and every restart would spend one otherwise. Nothing needs to be r
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import structlog
+
+from bots.discord.api import Api
+from bots.discord.library import HTTPException
+from bots.discord.payloads import PLATFORM
 from core.commands.table import COMMANDS, Command, Parameter, Shown, Table
+
+log = structlog.get_logger(platform=PLATFORM)
 
 NAME = "session"
 
 _CHAT_INPUT, _SUBCOMMAND, _STRING = 1, 1, 3
 _GUILD, _BOT_DM = 0, 1
 _INSTALLED_IN_GUILD = 0
+
+
+async def register(api: Api) -> None:
+    """Tells Discord our commands where it does not know them; without them, mentions still work."""
+    try:
+        commands = overwrite(await api.commands())
+        if commands is not None:
+            await api.commands(commands)
+            log.info("commands registered")
+    except HTTPException as error:
+        log.warning("commands not registered", status=error.status, code=error.code)
 
 
 def group(commands: Table = COMMANDS) -> dict[str, Any]:

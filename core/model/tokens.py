@@ -36,6 +36,9 @@ SEAM = re.compile(r"(?<=\S) (?=\S)")
 Fetch = Callable[[str, str], bytes]
 """Gets the file at this address that has this SHA-256."""
 
+EXTRA = "bpe_openai"
+"""The package of the optional extra `vocabulary`."""
+
 
 class Counter(ABC):
     """Counts tokens. `name` says by which rule, so that stored counts can be told apart.
@@ -151,15 +154,20 @@ OLD = re.compile(r"gpt-4([-:]|$)|gpt-3\.?5|text-embedding-|davinci-002|babbage-0
 
 
 async def load(
-    model: str, *, cache: Path | None = None, time_limit: float = 10.0, fetch: Fetch = read_file_cached
+    model: str,
+    *,
+    cache: Path | None = None,
+    extra: str = EXTRA,
+    time_limit: float = 10.0,
+    fetch: Fetch = read_file_cached,
 ) -> Counter:
     """The best counter for this model that can be had within `time_limit` seconds.
 
-    Looks in `cache` (TIKTOKEN_CACHE_DIR), then in the optional extra `vocabulary`, and only then lets tiktoken `fetch`.
+    Looks in `cache` (TIKTOKEN_CACHE_DIR), then in the package `extra`, and only then lets tiktoken `fetch`.
     A thread that still waits for the network is left behind; it can't hold up the end of the program.
     """
     name = encoding_of(model)
-    found = partial(_encoding, name, partial(_nearest, cache=cache, fetch=fetch))
+    found = partial(_encoding, name, partial(_nearest, cache=cache, extra=extra, fetch=fetch))
     try:
         async with asyncio.timeout(time_limit):
             return Vocabulary(await _aside(found))
@@ -224,9 +232,9 @@ def _ranks(data: bytes) -> dict[bytes, int]:
     return {base64.b64decode(token): int(rank) for token, rank in lines}
 
 
-def _nearest(address: str, sha256: str, *, cache: Path | None, fetch: Fetch) -> bytes:
-    for place, read in (("cache", _from_cache), ("extra", _from_extra)):
-        data = read(address, cache)
+def _nearest(address: str, sha256: str, *, cache: Path | None, extra: str, fetch: Fetch) -> bytes:
+    for place, read in (("cache", partial(_from_cache, cache)), ("extra", partial(_from_extra, extra))):
+        data = read(address)
         if data is None:
             continue
         if hashlib.sha256(data).hexdigest() == sha256:
@@ -238,7 +246,7 @@ def _nearest(address: str, sha256: str, *, cache: Path | None, fetch: Fetch) -> 
     return data
 
 
-def _from_cache(address: str, cache: Path | None) -> bytes | None:
+def _from_cache(cache: Path | None, address: str) -> bytes | None:
     """tiktoken names the files in its cache by the SHA-1 of their address."""
     if cache is None:
         return None
@@ -246,9 +254,9 @@ def _from_cache(address: str, cache: Path | None) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _from_extra(address: str, _: Path | None) -> bytes | None:
+def _from_extra(package: str, address: str) -> bytes | None:
     """The files in bpe-openai are the very ones, zipped. It is not imported: that would load 74 MB of code."""
-    spec = importlib.util.find_spec("bpe_openai")
+    spec = importlib.util.find_spec(package)
     places = spec.submodule_search_locations if spec else None
     if not places:
         return None

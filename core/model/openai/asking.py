@@ -1,12 +1,43 @@
 """A request, in the form that a server has turned out to take."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
+from math import inf
 
 from core.model.llm import Message, Prompt
 from core.model.openai.manners import API, Manners
 
 _EARLIER = "(The conversation began earlier.)"
+
+SHARE = 4
+"""An answer takes at most one part in so many of the model's context; `core.memory.mind` keeps it free."""
+
+THINKING = 8_192
+"""Tokens that a model which thinks may take for that, beside its answer: they count into the same limit."""
+
+CHARACTERS = 8
+"""More than an ordinary token has: for so many of each, a model that never stops thinking is held to its limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The answer that is wanted: its longest, in tokens, and how hard to think. None leaves it to the server."""
+
+    tokens: int | None = None
+    effort: str | None = None
+
+    def most(self, manners: Manners) -> int | None:
+        """The longest that is asked for, in tokens, thoughts included: in a small context it must leave room."""
+        if self.tokens is None:
+            return None
+        most = self.tokens + (THINKING if manners.thinks else 0)
+        return most if manners.context is None else min(most, max(1, manners.context // SHARE))
+
+    @property
+    def longest_thought(self) -> float:
+        """In characters."""
+        return inf if self.tokens is None else CHARACTERS * (self.tokens + THINKING)
 
 
 def body(api: API, model: str, prompt: Prompt, manners: Manners) -> dict[str, object]:
@@ -38,23 +69,21 @@ def _folded(said: Iterable[Message]) -> Iterator[Message]:
         yield Message(role=role, text="\n\n".join(one.text for one in together))
 
 
-def fields(
-    api: API, prompt: Prompt, manners: Manners, *, official: bool, most: int | None, effort: str | None
-) -> dict[str, object]:
-    """What a server may refuse and an answer can do without. `most` is the longest answer, in tokens, with thoughts."""
-    wanted: dict[str, object] = {}
+def fields(api: API, prompt: Prompt, manners: Manners, wanted: Wanted, *, official: bool) -> dict[str, object]:
+    """What a server may refuse and an answer can do without."""
+    extra: dict[str, object] = {}
     if api == "chat" and manners.streams:
-        wanted["stream_options"] = {"include_usage": True}
+        extra["stream_options"] = {"include_usage": True}
     if api == "responses" or official:
-        wanted["store"] = False  # whoever has the Responses API may keep answers for 30 days otherwise
+        extra["store"] = False  # whoever has the Responses API may keep answers for 30 days otherwise
     if official and prompt.conversation:
-        wanted["prompt_cache_key"] = prompt.conversation
-    if effort is not None:
+        extra["prompt_cache_key"] = prompt.conversation
+    if (effort := wanted.effort) is not None:
         name, value = ("reasoning", {"effort": effort}) if api == "responses" else ("reasoning_effort", effort)
-        wanted[name] = value
-    if most is not None:
+        extra[name] = value
+    if (most := wanted.most(manners)) is not None:
         # Reasoning models refuse max_tokens, old servers the other name.
         chat = ["max_tokens", "max_completion_tokens"][:: -1 if official else 1]
         names = ["max_output_tokens"] if api == "responses" else chat
-        wanted |= dict.fromkeys([name for name in names if name not in manners.refused][:1], most)
-    return {name: value for name, value in wanted.items() if name not in manners.refused}
+        extra |= dict.fromkeys([name for name in names if name not in manners.refused][:1], most)
+    return {name: value for name, value in extra.items() if name not in manners.refused}

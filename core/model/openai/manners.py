@@ -4,8 +4,8 @@ Kept by server and model, in the process and in the database; another server, mo
 """
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Literal
 
 from core.model.openai.fields import at, count
@@ -56,26 +56,6 @@ def read(stored: str) -> Manners:
     names = {field.name for field in fields(Manners)}
     known = {name: value for name, value in json.loads(stored).items() if name in names}
     return Manners(**known | {"refused": frozenset(known.get("refused", ()))})
-
-
-Learnt = Callable[[Manners], None]
-"""Is told when something is learnt."""
-
-
-class Learning:
-    """The manners as they are known now; `learn` changes some of them, and tells when that is news."""
-
-    def __init__(self, told: Learnt | None = None) -> None:
-        self.known = Manners()
-        self.told = told
-
-    def learn(self, **news: object) -> None:
-        """Takes in what has turned out."""
-        now = replace(self.known, **news)  # type: ignore[arg-type]  # the fields of Manners
-        if now != self.known:
-            self.known = now
-            if self.told is not None:
-                self.told(now)
 
 
 def context_of(described: object) -> int | None:

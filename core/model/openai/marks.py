@@ -69,6 +69,43 @@ _STARTS = re.compile(r"[<\[◁`~\n]")
 _RUN = re.compile(r"`+|~+")
 
 
+class _Code:
+    """Where in its Markdown a text is: what stands in code, between ticks, is what somebody talks about."""
+
+    def __init__(self) -> None:
+        self.blank = True  # nothing but blanks on this line so far
+        self._fence = self._span = ""
+
+    @property
+    def inside(self) -> bool:
+        """Whether what comes next is code."""
+        return bool(self._fence or self._span)
+
+    def say(self, text: str) -> None:
+        """More of this line."""
+        self.blank = self.blank and not text.strip()
+
+    def line_end(self) -> None:
+        """A paragraph that ends here ends what no tick has closed."""
+        if self.blank:
+            self._span = ""
+        self.blank = True
+
+    def ticks(self, run: str) -> None:
+        """A whole run of them: they open or close, or are part of the code."""
+        if self._fence:
+            if self.blank and run.startswith(self._fence):
+                self._fence = ""
+        elif self.blank and len(run) >= 3:
+            self._fence = run
+        elif run[0] == "`":
+            self._span = "" if self._span == run else self._span or run
+
+    def leave(self) -> None:
+        """What seemed to be code was none."""
+        self._fence = self._span = ""
+
+
 class Cleaner:
     """Takes an answer piece by piece, and gives what of it is for people.
 
@@ -81,8 +118,7 @@ class Cleaner:
         self._closer = "</think>" if in_thought else ""
         self._guessed = "" if in_thought else None  # what is held for a thought that nobody has opened
         self._trim = self._over = False
-        self._blank = True  # nothing but blanks on this line so far
-        self._fence = self._code = ""
+        self._code = _Code()
         self.thought = self.unopened = in_thought
         self.afresh = False
 
@@ -126,21 +162,18 @@ class Cleaner:
             return self._line_end()
         if start[0] in "`~":
             return self._ticks(last=last)
-        if self._fence or self._code:
+        if self._code.inside:
             return self._say(1)
         return self._mark(last=last)
 
     def _say(self, size: int) -> str:
         text, self._held = self._held[:size], self._held[size:]
-        self._blank = self._blank and not text.strip()
+        self._code.say(text)
         return text
 
     def _line_end(self) -> str:
-        if self._blank:
-            self._code = ""  # a paragraph has ended, and with it what no tick has closed
-        text = self._say(1)
-        self._blank = True
-        return text
+        self._code.line_end()
+        return self._say(1)
 
     def _skip(self, *, last: bool) -> str | None:
         before, found, after = self._held.partition(self._closer)
@@ -159,15 +192,8 @@ class Cleaner:
         assert run is not None  # noqa: S101 – it begins with one
         if run.end() == len(self._held) and not last:
             return None
-        ticks = run[0]
-        if self._fence:
-            if self._blank and ticks.startswith(self._fence):
-                self._fence = ""
-        elif self._blank and len(ticks) >= 3:
-            self._fence = ticks
-        elif ticks[0] == "`":
-            self._code = "" if self._code == ticks else self._code or ticks
-        return self._say(len(ticks))
+        self._code.ticks(run[0])
+        return self._say(run.end())
 
     def _mark(self, *, last: bool) -> str | None:
         if not last and any(one != self._held and one.startswith(self._held) for one in _MARKS):
@@ -186,7 +212,7 @@ class Cleaner:
 
     def _other(self, *, last: bool) -> str | None:
         """No mark; perhaps a speaker's brackets, which only open a line."""
-        if self._blank and self._held[0] == "[":
+        if self._code.blank and self._held[0] == "[":
             if copied := envelope.FORM.match(self._held):
                 self._held, self._trim = self._held[copied.end() :], True
                 return ""
@@ -198,7 +224,7 @@ class Cleaner:
     def _open(self, mark: str, *, last: bool) -> str | None:
         """In the middle of a line, only what is closed is a thought: else somebody talks about the mark."""
         closer = THOUGHTS[mark]
-        if not self._blank and closer not in self._held:
+        if not self._code.blank and closer not in self._held:
             return self._say(len(mark)) if last else None
         self._held = self._held.removeprefix(mark)
         self._closer, self.thought = closer, True
@@ -207,10 +233,10 @@ class Cleaner:
     def _close(self, mark: str) -> str:
         """What nobody has opened: the template has, and all so far was a thought."""
         self._held = self._held.removeprefix(mark)
-        self._trim = self._blank = True
+        self._trim = self._code.blank = True
         if not self.thought:
             self.thought = self.unopened = self.afresh = True
-            self._fence = self._code = ""
+            self._code.leave()
         return ""
 
     def _end_mark(self, mark: str, *, last: bool) -> str | None:

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from core.errors import EmptyAnswer, ModelInterrupted, ModelRefused, WindowTooLong
 from core.model.llm import Afresh, Cut, Finish, Piece, Usage
-from core.model.openai.complaints import heard_from, judge
+from core.model.openai.complaints import heard_from
 from core.model.openai.fields import at, count, text
 from core.model.openai.frames import END
+from core.model.openai.judging import judge
 from core.model.openai.marks import Cleaner
 
 FILTERED = {

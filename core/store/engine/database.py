@@ -42,6 +42,9 @@ class Database(Protocol):
 STATEMENT_SECONDS = 15.0
 """How long PostgreSQL may take for a statement of ours; they take milliseconds, so something stands in the way."""
 
+CLEAN_AFTER = 10.0
+"""Seconds after which SQLite's files are rid of what was erased: many erasures share one look."""
+
 
 def sqlite_files(url: str) -> tuple[Path, ...]:
     """The file that this `DATABASE_URL` names, and those that SQLite keeps beside it; none for another database."""
@@ -52,7 +55,11 @@ def sqlite_files(url: str) -> tuple[Path, ...]:
 
 
 def connect(
-    url: str, listen_url: str | None = None, *, statement_seconds: float | None = STATEMENT_SECONDS
+    url: str,
+    listen_url: str | None = None,
+    *,
+    statement_seconds: float | None = STATEMENT_SECONDS,
+    clean_after: float = CLEAN_AFTER,
 ) -> Database:
     """The database behind `DATABASE_URL`, whose driver alone is loaded; nothing is contacted yet.
 
@@ -60,7 +67,7 @@ def connect(
 
     `listen_url` is `DATABASE_LISTEN_URL`: a direct way to a PostgreSQL that `DATABASE_URL` reaches through a proxy
     which lends its connections for one transaction, such as PgBouncer. A migration may take any time: it is given None
-    for `statement_seconds`.
+    for `statement_seconds`. `clean_after` is how many seconds SQLite's files may keep what was erased.
     """
     parsed = _parse(url, "DATABASE_URL")
     direct = None if listen_url is None else _parse(listen_url, "DATABASE_LISTEN_URL")
@@ -68,7 +75,7 @@ def connect(
         case "sqlite" if parsed.database and parsed.database != ":memory:":
             from core.store.engine.sqlite import SQLite
 
-            return SQLite(parsed)
+            return SQLite(parsed, clean_after=clean_after)
         case "sqlite":
             raise ConfigurationError("DATABASE_URL names no file; use sqlite:///FILE, since a session must survive us")
         case "postgresql" | "postgres" if direct is None or direct.get_backend_name() in ("postgresql", "postgres"):

@@ -25,15 +25,16 @@ T = TypeVar("T")
 
 _PATIENCE = 30  # seconds that a transaction waits for those of other processes
 _CHECKPOINT = 4000  # pages, 16 MB: what is written again and again is copied home, with two fsyncs, less often
-_CLEAN_AFTER, _CLEAN_AGAIN = 10.0, 2.0  # seconds between what is erased and its last trace; many share one look
+_CLEAN_AGAIN = 2.0  # seconds between two attempts to clean up
 _LOOK_AGAIN = 0.0005  # seconds between two attempts of that; a transaction takes about as long
 
 
 class SQLite:
-    """A `Database` in a file."""
+    """A `Database` in a file. What is erased has left its last trace `clean_after` seconds later."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, *, clean_after: float) -> None:
         self._path = url.database or ""
+        self._clean_after = clean_after
         self._cleaning: asyncio.Task[None] | None = None
         self._writer = Thread("sqlite-writer", _write_batch, _engine(url, _begin_to_write, "busy_timeout=0"))
         self._reader = Thread("sqlite-reader", _read_batch, _engine(url, _begin_to_read))
@@ -66,7 +67,7 @@ class SQLite:
 
     async def _clean(self) -> None:
         """Erased words stand in `-wal` until it is copied home and cut off; the pages at home have zeros there."""
-        await asyncio.sleep(_CLEAN_AFTER)
+        await asyncio.sleep(self._clean_after)
         while True:
             if await asyncio.to_thread(_emptied, self._path):
                 return

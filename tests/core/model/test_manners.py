@@ -8,7 +8,6 @@ import pytest
 from core.errors import ModelInterrupted, ModelRefused, ModelUnavailable, OutOfCredit, WindowTooLong
 from core.model.llm import Finish, Message, Prompt, Usage
 from core.model.openai import OpenAIModel
-from core.model.openai import model as room
 from tests.wire.manners import ANSWER, FILES, SHOWN, WRITTEN, Breaks, MannersServer, having, manner
 from tests.wire.openai import KEY, MODEL
 
@@ -38,9 +37,7 @@ async def server(name):
 
 
 @pytest.fixture
-async def model(server, monkeypatch):
-    if server.manner.official:
-        monkeypatch.setattr(room, "OFFICIAL_HOSTS", (".127.0.0.1",))
+async def model(server):
     manner = server.manner
     model = OpenAIModel(
         api_key=KEY,
@@ -49,6 +46,7 @@ async def model(server, monkeypatch):
         api=manner.setting,
         answer_tokens=500,
         effort=manner.effort,
+        official_hosts=(".127.0.0.1",) if manner.official else (),
     )
     yield model
     await model.close()

@@ -22,7 +22,6 @@ from core.errors import (
 )
 from core.model.llm import Finish, Message, Prompt, Usage
 from core.model.openai import OpenAIModel
-from core.model.openai import model as room
 from core.model.openai.reading import ChatReading, ResponsesReading
 from tests.wire import openai as wire
 from tests.wire.openai import KEY, MODEL, Body, Break, End, OpenAIServer, Request, Silence, Status, Weather
@@ -37,6 +36,9 @@ PROMPT = Prompt(
     tokens=20,
     conversation="c-1",
 )
+
+LOOPBACK = (".127.0.0.1",)
+"""Hosts whose server then passes for OpenAI's own."""
 
 
 @pytest.fixture(params=["responses", "chat"])
@@ -66,11 +68,6 @@ async def make(server):
 @pytest.fixture
 def model(make, api):
     return make(api=api)
-
-
-@pytest.fixture
-def official(monkeypatch):
-    monkeypatch.setattr(room, "OFFICIAL_HOSTS", (".127.0.0.1",))
 
 
 async def ask(model, prompt=PROMPT):
@@ -129,8 +126,8 @@ async def test_other_servers_are_asked_to_keep_nothing_where_their_api_may_and_g
     assert (body.get("store"), "prompt_cache_key" in body) == (False if api == "responses" else None, False)
 
 
-@pytest.mark.usefixtures("official")
-async def test_openai_stores_nothing_and_knows_the_conversation(server, model):
+async def test_openai_stores_nothing_and_knows_the_conversation(server, make, api):
+    model = make(api=api, official_hosts=LOOPBACK)
     await ask(model)
     await ask(model, Prompt(instructions="", messages=PROMPT.messages, tokens=3, conversation=""))
     first, second = (request.body for request in server.requests)
@@ -138,10 +135,9 @@ async def test_openai_stores_nothing_and_knows_the_conversation(server, model):
     assert "prompt_cache_key" not in second
 
 
-@pytest.mark.usefixtures("official")
 async def test_a_field_that_the_server_will_not_have_is_left_out_from_then_on(server, make, api):
     server.unsupported = {"store", "prompt_cache_key"}
-    model = make(api=api)
+    model = make(api=api, official_hosts=LOOPBACK)
     await ask(model)
     await ask(model)
     fields = [request.body.keys() & {"store", "prompt_cache_key"} for request in server.requests]
@@ -175,15 +171,13 @@ async def test_a_400_that_names_no_field_of_ours_is_not_repeated(server, model):
     ],
 )
 async def test_auto_takes_responses_where_they_are_at_home_and_chat_elsewhere(make, host, expected):
-    assert make(base_url=host)._first_api == expected
+    assert make(base_url=host)._sending.first_api == expected
 
 
 @pytest.mark.parametrize("first", ["responses", "chat"])
-async def test_a_missing_endpoint_makes_auto_use_the_other_api_and_remember_it(server, make, monkeypatch, first):
-    if first == "responses":
-        monkeypatch.setattr(room, "OFFICIAL_HOSTS", (".127.0.0.1",))
+async def test_a_missing_endpoint_makes_auto_use_the_other_api_and_remember_it(server, make, first):
     server.missing = {first}
-    model = make()
+    model = make(official_hosts=LOOPBACK if first == "responses" else ())
     await ask(model)
     await ask(model)
     apis = [request.api for request in server.requests]
@@ -555,24 +549,21 @@ async def test_many_answers_run_at_once(server, make, api):
 async def test_the_connection_is_used_again_after_an_answer(server, model):
     for _ in range(5):
         await ask(model)
-    pool = model._client._client._transport._pool
+    pool = model._clients.first._client._transport._pool
     assert len(pool.connections) == 1
 
 
-async def test_many_answers_are_spread_over_clients_of_which_no_more_are_made_than_needed(
-    server, make, api, monkeypatch
-):
-    monkeypatch.setattr(room, "STREAMS", 2)
+async def test_many_answers_are_spread_over_clients_of_which_no_more_are_made_than_needed(server, make, api):
     server.hold(after=1)
-    model = make(api=api)
+    model = make(api=api, streams=2)
     tasks = [asyncio.create_task(ask(model)) for _ in range(5)]
     await server.until(lambda: len(server.requests) == 5)
     server.release()
     await asyncio.gather(*tasks)
     for _ in range(3):
         await ask(model)
-    assert list(model._lines.values()) == [0, 0, 0]
-    assert [len(client._client._transport._pool.connections) for client in model._lines] == [2, 2, 1]
+    assert list(model._clients.answers.values()) == [0, 0, 0]
+    assert [len(client._client._transport._pool.connections) for client in model._clients.answers] == [2, 2, 1]
 
 
 async def test_an_answer_that_comes_in_a_heap_does_not_keep_others_waiting(server, make):

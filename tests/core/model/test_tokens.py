@@ -22,21 +22,17 @@ from tiktoken_ext import openai_public
 from core.model import cutting, tokens
 from core.model.calibration import Calibration
 from core.model.cutting import cut_middle
-from core.model.tokens import Estimate, Vocabulary, encoding_of, load
+from core.model.tokens import EXTRA, Estimate, Vocabulary, encoding_of, load
 
 ADDRESS = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
 
 
 SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
+NO_EXTRA = "bpe_openai_that_is_not_installed"
 
 
 def no_fetch(address, sha256):
     raise AssertionError("the network was touched")
-
-
-@pytest.fixture
-def no_extra(monkeypatch):
-    monkeypatch.setattr(tokens, "_from_extra", lambda *_: None)
 
 
 def vocabulary_file(name="o200k_base"):
@@ -80,18 +76,17 @@ async def test_old_models_have_the_old_vocabulary():
 def test_a_cache_is_used_first(tmp_path):
     (tmp_path / hashlib.sha1(ADDRESS.encode()).hexdigest()).write_bytes(vocabulary_file())
     with capture_logs() as logs:
-        assert tokens._nearest(ADDRESS, SHA256, cache=tmp_path, fetch=no_fetch) == vocabulary_file()
+        assert tokens._nearest(ADDRESS, SHA256, cache=tmp_path, extra=EXTRA, fetch=no_fetch) == vocabulary_file()
     assert [entry["place"] for entry in logs] == ["cache"]
 
 
 def test_a_wrong_file_is_refused_with_a_word_in_the_log(tmp_path):
     (tmp_path / hashlib.sha1(ADDRESS.encode()).hexdigest()).write_bytes(vocabulary_file()[:-1])
     with capture_logs() as logs:
-        assert tokens._nearest(ADDRESS, SHA256, cache=tmp_path, fetch=no_fetch) == vocabulary_file()
+        assert tokens._nearest(ADDRESS, SHA256, cache=tmp_path, extra=EXTRA, fetch=no_fetch) == vocabulary_file()
     assert [entry["event"] for entry in logs] == ["vocabulary_refused", "vocabulary_found"]
 
 
-@pytest.mark.usefixtures("no_extra")
 async def test_without_the_extra_tiktoken_fetches_what_it_expects():
     asked = []
 
@@ -99,38 +94,35 @@ async def test_without_the_extra_tiktoken_fetches_what_it_expects():
         asked.append((address, sha256))
         return vocabulary_file()
 
-    counter = await load("gpt-5", fetch=fetch)
+    counter = await load("gpt-5", extra=NO_EXTRA, fetch=fetch)
     assert counter.name == "o200k_base"
     assert asked == [(ADDRESS, SHA256)]
 
 
-@pytest.mark.usefixtures("no_extra")
 async def test_without_any_vocabulary_there_is_an_estimate_and_one_line_that_says_so():
     def fetch(address, sha256):
         raise OSError("no network here")
 
     with capture_logs() as logs:
-        counter = await load("gpt-5", fetch=fetch)
+        counter = await load("gpt-5", extra=NO_EXTRA, fetch=fetch)
     assert isinstance(counter, Estimate)
     (line,) = logs
     assert (line["log_level"], line["event"]) == ("warning", "vocabulary_missing")
     assert "backscroll[vocabulary]" in line["remedy"]
 
 
-@pytest.mark.usefixtures("no_extra")
 def test_a_download_that_hangs_holds_up_neither_the_start_nor_the_end():
     """Here it hangs until both are over."""
     over = threading.Event()
-    counter = asyncio.run(load("gpt-5", time_limit=0.05, fetch=lambda *_: over.wait(30) and b""))
+    counter = asyncio.run(load("gpt-5", extra=NO_EXTRA, time_limit=0.05, fetch=lambda *_: over.wait(30) and b""))
     assert isinstance(counter, Estimate)
     assert not over.is_set()
     over.set()
 
 
-@pytest.mark.usefixtures("no_extra")
 async def test_loading_can_be_cancelled():
     over = threading.Event()
-    task = asyncio.create_task(load("gpt-5", fetch=lambda *_: over.wait(30) and b""))
+    task = asyncio.create_task(load("gpt-5", extra=NO_EXTRA, fetch=lambda *_: over.wait(30) and b""))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -139,13 +131,12 @@ async def test_loading_can_be_cancelled():
 
 
 def test_the_extra_is_found_without_importing_it():
-    assert tokens._from_extra(ADDRESS, None) == vocabulary_file()
-    assert tokens._from_extra("https://example.com/other.tiktoken", None) is None
+    assert tokens._from_extra(EXTRA, ADDRESS) == vocabulary_file()
+    assert tokens._from_extra(EXTRA, "https://example.com/other.tiktoken") is None
 
 
-def test_without_the_package_there_is_no_extra(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    assert tokens._from_extra(ADDRESS, None) is None
+def test_without_the_package_there_is_no_extra():
+    assert tokens._from_extra(NO_EXTRA, ADDRESS) is None
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager
+from multiprocessing import get_context
 
 import asyncpg
 import pytest
@@ -121,18 +123,25 @@ async def test_behind_a_proxy_that_nobody_spoke_of_nothing_fails_either(lending:
     assert "DATABASE_LISTEN_URL" in line["remedy"]
 
 
-async def test_a_prepared_statement_is_never_taken_for_another_one(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Behind a proxy a name may stand for what another process has prepared: so no two processes share one."""
+def statement_names(url: str) -> set[str]:
+    """What a process that has just begun calls its prepared statements."""
 
     def names(connection: Connection) -> set[str]:
         double(connection, 1)
         return set(connection.execute(text("SELECT name FROM pg_prepared_statements")).scalars())
 
-    async with connected(url) as one, connected(url) as other:
-        monkeypatch.setattr("asyncpg.connection._uid", 0)
-        ours = await one.write(names)
-        monkeypatch.setattr("asyncpg.connection._uid", 0)  # as in another process, which counts for itself
-        theirs = await other.write(names)
+    async def ask() -> set[str]:
+        async with connected(url) as database:
+            return await database.write(names)
+
+    return asyncio.run(ask())
+
+
+async def test_a_prepared_statement_is_never_taken_for_another_one(url: str) -> None:
+    """Behind a proxy a name may stand for what another process has prepared: so no two processes share one."""
+    loop = asyncio.get_running_loop()
+    with ProcessPoolExecutor(mp_context=get_context("spawn"), max_tasks_per_child=1) as processes:
+        ours, theirs = await asyncio.gather(*(loop.run_in_executor(processes, statement_names, url) for _ in range(2)))
 
     assert len(ours) == len(theirs) >= 2
     assert not ours & theirs
