@@ -89,8 +89,8 @@ class OpenAIModel:
     """One model behind one of the two APIs.
 
     Times are in seconds: `first_seconds` is how long the first piece may take, `silence_seconds` the longest gap
-    between two; the whole answer may take any time. `answer_tokens` is the longest answer, `effort` how hard to think.
-    Raises ConfigurationError for settings that can't work.
+    between two; the whole answer may take any time. `answer_tokens` is the longest answer where a prompt names none,
+    `effort` how hard to think. Raises ConfigurationError for settings that can't work.
     """
 
     def __init__(
@@ -112,7 +112,6 @@ class OpenAIModel:
         self._model = model
         self._first, self._silence = first_seconds, silence_seconds
         self._answer_tokens = answer_tokens
-        self._longest_thought = inf if answer_tokens is None else CHARACTERS * (answer_tokens + THINKING)
         self._effort = effort
         self._chosen: API | None = api if api != "auto" else None
         self._server = f"{url} {api}"
@@ -187,12 +186,13 @@ class OpenAIModel:
                 api, events = await self._open(client, prompt, limit)
             kind = ResponsesReading if api == "responses" else ChatReading
             reading = kind(self._model, in_thought=self._manners.in_thought)
+            longest_thought = self._longest_thought(prompt)
             try:
                 with sorted_errors(ModelInterrupted):
                     while (frame := await self._next(events, reading, limit)) is not None:
                         for piece in reading.take(frame):
                             yield piece
-                        if reading.unseen > self._longest_thought:
+                        if reading.unseen > longest_thought:
                             reading.end = "length"  # it may never stop
                             break
                         await asyncio.sleep(0)  # what has come in a heap must not keep the other answers waiting
@@ -242,7 +242,7 @@ class OpenAIModel:
     def _learn_size(self, prompt: Prompt, told: int | None) -> None:
         """Takes in that this was too long. A guess is doubted where more was taken before, or nothing is left of it."""
         known = self._manners.context
-        guess = (prompt.tokens + (self._most() or 0)) // 2
+        guess = (prompt.tokens + (self._most(prompt) or 0)) // 2
         told = told if told != known else None
         size = told or min(guess, known or guess)
         if told is None and size < self._taken:
@@ -282,11 +282,11 @@ class OpenAIModel:
         question = Message(role="user", text="Say: ready")
         prompt = Prompt(instructions="Answer in one word.", messages=(question,), tokens=16, conversation="doctor")
         for left in reversed(range(ADAPTS)):
-            room = self._most()
+            room = self._most(prompt)
             try:
                 await self._hear(prompt)
             except WindowTooLong:
-                if left == 0 or self._most() == room:
+                if left == 0 or self._most(prompt) == room:
                     raise  # there is nothing that a turn would make smaller
             else:
                 return
@@ -329,7 +329,8 @@ class OpenAIModel:
         """
         for left in reversed(range(ADAPTS)):
             manners = self._manners
-            extra = asking.fields(api, prompt, manners, official=self._official, most=self._most(), effort=self._effort)
+            most = self._most(prompt)
+            extra = asking.fields(api, prompt, manners, official=self._official, most=most, effort=self._effort)
             body = asking.body(api, self._model, prompt, manners) | extra
             patience = limit if manners.streams else limit - self._first + WHOLE
             try:
@@ -346,11 +347,17 @@ class OpenAIModel:
                 await events.close()
         raise AssertionError("the last refusal is raised")
 
-    def _most(self) -> int | None:
+    def _longest_thought(self, prompt: Prompt) -> float:
+        """How many characters of an answer may remain unseen."""
+        limit = prompt.answer_tokens or self._answer_tokens
+        return inf if limit is None else CHARACTERS * (limit + THINKING)
+
+    def _most(self, prompt: Prompt) -> int | None:
         """The longest answer that is asked for, thoughts included: in a small context it must leave room."""
-        if self._answer_tokens is None:
+        limit = prompt.answer_tokens or self._answer_tokens
+        if limit is None:
             return None
-        most = self._answer_tokens + (THINKING if self._manners.thinks else 0)
+        most = limit + (THINKING if self._manners.thinks else 0)
         return most if self.context is None else min(most, max(1, self.context // SHARE))
 
     def _adapt(self, heard: Complaint, extra: dict[str, object]) -> bool:
