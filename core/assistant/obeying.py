@@ -12,7 +12,7 @@ from core.delivery.outbox import Outbox
 from core.memory.mind import Mind
 from core.seam.messages import Choice
 from core.session import Answer, Fate, Lease
-from core.store import Connection, Database, answering, withdrawals
+from core.store import Connection, Database, answering, policies, withdrawals
 from core.store.deliveries import Delivery
 
 
@@ -22,11 +22,10 @@ class Obeying:
     Those that don't queue are obeyed without a lease: whoever holds the session is not disturbed.
     """
 
-    def __init__(self, *, database: Database, outbox: Outbox, mind: Mind, access: Access, runs: Runs) -> None:
+    def __init__(self, *, database: Database, outbox: Outbox, mind: Mind, runs: Runs) -> None:
         self._database = database
         self._outbox = outbox
         self._mind = mind
-        self._access = access
         self._runs = runs
 
     async def obey(self, order: Order, lease: Lease | None) -> Fate:
@@ -69,7 +68,8 @@ class Obeying:
 
     def _effect(self, connection: Connection, order: Order, lease: Lease | None) -> tuple[Said, tuple[str, ...]]:
         """What it does and says, in one transaction."""
-        said = deeds.run(connection, self._desk(order))
+        mind = self._mind.under(policies.of(connection, order.key))
+        said = deeds.run(connection, _desk(order, mind))
         adapter = self._outbox.adapters[order.key.address.platform]
         decided = Answer(parts=composing.pieces(adapter, order.turn, said.text))
         if order.turn.begun:
@@ -78,15 +78,15 @@ class Obeying:
         answering.answer(connection, order.key, order.turn, decided, lease=lease)
         return said, decided.parts
 
-    def _desk(self, order: Order) -> Desk:
-        mind = self._mind
-        return Desk(
-            order=order,
-            access=self._access,
-            model=mind.model.name,
-            budget=mind.limit,
-            room=mind.room,
-            fixed=mind.fixed,
-            cut=mind.cut,
-            context=mind.model.context if mind.limit < mind.budget else None,
-        )
+
+def _desk(order: Order, mind: Mind) -> Desk:
+    return Desk(
+        order=order,
+        access=Access(may_stop=mind.policy.may_stop),
+        model=mind.model.name,
+        budget=mind.limit,
+        room=mind.room,
+        fixed=mind.fixed,
+        cut=mind.cut,
+        context=mind.model.context if mind.limit < mind.policy.context_tokens else None,
+    )

@@ -215,7 +215,7 @@ def test_those_who_may_stop_anothers_answer_are_named(
 ) -> None:
     monkeypatch.setenv("BACKSCROLL_MAY_STOP", said)
 
-    assert read_settings().may_stop == allowed
+    assert read_settings().policy.may_stop == allowed
 
 
 def test_a_word_is_read_without_regard_to_case(monkeypatch: pytest.MonkeyPatch) -> None:
