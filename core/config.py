@@ -63,6 +63,8 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_hear: Hearing = "channel"
     backscroll_lease_seconds: float = Field(default=30, ge=3, le=3600)
     backscroll_may_stop: str = "everyone"
+    backscroll_may_reset: str = "everyone"
+    backscroll_may_set: str = "admins"
     backscroll_instructions: str | None = None
     backscroll_instructions_file: Path | None = None
     backscroll_log: Literal["text", "json"] = "text"
@@ -73,7 +75,7 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
         """`Channel` means `channel`."""
         return word.lower() if isinstance(word, str) else word
 
-    @field_validator("backscroll_may_stop")
+    @field_validator("backscroll_may_stop", "backscroll_may_reset", "backscroll_may_set")
     @classmethod
     def _no_misspelt_word(cls, people: str) -> str:
         """`evryone` is nobody's ID: taken for one, it would keep all but the asker from stopping an answer."""
@@ -96,7 +98,7 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     @property
     def policy(self) -> Policy:
         """What holds for every session, but for what is set for its workspace or its channel."""
-        fields = {setting.name: setting.variable.lower() for setting in SETTINGS.values()}
+        fields = {setting.name: setting.variable.lower() for setting in SETTINGS.values() if setting.variable}
         given = {name: own for name, own in fields.items() if own in self.model_fields_set}
         values = {name: SETTINGS[name].read(str(getattr(self, own))) for name, own in given.items()}
         return Policy().with_values(Level.DEPLOYMENT, values)

@@ -42,13 +42,15 @@ class Level(IntEnum):
 class Setting:
     """Something that can be set: `help` is one line, `read` makes the value of what was said, or raises Wrong.
 
-    `levels` are those for which people may set it; the deployment's value is the operator's, by `variable`.
+    `shown` is how people are told the value. `levels` are those for which they may set it; the deployment's value is
+    the operator's, by `variable`, where there is one.
     """
 
     name: str
     help: str
     read: Callable[[str], object]
-    variable: str
+    shown: Callable[[object], str] = str
+    variable: str | None = None
     levels: frozenset[Level] = frozenset({Level.WORKSPACE, Level.CHANNEL})
 
 
@@ -56,7 +58,7 @@ def _whole(what: str, allowed: range) -> Callable[[str], int]:
     def read(said: str) -> int:
         digits = said.strip().replace(",", "").replace("_", "")
         if not (digits.isascii() and digits.isdigit() and int(digits[:12]) in allowed):
-            raise Wrong(f"{said} is no number of {what}: write one from {allowed[0]:,} to {allowed[-1]:,}")
+            raise Wrong(f"{_brief(said)} is no number of {what}: write one from {allowed[0]:,} to {allowed[-1]:,}")
         return int(digits)
 
     return read
@@ -66,25 +68,53 @@ def _one_of(*words: str) -> Callable[[str], str]:
     def read(said: str) -> str:
         word = said.strip().lower()
         if word not in words:
-            raise Wrong(f"{said} is none of {', '.join(words)}")
+            raise Wrong(f"{_brief(said)} is none of {', '.join(words)}")
         return word
 
     return read
 
 
-_PEOPLE = ("everyone", "asker")
+def _brief(said: str) -> str:
+    """What somebody said, as a sentence can have it."""
+    words = " ".join(said.split())
+    return words if len(words) <= 60 else f"{words[:59]}…"
 
 
-def _people(said: str) -> frozenset[str] | None:
-    """IDs, beside the asker, who always may; None is everyone. `evryone` is nobody's ID, and would shut all out."""
+ADMINS = "admins"
+"""In the place of an ID: those whom the platform gives power over the place."""
+
+_PEOPLE = ("everyone", "asker", ADMINS)
+
+People = frozenset[str] | None
+"""Who may do something: IDs of people, ADMINS among them; None is everyone."""
+
+
+def _people(said: str) -> People:
+    """IDs, beside the asker, who always may. `evryone` is nobody's ID, and would shut all out."""
     names = {name.strip() for name in said.split(",")}
     for name in names:
         near = get_close_matches(name.lower(), _PEOPLE, n=1, cutoff=0.75)
         if near and name.lower() not in _PEOPLE:
-            raise Wrong(f"{name} is no ID; write {near[0]}")
+            raise Wrong(f"{_brief(name)} is no ID; write {near[0]}")
     if "everyone" in {name.lower() for name in names}:
         return None
-    return frozenset(name for name in names if name.lower() not in {"", "asker"})
+    named = frozenset(name for name in names if name.lower() not in {"", *_PEOPLE})
+    return named | {ADMINS} if ADMINS in {name.lower() for name in names} else named
+
+
+def _told(nobody: str) -> Callable[[object], str]:
+    """How a list of people is shown; `nobody` where it is empty."""
+
+    def shown(people: object) -> str:
+        if people is None:
+            return "everyone"
+        return ", ".join(sorted(people)) if isinstance(people, frozenset) and people else nobody
+
+    return shown
+
+
+def _number(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _table(*settings: Setting) -> Mapping[str, Setting]:
@@ -102,19 +132,36 @@ SETTINGS = _table(
         name="context_tokens",
         help="How many tokens of instructions and conversation the model is shown",
         read=_whole("tokens", CONTEXT_TOKENS),
+        shown=_number,
         variable="BACKSCROLL_CONTEXT_TOKENS",
     ),
     Setting(
         name="answer_tokens",
         help="The longest answer, in tokens",
         read=_whole("tokens", ANSWER_TOKENS),
+        shown=_number,
         variable="BACKSCROLL_ANSWER_TOKENS",
     ),
     Setting(
         name="may_stop",
-        help="Who may stop another's answer: everyone, asker, or IDs with commas between them",
+        help="Who may stop another's answer: everyone, asker, admins, or IDs with commas between them",
         read=_people,
+        shown=_told("asker"),
         variable="BACKSCROLL_MAY_STOP",
+    ),
+    Setting(
+        name="may_reset",
+        help="Who may reset, and take that back: everyone, admins, or IDs with commas between them",
+        read=_people,
+        shown=_told("nobody"),
+        variable="BACKSCROLL_MAY_RESET",
+    ),
+    Setting(
+        name="may_set",
+        help="Who may change these settings: everyone, admins, or IDs with commas between them",
+        read=_people,
+        shown=_told("nobody"),
+        variable="BACKSCROLL_MAY_SET",
     ),
 )
 """Every setting by its name, which is that of its field in a `Policy`."""
@@ -133,7 +180,7 @@ NOTHING = Overrides()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The effective settings of one session. `may_stop` are those who may end another's answer; None is everyone.
+    """The effective settings of one session. `may_stop` are those who may end another's answer.
 
     `origins` says which of them are not built in, and where they come from.
     """
@@ -141,12 +188,18 @@ class Policy:
     hear: Hearing = "channel"
     context_tokens: int = 24_000
     answer_tokens: int = 4_000
-    may_stop: frozenset[str] | None = None
+    may_stop: People = None
+    may_reset: People = None
+    may_set: People = frozenset({ADMINS})
     origins: Mapping[str, Level] = field(default_factory=dict)
 
     def origin(self, name: str) -> Level:
         """Where this setting's value comes from."""
         return self.origins.get(name, Level.BUILT_IN)
+
+    def shown(self, name: str) -> str:
+        """This setting's value, as people are told it."""
+        return SETTINGS[name].shown(getattr(self, name))
 
     def under(self, overrides: Overrides) -> "Policy":
         """The same, but for what is set for the workspace, and before that, for the channel."""
@@ -187,3 +240,14 @@ def _said(settings: str | None) -> Mapping[str, str]:
         log.warning("stored settings can't be read")
         return {}
     return {str(name): str(said) for name, said in found.items()}
+
+
+def edited(settings: str | None, name: str, said: str | None) -> str:
+    """What is stored for a level, with this said for a setting; None takes back what was said for it."""
+    others = {one: value for one, value in _said(settings).items() if one != name}
+    return json.dumps(others if said is None else {**others, name: said})
+
+
+def is_set(settings: str | None, name: str) -> bool:
+    """Whether something is stored for this setting there."""
+    return name in _said(settings)

@@ -59,6 +59,16 @@ def _as_it_is(in_workspace: str | None, in_channel: str | None) -> tuple[str | N
 _OF = Prepared(lambda _: select(*SET_HERE), _as_it_is)
 
 
+def locked(connection: Connection, workspace: int, scope: str) -> str | None:
+    """What is set for a workspace or a channel; nobody else changes it until the end of the transaction."""
+    mine = and_(policies.c.workspace == workspace, policies.c.scope == scope)
+    nothing = bodies.SETTINGS.seal(bodies.Mine(workspace), (scope,), "{}")
+    new = insert(connection.dialect.name, policies).values(workspace=workspace, scope=scope, settings=nothing)
+    connection.execute(new.on_conflict_do_nothing())
+    stored: str = connection.execute(select(policies.c.settings).where(mine).with_for_update()).scalar_one()
+    return bodies.SETTINGS.open(bodies.Mine(workspace), (scope,), stored)
+
+
 def keep(connection: Connection, workspace: int, scope: str, settings: str) -> None:
     """What is set for a workspace or a channel, in place of what was set there before."""
     sealed = bodies.SETTINGS.seal(bodies.Mine(workspace), (scope,), settings)

@@ -36,6 +36,8 @@ PROMISED = {
     "BACKSCROLL_HEAR": "channel",
     "BACKSCROLL_LEASE_SECONDS": 30,
     "BACKSCROLL_MAY_STOP": "everyone",
+    "BACKSCROLL_MAY_RESET": "everyone",
+    "BACKSCROLL_MAY_SET": "admins",
     "BACKSCROLL_INSTRUCTIONS": None,
     "BACKSCROLL_INSTRUCTIONS_FILE": None,
     "BACKSCROLL_LOG": "text",

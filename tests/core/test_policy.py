@@ -31,6 +31,8 @@ def test_what_is_set_nearest_holds_and_says_where_it_comes_from() -> None:
         "context_tokens": (9_000, Level.DEPLOYMENT),
         "answer_tokens": (200, Level.CHANNEL),
         "may_stop": (None, Level.BUILT_IN),
+        "may_reset": (None, Level.BUILT_IN),
+        "may_set": (frozenset({"admins"}), Level.BUILT_IN),
     }
 
 
@@ -43,15 +45,14 @@ def test_every_setting_is_a_field_and_every_field_a_setting() -> None:
 
 
 def test_what_the_operator_sets_is_the_lowest_level_and_the_rest_is_built_in() -> None:
-    set_all = settings(
-        backscroll_hear="off", backscroll_context_tokens=500, backscroll_answer_tokens=16, backscroll_may_stop="U1"
-    ).policy
+    variables = {name: setting.variable.lower() for name, setting in SETTINGS.items() if setting.variable}
+    said = {"hear": "off", "context_tokens": "500", "answer_tokens": "16"}
+    set_all = settings(**{own: said.get(name, "U1") for name, own in variables.items()}).policy
 
     assert settings().policy == Policy()
     assert (set_all.hear, set_all.context_tokens, set_all.answer_tokens) == ("off", 500, 16)
-    assert set_all.may_stop == {"U1"}
-    assert {set_all.origin(name) for name in SETTINGS} == {Level.DEPLOYMENT}
-    assert all(setting.variable.lower() in Settings.model_fields for setting in SETTINGS.values())
+    assert {set_all.may_stop, set_all.may_reset, set_all.may_set} == {frozenset({"U1"})}
+    assert {set_all.origin(name) for name in variables} == {Level.DEPLOYMENT}
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,7 @@ def test_a_wrong_value_is_told_with_what_would_be_right(name: str, said: str, wh
         ("context_tokens", "2,000,000", 2_000_000),
         ("may_stop", "asker", frozenset()),
         ("may_stop", "everyone, U1", None),
+        ("may_set", "Admins, asker, U1", frozenset({"admins", "U1"})),
     ],
 )
 def test_a_value_is_read_as_people_write_it(name: str, said: str, value: object) -> None:
