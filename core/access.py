@@ -1,9 +1,9 @@
 """Access: what a person may do to a session, and why not where they may not."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 
+from core.policy import ADMINS, People, Policy
 from core.seam.messages import Author
 from core.session import Turn
 
@@ -12,6 +12,8 @@ class Deed(Enum):
     """What not everyone may do."""
 
     STOP = "stop"  # end the answer to a turn, which is another person's perhaps
+    RESET = "reset"  # set aside what is remembered, or take that back
+    SET = "set"  # change what is set for a channel or a workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,27 +30,56 @@ class Permission:
 
 GRANTED = Permission()
 
+_UNKNOWN = Permission(reason="I can't find out just now whether you may do that. Please try again in a minute.")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """What the operator allows. `may_stop` are those who may end another's answer, by their IDs; None is everyone."""
+    """What is allowed in one session, by its policy, to a person of whom it is known whether they are an admin.
 
-    may_stop: Collection[str] | None = None
+    `is_admin` is None where the platform did not say so when it was asked.
+    """
+
+    policy: Policy
+    is_admin: bool | None = False
+
+    def asks_for_admins(self, person: Author | None, deed: Deed) -> bool:
+        """Whether it must be known if this person is an admin."""
+        people = self._people(deed)
+        return person is not None and people is not None and person.id not in people and ADMINS in people
 
     def may(self, person: Author | None, deed: Deed, turn: Turn) -> Permission:
-        """Whether somebody may do this to a turn; None is who is no person, and may do everything."""
-        if person is None:
+        """Whether somebody may do this to a turn's session; None is who is no person, and may do everything.
+
+        What is stopped is the answer to that turn, which its own asker always may.
+        """
+        asker = turn.author
+        if person is None or (deed is Deed.STOP and asker is not None and asker.id == person.id):
             return GRANTED
+        people = self._people(deed)
+        if people is None or person.id in people or (ADMINS in people and self.is_admin):
+            return GRANTED
+        if ADMINS in people and self.is_admin is None:
+            return _UNKNOWN
+        return Permission(reason=_why_not(deed, turn, people))
+
+    def _people(self, deed: Deed) -> People:
         match deed:
             case Deed.STOP:
-                return self._may_stop(person, turn)
+                return self.policy.may_stop
+            case Deed.RESET:
+                return self.policy.may_reset
+            case Deed.SET:
+                return self.policy.may_set
 
-    def _may_stop(self, person: Author, turn: Turn) -> Permission:
-        asker = turn.author
-        is_asker = asker is not None and asker.id == person.id
-        if self.may_stop is None or is_asker or person.id in self.may_stop:
-            return GRANTED
-        whose = asker.name if asker is not None else "somebody else"
-        return Permission(
-            reason=f"This answer is for {whose}: only they, and those whom my operator names, may stop it."
-        )
+
+def _why_not(deed: Deed, turn: Turn, people: frozenset[str]) -> str:
+    named = "admins" if people == {ADMINS} else "those who are named for it in my settings"
+    match deed:
+        case Deed.STOP:
+            whose = turn.author.name if turn.author is not None else "somebody else"
+            return f"This answer is for {whose}: only they, and {named}, may stop it."
+        case Deed.RESET:
+            return f"Only {named} may reset this session, or take a reset back."
+        case Deed.SET:
+            return f"Only {named} may change my settings here."

@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from core.errors import ConfigurationError
+from core.policy import ANSWER_TOKENS, CONTEXT_TOKENS, SETTINGS, Hearing, Level, Policy
 
 _MODEL = "gpt-6-luna"  # the current small model of OpenAI's, as of 2026-11
 
@@ -29,10 +30,6 @@ _OTHERS = frozenset(
     }
 )
 """Other programs' well-known names that look like one of ours."""
-
-
-_PEOPLE = ("everyone", "asker")
-"""What may stand in a list of people beside their IDs."""
 
 
 class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
@@ -60,12 +57,14 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     discord_gateway_url: str | None = None
     discord_cdn_url: str | None = None
 
-    backscroll_context_tokens: int = Field(default=24_000, ge=500, le=2_000_000)
-    backscroll_answer_tokens: int = Field(default=4_000, ge=16, le=1_000_000)
+    backscroll_context_tokens: int = Field(default=24_000, ge=CONTEXT_TOKENS[0], le=CONTEXT_TOKENS[-1])
+    backscroll_answer_tokens: int = Field(default=4_000, ge=ANSWER_TOKENS[0], le=ANSWER_TOKENS[-1])
     backscroll_drain_seconds: float = Field(default=25, ge=0, le=3600)
-    backscroll_hear: Literal["thread", "channel", "off"] = "channel"
+    backscroll_hear: Hearing = "channel"
     backscroll_lease_seconds: float = Field(default=30, ge=3, le=3600)
     backscroll_may_stop: str = "everyone"
+    backscroll_may_reset: str = "everyone"
+    backscroll_may_set: str = "admins"
     backscroll_instructions: str | None = None
     backscroll_instructions_file: Path | None = None
     backscroll_log: Literal["text", "json"] = "text"
@@ -76,14 +75,11 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
         """`Channel` means `channel`."""
         return word.lower() if isinstance(word, str) else word
 
-    @field_validator("backscroll_may_stop")
+    @field_validator("backscroll_may_stop", "backscroll_may_reset", "backscroll_may_set")
     @classmethod
     def _no_misspelt_word(cls, people: str) -> str:
         """`evryone` is nobody's ID: taken for one, it would keep all but the asker from stopping an answer."""
-        for name in people.split(","):
-            near = get_close_matches(name.strip().lower(), _PEOPLE, n=1, cutoff=0.75)
-            if near and name.strip().lower() not in _PEOPLE:
-                raise ValueError(f"{name.strip()} is no ID; write {near[0]}")
+        SETTINGS["may_stop"].read(people)
         return people
 
     @model_validator(mode="before")
@@ -100,13 +96,12 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
         return [platform for platform, token in wanted.items() if token is not None]
 
     @property
-    def may_stop(self) -> frozenset[str] | None:
-        """The people who may stop another's answer, by the platform's IDs; None is everyone."""
-        names = {name.strip() for name in self.backscroll_may_stop.split(",")}
-        words = {name.lower() for name in names}
-        if "everyone" in words:
-            return None
-        return frozenset(name for name in names if name.lower() not in {"", "asker"})
+    def policy(self) -> Policy:
+        """What holds for every session, but for what is set for its workspace or its channel."""
+        fields = {setting.name: setting.variable.lower() for setting in SETTINGS.values() if setting.variable}
+        given = {name: own for name, own in fields.items() if own in self.model_fields_set}
+        values = {name: SETTINGS[name].read(str(getattr(self, own))) for name, own in given.items()}
+        return Policy().with_values(Level.DEPLOYMENT, values)
 
     @property
     def has_model(self) -> bool:

@@ -274,6 +274,14 @@ servers = Table(
     Column("learnt_at", BigInteger, nullable=False),
 )
 
+policies = Table(
+    "policies",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("scope", Text, primary_key=True),  # empty for the workspace's; else the ID of the channel's address
+    Column("settings", Text, nullable=False),  # what is set, by name, as it was said (JSON)
+)
+
 rejections = Table(
     "rejections",
     metadata,

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import NamedTuple
 
+from core.policy import NOTHING, Overrides
 from core.seam.address import Address
 from core.seam.messages import Author, Quote
 
@@ -78,7 +79,8 @@ class Lease:
 
     `attempts` counts the claims since the last turn that ended, this one included; `deaths` those that ended with
     their process, which are no attempts. `heard` says that what was said here before the session's birth has been
-    read, or is not to be. An answer to a turn of before `stop` is to end.
+    read, or is not to be. An answer to a turn of before `stop` is to end. `overrides` are what was set for the session
+    when it was claimed, or the turn before was over.
     """
 
     key: SessionKey
@@ -87,6 +89,7 @@ class Lease:
     heard: bool
     stop: int | None = None
     deaths: int = 0
+    overrides: Overrides = NOTHING
     tenure: Tenure = field(default_factory=Tenure, compare=False, repr=False)
 
     @property

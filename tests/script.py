@@ -15,7 +15,6 @@ from typing import Any, Self
 from sqlalchemy import Connection, Row, Table, select, update
 
 from core import journal
-from core.access import Access
 from core.assistant.assistant import Assistant
 from core.chores.runner import Chores
 from core.chores.table import forgetting, reconciling
@@ -23,10 +22,11 @@ from core.delivery.outbox import Outbox
 from core.delivery.reconcile import Reconciler
 from core.events import Events
 from core.intake.inbox import Inbox
-from core.memory.mind import Hearing, Mind
+from core.memory.mind import Mind
 from core.model.calibration import Calibration
 from core.model.llm import Finish, Prompt, Recollection, Usage
 from core.model.tokens import Estimate
+from core.policy import Hearing, Policy
 from core.schema import sessions
 from core.seam.adapter import Adapter, Finding, Receive
 from core.seam.address import Address
@@ -346,8 +346,7 @@ class House:
             instructions="Be kind.",
             counter=Estimate(),
             calibration=Calibration(openai=True),
-            budget=budget,
-            hearing=hearing,
+            policy=Policy(context_tokens=budget, hear=hearing, may_stop=may_stop),
         )
         self.outbox = Outbox(database=database, adapters={adapter.platform: adapter}, timings=timings)
         events = Events(journal.note)
@@ -356,7 +355,6 @@ class House:
             outbox=self.outbox,
             mind=self.mind,
             timings=timings,
-            access=Access(may_stop=may_stop),
             events=events,
             clock=clock,
         )

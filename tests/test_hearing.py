@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from core.errors import DeliveryDelayed, DeliveryRefused, ModelStalled
-from core.memory.mind import Hearing
+from core.policy import Hearing
 from core.seam.messages import Audience, Author, Inbound
 from core.session import HEARD_BEFORE_QUESTION, Kind
 from core.store import Database

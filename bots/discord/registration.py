@@ -47,14 +47,16 @@ def group(commands: Table = COMMANDS) -> dict[str, Any]:
 
 
 def _subcommand(command: Command) -> dict[str, Any]:
-    options = [_option(parameter) for parameter in command.parameters]
+    ordered = sorted(command.parameters, key=lambda parameter: parameter.optional or parameter.flag)
+    options = [_option(parameter) for parameter in ordered]
     return {"type": _SUBCOMMAND, "name": command.name, "description": command.help, "options": options}
 
 
 def _option(parameter: Parameter) -> dict[str, Any]:
     option = {"type": _STRING, "name": parameter.name, "description": parameter.help}
-    option |= {} if parameter.optional else {"required": True}
-    return option | ({"choices": [{"name": one, "value": one} for one in parameter.values]} if parameter.values else {})
+    option |= {} if parameter.optional or parameter.flag else {"required": True}
+    values = (parameter.name,) if parameter.flag else parameter.values
+    return option | ({"choices": [{"name": one, "value": one} for one in values]} if values else {})
 
 
 def overwrite(present: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]] | None:

@@ -65,7 +65,7 @@ async def _guarded(subject: str, examination: Awaitable[Sequence[Finding]]) -> S
 
 async def _instructions(settings: Settings, make: Callable[[Model | None], Awaitable[Mind]]) -> Sequence[Finding]:
     own, mind = own_instructions(settings), await make(None)
-    detail = f"{'your own' if own else 'built in'}, {mind.fixed} of {mind.budget} tokens"
+    detail = f"{'your own' if own else 'built in'}, {mind.fixed} of {mind.policy.context_tokens} tokens"
     return [Finding(subject="instructions", ok=True, detail=detail)]
 
 

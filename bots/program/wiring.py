@@ -10,7 +10,6 @@ import structlog
 import migrations
 from bots.program import owner
 from core import journal
-from core.access import Access
 from core.assistant.assistant import Assistant
 from core.chores.runner import Chores
 from core.chores.table import chores
@@ -90,8 +89,7 @@ def _build(
 ) -> _House:
     events = Events(journal.note)
     outbox = Outbox(database=database, adapters=adapters, timings=timings)
-    access = Access(may_stop=settings.may_stop)
-    assistant = Assistant(database=database, outbox=outbox, mind=mind, timings=timings, access=access, events=events)
+    assistant = Assistant(database=database, outbox=outbox, mind=mind, timings=timings, events=events)
     worker = Worker(
         database=database, assistant=assistant, owner=owner, adapters=adapters, timings=timings, events=events
     )
@@ -157,13 +155,12 @@ async def make_mind(settings: Settings, model: Model) -> Mind:
         instructions=instructions(own_instructions(settings)),
         counter=counter,
         calibration=Calibration(openai=settings.openai_base_url is None, excess=counter.excess),
-        budget=settings.backscroll_context_tokens,
-        answer_tokens=settings.backscroll_answer_tokens,
-        hearing=settings.backscroll_hear,
+        policy=settings.policy,
     )
-    if mind.fixed > mind.budget // 2:
+    budget = mind.policy.context_tokens
+    if mind.fixed > budget // 2:
         raise ConfigurationError(
-            f"BACKSCROLL_INSTRUCTIONS: they take {mind.fixed} of {mind.budget} tokens; shorten them, or set "
+            f"BACKSCROLL_INSTRUCTIONS: they take {mind.fixed} of {budget} tokens; shorten them, or set "
             f"BACKSCROLL_CONTEXT_TOKENS to at least {2 * mind.fixed}"
         )
     return mind

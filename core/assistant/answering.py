@@ -57,7 +57,7 @@ class Answering:
         self._timings = timings
         self._runs = runs
         self._clock = clock
-        self._asking = Asking(database=database, outbox=outbox, mind=mind, timings=timings)
+        self._asking = Asking(database=database, outbox=outbox, timings=timings)
         self._cuts = _Cuts()
 
     async def talk(self, lease: Lease, question: Turn, prompt: str | None) -> Fate:
@@ -66,7 +66,9 @@ class Answering:
         Raises ModelUnavailable when it is worth another try, DeliveryUnknown, Changed when the question has, LeaseLost.
         """
         async with self._outbox.speech(lease, question) as speech:
-            decided = await self._decide(Case(lease=lease, question=question, speech=speech, prompt=prompt))
+            mind = self._mind.under(lease.overrides)
+            case = Case(lease=lease, mind=mind, question=question, speech=speech, prompt=prompt)
+            decided = await self._decide(case)
         fate = await self._conclude(lease, question, decided, speech)
         if decided.refused:
             await self._database.write(turns.leave_out, lease.key, [question.seq])

@@ -26,12 +26,13 @@ _LEAST = 64  # tokens that a question must have beside the instructions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A question that the model answers: under which lease, and where people see the answer grow.
+    """A question that the model answers: under which lease, with which mind, and where people see the answer grow.
 
     With a `prompt` the question is a command, and the model is asked that in its place.
     """
 
     lease: Lease
+    mind: Mind
     question: Turn
     speech: Speech
     prompt: str | None = None
@@ -59,11 +60,11 @@ class Written:
 class _Tries:
     """What is asked in one case: less each time that the model could not take it, until nothing can be left out."""
 
-    def __init__(self, case: Case, mind: Mind, told: Sequence[Turn]) -> None:
+    def __init__(self, case: Case, told: Sequence[Turn]) -> None:
         self._case = case
-        self._mind = mind
+        self._mind = case.mind
         self._told = told
-        self._room = mind.room
+        self._room = case.mind.room
         self._empty = False
         self.refused = list[Turn]()
 
@@ -106,24 +107,23 @@ class _Tries:
 class Asking:
     """Asks the model about one case at a time."""
 
-    def __init__(self, *, database: Database, outbox: Outbox, mind: Mind, timings: Timings) -> None:
+    def __init__(self, *, database: Database, outbox: Outbox, timings: Timings) -> None:
         self._database = database
         self._adapters = outbox.adapters
-        self._mind = mind
         self._timings = timings
-        self._remaking = Remaking(database=database, mind=mind)
+        self._remaking = Remaking(database=database)
 
     async def ask(self, case: Case) -> Written:
         """What the model answers. Raises a ModelError, or LeaseLost."""
         await overhearing.hear(
-            self._database, self._adapters, self._mind, case.lease, case.question, within=self._timings.hear
+            self._database, self._adapters, case.mind, case.lease, case.question, within=self._timings.hear
         )
         question, *told = await self._read(case)
-        tries = _Tries(case, self._mind, told)
+        tries = _Tries(case, told)
         while True:
             window = tries.window(question)
             try:
-                words, finish = await stream(self._mind, case.lease, window, cause=question, speech=case.speech)
+                words, finish = await stream(case.mind, case.lease, window, cause=question, speech=case.speech)
                 break
             except ModelError as error:
                 tries.leave_out(error)
@@ -133,9 +133,9 @@ class Asking:
 
     async def _read(self, case: Case) -> Sequence[Turn]:
         """The question as the model reads it, and what is remembered before it, newest first."""
-        lease, mind = case.lease, self._mind
+        lease, mind = case.lease, case.mind
         newest = await self._database.read(turns.newest, lease.key, budget=mind.room)
-        newest = list(await self._remaking.renewed(lease, newest))
+        newest = list(await self._remaking.renewed(mind, lease, newest))
         adapter = self._adapters[lease.key.address.platform]
         asked = [self._asked(case), *newest]
         return await attachments.fetched(self._database, adapter, mind, lease, asked, within=self._timings.fetch)
@@ -144,7 +144,7 @@ class Asking:
         """The question as the model reads it: a command with a prompt is that prompt, and nobody's words."""
         if case.prompt is None:
             return case.question
-        tokens = self._mind.count(case.prompt)
+        tokens = case.mind.count(case.prompt)
         return case.question._replace(text=case.prompt, author=None, quotes=(), tokens=tokens)
 
     async def _leave_out(self, case: Case, refused: Sequence[Turn]) -> None:

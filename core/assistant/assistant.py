@@ -6,7 +6,6 @@ stored as one. Commands are answered here as well: same order, same durability.
 
 from time import time
 
-from core.access import Access
 from core.assistant import apologies
 from core.assistant.answering import Answering
 from core.assistant.obeying import Obeying
@@ -32,7 +31,6 @@ class Assistant:
         outbox: Outbox,
         mind: Mind,
         timings: Timings,
-        access: Access,
         events: Events,
         clock: Clock = time,
     ) -> None:
@@ -41,7 +39,7 @@ class Assistant:
         self._events = events
         self._clock = clock
         self.runs = Runs()
-        self._obeying = Obeying(database=database, outbox=outbox, mind=mind, access=access, runs=self.runs)
+        self._obeying = Obeying(database=database, outbox=outbox, mind=mind, runs=self.runs)
         self._answering = Answering(
             database=database, outbox=outbox, mind=mind, timings=timings, runs=self.runs, clock=clock
         )

@@ -1,6 +1,9 @@
 """Obeying: what a command does and says is stored as one, and then said."""
 
+import asyncio
 from collections.abc import Sequence
+
+import structlog
 
 from core.access import Access
 from core.assistant.running import Runs
@@ -9,11 +12,16 @@ from core.commands.deeds import Desk, Order, Said
 from core.delivery import composing
 from core.delivery.errands import Errand
 from core.delivery.outbox import Outbox
+from core.errors import DeliveryError
 from core.memory.mind import Mind
 from core.seam.messages import Choice
 from core.session import Answer, Fate, Lease
-from core.store import Connection, Database, answering, withdrawals
+from core.store import Connection, Database, answering, policies, withdrawals
 from core.store.deliveries import Delivery
+
+log = structlog.get_logger()
+
+_ASKED_FOR = 5.0  # seconds, for a platform to say whether somebody is an admin
 
 
 class Obeying:
@@ -22,17 +30,17 @@ class Obeying:
     Those that don't queue are obeyed without a lease: whoever holds the session is not disturbed.
     """
 
-    def __init__(self, *, database: Database, outbox: Outbox, mind: Mind, access: Access, runs: Runs) -> None:
+    def __init__(self, *, database: Database, outbox: Outbox, mind: Mind, runs: Runs) -> None:
         self._database = database
         self._outbox = outbox
         self._mind = mind
-        self._access = access
         self._runs = runs
 
     async def obey(self, order: Order, lease: Lease | None) -> Fate:
         """Does it, once, and says what came of it. Raises LeaseLost, or a DeliveryError."""
+        is_admin = await self._is_admin(order)
         try:
-            said, parts = await self._database.write(self._effect, order, lease)
+            said, parts = await self._database.write(self._effect, order, lease, is_admin=is_admin)
         except answering.AlreadyAnswered:  # nothing was done twice
             return Fate.GIVEN_BACK if lease is None else await self.finish(order, lease)
         if said.stopped is not None:
@@ -67,9 +75,29 @@ class Obeying:
         )
         return Fate.of(kept=await self._outbox.deliver(errand))
 
-    def _effect(self, connection: Connection, order: Order, lease: Lease | None) -> tuple[Said, tuple[str, ...]]:
+    async def _is_admin(self, order: Order) -> bool | None:
+        """Whether its asker is an admin, where that matters; None where the platform does not tell in time."""
+        author, deed, place = order.turn.author, order.command.deed, order.key.address
+        if author is None or deed is None:
+            return False
+        mind = self._mind.under(await self._database.read(policies.of, order.key))
+        if not Access(policy=mind.policy).asks_for_admins(author, deed):
+            return False
+        try:
+            async with asyncio.timeout(_ASKED_FOR):
+                return await self._outbox.adapters[place.platform].is_admin(place, author.id)
+        except (DeliveryError, TimeoutError) as error:
+            log.warning("not known whether an asker is an admin", session=place.id, error=type(error).__name__)
+            return None
+
+    def _effect(
+        self, connection: Connection, order: Order, lease: Lease | None, *, is_admin: bool | None
+    ) -> tuple[Said, tuple[str, ...]]:
         """What it does and says, in one transaction."""
-        said = deeds.run(connection, self._desk(order))
+        mind = self._mind.under(policies.of(connection, order.key))
+        access = Access(policy=mind.policy, is_admin=is_admin)
+        desk = Desk(order=order, access=access, mind=mind, deployed=self._mind)
+        said = deeds.run(connection, desk)
         adapter = self._outbox.adapters[order.key.address.platform]
         decided = Answer(parts=composing.pieces(adapter, order.turn, said.text))
         if order.turn.begun:
@@ -77,16 +105,3 @@ class Obeying:
             withdrawals.set_aside(connection, order.key, order.turn.seq, kept)
         answering.answer(connection, order.key, order.turn, decided, lease=lease)
         return said, decided.parts
-
-    def _desk(self, order: Order) -> Desk:
-        mind = self._mind
-        return Desk(
-            order=order,
-            access=self._access,
-            model=mind.model.name,
-            budget=mind.limit,
-            room=mind.room,
-            fixed=mind.fixed,
-            cut=mind.cut,
-            context=mind.model.context if mind.limit < mind.budget else None,
-        )

@@ -18,26 +18,24 @@ log = structlog.get_logger()
 class Remaking:
     """Makes stale summaries again."""
 
-    def __init__(self, *, database: Database, mind: Mind) -> None:
+    def __init__(self, *, database: Database) -> None:
         self._database = database
-        self._mind = mind
 
-    async def renewed(self, lease: Lease, newest: Sequence[Turn]) -> Sequence[Turn]:
+    async def renewed(self, mind: Mind, lease: Lease, newest: Sequence[Turn]) -> Sequence[Turn]:
         """The turns with every stale summary made again, the oldest first; one that can't be is left out."""
         for stale in [turn for turn in reversed(newest) if turn.validity is Validity.STALE]:
-            fresh = await self._remade(lease, stale)
+            fresh = await self._remade(mind, lease, stale)
             if fresh is not None:
                 newest = [fresh if turn is stale else turn for turn in newest]
         return [turn for turn in newest if turn.validity is not Validity.STALE]
 
-    async def _remade(self, lease: Lease, stale: Turn) -> Turn | None:
+    async def _remade(self, mind: Mind, lease: Lease, stale: Turn) -> Turn | None:
         """The summary as it is now; None where it can't be made, or has changed again meanwhile."""
-        mind = self._mind
         before = await self._database.read(turns.newest, lease.key, budget=mind.room, before=stale.seq)
         told = [turn for turn in before if turn.validity is not Validity.STALE]
         words, covers = "", None  # of nothing, the summary is nothing
         if told:
-            window = self._window(told)
+            window = _window(mind, told)
             try:
                 words, _ = await stream(mind, lease, window, cause=stale)
             except ModelError as error:
@@ -48,18 +46,18 @@ class Remaking:
         stands = await self._database.write(summaries.remade, lease, stale, text=words, tokens=tokens, covers=covers)
         return stale._replace(text=words, tokens=tokens, validity=Validity.STANDS) if stands else None
 
-    def _window(self, told: Sequence[Turn]) -> Window:
-        """What the model is shown for it: these turns, newest first, and what it is asked of them."""
-        mind = self._mind
-        tokens = mind.count(SUMMARIZE)
-        asked = Turn(
-            seq=0,
-            role=Role.PERSON,
-            kind=Kind.COMMAND,
-            progress=Progress.WAITING,
-            validity=Validity.STANDS,
-            text=SUMMARIZE,
-            tokens=tokens,
-            at=0.0,
-        )
-        return build(asked, told, budget=mind.room, fixed=mind.fixed, cut=mind.cut, count=mind.count)
+
+def _window(mind: Mind, told: Sequence[Turn]) -> Window:
+    """What the model is shown for it: these turns, newest first, and what it is asked of them."""
+    tokens = mind.count(SUMMARIZE)
+    asked = Turn(
+        seq=0,
+        role=Role.PERSON,
+        kind=Kind.COMMAND,
+        progress=Progress.WAITING,
+        validity=Validity.STANDS,
+        text=SUMMARIZE,
+        tokens=tokens,
+        at=0.0,
+    )
+    return build(asked, told, budget=mind.room, fixed=mind.fixed, cut=mind.cut, count=mind.count)

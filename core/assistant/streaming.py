@@ -57,4 +57,5 @@ def _prompt(mind: Mind, lease: Lease, window: Window, cause: Turn) -> Prompt:
             author=None if cause.author is None else cause.author.id,
             purpose="summary" if is_summary else "answer",
         ),
+        answer_tokens=mind.policy.answer_tokens,
     )

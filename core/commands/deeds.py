@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from core.access import GRANTED, Access, Permission
+from core.access import GRANTED, Access, Deed, Permission
+from core.commands import settings
 from core.commands.table import COMMANDS, UNKNOWN, Command, Cost, Misfit, Shown, arguments, find
-from core.memory.brevity import Cut
+from core.memory.mind import Mind
 from core.memory.prompts import SUMMARIZE
 from core.memory.window import Window, build
 from core.seam.messages import Choice
@@ -69,20 +70,15 @@ def order(key: SessionKey, turn: Turn) -> Order | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """What a command has before it: the order, what people may do, and what the program knows.
+    """What a command has before it: the order, what people may do, and what answers in this session.
 
-    `budget` is the window's in the model's tokens, `room` the same by our count; the instructions take `fixed` of it.
-    `context` is what the model takes in at all, where that is less than the operator would have shown it.
+    `deployed` is what would answer if nothing was set for the session.
     """
 
     order: Order
     access: Access
-    model: str
-    budget: int
-    room: int
-    fixed: int
-    cut: Cut
-    context: int | None = None
+    mind: Mind
+    deployed: Mind
 
     @property
     def key(self) -> SessionKey:
@@ -113,12 +109,18 @@ Effect = Callable[[Connection, Desk], Said]
 """What a command does and says, in the transaction that stores its answer: both happen, once, or neither."""
 
 
+_OF_THE_PLACE = (Deed.RESET, Deed.SET)
+"""What is done to no one turn: whether it may be is known before it is done."""
+
+
 def run(connection: Connection, desk: Desk) -> Said:
     """Does what a command does; where it can't know which session is meant, it lets the asker choose."""
     if desk.order.is_vague:
         return choose(connection, desk.order)
     if (wrong := desk.order.misfit) is not None:
         return Said(text=wrong)
+    if desk.order.command.deed in _OF_THE_PLACE and (why := desk.may(desk.turn).reason) is not None:
+        return Said(text=why)
     return EFFECTS[desk.order.command.name](connection, desk)
 
 
@@ -166,16 +168,17 @@ def _undo(connection: Connection, desk: Desk) -> Said:
 
 
 def _status(connection: Connection, desk: Desk) -> Said:
-    known = turns.count(connection, desk.key)
+    mind, known = desk.mind, turns.count(connection, desk.key)
+    model = mind.model.name
     if known.since is None:
-        return Said(text=f"This session is new: I remember nothing here yet. Answers come from {desk.model}.")
-    newest = [one for one in turns.newest(connection, desk.key, budget=desk.room) if one.validity is not Validity.STALE]
-    window = build(None, newest, budget=desk.room, fixed=desk.fixed, cut=desk.cut)
-    tokens = window.tokens * desk.budget // desk.room
+        return Said(text=f"This session is new: I remember nothing here yet. Answers come from {model}.")
+    newest = [one for one in turns.newest(connection, desk.key, budget=mind.room) if one.validity is not Validity.STALE]
+    window = build(None, newest, budget=mind.room, fixed=mind.fixed, cut=mind.cut)
+    tokens = window.tokens * mind.limit // mind.room
     return Said(
         text=f"I remember {_turns(known.all - known.overheard)} here, since {_when(known.since)}{_beside(known)}.\n"
-        f"My next answer will see {_seen(window, known)}: {tokens:,} of {desk.budget:,} tokens with instructions.\n"
-        f"Answers come from {desk.model}{_size(desk)}."
+        f"My next answer will see {_seen(window, known)}: {tokens:,} of {mind.limit:,} tokens with instructions.\n"
+        f"Answers come from {model}{_size(mind)}."
     )
 
 
@@ -196,10 +199,19 @@ def _seen(window: Window, known: turns.Count) -> str:
     return seen if every else f"{seen.removesuffix(' of them')} of my turns and {overheard:,} of what I overheard"
 
 
-def _size(desk: Desk) -> str:
-    return (
-        "" if desk.context is None else f", whose context of {desk.context:,} tokens is smaller than its window may be"
-    )
+def _size(mind: Mind) -> str:
+    """What the model takes in at all, where that is less than it would have been shown."""
+    if mind.limit >= mind.policy.context_tokens:
+        return ""
+    return f", whose context of {mind.model.context:,} tokens is smaller than its window may be"
+
+
+def _settings(_connection: Connection, desk: Desk) -> Said:
+    return Said(text=settings.listed(desk.mind.policy))
+
+
+def _set(connection: Connection, desk: Desk) -> Said:
+    return Said(text=settings.change(connection, desk.key, desk.deployed, desk.order.arguments))
 
 
 def _stop(connection: Connection, desk: Desk) -> Said:
@@ -237,6 +249,9 @@ EFFECTS: Mapping[str, Effect] = {
     "undo": _undo,
     "status": _status,
     "stop": _stop,
+    "settings": _settings,
+    "set": _set,
+    "unset": _set,
     "help": _help,
     UNKNOWN.name: _unknown,
 }

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum, Flag, auto
 
 from core.access import Deed
+from core.policy import SETTINGS
 from core.seam.messages import Audience, Inbound
 
 
@@ -37,7 +38,7 @@ class Parameter:
 
     It is one word, or with `rest` all that is left of the line. One that is `named` stands behind its own name, as in
     `summarize since yesterday`. Where there are `values`, it is one of them. Those that are `optional`
-    come last, and all but the last of them are `named`.
+    come last, and all but the last of them are `named`. A `flag` is its own name, or is not said: it comes first.
     """
 
     name: str
@@ -46,11 +47,14 @@ class Parameter:
     rest: bool = False
     named: bool = False
     values: tuple[str, ...] = ()
+    flag: bool = False
 
     @property
     def usage(self) -> str:
-        """How it is said: `NAME`, `since SINCE`, `[DURATION]`."""
-        said = "|".join(self.values) or self.name.upper()
+        """How it is said: `NAME`, `since SINCE`, `[DURATION]`, `[workspace]`."""
+        if self.flag:
+            return f"[{self.name}]"
+        said = "|".join(self.values) if 0 < len(self.values) <= _FEW else self.name.upper()
         said = f"{self.name} {said}" if self.named else said
         return f"[{said}]" if self.optional else said
 
@@ -79,6 +83,8 @@ class Command:
         return " ".join((self.name, *(parameter.usage for parameter in self.parameters)))
 
 
+_FEW = 4  # values that a usage lists
+
 Table = Mapping[str, Command]
 """Commands by their names."""
 
@@ -87,13 +93,17 @@ def _table(*commands: Command) -> Table:
     return {command.name: command for command in commands}
 
 
+_WORKSPACE = Parameter(name="workspace", help="For all of the workspace, not for this channel alone", flag=True)
+_NAME = Parameter(name="name", help="Which setting", values=tuple(SETTINGS))
+
 COMMANDS = _table(
     Command(
         name="reset",
         help="Start afresh: I set aside what was said so far; undo brings it back",
+        deed=Deed.RESET,
         shown=Shown.LISTS | Shown.MENU,
     ),
-    Command(name="undo", help="Take the last reset back, or where none is left, the last undo"),
+    Command(name="undo", help="Take the last reset back, or where none is left, the last undo", deed=Deed.RESET),
     Command(
         name="summarize",
         help="Post a summary of this session so far",
@@ -103,6 +113,29 @@ COMMANDS = _table(
     Command(name="status", help="Show what I remember here, and which model answers", private=True, at_once=True),
     Command(
         name="stop", help="Stop the answer that I am writing; what is on screen stays", deed=Deed.STOP, at_once=True
+    ),
+    Command(
+        name="settings",
+        help="Show what is set here, and where it comes from",
+        private=True,
+        at_once=True,
+        anywhere=True,
+    ),
+    Command(
+        name="set",
+        help="Set something for this channel, or for all of the workspace",
+        parameters=(_WORKSPACE, _NAME, Parameter(name="value", help="What it is to be", rest=True)),
+        deed=Deed.SET,
+        at_once=True,
+        anywhere=True,
+    ),
+    Command(
+        name="unset",
+        help="Take back what is set for this channel, or for all of the workspace",
+        parameters=(_WORKSPACE, _NAME),
+        deed=Deed.SET,
+        at_once=True,
+        anywhere=True,
     ),
     Command(name="help", help="List these commands", private=True, at_once=True, anywhere=True),
 )
@@ -191,6 +224,9 @@ def line_of(command: Command, given: Mapping[str, str]) -> str:
 def _taken(command: Command, parameter: Parameter, line: str) -> tuple[str | None, str]:
     """This parameter's argument, None where there is none, and what is left of the line."""
     left = line
+    if parameter.flag:
+        word, left = _word(line)
+        return (parameter.name, left) if word.lower() == parameter.name else (None, line)
     if parameter.named:
         word, left = _word(line)
         if word.lower() != parameter.name:
@@ -226,6 +262,8 @@ def _unquoted(rest: str) -> str:
 
 
 def _said(parameter: Parameter, value: str) -> str:
+    if parameter.flag:
+        return parameter.name
     whole = value == value.strip() if parameter.rest else value.split() == [value]
     said = value if value and whole and not value.startswith('"') else '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
     return f"{parameter.name} {said}" if parameter.named else said

@@ -17,6 +17,7 @@ from core.errors import DatabaseError
 from core.events import Accepted, Events, Skipped
 from core.memory.mind import Mind
 from core.model import envelope
+from core.policy import Hearing
 from core.seam.messages import Audience, Inbound
 from core.session import Kind, Progress
 from core.store import Database, inbound, places, queue
@@ -102,18 +103,10 @@ class Acceptance:
         if message.direct or message.audience is Audience.BOT or message.verb is not None:
             return asked
         found = await self._database.read(places.find, message.address)
-        if found is None or (live_since := found[1]) is None:
+        if found is None or found.live_since is None:
             return None
-        return asked if given is not None else self._judge_talk(message, live_since)
-
-    def _judge_talk(self, message: Inbound, live_since: float) -> Kind | None:
-        """The same of what is said to nobody in particular, where a session has lived since this instant."""
-        in_thread = message.address.thread is not None
-        said_since = message.at >= live_since  # what was said before may arrive after it, and is no question
-        if in_thread and said_since and message.audience is Audience.ROOM:
-            return Kind.SAID
-        hearing = self._mind.hearing
-        return Kind.OVERHEARD if hearing == "channel" or (in_thread and hearing == "thread") else None
+        hearing = self._mind.policy.under(found.overrides).hear
+        return asked if given is not None else _judge_talk(message, found.live_since, hearing)
 
     async def _store(self, judged: Judged) -> bool:
         """Whether it was news."""
@@ -183,3 +176,12 @@ class Acceptance:
             left = await accepting
             if left.lease is not None:
                 await self._database.write(queue.release, left.lease, attempts=0, others=True)
+
+
+def _judge_talk(message: Inbound, live_since: float, hearing: Hearing) -> Kind | None:
+    """What is said to nobody in particular is to us, where a session has lived since this instant."""
+    in_thread = message.address.thread is not None
+    said_since = message.at >= live_since  # what was said before may arrive after it, and is no question
+    if in_thread and said_since and message.audience is Audience.ROOM:
+        return Kind.SAID
+    return Kind.OVERHEARD if hearing == "channel" or (in_thread and hearing == "thread") else None

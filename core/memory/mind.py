@@ -1,9 +1,8 @@
-"""The mind: what answering needs beside the session, and how long an answer of it may be."""
+"""The mind: what answering needs beside the session, under one policy, and how long an answer of it may be."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Literal
+from functools import lru_cache
 
 from core.memory.window import MESSAGE_TOKENS, text
 from core.model import envelope
@@ -11,10 +10,9 @@ from core.model.calibration import Calibration
 from core.model.cutting import cut_middle
 from core.model.llm import Model
 from core.model.tokens import Counter
+from core.policy import Overrides, Policy
 from core.seam.messages import Quote
 from core.session import Turn
-
-Hearing = Literal["thread", "channel", "off"]
 
 SHARE = 4
 """The room that is kept for an answer is one part in so many of the model's context, where that is known."""
@@ -32,15 +30,21 @@ _SLACK = 1.25  # its model counts by a vocabulary of its own, and was told the l
 
 @dataclass(kw_only=True)
 class Mind:
-    """What answering needs beside the session: the model, its instructions, and how its tokens are counted."""
+    """What answering needs beside the session: the model, its instructions, and how its tokens are counted.
+
+    `policy` is what is set: the deployment's, until the mind is asked for the one of a session.
+    """
 
     model: Model
     instructions: str
     counter: Counter
     calibration: Calibration
-    budget: int
-    hearing: Hearing
-    answer_tokens: int = 4_000
+    policy: Policy
+
+    def under(self, overrides: Overrides) -> "Mind":
+        """The same, for a session for which this is set."""
+        policy = self.policy.under(overrides)
+        return self if policy is self.policy else replace(self, policy=policy)
 
     def count(self, words: str) -> int:
         """What a message with these words costs in the window."""
@@ -79,10 +83,10 @@ class Mind:
         """What these words cost at least; an estimate, which is never too low, would end answers at half the limit."""
         return self.counter.count(words) if self.counter.excess == 1 else len(words) // _CHARACTERS
 
-    @cached_property
+    @property
     def fixed(self) -> int:
         """What the instructions cost."""
-        return self.count(self.instructions)
+        return _counted(self.counter, self.instructions) + MESSAGE_TOKENS
 
     @property
     def room(self) -> int:
@@ -94,8 +98,14 @@ class Mind:
         """The budget in the model's tokens: what is set, or what the model's context holds beside an answer."""
         context = self.model.context
         if context is None:
-            return self.budget
-        return min(self.budget, context - context // SHARE)
+            return self.policy.context_tokens
+        return min(self.policy.context_tokens, context - context // SHARE)
+
+
+@lru_cache(64)
+def _counted(counter: Counter, instructions: str) -> int:
+    """They are the same for every answer, and may be long."""
+    return counter.count(instructions)
 
 
 class Length:
@@ -111,4 +121,4 @@ class Length:
             return False
         self._tokens += self._mind.least(words[self._seen :])
         self._seen = len(words)
-        return self._tokens > self._mind.answer_tokens * _SLACK
+        return self._tokens > self._mind.policy.answer_tokens * _SLACK

@@ -42,9 +42,9 @@ def _listens(mind: Mind, key: SessionKey, question: Turn) -> bool:
     """Whether anything can have been said here that the session is to be told."""
     thread = key.address.thread
     in_channel = thread is None or thread == question.message
-    if question.envelope.direct or mind.hearing == "off":
+    if question.envelope.direct or mind.policy.hear == "off":
         return False
-    return mind.hearing == "channel" or not in_channel
+    return mind.policy.hear == "channel" or not in_channel
 
 
 async def _said_before(adapter: Adapter, key: SessionKey, question: Turn, within: float) -> Sequence[Inbound]:

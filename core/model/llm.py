@@ -31,7 +31,8 @@ class Prompt:
     """What the model is shown for one answer: fixed instructions, then messages, oldest first.
 
     `tokens` is our own count of it. `conversation` names the session opaquely, for the provider's prompt cache.
-    `cause` is what the call is put down to; a question of the doctor's has none.
+    `cause` is what the call is put down to; a question of the doctor's has none. `answer_tokens` is the longest answer,
+    None as the model has it.
     """
 
     instructions: str
@@ -39,6 +40,7 @@ class Prompt:
     tokens: int
     conversation: str
     cause: Cause | None = None
+    answer_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

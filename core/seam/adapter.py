@@ -98,6 +98,13 @@ class Adapter(ABC):
         """
         raise DeliveryRefused("this platform has no files")
 
+    async def is_admin(self, address: Address, person: str) -> bool:
+        """Whether the platform gives this person, by their ID, power over this place.
+
+        Asked only when a person does what admins may. Raises a DeliveryError when it can't be known now.
+        """
+        return False
+
     def hears(self) -> bool:
         """Whether what people say reaches us at this moment."""
         return True

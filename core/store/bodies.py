@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from sqlalchemy import LargeBinary, Text
 from sqlalchemy.sql.schema import Column
 
-from core.schema import deliveries, quotes, rejections, turns
+from core.schema import deliveries, policies, quotes, rejections, turns
 
 
 class Owner(Protocol):
@@ -33,7 +33,7 @@ class Mine(NamedTuple):
 
 
 Row = tuple[int | str, ...]
-"""What tells a row from the others of its table in its session: seq and role, seq and place, seq and part, or an ID."""
+"""What tells a row from the others of its table in its session: seq and role, place or part, a scope, or an ID."""
 
 
 class Place(NamedTuple):
@@ -128,6 +128,8 @@ QUOTE = Body(quotes.c.body)
 QUOTED_NAME, TITLE, SOURCE, UNREAD = (Note(quotes.c[name]) for name in ("name", "title", "source", "unread"))
 # seq and part
 DELIVERY, DRAFT, FAILURE = Body(deliveries.c.body), Note(deliveries.c.draft), Note(deliveries.c.error)
+# the scope
+SETTINGS = Note(policies.c.settings)
 # the event's ID
 PAYLOAD, REASON = Body(rejections.c.body), Note(rejections.c.reason)
 
@@ -135,6 +137,7 @@ ALL = (
     *(TURN, NAME, ENVELOPE, ERROR),
     *(QUOTE, QUOTED_NAME, TITLE, SOURCE, UNREAD),
     *(DELIVERY, DRAFT, FAILURE),
+    SETTINGS,
     *(PAYLOAD, REASON),
 )
 """Every column that holds what people or models wrote."""

@@ -30,6 +30,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.schema import sessions
 from core.seam.address import Address
 from core.session import Lease, SessionKey, Turn
+from core.store import policies
 from core.store.engine.sql import clock, fixed, now
 from core.store.inbound import backs_off
 from core.store.turns import first_waiting
@@ -52,8 +53,9 @@ _LEASE = (
     sessions.c.heard,
     sessions.c.stop,
     sessions.c.deaths,
+    *policies.SET_IN_SESSION,
 )
-_Claimed = tuple[int, int, str, int, int, bool, int | None, int]
+_Claimed = tuple[int, int, str, int, int, bool, int | None, int, str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +157,15 @@ def _claiming(dialect: str) -> ReturningUpdate[_Claimed]:
 
 def _lease(row: Row[_Claimed]) -> Lease:
     key = SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address))
-    return Lease(key=key, fence=row.fence, attempts=row.attempts, heard=row.heard, stop=row.stop, deaths=row.deaths)
+    return Lease(
+        key=key,
+        fence=row.fence,
+        attempts=row.attempts,
+        heard=row.heard,
+        stop=row.stop,
+        deaths=row.deaths,
+        overrides=policies.opened(key.workspace, key.address, row.set_in_workspace, row.set_in_channel),
+    )
 
 
 def free_dead(connection: Connection, *, host: str, alive: Callable[[str], bool]) -> int:

@@ -12,7 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.schema import rejections, sessions, turns
 from core.seam.messages import Author, Inbound, Rejected
 from core.session import Envelope, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
-from core.store import bodies, gone, quotes
+from core.store import bodies, gone, policies, quotes
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, fixed, insert, micro, notify, now, seconds, storable
 from core.store.places import SESSION, born
@@ -85,7 +85,14 @@ def accept(
         notify(connection)
     lease = None
     if claimant is not None and session.owner == claimant.owner:
-        lease = Lease(key=key, fence=session.fence, attempts=session.attempts, heard=session.heard, stop=session.stop)
+        lease = Lease(
+            key=key,
+            fence=session.fence,
+            attempts=session.attempts,
+            heard=session.heard,
+            stop=session.stop,
+            overrides=policies.opened(key.workspace, key.address, session.set_in_workspace, session.set_in_channel),
+        )
     return Accepted(key=key, turn=turn, waiting=session.waiting, lease=lease)
 
 
@@ -200,6 +207,8 @@ class _Session(NamedTuple):
     attempts: int
     heard: bool
     stop: int | None
+    set_in_workspace: str | None = None
+    set_in_channel: str | None = None
 
 
 def _extend(
@@ -232,8 +241,9 @@ def _extend(
 
 @cache
 def _extension(*, waits: bool, at_once: bool, claims: bool) -> Prepared[_Session]:
-    """The one statement that every arrival runs on its session's row."""
-    returned = [sessions.c[name] for name in _Session._fields]
+    """The one statement that every arrival runs on its session's row; who may claim it learns what is set there."""
+    own = [sessions.c[name] for name in _Session._fields if name in sessions.c]
+    returned = [*own, *(policies.SET_IN_SESSION if claims else ())]
 
     def build(dialect: str) -> ReturningUpdate[*tuple[object, ...]]:
         changes = _talked(dialect) | (_queued(dialect, at_once=at_once, claims=claims) if waits else {})

@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, select, update
 
+from core.policy import Overrides
 from core.schema import sessions, turns, workspaces
 from core.seam.address import Address
 from core.session import Role, SessionKey, Validity
+from core.store import policies
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import insert, micro, now, seconds
 from core.store.segments import EVERYTHING
@@ -19,13 +21,28 @@ _AT_ONCE_GRACE = 15_000  # milliseconds for the accepting process to answer an a
 SESSION = and_(sessions.c.workspace == WORKSPACE, sessions.c.address == bindparam("at_address"))
 
 
-class _Found(NamedTuple):
+class _Row(NamedTuple):
     workspace: int
     session: int
     live_since: int | None
+    set_in_workspace: str | None
+    set_in_channel: str | None
 
 
-_FIND = Prepared(lambda _: select(*(sessions.c[name] for name in _Found._fields)).where(SESSION), _Found)
+_FIND = Prepared(
+    lambda _: select(sessions.c.workspace, sessions.c.session, sessions.c.live_since, *policies.SET_IN_SESSION).where(
+        SESSION
+    ),
+    _Row,
+)
+
+
+class Found(NamedTuple):
+    """A session, since when it lives (seconds, by the platform's clock; None if not yet), and what is set for it."""
+
+    key: SessionKey
+    live_since: float | None
+    overrides: Overrides
 
 
 def born(connection: Connection, workspace: int, address: Address) -> None:
@@ -54,13 +71,17 @@ def born(connection: Connection, workspace: int, address: Address) -> None:
     connection.execute(born.on_conflict_do_nothing())
 
 
-def find(connection: Connection, address: Address) -> tuple[SessionKey, float | None] | None:
-    """The session at this address, and since when it lives (seconds, the platform's clock); None if unborn."""
+def find(connection: Connection, address: Address) -> Found | None:
+    """The session at this address; None where nothing has ever been stored of it."""
     row = _FIND.first(connection, **names(address), at_address=address.id)
     if row is None:
         return None
     key = SessionKey(workspace=row.workspace, session=row.session, address=address)
-    return key, None if row.live_since is None else seconds(row.live_since)
+    return Found(
+        key=key,
+        live_since=None if row.live_since is None else seconds(row.live_since),
+        overrides=policies.opened(key.workspace, address, row.set_in_workspace, row.set_in_channel),
+    )
 
 
 def known(connection: Connection, address: Address, messages: Sequence[str]) -> set[str]:

@@ -5,12 +5,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from functools import lru_cache, partial
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, case, exists, func, not_, select, update
+from sqlalchemy import Connection, Label, Row, Select, and_, bindparam, case, exists, func, not_, select, update
 
+from core.policy import NOTHING, Overrides
 from core.schema import deliveries, sessions, turns
 from core.seam.messages import Author, Quote
 from core.session import HEARD_BEFORE_QUESTION, Envelope, Kind, Progress, Role, SessionKey, Turn, Validity
-from core.store import bodies, quotes
+from core.store import bodies, policies, quotes
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import fixed, seconds
 
@@ -55,6 +56,27 @@ def first_waiting(connection: Connection, key: SessionKey, most: int) -> list[Tu
     """The turns that wait to be answered, at most so many, in the order in which they were said."""
     found = _FIRST_WAITING.each(connection, partial(_waiting, key), **place(key), most=most)
     return _quoting(connection, key, found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Next:
+    """What a holder goes on with: the first of the turns that wait, and what is set for the session by now."""
+
+    waiting: list[Turn]
+    overrides: Overrides = NOTHING
+
+
+def next_waiting(connection: Connection, key: SessionKey, most: int) -> Next:
+    """The turns that wait to be answered, as `first_waiting`, with what is set for them; nothing where none waits."""
+    here = {**place(key), "channel": key.address.channel_address.id}
+    found = _NEXT_WAITING.each(connection, partial(_waiting_under, key), **here, most=most)
+    if not found:
+        return Next(waiting=[])
+    _, *settings = found[0]
+    return Next(
+        waiting=_quoting(connection, key, [turn for turn, *_ in found]),
+        overrides=policies.opened(key.workspace, key.address, *settings),
+    )
 
 
 def waiting(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
@@ -241,26 +263,38 @@ def _waiting(key: SessionKey, begun: object, *columns: object) -> Turn:
     return _turn(key, *columns)._replace(begun=bool(begun))  # type: ignore[arg-type]  # they are COLUMNS
 
 
+_Under = tuple[Turn, str | None, str | None]
+
+
+def _waiting_under(
+    key: SessionKey, in_workspace: str | None, in_channel: str | None, begun: object, *columns: object
+) -> _Under:
+    return _waiting(key, begun, *columns), in_workspace, in_channel
+
+
 def answer(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
     """The answer to this turn that is remembered, if there is one."""
     found = _ANSWER.each(connection, partial(_turn, key), **place(key), seq=seq)
     return found[0] if found else None
 
 
-def _all_waiting() -> Select[*tuple[object, ...]]:
+def _all_waiting(*beside: Label[str | None]) -> Select[*tuple[object, ...]]:
+    """The turns that wait, with these columns before theirs."""
     begun = (
         exists()
         .where(deliveries.c.workspace == turns.c.workspace, deliveries.c.session == turns.c.session)
         .where(deliveries.c.seq == turns.c.seq)
     )
     waits = and_(WAITS, turns.c.role == fixed(Role.PERSON))
-    return select(begun.label("begun"), *COLUMNS).where(MINE, waits)
+    return select(*beside, begun.label("begun"), *COLUMNS).where(MINE, waits)
 
 
-_FIRST_WAITING = Prepared(
-    lambda _: _all_waiting().order_by(turns.c.at, turns.c.seq).limit(bindparam("most")),
-    _waiting,
-)
+def _first_of(waiting: Select[*tuple[object, ...]]) -> Select[*tuple[object, ...]]:
+    return waiting.order_by(turns.c.at, turns.c.seq).limit(bindparam("most"))
+
+
+_FIRST_WAITING = Prepared(lambda _: _first_of(_all_waiting()), _waiting)
+_NEXT_WAITING = Prepared(lambda _: _first_of(_all_waiting(*policies.SET_HERE)), _waiting_under)
 _ONE_WAITING = Prepared(lambda _: _all_waiting().where(turns.c.seq == bindparam("seq")), _waiting)
 _NEWEST = Prepared(
     lambda _: (

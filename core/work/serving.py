@@ -100,7 +100,7 @@ class Serving:
             if self._makes_room(done, self._clock() - begun):
                 await self._database.write(queue.release, held.lease, attempts=0)
                 return
-            held.waiting = await self._database.read(turns.first_waiting, held.lease.key, LOOKS_AT)
+            await self._look_again(held)
         await self._database.write(queue.idle, held.lease)
         self._wake()  # something may have arrived since
 
@@ -115,8 +115,14 @@ class Serving:
             first, second = held.waiting[:2]
             with suppress(queue.Changed):
                 await self._database.write(queue.merge, held.lease, first, second)
-            held.waiting = await self._database.read(turns.first_waiting, held.lease.key, LOOKS_AT)
+            await self._look_again(held)
         return held.question
+
+    async def _look_again(self, held: Held) -> None:
+        """What waits now, and what is set by now: a change holds from the next answer on."""
+        found = await self._database.read(turns.next_waiting, held.lease.key, LOOKS_AT)
+        held.waiting = found.waiting
+        held.lease = replace(held.lease, overrides=found.overrides)
 
     async def _attempt(self, lease: Lease, question: Turn) -> Fate:
         aside = self._asides.of((lease.key.address, question.message or ""))

@@ -36,6 +36,8 @@ PROMISED = {
     "BACKSCROLL_HEAR": "channel",
     "BACKSCROLL_LEASE_SECONDS": 30,
     "BACKSCROLL_MAY_STOP": "everyone",
+    "BACKSCROLL_MAY_RESET": "everyone",
+    "BACKSCROLL_MAY_SET": "admins",
     "BACKSCROLL_INSTRUCTIONS": None,
     "BACKSCROLL_INSTRUCTIONS_FILE": None,
     "BACKSCROLL_LOG": "text",
@@ -215,7 +217,7 @@ def test_those_who_may_stop_anothers_answer_are_named(
 ) -> None:
     monkeypatch.setenv("BACKSCROLL_MAY_STOP", said)
 
-    assert read_settings().may_stop == allowed
+    assert read_settings().policy.may_stop == allowed
 
 
 def test_a_word_is_read_without_regard_to_case(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,22 +22,26 @@ CHARACTERS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The answer that is wanted: its longest, in tokens, and how hard to think. None leaves it to the server."""
+    """The answer that is wanted: how hard to think, and its longest, in tokens, where a prompt names none.
+
+    None leaves it to the server.
+    """
 
     tokens: int | None = None
     effort: str | None = None
 
-    def most(self, manners: Manners) -> int | None:
+    def most(self, prompt: Prompt, manners: Manners) -> int | None:
         """The longest that is asked for, in tokens, thoughts included: in a small context it must leave room."""
-        if self.tokens is None:
+        tokens = prompt.answer_tokens or self.tokens
+        if tokens is None:
             return None
-        most = self.tokens + (THINKING if manners.thinks else 0)
+        most = tokens + (THINKING if manners.thinks else 0)
         return most if manners.context is None else min(most, max(1, manners.context // SHARE))
 
-    @property
-    def longest_thought(self) -> float:
+    def longest_thought(self, prompt: Prompt) -> float:
         """In characters."""
-        return inf if self.tokens is None else CHARACTERS * (self.tokens + THINKING)
+        tokens = prompt.answer_tokens or self.tokens
+        return inf if tokens is None else CHARACTERS * (tokens + THINKING)
 
 
 def body(api: API, model: str, prompt: Prompt, manners: Manners) -> dict[str, object]:
@@ -81,7 +85,7 @@ def fields(api: API, prompt: Prompt, manners: Manners, wanted: Wanted, *, offici
     if (effort := wanted.effort) is not None:
         name, value = ("reasoning", {"effort": effort}) if api == "responses" else ("reasoning_effort", effort)
         extra[name] = value
-    if (most := wanted.most(manners)) is not None:
+    if (most := wanted.most(prompt, manners)) is not None:
         # Reasoning models refuse max_tokens, old servers the other name.
         chat = ["max_tokens", "max_completion_tokens"][:: -1 if official else 1]
         names = ["max_output_tokens"] if api == "responses" else chat

@@ -30,7 +30,7 @@ Stream = Callable[[Prompt], AsyncGenerator[Piece, None]]
 
 
 async def complaint(
-    client: openai.AsyncOpenAI, model: str, stream: Stream, most: Callable[[], int | None]
+    client: openai.AsyncOpenAI, model: str, stream: Stream, most: Callable[[Prompt], int | None]
 ) -> Finding | None:
     """What is wrong, if anything is. `stream` asks as a turn does; `most` is the longest answer that it asks for."""
     try:
@@ -56,14 +56,14 @@ async def _know(client: openai.AsyncOpenAI, model: str) -> None:
             raise
 
 
-async def _answer(stream: Stream, most: Callable[[], int | None]) -> None:
+async def _answer(stream: Stream, most: Callable[[Prompt], int | None]) -> None:
     """The question that decides."""
     for left in reversed(range(ADAPTS)):
-        room = most()
+        room = most(QUESTION)
         try:
             await _hear(stream(QUESTION))
         except WindowTooLong:
-            if left == 0 or most() == room:
+            if left == 0 or most(QUESTION) == room:
                 raise  # there is nothing that a turn would make smaller
         else:
             return

@@ -30,8 +30,9 @@ class OpenAIModel:
     """One model behind one of the two APIs.
 
     Times are in seconds: `first_seconds` is how long the first piece may take, `silence_seconds` the longest gap
-    between two; the whole answer may take any time. `answer_tokens` is the longest answer, `effort` how hard to think.
-    `streams` is how many answers share a client. Raises ConfigurationError for settings that can't work.
+    between two; the whole answer may take any time. `answer_tokens` is the longest answer where a prompt names none,
+    `effort` how hard to think, `streams` how many answers share a client. Raises ConfigurationError
+    for settings that can't work.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class OpenAIModel:
                     reading,
                     limit=limit,
                     silence_seconds=self._silence,
-                    longest_thought=self._wanted.longest_thought,
+                    longest_thought=self._wanted.longest_thought(prompt),
                 )
                 try:
                     async with aclosing(pieces):
@@ -105,7 +106,7 @@ class OpenAIModel:
                     await events.close()
         except WindowTooLong as error:
             if not error.answered:
-                self._context.too_long(prompt, self._most() or 0, error.context)
+                self._context.too_long(prompt, self._most(prompt) or 0, error.context)
             raise
 
     def _note(self, reading: Reading) -> None:
@@ -114,8 +115,8 @@ class OpenAIModel:
             self._context.note(reading.usage)
         self._learning.learn(**lessons.of_answer(reading, self._learning.known))
 
-    def _most(self) -> int | None:
-        return self._wanted.most(self._learning.known)
+    def _most(self, prompt: Prompt) -> int | None:
+        return self._wanted.most(prompt, self._learning.known)
 
     async def examine(self) -> Sequence[Finding]:
         """Asks whether the server knows the key and the model, and for one short answer, just as a turn does."""

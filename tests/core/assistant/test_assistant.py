@@ -18,6 +18,7 @@ from core.errors import (
 )
 from core.memory.prompts import SUMMARIZE
 from core.model.llm import Finish, Usage
+from core.policy import Policy
 from core.schema import turns, usage
 from core.session import Progress
 from core.store import Database
@@ -590,7 +591,7 @@ async def test_the_window_shrinks_until_it_fits_a_model_of_known_size(database: 
 async def test_a_model_that_never_stops_is_ended_at_the_limit(database: Database) -> None:
     """B13: whatever it was told."""
     async with house(database, ["and on " * 100] * 1_000) as running:
-        running.mind.answer_tokens = 500
+        running.mind.policy = Policy(answer_tokens=500)
         await running.say(message())
         await running.adapter.until(lambda: running.adapter.texts and "longest answer" in running.adapter.texts[-1])
         await running.over()

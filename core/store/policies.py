@@ -1,0 +1,77 @@
+"""Policies: what is set for workspaces and channels. For an answer, it is read in the statements that give a lease."""
+
+from sqlalchemy import Connection, Label, Text, and_, bindparam, literal_column, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from core.policy import NOTHING, Overrides
+from core.schema import policies, sessions
+from core.seam.address import Address
+from core.session import SessionKey
+from core.store import bodies
+from core.store.engine.prepared import Prepared
+from core.store.engine.sql import insert
+
+WORKSPACE = ""
+"""The scope of what is set for a whole workspace. A channel's is the ID of its address."""
+
+_Set = tuple[Label[str | None], Label[str | None]]
+
+
+def _set_in(workspace: ColumnElement[int], channel: ColumnElement[str]) -> _Set:
+    """What is set for this workspace and this channel, as two columns of a statement about something else."""
+    everywhere = literal_column(f"'{WORKSPACE}'", Text)
+    return _settings(workspace, everywhere, "set_in_workspace"), _settings(workspace, channel, "set_in_channel")
+
+
+def _settings(workspace: ColumnElement[int], scope: ColumnElement[str], name: str) -> Label[str | None]:
+    mine = and_(policies.c.workspace == workspace, policies.c.scope == scope)
+    return select(policies.c.settings).where(mine).correlate(sessions).scalar_subquery().label(name)
+
+
+SET_IN_SESSION = _set_in(sessions.c.workspace, sessions.c.channel)
+"""The same for a row of `sessions`."""
+
+SET_HERE = _set_in(bindparam("workspace", type_=sessions.c.workspace.type), bindparam("channel", type_=Text))
+"""The same for the `workspace` and `channel` that a statement is given."""
+
+
+def opened(workspace: int, address: Address, in_workspace: str | None, in_channel: str | None) -> Overrides:
+    """What such columns hold for a session."""
+    if in_workspace is None and in_channel is None:
+        return NOTHING
+    mine, channel = bodies.Mine(workspace), address.channel_address.id
+    return Overrides(
+        workspace=bodies.SETTINGS.open(mine, (WORKSPACE,), in_workspace),
+        channel=bodies.SETTINGS.open(mine, (channel,), in_channel),
+    )
+
+
+def of(connection: Connection, key: SessionKey) -> Overrides:
+    """What is set for a session's workspace and channel now."""
+    found = _OF.all(connection, workspace=key.workspace, channel=key.address.channel_address.id)
+    return opened(key.workspace, key.address, *found[0])
+
+
+def _as_it_is(in_workspace: str | None, in_channel: str | None) -> tuple[str | None, str | None]:
+    return in_workspace, in_channel
+
+
+_OF = Prepared(lambda _: select(*SET_HERE), _as_it_is)
+
+
+def locked(connection: Connection, workspace: int, scope: str) -> str | None:
+    """What is set for a workspace or a channel; nobody else changes it until the end of the transaction."""
+    mine = and_(policies.c.workspace == workspace, policies.c.scope == scope)
+    nothing = bodies.SETTINGS.seal(bodies.Mine(workspace), (scope,), "{}")
+    new = insert(connection.dialect.name, policies).values(workspace=workspace, scope=scope, settings=nothing)
+    connection.execute(new.on_conflict_do_nothing())
+    stored: str = connection.execute(select(policies.c.settings).where(mine).with_for_update()).scalar_one()
+    return bodies.SETTINGS.open(bodies.Mine(workspace), (scope,), stored)
+
+
+def keep(connection: Connection, workspace: int, scope: str, settings: str) -> None:
+    """What is set for a workspace or a channel, in place of what was set there before."""
+    sealed = bodies.SETTINGS.seal(bodies.Mine(workspace), (scope,), settings)
+    new = insert(connection.dialect.name, policies).values(workspace=workspace, scope=scope, settings=sealed)
+    stored = {"settings": new.excluded.settings}
+    connection.execute(new.on_conflict_do_update(index_elements=list(policies.primary_key), set_=stored))

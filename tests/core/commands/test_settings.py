@@ -1,0 +1,136 @@
+"""Settings in chat: shown with where they come from, changed by those who may, from the next answer on."""
+
+import pytest
+
+from core.errors import DeliveryDelayed
+from core.policy import SETTINGS
+from core.schema import policies
+from core.seam.messages import Audience
+from core.store import Database
+from tests.script import House, ScriptedModel, TranscriptAdapter, house, rows
+from tests.values import ADA, BEN, HERE, message
+
+
+class Governed(TranscriptAdapter):
+    """A platform on which Ada is an admin, if it tells."""
+
+    fault: Exception | None = None
+
+    async def is_admin(self, address, person) -> bool:
+        if self.fault is not None:
+            raise self.fault
+        return person == ADA.id
+
+
+async def said(running: House, text: str, **facts) -> str:
+    before = len(running.adapter.texts)
+    await running.say(message(text, **facts))
+    await running.adapter.until(lambda: len(running.adapter.texts) > before)
+    await running.over()
+    return running.adapter.texts[-1]
+
+
+FORMS: list[dict[str, object]] = [
+    {"text": "!set answer_tokens 1,234"},
+    {"text": "set answer_tokens 1,234", "audience": Audience.BOT},
+    {"text": "answer_tokens 1,234", "verb": "set"},
+]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=["typed", "mentioned", "native"])
+async def test_what_an_admin_sets_holds_from_the_next_answer_on(database: Database, form: dict) -> None:
+    async with house(database, adapter=Governed()) as running:
+        assert await said(running, **form) == "`answer_tokens` is 1,234 for this channel, from the next answer on."
+        await said(running, "hello")
+        assert await said(running, "!unset answer_tokens") == (
+            "`answer_tokens` is no longer set for this channel, from the next answer on. Here it is 4,000, built in."
+        )
+        await said(running, "hello again")
+        assert await said(running, "!unset answer_tokens") == "`answer_tokens` is not set for this channel."
+
+    assert [prompt.answer_tokens for prompt in running.model.prompts] == [1_234, 4_000]
+
+
+async def test_what_is_set_for_the_workspace_holds_where_a_channel_has_nothing_of_its_own(database: Database) -> None:
+    async with house(database, adapter=Governed()) as running:
+        await said(running, "!set hear off")
+        assert await said(running, "!set workspace hear thread") == (
+            "`hear` is thread for all of the workspace, from the next answer on. Here it is off, set for this channel."
+        )
+        await said(running, "!set workspace may_stop asker, admins")
+        listed = await said(running, "!settings")
+        assert await said(running, "!unset hear") == (
+            "`hear` is no longer set for this channel, from the next answer on. "
+            "Here it is thread, set for the workspace."
+        )
+
+    lines = listed.splitlines()
+    assert [line.split("`")[1] for line in lines] == list(SETTINGS), "every value is shown"
+    assert lines[0].startswith("- `hear`: off (set for this channel). ")
+    assert any(line.startswith("- `may_stop`: admins (set for the workspace). ") for line in lines)
+    assert any(line.startswith("- `context_tokens`: 24,000 (built in). ") for line in lines)
+
+
+async def test_who_is_no_admin_is_told_so_and_nothing_changes(database: Database) -> None:
+    adapter = Governed()
+    async with house(database, adapter=adapter) as running:
+        for text in ("!set hear off", "!unset hear", "!set workspace may_set everyone"):
+            assert await said(running, text, author=BEN) == "Only admins may change my settings here."
+        adapter.fault = DeliveryDelayed("busy", retry_after=1)
+        assert "I can't find out just now" in await said(running, "!set hear off")
+        adapter.fault = None
+        await said(running, f"!set may_set {BEN.id}")
+        assert "Only those who are named" in await said(running, "!set hear off")
+        assert "`hear` is off" in await said(running, "!set hear off", author=BEN)
+
+    (row,) = await rows(database, policies)
+    assert row.scope == HERE.id
+
+
+async def test_a_platform_that_names_no_admins_has_none(database: Database) -> None:
+    async with house(database) as running:
+        assert await said(running, "!set hear off") == "Only admins may change my settings here."
+
+
+async def test_who_may_not_reset_is_told_so(database: Database) -> None:
+    async with house(database, adapter=Governed()) as running:
+        await said(running, "hello")
+        await said(running, "!set may_reset admins")
+        for verb in ("!reset", "!undo"):
+            assert await said(running, verb, author=BEN) == (
+                "Only admins may reset this session, or take a reset back."
+            )
+        assert "set 1 turn aside" not in running.adapter.texts[-1]
+        assert "A fresh start" in await said(running, "!reset")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("!set colour red", "`colour` is none of hear, "),
+        ("!set hear", "I miss VALUE. Say `set [workspace] NAME VALUE`."),
+        ("!set hear loudly", "loudly is none of channel, thread, off."),
+        ("!set workspace", "I miss NAME."),
+        ("!set context_tokens 499", "499 is no number of tokens: write one from 500 to 2,000,000."),
+        (f"!set hear {'x' * 2_000}", f"{'x' * 59}… is none of"),
+    ],
+)
+async def test_what_can_not_be_set_is_told_with_what_would_be_right(database: Database, text: str, why: str) -> None:
+    async with house(database, adapter=Governed(max_text=9_000)) as running:
+        assert why in await said(running, text)
+
+    assert all(row.settings == "{}" for row in await rows(database, policies))
+
+
+async def test_a_window_that_the_instructions_would_fill_is_not_set(database: Database) -> None:
+    async with House(database, ScriptedModel(), Governed()) as running:
+        running.mind.instructions = "Be kind. " * 300
+        answer = await said(running, "!set context_tokens 500")
+
+    assert answer.startswith("My instructions take ")
+    assert answer.endswith(f"`context_tokens` must be at least {2 * running.mind.fixed:,}.")
+
+
+async def test_what_is_said_to_the_bot_and_sets_nothing_is_talk(database: Database) -> None:
+    async with house(database) as running:
+        assert await said(running, "set the table", audience=Audience.BOT) == "You said: set the table"
