@@ -228,7 +228,7 @@ UPDATE sessions SET tail = tail + 1, waiting = waiting + 1, touched_at = :at, li
 WHERE workspace = 1 AND address = :place RETURNING session, tail, fence
 """
 _ASK = """
-INSERT INTO turns (workspace, session, seq, role, kind, progress, at, tokens, message, author, name, envelope, body)
+INSERT INTO turns (workspace, session, seq, role, kind, progress, at, tokens, message, author, name, slip, body)
 VALUES (1, ?, ?, 0, 0, 0, ?, ?, ?, ?, 'Ada', '{"direct": true}', ?) ON CONFLICT DO NOTHING
 """
 _NEWEST = """
@@ -256,7 +256,7 @@ UPDATE deliveries SET state = 3, message = ?, body = NULL, draft = NULL, due_at 
 WHERE workspace = 1 AND session = ? AND seq = ? AND part = 0 AND message IS NULL
 """
 _OVER = """
-UPDATE turns SET progress = 2, envelope = NULL
+UPDATE turns SET progress = 2, slip = NULL
 WHERE workspace = 1 AND session = ? AND seq = ? AND role = 0 AND progress IN (0, 1)
 """
 _FREE = """

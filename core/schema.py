@@ -115,7 +115,7 @@ turns = Table(
     Column("notice", Text),  # the name of a notice of our own, which nobody has said
     Column("model", Text),  # which model wrote it
     Column("error", Text),  # why the last attempt failed
-    Column("envelope", Text),  # what answering needs (JSON); gone when the turn is over
+    Column("slip", Text),  # what is only known while it waits (JSON); gone when the turn is over
     Column("edited_at", BigInteger),  # the newest change of the message, by the platform's clock
     Column("covers", Integer),  # a summary's first seq: it tells of the turns from there up to its own
     Column("quotes", SmallInteger),  # how many it came with
@@ -153,8 +153,8 @@ turns = Table(
         "session",
         "at",
         "seq",
-        postgresql_where=text("envelope IS NOT NULL"),
-        sqlite_where=text("envelope IS NOT NULL"),
+        postgresql_where=text("slip IS NOT NULL"),
+        sqlite_where=text("slip IS NOT NULL"),
     ),
 )
 

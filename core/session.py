@@ -108,12 +108,12 @@ class Fate(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
-    """What is only known of a turn while it waits for its answer.
+class Slip:
+    """What is only known of a turn while it waits for its answer, and thrown away then.
 
     A command was `vague` about its thread; a message was `direct`, and its answer attaches to `reply_to`; it is
     `marked` as waiting on screen; it ends a burst that began at `since`, and `joins` the turn with that seq, whose own
-    envelope was `joined`; `missed` counts the messages that were found too late, this one included; `ticket` is the
+    slip was `joined`; `missed` counts the messages that were found too late, this one included; `ticket` is the
     adapter's own note.
     """
 
@@ -136,7 +136,7 @@ class Turn(NamedTuple):
     name of a notice of our own, which nobody has said and which waits to be delivered as it is. `edited_at`
     tells two versions of one message apart. A summary `covers` the turns from that seq up to its own. `quotes` is what
     the message points at.
-    While the turn waits, it has its `envelope`, and something of an answer that has `begun` may be on screen.
+    While the turn waits, it has its `slip`, and something of an answer that has `begun` may be on screen.
     """
 
     seq: int
@@ -154,7 +154,7 @@ class Turn(NamedTuple):
     edited_at: float | None = None
     covers: int | None = None
     quotes: tuple[Quote, ...] = ()
-    envelope: Envelope = Envelope()
+    slip: Slip = Slip()
     begun: bool = False
 
 

@@ -147,7 +147,7 @@ async def test_what_an_older_release_has_stored_outlives_every_step(empty_url: s
     await database.close()
 
 
-_NOTICE = "UPDATE turns SET notice = 'warning 1', verb = 'notice', envelope = '{}' WHERE seq = 2"
+_NOTICE = "UPDATE turns SET notice = 'warning 1', verb = 'notice', slip = '{}' WHERE seq = 2"
 _UNSENT = "INSERT INTO deliveries (workspace, session, seq, part, state, tries) VALUES (1, 1, 2, 0, 1, 0)"
 
 

@@ -64,8 +64,8 @@ class Assistant:
             return await self._finish(lease, question, order)
         if order is not None and not order.is_for_the_model:
             return await self._obeying.obey(order, lease)
-        if question.envelope.missed:
-            return await self._answering.say(lease, question, apologies.too_late(question.envelope.missed), "missed")
+        if question.slip.missed:
+            return await self._answering.say(lease, question, apologies.too_late(question.slip.missed), "missed")
         return await self._answering.talk(lease, question, None if order is None else order.prompt)
 
     async def _finish(self, lease: Lease, question: Turn, order: Order | None) -> Fate:

@@ -30,7 +30,7 @@ class Order:
     @property
     def is_vague(self) -> bool:
         """Whether nobody can know which session this command is for: then its asker is asked, in private."""
-        return self.turn.envelope.vague and not self.command.anywhere
+        return self.turn.slip.vague and not self.command.anywhere
 
     @property
     def is_private(self) -> bool:

@@ -42,7 +42,7 @@ def _listens(mind: Mind, key: SessionKey, question: Turn) -> bool:
     """Whether anything can have been said here that the session is to be told."""
     thread = key.address.thread
     in_channel = thread is None or thread == question.message
-    if question.envelope.direct or mind.hearing == "off":
+    if question.slip.direct or mind.hearing == "off":
         return False
     return mind.hearing == "channel" or not in_channel
 
@@ -56,7 +56,7 @@ async def _said_before(adapter: Adapter, key: SessionKey, question: Turn, within
         author=question.author,
         text=question.text,
         at=question.at,
-        reply_to=question.envelope.reply_to,
+        reply_to=question.slip.reply_to,
     )
     try:
         async with asyncio.timeout(within):

@@ -167,7 +167,7 @@ def settle(connection: Connection, doubt: Doubt) -> None:
         connection.execute(update(deliveries).where(_this(doubt)).values(body=None, due_at=None))
     over = and_(turn(doubt.key, doubt.cause.seq), not_(OPEN), turns.c.error.is_(None))
     left = exists().where(_answering(doubt), deliveries.c.due_at.is_not(None))
-    connection.execute(update(turns).where(over, not_(left)).values(envelope=None))
+    connection.execute(update(turns).where(over, not_(left)).values(slip=None))
 
 
 def postpone(connection: Connection, doubt: Doubt, seconds: float) -> None:

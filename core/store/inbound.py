@@ -11,7 +11,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import rejections, sessions, turns
 from core.seam.messages import Author, Inbound, Rejected
-from core.session import Envelope, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
+from core.session import Kind, Lease, Progress, Role, SessionKey, Slip, Turn, Validity
 from core.store import bodies, gone, quotes
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, fixed, insert, micro, notify, now, seconds, storable
@@ -107,7 +107,7 @@ def _turn(
         verb=verb and storable(verb),
         edited_at=None if message.edited_at is None else seconds(micro(message.edited_at)),
         quotes=message.quotes,
-        envelope=Envelope(
+        slip=Slip(
             vague=message.vague, direct=message.direct, reply_to=message.reply_to, missed=missed, ticket=message.ticket
         ),
     )
@@ -116,7 +116,7 @@ def _turn(
 def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
     assert turn.author is not None  # noqa: S101 – every person's turn has one
     row = (turn.seq, int(turn.role))
-    envelope = written(turn.envelope) if turn.progress is Progress.WAITING else None
+    slip = written(turn.slip) if turn.progress is Progress.WAITING else None
     return {
         "workspace": key.workspace,
         "session": key.session,
@@ -131,14 +131,14 @@ def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
         "author": turn.author.id,
         "name": bodies.NAME.seal(key, row, turn.author.name),
         "verb": turn.verb,
-        "envelope": bodies.ENVELOPE.seal(key, row, envelope),
+        "slip": bodies.SLIP.seal(key, row, slip),
         "edited_at": None if turn.edited_at is None else micro(turn.edited_at),
         "quotes": len(turn.quotes) or None,
         "body": bodies.TURN.seal(key, row, turn.text),
     }
 
 
-_CALLED_UPON = ("kind", "progress", "verb", "envelope", "tokens", "at", "author", "name", "quotes", "body")
+_CALLED_UPON = ("kind", "progress", "verb", "slip", "tokens", "at", "author", "name", "quotes", "body")
 
 
 def _called_upon(connection: Connection, key: SessionKey, turn: Turn) -> tuple[int, int | None] | None:
@@ -165,7 +165,7 @@ def _called_upon(connection: Connection, key: SessionKey, turn: Turn) -> tuple[i
 
 _COLUMNS = (
     *("workspace", "session", "seq", "role", "kind", "progress", "validity", "at", "tokens"),
-    *("message", "author", "name", "verb", "envelope", "edited_at", "quotes", "body"),
+    *("message", "author", "name", "verb", "slip", "edited_at", "quotes", "body"),
 )
 
 

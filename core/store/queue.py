@@ -177,14 +177,14 @@ def marked(connection: Connection, key: SessionKey, seq: int) -> bool:
 
 
 def _noted(connection: Connection, key: SessionKey, seq: int, facts: dict[str, object]) -> bool:
-    """Writes something on a waiting turn's envelope; False when the turn does not wait."""
+    """Writes something on a waiting turn's slip; False when the turn does not wait."""
     this = and_(turn(key, seq), turns.c.role == Role.PERSON, turns.c.progress == Progress.WAITING)
-    stored = connection.execute(select(turns.c.envelope).where(this).with_for_update()).scalar_one_or_none()
-    envelope = bodies.ENVELOPE.open(key, (seq, Role.PERSON), stored)
-    if envelope is None:
+    stored = connection.execute(select(turns.c.slip).where(this).with_for_update()).scalar_one_or_none()
+    slip = bodies.SLIP.open(key, (seq, Role.PERSON), stored)
+    if slip is None:
         return False
-    noted = bodies.ENVELOPE.seal(key, (seq, Role.PERSON), json.dumps(json.loads(envelope) | facts))
-    connection.execute(update(turns).where(this).values(envelope=noted))
+    noted = bodies.SLIP.seal(key, (seq, Role.PERSON), json.dumps(json.loads(slip) | facts))
+    connection.execute(update(turns).where(this).values(slip=noted))
     return True
 
 
@@ -193,12 +193,12 @@ def merge(connection: Connection, lease: Lease, first: Turn, following: Turn) ->
     require(connection, lease)
     key = lease.key
     both = [one.seq for one in first_waiting(connection, key, 2)]
-    since = first.at if first.envelope.since is None else first.envelope.since
-    burst = {"since": since, "joins": first.seq, "joined": written(first.envelope)}
+    since = first.at if first.slip.since is None else first.slip.since
+    burst = {"since": since, "joins": first.seq, "joined": written(first.slip)}
     if both != [first.seq, following.seq] or not _noted(connection, key, following.seq, burst):
         raise Changed(key.address.id)
     over = turn(key, first.seq) & (turns.c.role == Role.PERSON) & (turns.c.progress == Progress.WAITING)
-    connection.execute(update(turns).where(over).values(progress=Progress.DONE, envelope=None, error=None))
+    connection.execute(update(turns).where(over).values(progress=Progress.DONE, slip=None, error=None))
     connection.execute(update(sessions).where(held(lease)).values(waiting=sessions.c.waiting - 1))
 
 
@@ -224,9 +224,9 @@ def finish(
 
 @cache
 def _ending(*, leased: bool, doubtful: bool) -> Prepared[object]:
-    kept = turns.c.envelope if doubtful else case((turns.c.error.is_not(None), turns.c.envelope), else_=null())
+    kept = turns.c.slip if doubtful else case((turns.c.error.is_not(None), turns.c.slip), else_=null())
     over = update(turns).where(QUESTION, OPEN, *([under_lease()] if leased else []))
-    return Prepared(lambda _: over.values(progress=fixed(Progress.DONE), envelope=kept), tuple)
+    return Prepared(lambda _: over.values(progress=fixed(Progress.DONE), slip=kept), tuple)
 
 
 QUESTION = and_(MINE, turns.c.seq == bindparam("seq"), turns.c.role == fixed(Role.PERSON))

@@ -127,7 +127,7 @@ async def test_a_notice_of_unknown_outcome_is_looked_for_and_reconciled(database
         await running.answered("You said: hello", WORDS)
         await running.over()
         assert [reply.attempt for reply in running.adapter.delivered] == [1, 1, 2]
-        assert (await rows(database, turns))[-1].envelope is not None, "it is kept for another look"
+        assert (await rows(database, turns))[-1].slip is not None, "it is kept for another look"
         shown = list(running.adapter.screen)[-1]
         running.adapter.screen["stray"] = running.adapter.screen[shown]
         running.adapter.screen[shown] = replace(running.adapter.screen[shown], text="an old call")
@@ -137,7 +137,7 @@ async def test_a_notice_of_unknown_outcome_is_looked_for_and_reconciled(database
             await deliveries_are(database, lambda found: all(row.due_at is None for row in found))
 
     (turn,) = [row for row in await rows(database, turns) if row.notice is not None]
-    assert (turn.progress, turn.envelope) == (Progress.DONE, None)
+    assert (turn.progress, turn.slip) == (Progress.DONE, None)
 
 
 async def test_the_platforms_own_receipt_is_known_to_be_for_a_notice(database: Database) -> None:

@@ -51,7 +51,7 @@ async def test_an_uncertain_delivery_is_audited_and_a_certain_one_is_only_forgot
         await running.say(unsure)
         await running.answered("You said: sure", "You said: unsure")
         assert [row.body for row in await rows(database, deliveries)] == [None, b""]
-        assert (await rows(database, turns))[2].envelope is not None
+        assert (await rows(database, turns))[2].slip is not None
         async with reconciling(running):
             await pass_time(database)
             await running.adapter.until(lambda: running.adapter.reconciled)

@@ -246,7 +246,7 @@ async def test_a_letter_that_is_dropped_is_forgotten_and_its_turn_is_not(databas
 
     assert await memory(database) == [("person", "hello")]
     (turn,) = await rows(database, turns)
-    assert (turn.progress, turn.envelope) == (Progress.DONE, None), "no ticket is kept for what nobody will answer"
+    assert (turn.progress, turn.slip) == (Progress.DONE, None), "no ticket is kept for what nobody will answer"
 
 
 async def test_a_refused_answer_that_is_dropped_is_forgotten(database: Database) -> None:

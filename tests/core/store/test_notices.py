@@ -106,7 +106,7 @@ async def test_the_model_is_not_shown_a_notice(database: Database) -> None:
     await tell(database, key)
 
     def over(connection: Connection) -> None:
-        done = {"progress": Progress.DONE, "envelope": None}
+        done = {"progress": Progress.DONE, "slip": None}
         connection.execute(update(turns).where(turns.c.notice.is_not(None)).values(done))
 
     await database.write(over)
