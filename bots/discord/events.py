@@ -26,7 +26,7 @@ from bots.discord.timings import Timings
 from core.errors import where
 from core.seam.keeping import Keeper
 from core.seam.messages import Edited, Inbound, Rejected
-from core.seam.ordering import Order
+from core.seam.ordering import Ordering
 
 log = structlog.get_logger(platform=PLATFORM)
 
@@ -43,7 +43,7 @@ class Events:
         self._places = places
         self._keeper = keeper
         self._tasks: set[Task[None]] = set()
-        self._order = Order(seconds=None)
+        self._order = Ordering(seconds=None)
         self._settle_within = timings.settle
         interactions = Interactions(api, places, keeper, store_within=timings.store)
         gateway.tap(

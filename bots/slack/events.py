@@ -16,7 +16,7 @@ from bots.slack.names import Names, nameless_in
 from bots.slack.payloads import PLATFORM, Ourselves, Payload, Unreadable, View, part, word, workspace_of
 from core.seam.adapter import Receive
 from core.seam.messages import Closed, Deleted, Edited, Event, Inbound, Left, Receipt, Rejected
-from core.seam.ordering import Order
+from core.seam.ordering import Ordering
 
 _LEAVING = frozenset(
     {
@@ -39,7 +39,7 @@ class Events:
         names: Names,
         heard: Callable[[Inbound], None],
         *,
-        order: Order,
+        order: Ordering,
         agent_view: bool,
         now: Callable[[], float],
     ) -> None:

@@ -160,7 +160,7 @@ def _undo(connection: Connection, desk: Desk) -> Said:
     number = turns.count(connection, desk.key).all
     if undone is None:
         return Said(text="There is no reset to undo.")
-    if undone is segments.Kind.UNDO:
+    if undone is segments.Move.UNDO:
         return Said(text=f"The last undo is undone: I set {_turns(before - number)} aside again.")
     return Said(text=f"The last reset is undone: I remember {_turns(number)} again.")
 

@@ -35,7 +35,7 @@ class Claimant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Entry:
     """A message as it was stored: its session and turn, how many turns wait there now, the lease if it was free."""
 
     key: SessionKey
@@ -56,7 +56,7 @@ def accept(
     missed: int = 0,
     claimant: Claimant | None = None,
     others: bool = False,
-) -> Accepted:
+) -> Entry:
     """Stores a message as its session's newest turn, and wakes the session if it is to be answered.
 
     If the session is idle and somebody is there to answer, it is claimed in the same breath; else `others` are told.
@@ -86,7 +86,7 @@ def accept(
     lease = None
     if claimant is not None and session.owner == claimant.owner:
         lease = Lease(key=key, fence=session.fence, attempts=session.attempts, heard=session.heard, stop=session.stop)
-    return Accepted(key=key, turn=turn, waiting=session.waiting, lease=lease)
+    return Entry(key=key, turn=turn, waiting=session.waiting, lease=lease)
 
 
 def _turn(

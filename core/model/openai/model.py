@@ -40,7 +40,7 @@ from core.model.openai.complaints import (
     words_of,
 )
 from core.model.openai.fields import at
-from core.model.openai.frames import Events
+from core.model.openai.frames import Frames
 from core.model.openai.looking import ending, is_near, look
 from core.model.openai.manners import API, Learning, Manners, read
 from core.model.openai.reading import ChatReading, Reading, ResponsesReading
@@ -208,7 +208,7 @@ class OpenAIModel:
                 self._note(reading)
                 await events.close()
 
-    async def _next(self, events: Events, reading: Reading, limit: float) -> object:
+    async def _next(self, events: Frames, reading: Reading, limit: float) -> object:
         """The next frame; None at the end. Once the answer is finished, whatever befalls the rest is no matter."""
         now = asyncio.get_running_loop().time()
         try:
@@ -299,7 +299,7 @@ class OpenAIModel:
                 if heard == ENOUGH:
                     return
 
-    async def _open(self, client: openai.AsyncOpenAI, prompt: Prompt, limit: float) -> tuple[API, Events]:
+    async def _open(self, client: openai.AsyncOpenAI, prompt: Prompt, limit: float) -> tuple[API, Frames]:
         """Sends the request by the API that is known to work, or by the other one where the server lacks the first."""
         first = self._first_api
         other: API = "chat" if first == "responses" else "responses"
@@ -320,7 +320,7 @@ class OpenAIModel:
             setting = "The server has neither of OpenAI's APIs. Set OPENAI_BASE_URL to where it has (…/v1)"
         raise ModelMisconfigured(f"{setting}, or check OPENAI_MODEL.")
 
-    async def _send(self, client: openai.AsyncOpenAI, api: API, prompt: Prompt, limit: float) -> Events:
+    async def _send(self, client: openai.AsyncOpenAI, api: API, prompt: Prompt, limit: float) -> Frames:
         """Sends the request; what the server will not have of it is left out, or said in another form, from then on.
 
         Some servers have begun a stream by the time that they refuse, and say so in its first frame.
@@ -334,7 +334,7 @@ class OpenAIModel:
             patience = limit if manners.streams else limit - self._first + WHOLE
             try:
                 async with asyncio.timeout_at(patience):
-                    events = await client.post(PATHS[api], cast_to=object, body=body, stream=True, stream_cls=Events)
+                    events = await client.post(PATHS[api], cast_to=object, body=body, stream=True, stream_cls=Frames)
                     frame = await events.first()
             except openai.APIStatusError as error:
                 news = self._manners != manners  # another answer has learnt meanwhile: perhaps this very thing

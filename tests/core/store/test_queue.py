@@ -428,9 +428,9 @@ async def test_an_undo_is_undone_where_no_reset_stands_any_more(database: Databa
     await answer(database, lease, "new answer")
 
     for _ in range(2):
-        assert await database.write(segments.undo, lease.key, 3) is segments.Kind.RESET
+        assert await database.write(segments.undo, lease.key, 3) is segments.Move.RESET
         assert await memory(database, lease.key) == ["old", "old answer", "new", "new answer"]
-        assert await database.write(segments.undo, lease.key, 4) is segments.Kind.UNDO
+        assert await database.write(segments.undo, lease.key, 4) is segments.Move.UNDO
         assert await memory(database, lease.key) == ["new", "new answer"]
 
 
