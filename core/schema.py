@@ -52,7 +52,7 @@ sessions = Table(
     Column("tail", Integer, nullable=False),  # the newest seq
     Column("waiting", Integer, nullable=False),  # turns to be answered
     Column("live_since", BigInteger),  # when the bot was first talked to here, by the platform's clock
-    Column("heard", Boolean, nullable=False),  # what was said before the birth has been read, or is not to be
+    Column("backscroll_read", Boolean, nullable=False),  # or is not to be: what was said before the birth
     # The newest segment, kept here so that a window needs no second look. A release that knows its number by the name
     # in the database may still be running.
     Column("epoch", Integer, nullable=False, key="segment"),  # 0 for none

@@ -10,7 +10,7 @@ from core.seam.messages import Author, Quote
 ATTEMPTS = 5
 """How often a turn is tried, at the least, before it is given up."""
 
-HEARD_BEFORE_QUESTION = 20
+OVERHEARD_BEFORE_QUESTION = 20
 """How many messages that were not for the bot are shown before a question."""
 
 
@@ -77,14 +77,14 @@ class Lease:
     """The right to answer one session until it runs out; `fence` makes a stale holder harmless.
 
     `attempts` counts the claims since the last turn that ended, this one included; `deaths` those that ended with
-    their process, which are no attempts. `heard` says that what was said here before the session's birth has been
-    read, or is not to be. An answer to a turn of before `stop` is to end.
+    their process, which are no attempts. `backscroll_read` says that what was said here before the session's birth has
+    been read, or is not to be. An answer to a turn of before `stop` is to end.
     """
 
     key: SessionKey
     fence: int
     attempts: int
-    heard: bool
+    backscroll_read: bool
     stop: int | None = None
     deaths: int = 0
     tenure: Tenure = field(default_factory=Tenure, compare=False, repr=False)

@@ -184,7 +184,7 @@ async def test_resets_become_segments_and_those_that_stand_become_epochs_again(e
     await database.write(old_rows)
     before = await database.read(epochs)
 
-    await database.write(migrations.upgrade, "0011")
+    await database.write(migrations.upgrade)
     for seq, undone in ((7, "reset"), (8, "reset"), (9, "undo")):
         assert await database.write(segments.undo, side, seq) == undone
     await database.write(segments.reset, side, 10)

@@ -115,8 +115,8 @@ class Asking:
 
     async def ask(self, case: Case) -> Written:
         """What the model answers. Raises a ModelError, or LeaseLost."""
-        await overhearing.hear(
-            self._database, self._adapters, self._mind, case.lease, case.question, within=self._timings.hear
+        await overhearing.read_backscroll(
+            self._database, self._adapters, self._mind, case.lease, case.question, within=self._timings.backscroll
         )
         question, *told = await self._read(case)
         tries = _Tries(case, self._mind, told)

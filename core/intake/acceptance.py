@@ -95,7 +95,7 @@ class Acceptance:
         return self._mind.count(envelope.spoken(message.author, message.at, message.text, message.quotes))
 
     async def _judge(self, message: Inbound, given: Given | None) -> Kind | None:
-        """What a message is to us: to be answered, to be heard, or nothing of ours."""
+        """What a message is to us: to be answered, overheard, or nothing of ours."""
         if message.author.is_bot or message.author.is_self:
             return None
         asked = Kind.SAID if given is None else Kind.COMMAND
@@ -147,7 +147,7 @@ class Acceptance:
         if accepted.lease is not None and claims is not None:
             self._worker.take(accepted.lease, [accepted.turn], claims[1])
             return accepted
-        self._worker.noticing.heard(accepted.key, accepted.turn, accepted.waiting)
+        self._worker.noticing.queued(accepted.key, accepted.turn, accepted.waiting)
         if accepted.waiting > _QUEUED:
             self._worker.courtesies.show(accepted.key, accepted.turn)
         return accepted

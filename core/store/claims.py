@@ -49,7 +49,7 @@ _LEASE = (
     sessions.c.address,
     sessions.c.fence,
     sessions.c.attempts,
-    sessions.c.heard,
+    sessions.c.backscroll_read,
     sessions.c.stop,
     sessions.c.deaths,
 )
@@ -155,7 +155,14 @@ def _claiming(dialect: str) -> ReturningUpdate[_Claimed]:
 
 def _lease(row: Row[_Claimed]) -> Lease:
     key = SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address))
-    return Lease(key=key, fence=row.fence, attempts=row.attempts, heard=row.heard, stop=row.stop, deaths=row.deaths)
+    return Lease(
+        key=key,
+        fence=row.fence,
+        attempts=row.attempts,
+        backscroll_read=row.backscroll_read,
+        stop=row.stop,
+        deaths=row.deaths,
+    )
 
 
 def free_dead(connection: Connection, *, host: str, alive: Callable[[str], bool]) -> int:

@@ -85,7 +85,13 @@ def accept(
         notify(connection)
     lease = None
     if claimant is not None and session.owner == claimant.owner:
-        lease = Lease(key=key, fence=session.fence, attempts=session.attempts, heard=session.heard, stop=session.stop)
+        lease = Lease(
+            key=key,
+            fence=session.fence,
+            attempts=session.attempts,
+            backscroll_read=session.backscroll_read,
+            stop=session.stop,
+        )
     return Entry(key=key, turn=turn, waiting=session.waiting, lease=lease)
 
 
@@ -151,8 +157,8 @@ def _called_upon(connection: Connection, key: SessionKey, turn: Turn) -> tuple[i
     stands = and_(turns.c.progress == Progress.DONE, turns.c.validity == Validity.STANDS)
     overheard = and_(turns.c.kind == Kind.OVERHEARD, stands)
     same = and_(mine, turns.c.message == turn.message, turns.c.role == turn.role, overheard)
-    heard = select(turns.c.seq, turns.c.edited_at).where(same).with_for_update()
-    found = connection.execute(heard).one_or_none()
+    known = select(turns.c.seq, turns.c.edited_at).where(same).with_for_update()
+    found = connection.execute(known).one_or_none()
     if found is None:
         return None
     row = _row(key, turn._replace(seq=found.seq))
@@ -198,7 +204,7 @@ class _Session(NamedTuple):
     owner: str | None
     fence: int
     attempts: int
-    heard: bool
+    backscroll_read: bool
     stop: int | None
 
 

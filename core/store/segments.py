@@ -83,7 +83,7 @@ def _append(connection: Connection, key: SessionKey, newest: int, segment: dict[
     place = {"workspace": key.workspace, "session": key.session, "number": newest + 1}
     row = {**place, "shown": key.session, "opened_at": now(connection), **segment}
     connection.execute(segments.insert().values(row))
-    view = {"segment": newest + 1, "start": segment["start"], "heard": true()}
+    view = {"segment": newest + 1, "start": segment["start"], "backscroll_read": true()}
     connection.execute(update(sessions).where(_session(key)).values(view))
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, and_, bindparam, case, exists, f
 
 from core.schema import deliveries, sessions, turns
 from core.seam.messages import Author, Quote
-from core.session import HEARD_BEFORE_QUESTION, Kind, Progress, Role, SessionKey, Slip, Turn, Validity
+from core.session import OVERHEARD_BEFORE_QUESTION, Kind, Progress, Role, SessionKey, Slip, Turn, Validity
 from core.store import bodies, quotes
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import fixed, seconds
@@ -17,7 +17,7 @@ from core.store.engine.sql import fixed, seconds
 _ORDINARY = 64  # tokens of an ordinary turn, with which a page is as long as the window
 _LONGEST_PAGE = 128  # rows; there are long turns as well
 _LAST = 2**31 - 1  # no seq is greater
-_STRETCH = 2 * HEARD_BEFORE_QUESTION  # overheard turns that are read: they may not have reached us as they were said
+_STRETCH = 2 * OVERHEARD_BEFORE_QUESTION  # of them are read: they may not have reached us as they were said
 
 
 _STATE = ("kind", "progress", "validity")
@@ -47,8 +47,8 @@ _SAID = and_(
     turns.c.progress.not_in((fixed(Progress.WAITING), fixed(Progress.REFUSED))),
     turns.c.validity.in_((fixed(Validity.STANDS), fixed(Validity.STALE))),
 )
-_IS_HEARD = case((turns.c.kind == fixed(Kind.OVERHEARD), fixed(1)), else_=fixed(0))
-_COUNT = select(func.count(), func.sum(_IS_HEARD), func.min(turns.c.at)).where(_SAID)
+_IS_OVERHEARD = case((turns.c.kind == fixed(Kind.OVERHEARD), fixed(1)), else_=fixed(0))
+_COUNT = select(func.count(), func.sum(_IS_OVERHEARD), func.min(turns.c.at)).where(_SAID)
 
 
 def first_waiting(connection: Connection, key: SessionKey, most: int) -> list[Turn]:

@@ -1,4 +1,7 @@
-"""What is only known of a turn while it waits is its slip: an envelope is how a message is written for the model.
+"""Columns by the words that are meant: one word for one thing, in the database too.
+
+What is only known of a turn while it waits is its slip: an envelope is how a message is written for the model. To hear
+is to be connected: whether what was said before a session's birth has been read is told of its backscroll.
 
 A process of the release before this one can't go on: nothing that it is sent is stored, or acknowledged, and what was
 sent meanwhile is found by those that follow. So end it first, as for 0012.
@@ -11,10 +14,14 @@ down_revision = "0012"
 branch_labels = None
 depends_on = None
 
+_NAMES = (("turns", "envelope", "slip"), ("sessions", "heard", "backscroll_read"))
+
 
 def upgrade() -> None:
-    op.alter_column("turns", "envelope", new_column_name="slip")
+    for table, before, after in _NAMES:
+        op.alter_column(table, before, new_column_name=after)
 
 
 def downgrade() -> None:
-    op.alter_column("turns", "slip", new_column_name="envelope")
+    for table, before, after in _NAMES:
+        op.alter_column(table, after, new_column_name=before)

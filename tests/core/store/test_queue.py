@@ -390,13 +390,13 @@ async def test_what_was_said_before_the_birth_stands_before_the_first_turn(datab
     (lease,) = await claim(database)
     me = replace(ADA, id="B", is_self=True)
 
-    await database.write(backscroll.hear, lease, [message("a"), message("b", author=me)], [1, 1])
+    await database.write(backscroll.keep, lease, [message("a"), message("b", author=me)], [1, 1])
     await answer(database, lease, "answer")
 
     assert await memory(database, lease.key) == ["a", "b", "question", "answer"]
     await accept(database, message())
     (again,) = await claim(database)
-    assert (lease.heard, again.heard) == (False, True)
+    assert (lease.backscroll_read, again.backscroll_read) == (False, True)
 
 
 async def test_a_reset_sets_everything_aside_and_undo_brings_it_back(database: Database) -> None:
