@@ -147,7 +147,7 @@ def _turn(row: asyncpg.Record) -> tuple[object, ...]:
 
 _BEAR = """
 INSERT INTO sessions (workspace, session, address, platform, channel, tail, waiting, live_since,
-    backscroll_read, epoch, start, fence, attempts, touched_at)
+    backscroll_read, segment, start, fence, attempts, touched_at)
 VALUES (1, $1, $2, 'console', 'console:local:main', $3, 0, 0, true, 0, -2147483648, 1, 0, 0)
 """
 _SAID = """

@@ -215,7 +215,7 @@ def _history(session: int, length: int) -> list[tuple[object, ...]]:
 
 _BEAR = """
 INSERT INTO sessions (workspace, session, address, platform, channel, tail, waiting, live_since,
-    backscroll_read, epoch, start, fence, attempts, touched_at)
+    backscroll_read, segment, start, fence, attempts, touched_at)
 VALUES (1, ?, ?, 'console', 'console:local:main', ?, 0, 0, 1, 0, -2147483648, 1, 0, 0)
 """
 _SAID = """

@@ -53,9 +53,9 @@ sessions = Table(
     Column("waiting", Integer, nullable=False),  # turns to be answered
     Column("live_since", BigInteger),  # when the bot was first talked to here, by the platform's clock
     Column("backscroll_read", Boolean, nullable=False),  # or is not to be: what was said before the birth
-    # The newest segment, kept here so that a window needs no second look. A release that knows its number by the name
-    # in the database may still be running.
-    Column("epoch", Integer, nullable=False, key="segment"),  # 0 for none
+    Column(
+        "segment", Integer, nullable=False
+    ),  # the newest, here so that a window needs no second look; 0 for none
     Column("start", Integer, nullable=False),  # the window holds turns with a greater seq
     Column("fence", Integer, nullable=False),  # + 1 by every claim
     Column("owner", Text),  # host:boot/space:pid@start:random of the holder

@@ -111,8 +111,11 @@ def old_rows(connection: Connection) -> None:
 
 
 def rows(connection: Connection) -> list[tuple[object, ...]]:
+    """What there is, at any revision; one of its columns has had two names."""
+    known = {column["name"] for column in inspect(connection).get_columns("sessions")}
+    view = "segment" if "segment" in known else "epoch"
     columns = {
-        "sessions": "address, tail, waiting, epoch, start, fence, attempts",
+        "sessions": f"address, tail, waiting, {view}, start, fence, attempts",
         "turns": "seq, message, body",
         "deliveries": "seq, part, state, tries, message, draft, error, body",
     }

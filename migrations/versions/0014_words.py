@@ -1,7 +1,8 @@
 """Columns by the words that are meant: one word for one thing, in the database too.
 
 What is only known of a turn while it waits is its slip: an envelope is how a message is written for the model. To hear
-is to be connected: whether what was said before a session's birth has been read is told of its backscroll.
+is to be connected: whether what was said before a session's birth has been read is told of its backscroll. What was an
+epoch has been a segment since 0011.
 
 A process of the release before this one can't go on: nothing that it is sent is stored, or acknowledged, and what was
 sent meanwhile is found by those that follow. So end it first, as for 0012.
@@ -14,7 +15,7 @@ down_revision = "0012"
 branch_labels = None
 depends_on = None
 
-_NAMES = (("turns", "envelope", "slip"), ("sessions", "heard", "backscroll_read"))
+_NAMES = (("turns", "envelope", "slip"), ("sessions", "heard", "backscroll_read"), ("sessions", "epoch", "segment"))
 
 
 def upgrade() -> None:
