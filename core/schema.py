@@ -53,9 +53,7 @@ sessions = Table(
     Column("waiting", Integer, nullable=False),  # turns to be answered
     Column("live_since", BigInteger),  # when the bot was first talked to here, by the platform's clock
     Column("backscroll_read", Boolean, nullable=False),  # or is not to be: what was said before the birth
-    Column(
-        "segment", Integer, nullable=False
-    ),  # the newest, here so that a window needs no second look; 0 for none
+    Column("segment", Integer, nullable=False),  # the newest, here so that a window needs no second look; 0 for none
     Column("start", Integer, nullable=False),  # the window holds turns with a greater seq
     Column("fence", Integer, nullable=False),  # + 1 by every claim
     Column("owner", Text),  # host:boot/space:pid@start:random of the holder
@@ -118,6 +116,7 @@ turns = Table(
     Column("slip", Text),  # what is only known while it waits (JSON); gone when the turn is over
     Column("edited_at", BigInteger),  # the newest change of the message, by the platform's clock
     Column("covers", Integer),  # a summary's first seq: it tells of the turns from there up to its own
+    Column("shown_seqs", Text),  # of an answer: which turns before its question the model was shown, -3..20,25
     Column("quotes", SmallInteger),  # how many it came with
     Column("follows", Integer),  # of what was overheard: the newest seq before it that was not, or not after that
     Column("body", LargeBinary, nullable=False),

@@ -14,6 +14,10 @@ OVERHEARD_BEFORE_QUESTION = 20
 """How many messages that were not for the bot are shown before a question."""
 
 
+Seqs = tuple[tuple[int, int], ...]
+"""Turns by their numbers, in order: runs without a gap, each from its first to its last."""
+
+
 class Role(IntEnum):
     """Whose turn it is; the number orders an answer behind its question."""
 
@@ -164,6 +168,8 @@ class Answer:
 
     `memory` is None where nothing is to be remembered (a command's answer, an apology). `error` says why a question
     got no answer, `refused` that the model's provider will not read it. A summary `covers` the turns from that seq on.
+    `shown` and `cached` are the tokens that the model was shown, `shown_seqs` the turns before the question, where a
+    model has written the answer.
     """
 
     parts: tuple[str, ...]
@@ -172,6 +178,7 @@ class Answer:
     stopped: bool = False
     model: str | None = None
     shown: int = 0
+    shown_seqs: Seqs | None = None
     cached: int = 0
     written: int = 0
     error: str | None = None
