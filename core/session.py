@@ -103,12 +103,7 @@ class Fate(Enum):
     """What has become of a lease with the end of the turn that it was for."""
 
     KEPT = "kept"  # for the next turn, which waits
-    GIVEN_BACK = "given back"  # none waits
-
-    @classmethod
-    def of(cls, *, kept: bool) -> "Fate":
-        """As the store tells it."""
-        return cls.KEPT if kept else cls.GIVEN_BACK
+    GIVEN_BACK = "given back"  # none waits, or there was no lease
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

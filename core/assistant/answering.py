@@ -80,7 +80,7 @@ class Answering:
 
     async def finish(self, lease: Lease, question: Turn) -> Fate:
         """Says what was stored before."""
-        return Fate.of(kept=await self._outbox.deliver(Errand(key=lease.key, cause=question, lease=lease)))
+        return await self._outbox.deliver(Errand(key=lease.key, cause=question, lease=lease))
 
     async def _conclude(self, lease: Lease, question: Turn, decided: Answer, speech: Speech) -> Fate:
         decided = replace(decided, parts=speech.closed(decided.parts))
@@ -92,7 +92,7 @@ class Answering:
             drafts=speech.drafts,
             doubtful=speech.doubtful,
         )
-        return Fate.of(kept=await self._outbox.answer(errand, decided))
+        return await self._outbox.answer(errand, decided)
 
     async def _decide(self, case: Case) -> Answer:
         """The answer, or the honest sentence in its place."""

@@ -58,7 +58,7 @@ class Assistant:
 
     async def _answer(self, lease: Lease, question: Turn) -> Fate:
         if question.notice is not None:
-            return Fate.of(kept=await self._outbox.notify(lease, question))
+            return await self._outbox.notify(lease, question)
         order = deeds.order(lease.key, question)
         if question.progress is Progress.ANSWERED:
             return await self._finish(lease, question, order)
@@ -87,7 +87,7 @@ class Assistant:
             return await self._answering.finish(lease, question)
         if question.notice is not None:
             nothing = Errand(key=lease.key, cause=question, lease=lease, stored=())
-            return Fate.of(kept=await self._outbox.answer(nothing, Answer(parts=(), error=reason)))
+            return await self._outbox.answer(nothing, Answer(parts=(), error=reason))
         return await self._answering.say(lease, question, apologies.GAVE_UP, reason)
 
     def _tell(self, key: SessionKey, question: Turn) -> None:

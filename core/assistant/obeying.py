@@ -65,7 +65,7 @@ class Obeying:
             private=order.is_private,
             choices=choices,
         )
-        return Fate.of(kept=await self._outbox.deliver(errand))
+        return await self._outbox.deliver(errand)
 
     def _effect(self, connection: Connection, order: Order, lease: Lease | None) -> tuple[Said, tuple[str, ...]]:
         """What it does and says, in one transaction."""
