@@ -21,8 +21,8 @@ from core.seam.adapter import Adapter
 from core.seam.address import Address
 from core.session import Answer, Fate, Lease, Progress, Turn
 from core.store import Database, answering, deliveries, queue, receipts
-from core.store.deliveries import Stage
 from core.store.receipts import Arrival
+from core.store.stages import Stage
 from core.timings import Timings
 
 log = structlog.get_logger()

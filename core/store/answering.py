@@ -27,10 +27,11 @@ from sqlalchemy.sql.roles import FromClauseRole
 from core.schema import deliveries, turns, usage
 from core.session import Answer, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
 from core.store import bodies, shown
-from core.store.deliveries import SLOT, Delivery, Stage
+from core.store.deliveries import SLOT, Delivery
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import alone, clock, filled, fixed, given, insert, micro
 from core.store.queue import QUESTION, Changed, require, under_lease
+from core.store.stages import Stage
 from core.store.turns import place
 
 _DAY = 86_400_000  # milliseconds

@@ -16,10 +16,10 @@ from core.seam.address import Address, AddressError
 from core.seam.messages import Draft
 from core.session import Progress, Role, SessionKey, Validity
 from core.store import bodies
-from core.store.deliveries import Stage
 from core.store.engine.sql import notify, now, seconds
 from core.store.places import find
 from core.store.queue import turn
+from core.store.stages import Stage
 
 
 class NoDeadLetter(BackscrollError):

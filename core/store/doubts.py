@@ -15,9 +15,10 @@ from core.seam.address import Address
 from core.seam.messages import Draft, Reply
 from core.session import Role, SessionKey, Turn, Validity
 from core.store import gone
-from core.store.deliveries import REMEMBERED, Stage, draft_of, text_of
+from core.store.deliveries import REMEMBERED, draft_of, text_of
 from core.store.engine.sql import micro, now
 from core.store.queue import turn
+from core.store.stages import Stage
 from core.store.turns import COLUMNS, OPEN, turn_of
 
 _KEPT = 86_400_000  # milliseconds for which an arrival is remembered

@@ -9,11 +9,12 @@ from core.schema import deliveries, turns
 from core.seam.address import Address
 from core.seam.messages import Draft
 from core.session import Fate, Lease, Role, SessionKey
-from core.store.deliveries import THIS, Stage, at, key_for, slot
+from core.store.deliveries import THIS, at, key_for, slot
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, fixed, now
 from core.store.places import find
 from core.store.queue import finish
+from core.store.stages import Stage
 from core.store.withdrawals import DOOMED, RECONCILE_AFTER, doom, sealed
 
 

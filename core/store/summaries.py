@@ -5,8 +5,8 @@ from sqlalchemy import Connection, and_, func, select, update
 from core.schema import deliveries, sessions, turns
 from core.session import Kind, Lease, Progress, Role, Seqs, SessionKey, Turn, Validity
 from core.store import bodies, shown
-from core.store.deliveries import Stage
 from core.store.queue import require, turn
+from core.store.stages import Stage
 
 
 def outdate(connection: Connection, key: SessionKey, seq: int) -> None:

@@ -11,7 +11,8 @@ from core.errors import DeliveryDelayed, DeliveryUnknown
 from core.schema import deliveries, turns
 from core.seam.messages import Draft, Receipt
 from core.store import Database
-from core.store.deliveries import Stage, key_of
+from core.store.deliveries import key_of
+from core.store.stages import Stage
 from tests.script import Fault, House, ScriptedModel, TranscriptAdapter, brisk, house, rows
 from tests.values import BEN, HERE, message
 

@@ -13,7 +13,7 @@ from core.schema import deliveries, sessions, turns
 from core.session import Progress
 from core.store import Connection, Database, dead, doubts
 from core.store.dead import Dead, NoDeadLetter
-from core.store.deliveries import Stage
+from core.store.stages import Stage
 from tests.script import Fault, House, Interrupted, TranscriptAdapter, house, memory, rows
 from tests.values import HERE, message
 
