@@ -48,10 +48,14 @@ class Progress(IntEnum):
 
 
 class Validity(IntEnum):
-    """Whether a turn's words hold."""
+    """Whether a turn's words hold.
+
+    An edit puts its words in the place of the old ones, which are gone, so it supersedes no turn. Nothing does yet:
+    the word is for what people will correct, and such a turn is not shown.
+    """
 
     STANDS = 0
-    SUPERSEDED = 1  # others stand in its place
+    SUPERSEDED = 1  # other words hold in place of these, which are kept
     STALE = 2  # a summary of turns that have changed since: to be made again before it is shown
     ERASED = 3  # gone from the screen, and its words from here
 

@@ -1,7 +1,7 @@
 """Changes to what was said: edits and deletions by people. Memory follows the screen.
 
 A turn that waits is answered as it now is, or not at all; whoever answers it at that moment is told by `news`. A turn
-that is over is superseded in place. A summary of what has changed is stale: it is made again before it is shown.
+that is over has its words replaced. A summary of what has changed is stale: it is made again before it is shown.
 """
 
 from collections.abc import Callable, Sequence
