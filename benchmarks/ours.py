@@ -50,7 +50,7 @@ def asked(session: int, number: int) -> Inbound:
 # answered, seen and over), and the window that is loaded between the first two.
 
 
-async def accept(database: Database, message: Inbound) -> inbound.Accepted:
+async def accept(database: Database, message: Inbound) -> inbound.Entry:
     claimant = inbound.Claimant(owner=f"{_HOST}:{message.id}", lease=LEASE)
     return await database.write(inbound.accept, message, kind=Kind.SAID, verb=None, tokens=TOKENS, claimant=claimant)
 
@@ -96,7 +96,7 @@ class Backscroll(Contender):
             for start in range(0, length - 2, 5_000):
                 await self._database.write(_said, accepted.key, session, start, min(start + 5_000, length - 2))
 
-    async def _accept(self, session: int) -> inbound.Accepted:
+    async def _accept(self, session: int) -> inbound.Entry:
         """A session that still has an owner, because the receipts come later, keeps the lease that it has."""
         accepted = await accept(self._database, asked(session, next(self._numbers)))
         if accepted.lease is not None:

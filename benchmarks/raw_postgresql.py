@@ -146,8 +146,8 @@ def _turn(row: asyncpg.Record) -> tuple[object, ...]:
 
 
 _BEAR = """
-INSERT INTO sessions (workspace, session, address, platform, channel, tail, waiting, live_since, heard, epoch, start,
-    fence, attempts, touched_at)
+INSERT INTO sessions (workspace, session, address, platform, channel, tail, waiting, live_since,
+    backscroll_read, segment, start, fence, attempts, touched_at)
 VALUES (1, $1, $2, 'console', 'console:local:main', $3, 0, 0, true, 0, -2147483648, 1, 0, 0)
 """
 _SAID = """
@@ -165,7 +165,7 @@ WITH session AS (
         attempts = attempts + (due_at IS NULL)::int, due_at = coalesce(due_at, $2::bigint + 30000)
     WHERE workspace = 1 AND address = $1 RETURNING session, tail, fence),
 stored AS (
-    INSERT INTO turns (workspace, session, seq, role, kind, progress, at, tokens, message, author, name, envelope,
+    INSERT INTO turns (workspace, session, seq, role, kind, progress, at, tokens, message, author, name, slip,
         body)
     SELECT 1, session, tail, 0, 0, 0, $4::bigint, $5, $6, $7, 'Ada', '{"direct": true}', $8 FROM session
     ON CONFLICT DO NOTHING RETURNING seq)
@@ -198,7 +198,7 @@ WITH shown AS (
     UPDATE deliveries SET state = 3, message = $3, body = NULL, draft = NULL, due_at = NULL
     WHERE workspace = 1 AND session = $1 AND seq = $2 AND part = 0 AND message IS NULL),
 over AS (
-    UPDATE turns SET progress = 2, envelope = NULL
+    UPDATE turns SET progress = 2, slip = NULL
     WHERE workspace = 1 AND session = $1 AND seq = $2 AND role = 0 AND progress IN (0, 1))
 UPDATE sessions SET waiting = waiting - 1, attempts = 0, owner = NULL, due_at = CASE WHEN waiting > 1 THEN due_at END
 WHERE workspace = 1 AND session = $1 AND fence = $4 RETURNING waiting

@@ -214,8 +214,9 @@ def _history(session: int, length: int) -> list[tuple[object, ...]]:
 
 
 _BEAR = """
-INSERT INTO sessions (workspace, session, address, platform, channel, tail, waiting, live_since, heard, epoch, start,
-    fence, attempts, touched_at) VALUES (1, ?, ?, 'console', 'console:local:main', ?, 0, 0, 1, 0, -2147483648, 1, 0, 0)
+INSERT INTO sessions (workspace, session, address, platform, channel, tail, waiting, live_since,
+    backscroll_read, segment, start, fence, attempts, touched_at)
+VALUES (1, ?, ?, 'console', 'console:local:main', ?, 0, 0, 1, 0, -2147483648, 1, 0, 0)
 """
 _SAID = """
 INSERT INTO turns (workspace, session, seq, role, kind, progress, at, tokens, message, author, name, model, body)
@@ -228,7 +229,7 @@ UPDATE sessions SET tail = tail + 1, waiting = waiting + 1, touched_at = :at, li
 WHERE workspace = 1 AND address = :place RETURNING session, tail, fence
 """
 _ASK = """
-INSERT INTO turns (workspace, session, seq, role, kind, progress, at, tokens, message, author, name, envelope, body)
+INSERT INTO turns (workspace, session, seq, role, kind, progress, at, tokens, message, author, name, slip, body)
 VALUES (1, ?, ?, 0, 0, 0, ?, ?, ?, ?, 'Ada', '{"direct": true}', ?) ON CONFLICT DO NOTHING
 """
 _NEWEST = """
@@ -256,7 +257,7 @@ UPDATE deliveries SET state = 3, message = ?, body = NULL, draft = NULL, due_at 
 WHERE workspace = 1 AND session = ? AND seq = ? AND part = 0 AND message IS NULL
 """
 _OVER = """
-UPDATE turns SET progress = 2, envelope = NULL
+UPDATE turns SET progress = 2, slip = NULL
 WHERE workspace = 1 AND session = ? AND seq = ? AND role = 0 AND progress IN (0, 1)
 """
 _FREE = """

@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """A message was stored as the turn with this seq, to be answered or to be heard."""
+    """A message was stored as the turn with this seq, to be answered or overheard."""
 
     address: Address
     seq: int

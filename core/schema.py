@@ -52,10 +52,8 @@ sessions = Table(
     Column("tail", Integer, nullable=False),  # the newest seq
     Column("waiting", Integer, nullable=False),  # turns to be answered
     Column("live_since", BigInteger),  # when the bot was first talked to here, by the platform's clock
-    Column("heard", Boolean, nullable=False),  # what was said before the birth has been read, or is not to be
-    # The newest segment, kept here so that a window needs no second look. A release that knows its number by the name
-    # in the database may still be running.
-    Column("epoch", Integer, nullable=False, key="segment"),  # 0 for none
+    Column("backscroll_read", Boolean, nullable=False),  # or is not to be: what was said before the birth
+    Column("segment", Integer, nullable=False),  # the newest, here so that a window needs no second look; 0 for none
     Column("start", Integer, nullable=False),  # the window holds turns with a greater seq
     Column("fence", Integer, nullable=False),  # + 1 by every claim
     Column("owner", Text),  # host:boot/space:pid@start:random of the holder
@@ -115,9 +113,10 @@ turns = Table(
     Column("notice", Text),  # the name of a notice of our own, which nobody has said
     Column("model", Text),  # which model wrote it
     Column("error", Text),  # why the last attempt failed
-    Column("envelope", Text),  # what answering needs (JSON); gone when the turn is over
+    Column("slip", Text),  # what is only known while it waits (JSON); gone when the turn is over
     Column("edited_at", BigInteger),  # the newest change of the message, by the platform's clock
     Column("covers", Integer),  # a summary's first seq: it tells of the turns from there up to its own
+    Column("shown_seqs", Text),  # of an answer: which turns before its question the model was shown, -3..20,25
     Column("quotes", SmallInteger),  # how many it came with
     Column("follows", Integer),  # of what was overheard: the newest seq before it that was not, or not after that
     Column("body", LargeBinary, nullable=False),
@@ -153,8 +152,8 @@ turns = Table(
         "session",
         "at",
         "seq",
-        postgresql_where=text("envelope IS NOT NULL"),
-        sqlite_where=text("envelope IS NOT NULL"),
+        postgresql_where=text("slip IS NOT NULL"),
+        sqlite_where=text("slip IS NOT NULL"),
     ),
 )
 

@@ -11,8 +11,12 @@ from core.seam.messages import Author, Quote
 ATTEMPTS = 5
 """How often a turn is tried, at the least, before it is given up."""
 
-HEARD_BEFORE_QUESTION = 20
+OVERHEARD_BEFORE_QUESTION = 20
 """How many messages that were not for the bot are shown before a question."""
+
+
+Seqs = tuple[tuple[int, int], ...]
+"""Turns by their numbers, in order: runs without a gap, each from its first to its last."""
 
 
 class Role(IntEnum):
@@ -45,10 +49,14 @@ class Progress(IntEnum):
 
 
 class Validity(IntEnum):
-    """Whether a turn's words hold."""
+    """Whether a turn's words hold.
+
+    An edit puts its words in the place of the old ones, which are gone, so it supersedes no turn. Nothing does yet:
+    the word is for what people will correct, and such a turn is not shown.
+    """
 
     STANDS = 0
-    SUPERSEDED = 1  # others stand in its place
+    SUPERSEDED = 1  # other words hold in place of these, which are kept
     STALE = 2  # a summary of turns that have changed since: to be made again before it is shown
     ERASED = 3  # gone from the screen, and its words from here
 
@@ -78,15 +86,15 @@ class Lease:
     """The right to answer one session until it runs out; `fence` makes a stale holder harmless.
 
     `attempts` counts the claims since the last turn that ended, this one included; `deaths` those that ended with
-    their process, which are no attempts. `heard` says that what was said here before the session's birth has been
-    read, or is not to be. An answer to a turn of before `stop` is to end. `overrides` are what was set for the session
-    when it was claimed, or the turn before was over.
+    their process, which are no attempts. `backscroll_read` says that what was said here before the session's birth has
+    been read, or is not to be. An answer to a turn of before `stop` is to end. `overrides` are what was set for the
+    session when it was claimed, or the turn before was over.
     """
 
     key: SessionKey
     fence: int
     attempts: int
-    heard: bool
+    backscroll_read: bool
     stop: int | None = None
     deaths: int = 0
     overrides: Overrides = NOTHING
@@ -102,21 +110,16 @@ class Fate(Enum):
     """What has become of a lease with the end of the turn that it was for."""
 
     KEPT = "kept"  # for the next turn, which waits
-    GIVEN_BACK = "given back"  # none waits
-
-    @classmethod
-    def of(cls, *, kept: bool) -> "Fate":
-        """As the store tells it."""
-        return cls.KEPT if kept else cls.GIVEN_BACK
+    GIVEN_BACK = "given back"  # none waits, or there was no lease
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
-    """What is only known of a turn while it waits for its answer.
+class Slip:
+    """What is only known of a turn while it waits for its answer, and thrown away then.
 
     A command was `vague` about its thread; a message was `direct`, and its answer attaches to `reply_to`; it is
     `marked` as waiting on screen; it ends a burst that began at `since`, and `joins` the turn with that seq, whose own
-    envelope was `joined`; `missed` counts the messages that were found too late, this one included; `ticket` is the
+    slip was `joined`; `missed` counts the messages that were found too late, this one included; `ticket` is the
     adapter's own note.
     """
 
@@ -139,7 +142,7 @@ class Turn(NamedTuple):
     name of a notice of our own, which nobody has said and which waits to be delivered as it is. `edited_at`
     tells two versions of one message apart. A summary `covers` the turns from that seq up to its own. `quotes` is what
     the message points at.
-    While the turn waits, it has its `envelope`, and something of an answer that has `begun` may be on screen.
+    While the turn waits, it has its `slip`, and something of an answer that has `begun` may be on screen.
     """
 
     seq: int
@@ -157,7 +160,7 @@ class Turn(NamedTuple):
     edited_at: float | None = None
     covers: int | None = None
     quotes: tuple[Quote, ...] = ()
-    envelope: Envelope = Envelope()
+    slip: Slip = Slip()
     begun: bool = False
 
 
@@ -167,6 +170,8 @@ class Answer:
 
     `memory` is None where nothing is to be remembered (a command's answer, an apology). `error` says why a question
     got no answer, `refused` that the model's provider will not read it. A summary `covers` the turns from that seq on.
+    `shown` and `cached` are the tokens that the model was shown, `shown_seqs` the turns before the question, where a
+    model has written the answer.
     """
 
     parts: tuple[str, ...]
@@ -175,6 +180,7 @@ class Answer:
     stopped: bool = False
     model: str | None = None
     shown: int = 0
+    shown_seqs: Seqs | None = None
     cached: int = 0
     written: int = 0
     error: str | None = None

@@ -33,7 +33,7 @@ class Timings:
     """How long a message waits for a model or a platform that is away, before it is given up."""
 
     # What is shown to the model
-    hear: float = 2.0
+    backscroll: float = 2.0
     """The longest that reading what was said before a session's birth may delay an answer."""
     fetch: float = 5.0
     """How long an answer waits for all the files that are to be fetched."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from core.seam.messages import Audience, Inbound
-from core.session import HEARD_BEFORE_QUESTION, Kind, Turn
+from core.session import OVERHEARD_BEFORE_QUESTION, Kind, Turn
 from core.store import Database, inbound, places, turns
 from tests.script import House, house
 from tests.values import BEN, HERE, message
@@ -54,8 +54,8 @@ async def test_ten_exchanges_stand_in_the_window_whatever_was_said_since(databas
     asked = running.model.asked()
     assert asked[: len(own)] == own
     assert asked[-1] == "and now?"
-    assert len(asked) == len(own) + HEARD_BEFORE_QUESTION + 1
-    assert len(await read(database)) <= len(own) + 2 + 2 * HEARD_BEFORE_QUESTION, "the rest is passed over"
+    assert len(asked) == len(own) + OVERHEARD_BEFORE_QUESTION + 1
+    assert len(await read(database)) <= len(own) + 2 + 2 * OVERHEARD_BEFORE_QUESTION, "the rest is passed over"
 
 
 async def test_long_lines_of_chatter_take_no_room_from_own_turns(database: Database) -> None:
@@ -82,7 +82,7 @@ async def test_chatter_between_all_exchanges_is_read_past_each_time(database: Da
 
     asked = running.model.asked()
     assert [line for line in asked if not line.startswith("line")] == own[:-1]
-    assert len(asked) == len(own) - 1 + 3 * HEARD_BEFORE_QUESTION
+    assert len(asked) == len(own) - 1 + 3 * OVERHEARD_BEFORE_QUESTION
     assert asked[-2] == "line 99"
 
 

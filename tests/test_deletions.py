@@ -279,7 +279,7 @@ async def test_what_a_preview_of_unknown_outcome_has_left_is_looked_for(database
         await adapter.until(lambda: adapter.texts == ["Half an"])
         await running.say(deleted(said))
         await running.over()
-        assert [row.envelope is not None for row in await rows(database, turns)] == [True]
+        assert [row.slip is not None for row in await rows(database, turns)] == [True]
         await database.write(lambda connection: connection.execute(update(deliveries).values(due_at=0)))
         async with reconciled(running):
             await adapter.until(lambda: adapter.reconciled)
@@ -289,7 +289,7 @@ async def test_what_a_preview_of_unknown_outcome_has_left_is_looked_for(database
 
     ((reply, stands),) = adapter.reconciled
     assert (reply.reply_to, reply.text, stands) == ("m1", "", "")
-    assert [row.envelope for row in await rows(database, turns)] == [None]
+    assert [row.slip for row in await rows(database, turns)] == [None]
 
 
 async def test_a_summary_follows_an_edit_that_is_first_told_as_a_call(database: Database) -> None:

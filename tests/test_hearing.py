@@ -9,7 +9,7 @@ import pytest
 from core.errors import DeliveryDelayed, DeliveryRefused, ModelStalled
 from core.policy import Hearing
 from core.seam.messages import Audience, Author, Inbound
-from core.session import HEARD_BEFORE_QUESTION, Kind
+from core.session import OVERHEARD_BEFORE_QUESTION, Kind
 from core.store import Database
 from core.timings import Timings
 from tests.script import House, ScriptedModel, TranscriptAdapter, brisk, house, memory, remembered
@@ -104,14 +104,14 @@ async def test_no_more_is_read_than_a_question_is_shown(database: Database) -> N
         await running.say(mention("well?"))
         await running.answered("You said: well?")
 
-    assert running.model.asked() == [*(str(number) for number in range(50 - HEARD_BEFORE_QUESTION, 50)), "well?"]
+    assert running.model.asked() == [*(str(number) for number in range(50 - OVERHEARD_BEFORE_QUESTION, 50)), "well?"]
 
 
 async def test_reading_never_delays_an_answer_beyond_its_limit(database: Database) -> None:
     """What was not read then is not read later: it would stand in the wrong place."""
     adapter = listening(past("before"))
     adapter.hold_past = asyncio.Event()
-    async with house(database, adapter=adapter, timings=brisk(hear=0.05)) as running:
+    async with house(database, adapter=adapter, timings=brisk(backscroll=0.05)) as running:
         async with asyncio.timeout(2):
             await running.say(mention("one"))
             await running.answered("You said: one")
@@ -123,7 +123,7 @@ async def test_reading_never_delays_an_answer_beyond_its_limit(database: Databas
 
 
 def test_the_limit_is_two_seconds() -> None:
-    assert Timings().hear <= 2.0
+    assert Timings().backscroll <= 2.0
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ async def test_what_was_heard_live_is_shown_so_many_messages_deep(database: Data
         await running.say(mention("well?"))
         await running.answered("You said: hello", "You said: well?")
 
-    assert running.model.asked()[2:-1] == [str(number) for number in range(30 - HEARD_BEFORE_QUESTION, 30)]
+    assert running.model.asked()[2:-1] == [str(number) for number in range(30 - OVERHEARD_BEFORE_QUESTION, 30)]
     assert len(await memory(database)) == 34, "it is remembered all the same"
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -37,6 +38,7 @@ OWN = {
     },
 }
 LONGEST_FILE, LONGEST_CLASS = 300, 160  # in lines; what gets there has two reasons to change
+TWICE = {"Edited", "Deleted", "Closed", "Left"}  # what reaches us, and the event that tells of it without its words
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "models", "misc"}
 
 
@@ -113,6 +115,14 @@ def test_a_file_is_named_after_what_it_is() -> None:
     }
 
     assert not vague
+
+
+def test_one_name_of_the_core_is_one_class() -> None:
+    """So that a class is known by its name, wherever it is read."""
+    core = [ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES if path.is_relative_to(ROOT / "core")]
+    classes = Counter(node.name for tree in core for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+
+    assert {known for known, times in classes.items() if times > 1 and not known.startswith("_")} == TWICE
 
 
 def test_a_file_opens_with_a_sentence_that_says_what_it_is() -> None:

@@ -27,7 +27,7 @@ from bots.discord.timings import Timings
 from core.errors import where
 from core.seam.keeping import Keeper
 from core.seam.messages import Edited, Inbound, Rejected
-from core.seam.ordering import Order
+from core.seam.ordering import Ordering
 
 log = structlog.get_logger(platform=PLATFORM)
 
@@ -46,7 +46,7 @@ class Events:
         self._places = places
         self._keeper = keeper
         self._tasks: set[Task[None]] = set()
-        self._order = Order(seconds=None)
+        self._order = Ordering(seconds=None)
         self._settle_within = timings.settle
         interactions = Interactions(responses, places, keeper, store_within=timings.store)
         gateway.tap(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+from core.seam import evidence
 from core.seam.address import Address
 from core.seam.messages import Rejected
 
@@ -17,7 +18,6 @@ THREADS = frozenset({10, 11, 12})
 
 _EPOCH = 1_420_070_400_000  # Discord's, in milliseconds
 _DIGITS = 20  # of a 64-bit ID
-_SECRETS = frozenset({"token", "response_url", "trigger_id", "ticket"})
 
 
 def instant(number: str) -> float:
@@ -54,15 +54,10 @@ def channel_of(address: Address) -> str:
 def rejected(payload: Payload, error: Exception) -> Rejected:
     """An event that can't be read, with the payload for whoever looks at it, but without what answers in our name."""
     text = json.dumps(payload, default=repr)
-    kept = json.dumps(json.loads(text, object_hook=_without_secrets))
     given = payload.get("id") if isinstance(payload, Mapping) else None
     return Rejected(
         platform=PLATFORM,
         id=given if isinstance(given, str) and given else sha256(text.encode()).hexdigest()[:32],
         reason=f"{type(error).__name__}: {error}"[:200],
-        payload=kept,
+        payload=evidence.kept(text),
     )
-
-
-def _without_secrets(part: Payload) -> Payload:
-    return {name: value for name, value in part.items() if name not in _SECRETS}

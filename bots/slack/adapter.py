@@ -29,7 +29,7 @@ from core.seam.adapter import Adapter, Finding, Receive
 from core.seam.address import Address
 from core.seam.keeping import Sleep
 from core.seam.messages import Draft, Inbound, Reply
-from core.seam.ordering import Order
+from core.seam.ordering import Ordering
 from core.seam.settings import check_addresses, tokens
 
 log = get_logger(platform=PLATFORM)
@@ -78,7 +78,7 @@ class SlackAdapter(Adapter):
         self._screen = Screen(self._api, status, edit_every=timings.edit)
         self._posting = Posting(self._api, self._lookup, self._screen, status, now=now)
         self._reactions = Reactions(self._api)
-        self._order = Order(seconds=timings.turn)
+        self._order = Ordering(seconds=timings.turn)
         self._sockets: Sockets | None = None
         self._us: Ourselves | None = None
         self._asking = Lock()

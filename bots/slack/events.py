@@ -14,9 +14,10 @@ from bots.slack.commands import choice, shortcut, slash, stopped
 from bots.slack.messages import completes, said
 from bots.slack.names import Names, nameless_in
 from bots.slack.payloads import PLATFORM, Ourselves, Payload, Unreadable, View, part, word, workspace_of
+from core.seam import evidence
 from core.seam.adapter import Receive
 from core.seam.messages import Closed, Deleted, Edited, Event, Inbound, Left, Receipt, Rejected
-from core.seam.ordering import Order
+from core.seam.ordering import Ordering
 
 _LEAVING = frozenset(
     {
@@ -25,8 +26,6 @@ _LEAVING = frozenset(
     }
 )
 """Events that end a channel for us, where the app is subscribed to them: most want more scopes than we ask for."""
-
-_SECRETS = frozenset({"token", "response_url", "trigger_id", "ticket"})
 
 
 class Events:
@@ -39,7 +38,7 @@ class Events:
         names: Names,
         heard: Callable[[Inbound], None],
         *,
-        order: Order,
+        order: Ordering,
         agent_view: bool,
         now: Callable[[], float],
     ) -> None:
@@ -92,14 +91,9 @@ def translate(payload: Payload, view: View) -> tuple[Event, ...]:
 def rejected(payload: Payload, reason: str) -> Rejected:
     """The payload as evidence, without what answers in our name. What tells two events apart may be among that."""
     whole = json.dumps(payload, sort_keys=True, default=str)
-    kept = json.dumps(json.loads(whole, object_hook=_without_secrets))
     event_id = payload.get("event_id")
     name = event_id if isinstance(event_id, str) and event_id else sha256(whole.encode()).hexdigest()[:24]
-    return Rejected(platform=PLATFORM, id=name, reason=reason, payload=kept)
-
-
-def _without_secrets(part: Payload) -> Payload:
-    return {name: value for name, value in part.items() if name not in _SECRETS}
+    return Rejected(platform=PLATFORM, id=name, reason=reason, payload=evidence.kept(whole))
 
 
 def _events(payload: Payload, view: View) -> tuple[Event | None, ...]:

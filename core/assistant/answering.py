@@ -82,7 +82,7 @@ class Answering:
 
     async def finish(self, lease: Lease, question: Turn) -> Fate:
         """Says what was stored before."""
-        return Fate.of(kept=await self._outbox.deliver(Errand(key=lease.key, cause=question, lease=lease)))
+        return await self._outbox.deliver(Errand(key=lease.key, cause=question, lease=lease))
 
     async def _conclude(self, lease: Lease, question: Turn, decided: Answer, speech: Speech) -> Fate:
         decided = replace(decided, parts=speech.closed(decided.parts))
@@ -94,7 +94,7 @@ class Answering:
             drafts=speech.drafts,
             doubtful=speech.doubtful,
         )
-        return Fate.of(kept=await self._outbox.answer(errand, decided))
+        return await self._outbox.answer(errand, decided)
 
     async def _decide(self, case: Case) -> Answer:
         """The answer, or the honest sentence in its place."""
@@ -123,7 +123,13 @@ class Answering:
         """What people saw of an answer when somebody stopped it."""
         await case.speech.end()
         words = "\n\n".join(case.speech.shown)
-        return Answer(parts=case.speech.shown, memory=words or None, tokens=self._mind.count(words), stopped=True)
+        return Answer(
+            parts=case.speech.shown,
+            memory=words or None,
+            tokens=self._mind.count(words),
+            shown_seqs=case.sight.seqs,
+            stopped=True,
+        )
 
     async def _unavailable(self, case: Case, error: ModelUnavailable) -> Answer:
         """What is said once another try is no use. Raises the error where it is worth one."""
@@ -145,7 +151,14 @@ class Answering:
             parts = speech.beneath(apologies.BROKE_OFF)
         else:
             parts = self._pieces(case, f"{error.words}\n\n{apologies.BROKE_OFF}")
-        return Answer(parts=parts, memory=words, tokens=self._mind.count(words), stopped=True, error=_reason(error))
+        return Answer(
+            parts=parts,
+            memory=words,
+            tokens=self._mind.count(words),
+            shown_seqs=case.sight.seqs,
+            stopped=True,
+            error=_reason(error),
+        )
 
     async def _failed(self, case: Case, error: ModelError) -> Answer:
         log.error("model failed", session=case.session, error=type(error).__name__, reason=str(error))
@@ -165,6 +178,7 @@ class Answering:
             tokens=self._mind.count(words),
             model=finish.model,
             shown=usage.shown,
+            shown_seqs=case.sight.seqs,
             cached=usage.cached,
             written=usage.written,
             covers=written.first if is_summary else None,

@@ -1,7 +1,7 @@
 """Asking: the model is asked a question, and once more with less where it could not take what it was shown."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -15,7 +15,7 @@ from core.memory.mind import Mind
 from core.memory.window import Window, build
 from core.model.llm import Finish
 from core.seam.messages import Quote
-from core.session import Lease, Role, Turn
+from core.session import Lease, Role, Seqs, Turn
 from core.store import Database, turns
 from core.timings import Timings
 
@@ -24,11 +24,19 @@ log = structlog.get_logger()
 _LEAST = 64  # tokens that a question must have beside the instructions
 
 
+@dataclass(slots=True, eq=False)
+class Sight:
+    """Which turns before its question the model was shown last; None until it is asked."""
+
+    seqs: Seqs | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """A question that the model answers: under which lease, with which mind, and where people see the answer grow.
 
-    With a `prompt` the question is a command, and the model is asked that in its place.
+    With a `prompt` the question is a command, and the model is asked that in its place. An answer that is ended in the
+    middle was shown what `sight` has by then.
     """
 
     lease: Lease
@@ -36,6 +44,7 @@ class Case:
     question: Turn
     speech: Speech
     prompt: str | None = None
+    sight: Sight = field(default_factory=Sight)
 
     @property
     def session(self) -> str:
@@ -115,13 +124,14 @@ class Asking:
 
     async def ask(self, case: Case) -> Written:
         """What the model answers. Raises a ModelError, or LeaseLost."""
-        await overhearing.hear(
-            self._database, self._adapters, case.mind, case.lease, case.question, within=self._timings.hear
+        await overhearing.read_backscroll(
+            self._database, self._adapters, case.mind, case.lease, case.question, within=self._timings.backscroll
         )
         question, *told = await self._read(case)
         tries = _Tries(case, told)
         while True:
             window = tries.window(question)
+            case.sight.seqs = window.seqs
             try:
                 words, finish = await stream(case.mind, case.lease, window, cause=question, speech=case.speech)
                 break

@@ -56,14 +56,14 @@ class Assistant:
 
     async def _answer(self, lease: Lease, question: Turn) -> Fate:
         if question.notice is not None:
-            return Fate.of(kept=await self._outbox.notify(lease, question))
+            return await self._outbox.notify(lease, question)
         order = deeds.order(lease.key, question)
         if question.progress is Progress.ANSWERED:
             return await self._finish(lease, question, order)
         if order is not None and not order.is_for_the_model:
             return await self._obeying.obey(order, lease)
-        if question.envelope.missed:
-            return await self._answering.say(lease, question, apologies.too_late(question.envelope.missed), "missed")
+        if question.slip.missed:
+            return await self._answering.say(lease, question, apologies.too_late(question.slip.missed), "missed")
         return await self._answering.talk(lease, question, None if order is None else order.prompt)
 
     async def _finish(self, lease: Lease, question: Turn, order: Order | None) -> Fate:
@@ -85,7 +85,7 @@ class Assistant:
             return await self._answering.finish(lease, question)
         if question.notice is not None:
             nothing = Errand(key=lease.key, cause=question, lease=lease, stored=())
-            return Fate.of(kept=await self._outbox.answer(nothing, Answer(parts=(), error=reason)))
+            return await self._outbox.answer(nothing, Answer(parts=(), error=reason))
         return await self._answering.say(lease, question, apologies.GAVE_UP, reason)
 
     def _tell(self, key: SessionKey, question: Turn) -> None:

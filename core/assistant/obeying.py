@@ -73,7 +73,7 @@ class Obeying:
             private=order.is_private,
             choices=choices,
         )
-        return Fate.of(kept=await self._outbox.deliver(errand))
+        return await self._outbox.deliver(errand)
 
     async def _is_admin(self, order: Order) -> bool | None:
         """Whether its asker is an admin, where that matters; None where the platform does not tell in time."""

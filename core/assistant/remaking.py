@@ -9,7 +9,7 @@ from core.errors import ModelError
 from core.memory.mind import Mind
 from core.memory.prompts import SUMMARIZE
 from core.memory.window import Window, build
-from core.session import Kind, Lease, Progress, Role, Turn, Validity
+from core.session import Kind, Lease, Progress, Role, Seqs, Turn, Validity
 from core.store import Database, summaries, turns
 
 log = structlog.get_logger()
@@ -33,7 +33,7 @@ class Remaking:
         """The summary as it is now; None where it can't be made, or has changed again meanwhile."""
         before = await self._database.read(turns.newest, lease.key, budget=mind.room, before=stale.seq)
         told = [turn for turn in before if turn.validity is not Validity.STALE]
-        words, covers = "", None  # of nothing, the summary is nothing
+        words, shown = "", Seqs()  # of nothing, the summary is nothing
         if told:
             window = _window(mind, told)
             try:
@@ -41,9 +41,9 @@ class Remaking:
             except ModelError as error:
                 log.warning("summary left out", session=lease.key.address.id, error=type(error).__name__)
                 return None
-            covers = window.first
+            shown = window.seqs
         tokens = mind.count(words)
-        stands = await self._database.write(summaries.remade, lease, stale, text=words, tokens=tokens, covers=covers)
+        stands = await self._database.write(summaries.remade, lease, stale, text=words, tokens=tokens, shown_seqs=shown)
         return stale._replace(text=words, tokens=tokens, validity=Validity.STANDS) if stands else None
 
 

@@ -31,7 +31,7 @@ class Order:
     @property
     def is_vague(self) -> bool:
         """Whether nobody can know which session this command is for: then its asker is asked, in private."""
-        return self.turn.envelope.vague and not self.command.anywhere
+        return self.turn.slip.vague and not self.command.anywhere
 
     @property
     def is_private(self) -> bool:
@@ -162,7 +162,7 @@ def _undo(connection: Connection, desk: Desk) -> Said:
     number = turns.count(connection, desk.key).all
     if undone is None:
         return Said(text="There is no reset to undo.")
-    if undone is segments.Kind.UNDO:
+    if undone is segments.Move.UNDO:
         return Said(text=f"The last undo is undone: I set {_turns(before - number)} aside again.")
     return Said(text=f"The last reset is undone: I remember {_turns(number)} again.")
 

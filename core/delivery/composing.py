@@ -37,6 +37,6 @@ def reply(key: SessionKey, cause: Turn, part: int, text: str) -> Reply:
         asked_at=cause.at if notice is None else cause.at - _CLOCKS_DIFFER,
         part=part,
         asker=cause.author,
-        reply_to=cause.envelope.reply_to,
-        ticket=cause.envelope.ticket,
+        reply_to=cause.slip.reply_to,
+        ticket=cause.slip.ticket,
     )

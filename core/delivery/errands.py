@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from core.delivery import composing
 from core.seam.messages import Choice, Draft, Reply
 from core.session import Lease, SessionKey, Turn
-from core.store.deliveries import Delivery, Stage
+from core.store.deliveries import Delivery
+from core.store.stages import Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

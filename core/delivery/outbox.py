@@ -19,10 +19,10 @@ from core.delivery.speech import Speech, speaking
 from core.errors import DeliveryError, LeaseLost
 from core.seam.adapter import Adapter
 from core.seam.address import Address
-from core.session import Answer, Lease, Progress, Turn
+from core.session import Answer, Fate, Lease, Progress, Turn
 from core.store import Database, answering, deliveries, queue, receipts
-from core.store.deliveries import Stage
 from core.store.receipts import Arrival
+from core.store.stages import Stage
 from core.timings import Timings
 
 log = structlog.get_logger()
@@ -49,7 +49,7 @@ class Outbox:
         """An answer that people may watch as it grows."""
         return speaking(self._office, lease, question)
 
-    async def answer(self, errand: Errand, decided: Answer) -> bool:
+    async def answer(self, errand: Errand, decided: Answer) -> Fate:
         """Stores what was decided and delivers it; where somebody has stored an answer already, that one.
 
         Raises Changed, and what `deliver` raises.
@@ -60,7 +60,7 @@ class Outbox:
             errand = replace(errand, stored=None)
         return await self.deliver(errand)
 
-    async def notify(self, lease: Lease, notice: Turn) -> bool:
+    async def notify(self, lease: Lease, notice: Turn) -> Fate:
         """Delivers a notice of our own: its words are stored as messages, and go the way of an answer."""
         errand = Errand(key=lease.key, cause=notice, lease=lease)
         if notice.progress is Progress.ANSWERED:
@@ -69,8 +69,8 @@ class Outbox:
         fresh = None if notice.begun else answering.stored(parts)
         return await self.answer(replace(errand, stored=fresh), Answer(parts=parts))
 
-    async def deliver(self, errand: Errand) -> bool:
-        """Puts what is stored on screen, ends the turn, and returns whether the lease is kept for another one.
+    async def deliver(self, errand: Errand) -> Fate:
+        """Puts what is stored on screen, ends the turn, and returns what has become of the lease.
 
         Raises LeaseLost, or DeliveryUnknown after too many calls of unknown outcome; when that has gone on for too
         long, the reply is given up.
@@ -96,16 +96,16 @@ class Outbox:
         )
         await self._settle(errand.key.address, arrived.message, standing)
 
-    async def _end(self, errand: Errand, arrived: Arrival) -> bool:
+    async def _end(self, errand: Errand, arrived: Arrival) -> Fate:
         try:
-            standing, keeps = await self._database.write(
+            standing, fate = await self._database.write(
                 receipts.record_last, errand.key, errand.seq, arrived, lease=errand.lease, seconds=self._timings.lease
             )
         except LeaseLost:  # whoever owns the session now must know that this message is on screen
             await self._record(errand, replace(arrived, doubtful=True))
             raise
         await self._settle(errand.key.address, arrived.message, standing)
-        return keeps
+        return fate
 
     async def _settle(self, address: Address, posted: str, standing: str) -> None:
         """Of two messages that say the same, the one that was recorded stands, and ours goes."""

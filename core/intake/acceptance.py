@@ -96,7 +96,7 @@ class Acceptance:
         return self._mind.count(envelope.spoken(message.author, message.at, message.text, message.quotes))
 
     async def _judge(self, message: Inbound, given: Given | None) -> Kind | None:
-        """What a message is to us: to be answered, to be heard, or nothing of ours."""
+        """What a message is to us: to be answered, overheard, or nothing of ours."""
         if message.author.is_bot or message.author.is_self:
             return None
         asked = Kind.SAID if given is None else Kind.COMMAND
@@ -123,7 +123,7 @@ class Acceptance:
         self._events.tell(Accepted(address=address, seq=seq, to_be_answered=judged.waits))
         return True
 
-    async def _answer_aside(self, judged: Judged) -> inbound.Accepted | None:
+    async def _answer_aside(self, judged: Judged) -> inbound.Entry | None:
         """Beside the queue."""
         with self._worker.asides.open((judged.message.address, judged.message.id)) as hand_over:
             accepted = await self._write(judged)
@@ -131,7 +131,7 @@ class Acceptance:
                 hand_over(accepted.key, accepted.turn)
         return accepted
 
-    async def _answer_in_turn(self, judged: Judged) -> inbound.Accepted | None:
+    async def _answer_in_turn(self, judged: Judged) -> inbound.Entry | None:
         """By us, where the session is idle and we have room; else by whoever holds it, or claims it."""
         claims = self._worker.claimant()
         accepted = await self._write(judged, claimant=None if claims is None else claims[0])
@@ -140,12 +140,12 @@ class Acceptance:
         if accepted.lease is not None and claims is not None:
             self._worker.take(accepted.lease, [accepted.turn], claims[1])
             return accepted
-        self._worker.noticing.heard(accepted.key, accepted.turn, accepted.waiting)
+        self._worker.noticing.queued(accepted.key, accepted.turn, accepted.waiting)
         if accepted.waiting > _QUEUED:
             self._worker.courtesies.show(accepted.key, accepted.turn)
         return accepted
 
-    async def _write(self, judged: Judged, *, claimant: inbound.Claimant | None = None) -> inbound.Accepted | None:
+    async def _write(self, judged: Judged, *, claimant: inbound.Claimant | None = None) -> inbound.Entry | None:
         """The message as it was stored; None where it was known already."""
         kept = self.kept(judged.message, judged.given)
         accepting = asyncio.create_task(
@@ -170,7 +170,7 @@ class Acceptance:
         except inbound.Duplicate:
             return None
 
-    async def _leave(self, accepting: asyncio.Task[inbound.Accepted]) -> None:
+    async def _leave(self, accepting: asyncio.Task[inbound.Entry]) -> None:
         """We are told to stop while this is on its way: nobody here will answer it."""
         with suppress(DatabaseError, inbound.Duplicate):
             left = await accepting

@@ -10,27 +10,27 @@ from core.memory.mind import Mind
 from core.model import envelope
 from core.seam.adapter import Adapter
 from core.seam.messages import Audience, Inbound
-from core.session import HEARD_BEFORE_QUESTION, Lease, SessionKey, Turn
+from core.session import OVERHEARD_BEFORE_QUESTION, Lease, SessionKey, Turn
 from core.store import Database, backscroll
 
 log = structlog.get_logger()
 
 
-async def hear(
+async def read_backscroll(
     database: Database, adapters: Mapping[str, Adapter], mind: Mind, lease: Lease, question: Turn, *, within: float
 ) -> None:
     """Stores what was said before the session's first question; nothing where that has been done.
 
     An answer waits no longer than so many seconds for it.
     """
-    if lease.heard or await database.read(backscroll.is_heard, lease.key):
+    if lease.backscroll_read or await database.read(backscroll.is_read, lease.key):
         return
     said: Sequence[Inbound] = ()
     if _listens(mind, lease.key, question):
         said = await _said_before(adapters[lease.key.address.platform], lease.key, question, within)
     said = [replace(one, quotes=mind.pointed(one.quotes)) for one in said]
     sizes = [_size(mind, one) for one in said]
-    await database.write(backscroll.hear, lease, said, sizes)
+    await database.write(backscroll.keep, lease, said, sizes)
 
 
 def _size(mind: Mind, one: Inbound) -> int:
@@ -42,7 +42,7 @@ def _listens(mind: Mind, key: SessionKey, question: Turn) -> bool:
     """Whether anything can have been said here that the session is to be told."""
     thread = key.address.thread
     in_channel = thread is None or thread == question.message
-    if question.envelope.direct or mind.policy.hear == "off":
+    if question.slip.direct or mind.policy.hear == "off":
         return False
     return mind.policy.hear == "channel" or not in_channel
 
@@ -56,15 +56,15 @@ async def _said_before(adapter: Adapter, key: SessionKey, question: Turn, within
         author=question.author,
         text=question.text,
         at=question.at,
-        reply_to=question.envelope.reply_to,
+        reply_to=question.slip.reply_to,
     )
     try:
         async with asyncio.timeout(within):
-            said = list(await adapter.backscroll(opening, HEARD_BEFORE_QUESTION))
+            said = list(await adapter.backscroll(opening, OVERHEARD_BEFORE_QUESTION))
     except Exception as error:  # noqa: BLE001 – whatever it is, the question is worth more than what came before
         log.info("backscroll not read", session=key.address.id, error=type(error).__name__)
         return ()
     if key.address.thread != question.message:
         return said
-    # A message that opens a thread of its own hears the channel, but not what belongs to other sessions there.
+    # A message that opens a thread of its own is told of the channel, but not what belongs to other sessions there.
     return [one for one in said if one.audience is not Audience.BOT and not one.author.is_self]

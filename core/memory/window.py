@@ -13,7 +13,7 @@ from typing import Literal
 from core.memory.brevity import Count, Cut, brief
 from core.model.envelope import spoken
 from core.model.llm import Message
-from core.session import HEARD_BEFORE_QUESTION, Kind, Role, Turn
+from core.session import OVERHEARD_BEFORE_QUESTION, Kind, Role, Turn
 
 MESSAGE_TOKENS = 4
 """What a message costs beside its text: three for the frame, one for the role (OpenAI's cookbook, up to gpt-4o)."""
@@ -188,7 +188,7 @@ def _limited(newest_first: Iterable[Turn]) -> Iterator[Turn]:
     """
     for heard, turns in groupby(newest_first, key=lambda turn: turn.kind is Kind.OVERHEARD):
         if heard:
-            yield from sorted(turns, key=lambda turn: turn.at, reverse=True)[:HEARD_BEFORE_QUESTION]
+            yield from sorted(turns, key=lambda turn: turn.at, reverse=True)[:OVERHEARD_BEFORE_QUESTION]
         else:
             yield from turns
 

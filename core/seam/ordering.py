@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 
-class Order:
+class Ordering:
     """A line for each conversation, for as long as somebody stands in it.
 
     Nobody waits longer than `seconds` for those before: by then the acknowledgement is worth more than the order. Where

@@ -26,11 +26,12 @@ from sqlalchemy.sql.roles import FromClauseRole
 
 from core.schema import deliveries, turns, usage
 from core.session import Answer, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
-from core.store import bodies
-from core.store.deliveries import SLOT, Delivery, Stage
+from core.store import bodies, shown
+from core.store.deliveries import SLOT, Delivery
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import alone, clock, filled, fixed, given, insert, micro
 from core.store.queue import QUESTION, Changed, require, under_lease
+from core.store.stages import Stage
 from core.store.turns import place
 
 _DAY = 86_400_000  # milliseconds
@@ -62,6 +63,7 @@ def answer(connection: Connection, key: SessionKey, question: Turn, decided: Ans
         "at": micro(question.at),
         "tokens": decided.tokens,
         "covers": decided.covers,
+        "shown_seqs": shown.written(decided.shown_seqs),
         "model": decided.model,
     }
     bill: dict[str, object] = {"author": question.author and question.author.id, "model": decided.model}
@@ -121,7 +123,8 @@ def _closing(_dialect: str, *, leased: bool) -> Update:
 
 def _remembering(dialect: str, *closed: FromClauseRole) -> Insert:
     memory = bindparam("memory", type_=LargeBinary)
-    row = given(turns, "workspace", "session", "seq", "kind", "progress", "at", "tokens", "model", "covers")
+    row = given(turns, "workspace", "session", "seq", "kind", "progress", "at", "tokens", "model")
+    row |= given(turns, "covers", "shown_seqs")
     row |= {"role": fixed(Role.ASSISTANT), "validity": fixed(Validity.STANDS), "body": memory}
     return filled(insert(dialect, turns), row, memory.is_not(None), *closed)
 

@@ -8,9 +8,9 @@ from core.schema import deliveries, sessions, turns
 from core.seam.address import Address
 from core.session import Progress, Role, SessionKey, Validity
 from core.store import bodies, notices, summaries
-from core.store.deliveries import Stage
 from core.store.places import find
 from core.store.queue import turn
+from core.store.stages import Stage
 
 Pieces = Callable[[str, str | None], Sequence[str]]
 """An answer's words as the messages that they have become, by the ID of its asker."""

@@ -13,14 +13,14 @@ from core.store.engine.sql import insert, micro, storable
 from core.store.queue import require
 
 
-def is_heard(connection: Connection, key: SessionKey) -> bool:
+def is_read(connection: Connection, key: SessionKey) -> bool:
     """Whether what was said before the session's birth has been read, or is not to be."""
     mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
-    known: bool = connection.execute(select(sessions.c.heard).where(mine)).scalar_one()
+    known: bool = connection.execute(select(sessions.c.backscroll_read).where(mine)).scalar_one()
     return known
 
 
-def hear(connection: Connection, lease: Lease, messages: Sequence[Inbound], tokens: Sequence[int]) -> None:
+def keep(connection: Connection, lease: Lease, messages: Sequence[Inbound], tokens: Sequence[int]) -> None:
     """Stores what was said before the session's birth, oldest first, in front of its first turn. Raises LeaseLost.
 
     What was deleted while it was read is left out.
@@ -31,7 +31,7 @@ def hear(connection: Connection, lease: Lease, messages: Sequence[Inbound], toke
     stand = [(message, size) for message, size in zip(messages, tokens, strict=True) if message.id not in deleted]
     messages, tokens = [message for message, _ in stand], [size for _, size in stand]
     mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
-    connection.execute(update(sessions).where(mine).values(heard=True))
+    connection.execute(update(sessions).where(mine).values(backscroll_read=True))
     first = connection.execute(
         select(func.min(turns.c.seq)).where(turns.c.workspace == key.workspace, turns.c.session == key.session)
     ).scalar_one()

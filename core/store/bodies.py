@@ -122,7 +122,7 @@ def as_read(words: str) -> str:
 
 
 # rows: seq and role, of an answer or of what a person said
-TURN, NAME, ENVELOPE, ERROR = Body(turns.c.body), Note(turns.c.name), Note(turns.c.envelope), Note(turns.c.error)
+TURN, NAME, SLIP, ERROR = Body(turns.c.body), Note(turns.c.name), Note(turns.c.slip), Note(turns.c.error)
 # seq and place
 QUOTE = Body(quotes.c.body)
 QUOTED_NAME, TITLE, SOURCE, UNREAD = (Note(quotes.c[name]) for name in ("name", "title", "source", "unread"))
@@ -134,7 +134,7 @@ SETTINGS = Note(policies.c.settings)
 PAYLOAD, REASON = Body(rejections.c.body), Note(rejections.c.reason)
 
 ALL = (
-    *(TURN, NAME, ENVELOPE, ERROR),
+    *(TURN, NAME, SLIP, ERROR),
     *(QUOTE, QUOTED_NAME, TITLE, SOURCE, UNREAD),
     *(DELIVERY, DRAFT, FAILURE),
     SETTINGS,

@@ -1,7 +1,7 @@
 """Changes to what was said: edits and deletions by people. Memory follows the screen.
 
 A turn that waits is answered as it now is, or not at all; whoever answers it at that moment is told by `news`. A turn
-that is over is superseded in place. A summary of what has changed is stale: it is made again before it is shown.
+that is over has its words replaced. A summary of what has changed is stale: it is made again before it is shown.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ ERASED = {
     "name": None,
     "verb": None,
     "error": None,
-    "envelope": None,
+    "slip": None,
     "covers": None,
     "quotes": None,
 }
@@ -193,23 +193,23 @@ def _bars(
 
 def _end(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], seconds: float) -> None:
     """Nothing answers this turn any more: not the answer that is being posted either, which nobody has seen whole."""
-    envelope = bodies.ENVELOPE.open(key, (row.seq, row.role), row.envelope)
-    if not _revived(connection, key, envelope):
+    slip = bodies.SLIP.open(key, (row.seq, row.role), row.slip)
+    if not _revived(connection, key, slip):
         connection.execute(update(sessions).where(_session(key)).values(waiting=sessions.c.waiting - 1))
     if withdraw(connection, key, row.seq, seconds=seconds):
-        connection.execute(update(turns).where(_this(key, row)).values(envelope=row.envelope))
+        connection.execute(update(turns).where(_this(key, row)).values(slip=row.slip))
     answer = and_(turn(key, row.seq), turns.c.role == Role.ASSISTANT)
     connection.execute(update(turns).where(answer).values(ERASED))
 
 
-def _revived(connection: Connection, key: SessionKey, envelope: str | None) -> bool:
+def _revived(connection: Connection, key: SessionKey, slip: str | None) -> bool:
     """The message that this one has joined in a burst waits again, or the one that it had joined itself."""
-    joined = joined_to(envelope)
+    joined = joined_to(slip)
     while joined is not None:
         seq, own = joined
         stands = and_(turns.c.progress == Progress.DONE, turns.c.validity == Validity.STANDS)
         over = and_(turn(key, seq), turns.c.role == Role.PERSON, stands)
-        again = {"progress": Progress.WAITING, "envelope": bodies.ENVELOPE.seal(key, (seq, Role.PERSON), own)}
+        again = {"progress": Progress.WAITING, "slip": bodies.SLIP.seal(key, (seq, Role.PERSON), own)}
         if connection.execute(update(turns).where(over).values(again)).rowcount:
             return True
         joined = joined_to(own)
@@ -252,7 +252,7 @@ def _copies(
     ]
 
 
-_COPIED = ("workspace", "session", "seq", "role", "progress", "validity", "edited_at", "envelope", "body")
+_COPIED = ("workspace", "session", "seq", "role", "progress", "validity", "edited_at", "slip", "body")
 
 
 def _this(key: SessionKey, row: Row[*tuple[object, ...]]) -> ColumnElement[bool]:

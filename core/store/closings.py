@@ -45,8 +45,8 @@ def _close(connection: Connection, key: SessionKey, *, gone: bool, seconds: floa
         connection.execute(update(turns).where(mine).values(ERASED))
         connection.execute(delete(quotes).where(quotes.c.workspace == key.workspace, quotes.c.session == key.session))
     else:
-        kept = case((turns.c.seq.in_(begun), turns.c.envelope), else_=null())
-        over = {"progress": Progress.DONE, "envelope": kept, "error": None}
+        kept = case((turns.c.seq.in_(begun), turns.c.slip), else_=null())
+        over = {"progress": Progress.DONE, "slip": kept, "error": None}
         connection.execute(update(turns).where(mine, OPEN).values(over))
     segments.close(connection, key, row.tail)
     connection.execute(update(sessions).where(_session(key)).values(waiting=0, live_since=None))

@@ -16,10 +16,10 @@ from core.seam.address import Address, AddressError
 from core.seam.messages import Draft
 from core.session import Progress, Role, SessionKey, Validity
 from core.store import bodies
-from core.store.deliveries import Stage
 from core.store.engine.sql import notify, now, seconds
 from core.store.places import find
 from core.store.queue import turn
+from core.store.stages import Stage
 
 
 class NoDeadLetter(BackscrollError):
@@ -96,8 +96,8 @@ def retry(connection: Connection, letter: str) -> None:
         return  # it has been retried already
     if question is None or not question.dead:
         raise NoDeadLetter(letter)
-    envelope = question.envelope or bodies.ENVELOPE.seal(key, (seq, Role.PERSON), "{}")
-    again = {"progress": Progress.WAITING, "error": None, "envelope": envelope}
+    slip = question.slip or bodies.SLIP.seal(key, (seq, Role.PERSON), "{}")
+    again = {"progress": Progress.WAITING, "error": None, "slip": slip}
     connection.execute(update(turns).where(turn(key, seq), _PERSON).values(again))
     connection.execute(delete(turns).where(turn(key, seq), turns.c.role == Role.ASSISTANT))
     _reopen(connection, key, seq, edits=question.verb is None or question.notice is not None)
@@ -112,7 +112,7 @@ def drop(connection: Connection, letter: str) -> None:
     question = _locked(connection, key, seq)
     if question is None or not question.dead:
         raise NoDeadLetter(letter)
-    connection.execute(update(turns).where(turn(key, seq), _PERSON).values(error=None, envelope=None))
+    connection.execute(update(turns).where(turn(key, seq), _PERSON).values(error=None, slip=None))
     connection.execute(update(deliveries).where(_answering(key, seq), _FAILED).values(error=None))
 
 
@@ -153,7 +153,7 @@ def _locked(connection: Connection, key: SessionKey, seq: int) -> Row[*tuple[obj
     connection.execute(select(sessions.c.fence).where(_session(key)).with_for_update())
     undelivered = exists().where(_answering(key, seq), _FAILED)
     dead = and_(_OVER, or_(turns.c.error.is_not(None), undelivered)).label("dead")
-    facts = turns.c.progress, turns.c.verb, turns.c.notice, turns.c.envelope, dead
+    facts = turns.c.progress, turns.c.verb, turns.c.notice, turns.c.slip, dead
     return connection.execute(select(*facts).where(turn(key, seq), _PERSON)).one_or_none()
 
 

@@ -10,7 +10,6 @@ import json
 from base64 import b32encode
 from collections.abc import Collection
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import partial
 from hashlib import blake2b
 from typing import Literal, NamedTuple
@@ -39,21 +38,12 @@ from core.store import bodies
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import alone, filled, fixed, given, insert, storable
 from core.store.queue import QUESTION, Changed, require
+from core.store.stages import Stage
 from core.store.turns import place
 from core.store.withdrawals import DOOMED, doom, sealed
 
 SLOT = ("workspace", "session", "seq", "part")
 """The key of a message's row."""
-
-
-class Stage(IntEnum):
-    """How far a visible message has come."""
-
-    DRAFT = 0  # growing on screen; its text is not decided
-    READY = 1  # its text is stored
-    SENDING = 2  # a call that puts it on screen for good may have been made
-    SENT = 3
-    FAILED = 4  # the platform will never take it
 
 
 def key_of(address: Address, message: str, part: int, *, of: Literal["answer", "notice"] = "answer") -> str:

@@ -15,9 +15,10 @@ from core.seam.address import Address
 from core.seam.messages import Draft, Reply
 from core.session import Role, SessionKey, Turn, Validity
 from core.store import gone
-from core.store.deliveries import REMEMBERED, Stage, draft_of, text_of
+from core.store.deliveries import REMEMBERED, draft_of, text_of
 from core.store.engine.sql import micro, now
 from core.store.queue import turn
+from core.store.stages import Stage
 from core.store.turns import COLUMNS, OPEN, turn_of
 
 _KEPT = 86_400_000  # milliseconds for which an arrival is remembered
@@ -167,7 +168,7 @@ def settle(connection: Connection, doubt: Doubt) -> None:
         connection.execute(update(deliveries).where(_this(doubt)).values(body=None, due_at=None))
     over = and_(turn(doubt.key, doubt.cause.seq), not_(OPEN), turns.c.error.is_(None))
     left = exists().where(_answering(doubt), deliveries.c.due_at.is_not(None))
-    connection.execute(update(turns).where(over, not_(left)).values(envelope=None))
+    connection.execute(update(turns).where(over, not_(left)).values(slip=None))
 
 
 def postpone(connection: Connection, doubt: Doubt, seconds: float) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import rejections, sessions, turns
 from core.seam.messages import Author, Inbound, Rejected
-from core.session import Envelope, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
+from core.session import Kind, Lease, Progress, Role, SessionKey, Slip, Turn, Validity
 from core.store import bodies, gone, policies, quotes
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, fixed, insert, micro, notify, now, seconds, storable
@@ -35,7 +35,7 @@ class Claimant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Entry:
     """A message as it was stored: its session and turn, how many turns wait there now, the lease if it was free."""
 
     key: SessionKey
@@ -56,7 +56,7 @@ def accept(
     missed: int = 0,
     claimant: Claimant | None = None,
     others: bool = False,
-) -> Accepted:
+) -> Entry:
     """Stores a message as its session's newest turn, and wakes the session if it is to be answered.
 
     If the session is idle and somebody is there to answer, it is claimed in the same breath; else `others` are told.
@@ -89,11 +89,11 @@ def accept(
             key=key,
             fence=session.fence,
             attempts=session.attempts,
-            heard=session.heard,
+            backscroll_read=session.backscroll_read,
             stop=session.stop,
             overrides=policies.opened(key.workspace, key.address, session.set_in_workspace, session.set_in_channel),
         )
-    return Accepted(key=key, turn=turn, waiting=session.waiting, lease=lease)
+    return Entry(key=key, turn=turn, waiting=session.waiting, lease=lease)
 
 
 def _turn(
@@ -114,7 +114,7 @@ def _turn(
         verb=verb and storable(verb),
         edited_at=None if message.edited_at is None else seconds(micro(message.edited_at)),
         quotes=message.quotes,
-        envelope=Envelope(
+        slip=Slip(
             vague=message.vague, direct=message.direct, reply_to=message.reply_to, missed=missed, ticket=message.ticket
         ),
     )
@@ -123,7 +123,7 @@ def _turn(
 def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
     assert turn.author is not None  # noqa: S101 – every person's turn has one
     row = (turn.seq, int(turn.role))
-    envelope = written(turn.envelope) if turn.progress is Progress.WAITING else None
+    slip = written(turn.slip) if turn.progress is Progress.WAITING else None
     return {
         "workspace": key.workspace,
         "session": key.session,
@@ -138,14 +138,14 @@ def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
         "author": turn.author.id,
         "name": bodies.NAME.seal(key, row, turn.author.name),
         "verb": turn.verb,
-        "envelope": bodies.ENVELOPE.seal(key, row, envelope),
+        "slip": bodies.SLIP.seal(key, row, slip),
         "edited_at": None if turn.edited_at is None else micro(turn.edited_at),
         "quotes": len(turn.quotes) or None,
         "body": bodies.TURN.seal(key, row, turn.text),
     }
 
 
-_CALLED_UPON = ("kind", "progress", "verb", "envelope", "tokens", "at", "author", "name", "quotes", "body")
+_CALLED_UPON = ("kind", "progress", "verb", "slip", "tokens", "at", "author", "name", "quotes", "body")
 
 
 def _called_upon(connection: Connection, key: SessionKey, turn: Turn) -> tuple[int, int | None] | None:
@@ -158,8 +158,8 @@ def _called_upon(connection: Connection, key: SessionKey, turn: Turn) -> tuple[i
     stands = and_(turns.c.progress == Progress.DONE, turns.c.validity == Validity.STANDS)
     overheard = and_(turns.c.kind == Kind.OVERHEARD, stands)
     same = and_(mine, turns.c.message == turn.message, turns.c.role == turn.role, overheard)
-    heard = select(turns.c.seq, turns.c.edited_at).where(same).with_for_update()
-    found = connection.execute(heard).one_or_none()
+    known = select(turns.c.seq, turns.c.edited_at).where(same).with_for_update()
+    found = connection.execute(known).one_or_none()
     if found is None:
         return None
     row = _row(key, turn._replace(seq=found.seq))
@@ -172,7 +172,7 @@ def _called_upon(connection: Connection, key: SessionKey, turn: Turn) -> tuple[i
 
 _COLUMNS = (
     *("workspace", "session", "seq", "role", "kind", "progress", "validity", "at", "tokens"),
-    *("message", "author", "name", "verb", "envelope", "edited_at", "quotes", "body"),
+    *("message", "author", "name", "verb", "slip", "edited_at", "quotes", "body"),
 )
 
 
@@ -205,7 +205,7 @@ class _Session(NamedTuple):
     owner: str | None
     fence: int
     attempts: int
-    heard: bool
+    backscroll_read: bool
     stop: int | None
     set_in_workspace: str | None = None
     set_in_channel: str | None = None

@@ -7,7 +7,7 @@ what people edit and delete is something else, it joins no burst, and the model 
 from sqlalchemy import Connection, and_, func, select, update
 
 from core.schema import sessions, turns
-from core.session import Envelope, Kind, Progress, Role, SessionKey, Validity
+from core.session import Kind, Progress, Role, SessionKey, Slip, Validity
 from core.store import bodies
 from core.store.engine.sql import insert, notify, now, storable
 from core.store.turns import WAITS, place, written
@@ -36,7 +36,7 @@ def tell(connection: Connection, key: SessionKey, *, name: str, text: str) -> bo
         "tokens": 0,
         "verb": VERB,
         "notice": storable(name),
-        "envelope": bodies.ENVELOPE.seal(key, here, written(Envelope())),
+        "slip": bodies.SLIP.seal(key, here, written(Slip())),
         "body": bodies.TURN.seal(key, here, text),
     }
     new = insert(connection.dialect.name, turns).values(row).on_conflict_do_nothing()

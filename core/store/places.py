@@ -61,7 +61,7 @@ def born(connection: Connection, workspace: int, address: Address) -> None:
         channel=address.channel_address.id,
         tail=0,
         waiting=0,
-        heard=False,
+        backscroll_read=False,
         segment=0,
         start=EVERYTHING,
         fence=0,

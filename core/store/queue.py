@@ -15,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     Integer,
+    Update,
     and_,
     bindparam,
     case,
@@ -32,7 +33,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from core.errors import LeaseLost
 from core.schema import sessions, turns
-from core.session import Lease, Progress, Role, SessionKey, Turn
+from core.session import Fate, Lease, Progress, Role, SessionKey, Turn
 from core.store import bodies
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, fixed, notify, now, storable
@@ -177,14 +178,14 @@ def marked(connection: Connection, key: SessionKey, seq: int) -> bool:
 
 
 def _noted(connection: Connection, key: SessionKey, seq: int, facts: dict[str, object]) -> bool:
-    """Writes something on a waiting turn's envelope; False when the turn does not wait."""
+    """Writes something on a waiting turn's slip; False when the turn does not wait."""
     this = and_(turn(key, seq), turns.c.role == Role.PERSON, turns.c.progress == Progress.WAITING)
-    stored = connection.execute(select(turns.c.envelope).where(this).with_for_update()).scalar_one_or_none()
-    envelope = bodies.ENVELOPE.open(key, (seq, Role.PERSON), stored)
-    if envelope is None:
+    stored = connection.execute(select(turns.c.slip).where(this).with_for_update()).scalar_one_or_none()
+    slip = bodies.SLIP.open(key, (seq, Role.PERSON), stored)
+    if slip is None:
         return False
-    noted = bodies.ENVELOPE.seal(key, (seq, Role.PERSON), json.dumps(json.loads(envelope) | facts))
-    connection.execute(update(turns).where(this).values(envelope=noted))
+    noted = bodies.SLIP.seal(key, (seq, Role.PERSON), json.dumps(json.loads(slip) | facts))
+    connection.execute(update(turns).where(this).values(slip=noted))
     return True
 
 
@@ -193,19 +194,19 @@ def merge(connection: Connection, lease: Lease, first: Turn, following: Turn) ->
     require(connection, lease)
     key = lease.key
     both = [one.seq for one in first_waiting(connection, key, 2)]
-    since = first.at if first.envelope.since is None else first.envelope.since
-    burst = {"since": since, "joins": first.seq, "joined": written(first.envelope)}
+    since = first.at if first.slip.since is None else first.slip.since
+    burst = {"since": since, "joins": first.seq, "joined": written(first.slip)}
     if both != [first.seq, following.seq] or not _noted(connection, key, following.seq, burst):
         raise Changed(key.address.id)
     over = turn(key, first.seq) & (turns.c.role == Role.PERSON) & (turns.c.progress == Progress.WAITING)
-    connection.execute(update(turns).where(over).values(progress=Progress.DONE, envelope=None, error=None))
+    connection.execute(update(turns).where(over).values(progress=Progress.DONE, slip=None, error=None))
     connection.execute(update(sessions).where(held(lease)).values(waiting=sessions.c.waiting - 1))
 
 
 def finish(
     connection: Connection, key: SessionKey, seq: int, *, lease: Lease | None, seconds: float, doubtful: bool = False
-) -> bool:
-    """This turn is over. Returns whether the holder keeps the lease, because another turn waits.
+) -> Fate:
+    """This turn is over; the holder keeps the lease where another one waits.
 
     What answering needs is kept where it may be needed again: the answer is to be reconciled, or there was none.
     Without a lease (an at-once command) the session's scheduling is left to whoever holds it. Repeatable.
@@ -214,19 +215,19 @@ def finish(
     this = {**(place(key) if lease is None else holder(lease)), "seq": seq}
     ended = _ending(leased=lease is not None, doubtful=doubtful).run(connection, **this)
     if lease is None:
-        left = _LEFT.all(connection, **place(key), ended=ended)
-    else:
-        if not ended:
-            require(connection, lease)
-        left = _KEPT.all(connection, **place(key), seq=seq, ended=ended, lease=int(seconds * 1000))
-    return left[0].waiting > 0
+        _LEFT.run(connection, **place(key), ended=ended)
+        return Fate.GIVEN_BACK
+    if not ended:
+        require(connection, lease)
+    (left,) = _KEPT.all(connection, **place(key), seq=seq, ended=ended, lease=int(seconds * 1000))
+    return Fate.KEPT if left.waiting > 0 else Fate.GIVEN_BACK
 
 
 @cache
 def _ending(*, leased: bool, doubtful: bool) -> Prepared[object]:
-    kept = turns.c.envelope if doubtful else case((turns.c.error.is_not(None), turns.c.envelope), else_=null())
+    kept = turns.c.slip if doubtful else case((turns.c.error.is_not(None), turns.c.slip), else_=null())
     over = update(turns).where(QUESTION, OPEN, *([under_lease()] if leased else []))
-    return Prepared(lambda _: over.values(progress=fixed(Progress.DONE), envelope=kept), tuple)
+    return Prepared(lambda _: over.values(progress=fixed(Progress.DONE), slip=kept), tuple)
 
 
 QUESTION = and_(MINE, turns.c.seq == bindparam("seq"), turns.c.role == fixed(Role.PERSON))
@@ -235,11 +236,11 @@ QUESTION = and_(MINE, turns.c.seq == bindparam("seq"), turns.c.role == fixed(Rol
 _ENDED = sessions.c.waiting - bindparam("ended", type_=Integer)
 
 
-def _left(dialect: str) -> ReturningUpdate[int]:
+def _left(dialect: str) -> Update:
     """Beside the queue: whoever holds the session, or backs off, is not disturbed."""
     kept = or_(sessions.c.owner.is_not(None), and_(_ENDED > 0, sessions.c.attempts > 0))
     due_at = case((kept, sessions.c.due_at), (_ENDED > 0, clock(dialect)), else_=null())
-    return update(sessions).where(_MINE).values(waiting=_ENDED, due_at=due_at).returning(sessions.c.waiting)
+    return update(sessions).where(_MINE).values(waiting=_ENDED, due_at=due_at)
 
 
 def _kept(dialect: str) -> ReturningUpdate[int]:
@@ -257,12 +258,12 @@ def _kept(dialect: str) -> ReturningUpdate[int]:
     return update(sessions).where(_MINE).values(values).returning(sessions.c.waiting)
 
 
-class _Left(NamedTuple):
+class _Waiting(NamedTuple):
     waiting: int
 
 
-_LEFT = Prepared(_left, _Left)
-_KEPT = Prepared(_kept, _Left)
+_LEFT = Prepared(_left, tuple)
+_KEPT = Prepared(_kept, _Waiting)
 
 
 def turn(key: SessionKey, seq: int) -> ColumnElement[bool]:

@@ -8,12 +8,13 @@ from sqlalchemy import BigInteger, Connection, Row, Text, Update, and_, bindpara
 from core.schema import deliveries, turns
 from core.seam.address import Address
 from core.seam.messages import Draft
-from core.session import Lease, Role, SessionKey
-from core.store.deliveries import THIS, Stage, at, key_for, slot
+from core.session import Fate, Lease, Role, SessionKey
+from core.store.deliveries import THIS, at, key_for, slot
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, fixed, now
 from core.store.places import find
 from core.store.queue import finish
+from core.store.stages import Stage
 from core.store.withdrawals import DOOMED, RECONCILE_AFTER, doom, sealed
 
 
@@ -64,13 +65,13 @@ def _arriving(*, doubtful: bool) -> Prepared[object]:
 
 def record_last(
     connection: Connection, key: SessionKey, seq: int, arrived: Arrival, *, lease: Lease | None, seconds: float
-) -> tuple[str, bool]:
+) -> tuple[str, Fate]:
     """Stores the last part's arrival and ends the turn, in one transaction; what `record` and `finish` return.
 
     Raises LeaseLost.
     """
-    keeps = finish(connection, key, seq, lease=lease, seconds=seconds, doubtful=arrived.doubtful)
-    return record(connection, key, seq, arrived, seconds=seconds), keeps
+    fate = finish(connection, key, seq, lease=lease, seconds=seconds, doubtful=arrived.doubtful)
+    return record(connection, key, seq, arrived, seconds=seconds), fate
 
 
 def receive(connection: Connection, address: Address, key: str, shown: Draft, *, seconds: float) -> None:

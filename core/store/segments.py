@@ -17,7 +17,7 @@ EVERYTHING = -(2**31)
 """The start of a view of everything: what was said before a session's birth has a seq below 1."""
 
 
-class Kind(StrEnum):
+class Move(StrEnum):
     """What a segment came of."""
 
     RESET = "reset"
@@ -27,15 +27,15 @@ class Kind(StrEnum):
 
 def reset(connection: Connection, key: SessionKey, seq: int) -> None:
     """Sets aside what was said up to this turn, which asks for it."""
-    _append(connection, key, _newest(connection, key), {"kind": Kind.RESET, "start": seq, "seq": seq})
+    _append(connection, key, _newest(connection, key), {"kind": Move.RESET, "start": seq, "seq": seq})
 
 
 def close(connection: Connection, key: SessionKey, tail: int) -> None:
     """Sets aside what was said up to the newest turn, since the place was closed."""
-    _append(connection, key, _newest(connection, key), {"kind": Kind.CLOSED, "start": tail})
+    _append(connection, key, _newest(connection, key), {"kind": Move.CLOSED, "start": tail})
 
 
-def undo(connection: Connection, key: SessionKey, seq: int) -> Kind | None:
+def undo(connection: Connection, key: SessionKey, seq: int) -> Move | None:
     """Takes back the newest reset that stands, or where none does, the newest undo; this turn asks for it.
 
     What was said since stays. Returns what was taken back; None where there is nothing.
@@ -47,20 +47,20 @@ def undo(connection: Connection, key: SessionKey, seq: int) -> Kind | None:
     taken_back = view if view.shows == 0 else _segment(connection, key, view.shows)
     before = _segment(connection, key, taken_back.number - 1)
     shown = _segment(connection, key, before.shows)
-    _append(connection, key, newest, {"kind": Kind.UNDO, "start": shown.start, "back_to": shown.number, "seq": seq})
-    return taken_back.kind
+    _append(connection, key, newest, {"kind": Move.UNDO, "start": shown.start, "back_to": shown.number, "seq": seq})
+    return taken_back.move
 
 
 class _Segment(NamedTuple):
     """`shows` is the number of the segment whose view this is: its own, or an undo's that which it went back to."""
 
     number: int
-    kind: Kind
+    move: Move
     start: int
     shows: int
 
 
-_FIRST = _Segment(number=0, kind=Kind.RESET, start=EVERYTHING, shows=0)
+_FIRST = _Segment(number=0, move=Move.RESET, start=EVERYTHING, shows=0)
 
 
 def _newest(connection: Connection, key: SessionKey) -> int:
@@ -76,14 +76,14 @@ def _segment(connection: Connection, key: SessionKey, number: int) -> _Segment:
     columns = segments.c.kind, segments.c.start, segments.c.back_to
     row = connection.execute(select(*columns).where(mine, segments.c.number == number)).one()
     shows = number if row.back_to is None else row.back_to
-    return _Segment(number=number, kind=Kind(row.kind), start=row.start, shows=shows)
+    return _Segment(number=number, move=Move(row.kind), start=row.start, shows=shows)
 
 
 def _append(connection: Connection, key: SessionKey, newest: int, segment: dict[str, object]) -> None:
     place = {"workspace": key.workspace, "session": key.session, "number": newest + 1}
     row = {**place, "shown": key.session, "opened_at": now(connection), **segment}
     connection.execute(segments.insert().values(row))
-    view = {"segment": newest + 1, "start": segment["start"], "heard": true()}
+    view = {"segment": newest + 1, "start": segment["start"], "backscroll_read": true()}
     connection.execute(update(sessions).where(_session(key)).values(view))
 
 

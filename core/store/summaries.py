@@ -3,10 +3,10 @@
 from sqlalchemy import Connection, and_, func, select, update
 
 from core.schema import deliveries, sessions, turns
-from core.session import Kind, Lease, Progress, Role, SessionKey, Turn, Validity
-from core.store import bodies
-from core.store.deliveries import Stage
+from core.session import Kind, Lease, Progress, Role, Seqs, SessionKey, Turn, Validity
+from core.store import bodies, shown
 from core.store.queue import require, turn
+from core.store.stages import Stage
 
 
 def outdate(connection: Connection, key: SessionKey, seq: int) -> None:
@@ -37,8 +37,8 @@ def outdate(connection: Connection, key: SessionKey, seq: int) -> None:
         connection.execute(update(sessions).where(this, sessions.c.owner.is_not(None)).values(news=True))
 
 
-def remade(connection: Connection, lease: Lease, old: Turn, *, text: str, tokens: int, covers: int | None) -> bool:
-    """Puts a summary that was made again in place of the stale one; it `covers` what it was made of.
+def remade(connection: Connection, lease: Lease, old: Turn, *, text: str, tokens: int, shown_seqs: Seqs) -> bool:
+    """Puts a summary that was made again in place of the stale one; it covers what it was made of.
 
     False where something that it tells of has changed again meanwhile. Raises LeaseLost.
     """
@@ -47,6 +47,7 @@ def remade(connection: Connection, lease: Lease, old: Turn, *, text: str, tokens
     stale = and_(same, turns.c.validity == Validity.STALE)
     body = bodies.TURN.seal(lease.key, (old.seq, Role.ASSISTANT), text)
     fresh = {"progress": Progress.DONE, "validity": Validity.STANDS, "body": body, "tokens": tokens}
-    if covers is not None:
-        fresh["covers"] = covers
+    fresh["shown_seqs"] = shown.written(shown_seqs)
+    if shown_seqs:
+        fresh["covers"] = shown_seqs[0][0]
     return connection.execute(update(turns).where(stale).values(fresh)).rowcount > 0

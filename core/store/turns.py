@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Label, Row, Select, and_, bindparam, case, ex
 from core.policy import NOTHING, Overrides
 from core.schema import deliveries, sessions, turns
 from core.seam.messages import Author, Quote
-from core.session import HEARD_BEFORE_QUESTION, Envelope, Kind, Progress, Role, SessionKey, Turn, Validity
+from core.session import OVERHEARD_BEFORE_QUESTION, Kind, Progress, Role, SessionKey, Slip, Turn, Validity
 from core.store import bodies, policies, quotes
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import fixed, seconds
@@ -18,13 +18,13 @@ from core.store.engine.sql import fixed, seconds
 _ORDINARY = 64  # tokens of an ordinary turn, with which a page is as long as the window
 _LONGEST_PAGE = 128  # rows; there are long turns as well
 _LAST = 2**31 - 1  # no seq is greater
-_STRETCH = 2 * HEARD_BEFORE_QUESTION  # overheard turns that are read: they may not have reached us as they were said
+_STRETCH = 2 * OVERHEARD_BEFORE_QUESTION  # of them are read: they may not have reached us as they were said
 
 
 _STATE = ("kind", "progress", "validity")
 _SHOWN = tuple(turns.c[name] for name in ("seq", "role", *_STATE, "body", "tokens", "at", "author", "name", "quotes"))
 _Shown = tuple[int, int, int, int, int, bytes, int, int, str | None, str | None, int | None]
-COLUMNS = (*(turns.c[name] for name in ("message", "verb", "notice", "edited_at", "covers", "envelope")), *_SHOWN)
+COLUMNS = (*(turns.c[name] for name in ("message", "verb", "notice", "edited_at", "covers", "slip")), *_SHOWN)
 """What `turn_of` makes a turn of."""
 
 MINE = and_(turns.c.workspace == bindparam("workspace"), turns.c.session == bindparam("session"))
@@ -33,8 +33,8 @@ MINE = and_(turns.c.workspace == bindparam("workspace"), turns.c.session == bind
 OPEN = turns.c.progress.in_((fixed(Progress.WAITING), fixed(Progress.ANSWERED)))
 """Questions that are not over."""
 
-WAITS = and_(turns.c.envelope.is_not(None), OPEN)
-"""The same. The envelope, which they all have, leads to their index."""
+WAITS = and_(turns.c.slip.is_not(None), OPEN)
+"""The same. The slip, which they all have, leads to their index."""
 
 _START = (
     select(sessions.c.start)
@@ -48,8 +48,8 @@ _SAID = and_(
     turns.c.progress.not_in((fixed(Progress.WAITING), fixed(Progress.REFUSED))),
     turns.c.validity.in_((fixed(Validity.STANDS), fixed(Validity.STALE))),
 )
-_IS_HEARD = case((turns.c.kind == fixed(Kind.OVERHEARD), fixed(1)), else_=fixed(0))
-_COUNT = select(func.count(), func.sum(_IS_HEARD), func.min(turns.c.at)).where(_SAID)
+_IS_OVERHEARD = case((turns.c.kind == fixed(Kind.OVERHEARD), fixed(1)), else_=fixed(0))
+_COUNT = select(func.count(), func.sum(_IS_OVERHEARD), func.min(turns.c.at)).where(_SAID)
 
 
 def first_waiting(connection: Connection, key: SessionKey, most: int) -> list[Turn]:
@@ -224,38 +224,38 @@ def _turn(
     notice: str | None,
     edited_at: int | None,
     covers: int | None,
-    envelope: str | None,
+    slip: str | None,
     *shown: *_Shown,
 ) -> Turn:
     seq, role, *_ = shown
-    opened = bodies.ENVELOPE.open(key, (seq, role), envelope)
+    opened = bodies.SLIP.open(key, (seq, role), slip)
     return _showing(key)(*shown)._replace(
         message=message,
         verb=verb,
         notice=notice,
         edited_at=None if edited_at is None else seconds(edited_at),
         covers=covers,
-        envelope=_PLAIN if opened is None else _read(opened),
+        slip=_PLAIN if opened is None else _read(opened),
     )
 
 
-_PLAIN = Envelope()
-_FACTS = tuple(one.name for one in fields(Envelope))
+_PLAIN = Slip()
+_FACTS = tuple(one.name for one in fields(Slip))
 
 
-def written(envelope: Envelope) -> str:
+def written(slip: Slip) -> str:
     """As JSON, without what says nothing: most messages need nothing but themselves."""
-    return json.dumps({name: value for name in _FACTS if (value := getattr(envelope, name))})
+    return json.dumps({name: value for name in _FACTS if (value := getattr(slip, name))})
 
 
-def _read(stored: str) -> Envelope:
+def _read(stored: str) -> Slip:
     """A newer release beside us may have written what we don't know."""
-    return Envelope(**{name: value for name, value in json.loads(stored).items() if name in _FACTS})
+    return Slip(**{name: value for name, value in json.loads(stored).items() if name in _FACTS})
 
 
-def joined_to(envelope: str | None) -> tuple[int, str] | None:
-    """The seq of the message that this turn has joined in a burst, and that message's own envelope."""
-    read = _PLAIN if envelope is None else _read(envelope)
+def joined_to(slip: str | None) -> tuple[int, str] | None:
+    """The seq of the message that this turn has joined in a burst, and that message's own slip."""
+    read = _PLAIN if slip is None else _read(slip)
     return None if read.joins is None or read.joined is None else (read.joins, read.joined)
 
 

@@ -15,17 +15,15 @@ from core.seam.messages import Draft
 from core.session import SessionKey
 from core.store import bodies
 from core.store.engine.sql import fixed, insert, now
+from core.store.stages import Stage
 
 RECONCILE_AFTER = 2.0
 """Leases: by then, whatever a process that lost one has sent is on screen or will never be."""
 
-GROWING = 0
-"""The stage of a message whose text is not decided."""
-
 ASIDE = 10_000
 """From this part on: what was set aside. No answer has so many parts."""
 
-DOOMED = and_(deliveries.c.state == fixed(GROWING), deliveries.c.due_at.is_not(None))
+DOOMED = and_(deliveries.c.state == fixed(Stage.DRAFT), deliveries.c.due_at.is_not(None))
 """Messages that are to leave the screen."""
 
 
@@ -41,7 +39,7 @@ def withdraw(connection: Connection, key: SessionKey, seq: int, *, seconds: floa
     later = now(connection) + int(RECONCILE_AFTER * seconds * 1000)
     for row in rows:
         draft = _written(key, seq, row.part, row.message) if row.message is not None else row.draft
-        away = {"state": GROWING, "message": None, "draft": draft, "body": None, "error": None}
+        away = {"state": Stage.DRAFT, "message": None, "draft": draft, "body": None, "error": None}
         due_at = later if draft is None else now(connection)
         connection.execute(update(deliveries).where(mine, deliveries.c.part == row.part).values(**away, due_at=due_at))
     return bool(rows)
@@ -50,7 +48,7 @@ def withdraw(connection: Connection, key: SessionKey, seq: int, *, seconds: floa
 def set_aside(connection: Connection, key: SessionKey, seq: int, part: int) -> None:
     """What is growing on screen from this part on belongs to no answer any more, and is withdrawn by itself."""
     growing = and_(_session(key), deliveries.c.seq == seq, deliveries.c.part >= part, deliveries.c.part < ASIDE)
-    shown = and_(growing, deliveries.c.state == GROWING, deliveries.c.draft.is_not(None))
+    shown = and_(growing, deliveries.c.state == Stage.DRAFT, deliveries.c.draft.is_not(None))
     for row in connection.execute(select(deliveries.c.part, deliveries.c.draft).where(shown)).all():
         aside, this = row.part + ASIDE, and_(shown, deliveries.c.part == row.part)
         draft = bodies.DRAFT.seal(key, (seq, aside), bodies.DRAFT.open(key, (seq, row.part), row.draft))
@@ -61,7 +59,7 @@ def doom(connection: Connection, key: SessionKey, seq: int, part: int, message: 
     """This message has come on screen for an answer that was withdrawn meanwhile; reconciling takes it away."""
     row = {"workspace": key.workspace, "session": key.session, "seq": seq, "part": part}
     seen = {
-        "state": GROWING,
+        "state": Stage.DRAFT,
         "message": None,
         "draft": _written(key, seq, part, message),
         "body": None,

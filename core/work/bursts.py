@@ -5,10 +5,10 @@ from core.session import Progress, Turn
 
 def is_burst(question: Turn, following: Turn, *, within: float) -> bool:
     """Whether the same person has gone on talking within so many seconds, and nothing of an answer is on screen."""
-    missed = question.envelope.missed or following.envelope.missed
+    missed = question.slip.missed or following.slip.missed
     both_talk = _may_join(question) and following.verb is None and not missed
     same = question.author is not None and following.author is not None and question.author.id == following.author.id
-    since = question.at if question.envelope.since is None else question.envelope.since
+    since = question.at if question.slip.since is None else question.slip.since
     return both_talk and same and 0 <= following.at - since <= within
 
 

@@ -32,7 +32,7 @@ class Courtesies:
 
     def take_back(self, key: SessionKey, turn: Turn) -> None:
         """Its turn has come: takes the sign back, where there is one."""
-        if turn.envelope.marked and turn.message is not None:
+        if turn.slip.marked and turn.message is not None:
             self._begin(self._mark(key, turn.message, waits=False))
 
     async def _show(self, key: SessionKey, turn: Turn, message: str) -> None:

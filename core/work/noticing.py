@@ -25,7 +25,7 @@ class Noticing:
         self._timings = timings
         self._wake = wake
 
-    def heard(self, key: SessionKey, turn: Turn, waiting: int) -> None:
+    def queued(self, key: SessionKey, turn: Turn, waiting: int) -> None:
         """A turn is one of so many that wait; if it directly follows what is being answered, it may join that."""
         held = self._leases.of(key)
         if held is None:

@@ -43,7 +43,7 @@ class Turn(NamedTuple):
         return self.progress in (Progress.WAITING, Progress.ANSWERED)
 
     @property
-    def is_heard(self) -> bool:
+    def is_overheard(self) -> bool:
         """Whether it was only overheard, as what was said before another message, and not taken in to be answered."""
         return self.kind == Kind.OVERHEARD and self.validity == Validity.STANDS
 

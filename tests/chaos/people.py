@@ -106,7 +106,7 @@ class People:
             said,
             heard=city.heard.get(said.id),
             begun=min((begun[one] for one in said.versions if one in begun), default=None),
-            seq=turn.seq if turn is not None and not turn.is_heard else None,
+            seq=turn.seq if turn is not None and not turn.is_overheard else None,
             text=turn.text if turn is not None else None,
             finished={one: finished[one] for one in said.versions if one in finished},
         )

@@ -309,4 +309,4 @@ class Run:
 def _recorded(turn: Turn | None) -> str:
     if turn is None:
         return "not known to the bot"
-    return "overheard, and never taken in" if turn.is_heard else str(turn)
+    return "overheard, and never taken in" if turn.is_overheard else str(turn)

@@ -8,7 +8,7 @@ import structlog
 
 from core.errors import ModelInterrupted, ModelMisconfigured
 from core.model.llm import Piece
-from core.model.openai.frames import Events
+from core.model.openai.frames import Frames
 from core.model.openai.judging import sorted_errors
 from core.model.openai.reading import Reading
 
@@ -19,7 +19,7 @@ TAIL = 3.0
 
 
 async def pieces(
-    events: Events, reading: Reading, *, limit: float, silence_seconds: float, longest_thought: float
+    events: Frames, reading: Reading, *, limit: float, silence_seconds: float, longest_thought: float
 ) -> AsyncGenerator[Piece, None]:
     """The pieces, and at the end the Finish. The first frame must come before `limit`, by the loop's clock."""
     with sorted_errors(ModelInterrupted):
@@ -37,7 +37,7 @@ async def pieces(
         yield last
 
 
-async def _next(events: Events, reading: Reading, limit: float) -> object:
+async def _next(events: Frames, reading: Reading, limit: float) -> object:
     """The next frame; None at the end. Once the answer is finished, whatever befalls the rest is no matter."""
     now = asyncio.get_running_loop().time()
     try:

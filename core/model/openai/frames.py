@@ -17,7 +17,7 @@ END = "[DONE]"
 _BOM = b"\xef\xbb\xbf"
 
 
-class Events(openai.AsyncStream[object]):
+class Frames(openai.AsyncStream[object]):
     """The SDK's stream, its connection and time-outs, with our reading of the bytes.
 
     The SDK's own takes every event for JSON, a web page for an empty answer, and ends over a frame without data.

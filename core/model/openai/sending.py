@@ -15,7 +15,7 @@ from core.model.openai.asking import Wanted
 from core.model.openai.clients import WHOLE
 from core.model.openai.complaints import Complaint, heard_from
 from core.model.openai.fields import at
-from core.model.openai.frames import Events
+from core.model.openai.frames import Frames
 from core.model.openai.judging import endpoint_missing
 from core.model.openai.learning import Learning
 from core.model.openai.manners import API
@@ -44,7 +44,7 @@ class Sending:
         server = self._server
         return server.api or self._learning.known.api or ("responses" if server.official else "chat")
 
-    async def open(self, client: openai.AsyncOpenAI, prompt: Prompt, limit: float) -> tuple[API, Events]:
+    async def open(self, client: openai.AsyncOpenAI, prompt: Prompt, limit: float) -> tuple[API, Frames]:
         """Sends the request by the API that is known to work, or by the other one where the server lacks the first.
 
         `limit` is when the first piece must be there, by the loop's clock.
@@ -71,7 +71,7 @@ class Sending:
             setting = "The server has neither of OpenAI's APIs. Set OPENAI_BASE_URL to where it has (…/v1)"
         return ModelMisconfigured(f"{setting}, or check OPENAI_MODEL.")
 
-    async def _send(self, client: openai.AsyncOpenAI, api: API, prompt: Prompt, limit: float) -> Events:
+    async def _send(self, client: openai.AsyncOpenAI, api: API, prompt: Prompt, limit: float) -> Frames:
         """Sends the request; what the server will not have of it is left out, or said in another form, from then on.
 
         Some servers have begun a stream by the time that they refuse, and say so in its first frame.
@@ -102,11 +102,11 @@ class Sending:
         return bool(news)
 
 
-async def _post(client: openai.AsyncOpenAI, api: API, body: dict[str, object]) -> tuple[Events, object]:
+async def _post(client: openai.AsyncOpenAI, api: API, body: dict[str, object]) -> tuple[Frames, object]:
     """The answer's frames, and the first of them.
 
     It goes past the SDK's typed methods: they walk through every message by its type and back, in 35 ms for a
     window of 90 messages, and make each event an object, in two thirds of what a piece costs (openai 3.54).
     """
-    events = await client.post(PATHS[api], cast_to=object, body=body, stream=True, stream_cls=Events)
+    events = await client.post(PATHS[api], cast_to=object, body=body, stream=True, stream_cls=Frames)
     return events, await events.first()

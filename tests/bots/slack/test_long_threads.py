@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from bots.slack import SlackAdapter
-from core.memory.window import HEARD_BEFORE_QUESTION
+from core.memory.window import OVERHEARD_BEFORE_QUESTION
 from core.seam.address import Address
 from core.seam.messages import Author, Inbound, Quote
 from tests.bots.slack.ear import Clock, Ear, asked
@@ -45,7 +45,7 @@ async def test_the_newest_of_a_long_thread_are_shown_and_what_it_hangs_on(
         await stage.say("what was decided?")
         await model.until(lambda: model.requests and model.requests[0].done)
         first, *others, question = (text for _, text in model.requests[0].texts)
-    newest = [str(reply) for reply in range(number - HEARD_BEFORE_QUESTION, number)]
+    newest = [str(reply) for reply in range(number - OVERHEARD_BEFORE_QUESTION, number)]
     brackets, hangs, root, _, words = first.split("\n")
     assert brackets.startswith("[ben (U0BEN) ")
     assert hangs.startswith("> [hangs on ben (U0BEN) ")

@@ -11,7 +11,8 @@ from core.schema import deliveries, sessions, turns
 from core.seam.messages import Deleted, Draft, Edited, Receipt
 from core.session import ATTEMPTS, Progress
 from core.store import Database, dead, notices, places
-from core.store.deliveries import Stage, key_of
+from core.store.deliveries import key_of
+from core.store.stages import Stage
 from tests.core.delivery.test_reconcile import deliveries_are, pass_time, reconciling
 from tests.script import Fault, House, Interrupted, ScriptedModel, TranscriptAdapter, expire, house, memory, rows
 from tests.values import HERE, message
@@ -127,7 +128,7 @@ async def test_a_notice_of_unknown_outcome_is_looked_for_and_reconciled(database
         await running.answered("You said: hello", WORDS)
         await running.over()
         assert [reply.attempt for reply in running.adapter.delivered] == [1, 1, 2]
-        assert (await rows(database, turns))[-1].envelope is not None, "it is kept for another look"
+        assert (await rows(database, turns))[-1].slip is not None, "it is kept for another look"
         shown = list(running.adapter.screen)[-1]
         running.adapter.screen["stray"] = running.adapter.screen[shown]
         running.adapter.screen[shown] = replace(running.adapter.screen[shown], text="an old call")
@@ -137,7 +138,7 @@ async def test_a_notice_of_unknown_outcome_is_looked_for_and_reconciled(database
             await deliveries_are(database, lambda found: all(row.due_at is None for row in found))
 
     (turn,) = [row for row in await rows(database, turns) if row.notice is not None]
-    assert (turn.progress, turn.envelope) == (Progress.DONE, None)
+    assert (turn.progress, turn.slip) == (Progress.DONE, None)
 
 
 async def test_the_platforms_own_receipt_is_known_to_be_for_a_notice(database: Database) -> None:

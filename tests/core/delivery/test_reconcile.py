@@ -11,7 +11,8 @@ from core.errors import DeliveryDelayed, DeliveryUnknown
 from core.schema import deliveries, turns
 from core.seam.messages import Draft, Receipt
 from core.store import Database
-from core.store.deliveries import Stage, key_of
+from core.store.deliveries import key_of
+from core.store.stages import Stage
 from tests.script import Fault, House, ScriptedModel, TranscriptAdapter, brisk, house, rows
 from tests.values import BEN, HERE, message
 
@@ -51,7 +52,7 @@ async def test_an_uncertain_delivery_is_audited_and_a_certain_one_is_only_forgot
         await running.say(unsure)
         await running.answered("You said: sure", "You said: unsure")
         assert [row.body for row in await rows(database, deliveries)] == [None, b""]
-        assert (await rows(database, turns))[2].envelope is not None
+        assert (await rows(database, turns))[2].slip is not None
         async with reconciling(running):
             await pass_time(database)
             await running.adapter.until(lambda: running.adapter.reconciled)

@@ -47,12 +47,12 @@ async def questions(database: Database) -> list[Progress]:
     return [Progress(row.progress) for row in await rows(database, turns) if row.role == 0]
 
 
-ANSWERED, HEARD, IGNORED = "answered", "heard", "ignored"
+ANSWERED, OVERHEARD, IGNORED = "answered", "overheard", "ignored"
 BECOMES = {
     (): IGNORED,
     ((Kind.SAID, Progress.WAITING),): ANSWERED,
     ((Kind.COMMAND, Progress.WAITING),): ANSWERED,
-    ((Kind.OVERHEARD, Progress.DONE),): HEARD,
+    ((Kind.OVERHEARD, Progress.DONE),): OVERHEARD,
 }
 ALWAYS, NEVER = (ANSWERED,) * 3, (IGNORED,) * 3
 SETTINGS: tuple[Hearing, ...] = ("off", "thread", "channel")
@@ -69,17 +69,21 @@ JUDGED: dict[str, tuple[bool, Inbound, tuple[str, str, str]]] = {
     "talk that arrives late, from before a thread's life": (
         True,
         said(address=THREAD, at=1.0),
-        (IGNORED, HEARD, HEARD),
+        (IGNORED, OVERHEARD, OVERHEARD),
     ),
-    "to others in a live thread": (True, said(address=THREAD, audience=Audience.OTHERS), (IGNORED, HEARD, HEARD)),
-    "talk in a live channel": (True, said(), (IGNORED, IGNORED, HEARD)),
-    "to others in a live channel": (True, said(audience=Audience.OTHERS), (IGNORED, IGNORED, HEARD)),
+    "to others in a live thread": (
+        True,
+        said(address=THREAD, audience=Audience.OTHERS),
+        (IGNORED, OVERHEARD, OVERHEARD),
+    ),
+    "talk in a live channel": (True, said(), (IGNORED, IGNORED, OVERHEARD)),
+    "to others in a live channel": (True, said(audience=Audience.OTHERS), (IGNORED, IGNORED, OVERHEARD)),
     "!verb in a live thread": (True, said("!reset", address=THREAD), ALWAYS),
     "!verb in a live channel": (True, said("!reset"), ALWAYS),
     "!verb to others in a live thread": (True, said("!undo", address=THREAD, audience=Audience.OTHERS), ALWAYS),
     "!verb where no session is": (False, said("!reset"), NEVER),
     "!verb in a mention": (False, said("!reset", audience=Audience.BOT), ALWAYS),
-    "!word in a live channel": (True, said("!nice work"), (IGNORED, IGNORED, HEARD)),
+    "!word in a live channel": (True, said("!nice work"), (IGNORED, IGNORED, OVERHEARD)),
     "a platform's command where no session is": (False, said("", verb="reset"), ALWAYS),
     "a platform's command in a live channel": (True, said("", verb="reset"), ALWAYS),
     "another bot's mention": (False, said(audience=Audience.BOT, author=ROBOT), NEVER),

@@ -9,7 +9,7 @@ from core.model.cutting import cut_middle
 from core.model.envelope import spoken
 from core.model.tokens import Estimate
 from core.seam.messages import Author
-from core.session import HEARD_BEFORE_QUESTION, Kind, Progress, Role, Turn, Validity
+from core.session import OVERHEARD_BEFORE_QUESTION, Kind, Progress, Role, Turn, Validity
 from tests.values import ADA, BEN
 
 FIXED = 10
@@ -133,7 +133,7 @@ def test_what_was_heard_is_shown_so_many_messages_deep() -> None:
 
     shown = window(turn(60, "question"), chatter, 100_000)
 
-    assert said(shown) == [f"h{seq}" for seq in range(50 - HEARD_BEFORE_QUESTION, 50)] + ["question"]
+    assert said(shown) == [f"h{seq}" for seq in range(50 - OVERHEARD_BEFORE_QUESTION, 50)] + ["question"]
 
 
 def test_the_beginning_does_not_change_when_turns_are_added() -> None:

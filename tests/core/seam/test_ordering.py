@@ -2,11 +2,11 @@
 
 from asyncio import Event, create_task, gather, sleep
 
-from core.seam.ordering import Order
+from core.seam.ordering import Ordering
 
 
 async def test_who_fails_holds_up_nobody_and_who_hangs_only_for_a_while() -> None:
-    order, went, never = Order(seconds=0.05), list[str](), Event()
+    order, went, never = Ordering(seconds=0.05), list[str](), Event()
 
     async def go(name: str, wait: Event | None = None) -> None:
         async with order.line("here") as turn:
@@ -28,7 +28,7 @@ async def test_who_fails_holds_up_nobody_and_who_hangs_only_for_a_while() -> Non
 
 
 async def test_who_acknowledges_nothing_waits_for_as_long_as_it_takes() -> None:
-    order, went, let_go = Order(seconds=None), list[str](), Event()
+    order, went, let_go = Ordering(seconds=None), list[str](), Event()
 
     async def go(name: str, conversation: str = "here") -> None:
         async with order.line(conversation) as turn:

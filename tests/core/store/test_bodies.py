@@ -16,7 +16,7 @@ NO_WORDS = {
     "workspaces": {"platform", "name"},
     "sessions": {"address", "platform", "channel", "owner"},
     "segments": {"kind"},
-    "turns": {"message", "author", "verb", "notice", "model"},
+    "turns": {"message", "author", "verb", "notice", "model", "shown_seqs"},
     "quotes": {"kind", "author", "message"},
     "gone": {"channel", "message"},
     "deliveries": {"message"},
@@ -27,7 +27,7 @@ NO_WORDS = {
     "policies": {"scope"},
     "rejections": {"id"},
 }
-"""Columns of text that hold names of places, IDs, and words of ours."""
+"""Columns of text that hold names of places, IDs, numbers, and words of ours."""
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from core.schema import deliveries, sessions, turns
 from core.session import Progress
 from core.store import Connection, Database, dead, doubts
 from core.store.dead import Dead, NoDeadLetter
-from core.store.deliveries import Stage
+from core.store.stages import Stage
 from tests.script import Fault, House, Interrupted, TranscriptAdapter, house, memory, rows
 from tests.values import HERE, message
 
@@ -246,7 +246,7 @@ async def test_a_letter_that_is_dropped_is_forgotten_and_its_turn_is_not(databas
 
     assert await memory(database) == [("person", "hello")]
     (turn,) = await rows(database, turns)
-    assert (turn.progress, turn.envelope) == (Progress.DONE, None), "no ticket is kept for what nobody will answer"
+    assert (turn.progress, turn.slip) == (Progress.DONE, None), "no ticket is kept for what nobody will answer"
 
 
 async def test_a_refused_answer_that_is_dropped_is_forgotten(database: Database) -> None:

@@ -4,7 +4,7 @@ from sqlalchemy import Connection, update
 
 from core.schema import sessions, turns
 from core.seam.messages import Edited
-from core.session import Answer, Kind, Lease, Progress, SessionKey, Validity
+from core.session import Answer, Fate, Kind, Lease, Progress, SessionKey, Validity
 from core.store import Database, answering, changes, claims, closings, inbound, notices, queue
 from core.store import turns as history
 from core.store.receipts import Arrival, record_last
@@ -95,9 +95,9 @@ async def test_the_holder_keeps_the_lease_for_a_notice_that_waits(database: Data
 
     await database.write(answering.answer, key, question, Answer(parts=("yes",)), lease=lease)
     arrived = Arrival(part=0, message="shown")
-    _, keeps = await database.write(record_last, key, question.seq, arrived, lease=lease, seconds=30)
+    _, fate = await database.write(record_last, key, question.seq, arrived, lease=lease, seconds=30)
 
-    assert keeps
+    assert fate is Fate.KEPT
     assert await waiting(database, key) == [WORDS]
 
 
@@ -106,7 +106,7 @@ async def test_the_model_is_not_shown_a_notice(database: Database) -> None:
     await tell(database, key)
 
     def over(connection: Connection) -> None:
-        done = {"progress": Progress.DONE, "envelope": None}
+        done = {"progress": Progress.DONE, "slip": None}
         connection.execute(update(turns).where(turns.c.notice.is_not(None)).values(done))
 
     await database.write(over)

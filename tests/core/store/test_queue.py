@@ -13,7 +13,7 @@ from core.schema import rejections, sessions, turns, usage
 from core.schema import segments as segment_rows
 from core.seam.address import Address
 from core.seam.messages import Edited, Inbound, Rejected
-from core.session import Answer, Kind, Lease, Progress, SessionKey, Turn
+from core.session import Answer, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
 from core.store import Database, answering, backscroll, changes, claims, deliveries, inbound, queue, receipts, segments
 from core.store import turns as history
 from core.store.receipts import Arrival
@@ -390,13 +390,13 @@ async def test_what_was_said_before_the_birth_stands_before_the_first_turn(datab
     (lease,) = await claim(database)
     me = replace(ADA, id="B", is_self=True)
 
-    await database.write(backscroll.hear, lease, [message("a"), message("b", author=me)], [1, 1])
+    await database.write(backscroll.keep, lease, [message("a"), message("b", author=me)], [1, 1])
     await answer(database, lease, "answer")
 
     assert await memory(database, lease.key) == ["a", "b", "question", "answer"]
     await accept(database, message())
     (again,) = await claim(database)
-    assert (lease.heard, again.heard) == (False, True)
+    assert (lease.backscroll_read, again.backscroll_read) == (False, True)
 
 
 async def test_a_reset_sets_everything_aside_and_undo_brings_it_back(database: Database) -> None:
@@ -428,9 +428,9 @@ async def test_an_undo_is_undone_where_no_reset_stands_any_more(database: Databa
     await answer(database, lease, "new answer")
 
     for _ in range(2):
-        assert await database.write(segments.undo, lease.key, 3) is segments.Kind.RESET
+        assert await database.write(segments.undo, lease.key, 3) is segments.Move.RESET
         assert await memory(database, lease.key) == ["old", "old answer", "new", "new answer"]
-        assert await database.write(segments.undo, lease.key, 4) is segments.Kind.UNDO
+        assert await database.write(segments.undo, lease.key, 4) is segments.Move.UNDO
         assert await memory(database, lease.key) == ["new", "new answer"]
 
 
@@ -470,6 +470,17 @@ async def test_two_resets_are_undone_one_by_one(database: Database) -> None:
     assert await memory(database, lease.key) == ["two", "2"]
     await database.write(segments.undo, lease.key, 4)
     assert await memory(database, lease.key) == ["one", "1", "two", "2"]
+
+
+async def test_a_superseded_turn_is_not_shown_and_its_words_are_kept(database: Database) -> None:
+    seq = await accept(database, message("we meet at noon"))
+    (lease,) = await claim(database)
+    await answer(database, lease)
+    asked = update(turns).where(turns.c.seq == seq, turns.c.role == Role.PERSON)
+    await database.write(lambda connection: connection.execute(asked.values(validity=Validity.SUPERSEDED)))
+
+    assert await memory(database, lease.key) == ["yes"]
+    assert [row.body for row in await rows(database, turns)] == [b"we meet at noon", b"yes"]
 
 
 async def test_workspaces_do_not_see_each_other(database: Database) -> None:

@@ -9,7 +9,7 @@ from core.store import claims
 from core.work.suspects import MAKES_ROOM, Suspects
 from tests.values import HERE
 
-LEASE = Lease(key=SessionKey(workspace=1, session=1, address=HERE), fence=1, attempts=1, heard=True)
+LEASE = Lease(key=SessionKey(workspace=1, session=1, address=HERE), fence=1, attempts=1, backscroll_read=True)
 
 
 class Clock:
