@@ -274,6 +274,14 @@ servers = Table(
     Column("learnt_at", BigInteger, nullable=False),
 )
 
+preferences = Table(
+    "preferences",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("author", Text, primary_key=True),  # the platform's stable ID
+    Column("body", LargeBinary, nullable=False),  # values by their names (JSON); empty where all is taken back
+)
+
 rejections = Table(
     "rejections",
     metadata,

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from sqlalchemy import LargeBinary, Text
 from sqlalchemy.sql.schema import Column
 
-from core.schema import deliveries, quotes, rejections, turns
+from core.schema import deliveries, preferences, quotes, rejections, turns
 
 
 class Owner(Protocol):
@@ -128,6 +128,8 @@ QUOTE = Body(quotes.c.body)
 QUOTED_NAME, TITLE, SOURCE, UNREAD = (Note(quotes.c[name]) for name in ("name", "title", "source", "unread"))
 # seq and part
 DELIVERY, DRAFT, FAILURE = Body(deliveries.c.body), Note(deliveries.c.draft), Note(deliveries.c.error)
+# a person's ID
+PREFERENCES = Body(preferences.c.body)
 # the event's ID
 PAYLOAD, REASON = Body(rejections.c.body), Note(rejections.c.reason)
 
@@ -135,6 +137,7 @@ ALL = (
     *(TURN, NAME, ENVELOPE, ERROR),
     *(QUOTE, QUOTED_NAME, TITLE, SOURCE, UNREAD),
     *(DELIVERY, DRAFT, FAILURE),
+    PREFERENCES,
     *(PAYLOAD, REASON),
 )
 """Every column that holds what people or models wrote."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Connection, and_, bindparam, case, func, or_, select, true, update
+from sqlalchemy import BigInteger, Connection, Text, and_, bindparam, case, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.elements import ColumnElement
@@ -12,12 +12,12 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.schema import rejections, sessions, turns
 from core.seam.messages import Author, Inbound, Rejected
 from core.session import Envelope, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
-from core.store import bodies, gone, quotes
+from core.store import bodies, gone, preferences, quotes
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, fixed, insert, micro, notify, now, seconds, storable
 from core.store.places import SESSION, born
-from core.store.turns import written
-from core.store.workspaces import names, workspace_of
+from core.store.turns import preferring, written
+from core.store.workspaces import WORKSPACE, names, workspace_of
 
 _AT_ONCE_GRACE = 15_000  # milliseconds for the accepting process to answer an at-once command: one call and a half
 
@@ -70,6 +70,7 @@ def accept(
     session = _extend(connection, message, talk_at, waits=waits, at_once=at_once, claimant=claimant)
     key = SessionKey(workspace=session.workspace, session=session.session, address=message.address)
     turn = _turn(message, seq=session.tail, kind=kind, progress=progress, verb=verb, tokens=tokens, missed=missed)
+    turn = preferring(key, turn, session.preferred)
     row = _row(key, turn)
     new = _OVERHEARD if kind is Kind.OVERHEARD else _NEW_TURN
     if new.run(connection, **row) == 0:
@@ -200,6 +201,7 @@ class _Session(NamedTuple):
     attempts: int
     heard: bool
     stop: int | None
+    preferred: bytes | None = None  # what waits comes with its author's preferences
 
 
 def _extend(
@@ -218,6 +220,8 @@ def _extend(
     address = message.address
     statement = _extension(waits=waits, at_once=at_once, claims=claimant is not None)
     facts: dict[str, object] = {**names(address), "at_address": address.id, "talk_at": talk_at}
+    if waits:
+        facts["author"] = message.author.id
     if claimant is not None:
         facts |= {"new_owner": claimant.owner, "lease": int(claimant.lease * 1000)}
     found = statement.first(connection, **facts)
@@ -233,11 +237,13 @@ def _extend(
 @cache
 def _extension(*, waits: bool, at_once: bool, claims: bool) -> Prepared[_Session]:
     """The one statement that every arrival runs on its session's row."""
-    returned = [sessions.c[name] for name in _Session._fields]
+    returned = [sessions.c[name] for name in _Session._fields if name != "preferred"]
+    # SQLite's RETURNING knows the columns of `sessions` by their bare names, which another table has as well
+    preferred = [preferences.body(WORKSPACE, bindparam("author", type_=Text))] if waits else []
 
     def build(dialect: str) -> ReturningUpdate[*tuple[object, ...]]:
         changes = _talked(dialect) | (_queued(dialect, at_once=at_once, claims=claims) if waits else {})
-        return update(sessions).where(SESSION).values(changes).returning(*returned)
+        return update(sessions).where(SESSION).values(changes).returning(*returned, *preferred)
 
     return Prepared(build, _Session)
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, and_, bindparam, case, exists, f
 from core.schema import deliveries, sessions, turns
 from core.seam.messages import Author, Quote
 from core.session import HEARD_BEFORE_QUESTION, Envelope, Kind, Progress, Role, SessionKey, Turn, Validity
-from core.store import bodies, quotes
+from core.store import bodies, preferences, quotes
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import fixed, seconds
 
@@ -237,8 +237,16 @@ def joined_to(envelope: str | None) -> tuple[int, str] | None:
     return None if read.joins is None or read.joined is None else (read.joins, read.joined)
 
 
-def _waiting(key: SessionKey, begun: object, *columns: object) -> Turn:
-    return _turn(key, *columns)._replace(begun=bool(begun))  # type: ignore[arg-type]  # they are COLUMNS
+def _waiting(key: SessionKey, begun: object, preferred: bytes | None, *columns: object) -> Turn:
+    turn = _turn(key, *columns)._replace(begun=bool(begun))  # type: ignore[arg-type]  # they are COLUMNS
+    return preferring(key, turn, preferred)
+
+
+def preferring(key: SessionKey, turn: Turn, stored: bytes | None) -> Turn:
+    """The turn with its author's preferences, as they are stored."""
+    if stored is None or turn.author is None:
+        return turn
+    return turn._replace(preferences=preferences.opened(key, turn.author.id, stored))
 
 
 def answer(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
@@ -254,7 +262,8 @@ def _all_waiting() -> Select[*tuple[object, ...]]:
         .where(deliveries.c.seq == turns.c.seq)
     )
     waits = and_(WAITS, turns.c.role == fixed(Role.PERSON))
-    return select(begun.label("begun"), *COLUMNS).where(MINE, waits)
+    preferred = preferences.body(turns.c.workspace, turns.c.author)
+    return select(begun.label("begun"), preferred, *COLUMNS).where(MINE, waits)
 
 
 _FIRST_WAITING = Prepared(

@@ -24,6 +24,7 @@ NO_WORDS = {
     "usage": {"author", "model"},
     "calls": {"author", "purpose", "model", "outcome"},
     "servers": {"server", "model", "manners"},
+    "preferences": {"author"},
     "rejections": {"id"},
 }
 """Columns of text that hold names of places, IDs, and words of ours."""
