@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from core.access import GRANTED, Access, Permission
 from core.commands.table import COMMANDS, UNKNOWN, Command, Cost, Misfit, Shown, arguments, find
 from core.memory.brevity import Cut
+from core.memory.preferences import KNOWN, Unfit, told
 from core.memory.prompts import SUMMARIZE
 from core.memory.window import Window, build
-from core.seam.messages import Choice
+from core.seam.messages import Author, Choice
 from core.session import Progress, SessionKey, Turn, Validity
-from core.store import Connection, backscroll, queue, segments, turns
+from core.store import Connection, backscroll, preferences, queue, segments, turns
 
 _CHOICES = 20  # as many sessions as a person can choose from at a glance
 
@@ -93,6 +94,12 @@ class Desk:
     def turn(self) -> Turn:
         """The command's own turn."""
         return self.order.turn
+
+    @property
+    def asker(self) -> Author:
+        """Who gave the command."""
+        assert self.turn.author is not None  # noqa: S101 – every person's turn has one
+        return self.turn.author
 
     def may(self, turn: Turn) -> Permission:
         """Whether whoever gave the command may do what it does to this turn."""
@@ -219,6 +226,39 @@ def _is_long(turn: Turn) -> bool:
     return turn.verb is None or find(turn.verb).cost is Cost.MODEL
 
 
+def _prefer(connection: Connection, desk: Desk) -> Said:
+    given = desk.order.arguments
+    name, said = given["name"], given.get("value")
+    try:
+        value = None if said is None else KNOWN[name].parse(said)
+    except Unfit as why:
+        return Said(text=str(why))
+    before = preferences.change(connection, desk.key, desk.asker.id, name, value)
+    if value is not None:
+        return Said(text=f"From your next message on, your {name} is {_code(value)}. `prefer {name}` takes it back.")
+    if before is None:
+        return Said(text=f"You have told me no {name} that I could take back.")
+    return Said(text=f"From your next message on, I know nothing of your {name} any more.")
+
+
+def _preferences(connection: Connection, desk: Desk) -> Said:
+    wishes = told(preferences.of(connection, desk.key, desk.asker.id))
+    usage = COMMANDS["prefer"].usage
+    if not wishes:
+        return Said(text=f"You have told me nothing of how you wish to be answered. Say `{usage}`.")
+    lines = "\n".join(f"- {name}: {_code(value)}" for name, value in wishes.items())
+    return Said(
+        text=f"This is how you wish to be answered. My model is told so with your newest message alone.\n\n{lines}\n\n"
+        "`prefer` and one of these words takes it back."
+    )
+
+
+def _code(words: str) -> str:
+    """What somebody said, as it can be quoted in a line."""
+    plain = words.replace("`", "'")
+    return f"`{plain}`"
+
+
 def _help(_connection: Connection, _desk: Desk) -> Said:
     lines = [f"- `{command.usage}`: {command.help}" for command in COMMANDS.values() if Shown.HELP in command.shown]
     return Said(text="\n".join(["Say `!` and one of these words, or mention me with the word alone:", "", *lines]))
@@ -237,6 +277,8 @@ EFFECTS: Mapping[str, Effect] = {
     "undo": _undo,
     "status": _status,
     "stop": _stop,
+    "prefer": _prefer,
+    "preferences": _preferences,
     "help": _help,
     UNKNOWN.name: _unknown,
 }

@@ -7,11 +7,12 @@ double quotes, and a last one that may be all the rest.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum, Flag, auto
 
 from core.access import Deed
 from core.seam.messages import Audience, Inbound
+from core.session import Preferences
 
 
 class Shown(Flag):
@@ -103,6 +104,25 @@ COMMANDS = _table(
     Command(name="status", help="Show what I remember here, and which model answers", private=True, at_once=True),
     Command(
         name="stop", help="Stop the answer that I am writing; what is on screen stays", deed=Deed.STOP, at_once=True
+    ),
+    Command(
+        name="prefer",
+        help="Tell me how you wish to be answered; without a value, take that back",
+        parameters=(
+            Parameter(
+                name="name", help="What you have a wish about", values=tuple(one.name for one in fields(Preferences))
+            ),
+            Parameter(name="value", help="What you wish for; nothing takes it back", optional=True, rest=True),
+        ),
+        private=True,
+        anywhere=True,
+    ),
+    Command(
+        name="preferences",
+        help="Show you, and nobody else, what you have told me to prefer",
+        private=True,
+        at_once=True,
+        anywhere=True,
     ),
     Command(name="help", help="List these commands", private=True, at_once=True, anywhere=True),
 )

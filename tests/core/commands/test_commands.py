@@ -137,7 +137,7 @@ def test_what_is_given_by_name_is_read_as_it_was_given(pair: dict[str, str], tex
 
 def test_the_table_fits_every_surface() -> None:
     """Discord: descriptions of at most 100 characters, names of 32 lowercase ones, what is optional at the end."""
-    assert list(COMMANDS) == ["reset", "undo", "summarize", "status", "stop", "help"]
+    assert list(COMMANDS) == ["reset", "undo", "summarize", "status", "stop", "prefer", "preferences", "help"]
     for command in COMMANDS.values():
         for one in (command, *command.parameters):
             assert 1 <= len(one.help) <= 100
