@@ -16,7 +16,7 @@ from core.schema import turns as table
 from core.seam.address import Address
 from core.seam.messages import Author, Inbound
 from core.session import Answer, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
-from core.store import Database, answering, connect, inbound, receipts, turns
+from core.store import Database, answering, arrivals, connect, inbound, receipts, turns
 
 LEASE = 3600.0
 ANSWER = Answer(parts=(TEXT,), memory=TEXT, tokens=TOKENS, model="m", shown=WINDOW * TOKENS, written=TOKENS)
@@ -51,7 +51,7 @@ def asked(session: int, number: int) -> Inbound:
 
 
 async def accept(database: Database, message: Inbound) -> inbound.Entry:
-    claimant = inbound.Claimant(owner=f"{_HOST}:{message.id}", lease=LEASE)
+    claimant = arrivals.Claimant(owner=f"{_HOST}:{message.id}", lease=LEASE)
     return await database.write(inbound.accept, message, kind=Kind.SAID, verb=None, tokens=TOKENS, claimant=claimant)
 
 

@@ -281,6 +281,14 @@ policies = Table(
     Column("settings", Text, nullable=False),  # what is set, by name, as it was said (JSON)
 )
 
+preferences = Table(
+    "preferences",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("author", Text, primary_key=True),  # the platform's stable ID
+    Column("body", LargeBinary, nullable=False),  # values by their names (JSON); empty where all is taken back
+)
+
 rejections = Table(
     "rejections",
     metadata,

@@ -134,6 +134,21 @@ class Slip:
     ticket: str | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """How one person wishes to be answered, in that person's own words; None is no wish.
+
+    `name` is what they wish to be called, `zone` an IANA name, `about` what they have told of themselves.
+    """
+
+    language: str | None = None
+    tone: str | None = None
+    length: str | None = None
+    name: str | None = None
+    zone: str | None = None
+    about: str | None = None
+
+
 class Turn(NamedTuple):
     """One contribution by one speaker. A tuple, as a window of them is made for every answer.
 
@@ -142,7 +157,8 @@ class Turn(NamedTuple):
     name of a notice of our own, which nobody has said and which waits to be delivered as it is. `edited_at`
     tells two versions of one message apart. A summary `covers` the turns from that seq up to its own. `quotes` is what
     the message points at.
-    While the turn waits, it has its `slip`, and something of an answer that has `begun` may be on screen.
+    While the turn waits, it has its `slip`, something of an answer that has `begun` may be on screen, and `preferences`
+    are its author's.
     """
 
     seq: int
@@ -162,6 +178,7 @@ class Turn(NamedTuple):
     quotes: tuple[Quote, ...] = ()
     slip: Slip = Slip()
     begun: bool = False
+    preferences: Preferences = Preferences()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

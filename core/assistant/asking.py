@@ -10,12 +10,12 @@ from core.assistant.streaming import stream
 from core.delivery.outbox import Outbox
 from core.delivery.speech import Speech
 from core.errors import EmptyAnswer, ModelError, ModelRefused, RequestNotTaken, WindowTooLong
-from core.memory import attachments, overhearing
+from core.memory import attachments, overhearing, preferences
 from core.memory.mind import Mind
 from core.memory.window import Window, build
 from core.model.llm import Finish
 from core.seam.messages import Quote
-from core.session import Lease, Role, Seqs, Turn
+from core.session import Lease, Preferences, Role, Seqs, Turn
 from core.store import Database, turns
 from core.timings import Timings
 
@@ -128,6 +128,7 @@ class Asking:
             self._database, self._adapters, case.mind, case.lease, case.question, within=self._timings.backscroll
         )
         question, *told = await self._read(case)
+        question = preferences.asked(question, case.mind)
         tries = _Tries(case, told)
         while True:
             window = tries.window(question)
@@ -151,11 +152,13 @@ class Asking:
         return await attachments.fetched(self._database, adapter, mind, lease, asked, within=self._timings.fetch)
 
     def _asked(self, case: Case) -> Turn:
-        """The question as the model reads it: a command with a prompt is that prompt, and nobody's words."""
+        """The question as the model reads it: a command with a prompt is that prompt, and nobody's words or wishes."""
         if case.prompt is None:
             return case.question
         tokens = case.mind.count(case.prompt)
-        return case.question._replace(text=case.prompt, author=None, quotes=(), tokens=tokens)
+        return case.question._replace(
+            text=case.prompt, author=None, quotes=(), tokens=tokens, preferences=Preferences()
+        )
 
     async def _leave_out(self, case: Case, refused: Sequence[Turn]) -> None:
         if refused:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from core.access import GRANTED, Access, Deed, Permission
-from core.commands import settings
+from core.commands import settings, wishes
 from core.commands.table import COMMANDS, UNKNOWN, Command, Cost, Misfit, Shown, arguments, find
 from core.memory.mind import Mind
 from core.memory.prompts import SUMMARIZE
 from core.memory.window import Window, build
-from core.seam.messages import Choice
+from core.seam.messages import Author, Choice
 from core.session import Progress, SessionKey, Turn, Validity
 from core.store import Connection, backscroll, queue, segments, turns
 
@@ -89,6 +89,12 @@ class Desk:
     def turn(self) -> Turn:
         """The command's own turn."""
         return self.order.turn
+
+    @property
+    def asker(self) -> Author:
+        """Who gave the command."""
+        assert self.turn.author is not None  # noqa: S101 – every person's turn has one
+        return self.turn.author
 
     def may(self, turn: Turn) -> Permission:
         """Whether whoever gave the command may do what it does to this turn."""
@@ -231,6 +237,14 @@ def _is_long(turn: Turn) -> bool:
     return turn.verb is None or find(turn.verb).cost is Cost.MODEL
 
 
+def _prefer(connection: Connection, desk: Desk) -> Said:
+    return Said(text=wishes.change(connection, desk.key, desk.asker, desk.order.arguments))
+
+
+def _preferences(connection: Connection, desk: Desk) -> Said:
+    return Said(text=wishes.listed(connection, desk.key, desk.asker))
+
+
 def _help(_connection: Connection, _desk: Desk) -> Said:
     lines = [f"- `{command.usage}`: {command.help}" for command in COMMANDS.values() if Shown.HELP in command.shown]
     return Said(text="\n".join(["Say `!` and one of these words, or mention me with the word alone:", "", *lines]))
@@ -252,6 +266,8 @@ EFFECTS: Mapping[str, Effect] = {
     "settings": _settings,
     "set": _set,
     "unset": _set,
+    "prefer": _prefer,
+    "preferences": _preferences,
     "help": _help,
     UNKNOWN.name: _unknown,
 }

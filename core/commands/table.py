@@ -7,12 +7,13 @@ double quotes, and a last one that may be all the rest.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum, Flag, auto
 
 from core.access import Deed
 from core.policy import SETTINGS
 from core.seam.messages import Audience, Inbound
+from core.session import Preferences
 
 
 class Shown(Flag):
@@ -134,6 +135,25 @@ COMMANDS = _table(
         help="Take back what is set for this channel, or for all of the workspace",
         parameters=(_WORKSPACE, _NAME),
         deed=Deed.SET,
+        at_once=True,
+        anywhere=True,
+    ),
+    Command(
+        name="prefer",
+        help="Tell me how you wish to be answered; without a value, take that back",
+        parameters=(
+            Parameter(
+                name="name", help="What you have a wish about", values=tuple(one.name for one in fields(Preferences))
+            ),
+            Parameter(name="value", help="What you wish for; nothing takes it back", optional=True, rest=True),
+        ),
+        private=True,
+        anywhere=True,
+    ),
+    Command(
+        name="preferences",
+        help="Show you, and nobody else, what you have told me to prefer",
+        private=True,
         at_once=True,
         anywhere=True,
     ),

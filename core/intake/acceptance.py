@@ -20,7 +20,7 @@ from core.model import envelope
 from core.policy import Hearing
 from core.seam.messages import Audience, Inbound
 from core.session import Kind, Progress
-from core.store import Database, inbound, places, queue
+from core.store import Database, arrivals, inbound, places, queue
 from core.work.worker import Worker
 
 log = structlog.get_logger()
@@ -145,7 +145,7 @@ class Acceptance:
             self._worker.courtesies.show(accepted.key, accepted.turn)
         return accepted
 
-    async def _write(self, judged: Judged, *, claimant: inbound.Claimant | None = None) -> inbound.Entry | None:
+    async def _write(self, judged: Judged, *, claimant: arrivals.Claimant | None = None) -> inbound.Entry | None:
         """The message as it was stored; None where it was known already."""
         kept = self.kept(judged.message, judged.given)
         accepting = asyncio.create_task(
@@ -167,12 +167,12 @@ class Acceptance:
         except asyncio.CancelledError:
             await self._leave(accepting)
             raise
-        except inbound.Duplicate:
+        except arrivals.Duplicate:
             return None
 
     async def _leave(self, accepting: asyncio.Task[inbound.Entry]) -> None:
         """We are told to stop while this is on its way: nobody here will answer it."""
-        with suppress(DatabaseError, inbound.Duplicate):
+        with suppress(DatabaseError, arrivals.Duplicate):
             left = await accepting
             if left.lease is not None:
                 await self._database.write(queue.release, left.lease, attempts=0, others=True)

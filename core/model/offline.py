@@ -13,7 +13,9 @@ from core.seam.adapter import Finding
 
 PIECE = re.compile(r"\s*\S+\s?|\s+$")
 
-SPEAKER = re.compile(r"\[(?P<name>[^\[\]()]+) \([^()\s]+\) [-\d]+ [:\d]+\] (?P<text>.*)", re.DOTALL)
+SPEAKER = re.compile(
+    r"\[(?P<name>[^\[\]()]+) \([^()\s]+\) [-\d]+ [:\d]+(?:\] | quotes \d+\]\n.*?\n\n)(?P<text>.*)", re.DOTALL
+)
 
 NOTICE = (
     "I am a stand-in: no language model is set up yet. "
@@ -75,7 +77,7 @@ def compose(prompt: Prompt) -> str:
 
 
 def _heard(text: str) -> tuple[str, str]:
-    """Who said it, where the text begins with its speaker (see core.model.envelope), and the rest as a quote."""
+    """Who said it, where the text begins with its speaker (see core.model.envelope), and their own words as a quote."""
     found = SPEAKER.match(text)
     return (found["name"], _quote(found["text"])) if found else ("", _quote(text))
 

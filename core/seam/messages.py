@@ -25,8 +25,11 @@ class Author:
     is_self: bool = False
 
 
-Pointing = Literal["replies to", "forwards", "attaches", "embeds", "hangs on", "is under"]
-"""What a message does to the words that it quotes: it hangs on the message that opened its thread, is under a title."""
+Pointing = Literal["replies to", "forwards", "attaches", "embeds", "hangs on", "is under", "prefers"]
+"""What a message does to the words that it quotes: it hangs on the message that opened its thread, is under a title.
+
+What its speaker prefers is the core's to add, and no adapter's.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

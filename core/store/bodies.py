@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from sqlalchemy import LargeBinary, Text
 from sqlalchemy.sql.schema import Column
 
-from core.schema import deliveries, policies, quotes, rejections, turns
+from core.schema import deliveries, policies, preferences, quotes, rejections, turns
 
 
 class Owner(Protocol):
@@ -130,6 +130,8 @@ QUOTED_NAME, TITLE, SOURCE, UNREAD = (Note(quotes.c[name]) for name in ("name", 
 DELIVERY, DRAFT, FAILURE = Body(deliveries.c.body), Note(deliveries.c.draft), Note(deliveries.c.error)
 # the scope
 SETTINGS = Note(policies.c.settings)
+# a person's ID
+PREFERENCES = Body(preferences.c.body)
 # the event's ID
 PAYLOAD, REASON = Body(rejections.c.body), Note(rejections.c.reason)
 
@@ -138,6 +140,7 @@ ALL = (
     *(QUOTE, QUOTED_NAME, TITLE, SOURCE, UNREAD),
     *(DELIVERY, DRAFT, FAILURE),
     SETTINGS,
+    PREFERENCES,
     *(PAYLOAD, REASON),
 )
 """Every column that holds what people or models wrote."""

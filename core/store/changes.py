@@ -15,8 +15,8 @@ from core.seam.address import Address
 from core.seam.messages import Edited, Quote
 from core.session import Kind, Lease, Progress, Role, SessionKey, Turn, Validity
 from core.store import answers, bodies, gone, quotes, summaries
+from core.store.arrivals import backs_off
 from core.store.engine.sql import erases, micro, now, storable
-from core.store.inbound import backs_off
 from core.store.places import find
 from core.store.queue import require, turn
 from core.store.turns import COLUMNS, OPEN, joined_to, turn_of

@@ -31,8 +31,8 @@ from core.schema import sessions
 from core.seam.address import Address
 from core.session import Lease, SessionKey, Turn
 from core.store import policies
+from core.store.arrivals import backs_off
 from core.store.engine.sql import clock, fixed, now
-from core.store.inbound import backs_off
 from core.store.turns import first_waiting
 
 MOST = 1_000

@@ -1,37 +1,19 @@
 """Acceptance: a message is stored as its session's newest turn, once, before its platform is told so."""
 
 from dataclasses import dataclass
-from functools import cache
-from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Connection, and_, bindparam, case, func, or_, select, true, update
+from sqlalchemy import Connection, and_, bindparam, func, select, true, update
 from sqlalchemy.dialects.postgresql import Insert
-from sqlalchemy.sql.dml import ReturningUpdate
-from sqlalchemy.sql.elements import ColumnElement
 
-from core.schema import rejections, sessions, turns
+from core.schema import rejections, turns
 from core.seam.messages import Author, Inbound, Rejected
 from core.session import Kind, Lease, Progress, Role, SessionKey, Slip, Turn, Validity
-from core.store import bodies, gone, policies, quotes
+from core.store import bodies, policies, quotes
+from core.store.arrivals import Claimant, Duplicate, extend
 from core.store.engine.prepared import Prepared
-from core.store.engine.sql import clock, fixed, insert, micro, notify, now, seconds, storable
-from core.store.places import SESSION, born
-from core.store.turns import written
-from core.store.workspaces import names, workspace_of
-
-_AT_ONCE_GRACE = 15_000  # milliseconds for the accepting process to answer an at-once command: one call and a half
-
-
-class Duplicate(Exception):
-    """This message has been accepted before; nothing was changed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimant:
-    """Who would answer a message at once: its name as an owner, new for each message, and for how many seconds."""
-
-    owner: str
-    lease: float
+from core.store.engine.sql import fixed, insert, micro, notify, now, seconds, storable
+from core.store.turns import preferring, written
+from core.store.workspaces import workspace_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +49,10 @@ def accept(
     waits = progress is Progress.WAITING
     claimant = claimant if waits and not at_once else None
     talk_at = micro(message.at) if waits and verb is None else None
-    session = _extend(connection, message, talk_at, waits=waits, at_once=at_once, claimant=claimant)
+    session = extend(connection, message, talk_at, waits=waits, at_once=at_once, claimant=claimant)
     key = SessionKey(workspace=session.workspace, session=session.session, address=message.address)
     turn = _turn(message, seq=session.tail, kind=kind, progress=progress, verb=verb, tokens=tokens, missed=missed)
+    turn = preferring(key, turn, session.preferred)
     row = _row(key, turn)
     new = _OVERHEARD if kind is Kind.OVERHEARD else _NEW_TURN
     if new.run(connection, **row) == 0:
@@ -195,95 +178,6 @@ def _overheard(dialect: str) -> Insert:
 
 
 _OVERHEARD = Prepared(_overheard, tuple)
-
-
-class _Session(NamedTuple):
-    workspace: int
-    session: int
-    tail: int
-    waiting: int
-    owner: str | None
-    fence: int
-    attempts: int
-    backscroll_read: bool
-    stop: int | None
-    set_in_workspace: str | None = None
-    set_in_channel: str | None = None
-
-
-def _extend(
-    connection: Connection,
-    message: Inbound,
-    talk_at: int | None,
-    *,
-    waits: bool,
-    at_once: bool,
-    claimant: Claimant | None,
-) -> _Session:
-    """Takes the next seq of the message's session, which is born if need be, and lives since the first talk.
-
-    Raises Duplicate where it would be born of a message that was deleted before it came.
-    """
-    address = message.address
-    statement = _extension(waits=waits, at_once=at_once, claims=claimant is not None)
-    facts: dict[str, object] = {**names(address), "at_address": address.id, "talk_at": talk_at}
-    if claimant is not None:
-        facts |= {"new_owner": claimant.owner, "lease": int(claimant.lease * 1000)}
-    found = statement.first(connection, **facts)
-    if found is None:
-        if gone.has(connection, address, message.id):
-            raise Duplicate(message.id)
-        born(connection, workspace_of(connection, address.platform, address.workspace), address)
-        (found,) = statement.all(connection, **facts)
-        gone.bar_late(connection, SessionKey(workspace=found.workspace, session=found.session, address=address))
-    return found
-
-
-@cache
-def _extension(*, waits: bool, at_once: bool, claims: bool) -> Prepared[_Session]:
-    """The one statement that every arrival runs on its session's row; who may claim it learns what is set there."""
-    own = [sessions.c[name] for name in _Session._fields if name in sessions.c]
-    returned = [*own, *(policies.SET_IN_SESSION if claims else ())]
-
-    def build(dialect: str) -> ReturningUpdate[*tuple[object, ...]]:
-        changes = _talked(dialect) | (_queued(dialect, at_once=at_once, claims=claims) if waits else {})
-        return update(sessions).where(SESSION).values(changes).returning(*returned)
-
-    return Prepared(build, _Session)
-
-
-def _talked(dialect: str) -> dict[str, object]:
-    talk_at = bindparam("talk_at", type_=BigInteger)
-    first = or_(sessions.c.live_since.is_(None), talk_at < sessions.c.live_since)
-    return {
-        "tail": sessions.c.tail + fixed(1),
-        "touched_at": clock(dialect),
-        "live_since": case((first, talk_at), else_=sessions.c.live_since),
-    }
-
-
-def _queued(dialect: str, *, at_once: bool, claims: bool) -> dict[str, object]:
-    now_, idle = clock(dialect), sessions.c.due_at.is_(None)
-    due = now_ + _AT_ONCE_GRACE if at_once else now_
-    changes: dict[str, object] = {
-        "waiting": sessions.c.waiting + fixed(1),
-        "news": sessions.c.owner.is_not(None),
-    }
-    if claims:
-        due = now_ + bindparam("lease", type_=BigInteger)
-        once = case((idle, fixed(1)), else_=fixed(0))
-        changes |= {
-            "owner": case((idle, bindparam("new_owner")), else_=sessions.c.owner),
-            "fence": sessions.c.fence + once,
-            "attempts": sessions.c.attempts + once,
-        }
-    impatient = [] if at_once else [(backs_off(now_), now_)]
-    return {**changes, "due_at": case((idle, due), *impatient, else_=sessions.c.due_at)}
-
-
-def backs_off(now_: ColumnElement[int]) -> ColumnElement[bool]:
-    """The condition that a session waits for its next attempt, which need not wait if there is something new."""
-    return and_(sessions.c.owner.is_(None), sessions.c.attempts > fixed(0), sessions.c.due_at > now_)
 
 
 def reject(connection: Connection, event: Rejected) -> None:

@@ -15,9 +15,6 @@ from core.store.engine.sql import insert, micro, now, seconds
 from core.store.segments import EVERYTHING
 from core.store.workspaces import WORKSPACE, names
 
-_AT_ONCE_GRACE = 15_000  # milliseconds for the accepting process to answer an at-once command: one call and a half
-
-
 SESSION = and_(sessions.c.workspace == WORKSPACE, sessions.c.address == bindparam("at_address"))
 
 

@@ -24,8 +24,10 @@ def _set_in(workspace: ColumnElement[int], channel: ColumnElement[str]) -> _Set:
 
 
 def _settings(workspace: ColumnElement[int], scope: ColumnElement[str], name: str) -> Label[str | None]:
-    mine = and_(policies.c.workspace == workspace, policies.c.scope == scope)
-    return select(policies.c.settings).where(mine).correlate(sessions).scalar_subquery().label(name)
+    # SQLite's RETURNING knows the columns of `sessions` by their bare names: none of ours may have the same one
+    ours = select(policies.c.workspace.label("in_workspace"), policies.c.scope, policies.c.settings).subquery("ours")
+    mine = and_(ours.c.in_workspace == workspace, ours.c.scope == scope)
+    return select(ours.c.settings).where(mine).correlate(sessions).scalar_subquery().label(name)
 
 
 SET_IN_SESSION = _set_in(sessions.c.workspace, sessions.c.channel)

@@ -11,7 +11,7 @@ from core.policy import NOTHING, Overrides
 from core.schema import deliveries, sessions, turns
 from core.seam.messages import Author, Quote
 from core.session import OVERHEARD_BEFORE_QUESTION, Kind, Progress, Role, SessionKey, Slip, Turn, Validity
-from core.store import bodies, policies, quotes
+from core.store import bodies, policies, preferences, quotes
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import fixed, seconds
 
@@ -259,17 +259,30 @@ def joined_to(slip: str | None) -> tuple[int, str] | None:
     return None if read.joins is None or read.joined is None else (read.joins, read.joined)
 
 
-def _waiting(key: SessionKey, begun: object, *columns: object) -> Turn:
-    return _turn(key, *columns)._replace(begun=bool(begun))  # type: ignore[arg-type]  # they are COLUMNS
+def _waiting(key: SessionKey, begun: object, preferred: bytes | None, *columns: object) -> Turn:
+    turn = _turn(key, *columns)._replace(begun=bool(begun))  # type: ignore[arg-type]  # they are COLUMNS
+    return preferring(key, turn, preferred)
+
+
+def preferring(key: SessionKey, turn: Turn, stored: bytes | None) -> Turn:
+    """The turn with its author's preferences, as they are stored."""
+    if stored is None or turn.author is None:
+        return turn
+    return turn._replace(preferences=preferences.opened(key, turn.author.id, stored))
 
 
 _Under = tuple[Turn, str | None, str | None]
 
 
 def _waiting_under(
-    key: SessionKey, in_workspace: str | None, in_channel: str | None, begun: object, *columns: object
+    key: SessionKey,
+    in_workspace: str | None,
+    in_channel: str | None,
+    begun: object,
+    preferred: bytes | None,
+    *columns: object,
 ) -> _Under:
-    return _waiting(key, begun, *columns), in_workspace, in_channel
+    return _waiting(key, begun, preferred, *columns), in_workspace, in_channel
 
 
 def answer(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
@@ -286,7 +299,8 @@ def _all_waiting(*beside: Label[str | None]) -> Select[*tuple[object, ...]]:
         .where(deliveries.c.seq == turns.c.seq)
     )
     waits = and_(WAITS, turns.c.role == fixed(Role.PERSON))
-    return select(*beside, begun.label("begun"), *COLUMNS).where(MINE, waits)
+    preferred = preferences.body(turns.c.workspace, turns.c.author)
+    return select(*beside, begun.label("begun"), preferred, *COLUMNS).where(MINE, waits)
 
 
 def _first_of(waiting: Select[*tuple[object, ...]]) -> Select[*tuple[object, ...]]:

@@ -9,7 +9,7 @@ import structlog
 
 from core.errors import DatabaseError
 from core.session import Lease, SessionKey, Turn
-from core.store import Database, inbound, queue
+from core.store import Database, arrivals, queue
 from core.timings import Timings
 
 log = structlog.get_logger()
@@ -75,9 +75,9 @@ class Leases:
         if self._holding.get(held.lease.key) is held:
             del self._holding[held.lease.key]
 
-    def claimant(self) -> inbound.Claimant:
+    def claimant(self) -> arrivals.Claimant:
         """A new claimant's name, and for how long it claims."""
-        return inbound.Claimant(owner=f"{self._owner}{next(self._numbers)}", lease=self._timings.lease)
+        return arrivals.Claimant(owner=f"{self._owner}{next(self._numbers)}", lease=self._timings.lease)
 
     def until(self) -> float:
         """Until when this process may act on what it claims or renews now; read before the database is asked."""

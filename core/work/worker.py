@@ -17,7 +17,7 @@ from core.errors import DatabaseError
 from core.events import Events
 from core.seam.adapter import Adapter
 from core.session import Lease, Turn
-from core.store import Database, claims, inbound, queue
+from core.store import Database, arrivals, claims, queue
 from core.timings import Clock, Timings
 from core.work.asides import Asides
 from core.work.capacity import Capacity
@@ -81,7 +81,7 @@ class Worker:
         """Whether nothing more can be begun here."""
         return self._capacity.is_full
 
-    def claimant(self) -> tuple[inbound.Claimant, float] | None:
+    def claimant(self) -> tuple[arrivals.Claimant, float] | None:
         """Who would answer a message that arrives now, and until when; None when somebody else must."""
         return None if self.is_full else (self._leases.claimant(), self._leases.until())
 

@@ -8,7 +8,7 @@ from core.memory.prompts import SUMMARIZE
 from core.model.envelope import spoken
 from core.model.llm import Finish, Message, Model, Prompt
 from core.model.offline import OfflineModel, compose
-from core.seam.messages import Author
+from core.seam.messages import Author, Quote
 
 
 def prompt(*texts, tokens=0):
@@ -17,8 +17,8 @@ def prompt(*texts, tokens=0):
     return Prompt(instructions="Be brief.", messages=messages, tokens=tokens, conversation="c-1")
 
 
-def ada(text):
-    return spoken(Author(id="U1", name="Ada"), 1_700_000_000, text)
+def ada(text, *quotes):
+    return spoken(Author(id="U1", name="Ada"), 1_700_000_000, text, quotes)
 
 
 async def read(model: Model, prompt):
@@ -53,6 +53,11 @@ def test_its_first_line_says_what_it_is_and_what_to_set():
 @pytest.mark.parametrize(("count", "words"), [(1, "1 message of"), (2, "2 messages of"), (3, "3 messages of")])
 def test_it_counts_in_proper_english(count, words):
     assert f"shown {words}" in compose(prompt(*["hello"] * count))
+
+
+def test_it_repeats_the_speakers_own_words_without_what_they_quote():
+    answer = compose(prompt(ada("Is it?\n\nReally?", Quote(kind="prefers", text="tone: dry"))))
+    assert "Ada just said:\n\n> Is it? Really?" in answer
 
 
 def test_it_repeats_what_was_said_and_remembers_what_was_said_before():

@@ -25,6 +25,7 @@ NO_WORDS = {
     "calls": {"author", "purpose", "model", "outcome"},
     "servers": {"server", "model", "manners"},
     "policies": {"scope"},
+    "preferences": {"author"},
     "rejections": {"id"},
 }
 """Columns of text that hold names of places, IDs, numbers, and words of ours."""

@@ -67,6 +67,18 @@ async def test_what_is_set_for_a_channel_goes_before_what_is_set_for_its_workspa
     assert [prompt.answer_tokens for prompt in running.model.prompts] == [4_000, 66, 55]
 
 
+async def test_what_is_set_for_a_workspace_holds_in_no_other_one(database: Database) -> None:
+    abroad = replace(HERE, workspace="abroad")
+    async with house(database) as running:
+        for address in (abroad, HERE):
+            await talked(running, address, times=1)
+        await put(database, policies.WORKSPACE, answer_tokens=55)
+        for address in (abroad, HERE, abroad):
+            await talked(running, address, times=1)
+
+    assert [prompt.answer_tokens for prompt in running.model.prompts] == [4_000, 4_000, 4_000, 55, 4_000]
+
+
 async def test_a_turn_that_waited_while_it_was_set_obeys(database: Database) -> None:
     """The lease of the answer before goes on."""
     go = asyncio.Event()

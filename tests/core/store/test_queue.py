@@ -14,7 +14,19 @@ from core.schema import segments as segment_rows
 from core.seam.address import Address
 from core.seam.messages import Edited, Inbound, Rejected
 from core.session import Answer, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
-from core.store import Database, answering, backscroll, changes, claims, deliveries, inbound, queue, receipts, segments
+from core.store import (
+    Database,
+    answering,
+    arrivals,
+    backscroll,
+    changes,
+    claims,
+    deliveries,
+    inbound,
+    queue,
+    receipts,
+    segments,
+)
 from core.store import turns as history
 from core.store.receipts import Arrival
 from tests.script import rows
@@ -65,7 +77,7 @@ async def test_a_message_that_arrives_twice_is_one_turn(database: Database) -> N
     once = message("once")
     await accept(database, once)
 
-    with pytest.raises(inbound.Duplicate):
+    with pytest.raises(arrivals.Duplicate):
         await accept(database, once)
 
     assert await accept(database, message("twice")) == 2, "the refused arrival has used no seq up"
@@ -81,7 +93,7 @@ async def test_arrivals_at_the_same_moment_are_each_one_turn(database: Database)
 
     seqs = sorted(result for result in results if isinstance(result, int))
     assert seqs == list(range(1, 31))
-    assert sum(isinstance(result, inbound.Duplicate) for result in results) == 30
+    assert sum(isinstance(result, arrivals.Duplicate) for result in results) == 30
 
 
 async def test_two_processes_never_own_one_session(database: Database) -> None:
@@ -378,7 +390,7 @@ async def test_what_was_overheard_and_then_deleted_is_not_answered_when_it_comes
     gone = {"seconds": 30.0, "pieces": lambda words, _: [words], "count": len}
     await database.write(changes.erase, HERE, aside.id, **gone)
 
-    with pytest.raises(inbound.Duplicate):
+    with pytest.raises(arrivals.Duplicate):
         await accept(database, aside)
 
     assert await claim(database) == []

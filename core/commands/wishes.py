@@ -1,0 +1,42 @@
+"""Preferences: what people are told of their own, and how they change them."""
+
+from collections.abc import Mapping
+
+from core.commands.table import COMMANDS
+from core.memory.preferences import KNOWN, Unfit, told
+from core.seam.messages import Author
+from core.session import SessionKey
+from core.store import Connection, preferences
+
+
+def change(connection: Connection, key: SessionKey, asker: Author, given: Mapping[str, str]) -> str:
+    """Notes what a command was given, or without a value takes it back; what is said to it."""
+    name, said = given["name"], given.get("value")
+    try:
+        value = None if said is None else KNOWN[name].parse(said)
+    except Unfit as why:
+        return str(why)
+    before = preferences.change(connection, key, asker.id, name, value)
+    if value is not None:
+        return f"From your next message on, your {name} is {_code(value)}. `prefer {name}` takes it back."
+    if before is None:
+        return f"You have told me no {name} that I could take back."
+    return f"From your next message on, I know nothing of your {name} any more."
+
+
+def listed(connection: Connection, key: SessionKey, asker: Author) -> str:
+    """What this person prefers, as Markdown."""
+    wishes = told(preferences.of(connection, key, asker.id))
+    if not wishes:
+        return f"You have told me nothing of how you wish to be answered. Say `{COMMANDS['prefer'].usage}`."
+    lines = "\n".join(f"- {name}: {_code(value)}" for name, value in wishes.items())
+    return (
+        f"This is how you wish to be answered. My model is told so with your newest message alone.\n\n{lines}\n\n"
+        "`prefer` and one of these words takes it back."
+    )
+
+
+def _code(words: str) -> str:
+    """What somebody said, as it can be quoted in a line."""
+    plain = words.replace("`", "'")
+    return f"`{plain}`"
