@@ -36,6 +36,54 @@ def test_what_the_folder_keeps_becomes_a_checkpoint() -> None:
     assert checkpoint.tokens == count(block(checkpoint)) < given.tokens
 
 
+TALK = [
+    turn(1, "Hi all, we need a database for the billing service."),
+    answer(1, "PostgreSQL and SQLite would both fit. What load do you expect?"),
+    turn(2, "About 200 requests a second.", author=BEN),
+    answer(2, "Then PostgreSQL is the safer choice, because several processes write."),
+    turn(3, "OK, we decided: PostgreSQL 17.2, ticket BILL-42. Can you write the migration by Friday?"),
+    answer(3, "I can draft it here. Which tables does it need?"),
+    turn(4, "invoices and payments. See https://wiki.example/billing/schema", author=BEN),
+    answer(4, "Here is a draft with both tables: CREATE TABLE invoices …"),
+    turn(5, "Ben, forget the migration, Carla does it. What about backups?"),
+    answer(5, "A dump every night, kept for 30 days, is common."),
+    turn(6, "Let's go with nightly backups, kept for 14 days.", author=BEN),
+    answer(6, "Noted."),
+]
+WRITTEN = """\
+# about
+- The team chose a database for the billing service (1-6)
+# decided
+- Ada decided on PostgreSQL 17.2, ticket BILL-42 (3)
+- Ben decided on nightly backups, kept for 14 days (6)
+# facts
+- Ben said that the load is about 200 requests a second (2)
+# links
+- https://wiki.example/billing/schema is the schema (4)
+# asks
+- Ada asked Ben about backups; answered (5, 6)
+- Ada asked the assistant for the migration by 2026-03-06; superseded (3-5)
+"""
+STORED = """\
+# about
+- [2026-03-03 14:06 +00:00] The team chose a database for the billing service (1-6)
+# decided
+- [2026-03-03 14:08 +00:00] Ada decided on PostgreSQL 17.2, ticket BILL-42 (3)
+- [2026-03-03 14:11 +00:00] Ben decided on nightly backups, kept for 14 days (6)
+# facts
+- [2026-03-03 14:07 +00:00] Ben said that the load is about 200 requests a second (2)
+# links
+- [2026-03-03 14:09 +00:00] https://wiki.example/billing/schema is the schema (4)
+# asks
+- [2026-03-03 14:08 +00:00] Ada asked the assistant for the migration by 2026-03-06; superseded (3-5)
+- [2026-03-03 14:10 +00:00] Ada asked Ben about backups; answered (5, 6)
+"""
+
+
+def test_a_talk_as_a_good_model_tells_it_is_stored_with_its_times() -> None:
+    assert made(WRITTEN, assigned(*TALK)).text == STORED.strip()
+
+
 def test_times_are_the_records_whatever_the_model_writes() -> None:
     checkpoint = made("# facts\n- [1999-12-31 23:59 +00:00] Ada talked (3)\n- Ada began to talk (1)", assigned_talk())
 
