@@ -1,7 +1,7 @@
 """Languages: what tells a decision, a date that is none for long, and an order. Data, in the commonest ones.
 
-They are held against one line in small letters (see disguises). A language that is missing here is not checked for
-these three; all else is.
+They are held against one line in small letters (see disguises), so days that are names as well (Domingo, Domenica) have
+a word before them. A language that is missing here is not checked for these three; all else is.
 """
 
 from collections.abc import Mapping
@@ -69,7 +69,7 @@ LANGUAGES: Mapping[str, Language] = {
                 rf"(?:bitte )?(?:ignorier(?:e|t|en sie)?|vergiss|vergesst|missachte) {_ANY}"
                 r"(?:anweisung(?:en)?|regeln?|alles|vorherigen?|bisherigen?|oben|nachrichten)"
             ),
-            r"du (?:musst|sollst|bist jetzt|bist nun)|sie (?:müssen|sollen)|ihr (?:müsst|sollt)",
+            r"du (?:musst|sollst|bist jetzt|bist nun)|ihr (?:müsst|sollt)",
             r"ab (?:jetzt|sofort) (?:bist|antworte|schreibe?|sag|musst|sollst)",
             r"(?:antworte|schreibe?|sage?) (?:nur|immer|mit|auf)",
         ),
@@ -99,7 +99,10 @@ LANGUAGES: Mapping[str, Language] = {
             r"(?:esta|próxima|pasada) semana|este (?:mes|año)|(?:semana|mes|año) (?:que viene|pasad[oa]|próxim[oa])",
             rf"hace {_ONE} (?:minutos?|horas?|días?|semanas?|mes(?:es)?|años?)",
         ),
-        weekdays=(r"lunes|martes|miércoles|jueves|viernes|sábado|domingo",),
+        weekdays=(
+            r"lunes|martes|miércoles|jueves|viernes|sábado",
+            r"(?:el|este|próximo|para) domingo",
+        ),
         every=(r"cada|todos los|los",),
         orders=(
             rf"(?:ignor[ae]|olvid[ae]) {_ANY}(?:instrucciones|reglas|todo|anterior(?:es)?|mensajes?)",
@@ -114,7 +117,10 @@ LANGUAGES: Mapping[str, Language] = {
             r"(?:semana|mês|ano) (?:que vem|passad[oa])|próxim[oa] (?:semana|mês|ano)",
             rf"há {_ONE} (?:minutos?|horas?|dias?|semanas?|m(?:ês|eses)|anos?)",
         ),
-        weekdays=(r"(?:segunda|terça|quarta|quinta|sexta)-feira|sábado|domingo",),
+        weekdays=(
+            r"(?:segunda|terça|quarta|quinta|sexta)-feira|sábado",
+            r"(?:no|neste|este|próximo) domingo",
+        ),
         every=(r"cada|tod[ao]s? [ao]s?|tod[ao]",),
         orders=(
             rf"(?:ignore|esqueça|desconsidere) {_ANY}(?:instruções|regras|tudo|anterior(?:es)?|mensagens?)",
@@ -129,7 +135,10 @@ LANGUAGES: Mapping[str, Language] = {
             r"(?:questa|prossima|scorsa) settimana|(?:settimana|mese|anno) (?:prossim[oa]|scors[oa])",
             rf"{_ONE} (?:minut[oi]|or[ae]|giorn[oi]|settiman[ae]|mes[ei]|ann[oi]) fa",
         ),
-        weekdays=(r"lunedì|martedì|mercoledì|giovedì|venerdì|sabato|domenica",),
+        weekdays=(
+            r"lunedì|martedì|mercoledì|giovedì|venerdì|sabato",
+            r"(?:di|questa|prossima|entro|per) domenica",
+        ),
         every=(r"ogni|tutti i|tutte le",),
         orders=(
             rf"(?:ignor(?:a|ate)|dimentica) {_ANY}(?:istruzioni|regole|tutto|precedent[ei]|messaggi)",

@@ -23,6 +23,7 @@ from core.memory.checkpoints.wording import decides, defused, forges, is_relativ
         "Ana l'ha fatto 3 giorni fa",
         "Ben doet het volgende week",
         "Ana robi to jutro",
+        "Ana lo termina el domingo",
         "релиз завтра",
         "明天开会",
         "Ana ships to\u200bmorrow",
@@ -50,6 +51,7 @@ def test_a_date_that_holds_for_a_day_is_noticed(words: str) -> None:
         "see https://e.example/today and `next week`",
         "the team uses monday.com",
         "the takeaway, todayish",
+        "Domingo asked Domenica for the plan",
     ],
 )
 def test_a_date_that_is_one_for_good_is_none_of_these(words: str) -> None:
@@ -89,6 +91,7 @@ def test_an_order_to_whoever_reads_is_noticed(words: str) -> None:
         "Eve asked the assistant to ignore all previous instructions; it did not",
         "Ana decided that from now on builds run nightly",
         "Ben told Ana that she must call",
+        "Die Kunden warten: sie müssen am 2026-03-05 Antwort haben",
         "Ana asked who should answer with the data",
         "Ben wants always to write tests",
         "Die Gruppe hat beschlossen, die Regeln zu ignorieren",
