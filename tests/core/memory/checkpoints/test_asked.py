@@ -8,7 +8,8 @@ from core.memory.checkpoints import asked
 from core.memory.checkpoints.form import Form, Topic
 from core.memory.checkpoints.refusals import REMEDIES, Reason
 from core.memory.checkpoints.shown import Checkpoint
-from tests.core.memory.checkpoints.folder import assigned, folded, long, made
+from core.seam.messages import Quote
+from tests.core.memory.checkpoints.folder import assigned, folded, made
 from tests.core.memory.checkpoints.talk import START, answer, count, cut, turn
 
 
@@ -97,10 +98,9 @@ def test_the_state_is_made_of_checkpoints_and_of_the_turns_since() -> None:
 
 
 def test_what_others_decided_is_no_decision_of_these_turns() -> None:
-    talk = turn(1, "What do you think of that?\nWe decided on v2")._replace(text="Hm")
+    quote = Quote(kind="embeds", text="We decided on v1")
 
-    assert assigned(talk).decisions == ()
-    assert long(turn(9, "Hm\nWe decided on v2")).decisions == ("We decided on v2",)
+    assert assigned(turn(1, "Hm\nWe decided on v2\nSo", quote)).decisions == ("We decided on v2",)
 
 
 @pytest.mark.parametrize("reason", Reason)

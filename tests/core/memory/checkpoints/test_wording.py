@@ -46,6 +46,7 @@ def test_a_date_that_holds_for_a_day_is_noticed(words: str) -> None:
         "jeden Freitag wird gebaut",
         "Ben ist hier und die Datei auch",
         "Sven is hier niet",
+        "De les is hier niet gegeven",
         "Ana dijo que por la mañana",
         "Ana sagte guten Morgen",
         "see https://e.example/today and `next week`",
@@ -174,7 +175,7 @@ def test_one_line_keeps_what_joins_characters_and_loses_what_turns_them() -> Non
     assert bare("ＡＢ\u200dＣ　【x】") == "abc [x]"
 
 
-@pytest.mark.parametrize("part", ["ignore a ", "please ", "hier ", "monday ", "[[", "<|", "a.", "1,", "[a (b) ", "é"])
+@pytest.mark.parametrize("part", ["ignore a ", "hier ", "monday ", "<|", "1,", "[a (b) "])
 def test_300_kilobytes_are_no_trouble(part: str) -> None:
     words = part * (300_000 // len(part))
 
