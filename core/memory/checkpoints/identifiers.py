@@ -79,11 +79,12 @@ def audited(decisions: Iterable[str], most: int, count: Count) -> tuple[str, ...
     """
     found = dict.fromkeys(one for words in reversed(list(decisions)) for one in reversed(identifiers(words)))
     kept = list(islice(found, AUDITED))
-    while kept and sum(map(count, kept)) > most // QUARTER:
+    while kept and count(" ".join(kept)) > most // QUARTER:
         kept.pop()
     return tuple(kept)
 
 
 def crowd(text: str, most: int, count: Count) -> bool:
     """Whether the long ones among the identifiers take more than their part of what a checkpoint may cost."""
-    return sum(count(one) for one in identifiers(text) if len(one) >= _LONG) > most // QUARTER
+    long = [one for one in identifiers(text) if len(one) >= _LONG]
+    return bool(long) and count(" ".join(long)) > most // QUARTER
