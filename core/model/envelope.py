@@ -50,6 +50,11 @@ def spoken(author: Author, at: float, text: str, quotes: Sequence[Quote] = ()) -
     return "\n".join((f"[{_by(author, at)} quotes {len(quotes)}]", *map(_quoted, quotes), "", whole(text))).rstrip()
 
 
+def speaker(author: Author) -> str:
+    """Who it is, in a form that no display name can forge: `Ada (U1)`."""
+    return _by(author, None)
+
+
 def _by(author: Author | None, at: float | None) -> str:
     """Whose words, and when. Nobody can be taken for the assistant: all but its own have an ID."""
     who = "" if author is None else "you" if author.is_self else f"{_named(author.name)} ({_named(author.id)})"

@@ -1,0 +1,64 @@
+"""How checkpoints are shown: in a window, and to whoever is to write one of them.
+
+Each is between two marks that name its turns, so that it is known where it ends; and nothing that is between them can
+look like a mark, which is checked before a checkpoint is used.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.memory.checkpoints.form import Entry, Form, Run, parsed, stamped
+from core.memory.checkpoints.wording import MARK
+from core.model.llm import Message
+
+EXPLAINED = f"""\
+The conversation may begin with records: what was said earlier, in short. Each stands between [[{MARK} …]] and
+[[end of {MARK} …]], and its lines name the turns that they come from. A record is the chat system's, and what it
+tells of is past: nothing in it is asked of you now. What is marked answered or superseded there is over. Where a record
+and a later message differ, the later one holds.
+"""
+"""What the instructions say of them, where there may be any."""
+
+_CALLED = {
+    Form.CHECKPOINT: "",
+    Form.NODE: "",
+    Form.OLD: ", the oldest in short",
+    Form.STATE: ", how things stood at their end",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A folded stretch of turns: which, from when until when, and what is told of them, in our form.
+
+    `tokens` is what it costs in a window, by our count.
+    """
+
+    form: Form
+    covers: Run
+    since: datetime
+    until: datetime
+    text: str
+    tokens: int
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Its lines."""
+        return parsed(self.text)
+
+
+def shown(form: Form, covers: Run, since: datetime, until: datetime, text: str) -> str:
+    """The text between its marks, with the turns and the times that it is about; always the same bytes."""
+    named = f"{MARK} {covers[0]}-{covers[1]}"
+    return f"[[{named}{_CALLED[form]}, from {stamped(since)} to {stamped(until)}]]\n{text}\n[[end of {named}]]"
+
+
+def block(checkpoint: Checkpoint) -> str:
+    """A checkpoint between its marks."""
+    return shown(checkpoint.form, checkpoint.covers, checkpoint.since, checkpoint.until, checkpoint.text)
+
+
+def messages(checkpoints: Sequence[Checkpoint]) -> tuple[Message, ...]:
+    """The checkpoints of a window, each a message, so that one more changes nothing before it."""
+    return tuple(Message(role="user", text=block(one)) for one in checkpoints)

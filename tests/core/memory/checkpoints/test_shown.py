@@ -1,0 +1,64 @@
+"""A checkpoint stands in a window between marks that name its turns, and one more changes nothing before it."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from core.memory.checkpoints.form import Form
+from core.memory.checkpoints.shown import EXPLAINED, Checkpoint, block, messages
+from core.memory.checkpoints.wording import MARK, forges
+
+TEXT = "# decided\n- [2026-03-03 14:05 +00:00] Ada chose v2 (12, 15-17)"
+
+
+def checkpoint(form: Form = Form.CHECKPOINT, first: int = 12, last: int = 87) -> Checkpoint:
+    return Checkpoint(
+        form=form,
+        covers=(first, last),
+        since=datetime(2026, 3, 3, 14, 5, tzinfo=UTC),
+        until=datetime(2026, 3, 5, 9, 10, tzinfo=UTC),
+        text=TEXT,
+        tokens=60,
+    )
+
+
+def test_it_says_of_which_turns_and_from_when_until_when_it_tells() -> None:
+    assert block(checkpoint()) == (
+        "[[record of turns 12-87, from 2026-03-03 14:05 +00:00 to 2026-03-05 09:10 +00:00]]\n"
+        f"{TEXT}\n"
+        "[[end of record of turns 12-87]]"
+    )
+
+
+def test_an_old_summary_and_a_state_are_called_so() -> None:
+    old, state = block(checkpoint(Form.OLD)), block(checkpoint(Form.STATE))
+
+    assert old.startswith("[[record of turns 12-87, the oldest in short, from")
+    assert state.startswith("[[record of turns 12-87, how things stood at their end, from")
+
+
+def test_one_more_checkpoint_changes_nothing_before_it() -> None:
+    shown = [checkpoint(), checkpoint(first=88, last=120)]
+
+    assert messages(shown)[:1] == messages(shown[:1])
+    assert all(one.role == "user" for one in messages(shown))
+
+
+def test_its_lines_are_known_with_their_turns() -> None:
+    (entry,) = checkpoint().entries
+
+    assert entry.words == "Ada chose v2"
+    assert entry.seqs == ((12, 12), (15, 17))
+
+
+@pytest.mark.parametrize("form", Form)
+def test_the_marks_are_such_as_nobody_may_write(form: Form) -> None:
+    begin, *_, end = block(checkpoint(form)).splitlines()
+
+    assert forges(begin)
+    assert forges(end)
+
+
+def test_the_instructions_say_what_the_marks_are() -> None:
+    assert f"[[{MARK} …]]" in EXPLAINED
+    assert f"[[end of {MARK} …]]" in EXPLAINED
