@@ -34,6 +34,7 @@ from core.seam.messages import Draft, Event, Inbound, Reply
 from core.session import Turn
 from core.store import Database, places, turns
 from core.timings import Clock, Timings
+from core.work.shifts import Shifts
 from core.work.worker import Worker
 from tests.sealed import opened
 from tests.values import HERE
@@ -381,7 +382,8 @@ class House:
             clock=clock,
         )
         reconciler = Reconciler(database=database, outbox=self.outbox, platforms=platforms, timings=timings)
-        self.chores = Chores([reconciling(reconciler, timings), forgetting(database, timings)])
+        shifts = Shifts(database=database, owner=f"{owner}.", timings=timings)
+        self.chores = Chores([reconciling(reconciler, timings), forgetting(database, timings)], shifts)
 
     async def __aenter__(self) -> Self:
         self._renewing = asyncio.create_task(self.worker.renew())
