@@ -21,6 +21,7 @@ from core.chores.runner import Chores
 from core.chores.table import forgetting, reconciling
 from core.delivery.outbox import Outbox
 from core.delivery.reconcile import Reconciler
+from core.events import Event as Told
 from core.events import Events
 from core.intake.inbox import Inbox
 from core.memory.mind import Hearing, Mind
@@ -350,15 +351,18 @@ class House:
             budget=budget,
             hearing=hearing,
         )
-        self.outbox = Outbox(database=database, adapters={adapter.platform: adapter}, timings=timings)
-        events = Events(journal.note)
+        self.told: list[Told] = []
+        """What was told to have happened, in its order."""
+        events = Events(journal.note, self.told.append)
+        self.outbox = Outbox(
+            database=database, adapters={adapter.platform: adapter}, timings=timings, events=events, clock=clock
+        )
         self.assistant = Assistant(
             database=database,
             outbox=self.outbox,
             mind=self.mind,
             timings=timings,
             access=Access(may_stop=may_stop),
-            events=events,
             clock=clock,
         )
         platforms = [adapter.platform]

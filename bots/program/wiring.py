@@ -90,9 +90,9 @@ def _build(
     timings: Timings,
 ) -> _House:
     events = Events(journal.note)
-    outbox = Outbox(database=database, adapters=adapters, timings=timings)
+    outbox = Outbox(database=database, adapters=adapters, timings=timings, events=events)
     access = Access(may_stop=settings.may_stop)
-    assistant = Assistant(database=database, outbox=outbox, mind=mind, timings=timings, access=access, events=events)
+    assistant = Assistant(database=database, outbox=outbox, mind=mind, timings=timings, access=access)
     worker = Worker(
         database=database, assistant=assistant, owner=owner, adapters=adapters, timings=timings, events=events
     )

@@ -11,11 +11,10 @@ from core.assistant import apologies
 from core.assistant.answering import Answering
 from core.assistant.obeying import Obeying
 from core.assistant.running import Runs
-from core.commands import deeds, table
+from core.commands import deeds
 from core.commands.deeds import Order
 from core.delivery.errands import Errand
 from core.delivery.outbox import Outbox
-from core.events import Answered, Events
 from core.memory.mind import Mind
 from core.session import Answer, Fate, Lease, Progress, SessionKey, Turn
 from core.store import Database, deliveries
@@ -33,13 +32,10 @@ class Assistant:
         mind: Mind,
         timings: Timings,
         access: Access,
-        events: Events,
         clock: Clock = time,
     ) -> None:
         self._database = database
         self._outbox = outbox
-        self._events = events
-        self._clock = clock
         self.runs = Runs()
         self._obeying = Obeying(database=database, outbox=outbox, mind=mind, access=access, runs=self.runs)
         self._answering = Answering(
@@ -52,11 +48,6 @@ class Assistant:
         Raises ModelUnavailable and DeliveryUnknown, after which the turn is to be tried again, Changed when the
         question has, and LeaseLost.
         """
-        fate = await self._answer(lease, question)
-        self._tell(lease.key, question)
-        return fate
-
-    async def _answer(self, lease: Lease, question: Turn) -> Fate:
         if question.notice is not None:
             return Fate.of(kept=await self._outbox.notify(lease, question))
         order = deeds.order(lease.key, question)
@@ -78,7 +69,6 @@ class Assistant:
         order = deeds.order(key, question)
         assert order is not None, "only commands are answered without a lease"  # noqa: S101
         await self._obeying.obey(order, None)
-        self._tell(key, question)
 
     async def give_up(self, lease: Lease, question: Turn, reason: str) -> Fate:
         """Ends a turn that failed too often with an honest sentence."""
@@ -89,8 +79,3 @@ class Assistant:
             nothing = Errand(key=lease.key, cause=question, lease=lease, stored=())
             return Fate.of(kept=await self._outbox.answer(nothing, Answer(parts=(), error=reason)))
         return await self._answering.say(lease, question, apologies.GAVE_UP, reason)
-
-    def _tell(self, key: SessionKey, question: Turn) -> None:
-        command = question.verb if question.notice or question.verb is None else table.find(question.verb).name
-        seconds = self._clock() - question.at
-        self._events.tell(Answered(address=key.address, seq=question.seq, command=command, seconds=seconds))
