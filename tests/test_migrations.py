@@ -127,26 +127,6 @@ def states(connection: Connection) -> list[int]:
     return list(connection.execute(text("SELECT state FROM turns ORDER BY seq")).scalars())
 
 
-async def test_what_an_older_release_has_stored_outlives_every_step(empty_url: str) -> None:
-    database = connect(empty_url)
-    await database.write(migrations.upgrade, "0001")
-    await database.write(old_rows)
-    before = await database.read(rows)
-    assert len(before) == 6
-    assert await database.read(states) == [1, 0]
-
-    await database.write(migrations.upgrade)
-    assert await database.read(rows) == before
-    await database.write(migrations.downgrade, "0001")
-    assert await database.read(rows) == before
-    assert await database.read(states) == [1, 0]
-    await database.write(migrations.upgrade)
-
-    assert await database.read(rows) == before
-    assert await database.read(differences) == []
-    await database.close()
-
-
 _NOTICE = "UPDATE turns SET notice = 'warning 1', verb = 'notice', envelope = '{}' WHERE seq = 2"
 _UNSENT = "INSERT INTO deliveries (workspace, session, seq, part, state, tries) VALUES (1, 1, 2, 0, 1, 0)"
 
