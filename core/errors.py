@@ -7,7 +7,7 @@ BackscrollError
 │   ├── DatabaseUnreachable   it does not answer
 │   ├── DatabaseBehind        its schema is older than the one that this program needs
 │   └── DatabaseAhead         its schema is one that this program does not know
-├── LeaseLost               another process owns this session now
+├── LeaseLost               another process owns this session, or chore, now
 ├── DeliveryError           a reply did not certainly arrive
 │   ├── DeliveryDelayed       certainly not sent; try again after `retry_after` seconds
 │   ├── DeliveryUnknown       it may or may not be on screen: look before sending again
@@ -56,7 +56,7 @@ class DatabaseAhead(DatabaseError):
 
 
 class LeaseLost(BackscrollError):
-    """Another process owns this session now; what was being done for it must not be written."""
+    """Another process owns this session, or this chore, now; what was being done for it must not be written."""
 
 
 class DeliveryError(BackscrollError):

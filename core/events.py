@@ -1,6 +1,7 @@
 """What happened, told in one place to whoever wants to know: the log, and whatever counts or records.
 
 An event has IDs, numbers and names of ours, and never what people wrote: its types have no room for that.
+Each is told in one place, when it is certain, and at most once: a process that dies in that moment tells nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +25,10 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """A turn is over; of a `command`, its name in the table. `seconds` have gone by since it was said."""
+    """What is said to a turn is stored, `seconds` after it was said; of a `command`, its name in the table.
+
+    A notice of our own counts as a command of that name.
+    """
 
     address: Address
     seq: int
@@ -33,8 +37,27 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """All that is said to a turn is certain to be on screen, `seconds` after it was said."""
+
+    address: Address
+    seq: int
+    command: str | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """What is said to a turn, or the rest of it, will never be on screen: the platform does not take it."""
+
+    address: Address
+    seq: int
+    command: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GaveUp:
-    """A turn has failed so often, or ended so many processes, that it is tried no more."""
+    """A turn is over that had failed so often, or ended so many processes, that it was tried no more."""
 
     address: Address
     seq: int
@@ -93,7 +116,10 @@ class Left:
     waiting: int
 
 
-Event = Accepted | Answered | GaveUp | QuestionChanged | Skipped | Edited | Deleted | Closed | Left
+OfTurns = Accepted | Answered | Delivered | Refused | GaveUp | QuestionChanged
+"""What may become of one turn."""
+
+Event = OfTurns | Skipped | Edited | Deleted | Closed | Left
 
 Subscriber = Callable[[Event], None]
 """Is told of every event in the order in which they happened; returns at once."""

@@ -7,11 +7,14 @@ from core.events import (
     Answered,
     Closed,
     Deleted,
+    Delivered,
     Edited,
     Event,
     GaveUp,
     Left,
+    OfTurns,
     QuestionChanged,
+    Refused,
     Skipped,
 )
 
@@ -21,14 +24,6 @@ log = structlog.get_logger()
 def note(event: Event) -> None:
     """Writes the event's line. Subscribes to `Events`."""
     match event:
-        case Accepted():
-            log.debug("accepted", session=event.address.id, to_be_answered=event.to_be_answered)
-        case Answered():
-            log.info("answered", session=event.address.id, command=event.command, seconds=round(event.seconds, 1))
-        case GaveUp():
-            log.error("given up", session=event.address.id, attempts=event.attempts, deaths=event.deaths)
-        case QuestionChanged():
-            log.info("question changed", session=event.address.id)
         case Skipped():
             log.warning("skipped", session=event.address.id, messages=event.messages)
         case Edited():
@@ -40,6 +35,25 @@ def note(event: Event) -> None:
             log.info("closed", session=event.address.id, waiting=event.waiting, kept=kept)
         case Left():
             _left(event)
+        case _:
+            _turn(event)
+
+
+def _turn(event: OfTurns) -> None:
+    session = event.address.id
+    match event:
+        case Accepted():
+            log.debug("accepted", session=session, to_be_answered=event.to_be_answered)
+        case Answered():
+            log.info("answered", session=session, command=event.command, seconds=round(event.seconds, 1))
+        case Delivered():
+            log.debug("delivered", session=session, command=event.command, seconds=round(event.seconds, 1))
+        case Refused():
+            pass  # whoever was refused has said why
+        case GaveUp():
+            log.error("given up", session=session, attempts=event.attempts, deaths=event.deaths)
+        case QuestionChanged():
+            log.info("question changed", session=session)
 
 
 def _left(event: Left) -> None:

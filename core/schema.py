@@ -228,8 +228,17 @@ presence = Table(
     metadata,
     Column("workspace", Integer, primary_key=True, autoincrement=False),  # the platform's nameless one
     Column("heard_at", BigInteger, nullable=False),  # up to here, all that was said reached us
-    Column("owner", Text),  # who is catching up
-    Column("due_at", BigInteger),  # until when
+)
+
+chores = Table(
+    "chores",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("place", Text, primary_key=True),  # the platform or session that it is for; empty for the deployment
+    Column("owner", Text),  # the process that is at it
+    Column(
+        "due_at", BigInteger, nullable=False
+    ),  # when anybody may take it on, unless its owner says before that it lives
 )
 
 usage = Table(

@@ -20,6 +20,7 @@ from core.chores.runner import Chores
 from core.chores.table import forgetting, reconciling
 from core.delivery.outbox import Outbox
 from core.delivery.reconcile import Reconciler
+from core.events import Event as Told
 from core.events import Events
 from core.intake.inbox import Inbox
 from core.memory.mind import Mind
@@ -34,6 +35,7 @@ from core.seam.messages import Draft, Event, Inbound, Reply
 from core.session import Turn
 from core.store import Database, places, turns
 from core.timings import Clock, Timings
+from core.work.shifts import Shifts
 from core.work.worker import Worker
 from tests.sealed import opened
 from tests.values import HERE
@@ -348,14 +350,17 @@ class House:
             calibration=Calibration(openai=True),
             policy=Policy(context_tokens=budget, hear=hearing, may_stop=may_stop),
         )
-        self.outbox = Outbox(database=database, adapters={adapter.platform: adapter}, timings=timings)
-        events = Events(journal.note)
+        self.told: list[Told] = []
+        """What was told to have happened, in its order."""
+        events = Events(journal.note, self.told.append)
+        self.outbox = Outbox(
+            database=database, adapters={adapter.platform: adapter}, timings=timings, events=events, clock=clock
+        )
         self.assistant = Assistant(
             database=database,
             outbox=self.outbox,
             mind=self.mind,
             timings=timings,
-            events=events,
             clock=clock,
         )
         platforms = [adapter.platform]
@@ -379,7 +384,8 @@ class House:
             clock=clock,
         )
         reconciler = Reconciler(database=database, outbox=self.outbox, platforms=platforms, timings=timings)
-        self.chores = Chores([reconciling(reconciler, timings), forgetting(database, timings)])
+        shifts = Shifts(database=database, owner=f"{owner}.", timings=timings)
+        self.chores = Chores([reconciling(reconciler, timings), forgetting(database, timings)], shifts)
 
     async def __aenter__(self) -> Self:
         self._renewing = asyncio.create_task(self.worker.renew())

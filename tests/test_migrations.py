@@ -52,7 +52,7 @@ async def test_an_upgrade_of_the_newest_schema_changes_nothing(empty_url: str) -
 async def test_the_workspace_leads_every_key() -> None:
     led = {name for name, table in metadata.tables.items() if next(iter(table.primary_key)).name == "workspace"}
 
-    assert metadata.tables.keys() - led == {"servers"}, "what holds nobody's words, and belongs to the deployment"
+    assert metadata.tables.keys() - led == {"servers", "chores"}, "they hold nobody's words, and are the deployment's"
 
 
 async def test_a_database_that_a_newer_release_has_migrated_is_refused_and_left_alone(empty_url: str) -> None:
@@ -128,26 +128,6 @@ def rows(connection: Connection) -> list[tuple[object, ...]]:
 
 def states(connection: Connection) -> list[int]:
     return list(connection.execute(text("SELECT state FROM turns ORDER BY seq")).scalars())
-
-
-async def test_what_an_older_release_has_stored_outlives_every_step(empty_url: str) -> None:
-    database = connect(empty_url)
-    await database.write(migrations.upgrade, "0001")
-    await database.write(old_rows)
-    before = await database.read(rows)
-    assert len(before) == 6
-    assert await database.read(states) == [1, 0]
-
-    await database.write(migrations.upgrade)
-    assert await database.read(rows) == before
-    await database.write(migrations.downgrade, "0001")
-    assert await database.read(rows) == before
-    assert await database.read(states) == [1, 0]
-    await database.write(migrations.upgrade)
-
-    assert await database.read(rows) == before
-    assert await database.read(differences) == []
-    await database.close()
 
 
 _NOTICE = "UPDATE turns SET notice = 'warning 1', verb = 'notice', slip = '{}' WHERE seq = 2"
@@ -246,6 +226,34 @@ async def test_what_a_turn_was_by_one_number_it_is_by_three_and_back(empty_url: 
     await database.write(migrations.downgrade, "0011")
 
     assert await database.read(read, "state") == [(was["state"],) for was, _ in _TURNS]
+    await database.close()
+
+
+_CATCHING_UP = """
+INSERT INTO presence (workspace, heard_at, owner, due_at) VALUES (7, 5, 'host:1', 99), (8, 6, NULL, NULL)
+"""
+_HEARD = "INSERT INTO workspaces (workspace, platform, name, sessions) VALUES (7, 'slack', '', 0), (8, 'line', '', 0)"
+
+
+async def test_who_is_catching_up_stays_at_it_both_ways(empty_url: str) -> None:
+    def store(connection: Connection) -> None:
+        for statement in (_HEARD, _CATCHING_UP):
+            connection.execute(text(statement))
+
+    def read(connection: Connection, table: str) -> list[tuple[object, ...]]:
+        return [tuple(row) for row in connection.execute(text(f"SELECT * FROM {table} ORDER BY 1"))]
+
+    database = connect(empty_url)
+    await database.write(migrations.upgrade, "0014")
+    await database.write(store)
+    before = await database.read(read, "presence")
+
+    await database.write(migrations.upgrade, "0015")
+    assert await database.read(read, "chores") == [("catching up", "slack", "host:1", 99)]
+    assert await database.read(read, "presence") == [(7, 5), (8, 6)]
+    await database.write(migrations.downgrade, "0014")
+
+    assert await database.read(read, "presence") == before
     await database.close()
 
 

@@ -31,6 +31,7 @@ from core.model.offline import OfflineModel
 from core.seam.adapter import Adapter
 from core.store import Database, claims, connect, ledger, servers
 from core.timings import Timings
+from core.work.shifts import Shifts
 from core.work.worker import Worker
 
 log = structlog.get_logger()
@@ -88,21 +89,22 @@ def _build(
     timings: Timings,
 ) -> _House:
     events = Events(journal.note)
-    outbox = Outbox(database=database, adapters=adapters, timings=timings)
-    assistant = Assistant(database=database, outbox=outbox, mind=mind, timings=timings, events=events)
+    outbox = Outbox(database=database, adapters=adapters, timings=timings, events=events)
+    assistant = Assistant(database=database, outbox=outbox, mind=mind, timings=timings)
     worker = Worker(
         database=database, assistant=assistant, owner=owner, adapters=adapters, timings=timings, events=events
     )
     inbox = Inbox(database=database, worker=worker, outbox=outbox, mind=mind, timings=timings, events=events)
+    shifts = Shifts(database=database, owner=owner, timings=timings)
     table = chores(
         database=database,
         reconciler=Reconciler(database=database, outbox=outbox, platforms=list(adapters), timings=timings),
-        catch_up=CatchUp(database=database, inbox=inbox, owner=owner, timings=timings),
+        catch_up=CatchUp(database=database, inbox=inbox, shifts=shifts, timings=timings),
         adapters=adapters.values(),
         model=mind.model,
         timings=timings,
     )
-    return _House(database=database, adapters=adapters, inbox=inbox, worker=worker, chores=Chores(table))
+    return _House(database=database, adapters=adapters, inbox=inbox, worker=worker, chores=Chores(table, shifts))
 
 
 async def prepare(settings: Settings, database: Database) -> None:

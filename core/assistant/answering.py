@@ -7,6 +7,7 @@ import structlog
 from core.assistant import apologies
 from core.assistant.asking import Asking, Case, Written
 from core.assistant.running import Runs, Stopped
+from core.commands import deeds
 from core.delivery import composing
 from core.delivery.errands import Errand
 from core.delivery.outbox import Outbox
@@ -82,7 +83,8 @@ class Answering:
 
     async def finish(self, lease: Lease, question: Turn) -> Fate:
         """Says what was stored before."""
-        return await self._outbox.deliver(Errand(key=lease.key, cause=question, lease=lease))
+        errand = Errand(key=lease.key, cause=question, lease=lease, command=deeds.named(question))
+        return await self._outbox.deliver(errand)
 
     async def _conclude(self, lease: Lease, question: Turn, decided: Answer, speech: Speech) -> Fate:
         decided = replace(decided, parts=speech.closed(decided.parts))
@@ -93,6 +95,7 @@ class Answering:
             stored=speech.stored(decided.parts),
             drafts=speech.drafts,
             doubtful=speech.doubtful,
+            command=deeds.named(question),
         )
         return await self._outbox.answer(errand, decided)
 

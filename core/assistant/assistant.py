@@ -10,11 +10,10 @@ from core.assistant import apologies
 from core.assistant.answering import Answering
 from core.assistant.obeying import Obeying
 from core.assistant.running import Runs
-from core.commands import deeds, table
+from core.commands import deeds
 from core.commands.deeds import Order
 from core.delivery.errands import Errand
 from core.delivery.outbox import Outbox
-from core.events import Answered, Events
 from core.memory.mind import Mind
 from core.session import Answer, Fate, Lease, Progress, SessionKey, Turn
 from core.store import Database, deliveries
@@ -31,13 +30,10 @@ class Assistant:
         outbox: Outbox,
         mind: Mind,
         timings: Timings,
-        events: Events,
         clock: Clock = time,
     ) -> None:
         self._database = database
         self._outbox = outbox
-        self._events = events
-        self._clock = clock
         self.runs = Runs()
         self._obeying = Obeying(database=database, outbox=outbox, mind=mind, runs=self.runs)
         self._answering = Answering(
@@ -50,11 +46,6 @@ class Assistant:
         Raises ModelUnavailable and DeliveryUnknown, after which the turn is to be tried again, Changed when the
         question has, and LeaseLost.
         """
-        fate = await self._answer(lease, question)
-        self._tell(lease.key, question)
-        return fate
-
-    async def _answer(self, lease: Lease, question: Turn) -> Fate:
         if question.notice is not None:
             return await self._outbox.notify(lease, question)
         order = deeds.order(lease.key, question)
@@ -76,7 +67,6 @@ class Assistant:
         order = deeds.order(key, question)
         assert order is not None, "only commands are answered without a lease"  # noqa: S101
         await self._obeying.obey(order, None)
-        self._tell(key, question)
 
     async def give_up(self, lease: Lease, question: Turn, reason: str) -> Fate:
         """Ends a turn that failed too often with an honest sentence."""
@@ -87,8 +77,3 @@ class Assistant:
             nothing = Errand(key=lease.key, cause=question, lease=lease, stored=())
             return await self._outbox.answer(nothing, Answer(parts=(), error=reason))
         return await self._answering.say(lease, question, apologies.GAVE_UP, reason)
-
-    def _tell(self, key: SessionKey, question: Turn) -> None:
-        command = question.verb if question.notice or question.verb is None else table.find(question.verb).name
-        seconds = self._clock() - question.at
-        self._events.tell(Answered(address=key.address, seq=question.seq, command=command, seconds=seconds))

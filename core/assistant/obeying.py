@@ -48,14 +48,14 @@ class Obeying:
         begun = order.turn.begun
         # What was begun was an answer, before an edit: its message becomes the command's, unless that is for one alone.
         fresh = answering.stored(parts) if order.is_private or not begun else None
-        return await self._say(order, lease, fresh, said.choices)
+        return await self._say(order, lease, fresh, said.choices, decided=True)
 
     async def finish(self, order: Order, lease: Lease) -> Fate:
         """Says what was stored before."""
         choices: tuple[Choice, ...] = ()
         if order.is_vague:
             choices = (await self._database.read(deeds.choose, order)).choices
-        return await self._say(order, lease, None, choices)
+        return await self._say(order, lease, None, choices, decided=False)
 
     async def _say(
         self,
@@ -63,6 +63,8 @@ class Obeying:
         lease: Lease | None,
         fresh: Sequence[Delivery] | None,
         choices: tuple[Choice, ...],
+        *,
+        decided: bool,
     ) -> Fate:
         errand = Errand(
             key=order.key,
@@ -72,6 +74,8 @@ class Obeying:
             doubtful=order.turn.begun,
             private=order.is_private,
             choices=choices,
+            command=order.command.name,
+            decided=decided,
         )
         return await self._outbox.deliver(errand)
 

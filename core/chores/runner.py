@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from core.errors import BackscrollError
+from core.work.shifts import Shifts
 
 log = structlog.get_logger()
 
@@ -16,14 +17,15 @@ class Chore:
     """A row of the table: what is done, and in how many seconds it is done again.
 
     `do` may return another number of seconds for this once; after a failure it is tried again in `after_failure`.
-    Every process does every chore. What only one may do at a time is done under a lease in the database, which `do`
-    takes, and without which it does nothing.
+    What is done `by_one` is one process's at a time, whichever takes it on first, and `every` counts for all of them;
+    another process goes on with it when the one that was at it has ended. Everything else every process does by itself.
     """
 
     name: str
     do: Callable[[], Awaitable[float | None]]
     every: float
     after_failure: float
+    by_one: bool
     platform: str | None = None
     """The platform that it is for, where each has one of its own."""
 
@@ -31,34 +33,39 @@ class Chore:
 class Chores:
     """Does the chores of a table, side by side: one that takes long, or fails, keeps no other one waiting."""
 
-    def __init__(self, table: Sequence[Chore]) -> None:
+    def __init__(self, table: Sequence[Chore], shifts: Shifts) -> None:
         self._table = table
+        self._shifts = shifts
 
     async def work(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
             for chore in self._table:
-                group.create_task(_keep_doing(chore), name=chore.name)
+                group.create_task(self._keep_doing(chore), name=chore.name)
 
+    async def _keep_doing(self, chore: Chore) -> None:
+        while True:
+            pause = await self._done(chore)
+            await asyncio.sleep(pause)
 
-async def _keep_doing(chore: Chore) -> None:
-    while True:
-        pause = await _done(chore)
-        await asyncio.sleep(pause)
+    async def _done(self, chore: Chore) -> float:
+        """Does it once; returns the seconds until the next time."""
+        try:
+            again = await (self._in_a_shift(chore) if chore.by_one else chore.do())
+        except Exception as error:
+            known = isinstance(error, BackscrollError)
+            log.error(
+                "chore failed",
+                chore=chore.name,
+                platform=chore.platform,
+                reason=str(error) if known else type(error).__name__,
+                exc_info=None if known else error,
+            )
+            return chore.after_failure
+        return chore.every if again is None else again
 
-
-async def _done(chore: Chore) -> float:
-    """Does it once; returns the seconds until the next time."""
-    try:
-        again = await chore.do()
-    except Exception as error:
-        known = isinstance(error, BackscrollError)
-        log.error(
-            "chore failed",
-            chore=chore.name,
-            platform=chore.platform,
-            reason=str(error) if known else type(error).__name__,
-            exc_info=None if known else error,
+    async def _in_a_shift(self, chore: Chore) -> float:
+        place = chore.platform or ""
+        return await self._shifts.once(
+            chore.name, place, chore.do, every=chore.every, after_failure=chore.after_failure
         )
-        return chore.after_failure
-    return chore.every if again is None else again

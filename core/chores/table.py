@@ -37,7 +37,7 @@ def chores(
 def reconciling(reconciler: Reconciler, timings: Timings) -> Chore:
     """What may not be on screen as it should is looked at once more; a delivery is one process's at a time."""
     every = timings.reconcile
-    return Chore(name="reconciling", do=reconciler.look, every=every, after_failure=every)
+    return Chore(name="reconciling", do=reconciler.look, every=every, after_failure=every, by_one=False)
 
 
 def forgetting(database: Database, timings: Timings) -> Chore:
@@ -47,17 +47,18 @@ def forgetting(database: Database, timings: Timings) -> Chore:
         found = await database.write(doubts.forget)
         return timings.reconcile if found >= doubts.FORGET_AT_ONCE else None
 
-    return Chore(name="forgetting", do=forget, every=timings.forget, after_failure=timings.put_off)
+    return Chore(name="forgetting", do=forget, every=timings.forget, after_failure=timings.put_off, by_one=True)
 
 
 def catching_up(catch_up: CatchUp, adapter: Adapter, timings: Timings) -> Chore:
-    """What was said while nobody heard is looked up, under a lease that each platform has."""
+    """Each process says what it hears; what was said while nobody heard is looked up by one, in a shift of its own."""
     return Chore(
         name="catching up",
         platform=adapter.platform,
         do=partial(catch_up.keep, adapter),
         every=timings.heard,
         after_failure=timings.unlooked,
+        by_one=False,
     )
 
 
@@ -68,4 +69,4 @@ def looking(model: Model, timings: Timings) -> Chore:
         for warning in await model.look():
             log.warning("model ends", reason=warning)
 
-    return Chore(name="looking at the model", do=look, every=timings.model, after_failure=timings.model)
+    return Chore(name="looking at the model", do=look, every=timings.model, after_failure=timings.model, by_one=False)

@@ -68,6 +68,11 @@ def order(key: SessionKey, turn: Turn) -> Order | None:
     return None if turn.verb is None else Order(key=key, turn=turn, command=find(turn.verb))
 
 
+def named(turn: Turn) -> str | None:
+    """The name in the table of the command that a turn is; None where it is talk."""
+    return None if turn.verb is None else find(turn.verb).name
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """What a command has before it: the order, what people may do, and what answers in this session.

@@ -4,7 +4,7 @@ A delivery is a promise: its intent is committed before the call, its receipt af
 outcome is repeated only as one that looks first.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from time import time
@@ -17,10 +17,12 @@ from core.delivery.office import Office
 from core.delivery.posting import Posting
 from core.delivery.speech import Speech, speaking
 from core.errors import DeliveryError, LeaseLost
+from core.events import Answered, Delivered, Events, Refused
 from core.seam.adapter import Adapter
 from core.seam.address import Address
 from core.session import Answer, Fate, Lease, Progress, Turn
-from core.store import Database, answering, deliveries, queue, receipts
+from core.store import Database, answering, deliveries, notices, queue, receipts
+from core.store.deliveries import Delivery
 from core.store.receipts import Arrival
 from core.store.stages import Stage
 from core.timings import Timings
@@ -37,12 +39,15 @@ class Outbox:
         database: Database,
         adapters: Mapping[str, Adapter],
         timings: Timings,
+        events: Events,
         clock: Callable[[], float] = time,
     ) -> None:
         self._database = database
         self._office = Office(database=database, adapters=adapters, timings=timings)
         self._timings = timings
         self._posting = Posting(self._office, clock)
+        self._events = events
+        self._clock = clock
         self.adapters = adapters
 
     def speech(self, lease: Lease, question: Turn) -> AbstractAsyncContextManager[Speech]:
@@ -57,12 +62,12 @@ class Outbox:
         try:
             await self._database.write(answering.answer, errand.key, errand.cause, decided, lease=errand.lease)
         except answering.AlreadyAnswered:
-            errand = replace(errand, stored=None)
-        return await self.deliver(errand)
+            return await self.deliver(replace(errand, stored=None))
+        return await self.deliver(replace(errand, decided=bool(decided.parts)))
 
     async def notify(self, lease: Lease, notice: Turn) -> Fate:
         """Delivers a notice of our own: its words are stored as messages, and go the way of an answer."""
-        errand = Errand(key=lease.key, cause=notice, lease=lease)
+        errand = Errand(key=lease.key, cause=notice, lease=lease, command=notices.VERB)
         if notice.progress is Progress.ANSWERED:
             return await self.deliver(errand)
         parts = composing.pieces(self._office.adapter(lease.key.address), notice, notice.text)
@@ -75,17 +80,48 @@ class Outbox:
         Raises LeaseLost, or DeliveryUnknown after too many calls of unknown outcome; when that has gone on for too
         long, the reply is given up.
         """
+        address, seq, command = errand.key.address, errand.seq, errand.command
+        if errand.decided:
+            self._events.tell(Answered(address=address, seq=seq, command=command, seconds=self._since(errand)))
+        parts = await self._left(errand)
+        last = await self._post(errand, parts)
+        if last is not None:
+            stands, fate = True, await self._end(errand, last)
+        else:
+            stands = not parts and await self._stands(errand)
+            fate = await self._finish(errand)
+        if stands:
+            self._events.tell(Delivered(address=address, seq=seq, command=command, seconds=self._since(errand)))
+        elif parts:
+            self._events.tell(Refused(address=address, seq=seq, command=command))
+        return fate
+
+    def _since(self, errand: Errand) -> float:
+        return self._clock() - errand.cause.at
+
+    async def _left(self, errand: Errand) -> Sequence[Delivery]:
+        """What is still to be posted."""
         left = errand.stored
         if left is None:
             left = await self._database.read(deliveries.unsent, errand.key, errand.seq)
-        parts = [one for one in left if one.stage is not Stage.DRAFT]
+        return [one for one in left if one.stage is not Stage.DRAFT]
+
+    async def _post(self, errand: Errand, parts: Sequence[Delivery]) -> Arrival | None:
+        """Posts all of them; returns the last one's arrival, which is not stored yet, or None where there is none."""
+        arrived = None
         for one in parts:
+            if arrived is not None:
+                await self._record(errand, arrived)
             arrived = await self._posting.post(errand, one, last=one is parts[-1])
             if arrived is None:
-                break
-            if one is parts[-1]:
-                return await self._end(errand, arrived)
-            await self._record(errand, arrived)
+                return None
+        return arrived
+
+    async def _stands(self, errand: Errand) -> bool:
+        """Whether all of it has arrived already, as seen by somebody whose lease was over by then."""
+        return await self._database.read(deliveries.have_arrived, errand.key, errand.seq)
+
+    async def _finish(self, errand: Errand) -> Fate:
         return await self._database.write(
             queue.finish, errand.key, errand.seq, lease=errand.lease, seconds=self._timings.lease
         )

@@ -7,17 +7,19 @@ read for that is compared with what is remembered: texts, and what is there at a
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 from time import time
 
 import structlog
 
-from core.errors import DatabaseError, DeliveryDelayed, DeliveryError, DeliveryUnknown, PlaceGone
+from core.errors import DeliveryDelayed, DeliveryError, DeliveryUnknown, PlaceGone
 from core.intake.inbox import Inbox
 from core.seam.adapter import Adapter
 from core.seam.address import Address
 from core.seam.messages import Closed
 from core.store import Database, places, presence
 from core.timings import Clock, Timings
+from core.work.shifts import Shifts
 
 log = structlog.get_logger()
 
@@ -39,13 +41,13 @@ class CatchUp:
         *,
         database: Database,
         inbox: Inbox,
-        owner: str,
+        shifts: Shifts,
         timings: Timings,
         clock: Clock = time,
     ) -> None:
         self._database = database
         self._inbox = inbox
-        self._owner = owner
+        self._shifts = shifts
         self._timings = timings
         self._clock = clock
         self._hearing: dict[str, float] = {}  # since when each platform is heard here, by the event loop's clock
@@ -70,40 +72,28 @@ class CatchUp:
     async def _mend(self, adapter: Adapter, within: float) -> None:
         """Looks up what was missed, unless another process is at it; whether that comes to its end is seen later.
 
-        Raises a DeliveryError when something could not be looked at.
+        Raises a DeliveryError when something could not be looked at, and LeaseLost.
         """
-        claimed = await self._database.write(
-            presence.miss, adapter.platform, owner=self._owner, lease=self._timings.lease, within=within
-        )
-        if claimed is None:
+        mend = partial(self._catch_up, adapter, within)
+        unlooked = self._timings.unlooked
+        await self._shifts.once(presence.SHIFT, adapter.platform, mend, every=0.0, after_failure=unlooked)
+
+    async def _catch_up(self, adapter: Adapter, within: float) -> None:
+        gap = await self._database.write(presence.missed, adapter.platform, within=within)
+        if gap is None:
             return
-        since, now = claimed
+        since, now = gap
         begun = asyncio.get_running_loop().time()
         log.info("catching up", platform=adapter.platform, seconds=round(now - since))
-        holding = asyncio.create_task(self._hold(adapter))
+        hearing = asyncio.create_task(_hearing(adapter))
         try:
             found = await self._look_up(adapter, since - _OVERLAP)
         finally:
-            holding.cancel()
+            hearing.cancel()
         log.info("caught up", platform=adapter.platform, messages=found)
-        heard_all = not holding.done()  # meanwhile, which can be hours where the platform rations its history
+        heard_all = not hearing.done()  # meanwhile, which can be hours where the platform rations its history
         until = now + (asyncio.get_running_loop().time() - begun if heard_all else 0)
-        await self._database.write(presence.caught_up, adapter.platform, owner=self._owner, at=until)
-
-    async def _hold(self, adapter: Adapter) -> None:
-        """Keeps the task ours while it lasts; returns when the platform is not heard any more."""
-        held_at = asyncio.get_running_loop().time()
-        while adapter.hears():
-            await asyncio.sleep(_LOOKS_EVERY)
-            if asyncio.get_running_loop().time() - held_at < self._timings.lease / 3:
-                continue
-            held_at = asyncio.get_running_loop().time()
-            try:
-                await self._database.write(
-                    presence.miss, adapter.platform, owner=self._owner, lease=self._timings.lease, within=0
-                )
-            except DatabaseError as error:
-                log.error("catching up not held", platform=adapter.platform, reason=str(error))
+        await self._database.write(presence.caught_up, adapter.platform, owner=self._shifts.owner, at=until)
 
     async def _look_up(self, adapter: Adapter, since: float) -> int:
         """How much was found. Raises DeliveryUnknown when not every place could be looked at, after all the others."""
@@ -147,3 +137,9 @@ class CatchUp:
                 if tries >= TRIES:
                     raise
                 await asyncio.sleep(self._timings.reread * 2 ** (tries - 1))
+
+
+async def _hearing(adapter: Adapter) -> None:
+    """Returns when the platform is not heard any more."""
+    while adapter.hears():  # noqa: ASYNC110 – a platform tells nobody
+        await asyncio.sleep(_LOOKS_EVERY)

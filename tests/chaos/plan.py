@@ -71,6 +71,21 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something that the bot says by itself, in a place where people talk: when it is told to do so."""
+
+    number: int
+    at: float
+    place: Place
+    long: bool = False
+
+    @property
+    def marker(self) -> str:
+        """The word by which it is known."""
+        return f"N{self.number:05}{'L' if self.long else 'S'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Blow:
     """Something breaks: what, when, for how long, and which replica (or which of its kind) it meets."""
 
@@ -94,6 +109,7 @@ class Plan:
     places: tuple[Place, ...]
     lines: tuple[Line, ...]
     blows: tuple[Blow, ...]
+    notices: tuple[Notice, ...] = ()
     ambiguous: float = 0.2
     failing: float = 0.12
 
@@ -129,6 +145,7 @@ def draw(*, seed: int, database: Database, seconds: float, messages: int) -> Pla
         places=places,
         lines=tuple(_changed(second_thoughts, lines, blows, seconds)),
         blows=blows,
+        notices=tuple(_notices(Random(f"notices {seed}/{database}"), lines, seconds)),
     )
 
 
@@ -184,6 +201,14 @@ def _changed(random: Random, lines: Sequence[Line], blows: Sequence[Blow], secon
             again = (late + random.uniform(0.05, 8),) if random.random() < 0.3 else ()
             changes.append(Change(at=at, marker=marker, arrivals=(late, *again)))
         yield replace(line, changes=tuple(changes))
+
+
+def _notices(random: Random, lines: Sequence[Line], seconds: float) -> Iterator[Notice]:
+    """Each a moment after somebody has spoken in its place: while that waits, while it is answered, or after."""
+    for number in range(1, max(6, len(lines) // 5) + 1):
+        line = random.choice(lines)
+        at = min(line.at + random.uniform(0.1, 6.0), max(line.at, seconds))
+        yield Notice(number=number, at=at, place=line.place, long=line.place.platform == "discord" and number % 3 == 0)
 
 
 def _later(random: Random, at: float, blows: Sequence[Blow]) -> float:

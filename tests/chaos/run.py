@@ -12,7 +12,7 @@ from tests.chaos.chronicle import Chronicle
 from tests.chaos.databases import Base, OneFile, Server, Turn
 from tests.chaos.misfortune import Misfortune
 from tests.chaos.people import People
-from tests.chaos.plan import LEASE, Blow, Line, Plan
+from tests.chaos.plan import LEASE, Blow, Line, Notice, Plan
 from tests.chaos.platforms import Discord, Seen, Slack
 from tests.chaos.replicas import Replica
 from tests.chaos.verdict import Asked, Prompt, Verdict, judge
@@ -34,6 +34,7 @@ _PIECE = 0.02
 _COUNTED = {
     "edits": "EDITED",
     "deletions": "DELETED",
+    "notices": "TOLD",
     "kills": "KILL",
     "freezes": "FREEZE",
     "drains": "DRAIN",
@@ -157,6 +158,8 @@ class Run:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._talk(when))
+                for notice in self.plan.notices:
+                    group.create_task(self._tell(notice, when))
                 for line in self.plan.lines:
                     group.create_task(self._think_again(line, when))
                 for blow in self.plan.blows:
@@ -174,6 +177,10 @@ class Run:
         for change in line.changes:
             await when(change.at)
             await self.people.change(line, change)
+
+    async def _tell(self, notice: Notice, when: When) -> None:
+        await when(notice.at)
+        await self.people.tell(notice)
 
     async def _strike_at(self, blow: Blow, when: When) -> None:
         await when(blow.at)

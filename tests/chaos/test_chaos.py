@@ -52,6 +52,7 @@ def test_every_message_has_one_whole_answer_in_its_place_and_order(
     assert report.counts["freezes"] >= 1
     assert report.counts["edits"] >= 3
     assert report.counts["deletions"] >= 3
+    assert report.counts["notices"] >= 3
     assert report.ambiguous >= 0.1 * report.writes
 
 

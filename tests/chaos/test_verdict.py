@@ -10,7 +10,7 @@ from tests.chaos.verdict import Asked, Changed, Kind, Prompt, judge
 from tests.chaos.words import answer
 
 SESSION = "slack:T0TEST:C0CHAOS0:1.0"
-FIRST, SECOND = "K00001S", "K00002S"
+FIRST, SECOND, NOTICE = "K00001S", "K00002S", "N00001S"
 
 
 def question(marker: str, at: float, **more: object) -> Asked:
@@ -59,6 +59,28 @@ def test_an_answer_in_several_messages_is_one_answer() -> None:
 )
 def test_what_is_wrong_is_found(seen: list[Seen], expected: list[Kind]) -> None:
     assert kinds(*seen) == expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        ([(FIRST, 3), (NOTICE, 4), (SECOND, 5)], []),
+        ([(FIRST, 3), (SECOND, 5)], ["missing"]),
+        ([(FIRST, 3), (NOTICE, 4), (SECOND, 5), (NOTICE, 6)], ["doubled"]),
+        ([(NOTICE, 3), (FIRST, 4), (SECOND, 5)], ["out of order"]),
+        ([(FIRST, 3), (SECOND, 4), (NOTICE, 5)], ["out of order"]),
+    ],
+)
+def test_a_notice_is_seen_once_and_in_its_place(seen: list[tuple[str, float]], expected: list[Kind]) -> None:
+    asked = [question(FIRST, 1.0, seq=1), question(NOTICE, 2.0, seq=2, id=NOTICE), question(SECOND, 3.0, seq=3)]
+
+    assert kinds(*(shown(marker, order) for marker, order in seen), asked=asked) == expected
+
+
+def test_a_notice_replies_to_nobody() -> None:
+    asked = [question(NOTICE, 2.0, seq=2, id=NOTICE)]
+
+    assert kinds(shown(NOTICE, 3, answers="q-1"), asked=asked) == ["wrong"]
 
 
 def test_a_message_that_came_too_late_to_be_answered_first_is_no_offence() -> None:

@@ -40,7 +40,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One message of a person, as its platform keeps it, and what is known of its way to the bot.
+    """One message of a person, as its platform keeps it, and what is known of its way to the bot; or a notice.
 
     `heard` is when its arrival was acknowledged first, `begun` when the model was first asked for its answer.
     `seq` is the place that the bot's own record gives it in its session, `text` what that has of it. None where it is

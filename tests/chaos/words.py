@@ -5,8 +5,8 @@ from random import Random
 
 from core.delivery.markdown import split
 
-MARKER = re.compile(r"\bK\d{5}[LS][bc]?\b")
-"""The number of a message, whether its answer is long or short, and a letter for what it has become by an edit."""
+MARKER = re.compile(r"\b[KN]\d{5}[LS][bc]?\b")
+"""The number of a message or a notice, whether what is said is long or short, and a letter for an edit."""
 
 _NOUNS = ("river", "apple", "engine", "window", "garden", "letter", "planet", "bridge", "kettle", "ladder", "market")
 _LINES = {"S": 9, "L": 48}

@@ -13,6 +13,7 @@ from core.model.offline import OfflineModel
 from core.store import Database
 from core.store.doubts import FORGET_AT_ONCE
 from core.timings import Timings
+from core.work.shifts import Shifts
 from tests.script import SECONDS, Interrupted, Watched
 
 LONG = 3_600.0
@@ -39,12 +40,13 @@ class Counted(Watched):
 
 
 def chore(do: Callable[[], Awaitable[float | None]], every: float = LONG, **facts) -> Chore:
-    return Chore(**{"name": "sweeping", "do": do, "every": every, "after_failure": 0.0, **facts})
+    return Chore(**{"name": "sweeping", "do": do, "every": every, "after_failure": 0.0, "by_one": False, **facts})
 
 
 @asynccontextmanager
-async def doing(*table: Chore):
-    working = asyncio.create_task(Chores(table).work())
+async def doing(database: Database, *table: Chore, owner: str = "one"):
+    shifts = Shifts(database=database, owner=owner, timings=Timings())
+    working = asyncio.create_task(Chores(table, shifts).work())
     try:
         yield working
     finally:
@@ -53,26 +55,26 @@ async def doing(*table: Chore):
         assert working.cancelled()
 
 
-async def test_a_chore_is_done_at_once_and_time_and_again() -> None:
+async def test_a_chore_is_done_at_once_and_time_and_again(database: Database) -> None:
     swept = Counted()
-    async with doing(chore(swept, every=0.0)):
+    async with doing(database, chore(swept, every=0.0)):
         await swept.times(3)
 
 
-async def test_a_chore_says_itself_when_it_is_due_sooner() -> None:
+async def test_a_chore_says_itself_when_it_is_due_sooner(database: Database) -> None:
     swept = Counted(0.0, 0.0)
-    async with doing(chore(swept)):
+    async with doing(database, chore(swept)):
         await swept.times(3)
         await asyncio.sleep(0)
 
     assert swept.done == 3
 
 
-async def test_a_chore_that_fails_is_heard_and_done_again() -> None:
+async def test_a_chore_that_fails_is_heard_and_done_again(database: Database) -> None:
     """Whatever it was; only what is not our own error comes with where it happened."""
     swept = Counted(DatabaseUnreachable("no answer"), KeyError("what people wrote"))
     with capture_logs() as logs:
-        async with doing(chore(swept, platform="p")):
+        async with doing(database, chore(swept, platform="p")):
             await swept.times(3)
 
     assert [(line["event"], line["chore"], line["platform"], line["reason"]) for line in logs] == [
@@ -82,18 +84,44 @@ async def test_a_chore_that_fails_is_heard_and_done_again() -> None:
     assert [line["exc_info"] is None for line in logs] == [True, False]
 
 
-async def test_no_chore_waits_for_another_one() -> None:
+async def test_of_two_runners_one_does_what_is_done_by_one_and_both_the_rest(database: Database) -> None:
+    swept, looked = Counted(), Counted()
+    table = [chore(swept, by_one=True), chore(looked, name="looking", every=0.0)]
+    async with doing(database, *table, owner="one"), doing(database, *table, owner="other"):
+        await looked.times(20)
+        await swept.times(1)
+
+    later = Shifts(database=database, owner="later", timings=Timings())
+    assert await later.once("sweeping", "", swept, every=LONG, after_failure=0.0) > LONG / 2
+
+    assert swept.done == 1
+
+
+async def test_what_one_ended_in_the_middle_of_another_one_does(database: Database) -> None:
+    begun, swept = asyncio.Event(), Counted()
+
+    async def endless() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with doing(database, chore(endless, by_one=True), owner="one"), asyncio.timeout(SECONDS):
+        await begun.wait()
+    async with doing(database, chore(swept, by_one=True), owner="other"):
+        await swept.times(1)
+
+
+async def test_no_chore_waits_for_another_one(database: Database) -> None:
     never, swept = asyncio.Event(), Counted(KeyError("odd"))
 
     async def endless() -> None:
         await never.wait()
 
-    async with doing(chore(endless), chore(swept, every=0.0)) as working:
+    async with doing(database, chore(endless), chore(swept, every=0.0)) as working:
         await swept.times(3)
         assert not working.done()
 
 
-async def test_what_is_cut_off_in_the_middle_is_ended() -> None:
+async def test_what_is_cut_off_in_the_middle_is_ended(database: Database) -> None:
     begun, ended = asyncio.Event(), asyncio.Event()
 
     async def long() -> None:
@@ -103,7 +131,7 @@ async def test_what_is_cut_off_in_the_middle_is_ended() -> None:
         finally:
             ended.set()
 
-    async with doing(chore(long)), asyncio.timeout(SECONDS):
+    async with doing(database, chore(long)), asyncio.timeout(SECONDS):
         await begun.wait()
 
     assert ended.is_set()
@@ -128,7 +156,7 @@ async def test_forgetting_goes_on_at_once_while_there_is_more_and_survives_a_dat
 
     road.fail("forget", DatabaseUnreachable("no answer"))
     with capture_logs() as logs:
-        async with doing(row), asyncio.timeout(SECONDS):
+        async with doing(database, row), asyncio.timeout(SECONDS):
             while not logs:  # noqa: ASYNC110 – a log tells nobody
                 await asyncio.sleep(0)
     assert [line["event"] for line in logs] == ["chore failed"]

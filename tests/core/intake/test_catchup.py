@@ -15,8 +15,9 @@ from core.errors import DeliveryDelayed, DeliveryUnknown
 from core.intake.catchup import TRIES, CatchUp
 from core.schema import presence, turns
 from core.session import Progress
-from core.store import Database
-from core.store.presence import miss
+from core.store import Database, chores
+from core.store.presence import SHIFT
+from core.work.shifts import Shifts
 from tests.script import House, ScriptedModel, TranscriptAdapter, brisk, house, rows
 from tests.values import HERE, message
 
@@ -30,14 +31,10 @@ def said(text: str, ago: float = 5.0, **facts):
 @asynccontextmanager
 async def keeping(running: House, owner: str = "host:boot:1:a."):
     timings = brisk(heard=0.02)
-    catch_up = CatchUp(
-        database=running.database,
-        inbox=running.inbox,
-        owner=owner,
-        timings=timings,
-    )
-    chores = Chores([catching_up(catch_up, running.adapter, timings)])
-    working = asyncio.create_task(chores.work())
+    shifts = Shifts(database=running.database, owner=owner, timings=timings)
+    catch_up = CatchUp(database=running.database, inbox=running.inbox, shifts=shifts, timings=timings)
+    table = [catching_up(catch_up, running.adapter, timings)]
+    working = asyncio.create_task(Chores(table, shifts).work())
     try:
         yield
     finally:
@@ -187,7 +184,7 @@ async def test_what_a_process_that_ended_was_at_is_looked_up_by_the_next(databas
     """A gap of seconds, of which another process has taken care when this one begins to hear."""
     await begun(database)
     await away(database, 20)
-    assert await database.write(miss, "console", owner="gone", lease=0.3, within=0.0)
+    assert await database.write(chores.take, SHIFT, "console", owner="gone", lease=0.3) == 0
     async with house(database) as running:
         running.adapter.missed = {HERE: [said("found")]}
         async with keeping(running):

@@ -20,7 +20,7 @@ NO_WORDS = {
     "quotes": {"kind", "author", "message"},
     "gone": {"channel", "message"},
     "deliveries": {"message"},
-    "presence": {"owner"},
+    "chores": {"name", "place", "owner"},
     "usage": {"author", "model"},
     "calls": {"author", "purpose", "model", "outcome"},
     "servers": {"server", "model", "manners"},
