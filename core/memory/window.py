@@ -1,19 +1,21 @@
 """The window: the part of a session that the model is shown for one answer, built by one pure function from its parts.
 
-Fixed instructions, then the newest turns that fit the budget, oldest first, then the question. A question is never
-parted from its answer; one oversized message is cut in its middle. What was overheard is shown at most twenty messages
-deep before each question, in the room that the session's own turns leave.
+Fixed instructions, then the newest turns, oldest first, then the question. A question is never parted from its answer;
+one oversized message is cut in its middle. What was overheard is shown at most twenty messages deep before each
+question. All before the question is the beginning of the next window, until old turns have to drop out, many at once.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, groupby
+from itertools import groupby
 from typing import Literal
 
+from core.memory import beginning
 from core.memory.brevity import Count, Cut, brief
+from core.memory.shares import shares
 from core.model.envelope import spoken
 from core.model.llm import Message
-from core.session import HEARD_BEFORE_QUESTION, Kind, Role, Turn
+from core.session import Kind, Role, Turn
 
 MESSAGE_TOKENS = 4
 """What a message costs beside its text: three for the frame, one for the role (OpenAI's cookbook, up to gpt-4o)."""
@@ -82,17 +84,19 @@ def build(
 ) -> Window:
     """The window of at most `budget` tokens, of which the instructions take `fixed`.
 
-    The question is always in it, cut down to half of what there is if need be; without one, the window is what the
-    next question would find. Tokens are those stored with each turn; with `count`, what is quoted is brief where the
-    window holds it.
+    The question is always in it, cut down to a message's share if need be; without one, the window is what the next
+    question would find. Tokens are those stored with each turn; with `count`, what is quoted is brief where the window
+    holds it.
     """
     room = budget - fixed - REPLY_TOKENS
-    most = max(room // 2, MESSAGE_TOKENS + 1)
+    parts = shares(budget, room)
     asked = [] if question is None else [question]
-    known = list(_limited(newest_first))
-    shown = _chosen(known, room - sum(min(turn.tokens, most) for turn in asked), most)[::-1]
+    known = list(beginning.limited(newest_first, parts))
+    left = room - sum(beginning.cost(turn, parts) for turn in asked)
+    shown = beginning.chosen(known, left, parts)[::-1]
     told = [*shown, *asked]
-    ordered = [_fitted(turn, most, cut, count) for turn in (told if count is None else brief(told, cut, count))]
+    briefly = told if count is None else brief(told, cut, count)
+    ordered = [_fitted(turn, beginning.most(turn, parts), cut, count) for turn in briefly]
     parted = [(_section(turn, question), tokens) for turn, (_, tokens) in zip(told, ordered, strict=True)]
     return Window(
         messages=tuple(message for message, _ in ordered),
@@ -122,31 +126,6 @@ def _runs(seqs: Sequence[int]) -> tuple[tuple[int, int], ...]:
     return tuple((run[0][1], run[-1][1]) for run in runs)
 
 
-def _chosen(newest_first: Sequence[Turn], room: int, most: int) -> list[Turn]:
-    """The newest of the session's own turns that fit, and of what was overheard since then what fits beside them."""
-    own = [turn for turn in newest_first if turn.kind is not Kind.OVERHEARD]
-    groups = list(_groups(own))
-    fitting = _fitting([sum(min(turn.tokens, most) for turn in group) for group in groups], room)
-    room -= sum(min(turn.tokens, most) for group in groups[:fitting] for turn in group)
-    since = groups[fitting][0].seq if fitting < len(groups) else None
-    heard = (
-        [turn for turn in newest_first if turn.kind is Kind.OVERHEARD and (since is None or turn.seq > since)]
-        if room
-        else []
-    )
-    told = {turn.seq for turn in heard[: _fitting([min(turn.tokens, most) for turn in heard], room)]}
-    told |= {turn.seq for group in groups[:fitting] for turn in group}
-    return [turn for turn in newest_first if turn.seq in told]
-
-
-def _fitting(sizes: Sequence[int], room: int) -> int:
-    """How many of these, from the first on, have room together."""
-    for number, so_far in enumerate(accumulate(sizes)):
-        if so_far > room:
-            return number
-    return len(sizes)
-
-
 _Fitted = tuple[Message, int]
 
 
@@ -162,10 +141,13 @@ def _fitted(turn: Turn, most: int, cut: Cut, count: Count | None) -> _Fitted:
 def _parted(turn: Turn, most: int, cut: Cut, count: Count) -> str:
     """What a turn quotes and its own words, each cut by itself: where one ends and the other begins is never lost.
 
-    The quotes have half of what there is at most; without a word of theirs they are left out from the last one on.
+    The quotes have half of what there is, or what the words leave; without a word of theirs they are left out from the
+    last one on.
     """
-    quotes, share = turn.quotes, most // 2
-    while quotes and count(text(turn._replace(text="", quotes=quotes))) > most // 2:
+    own = count(turn.text) - MESSAGE_TOKENS + _PARTING
+    quotes, part = turn.quotes, max(most // 2, most - own)
+    share = part
+    while quotes and count(text(turn._replace(text="", quotes=quotes))) > part:
         share //= 2
         quotes = (
             tuple(replace(one, text=cut(one.text, share // len(quotes))) for one in quotes) if share else quotes[:-1]
@@ -179,27 +161,3 @@ def text(turn: Turn) -> str:
     if turn.role is Role.ASSISTANT or turn.author is None:
         return turn.text
     return spoken(turn.author, turn.at, turn.text, turn.quotes)
-
-
-def _limited(newest_first: Iterable[Turn]) -> Iterator[Turn]:
-    """Leaves out what was heard too long before the question that it led to.
-
-    What was heard between two questions may have reached us in any order, and is put into that in which it was said.
-    """
-    for heard, turns in groupby(newest_first, key=lambda turn: turn.kind is Kind.OVERHEARD):
-        if heard:
-            yield from sorted(turns, key=lambda turn: turn.at, reverse=True)[:HEARD_BEFORE_QUESTION]
-        else:
-            yield from turns
-
-
-def _groups(newest_first: Iterable[Turn]) -> Iterator[Sequence[Turn]]:
-    """Puts an answer and its question together; the answer, being newer, comes first."""
-    group: list[Turn] = []
-    for turn in newest_first:
-        if group and group[-1].seq != turn.seq:
-            yield group
-            group = []
-        group.append(turn)
-    if group:
-        yield group
