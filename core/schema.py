@@ -119,6 +119,7 @@ turns = Table(
     Column("edited_at", BigInteger),  # the newest change of the message, by the platform's clock
     Column("covers", Integer),  # a summary's first seq: it tells of the turns from there up to its own
     Column("quotes", SmallInteger),  # how many it came with
+    Column("changes", SmallInteger),  # how often its words have changed
     Column("follows", Integer),  # of what was overheard: the newest seq before it that was not, or not after that
     Column("body", LargeBinary, nullable=False),
     Index(
@@ -156,6 +157,25 @@ turns = Table(
         postgresql_where=text("envelope IS NOT NULL"),
         sqlite_where=text("envelope IS NOT NULL"),
     ),
+)
+
+checkpoints = Table(  # texts in place of folded turns
+    "checkpoints",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("session", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # in the order in which they were made
+    Column("kind", SmallInteger, nullable=False),  # checkpoint, node, old summary, state
+    Column("level", SmallInteger, nullable=False),  # of a node: 1 for one over checkpoints
+    Column("first", Integer, nullable=False),  # it tells of the turns from this seq
+    Column("last", Integer, nullable=False),  # to this one
+    Column("tokens", Integer, nullable=False),
+    Column("validity", SmallInteger, nullable=False),
+    Column("changes", Integer, nullable=False),  # how often something that it tells of has changed
+    Column("made_at", BigInteger, nullable=False),
+    Column("model", Text, nullable=False),  # which wrote it
+    Column("body", LargeBinary, nullable=False),
+    Index("ix_checkpoints_validity_kind_last", "workspace", "session", "validity", "kind", "last"),
 )
 
 quotes = Table(

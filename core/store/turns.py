@@ -1,7 +1,7 @@
 """Turns: what was said, in an order that never changes. Windows are index ranges of the newest of them."""
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, fields
 from functools import lru_cache, partial
 
@@ -17,6 +17,8 @@ from core.store.engine.sql import fixed, seconds
 _ORDINARY = 64  # tokens of an ordinary turn, with which a page is as long as the window
 _LONGEST_PAGE = 128  # rows; there are long turns as well
 _LAST = 2**31 - 1  # no seq is greater
+_BEFORE_ALL = -(2**31)  # all are
+_PARTS = 5  # a window gives a turn, and a stretch of what was overheard, one part in so many at least
 _STRETCH = 2 * HEARD_BEFORE_QUESTION  # overheard turns that are read: they may not have reached us as they were said
 
 
@@ -63,39 +65,90 @@ def waiting(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
     return _quoting(connection, key, found)[0] if found else None
 
 
-def newest(connection: Connection, key: SessionKey, *, budget: int, before: int = _LAST) -> list[Turn]:
+def newest(
+    connection: Connection,
+    key: SessionKey,
+    *,
+    budget: int,
+    before: int = _LAST,
+    covered: Collection[tuple[int, int]] = (),
+) -> list[Turn]:
     """The newest of the session's own turns in view whose tokens together exceed `budget`, or all; newest first.
 
     Between them is what was overheard, of which as much again at most, and of each stretch no more than its end.
-    Only those with a seq below `before` count. An oversized turn counts as half of the budget, as the window will cut
-    it. A question comes with its answer. Turns that wait and commands are not among them. Costs the same in a long
-    session as in a short one, however much was overheard. They have what a window shows of them, and no more.
+    Only those with a seq below `before` count, and none in the ranges that are `covered`, from the first seq to the
+    last: those are passed over. An oversized turn counts as a fifth of the budget, as the window will cut it. A
+    question comes with its answer. Turns that wait and commands are not among them. Costs the same in a long session
+    as in a short one, however much was overheard. They have what a window shows of them, and no more.
     """
-    found: list[Turn] = []
-    here, page = place(key), min(budget // _ORDINARY + 2, _LONGEST_PAGE)
-    half, left, beside, stretch = budget // 2, budget, budget, 0
-    last: int | None = before - 1
-    seen, shown = 0, _showing(key)
-    while last is not None:
-        rows = _NEWEST.each(connection, shown, **here, last=last, most=page + seen)
-        last = rows[-1].seq if len(rows) == page + seen else None
-        for one in rows[seen:] if seen else rows:
-            tokens = one.tokens if one.tokens < half else half
-            if one.kind is Kind.OVERHEARD:
-                stretch += 1
-                if stretch > _STRETCH or beside < 0:
-                    last, rows = _BEFORE.first(connection, **here, seq=one.seq), []
-                    break
-                beside -= tokens
-            elif left < 0 and one.seq != found[-1].seq:
-                return _quoting(connection, key, found)
-            else:
-                stretch = 0
-                left -= tokens
-            found.append(one)
-        # A page may part a question from its answer, so the next one starts at the same seq, without what was seen.
-        seen = sum(1 for row in rows[-2:] if row.seq == last)
-    return _quoting(connection, key, found)
+    reading = _Reading(connection, key, budget)
+    for after, last in _between(covered, before - 1):
+        if not reading.reads(after, last):
+            break
+    return _quoting(connection, key, reading.found)
+
+
+def _between(covered: Collection[tuple[int, int]], last: int) -> Iterator[tuple[int, int]]:
+    """What these ranges leave of the seqs up to the last one, newest first; each without its lower end."""
+    for begins, ends in sorted(covered, reverse=True):
+        if ends < last:
+            yield ends, last
+        last = min(last, begins - 1)
+    if last > _BEFORE_ALL:
+        yield _BEFORE_ALL, last
+
+
+class _Reading:
+    """Turns of one session, read from the newest on until there are enough."""
+
+    def __init__(self, connection: Connection, key: SessionKey, budget: int) -> None:
+        self.found: list[Turn] = []
+        self._connection = connection
+        self._here = place(key)
+        self._shown = _showing(key)
+        self._page = min(budget // _ORDINARY + 2, _LONGEST_PAGE)
+        self._most = budget // _PARTS
+        self._left = self._beside = budget
+        self._stretch, self._gap = 0, self._most
+
+    def reads(self, after: int, last: int) -> bool:
+        """Takes the turns with seqs up to the last one that come after that other; whether it takes more."""
+        seen = 0
+        below: int | None = last
+        while below is not None and below > after:
+            most = self._page + seen
+            rows = _NEWEST.each(self._connection, self._shown, **self._here, last=below, after=after, most=most)
+            below = rows[-1].seq if len(rows) == most else None
+            for one in rows[seen:] if seen else rows:
+                if one.kind is Kind.OVERHEARD:
+                    if not self._hears(one):
+                        below, rows = _BEFORE.first(self._connection, **self._here, seq=one.seq), []
+                        break
+                elif not self._takes(one):
+                    return False
+                self.found.append(one)
+            # A page may part a question from its answer, so the next one starts at the same seq, without what was seen.
+            seen = sum(1 for row in rows[-2:] if row.seq == below)
+        return True
+
+    def _hears(self, one: Turn) -> bool:
+        """Whether what was overheard is read: not what is too far back, nor more than there is room for."""
+        self._stretch += 1
+        if self._stretch > _STRETCH or self._beside < 0:
+            return False
+        if self._stretch <= HEARD_BEFORE_QUESTION:
+            charged = min(one.tokens, self._gap)
+            self._gap -= charged
+            self._beside -= charged
+        return True
+
+    def _takes(self, one: Turn) -> bool:
+        """Whether there is room for a turn of the session's own."""
+        if self._left < 0 and one.seq != self.found[-1].seq:
+            return False
+        self._stretch, self._gap = 0, self._most
+        self._left -= min(one.tokens, self._most)
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,7 +318,7 @@ _ONE_WAITING = Prepared(lambda _: _all_waiting().where(turns.c.seq == bindparam(
 _NEWEST = Prepared(
     lambda _: (
         select(*_SHOWN)
-        .where(_SAID, turns.c.seq <= bindparam("last"))
+        .where(_SAID, turns.c.seq <= bindparam("last"), turns.c.seq > bindparam("after"))
         .order_by(turns.c.seq.desc(), turns.c.role.desc())
         .limit(bindparam("most"))
     ),

@@ -1,0 +1,215 @@
+"""Checkpoints: texts in place of turns that were folded. What is stored is a tree, what is shown a cut of it.
+
+A checkpoint is made of turns, and never changes but with them. Over eight of them stands a node, over eight nodes
+another: of these the old summary is made, never of the one before it. When a turn changes, all that tells of it loses
+its words at once, and is made again before it is shown.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Row, Select, and_, case, delete, func, or_, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from core.schema import checkpoints, sessions, turns
+from core.session import Checkpoint, Fold, Kind, Progress, SessionKey, Validity
+from core.store import bodies
+from core.store.engine.sql import now
+
+_MOST = 64
+"""So many checkpoints are read at most in place of one old summary: a window has room for no more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A text that the model has written of the turns from the `first` seq to the `last`, or of what tells of them."""
+
+    kind: Fold
+    level: int
+    first: int
+    last: int
+    text: str
+    tokens: int
+    model: str
+
+
+class Boundary(NamedTuple):
+    """What a fold was planned on: the newest number, and of the turns that it folds, how many there are.
+
+    `changes` counts how often their words have changed, `waiting` those that are still to be answered.
+    """
+
+    newest: int
+    turns: int
+    changes: int
+    waiting: int
+
+
+def shown(connection: Connection, key: SessionKey) -> list[Checkpoint]:
+    """What is shown in place of folded turns: the old summary, the checkpoints after it, oldest first, the state.
+
+    Only what stands, and tells of nothing that is out of view. A checkpoint that no old summary stands for is among
+    them wherever it is, as after an undo.
+    """
+    found = connection.execute(_all(key, Fold.OLD, Fold.STATE).order_by(checkpoints.c.number.desc())).all()
+    read = [_read(key, row) for row in found]
+    old = [one for one in read if one.kind is Fold.OLD]
+    state = max((one for one in read if one.kind is Fold.STATE), key=lambda one: one.last, default=None)
+    cut = list(_cut(connection, key, old, _FIRST, _LAST))
+    return [*cut, state] if cut and state is not None else cut
+
+
+_FIRST, _LAST = -(2**31), 2**31 - 1  # no seq is outside
+
+
+def _cut(
+    connection: Connection, key: SessionKey, old: Sequence[Checkpoint], first: int, last: int
+) -> Iterator[Checkpoint]:
+    """What is shown in place of the turns of this range, oldest first; `old` are the old summaries, newest first."""
+    inside = next((one for one in old if one.first >= first and one.last <= last), None)
+    if inside is not None:
+        yield from _cut(connection, key, old, first, inside.first - 1)
+        yield inside
+        yield from _cut(connection, key, old, inside.last + 1, last)
+        return
+    here = and_(checkpoints.c.first >= first, checkpoints.c.last <= last)
+    rows = _all(key, Fold.CHECKPOINT).where(here).order_by(checkpoints.c.last.desc()).limit(_MOST)
+    yield from (_read(key, row) for row in reversed(connection.execute(rows).all()))
+
+
+def tree(connection: Connection, key: SessionKey) -> list[Checkpoint]:
+    """All checkpoints and nodes that stand, in view, without their words: in the order of what they tell of."""
+    rows = _all(key, Fold.CHECKPOINT, Fold.NODE, bare=True).order_by(checkpoints.c.first, checkpoints.c.level.desc())
+    return [_read(key, row) for row in connection.execute(rows).all()]
+
+
+def words(connection: Connection, key: SessionKey, numbers: Collection[int]) -> dict[int, str]:
+    """The words of these checkpoints, by their numbers; of those that stand."""
+    rows = _all(key, *Fold).where(checkpoints.c.number.in_(numbers))
+    return {row.number: _read(key, row).text for row in connection.execute(rows).all()}
+
+
+def boundary(connection: Connection, key: SessionKey, first: int, last: int) -> Boundary:
+    """What a fold of the turns in this range is held against when it is stored; read together with them."""
+    newest = select(func.coalesce(func.max(checkpoints.c.number), 0)).where(_mine(key)).scalar_subquery()
+    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
+    here = and_(mine, turns.c.seq.between(first, last), turns.c.kind.not_in((Kind.COMMAND, Kind.NOTICE)))
+    waits = turns.c.progress == Progress.WAITING
+    hidden = or_(turns.c.progress == Progress.REFUSED, turns.c.validity.not_in((Validity.STANDS, Validity.STALE)))
+    counted = select(
+        newest,
+        func.coalesce(func.sum(case((or_(waits, hidden), 0), else_=1)), 0),
+        func.coalesce(func.sum(turns.c.changes), 0),
+        func.coalesce(func.sum(case((waits, 1), else_=0)), 0),
+    )
+    return Boundary(*connection.execute(counted.where(here)).one())
+
+
+def commit(connection: Connection, key: SessionKey, made: Sequence[Made], planned: Boundary) -> bool:
+    """Stores what a fold has made, all or nothing: in the order of a plan, so what is made of others behind them.
+
+    False where it is superseded: another fold came first, a turn that it tells of has changed, or one waits there.
+    What it stands for from now on is taken out: the old summary and the state before, and stale ones.
+    """
+    connection.execute(_locked(key))
+    folded = [one for one in made if one.kind is Fold.CHECKPOINT]
+    first, last = min(one.first for one in folded or made), max(one.last for one in folded or made)
+    if planned.waiting or boundary(connection, key, first, last) != planned:
+        return False
+    for number, one in enumerate(made, planned.newest + 1):
+        _replace(connection, key, one)
+        row = {
+            "workspace": key.workspace,
+            "session": key.session,
+            "number": number,
+            "kind": one.kind,
+            "level": one.level,
+            "first": one.first,
+            "last": one.last,
+            "tokens": one.tokens,
+            "validity": Validity.STANDS,
+            "changes": 0,
+            "made_at": now(connection),
+            "model": one.model,
+            "body": bodies.CHECKPOINT.seal(key, (number,), one.text),
+        }
+        connection.execute(checkpoints.insert().values(row))
+    return True
+
+
+def _replace(connection: Connection, key: SessionKey, one: Made) -> None:
+    """Takes out what this stands in place of: nothing shows it any more, in whatever view."""
+    inside = and_(checkpoints.c.first >= one.first, checkpoints.c.last <= one.last)
+    same = and_(_mine(key), checkpoints.c.kind == one.kind, checkpoints.c.level == one.level, inside)
+    stale = checkpoints.c.validity == Validity.STALE
+    gone = same if one.kind in (Fold.OLD, Fold.STATE) else and_(same, stale)
+    connection.execute(delete(checkpoints).where(gone))
+
+
+def outdate(connection: Connection, key: SessionKey, seq: int) -> None:
+    """Takes the words of all that tells of this turn out of memory, in view or not: the turn has changed, or gone."""
+    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
+    changed = {"changes": func.coalesce(turns.c.changes, 0) + 1}
+    connection.execute(update(turns).where(mine, turns.c.seq == seq).values(changed))
+    tells = and_(_mine(key), checkpoints.c.first <= seq, checkpoints.c.last >= seq)
+    stale = {"validity": Validity.STALE, "body": b"", "changes": checkpoints.c.changes + 1}
+    connection.execute(update(checkpoints).where(tells).values(stale))
+
+
+def stale(connection: Connection, key: SessionKey) -> list[Checkpoint]:
+    """What is to be made again before it is shown, in view: in this order, as each is made of those before it."""
+    rows = _all(key, *Fold, validity=Validity.STALE, bare=True)
+    ordered = rows.order_by(checkpoints.c.kind, checkpoints.c.level, checkpoints.c.first)
+    return [_read(key, row) for row in connection.execute(ordered).all()]
+
+
+def remade(connection: Connection, key: SessionKey, old: Checkpoint, *, text: str, tokens: int, model: str) -> bool:
+    """Puts a text that was made again in place of the stale one.
+
+    False where something that it tells of has changed again meanwhile.
+    """
+    connection.execute(_locked(key))
+    same = and_(_mine(key), checkpoints.c.number == old.number, checkpoints.c.changes == old.changes)
+    body = bodies.CHECKPOINT.seal(key, (old.number,), text)
+    fresh = {"validity": Validity.STANDS, "body": body, "tokens": tokens, "model": model, "made_at": now(connection)}
+    this = and_(same, checkpoints.c.validity == Validity.STALE)
+    return connection.execute(update(checkpoints).where(this).values(fresh)).rowcount > 0
+
+
+_BARE = tuple(checkpoints.c[name] for name in ("number", "kind", "level", "first", "last", "tokens", "changes"))
+
+
+def _all(
+    key: SessionKey, *kinds: Fold, validity: Validity = Validity.STANDS, bare: bool = False
+) -> Select[*tuple[object, ...]]:
+    """Those of these kinds that are in view, with their words unless they are `bare`."""
+    here = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
+    start = select(sessions.c.start).where(here).scalar_subquery()
+    columns = _BARE if bare else (*_BARE, checkpoints.c.body)
+    which = and_(_mine(key), checkpoints.c.validity == validity, checkpoints.c.kind.in_(kinds))
+    return select(*columns).where(which, checkpoints.c.first > start)
+
+
+def _read(key: SessionKey, row: Row[*tuple[object, ...]]) -> Checkpoint:
+    body = getattr(row, "body", b"")
+    return Checkpoint(
+        number=row.number,
+        kind=Fold(row.kind),
+        level=row.level,
+        first=row.first,
+        last=row.last,
+        tokens=row.tokens,
+        text=bodies.CHECKPOINT.open(key, (row.number,), body),
+        changes=row.changes,
+    )
+
+
+def _locked(key: SessionKey) -> Select[*tuple[object, ...]]:
+    """The session's row, which nobody else changes until the end of the transaction."""
+    here = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
+    return select(sessions.c.fence).where(here).with_for_update()
+
+
+def _mine(key: SessionKey) -> ColumnElement[bool]:
+    return and_(checkpoints.c.workspace == key.workspace, checkpoints.c.session == key.session)
