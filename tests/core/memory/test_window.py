@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -11,12 +12,12 @@ from hypothesis import strategies as some
 from core.memory.beginning import roundest
 from core.memory.prompts import INSTRUCTIONS, instructions
 from core.memory.shares import shares
-from core.memory.window import MESSAGE_TOKENS, REPLY_TOKENS, Window, build
+from core.memory.window import MESSAGE_TOKENS, REPLY_TOKENS, Window, build, marked
 from core.model.cutting import cut_middle
 from core.model.envelope import spoken
 from core.model.tokens import Estimate
 from core.seam.messages import Author
-from core.session import HEARD_BEFORE_QUESTION, Kind, Progress, Role, Turn, Validity
+from core.session import HEARD_BEFORE_QUESTION, Checkpoint, Fold, Kind, Progress, Role, Turn, Validity
 from tests.values import ADA, BEN
 
 FIXED = 10
@@ -268,3 +269,81 @@ def test_all_that_was_overheard_together_takes_a_quarter_of_the_room_at_most() -
 
     assert sum(1 for one in shown.messages if one.role == "assistant") == 20, "own turns have the rest"
     assert 4_000 // 8 - 100 < heard.tokens <= 4_000 // 4
+
+
+def checkpoint(first: int, last: int, kind: Fold = Fold.CHECKPOINT, *, text: str = "") -> Checkpoint:
+    """One whose tokens are the number of its characters, and the frame."""
+    words = text or f"{kind.name} {first}-{last}"
+    bare = Checkpoint(number=last, kind=kind, level=0, first=first, last=last, tokens=0, text=words)
+    return replace(bare, tokens=len(marked(bare)) + MESSAGE_TOKENS)
+
+
+def folded(question: Turn | None, history: list[Turn], *checkpoints: Checkpoint, budget: int = 10_000) -> Window:
+    newest_first = sorted(history, key=lambda turn: (turn.seq, turn.role), reverse=True)
+    return build(question, newest_first, budget=budget, fixed=FIXED, cut=cut, checkpoints=checkpoints)
+
+
+def lines(window: Window) -> list[str]:
+    """What is said, and of a checkpoint its words alone."""
+    return [text.splitlines()[1] if text.endswith("[The end of that]") else text for text in said(window)]
+
+
+def test_checkpoints_stand_between_the_instructions_and_the_turns_and_are_told_apart() -> None:
+    shown = folded(
+        turn(9, "now"),
+        exchange(8, "q8", "a8"),
+        *(checkpoint(1, 4, Fold.OLD), checkpoint(5, 6), checkpoint(7, 7), checkpoint(1, 7, Fold.STATE)),
+    )
+
+    assert lines(shown) == ["OLD 1-4", "CHECKPOINT 5-6", "CHECKPOINT 7-7", "STATE 1-7", "q8", "a8", "now"]
+    sections = {one.name: one.tokens for one in shown.sections}
+    assert list(sections) == ["instructions", "old summary", "checkpoints", "state", "turns", "overheard", "question"]
+    assert sections["checkpoints"] == checkpoint(5, 6).tokens + checkpoint(7, 7).tokens
+    assert shown.tokens == FIXED + REPLY_TOKENS + sum(len(one.text) + MESSAGE_TOKENS for one in shown.messages)
+    assert shown.seqs == ((8, 8),)
+    assert [one.last for one in shown.checkpoints] == [4, 6, 7, 7]
+    assert (shown.turns, shown.first, shown.since) == (3, 1, None)
+
+
+def test_turns_that_no_checkpoint_tells_of_stand_in_their_place_between_them() -> None:
+    hole = [*exchange(3, "q3", "a3"), *exchange(8, "q8", "a8")]
+
+    shown = folded(turn(9, "now"), hole, checkpoint(1, 2), checkpoint(4, 7))
+
+    assert lines(shown) == ["CHECKPOINT 1-2", "q3", "a3", "CHECKPOINT 4-7", "q8", "a8", "now"]
+
+
+def test_what_does_not_fit_beside_checkpoints_is_the_oldest_turns() -> None:
+    history = [one for seq in range(3, 60) if seq != 6 for one in exchange(seq, f"q{seq}", f"a{seq}")]
+
+    shown = folded(turn(60, "now"), history, checkpoint(6, 6, text="x" * 300), budget=1_000)
+
+    assert lines(shown)[0] == "x" * 300
+    assert lines(shown)[-3:] == ["q59", "a59", "now"]
+    assert shown.tokens <= 1_000
+    assert shown.since is not None
+
+
+def test_checkpoints_never_take_more_than_half_of_the_room() -> None:
+    many = [checkpoint(seq, seq, text=str(seq) * 50) for seq in range(1, 9)]
+
+    shown = folded(turn(9, "now"), [], *many, budget=1_000)
+
+    assert [one.first for one in shown.checkpoints] == [5, 6, 7, 8]
+
+
+def test_the_question_is_last_whatever_its_number() -> None:
+    assert lines(folded(turn(0, "now"), [], checkpoint(1, 4))) == ["CHECKPOINT 1-4", "now"]
+
+
+def test_checkpoints_are_told_as_whoever_builds_the_window_says() -> None:
+    shown = build(
+        turn(9, "now"),
+        [],
+        budget=1_000,
+        fixed=FIXED,
+        cut=cut,
+        checkpoints=[checkpoint(1, 4)],
+        told=lambda one: f"<{one.text}>",
+    )
+    assert shown.messages[0].text == "<CHECKPOINT 1-4>"
