@@ -13,9 +13,10 @@ from sqlalchemy import Connection, Row, Select, and_, case, delete, func, or_, s
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import checkpoints, sessions, turns
-from core.session import Checkpoint, Fold, Kind, Progress, SessionKey, Validity
+from core.session import Checkpoint, Fold, Kind, Progress, SessionKey, Turn, Validity
 from core.store import bodies
 from core.store.engine.sql import now
+from core.store.turns import newest
 
 _MOST = 64
 """So many checkpoints are read at most in place of one old summary: a window has room for no more."""
@@ -60,6 +61,26 @@ def shown(connection: Connection, key: SessionKey) -> list[Checkpoint]:
     return [*cut, state] if cut and state is not None else cut
 
 
+class Recalled(NamedTuple):
+    """What a session remembers: the texts that are shown, and the turns that none of them tells of, newest first."""
+
+    checkpoints: list[Checkpoint]
+    turns: list[Turn]
+
+
+def recall(connection: Connection, key: SessionKey, *, budget: int) -> Recalled:
+    """All that a window of this budget can show, or a fold of more than one window can take in, as it is now."""
+    told = shown(connection, key)
+    covered = [(one.first, one.last) for one in told if one.kind is not Fold.STATE]
+    return Recalled(told, newest(connection, key, budget=budget, covered=covered))
+
+
+def read(connection: Connection, key: SessionKey, first: int, last: int, *, budget: int) -> tuple[list[Turn], Boundary]:
+    """The turns of a range that is to be folded, newest first, and what the fold is held against when it is stored."""
+    told = newest(connection, key, budget=budget, before=last + 1, covered=[(_FIRST, first - 1)])
+    return told, boundary(connection, key, first, last)
+
+
 _FIRST, _LAST = -(2**31), 2**31 - 1  # no seq is outside
 
 
@@ -92,13 +113,13 @@ def words(connection: Connection, key: SessionKey, numbers: Collection[int]) -> 
 
 def boundary(connection: Connection, key: SessionKey, first: int, last: int) -> Boundary:
     """What a fold of the turns in this range is held against when it is stored; read together with them."""
-    newest = select(func.coalesce(func.max(checkpoints.c.number), 0)).where(_mine(key)).scalar_subquery()
+    number = select(func.coalesce(func.max(checkpoints.c.number), 0)).where(_mine(key)).scalar_subquery()
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
     here = and_(mine, turns.c.seq.between(first, last), turns.c.kind.not_in((Kind.COMMAND, Kind.NOTICE)))
     waits = turns.c.progress == Progress.WAITING
     hidden = or_(turns.c.progress == Progress.REFUSED, turns.c.validity.not_in((Validity.STANDS, Validity.STALE)))
     counted = select(
-        newest,
+        number,
         func.coalesce(func.sum(case((or_(waits, hidden), 0), else_=1)), 0),
         func.coalesce(func.sum(turns.c.changes), 0),
         func.coalesce(func.sum(case((waits, 1), else_=0)), 0),

@@ -173,9 +173,16 @@ async def test_a_reset_puts_checkpoints_out_of_view_and_an_undo_brings_them_back
         await folding.say("!undo")
 
         assert await folding.shown() == ["OLD 1-2", "CHECKPOINT 3-3", "OLD 7-7"]
-        covered = [(one.first, one.last) for one in await database.read(checkpoints.shown, folding.key)]
-        left = await database.read(turns.newest, folding.key, budget=24_000, covered=covered)
-        assert [turn.text for turn in reversed(left) if turn.author] == ["q4", "q5", "q8"], "a hole, in its place"
+        recalled = await database.read(checkpoints.recall, folding.key, budget=24_000)
+        assert [one.text for one in recalled.checkpoints] == await folding.shown()
+        assert [turn.text for turn in reversed(recalled.turns) if turn.author] == ["q4", "q5", "q8"], "a hole"
+
+
+async def test_what_is_to_be_folded_is_read_with_what_the_fold_is_held_against(database: Database) -> None:
+    async with session(database, 5) as folding:
+        told, planned = await database.read(checkpoints.read, folding.key, 2, 4, budget=24_000)
+        assert [turn.text for turn in reversed(told) if turn.author] == ["q2", "q3", "q4"]
+        assert await folding.fold(made(2, 4), planned=planned)
 
 
 async def test_turns_that_are_covered_are_passed_over_whatever_their_number(database: Database) -> None:
