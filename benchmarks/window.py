@@ -81,7 +81,7 @@ async def built(database: Database, key: SessionKey) -> Window:
 
 
 async def fill(database: Database, length: int) -> SessionKey:
-    """A session of so many turns, of which the window holds the newest 80 to 100."""
+    """A session of so many turns, of which the window holds the newest 50 to 100."""
     address = Address(platform="console", workspace="local", channel=f"of-{length}")
     first = Inbound(address=address, id="0", author=Author(id="U1", name="Ada"), text=WORDS, at=0.0)
     accepted = await database.write(inbound.accept, first, kind=Kind.OVERHEARD, verb=None, tokens=240)

@@ -7,6 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as some
 
+from benchmarks import folding
 from core.memory.folding import Part, Plan, cover, plan
 from core.memory.shares import LEAST_FOLD, STRETCH, Shares, shares
 from core.session import Checkpoint, Fold, Kind, Progress, Role, Turn, Validity
@@ -200,8 +201,8 @@ def test_whatever_was_said_a_plan_keeps_its_promises(tokens: list[int], budget: 
 
     if fold is None:
         return
-    folding = parts(budget).folding
-    assert folding is not None
+    limits = parts(budget).folding
+    assert limits is not None
     stretches = made(fold, Fold.CHECKPOINT)
     assert stretches[0][0] == 1
     assert all(one[1] + 1 == two[0] for one, two in pairwise(stretches)), "nothing is left between them"
@@ -212,10 +213,10 @@ def test_whatever_was_said_a_plan_keeps_its_promises(tokens: list[int], budget: 
         LEAST_FOLD <= sum(sizes[first - 1 : last]) < max(STRETCH, *sizes) + LEAST_FOLD for first, last in stretches
     )
     assert fold.takes == sum(sizes[: stretches[-1][1]])
-    assert all(text.tokens <= folding.checkpoint for text in fold.texts if text.part.kind is Fold.CHECKPOINT)
+    assert all(text.tokens <= limits.checkpoint for text in fold.texts if text.part.kind is Fold.CHECKPOINT)
     if not idle and FIXED + sum(sizes) < budget:
-        assert fold.takes >= folding.takes
-    assert sum(sizes[stretches[-1][1] :]) >= min(folding.verbatim, sum(sizes) - LEAST_FOLD)
+        assert fold.takes >= limits.takes
+    assert sum(sizes[stretches[-1][1] :]) >= min(limits.verbatim, sum(sizes) - LEAST_FOLD)
 
 
 def test_what_covers_a_range_are_the_highest_that_lie_in_it() -> None:
@@ -225,3 +226,11 @@ def test_what_covers_a_range_are_the_highest_that_lie_in_it() -> None:
     assert list(cover([*leaf, node])) == [node, *leaf[8:]]
     assert list(cover([*leaf, node], node)) == leaf[:8], "a node is not made of itself"
     assert list(cover([*leaf, node], replace(node, kind=Fold.OLD, last=7))) == leaf[:7]
+
+
+def test_a_conversation_of_300_exchanges_holds_the_benchmarks_bars() -> None:
+    folded = folding.run(6_000, 300, folding.stepping, seed=3)
+    stepped = folding.run(6_000, 300, folding.stepping, seed=3, fails=True)
+    base = folding.run(6_000, 300, folding.sliding, seed=3)
+
+    assert folding.wrong(6_000, 300, folded, stepped, base) == []
