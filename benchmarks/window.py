@@ -25,7 +25,7 @@ from core.schema import turns as table
 from core.seam.address import Address
 from core.seam.messages import Author, Inbound
 from core.session import Kind, Progress, Role, SessionKey, Validity
-from core.store import Database, connect, inbound, turns
+from core.store import Database, checkpoints, connect, inbound
 
 LENGTHS = (10, 100, 1_000, 10_000, 50_000)
 RUNS = 300
@@ -75,9 +75,13 @@ async def measure(url: str) -> list[tuple[str, ...]]:
 
 
 async def built(database: Database, key: SessionKey) -> Window:
-    newest = await database.read(turns.newest, key, budget=BUDGET)
+    told, newest = await database.read(checkpoints.recall, key, budget=BUDGET)
     counter = Estimate()
-    return build(None, newest, budget=BUDGET, fixed=300, cut=lambda text, most: cut_middle(text, most, counter))
+
+    def cut(text: str, most: int) -> str:
+        return cut_middle(text, most, counter)
+
+    return build(None, newest, budget=BUDGET, fixed=300, cut=cut, checkpoints=told)
 
 
 async def fill(database: Database, length: int) -> SessionKey:

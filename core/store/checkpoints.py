@@ -7,16 +7,18 @@ its words at once, and is made again before it is shown.
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, Select, and_, case, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import checkpoints, sessions, turns
 from core.session import Checkpoint, Fold, Kind, Progress, SessionKey, Turn, Validity
 from core.store import bodies
-from core.store.engine.sql import now
-from core.store.turns import newest
+from core.store.engine.prepared import Prepared
+from core.store.engine.sql import fixed, now
+from core.store.turns import newest, place
 
 _MOST = 64
 """So many checkpoints are read at most in place of one old summary: a window has room for no more."""
@@ -53,10 +55,9 @@ def shown(connection: Connection, key: SessionKey) -> list[Checkpoint]:
     Only what stands, and tells of nothing that is out of view. A checkpoint that no old summary stands for is among
     them wherever it is, as after an undo.
     """
-    found = connection.execute(_all(key, Fold.OLD, Fold.STATE).order_by(checkpoints.c.number.desc())).all()
-    read = [_read(key, row) for row in found]
-    old = [one for one in read if one.kind is Fold.OLD]
-    state = max((one for one in read if one.kind is Fold.STATE), key=lambda one: one.last, default=None)
+    found = _ABOVE.each(connection, partial(_opened, key), **place(key))
+    old = [one for one in found if one.kind is Fold.OLD]
+    state = max((one for one in found if one.kind is Fold.STATE), key=lambda one: one.last, default=None)
     cut = list(_cut(connection, key, old, _FIRST, _LAST))
     return [*cut, state] if cut and state is not None else cut
 
@@ -94,21 +95,21 @@ def _cut(
         yield inside
         yield from _cut(connection, key, old, inside.last + 1, last)
         return
-    here = and_(checkpoints.c.first >= first, checkpoints.c.last <= last)
-    rows = _all(key, Fold.CHECKPOINT).where(here).order_by(checkpoints.c.last.desc()).limit(_MOST)
-    yield from (_read(key, row) for row in reversed(connection.execute(rows).all()))
+    if first <= last:
+        yield from _WITHIN.each(connection, partial(_opened, key), **place(key), begins=first, ends=last)[::-1]
 
 
 def tree(connection: Connection, key: SessionKey) -> list[Checkpoint]:
     """All checkpoints and nodes that stand, in view, without their words: in the order of what they tell of."""
-    rows = _all(key, Fold.CHECKPOINT, Fold.NODE, bare=True).order_by(checkpoints.c.first, checkpoints.c.level.desc())
-    return [_read(key, row) for row in connection.execute(rows).all()]
+    rows = _all(key, Fold.CHECKPOINT, Fold.NODE).order_by(checkpoints.c.first, checkpoints.c.level.desc())
+    return [_bare(row) for row in connection.execute(rows).all()]
 
 
 def words(connection: Connection, key: SessionKey, numbers: Collection[int]) -> dict[int, str]:
     """The words of these checkpoints, by their numbers; of those that stand."""
-    rows = _all(key, *Fold).where(checkpoints.c.number.in_(numbers))
-    return {row.number: _read(key, row).text for row in connection.execute(rows).all()}
+    stand = and_(checkpoints.c.validity == Validity.STANDS, checkpoints.c.number.in_(numbers))
+    rows = select(checkpoints.c.number, checkpoints.c.body).where(_mine(key), stand)
+    return {row.number: bodies.CHECKPOINT.open(key, (row.number,), row.body) for row in connection.execute(rows).all()}
 
 
 def boundary(connection: Connection, key: SessionKey, first: int, last: int) -> Boundary:
@@ -180,9 +181,9 @@ def outdate(connection: Connection, key: SessionKey, seq: int) -> None:
 
 def stale(connection: Connection, key: SessionKey) -> list[Checkpoint]:
     """What is to be made again before it is shown, in view: in this order, as each is made of those before it."""
-    rows = _all(key, *Fold, validity=Validity.STALE, bare=True)
+    rows = _all(key, *Fold, validity=Validity.STALE)
     ordered = rows.order_by(checkpoints.c.kind, checkpoints.c.level, checkpoints.c.first)
-    return [_read(key, row) for row in connection.execute(ordered).all()]
+    return [_bare(row) for row in connection.execute(ordered).all()]
 
 
 def remade(connection: Connection, key: SessionKey, old: Checkpoint, *, text: str, tokens: int, model: str) -> bool:
@@ -199,21 +200,34 @@ def remade(connection: Connection, key: SessionKey, old: Checkpoint, *, text: st
 
 
 _BARE = tuple(checkpoints.c[name] for name in ("number", "kind", "level", "first", "last", "tokens", "changes"))
+_MINE = and_(
+    checkpoints.c.workspace == bindparam("workspace"),
+    checkpoints.c.session == bindparam("session"),
+)
+_START = (
+    select(sessions.c.start)
+    .where(sessions.c.workspace == bindparam("workspace"), sessions.c.session == bindparam("session"))
+    .scalar_subquery()
+)
 
 
-def _all(
-    key: SessionKey, *kinds: Fold, validity: Validity = Validity.STANDS, bare: bool = False
-) -> Select[*tuple[object, ...]]:
-    """Those of these kinds that are in view, with their words unless they are `bare`."""
+def _standing(*kinds: Fold) -> Select[*tuple[object, ...]]:
+    """Those of these kinds that stand and are in view, with their words; the parameters are those of `place`."""
+    which = and_(
+        checkpoints.c.validity == fixed(Validity.STANDS), checkpoints.c.kind.in_([fixed(one) for one in kinds])
+    )
+    return select(*_BARE, checkpoints.c.body).where(_MINE, which, checkpoints.c.first > _START)
+
+
+def _all(key: SessionKey, *kinds: Fold, validity: Validity = Validity.STANDS) -> Select[*tuple[object, ...]]:
+    """Those of these kinds that are in view, without their words."""
     here = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
     start = select(sessions.c.start).where(here).scalar_subquery()
-    columns = _BARE if bare else (*_BARE, checkpoints.c.body)
     which = and_(_mine(key), checkpoints.c.validity == validity, checkpoints.c.kind.in_(kinds))
-    return select(*columns).where(which, checkpoints.c.first > start)
+    return select(*_BARE).where(which, checkpoints.c.first > start)
 
 
-def _read(key: SessionKey, row: Row[*tuple[object, ...]]) -> Checkpoint:
-    body = getattr(row, "body", b"")
+def _bare(row: Row[*tuple[object, ...]]) -> Checkpoint:
     return Checkpoint(
         number=row.number,
         kind=Fold(row.kind),
@@ -221,9 +235,43 @@ def _read(key: SessionKey, row: Row[*tuple[object, ...]]) -> Checkpoint:
         first=row.first,
         last=row.last,
         tokens=row.tokens,
-        text=bodies.CHECKPOINT.open(key, (row.number,), body),
         changes=row.changes,
     )
+
+
+def _opened(
+    key: SessionKey,
+    number: int,
+    kind: int,
+    level: int,
+    first: int,
+    last: int,
+    tokens: int,
+    changes: int,
+    body: bytes,
+) -> Checkpoint:
+    return Checkpoint(
+        number=number,
+        kind=Fold(kind),
+        level=level,
+        first=first,
+        last=last,
+        tokens=tokens,
+        text=bodies.CHECKPOINT.open(key, (number,), body),
+        changes=changes,
+    )
+
+
+_ABOVE = Prepared(lambda _: _standing(Fold.OLD, Fold.STATE).order_by(checkpoints.c.number.desc()), _opened)
+_WITHIN = Prepared(
+    lambda _: (
+        _standing(Fold.CHECKPOINT)
+        .where(checkpoints.c.first >= bindparam("begins"), checkpoints.c.last <= bindparam("ends"))
+        .order_by(checkpoints.c.last.desc())
+        .limit(fixed(_MOST))
+    ),
+    _opened,
+)
 
 
 def _locked(key: SessionKey) -> Select[*tuple[object, ...]]:
