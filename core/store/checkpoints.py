@@ -105,6 +105,13 @@ def tree(connection: Connection, key: SessionKey) -> list[Checkpoint]:
     return [_bare(row) for row in connection.execute(rows).all()]
 
 
+def start(connection: Connection, key: SessionKey) -> int:
+    """The seq behind which the view begins: what the first checkpoint in it tells of begins there, too."""
+    here = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
+    found: int = connection.execute(select(sessions.c.start).where(here)).scalar_one()
+    return found
+
+
 def words(connection: Connection, key: SessionKey, numbers: Collection[int]) -> dict[int, str]:
     """The words of these checkpoints, by their numbers; of those that stand."""
     stand = and_(checkpoints.c.validity == Validity.STANDS, checkpoints.c.number.in_(numbers))
@@ -222,9 +229,9 @@ def _standing(*kinds: Fold) -> Select[*tuple[object, ...]]:
 def _all(key: SessionKey, *kinds: Fold, validity: Validity = Validity.STANDS) -> Select[*tuple[object, ...]]:
     """Those of these kinds that are in view, without their words."""
     here = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
-    start = select(sessions.c.start).where(here).scalar_subquery()
+    begins = select(sessions.c.start).where(here).scalar_subquery()
     which = and_(_mine(key), checkpoints.c.validity == validity, checkpoints.c.kind.in_(kinds))
-    return select(*_BARE).where(which, checkpoints.c.first > start)
+    return select(*_BARE).where(which, checkpoints.c.first > begins)
 
 
 def _bare(row: Row[*tuple[object, ...]]) -> Checkpoint:
