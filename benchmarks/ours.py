@@ -16,7 +16,7 @@ from core.schema import turns as table
 from core.seam.address import Address
 from core.seam.messages import Author, Inbound
 from core.session import Answer, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
-from core.store import Database, answering, arrivals, connect, inbound, receipts, turns
+from core.store import Database, answering, arrivals, connect, inbound, receipts, remembered
 
 LEASE = 3600.0
 ANSWER = Answer(parts=(TEXT,), memory=TEXT, tokens=TOKENS, model="m", shown=WINDOW * TOKENS, written=TOKENS)
@@ -50,13 +50,13 @@ def asked(session: int, number: int) -> Inbound:
 # answered, seen and over), and the window that is loaded between the first two.
 
 
-async def accept(database: Database, message: Inbound) -> inbound.Entry:
+async def accept(database: Database, message: Inbound) -> inbound.Stored:
     claimant = arrivals.Claimant(owner=f"{_HOST}:{message.id}", lease=LEASE)
     return await database.write(inbound.accept, message, kind=Kind.SAID, verb=None, tokens=TOKENS, claimant=claimant)
 
 
 async def window(database: Database, key: SessionKey) -> list[Turn]:
-    return await database.read(turns.newest, key, budget=BUDGET)
+    return await database.read(remembered.newest, key, budget=BUDGET)
 
 
 async def answer(database: Database, lease: Lease, question: Turn) -> None:
@@ -96,7 +96,7 @@ class Backscroll(Contender):
             for start in range(0, length - 2, 5_000):
                 await self._database.write(_said, accepted.key, session, start, min(start + 5_000, length - 2))
 
-    async def _accept(self, session: int) -> inbound.Entry:
+    async def _accept(self, session: int) -> inbound.Stored:
         """A session that still has an owner, because the receipts come later, keeps the lease that it has."""
         accepted = await accept(self._database, asked(session, next(self._numbers)))
         if accepted.lease is not None:

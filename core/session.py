@@ -181,6 +181,34 @@ class Turn(NamedTuple):
     preferences: Preferences = Preferences()
 
 
+class Fold(IntEnum):
+    """What a checkpoint is."""
+
+    CHECKPOINT = 0  # tells of a stretch of turns
+    NODE = 1  # of eight checkpoints, or eight nodes of the level below; stored, and shown to nobody
+    OLD = 2  # the old summary: of all but the newest checkpoints, in whose place it is shown
+    STATE = 3  # the state block: what is decided, open and settled by now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A text in place of the turns from the `first` seq to the `last`, as it is stored.
+
+    `number` orders all that were ever made for a session. A node has a `level` from 1 on. `tokens` counts it as the
+    window shows it. `changes` counts how often something that it tells of has changed. Without its words it still says
+    what it tells of.
+    """
+
+    number: int
+    kind: Fold
+    level: int
+    first: int
+    last: int
+    tokens: int
+    text: str = field(default="", repr=False)
+    changes: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What the assistant has decided to say: the parts to be posted, and what the session remembers of it.

@@ -33,7 +33,7 @@ from core.seam.adapter import Adapter, Finding, Receive
 from core.seam.address import Address
 from core.seam.messages import Draft, Event, Inbound, Reply
 from core.session import Turn
-from core.store import Database, places, turns
+from core.store import Database, places
 from core.timings import Clock, Timings
 from core.work.shifts import Shifts
 from core.work.worker import Worker
@@ -462,7 +462,7 @@ async def memory(database: Database, address=HERE) -> list[tuple[str, str]]:
 
 async def remembered(database: Database, address=HERE) -> list[Turn]:
     found = await database.read(places.find, address)
-    return [] if found is None else list(reversed(await database.read(turns.newest, found[0], budget=1_000_000)))
+    return [] if found is None else list(reversed(await database.read(remembered.newest, found[0], budget=1_000_000)))
 
 
 def expire(connection: Connection) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from core.seam.messages import Audience, Inbound
 from core.session import OVERHEARD_BEFORE_QUESTION, Kind, Turn
-from core.store import Database, inbound, places, turns
+from core.store import Database, inbound, places, remembered
 from tests.script import House, house
 from tests.values import BEN, HERE, message
 
@@ -39,7 +39,7 @@ async def overheard(database: Database, number: int) -> None:
 async def read(database: Database, budget: int = 24_000) -> list[Turn]:
     found = await database.read(places.find, HERE)
     assert found is not None
-    return await database.read(turns.newest, found[0], budget=budget)
+    return await database.read(remembered.newest, found[0], budget=budget)
 
 
 @pytest.mark.parametrize("lines", [400, 10_000])

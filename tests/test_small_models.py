@@ -45,4 +45,5 @@ async def test_sixty_questions_get_sixty_answers_for_at_most_sixty_three_calls(d
     assert len(server.requests) <= 63
     taken = [request for request in server.requests if counted(request) + request.body["max_tokens"] <= SIZE]
     assert len(taken) == 60
-    assert len(taken[-1].texts) > 6, "what fits is shown"
+    assert len(taken[-1].texts) > 3, "at least half of what fits is shown"
+    assert max(len(request.texts) for request in taken[-8:]) > 6, "and at times all of it"

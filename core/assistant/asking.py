@@ -16,7 +16,7 @@ from core.memory.window import Window, build
 from core.model.llm import Finish
 from core.seam.messages import Quote
 from core.session import Lease, Preferences, Role, Seqs, Turn
-from core.store import Database, turns
+from core.store import Database, remembered, turns
 from core.timings import Timings
 
 log = structlog.get_logger()
@@ -145,7 +145,7 @@ class Asking:
     async def _read(self, case: Case) -> Sequence[Turn]:
         """The question as the model reads it, and what is remembered before it, newest first."""
         lease, mind = case.lease, case.mind
-        newest = await self._database.read(turns.newest, lease.key, budget=mind.room)
+        newest = await self._database.read(remembered.newest, lease.key, budget=mind.room)
         newest = list(await self._remaking.renewed(mind, lease, newest))
         adapter = self._adapters[lease.key.address.platform]
         asked = [self._asked(case), *newest]

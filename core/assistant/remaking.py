@@ -10,7 +10,7 @@ from core.memory.mind import Mind
 from core.memory.prompts import SUMMARIZE
 from core.memory.window import Window, build
 from core.session import Kind, Lease, Progress, Role, Seqs, Turn, Validity
-from core.store import Database, summaries, turns
+from core.store import Database, remembered, summaries
 
 log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ class Remaking:
 
     async def _remade(self, mind: Mind, lease: Lease, stale: Turn) -> Turn | None:
         """The summary as it is now; None where it can't be made, or has changed again meanwhile."""
-        before = await self._database.read(turns.newest, lease.key, budget=mind.room, before=stale.seq)
+        before = await self._database.read(remembered.newest, lease.key, budget=mind.room, before=stale.seq)
         told = [turn for turn in before if turn.validity is not Validity.STALE]
         words, shown = "", Seqs()  # of nothing, the summary is nothing
         if told:

@@ -12,7 +12,7 @@ from core.memory.prompts import SUMMARIZE
 from core.memory.window import Window, build
 from core.seam.messages import Author, Choice
 from core.session import Progress, SessionKey, Turn, Validity
-from core.store import Connection, backscroll, queue, segments, turns
+from core.store import Connection, backscroll, queue, remembered, segments, turns
 
 _CHOICES = 20  # as many sessions as a person can choose from at a glance
 
@@ -160,7 +160,7 @@ def _when(seconds: float) -> str:
 
 
 def _reset(connection: Connection, desk: Desk) -> Said:
-    number = turns.count(connection, desk.key).all
+    number = remembered.count(connection, desk.key).all
     segments.reset(connection, desk.key, desk.turn.seq)
     if number == 0:
         return Said(text="There was nothing to set aside: this session is new.")
@@ -168,9 +168,9 @@ def _reset(connection: Connection, desk: Desk) -> Said:
 
 
 def _undo(connection: Connection, desk: Desk) -> Said:
-    before = turns.count(connection, desk.key).all
+    before = remembered.count(connection, desk.key).all
     undone = segments.undo(connection, desk.key, desk.turn.seq)
-    number = turns.count(connection, desk.key).all
+    number = remembered.count(connection, desk.key).all
     if undone is None:
         return Said(text="There is no reset to undo.")
     if undone is segments.Move.UNDO:
@@ -179,11 +179,12 @@ def _undo(connection: Connection, desk: Desk) -> Said:
 
 
 def _status(connection: Connection, desk: Desk) -> Said:
-    mind, known = desk.mind, turns.count(connection, desk.key)
+    mind, known = desk.mind, remembered.count(connection, desk.key)
     model = mind.model.name
     if known.since is None:
         return Said(text=f"This session is new: I remember nothing here yet. Answers come from {model}.")
-    newest = [one for one in turns.newest(connection, desk.key, budget=mind.room) if one.validity is not Validity.STALE]
+    told = remembered.newest(connection, desk.key, budget=mind.room)
+    newest = [one for one in told if one.validity is not Validity.STALE]
     window = build(None, newest, budget=mind.room, fixed=mind.fixed, cut=mind.cut)
     tokens = window.tokens * mind.limit // mind.room
     return Said(
@@ -193,14 +194,14 @@ def _status(connection: Connection, desk: Desk) -> Said:
     )
 
 
-def _beside(known: turns.Count) -> str:
+def _beside(known: remembered.Count) -> str:
     """What is remembered beside the session's own turns."""
     if not known.overheard:
         return ""
     return f", and {known.overheard:,} message{'s' if known.overheard > 1 else ''} around them that I overheard"
 
 
-def _seen(window: Window, known: turns.Count) -> str:
+def _seen(window: Window, known: remembered.Count) -> str:
     """What of that a window holds: own turns first."""
     own, overheard = window.turns - window.overheard, window.overheard
     seen = "all of them" if own == known.all - known.overheard else f"the newest {own:,} of them"

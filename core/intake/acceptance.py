@@ -123,7 +123,7 @@ class Acceptance:
         self._events.tell(Accepted(address=address, seq=seq, to_be_answered=judged.waits))
         return True
 
-    async def _answer_aside(self, judged: Judged) -> inbound.Entry | None:
+    async def _answer_aside(self, judged: Judged) -> inbound.Stored | None:
         """Beside the queue."""
         with self._worker.asides.open((judged.message.address, judged.message.id)) as hand_over:
             accepted = await self._write(judged)
@@ -131,7 +131,7 @@ class Acceptance:
                 hand_over(accepted.key, accepted.turn)
         return accepted
 
-    async def _answer_in_turn(self, judged: Judged) -> inbound.Entry | None:
+    async def _answer_in_turn(self, judged: Judged) -> inbound.Stored | None:
         """By us, where the session is idle and we have room; else by whoever holds it, or claims it."""
         claims = self._worker.claimant()
         accepted = await self._write(judged, claimant=None if claims is None else claims[0])
@@ -145,7 +145,7 @@ class Acceptance:
             self._worker.courtesies.show(accepted.key, accepted.turn)
         return accepted
 
-    async def _write(self, judged: Judged, *, claimant: arrivals.Claimant | None = None) -> inbound.Entry | None:
+    async def _write(self, judged: Judged, *, claimant: arrivals.Claimant | None = None) -> inbound.Stored | None:
         """The message as it was stored; None where it was known already."""
         kept = self.kept(judged.message, judged.given)
         accepting = asyncio.create_task(
@@ -170,7 +170,7 @@ class Acceptance:
         except arrivals.Duplicate:
             return None
 
-    async def _leave(self, accepting: asyncio.Task[inbound.Entry]) -> None:
+    async def _leave(self, accepting: asyncio.Task[inbound.Stored]) -> None:
         """We are told to stop while this is on its way: nobody here will answer it."""
         with suppress(DatabaseError, arrivals.Duplicate):
             left = await accepting

@@ -17,8 +17,8 @@ from core.session import Turn
 SHARE = 4
 """The room that is kept for an answer is one part in so many of the model's context, where that is known."""
 
-QUOTED = 4
-"""What a message quotes takes at most one part in so many of the window."""
+QUOTED = 6
+"""What a message quotes takes at most one part in so many of the window: the whole message has a fifth."""
 
 QUOTES = 12
 """So many quotes of one message are kept: as many files as Discord takes, and what they reply to."""

@@ -1,19 +1,22 @@
 """The window: the part of a session that the model is shown for one answer, built by one pure function from its parts.
 
-Fixed instructions, then the newest turns that fit the budget, oldest first, then the question. A question is never
-parted from its answer; one oversized message is cut in its middle. What was overheard is shown at most twenty messages
-deep before each question, in the room that the session's own turns leave.
+Fixed instructions, then the checkpoints that stand in place of older turns, then the newest turns, oldest first, then
+the question. A question is never parted from its answer; one oversized message is cut in its middle. What was overheard
+is shown at most twenty messages deep before each question. All before the question is the beginning of the next window,
+until turns are folded, or old ones have to drop out, many at once.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 from typing import Literal
 
+from core.memory import beginning
 from core.memory.brevity import Count, Cut, brief
+from core.memory.shares import shares
 from core.model.envelope import spoken
 from core.model.llm import Message
-from core.session import OVERHEARD_BEFORE_QUESTION, Kind, Role, Turn
+from core.session import Checkpoint, Fold, Kind, Role, Turn
 
 MESSAGE_TOKENS = 4
 """What a message costs beside its text: three for the frame, one for the role (OpenAI's cookbook, up to gpt-4o)."""
@@ -25,12 +28,15 @@ REPLY_TOKENS = 3
 """What the beginning of the reply costs, once (the same source)."""
 
 
-SectionName = Literal["instructions", "turns", "overheard", "question"]
+SectionName = Literal["instructions", "old summary", "checkpoints", "state", "turns", "overheard", "question"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """One part of a window: what it costs by our count, and how many turns it holds. `turns` are the session's own."""
+    """One part of a window: what it costs by our count, and how many turns it holds as they were said.
+
+    `turns` are the session's own.
+    """
 
     name: SectionName
     tokens: int
@@ -41,14 +47,16 @@ class Section:
 class Window:
     """What the model is shown: the messages, and what they are made of, section by section.
 
-    `seqs` are the turns before the question, as runs of numbers from the first to the last. `since` is when the oldest
-    of them was said (seconds since 1970), where something older had no room.
+    `seqs` are the turns before the question that are shown as they were said, as runs of numbers from the first to the
+    last. `since` is when the oldest of them was said (seconds since 1970), where something older had no room.
+    `checkpoints` are those that are shown in place of others.
     """
 
     messages: tuple[Message, ...]
     sections: tuple[Section, ...]
     seqs: tuple[tuple[int, int], ...] = ()
     since: float | None = None
+    checkpoints: tuple[Checkpoint, ...] = ()
 
     @property
     def tokens(self) -> int:
@@ -67,8 +75,19 @@ class Window:
 
     @property
     def first(self) -> int | None:
-        """The oldest turn's seq; None where there is none before the question."""
-        return self.seqs[0][0] if self.seqs else None
+        """The seq of the oldest turn that it shows or tells of; None where there is none before the question."""
+        told = [one.first for one in self.checkpoints] + [run[0] for run in self.seqs]
+        return min(told, default=None)
+
+
+Told = Callable[[Checkpoint], str]
+"""A checkpoint's words as the model reads them."""
+
+
+def marked(checkpoint: Checkpoint) -> str:
+    """The words between a mark of their beginning and one of their end, so that nobody takes them for fresh."""
+    what = "The state of things" if checkpoint.kind is Fold.STATE else "A summary of what was said"
+    return f"[{what} before this]\n{checkpoint.text}\n[The end of that]"
 
 
 def build(
@@ -79,30 +98,77 @@ def build(
     fixed: int,
     cut: Cut,
     count: Count | None = None,
+    checkpoints: Sequence[Checkpoint] = (),
+    told: Told = marked,
 ) -> Window:
     """The window of at most `budget` tokens, of which the instructions take `fixed`.
 
-    The question is always in it, cut down to half of what there is if need be; without one, the window is what the
-    next question would find. Tokens are those stored with each turn; with `count`, what is quoted is brief where the
-    window holds it.
+    The question is always in it, cut down to a message's share if need be; without one, the window is what the next
+    question would find. Tokens are those stored with each turn; with `count`, what is quoted is brief where the window
+    holds it. The `checkpoints`, oldest first and the state behind them, are shown as they are `told`: in place of the
+    turns that they tell of, which are not among those given.
     """
     room = budget - fixed - REPLY_TOKENS
-    most = max(room // 2, MESSAGE_TOKENS + 1)
+    parts = shares(budget, room)
     asked = [] if question is None else [question]
-    known = list(_limited(newest_first))
-    shown = _chosen(known, room - sum(min(turn.tokens, most) for turn in asked), most)[::-1]
-    told = [*shown, *asked]
-    ordered = [_fitted(turn, most, cut, count) for turn in (told if count is None else brief(told, cut, count))]
-    parted = [(_section(turn, question), tokens) for turn, (_, tokens) in zip(told, ordered, strict=True)]
+    known = list(beginning.limited(newest_first, parts))
+    folded = _newest(checkpoints, room // 2)
+    left = room - sum(beginning.cost(turn, parts) for turn in asked) - sum(one.tokens for one in folded)
+    shown = beginning.chosen(known, left, parts)[::-1]
+    turns = [*shown, *asked]
+    briefly = turns if count is None else brief(turns, cut, count)
+    ordered = [_fitted(turn, beginning.most(turn, parts), cut, count) for turn in briefly]
+    parted = [(_section(turn, question), tokens) for turn, (_, tokens) in zip(turns, ordered, strict=True)]
     return Window(
-        messages=tuple(message for message, _ in ordered),
+        messages=tuple(_woven(shown, [message for message, _ in ordered], folded, told)),
         sections=(
             Section(name="instructions", tokens=fixed + REPLY_TOKENS),
+            *_told(folded),
             *(_summed(name, parted) for name in ("turns", "overheard", "question")),
         ),
         seqs=_runs(sorted({turn.seq for turn in shown})),
         since=shown[0].at if shown and len(shown) < len(known) else None,
+        checkpoints=folded,
     )
+
+
+def _newest(checkpoints: Sequence[Checkpoint], room: int) -> tuple[Checkpoint, ...]:
+    """As many of them as have room, from the last one back: after an undo there may be more than were ever planned."""
+    sizes = accumulate(one.tokens for one in reversed(checkpoints))
+    fitting = sum(1 for size in sizes if size <= room)
+    return tuple(checkpoints[len(checkpoints) - fitting :])
+
+
+def _woven(
+    turns: Sequence[Turn], messages: Sequence[Message], folded: Sequence[Checkpoint], told: Told
+) -> Iterator[Message]:
+    """The messages of these turns, with each checkpoint before the first turn that comes after what it tells of.
+
+    So turns that none tells of, as after an undo, stand in their place between them. The state is behind the last one,
+    and the question, the last message, behind all.
+    """
+    left = list(folded)
+    for turn, message in zip(turns, messages, strict=False):
+        while left and left[0].last < turn.seq:
+            yield Message(role="user", text=told(left.pop(0)))
+        yield message
+    yield from (Message(role="user", text=told(one)) for one in left)
+    yield from messages[len(turns) :]
+
+
+_FOLDED: Mapping[Fold, SectionName] = {
+    Fold.OLD: "old summary",
+    Fold.CHECKPOINT: "checkpoints",
+    Fold.STATE: "state",
+}
+"""The sections of what is shown in place of turns, in their order."""
+
+
+def _told(folded: Sequence[Checkpoint]) -> Iterator[Section]:
+    """What they cost, kind by kind; nothing of a kind that there is none of."""
+    for kind, name in _FOLDED.items():
+        if any(one.kind is kind for one in folded):
+            yield Section(name=name, tokens=sum(one.tokens for one in folded if one.kind is kind))
 
 
 def _section(turn: Turn, question: Turn | None) -> SectionName:
@@ -122,31 +188,6 @@ def _runs(seqs: Sequence[int]) -> tuple[tuple[int, int], ...]:
     return tuple((run[0][1], run[-1][1]) for run in runs)
 
 
-def _chosen(newest_first: Sequence[Turn], room: int, most: int) -> list[Turn]:
-    """The newest of the session's own turns that fit, and of what was overheard since then what fits beside them."""
-    own = [turn for turn in newest_first if turn.kind is not Kind.OVERHEARD]
-    groups = list(_groups(own))
-    fitting = _fitting([sum(min(turn.tokens, most) for turn in group) for group in groups], room)
-    room -= sum(min(turn.tokens, most) for group in groups[:fitting] for turn in group)
-    since = groups[fitting][0].seq if fitting < len(groups) else None
-    heard = (
-        [turn for turn in newest_first if turn.kind is Kind.OVERHEARD and (since is None or turn.seq > since)]
-        if room
-        else []
-    )
-    told = {turn.seq for turn in heard[: _fitting([min(turn.tokens, most) for turn in heard], room)]}
-    told |= {turn.seq for group in groups[:fitting] for turn in group}
-    return [turn for turn in newest_first if turn.seq in told]
-
-
-def _fitting(sizes: Sequence[int], room: int) -> int:
-    """How many of these, from the first on, have room together."""
-    for number, so_far in enumerate(accumulate(sizes)):
-        if so_far > room:
-            return number
-    return len(sizes)
-
-
 _Fitted = tuple[Message, int]
 
 
@@ -162,10 +203,13 @@ def _fitted(turn: Turn, most: int, cut: Cut, count: Count | None) -> _Fitted:
 def _parted(turn: Turn, most: int, cut: Cut, count: Count) -> str:
     """What a turn quotes and its own words, each cut by itself: where one ends and the other begins is never lost.
 
-    The quotes have half of what there is at most; without a word of theirs they are left out from the last one on.
+    The quotes have half of what there is, or what the words leave; without a word of theirs they are left out from the
+    last one on.
     """
-    quotes, share = turn.quotes, most // 2
-    while quotes and count(text(turn._replace(text="", quotes=quotes))) > most // 2:
+    own = count(turn.text) - MESSAGE_TOKENS + _PARTING
+    quotes, part = turn.quotes, max(most // 2, most - own)
+    share = part
+    while quotes and count(text(turn._replace(text="", quotes=quotes))) > part:
         share //= 2
         quotes = (
             tuple(replace(one, text=cut(one.text, share // len(quotes))) for one in quotes) if share else quotes[:-1]
@@ -179,27 +223,3 @@ def text(turn: Turn) -> str:
     if turn.role is Role.ASSISTANT or turn.author is None:
         return turn.text
     return spoken(turn.author, turn.at, turn.text, turn.quotes)
-
-
-def _limited(newest_first: Iterable[Turn]) -> Iterator[Turn]:
-    """Leaves out what was heard too long before the question that it led to.
-
-    What was heard between two questions may have reached us in any order, and is put into that in which it was said.
-    """
-    for heard, turns in groupby(newest_first, key=lambda turn: turn.kind is Kind.OVERHEARD):
-        if heard:
-            yield from sorted(turns, key=lambda turn: turn.at, reverse=True)[:OVERHEARD_BEFORE_QUESTION]
-        else:
-            yield from turns
-
-
-def _groups(newest_first: Iterable[Turn]) -> Iterator[Sequence[Turn]]:
-    """Puts an answer and its question together; the answer, being newer, comes first."""
-    group: list[Turn] = []
-    for turn in newest_first:
-        if group and group[-1].seq != turn.seq:
-            yield group
-            group = []
-        group.append(turn)
-    if group:
-        yield group

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, and_, delete, select, update
 from core.schema import deliveries, sessions, turns
 from core.seam.address import Address
 from core.session import Progress, Role, SessionKey, Validity
-from core.store import bodies, notices, summaries
+from core.store import bodies, checkpoints, notices, summaries
 from core.store.places import find
 from core.store.queue import turn
 from core.store.stages import Stage
@@ -81,6 +81,7 @@ def _shorten(
     answer = and_(this, turns.c.role == Role.ASSISTANT)
     connection.execute(update(turns).where(answer).values(kept if rest else nothing))
     summaries.outdate(connection, key, gone.seq)
+    checkpoints.outdate(connection, key, gone.seq)
 
 
 def _piece(said: Sequence[str], part: int) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from sqlalchemy import LargeBinary, Text
 from sqlalchemy.sql.schema import Column
 
-from core.schema import deliveries, policies, preferences, quotes, rejections, turns
+from core.schema import checkpoints, deliveries, policies, preferences, quotes, rejections, turns
 
 
 class Owner(Protocol):
@@ -33,7 +33,7 @@ class Mine(NamedTuple):
 
 
 Row = tuple[int | str, ...]
-"""What tells a row from the others of its table in its session: seq and role, place or part, a scope, or an ID."""
+"""What tells a row from the others of its table in its session: seq and role, place or part, a number, scope or ID."""
 
 
 class Place(NamedTuple):
@@ -126,6 +126,8 @@ TURN, NAME, SLIP, ERROR = Body(turns.c.body), Note(turns.c.name), Note(turns.c.s
 # seq and place
 QUOTE = Body(quotes.c.body)
 QUOTED_NAME, TITLE, SOURCE, UNREAD = (Note(quotes.c[name]) for name in ("name", "title", "source", "unread"))
+# its number
+CHECKPOINT = Body(checkpoints.c.body)
 # seq and part
 DELIVERY, DRAFT, FAILURE = Body(deliveries.c.body), Note(deliveries.c.draft), Note(deliveries.c.error)
 # the scope
@@ -138,6 +140,7 @@ PAYLOAD, REASON = Body(rejections.c.body), Note(rejections.c.reason)
 ALL = (
     *(TURN, NAME, SLIP, ERROR),
     *(QUOTE, QUOTED_NAME, TITLE, SOURCE, UNREAD),
+    CHECKPOINT,
     *(DELIVERY, DRAFT, FAILURE),
     SETTINGS,
     PREFERENCES,

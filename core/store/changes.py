@@ -14,7 +14,7 @@ from core.schema import sessions, turns
 from core.seam.address import Address
 from core.seam.messages import Edited, Quote
 from core.session import Kind, Lease, Progress, Role, SessionKey, Turn, Validity
-from core.store import answers, bodies, gone, quotes, summaries
+from core.store import answers, bodies, checkpoints, gone, quotes, summaries
 from core.store.arrivals import backs_off
 from core.store.engine.sql import erases, micro, now, storable
 from core.store.places import find
@@ -72,6 +72,7 @@ def edit(
         if not _is_news(connection, key, row, edited):
             _note(connection, key, row, edited)
             continue
+        checkpoints.outdate(connection, key, row.seq)
         become = _edited(key, row, edited, verb=verb, tokens=tokens)
         connection.execute(update(turns).where(_this(key, row)).values(become))
         quotes.keep(connection, key, row.seq, message.quotes)
@@ -97,6 +98,7 @@ def _count_again(connection: Connection, key: SessionKey, seq: int, size: Callab
 def _requoted(connection: Connection, key: SessionKey, seq: int) -> list[SessionKey]:
     """What a turn quotes has changed: its session, if the turn waits."""
     summaries.outdate(connection, key, seq)
+    checkpoints.outdate(connection, key, seq)
     waits = and_(turn(key, seq), turns.c.progress == Progress.WAITING)
     return [tell(connection, key)] if connection.execute(select(turns.c.seq).where(waits)).first() else []
 
@@ -169,6 +171,7 @@ def erase(
         connection.execute(update(turns).where(_this(key, row)).values(ERASED))
         quotes.forget(connection, key, [row.seq])
         summaries.outdate(connection, key, row.seq)
+        checkpoints.outdate(connection, key, row.seq)
         if row.progress in (Progress.WAITING, Progress.ANSWERED):
             _end(connection, key, row, seconds)
             told.append(tell(connection, key))

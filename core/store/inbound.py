@@ -17,7 +17,7 @@ from core.store.workspaces import workspace_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Stored:
     """A message as it was stored: its session and turn, how many turns wait there now, the lease if it was free."""
 
     key: SessionKey
@@ -38,7 +38,7 @@ def accept(
     missed: int = 0,
     claimant: Claimant | None = None,
     others: bool = False,
-) -> Entry:
+) -> Stored:
     """Stores a message as its session's newest turn, and wakes the session if it is to be answered.
 
     If the session is idle and somebody is there to answer, it is claimed in the same breath; else `others` are told.
@@ -76,7 +76,7 @@ def accept(
             stop=session.stop,
             overrides=policies.opened(key.workspace, key.address, session.set_in_workspace, session.set_in_channel),
         )
-    return Entry(key=key, turn=turn, waiting=session.waiting, lease=lease)
+    return Stored(key=key, turn=turn, waiting=session.waiting, lease=lease)
 
 
 def _turn(

@@ -4,7 +4,7 @@ from sqlalchemy import Connection, and_, func, select, update
 
 from core.schema import deliveries, sessions, turns
 from core.session import Kind, Lease, Progress, Role, Seqs, SessionKey, Turn, Validity
-from core.store import bodies, shown
+from core.store import bodies, checkpoints, shown
 from core.store.queue import require, turn
 from core.store.stages import Stage
 
@@ -27,6 +27,7 @@ def outdate(connection: Connection, key: SessionKey, seq: int) -> None:
         for part in connection.execute(select(deliveries.c.part).where(unsent)).scalars().all():
             kept = bodies.DELIVERY.seal(key, (row.seq, part), words)
             connection.execute(update(deliveries).where(unsent, deliveries.c.part == part).values(body=kept))
+        checkpoints.outdate(connection, key, row.seq)
     made = and_(tells, turns.c.validity != Validity.ERASED)
     stale = {"progress": Progress.DONE, "validity": Validity.STALE, "body": b"", "tokens": turns.c.tokens + 1}
     connection.execute(update(turns).where(made).values(stale))
@@ -50,4 +51,7 @@ def remade(connection: Connection, lease: Lease, old: Turn, *, text: str, tokens
     fresh["shown_seqs"] = shown.written(shown_seqs)
     if shown_seqs:
         fresh["covers"] = shown_seqs[0][0]
-    return connection.execute(update(turns).where(stale).values(fresh)).rowcount > 0
+    stands = connection.execute(update(turns).where(stale).values(fresh)).rowcount > 0
+    if stands:
+        checkpoints.outdate(connection, lease.key, old.seq)
+    return stands

@@ -1,30 +1,26 @@
-"""Turns: what was said, in an order that never changes. Windows are index ranges of the newest of them."""
+"""Turns: what was said, in an order that never changes, and what of it waits to be answered."""
 
 import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from functools import lru_cache, partial
 
-from sqlalchemy import Connection, Label, Row, Select, and_, bindparam, case, exists, func, not_, select, update
+from sqlalchemy import Connection, Label, Row, Select, and_, bindparam, exists, not_, select, update
 
 from core.policy import NOTHING, Overrides
-from core.schema import deliveries, sessions, turns
+from core.schema import deliveries, turns
 from core.seam.messages import Author, Quote
-from core.session import OVERHEARD_BEFORE_QUESTION, Kind, Progress, Role, SessionKey, Slip, Turn, Validity
+from core.session import Kind, Progress, Role, SessionKey, Slip, Turn, Validity
 from core.store import bodies, policies, preferences, quotes
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import fixed, seconds
 
-_ORDINARY = 64  # tokens of an ordinary turn, with which a page is as long as the window
-_LONGEST_PAGE = 128  # rows; there are long turns as well
-_LAST = 2**31 - 1  # no seq is greater
-_STRETCH = 2 * OVERHEARD_BEFORE_QUESTION  # of them are read: they may not have reached us as they were said
-
-
 _STATE = ("kind", "progress", "validity")
-_SHOWN = tuple(turns.c[name] for name in ("seq", "role", *_STATE, "body", "tokens", "at", "author", "name", "quotes"))
-_Shown = tuple[int, int, int, int, int, bytes, int, int, str | None, str | None, int | None]
-COLUMNS = (*(turns.c[name] for name in ("message", "verb", "notice", "edited_at", "covers", "slip")), *_SHOWN)
+SHOWN = tuple(turns.c[name] for name in ("seq", "role", *_STATE, "body", "tokens", "at", "author", "name", "quotes"))
+"""What `showing` makes a turn of, as a window shows it."""
+
+Shown = tuple[int, int, int, int, int, bytes, int, int, str | None, str | None, int | None]
+COLUMNS = (*(turns.c[name] for name in ("message", "verb", "notice", "edited_at", "covers", "slip")), *SHOWN)
 """What `turn_of` makes a turn of."""
 
 MINE = and_(turns.c.workspace == bindparam("workspace"), turns.c.session == bindparam("session"))
@@ -36,26 +32,11 @@ OPEN = turns.c.progress.in_((fixed(Progress.WAITING), fixed(Progress.ANSWERED)))
 WAITS = and_(turns.c.slip.is_not(None), OPEN)
 """The same. The slip, which they all have, leads to their index."""
 
-_START = (
-    select(sessions.c.start)
-    .where(sessions.c.workspace == bindparam("workspace"), sessions.c.session == bindparam("session"))
-    .scalar_subquery()
-)
-_SAID = and_(
-    MINE,
-    turns.c.seq > _START,
-    turns.c.kind.not_in((fixed(Kind.COMMAND), fixed(Kind.NOTICE))),
-    turns.c.progress.not_in((fixed(Progress.WAITING), fixed(Progress.REFUSED))),
-    turns.c.validity.in_((fixed(Validity.STANDS), fixed(Validity.STALE))),
-)
-_IS_OVERHEARD = case((turns.c.kind == fixed(Kind.OVERHEARD), fixed(1)), else_=fixed(0))
-_COUNT = select(func.count(), func.sum(_IS_OVERHEARD), func.min(turns.c.at)).where(_SAID)
-
 
 def first_waiting(connection: Connection, key: SessionKey, most: int) -> list[Turn]:
     """The turns that wait to be answered, at most so many, in the order in which they were said."""
     found = _FIRST_WAITING.each(connection, partial(_waiting, key), **place(key), most=most)
-    return _quoting(connection, key, found)
+    return quoting(connection, key, found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +55,7 @@ def next_waiting(connection: Connection, key: SessionKey, most: int) -> Next:
         return Next(waiting=[])
     _, *settings = found[0]
     return Next(
-        waiting=_quoting(connection, key, [turn for turn, *_ in found]),
+        waiting=quoting(connection, key, [turn for turn, *_ in found]),
         overrides=policies.opened(key.workspace, key.address, *settings),
     )
 
@@ -82,57 +63,7 @@ def next_waiting(connection: Connection, key: SessionKey, most: int) -> Next:
 def waiting(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
     """This turn, if it is still to be answered."""
     found = _ONE_WAITING.each(connection, partial(_waiting, key), **place(key), seq=seq)
-    return _quoting(connection, key, found)[0] if found else None
-
-
-def newest(connection: Connection, key: SessionKey, *, budget: int, before: int = _LAST) -> list[Turn]:
-    """The newest of the session's own turns in view whose tokens together exceed `budget`, or all; newest first.
-
-    Between them is what was overheard, of which as much again at most, and of each stretch no more than its end.
-    Only those with a seq below `before` count. An oversized turn counts as half of the budget, as the window will cut
-    it. A question comes with its answer. Turns that wait and commands are not among them. Costs the same in a long
-    session as in a short one, however much was overheard. They have what a window shows of them, and no more.
-    """
-    found: list[Turn] = []
-    here, page = place(key), min(budget // _ORDINARY + 2, _LONGEST_PAGE)
-    half, left, beside, stretch = budget // 2, budget, budget, 0
-    last: int | None = before - 1
-    seen, shown = 0, _showing(key)
-    while last is not None:
-        rows = _NEWEST.each(connection, shown, **here, last=last, most=page + seen)
-        last = rows[-1].seq if len(rows) == page + seen else None
-        for one in rows[seen:] if seen else rows:
-            tokens = one.tokens if one.tokens < half else half
-            if one.kind is Kind.OVERHEARD:
-                stretch += 1
-                if stretch > _STRETCH or beside < 0:
-                    last, rows = _BEFORE.first(connection, **here, seq=one.seq), []
-                    break
-                beside -= tokens
-            elif left < 0 and one.seq != found[-1].seq:
-                return _quoting(connection, key, found)
-            else:
-                stretch = 0
-                left -= tokens
-            found.append(one)
-        # A page may part a question from its answer, so the next one starts at the same seq, without what was seen.
-        seen = sum(1 for row in rows[-2:] if row.seq == last)
-    return _quoting(connection, key, found)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
-    """How many turns are in view, how many of them were overheard, and when the first was said (since 1970)."""
-
-    all: int
-    overheard: int
-    since: float | None
-
-
-def count(connection: Connection, key: SessionKey) -> Count:
-    """What the newest segment shows."""
-    number, overheard, since = connection.execute(_COUNT, place(key)).one()
-    return Count(all=number, overheard=overheard or 0, since=None if since is None else seconds(since))
+    return quoting(connection, key, found)[0] if found else None
 
 
 def leave_out(connection: Connection, key: SessionKey, seqs: Collection[int]) -> None:
@@ -157,13 +88,13 @@ def _author(number: str, name: str) -> Author:
     return Author(id=number, name=name)
 
 
-def _showing(key: SessionKey) -> Callable[[*_Shown], Turn]:
+def showing(key: SessionKey) -> Callable[[*Shown], Turn]:
     """What makes turns of this session's rows: a window has so many that opening nothing would be felt."""
-    return _plain if bodies.are_plain() else partial(_shown, key)
+    return _plain if bodies.are_plain() else partial(shown, key)
 
 
-def _shown(key: SessionKey, *shown: *_Shown) -> Turn:
-    """A row as the rest of the core sees it, but for its quotes, which few have: `_quoting` reads those."""
+def shown(key: SessionKey, *shown: *Shown) -> Turn:
+    """A row as the rest of the core sees it, but for its quotes, which few have: `quoting` reads those."""
     seq, role, kind, progress, validity, body, tokens, at, author, name, pointed = shown
     row, words = (seq, role), bodies.TURN.open(key, (seq, role), body).encode()
     return _plain(
@@ -203,7 +134,7 @@ _LATER = (Quote(kind="replies to"),)
 """In place of quotes that are still to be read."""
 
 
-def _quoting(connection: Connection, key: SessionKey, found: list[Turn]) -> list[Turn]:
+def quoting(connection: Connection, key: SessionKey, found: list[Turn]) -> list[Turn]:
     """The turns with what they point at."""
     pointing = [one.seq for one in found if one.quotes is _LATER]
     if not pointing:
@@ -225,11 +156,11 @@ def _turn(
     edited_at: int | None,
     covers: int | None,
     slip: str | None,
-    *shown: *_Shown,
+    *shown: *Shown,
 ) -> Turn:
     seq, role, *_ = shown
     opened = bodies.SLIP.open(key, (seq, role), slip)
-    return _showing(key)(*shown)._replace(
+    return showing(key)(*shown)._replace(
         message=message,
         verb=verb,
         notice=notice,
@@ -310,28 +241,6 @@ def _first_of(waiting: Select[*tuple[object, ...]]) -> Select[*tuple[object, ...
 _FIRST_WAITING = Prepared(lambda _: _first_of(_all_waiting()), _waiting)
 _NEXT_WAITING = Prepared(lambda _: _first_of(_all_waiting(*policies.SET_HERE)), _waiting_under)
 _ONE_WAITING = Prepared(lambda _: _all_waiting().where(turns.c.seq == bindparam("seq")), _waiting)
-_NEWEST = Prepared(
-    lambda _: (
-        select(*_SHOWN)
-        .where(_SAID, turns.c.seq <= bindparam("last"))
-        .order_by(turns.c.seq.desc(), turns.c.role.desc())
-        .limit(bindparam("most"))
-    ),
-    _shown,
-)
-
-
-def _seq(number: int | None) -> int | None:
-    return number
-
-
-_OWN = and_(MINE, turns.c.seq < bindparam("seq"), turns.c.kind != fixed(Kind.OVERHEARD))
-_BEFORE = Prepared(
-    lambda _: select(func.coalesce(turns.c.follows, select(func.max(turns.c.seq)).where(_OWN).scalar_subquery())).where(
-        MINE, turns.c.seq == bindparam("seq"), turns.c.kind == fixed(Kind.OVERHEARD)
-    ),
-    _seq,
-)
 _ANSWER = Prepared(
     lambda _: select(*COLUMNS).where(MINE, turns.c.seq == bindparam("seq"), turns.c.role == fixed(Role.ASSISTANT)),
     _turn,

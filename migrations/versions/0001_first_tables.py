@@ -1,6 +1,6 @@
 """The first tables: workspaces, sessions, epochs, turns, deliveries, usage and rejections.
 
-What each column means stands in `core/schema.py`. There is no older release that could still be running.
+What each column means stands in `core/schema/`. There is no older release that could still be running.
 """
 
 import sqlalchemy as sa

@@ -1,6 +1,6 @@
 """What several processes tell each other, what people change, and what is looked at again later.
 
-What each column means stands in `core/schema.py`. The release before this one runs on these tables as well, so that
+What each column means stands in `core/schema/`. The release before this one runs on these tables as well, so that
 replicas can be replaced one after the other.
 """
 

@@ -15,7 +15,7 @@ from core.memory.checkpoints.form import Form, Run, State, Topic
 from core.memory.checkpoints.material import moment, said
 from core.memory.checkpoints.prompts import ORDER, instructions
 from core.memory.checkpoints.refusals import REMEDIES, Reason
-from core.memory.checkpoints.shown import Checkpoint, block
+from core.memory.checkpoints.shown import Record, block
 from core.memory.checkpoints.wording import decides
 from core.model.llm import Message
 from core.session import Turn
@@ -54,18 +54,18 @@ def checkpoint(turns: Sequence[Turn], *, covers: Run, zone: tzinfo, cut: Cut, lo
     return _assigned(Form.CHECKPOINT, covers, most, turns=turns, words=words, zone=zone)
 
 
-def node(parts: Sequence[Checkpoint], *, most: int) -> Assignment:
+def node(parts: Sequence[Record], *, most: int) -> Assignment:
     """One text for at least one checkpoint or node, which follow one another."""
     return _assigned(Form.NODE, _span(parts), most, parts=parts)
 
 
-def old(nodes: Sequence[Checkpoint], *, most: int) -> Assignment:
+def old(nodes: Sequence[Record], *, most: int) -> Assignment:
     """The old summary, of the highest nodes that there are of its turns."""
     return _assigned(Form.OLD, _span(nodes), most, parts=nodes)
 
 
 def state(
-    parts: Sequence[Checkpoint],
+    parts: Sequence[Record],
     turns: Sequence[Turn],
     *,
     covers: Run,
@@ -90,7 +90,7 @@ def _assigned(
     covers: Run,
     most: int,
     *,
-    parts: Sequence[Checkpoint] = (),
+    parts: Sequence[Record] = (),
     turns: Sequence[Turn] = (),
     words: str = "",
     zone: tzinfo = UTC,
@@ -119,18 +119,18 @@ def _shown(turns: Sequence[Turn], zone: tzinfo, cut: Cut, longest: int) -> str:
     return f"[[{named}]]\n{said(turns, zone, cut, longest)}\n[[end of {named}]]"
 
 
-def _span(parts: Sequence[Checkpoint]) -> Run:
+def _span(parts: Sequence[Record]) -> Run:
     return min(part.covers[0] for part in parts), max(part.covers[1] for part in parts)
 
 
-def _times(parts: Sequence[Checkpoint], turns: Iterable[tuple[int, datetime]]) -> tuple[tuple[int, datetime], ...]:
+def _times(parts: Sequence[Record], turns: Iterable[tuple[int, datetime]]) -> tuple[tuple[int, datetime], ...]:
     """When each turn was said, as far as is known: a line of a checkpoint tells it of the first that it names."""
     known = {part.covers[0]: part.since for part in parts}
     told = [(entry.seqs[0][0], entry.at) for part in parts for entry in part.entries if entry.seqs and entry.at]
     return tuple(sorted((known | dict(told) | dict(turns)).items()))
 
 
-def _decided(parts: Sequence[Checkpoint]) -> list[str]:
+def _decided(parts: Sequence[Record]) -> list[str]:
     """The lines that tell a decision which still holds."""
     lines = [entry for part in parts for entry in part.entries if entry.topic is Topic.DECIDED]
     return [entry.words for entry in lines if entry.state is not State.SUPERSEDED]

@@ -11,11 +11,11 @@ from core.memory.checkpoints.form import TOPICS, Entry, Malformed, Run, Topic, p
 from core.memory.checkpoints.identifiers import audited, crowd, holds
 from core.memory.checkpoints.redaction import redacted
 from core.memory.checkpoints.refusals import Reason, Refusal
-from core.memory.checkpoints.shown import Checkpoint, shown
+from core.memory.checkpoints.shown import Record, shown
 from core.memory.checkpoints.wording import forges, is_relative, orders
 
 
-def checked(text: str, given: Assignment, count: Count) -> Checkpoint | Refusal:
+def checked(text: str, given: Assignment, count: Count) -> Record | Refusal:
     """What a model wrote as a checkpoint, in our form and without secrets; or why it can't be one.
 
     `count` tells what a message with these words costs in a window.
@@ -50,14 +50,12 @@ def _fault(entry: Entry, covers: Run) -> Reason | None:
     return Reason.RELATIVE if is_relative(entry.words) else None
 
 
-def _made(entries: Iterable[Entry], given: Assignment, count: Count) -> Checkpoint:
+def _made(entries: Iterable[Entry], given: Assignment, count: Count) -> Record:
     """The lines in their order of time, each with that of the first turn that it names."""
     ordered = sorted(entries, key=lambda entry: entry.seqs[0])
     text = written(replace(entry, at=_when(given, entry.seqs[0][0])) for entry in ordered)
     tokens = count(shown(given.form, given.covers, given.since, given.until, text))
-    return Checkpoint(
-        form=given.form, covers=given.covers, since=given.since, until=given.until, text=text, tokens=tokens
-    )
+    return Record(form=given.form, covers=given.covers, since=given.since, until=given.until, text=text, tokens=tokens)
 
 
 def _when(given: Assignment, seq: int) -> datetime:
@@ -66,7 +64,7 @@ def _when(given: Assignment, seq: int) -> datetime:
     return given.times[place - 1][1] if place else given.since
 
 
-def _lack(made: Checkpoint, given: Assignment, count: Count) -> Reason | None:
+def _lack(made: Record, given: Assignment, count: Count) -> Reason | None:
     """What is wrong with all of it."""
     if made.tokens > given.most:
         return Reason.OVER

@@ -29,7 +29,7 @@ _CALLED = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
+class Record:
     """A folded stretch of turns: which, from when until when, and what is told of them, in our form.
 
     `tokens` is what it costs in a window, by our count.
@@ -54,11 +54,11 @@ def shown(form: Form, covers: Run, since: datetime, until: datetime, text: str) 
     return f"[[{named}{_CALLED[form]}, from {stamped(since)} to {stamped(until)}]]\n{text}\n[[end of {named}]]"
 
 
-def block(checkpoint: Checkpoint) -> str:
+def block(checkpoint: Record) -> str:
     """A checkpoint between its marks."""
     return shown(checkpoint.form, checkpoint.covers, checkpoint.since, checkpoint.until, checkpoint.text)
 
 
-def messages(checkpoints: Sequence[Checkpoint]) -> tuple[Message, ...]:
+def messages(checkpoints: Sequence[Record]) -> tuple[Message, ...]:
     """The checkpoints of a window, each a message, so that one more changes nothing before it."""
     return tuple(Message(role="user", text=block(one)) for one in checkpoints)

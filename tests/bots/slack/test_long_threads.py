@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pytest
 
 from bots.slack import SlackAdapter
-from core.memory.window import OVERHEARD_BEFORE_QUESTION
 from core.seam.address import Address
 from core.seam.messages import Author, Inbound, Quote
+from core.session import OVERHEARD_BEFORE_QUESTION
 from tests.bots.slack.ear import Clock, Ear, asked
 from tests.talk import Running
 from tests.wire.faults import Fault

@@ -17,6 +17,7 @@ NO_WORDS = {
     "sessions": {"address", "platform", "channel", "owner"},
     "segments": {"kind"},
     "turns": {"message", "author", "verb", "notice", "model", "shown_seqs"},
+    "checkpoints": {"model"},
     "quotes": {"kind", "author", "message"},
     "gone": {"channel", "message"},
     "deliveries": {"message"},

@@ -16,7 +16,7 @@ from tests.values import ADA, BEN, HERE, message
 SIDE = replace(HERE, thread="side")
 
 
-async def accepted(database: Database, *, address: Address = HERE, author: Author = ADA) -> inbound.Entry:
+async def accepted(database: Database, *, address: Address = HERE, author: Author = ADA) -> inbound.Stored:
     said = message(address=address, author=author)
     return await database.write(inbound.accept, said, kind=Kind.SAID, verb=None, tokens=1)
 

@@ -510,6 +510,19 @@ async def test_workspaces_do_not_see_each_other(database: Database) -> None:
 
 
 async def test_a_window_reads_no_more_than_its_budget(database: Database) -> None:
+    for number in range(60):
+        await accept(database, message(f"q{number}"))
+    (lease,) = await claim(database)
+    for number in range(60):
+        await answer(database, lease, f"a{number}")
+
+    newest = await database.read(history.newest, lease.key, budget=100)
+
+    assert sum(turn.tokens for turn in newest[:-2]) <= 100 < sum(turn.tokens for turn in newest)
+    assert newest[-1].seq == newest[-2].seq, "a question comes with its answer"
+
+
+async def test_of_what_was_overheard_a_window_reads_an_end_whatever_its_budget(database: Database) -> None:
     await accept(database, message("0"))
     (lease,) = await claim(database)
     for number in range(200):
@@ -517,7 +530,7 @@ async def test_a_window_reads_no_more_than_its_budget(database: Database) -> Non
 
     newest = await database.read(history.newest, lease.key, budget=70)
 
-    assert [turn.text for turn in newest] == [str(number) for number in range(199, 188, -1)], "10 fit, and one more"
+    assert [turn.text for turn in newest] == [str(number) for number in range(199, 159, -1)], "twice what is shown"
 
 
 async def test_pages_of_history_join_without_a_gap(database: Database) -> None:

@@ -10,7 +10,7 @@ from core.memory.checkpoints.asked import Assignment
 from core.memory.checkpoints.checks import checked
 from core.memory.checkpoints.form import Entry, Run, Topic, parsed, written
 from core.memory.checkpoints.refusals import Reason, Refusal
-from core.memory.checkpoints.shown import Checkpoint
+from core.memory.checkpoints.shown import Record
 from core.session import Turn
 from tests.core.memory.checkpoints.talk import count, cut, turn
 
@@ -50,9 +50,9 @@ def _told(text: str, keep: Callable[[str], bool], topic: Topic) -> Sequence[Entr
     return told
 
 
-def made(text: str, assignment: Assignment) -> Checkpoint:
+def made(text: str, assignment: Assignment) -> Record:
     checkpoint = checked(text, assignment, count)
-    assert isinstance(checkpoint, Checkpoint), checkpoint
+    assert isinstance(checkpoint, Record), checkpoint
     return checkpoint
 
 

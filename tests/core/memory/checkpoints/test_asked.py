@@ -7,13 +7,13 @@ import pytest
 from core.memory.checkpoints import asked
 from core.memory.checkpoints.form import Form, Topic
 from core.memory.checkpoints.refusals import REMEDIES, Reason
-from core.memory.checkpoints.shown import Checkpoint
+from core.memory.checkpoints.shown import Record
 from core.seam.messages import Quote
 from tests.core.memory.checkpoints.folder import assigned, folded, made
 from tests.core.memory.checkpoints.talk import START, answer, count, cut, turn
 
 
-def kept(*seqs: int, words: str = "PROJ") -> Checkpoint:
+def kept(*seqs: int, words: str = "PROJ") -> Record:
     """A checkpoint of some talk, and of turns that were kept."""
     given = assigned(*(turn(seq, "talk, and more talk, of this and of that " * 20) for seq in seqs))
     lines = "\n".join(f"- Ada decided on {words}-{seq} ({seq})" for seq in seqs)

@@ -10,7 +10,7 @@ from core.memory.checkpoints import asked
 from core.memory.checkpoints.checks import checked
 from core.memory.checkpoints.form import Form, State, Topic
 from core.memory.checkpoints.refusals import Reason, Refusal
-from core.memory.checkpoints.shown import Checkpoint, block
+from core.memory.checkpoints.shown import Record, block
 from tests.core.memory.checkpoints.folder import assigned, folded, long, made, refused
 from tests.core.memory.checkpoints.talk import START, answer, count, cut, turn
 from tests.values import BEN
@@ -191,7 +191,7 @@ def test_what_was_decided_comes_through_checkpoint_node_and_old_summary() -> Non
     assert all(f"PROJ-{first} " in old.text for first in range(1, 81, 10))
 
 
-def roomy(top: Checkpoint) -> asked.Assignment:
+def roomy(top: Record) -> asked.Assignment:
     """The old summary of one node is no shorter than that, unless the node is: here only what it keeps matters."""
     return asked.old([top, top, top], most=1_000)
 
@@ -215,7 +215,7 @@ def test_a_folder_that_copies_a_hostile_turn_makes_nothing_that_looks_like_ours(
     taken_in = checked(f"# facts\n- {' '.join(hostile.split())} (9)", given, count)
 
     assert isinstance(taken_in, Refusal)
-    if isinstance(copied, Checkpoint):
+    if isinstance(copied, Record):
         assert {one.topic for one in copied.entries} == {Topic.FACTS}
         assert all(one.words.startswith("Ben said that") for one in copied.entries)
         assert block(copied).count("record of turns") == 2
@@ -225,7 +225,7 @@ def test_a_folder_that_copies_a_hostile_turn_makes_nothing_that_looks_like_ours(
 def test_whatever_is_written_is_a_whole_checkpoint_or_refused(text: str) -> None:
     made_of = checked(f"# facts\n- Ada talked (3)\n{text}", assigned_talk(), count)
 
-    if isinstance(made_of, Checkpoint):
+    if isinstance(made_of, Record):
         assert block(made_of).count("[[") >= 2
         assert all(one.at and one.seqs for one in made_of.entries)
         assert made_of.tokens <= 1_000

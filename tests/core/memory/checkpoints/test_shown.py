@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 import pytest
 
 from core.memory.checkpoints.form import Form
-from core.memory.checkpoints.shown import EXPLAINED, Checkpoint, block, messages
+from core.memory.checkpoints.shown import EXPLAINED, Record, block, messages
 from core.memory.checkpoints.wording import MARK, forges
 
 TEXT = "# decided\n- [2026-03-03 14:05 +00:00] Ada chose v2 (12, 15-17)"
 
 
-def checkpoint(form: Form = Form.CHECKPOINT, first: int = 12, last: int = 87) -> Checkpoint:
-    return Checkpoint(
+def checkpoint(form: Form = Form.CHECKPOINT, first: int = 12, last: int = 87) -> Record:
+    return Record(
         form=form,
         covers=(first, last),
         since=datetime(2026, 3, 3, 14, 5, tzinfo=UTC),

@@ -1,11 +1,4 @@
-"""The tables. Alembic's migrations are the only way to them; a test holds the two against each other.
-
-The workspace leads every key, so that the tables can be partitioned or sharded by it. Workspaces and sessions are small
-integers in the keys, because they stand in every row and every index. Sessions are numbered within their workspace.
-Times are milliseconds since 1970 by the database's own clock; but `turns.at` and `sessions.live_since` are microseconds
-by the platform's, which is as fine as Slack's.
-Bodies are opaque bytes to the store.
-"""
+"""The tables of what people and we say: sessions, their turns, and what is on its way to the screen."""
 
 from sqlalchemy import (
     BigInteger,
@@ -14,7 +7,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     Table,
     Text,
@@ -23,13 +15,7 @@ from sqlalchemy import (
     text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from core.schema.naming import metadata
 
 workspaces = Table(
     "workspaces",
@@ -118,6 +104,7 @@ turns = Table(
     Column("covers", Integer),  # a summary's first seq: it tells of the turns from there up to its own
     Column("shown_seqs", Text),  # of an answer: which turns before its question the model was shown, -3..20,25
     Column("quotes", SmallInteger),  # how many it came with
+    Column("changes", SmallInteger),  # how often its words have changed
     Column("follows", Integer),  # of what was overheard: the newest seq before it that was not, or not after that
     Column("body", LargeBinary, nullable=False),
     Index(
@@ -155,6 +142,25 @@ turns = Table(
         postgresql_where=text("slip IS NOT NULL"),
         sqlite_where=text("slip IS NOT NULL"),
     ),
+)
+
+checkpoints = Table(  # texts in place of folded turns
+    "checkpoints",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("session", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # in the order in which they were made
+    Column("kind", SmallInteger, nullable=False),  # checkpoint, node, old summary, state
+    Column("level", SmallInteger, nullable=False),  # of a node: 1 for one over checkpoints
+    Column("first", Integer, nullable=False),  # it tells of the turns from this seq
+    Column("last", Integer, nullable=False),  # to this one
+    Column("tokens", Integer, nullable=False),
+    Column("validity", SmallInteger, nullable=False),
+    Column("changes", Integer, nullable=False),  # how often something that it tells of has changed
+    Column("made_at", BigInteger, nullable=False),
+    Column("model", Text, nullable=False),  # which wrote it
+    Column("body", LargeBinary, nullable=False),
+    Index("ix_checkpoints_validity_kind_last", "workspace", "session", "validity", "kind", "last"),
 )
 
 quotes = Table(
@@ -221,89 +227,4 @@ deliveries = Table(
         sqlite_where=text("due_at IS NOT NULL"),
     ),
     sqlite_with_rowid=False,  # in the order of the key, the room that a text leaves is used again
-)
-
-presence = Table(
-    "presence",
-    metadata,
-    Column("workspace", Integer, primary_key=True, autoincrement=False),  # the platform's nameless one
-    Column("heard_at", BigInteger, nullable=False),  # up to here, all that was said reached us
-)
-
-chores = Table(
-    "chores",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("place", Text, primary_key=True),  # the platform or session that it is for; empty for the deployment
-    Column("owner", Text),  # the process that is at it
-    Column(
-        "due_at", BigInteger, nullable=False
-    ),  # when anybody may take it on, unless its owner says before that it lives
-)
-
-usage = Table(
-    "usage",
-    metadata,
-    Column("workspace", Integer, primary_key=True, autoincrement=False),
-    Column("day", Integer, primary_key=True, autoincrement=False),  # days since 1970, UTC
-    Column("author", Text, primary_key=True),
-    Column("model", Text, primary_key=True),
-    Column("answers", BigInteger, nullable=False),
-    Column("shown", BigInteger, nullable=False),  # tokens, as billed
-    Column("cached", BigInteger, nullable=False),
-    Column("written", BigInteger, nullable=False),
-)
-
-calls = Table(
-    "calls",
-    metadata,
-    Column("workspace", Integer, primary_key=True, autoincrement=False),
-    Column("call", BigInteger, primary_key=True, autoincrement=False),  # grows with time
-    Column("session", Integer, nullable=False),
-    Column("seq", Integer, nullable=False),
-    Column("at", BigInteger, nullable=False),
-    Column("author", Text),
-    Column("purpose", Text, nullable=False),  # answer, summary
-    Column("model", Text, nullable=False),
-    Column("outcome", Text, nullable=False),  # answered, length, filter, stopped, or an error's name
-    Column("shown", Integer, nullable=False),  # tokens, as billed
-    Column("cached", Integer, nullable=False),
-    Column("written", Integer, nullable=False),
-    Column("reasoning", Integer, nullable=False),
-    Column("estimated", Boolean, nullable=False),  # the server did not tell; they are our own count
-)
-
-servers = Table(
-    "servers",
-    metadata,
-    Column("server", Text, primary_key=True),  # the address and the API's setting: of no workspace
-    Column("model", Text, primary_key=True),
-    Column("manners", Text, nullable=False),  # what it turned out to be like (JSON)
-    Column("learnt_at", BigInteger, nullable=False),
-)
-
-policies = Table(
-    "policies",
-    metadata,
-    Column("workspace", Integer, primary_key=True, autoincrement=False),
-    Column("scope", Text, primary_key=True),  # empty for the workspace's; else the ID of the channel's address
-    Column("settings", Text, nullable=False),  # what is set, by name, as it was said (JSON)
-)
-
-preferences = Table(
-    "preferences",
-    metadata,
-    Column("workspace", Integer, primary_key=True, autoincrement=False),
-    Column("author", Text, primary_key=True),  # the platform's stable ID
-    Column("body", LargeBinary, nullable=False),  # values by their names (JSON); empty where all is taken back
-)
-
-rejections = Table(
-    "rejections",
-    metadata,
-    Column("workspace", Integer, primary_key=True, autoincrement=False),
-    Column("id", Text, primary_key=True),
-    Column("reason", Text, nullable=False),
-    Column("rejected_at", BigInteger, nullable=False),
-    Column("body", LargeBinary, nullable=False),
 )

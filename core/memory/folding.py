@@ -1,0 +1,236 @@
+"""Folding: which turns become checkpoints, which nodes and which old summary are made, by one pure function.
+
+Nothing is made of its predecessor. A checkpoint is made of turns, a node of what stands below it, the old summary of
+the highest nodes that together tell of its turns, the state of all that is shown then. So words pass through few
+hands, and an edit makes few texts stale.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from core.memory import beginning
+from core.memory.shares import LEAST_EXCHANGES, LEAST_FOLD, STRETCH, Folding, Shares
+from core.session import Checkpoint, Fold, Kind, Turn
+
+FAN = 8
+"""So many checkpoints or nodes have a node over them."""
+
+_SHRINKS = 8  # a text has one part in so many of what it tells of, where that is less than its share
+_SHORTEST = 100  # tokens that a text may have in any case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A text in the tree: what it is, and from which seq to which it tells."""
+
+    kind: Fold
+    level: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """A text that is to be written, of at most so many tokens: of the turns of its part, or of these `sources`.
+
+    Sources are stored, or made by the same plan before it.
+    """
+
+    part: Part
+    tokens: int
+    sources: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a fold makes, in this order, and how many tokens of turns it takes in."""
+
+    texts: tuple[Text, ...]
+    takes: int
+
+    @property
+    def folded(self) -> tuple[int, int]:
+        """The first and the last seq of what becomes checkpoints: what must not have changed when it is stored."""
+        parts = [text.part for text in self.texts if text.part.kind is Fold.CHECKPOINT]
+        return min(part.first for part in parts), max(part.last for part in parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unit:
+    """An exchange with what was overheard before it: never parted by a fold."""
+
+    first: int
+    last: int
+    tokens: int
+
+
+def plan(
+    shares: Shares,
+    shown: Sequence[Checkpoint],
+    newest_first: Iterable[Turn],
+    *,
+    tree: Sequence[Checkpoint],
+    start: int,
+    budget: int,
+    fixed: int,
+    idle: bool,
+) -> Plan | None:
+    """What is to be folded now; None for nothing.
+
+    The turns are all in view with a seq above `start` that nothing `shown` tells of, those that have dropped out of the
+    window among them, and none that waits or comes after one that does; what is older than those given becomes part of
+    the first stretch by its seqs, and of no text. `tree` are the checkpoints and nodes that stand; what is stale has
+    been made again before. `fixed` is what the instructions and the frame of a request take. `idle` says that the pause
+    has outlived the provider's cache, so that a fold costs none.
+    """
+    folding = shares.folding
+    if folding is None:
+        return None
+    turns = list(beginning.limited(newest_first, shares))[::-1]
+    units = list(_units(turns, shares))
+    told = sum(one.tokens for one in shown)
+    request = fixed + told + sum(beginning.cost(turn, shares) for turn in turns)
+    if request < (folding.begins if not idle or folding.idle is None else folding.idle):
+        return None
+    kept = _kept(units, max(folding.verbatim, folding.after - fixed - told))
+    stretches = list(_stretches(units[: len(units) - kept], shown, start))
+    takes = sum(tokens for _, tokens in stretches)
+    if takes < (LEAST_FOLD if idle or request >= budget else folding.takes):
+        return None
+    folded = [Text(part=part, tokens=_length(tokens, folding.checkpoint)) for part, tokens in stretches]
+    return Plan(texts=(*folded, *_above(folded, shown, tree, folding)), takes=takes)
+
+
+def _units(turns: Iterable[Turn], shares: Shares) -> Iterator[_Unit]:
+    """The exchanges, oldest first, each with what was overheard before it; what was overheard since is none."""
+    before: list[Turn] = []
+    for key, said in groupby(turns, key=lambda turn: None if turn.kind is Kind.OVERHEARD else turn.seq):
+        before += said
+        if key is not None:
+            tokens = sum(beginning.cost(turn, shares) for turn in before)
+            yield _Unit(first=min(turn.seq for turn in before), last=key, tokens=tokens)
+            before = []
+
+
+def _kept(units: Sequence[_Unit], tokens: int) -> int:
+    """How many of the newest stay as they were said: so many tokens of them, and two exchanges at least."""
+    kept = 0
+    for unit in reversed(units):
+        if kept >= LEAST_EXCHANGES and tokens <= 0:
+            break
+        kept, tokens = kept + 1, tokens - unit.tokens
+    return kept
+
+
+def _stretches(units: Iterable[_Unit], shown: Sequence[Checkpoint], start: int) -> Iterator[tuple[Part, int]]:
+    """What becomes one checkpoint each, and its tokens: neighbours without a checkpoint between them.
+
+    Each begins where the one before it ends, so that nothing is left between them. Too little stays as it was said.
+    """
+    ends = sorted(one.last for one in shown if one.kind is not Fold.STATE)
+    for _, between in groupby(units, key=lambda unit: sum(1 for end in ends if end < unit.first)):
+        stretch = list(between)
+        after = max((end for end in ends if end < stretch[0].first), default=start)
+        tokens = 0
+        for part in _even(stretch):
+            tokens += sum(unit.tokens for unit in part)
+            if tokens >= LEAST_FOLD:
+                yield Part(kind=Fold.CHECKPOINT, level=0, first=after + 1, last=part[-1].last), tokens
+                after, tokens = part[-1].last, 0
+
+
+def _even(units: Sequence[_Unit]) -> Iterator[list[_Unit]]:
+    """These, in parts of about the same size, none of more than a stretch."""
+    total = sum(unit.tokens for unit in units)
+    most = total / -(-total // STRETCH) if total else 0
+    part: list[_Unit] = []
+    tokens = done = 0
+    for unit in units:
+        if part and (tokens + unit.tokens > STRETCH or done + unit.tokens / 2 > most):
+            yield part
+            part, tokens, done = [], 0, 0
+        part.append(unit)
+        tokens, done = tokens + unit.tokens, done + unit.tokens
+    if part:
+        yield part
+
+
+def _length(tokens: int, share: int) -> int:
+    """How long a text of so much may be: much shorter than that, and no longer than its share."""
+    return min(share, max(tokens // _SHRINKS, _SHORTEST))
+
+
+def _above(
+    folded: Sequence[Text], shown: Sequence[Checkpoint], tree: Sequence[Checkpoint], folding: Folding
+) -> Iterator[Text]:
+    """What is made over the new checkpoints: nodes, the old summary where there is too much, the state."""
+    sizes = {_part(one): one.tokens for one in (*tree, *shown)} | {text.part: text.tokens for text in folded}
+    standing = [part for part in sizes if part.kind in (Fold.CHECKPOINT, Fold.NODE)]
+    for node in _nodes(standing):
+        text = _text(node, standing, sizes, folding)
+        sizes[node] = text.tokens
+        standing.append(node)
+        yield text
+    told = [part for part in (*map(_part, shown), *(text.part for text in folded)) if part.kind is not Fold.STATE]
+    told.sort(key=lambda part: part.first)
+    becomes = _becomes_old(told, sizes, folding)
+    if becomes:
+        old = Part(kind=Fold.OLD, level=0, first=becomes[0].first, last=becomes[-1].last)
+        told = [old, *told[len(becomes) :]]
+        yield _text(old, standing, sizes, folding)
+    if folding.state:
+        state = Part(kind=Fold.STATE, level=0, first=told[0].first, last=told[-1].last)
+        yield Text(part=state, tokens=folding.state, sources=tuple(told))
+
+
+def _becomes_old(told: Sequence[Part], sizes: Mapping[Part, int], folding: Folding) -> Sequence[Part]:
+    """Where they take too much: all but the newest, of which a quarter of their share stays, and one at least."""
+    if sum(sizes[part] for part in told) <= folding.summaries:
+        return ()
+    left, stays = folding.summaries // 4 - sizes[told[-1]], 1
+    for part in told[-2::-1]:
+        left -= sizes[part]
+        if left < 0 or part.kind is not Fold.CHECKPOINT:
+            break
+        stays += 1
+    becomes = told[: len(told) - stays]
+    return becomes if any(part.kind is Fold.CHECKPOINT for part in becomes) else ()
+
+
+def _text(part: Part, standing: Sequence[Part], sizes: Mapping[Part, int], folding: Folding) -> Text:
+    """The text of a node or of the old summary: of the highest below it."""
+    sources = tuple(cover(standing, part))
+    tokens = sum(sizes[one] for one in sources)
+    most = min(folding.old, tokens // 2) if part.kind is Fold.OLD else _length(tokens, folding.checkpoint)
+    return Text(part=part, tokens=most, sources=sources)
+
+
+def _nodes(standing: Sequence[Part]) -> Iterator[Part]:
+    """The nodes that are due: one over each eight of the same level that stand side by side with nothing over them."""
+    tops = list(cover(standing))
+    while True:
+        for start in range(len(tops) - FAN + 1):
+            eight = tops[start : start + FAN]
+            if len({part.level for part in eight}) == 1:
+                break
+        else:
+            return
+        node = Part(kind=Fold.NODE, level=eight[0].level + 1, first=eight[0].first, last=eight[-1].last)
+        tops[start : start + FAN] = [node]
+        yield node
+
+
+def cover(standing: Iterable[Part], under: Part | None = None) -> Iterator[Part]:
+    """The highest of these that lie side by side, oldest first: all there are, or those below this node or summary."""
+    end: int | None = None
+    for part in sorted(standing, key=lambda one: (one.first, -one.level)):
+        inside = under is None or (under.first <= part.first and part.last <= under.last)
+        below = under is None or under.kind is Fold.OLD or part.level < under.level
+        if inside and below and (end is None or part.first > end):
+            yield part
+            end = part.last
+
+
+def _part(one: Checkpoint) -> Part:
+    return Part(kind=one.kind, level=one.level, first=one.first, last=one.last)

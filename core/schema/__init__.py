@@ -1,0 +1,32 @@
+"""The tables. Alembic's migrations are the only way to them; a test holds the two against each other.
+
+The workspace leads every key, so that the tables can be partitioned or sharded by it. Workspaces and sessions are small
+integers in the keys, because they stand in every row and every index. Sessions are numbered within their workspace.
+Times are milliseconds since 1970 by the database's own clock; but `turns.at` and `sessions.live_since` are microseconds
+by the platform's, which is as fine as Slack's.
+Bodies are opaque bytes to the store.
+"""
+
+from core.schema.conversations import checkpoints, deliveries, gone, quotes, segments, sessions, turns, workspaces
+from core.schema.naming import metadata
+from core.schema.records import calls, chores, policies, preferences, presence, rejections, servers, usage
+
+__all__ = [
+    "calls",
+    "checkpoints",
+    "chores",
+    "deliveries",
+    "gone",
+    "metadata",
+    "policies",
+    "preferences",
+    "presence",
+    "quotes",
+    "rejections",
+    "segments",
+    "servers",
+    "sessions",
+    "turns",
+    "usage",
+    "workspaces",
+]
