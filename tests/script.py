@@ -462,7 +462,7 @@ async def memory(database: Database, address=HERE) -> list[tuple[str, str]]:
 
 async def remembered(database: Database, address=HERE) -> list[Turn]:
     found = await database.read(places.find, address)
-    return [] if found is None else list(reversed(await database.read(remembered.newest, found[0], budget=1_000_000)))
+    return [] if found is None else list(reversed(await database.read(newest, found[0], budget=1_000_000)))
 
 
 def expire(connection: Connection) -> None:
