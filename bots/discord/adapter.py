@@ -8,6 +8,7 @@ from time import monotonic, time
 import structlog
 
 from bots.discord import files, registration
+from bots.discord.admins import is_admin
 from bots.discord.api import BAD_TOKEN, Api
 from bots.discord.connection import Gateway
 from bots.discord.doctor import examination
@@ -135,6 +136,11 @@ class DiscordAdapter(Adapter):
         if address.workspace != DIRECT and (await self._known()).is_quiet(address, after):
             return []
         return await self._history.since(address, after, await self._names(address))
+
+    async def is_admin(self, address: Address, person: str, *, workspace: bool) -> bool:
+        """See `admins`: who may manage the channel, or the server."""
+        async with asking(self._timings.patience):
+            return await is_admin(self._api, address, person, workspace=workspace)
 
     async def withdraw(self, address: Address, message: str) -> None:
         """See `screen`."""

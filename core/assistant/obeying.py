@@ -85,7 +85,8 @@ class Obeying:
             return False
         try:
             async with asyncio.timeout(_ASKED_FOR):
-                return await self._outbox.adapters[place.platform].is_admin(place, author.id)
+                adapter = self._outbox.adapters[place.platform]
+                return await adapter.is_admin(place, author.id, workspace=order.is_for_workspace)
         except (DeliveryError, TimeoutError) as error:
             log.warning("not known whether an asker is an admin", session=place.id, error=type(error).__name__)
             return None

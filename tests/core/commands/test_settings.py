@@ -16,7 +16,7 @@ class Governed(TranscriptAdapter):
 
     fault: Exception | None = None
 
-    async def is_admin(self, address, person) -> bool:
+    async def is_admin(self, address, person, *, workspace) -> bool:
         if self.fault is not None:
             raise self.fault
         return person == ADA.id
