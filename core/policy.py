@@ -11,13 +11,16 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from enum import IntEnum
 from functools import lru_cache
+from math import inf
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 
 log = structlog.get_logger()
 
 Hearing = Literal["thread", "channel", "off"]
+Answers = Literal["follow", "mention"]
 
 CONTEXT_TOKENS = range(500, 2_000_001)
 ANSWER_TOKENS = range(16, 1_000_001)
@@ -117,6 +120,52 @@ def _number(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+_PERSONA = 4_000  # characters
+
+
+def _persona(said: str) -> str:
+    words = said.strip()
+    if not 0 < len(words) <= _PERSONA:
+        raise Wrong(f"A persona has 1 to {_PERSONA:,} characters; this has {len(words):,}")
+    return words
+
+
+_UNITS = {"m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_LONGEST = 10_000  # of a unit
+
+
+def _duration(said: str) -> float:
+    """In seconds; `never` has no end."""
+    words = said.strip().lower()
+    if words == "never":
+        return inf
+    number, unit = words[:-1], words[-1:]
+    if not (number.isascii() and number.isdigit() and 0 < int(number[:9]) <= _LONGEST and unit in _UNITS):
+        raise Wrong(f"{_brief(said)} is no duration: write 30m, 12h, 7d or never")
+    return int(number) * _UNITS[unit]
+
+
+def _span(seconds: object) -> str:
+    if not isinstance(seconds, float):
+        return "7d in threads, 24h elsewhere"
+    if seconds == inf:
+        return "never"
+    unit = next(unit for unit in ("d", "h", "m") if seconds % _UNITS[unit] == 0)
+    return f"{seconds / _UNITS[unit]:.0f}{unit}"
+
+
+def _zone(said: str) -> str:
+    name = said.strip()
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise Wrong(f"{_brief(said)} is no time zone: write one as Europe/Berlin, or UTC") from None
+
+
+def _words(value: object) -> str:
+    return _brief(str(value)) or "none"
+
+
 def _table(*settings: Setting) -> Mapping[str, Setting]:
     return {setting.name: setting for setting in settings}
 
@@ -127,6 +176,19 @@ SETTINGS = _table(
         help="What a new session is told of the talk before it",
         read=_one_of("channel", "thread", "off"),
         variable="BACKSCROLL_HEAR",
+    ),
+    Setting(
+        name="answers",
+        help="What I answer in a thread of mine: all that is said there (follow), or what mentions me (mention)",
+        read=_one_of("follow", "mention"),
+        variable="BACKSCROLL_ANSWERS",
+    ),
+    Setting(
+        name="persona",
+        help="Who I am here, beside my instructions",
+        read=_persona,
+        shown=_words,
+        variable="BACKSCROLL_PERSONA",
     ),
     Setting(
         name="context_tokens",
@@ -141,6 +203,24 @@ SETTINGS = _table(
         read=_whole("tokens", ANSWER_TOKENS),
         shown=_number,
         variable="BACKSCROLL_ANSWER_TOKENS",
+    ),
+    Setting(
+        name="idle",
+        help="After how long without a word a session ends: 30m, 12h, 7d, never (kept; nothing follows from it yet)",
+        read=_duration,
+        shown=_span,
+    ),
+    Setting(
+        name="max_age",
+        help="After how long a session ends at the latest (kept; nothing follows from it yet)",
+        read=_duration,
+        shown=_span,
+    ),
+    Setting(
+        name="zone",
+        help="Whose time is told, as Europe/Berlin (kept; nothing follows from it yet)",
+        read=_zone,
+        levels=frozenset({Level.WORKSPACE, Level.CHANNEL, Level.PERSON}),
     ),
     Setting(
         name="may_stop",
@@ -182,12 +262,19 @@ NOTHING = Overrides()
 class Policy:
     """The effective settings of one session. `may_stop` are those who may end another's answer.
 
+    `idle` and `max_age` are in seconds; None is what is usual in such a place.
+
     `origins` says which of them are not built in, and where they come from.
     """
 
     hear: Hearing = "channel"
+    answers: Answers = "follow"
+    persona: str = field(default="", repr=False)
     context_tokens: int = 24_000
     answer_tokens: int = 4_000
+    idle: float | None = None
+    max_age: float | None = None
+    zone: str = "UTC"
     may_stop: People = None
     may_reset: People = None
     may_set: People = frozenset({ADMINS})

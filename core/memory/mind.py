@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from core.memory.prompts import with_persona
 from core.memory.window import MESSAGE_TOKENS, text
 from core.model import envelope
 from core.model.calibration import Calibration
@@ -84,9 +85,14 @@ class Mind:
         return self.counter.count(words) if self.counter.excess == 1 else len(words) // _CHARACTERS
 
     @property
+    def told(self) -> str:
+        """What the model is told before the conversation: the instructions, and the persona that is set."""
+        return with_persona(self.instructions, self.policy.persona)
+
+    @property
     def fixed(self) -> int:
-        """What the instructions cost."""
-        return _counted(self.counter, self.instructions) + MESSAGE_TOKENS
+        """What that costs."""
+        return _counted(self.counter, self.told) + MESSAGE_TOKENS
 
     @property
     def room(self) -> int:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields
+from math import inf
 
 import pytest
 from structlog.testing import capture_logs
@@ -26,13 +27,10 @@ def test_what_is_set_nearest_holds_and_says_where_it_comes_from() -> None:
     policy = DEPLOYED.under(Overrides(workspace=workspace, channel=channel))
 
     found = {name: (getattr(policy, name), policy.origin(name)) for name in SETTINGS}
-    assert found == {
+    assert found == {name: (getattr(Policy(), name), Level.BUILT_IN) for name in SETTINGS} | {
         "hear": ("off", Level.WORKSPACE),
         "context_tokens": (9_000, Level.DEPLOYMENT),
         "answer_tokens": (200, Level.CHANNEL),
-        "may_stop": (None, Level.BUILT_IN),
-        "may_reset": (None, Level.BUILT_IN),
-        "may_set": (frozenset({"admins"}), Level.BUILT_IN),
     }
 
 
@@ -46,7 +44,7 @@ def test_every_setting_is_a_field_and_every_field_a_setting() -> None:
 
 def test_what_the_operator_sets_is_the_lowest_level_and_the_rest_is_built_in() -> None:
     variables = {name: setting.variable.lower() for name, setting in SETTINGS.items() if setting.variable}
-    said = {"hear": "off", "context_tokens": "500", "answer_tokens": "16"}
+    said = {"hear": "off", "answers": "mention", "context_tokens": "500", "answer_tokens": "16"}
     set_all = settings(**{own: said.get(name, "U1") for name, own in variables.items()}).policy
 
     assert settings().policy == Policy()
@@ -65,6 +63,14 @@ def test_what_the_operator_sets_is_the_lowest_level_and_the_rest_is_built_in() -
         ("context_tokens", "-500", "write one from 500"),
         ("context_tokens", "٥٠٠٠", "write one from 500"),
         ("answer_tokens", "1000001", "write one from 16 to 1,000,000"),
+        ("persona", " ", "A persona has 1 to 4,000 characters; this has 0"),
+        ("persona", "x" * 4_001, "this has 4,001"),
+        ("idle", "soon", "soon is no duration: write 30m, 12h, 7d or never"),
+        ("idle", "0h", "write 30m"),
+        ("max_age", "7", "write 30m"),
+        ("max_age", "", "write 30m"),
+        ("zone", "Berlin", "Berlin is no time zone: write one as Europe/Berlin, or UTC"),
+        ("zone", "../../etc/passwd", "is no time zone"),
         ("may_stop", "U1, evryone", "evryone is no ID; write everyone"),
     ],
 )
@@ -80,6 +86,12 @@ def test_a_wrong_value_is_told_with_what_would_be_right(name: str, said: str, wh
     [
         ("hear", " Thread ", "thread"),
         ("context_tokens", "2,000,000", 2_000_000),
+        ("answers", "MENTION", "mention"),
+        ("persona", " a pirate ", "a pirate"),
+        ("idle", "30m", 1_800.0),
+        ("max_age", " 7D ", 604_800.0),
+        ("max_age", "never", inf),
+        ("zone", "UTC", "UTC"),
         ("may_stop", "asker", frozenset()),
         ("may_stop", "everyone, U1", None),
         ("may_set", "Admins, asker, U1", frozenset({"admins", "U1"})),
@@ -87,6 +99,31 @@ def test_a_wrong_value_is_told_with_what_would_be_right(name: str, said: str, wh
 )
 def test_a_value_is_read_as_people_write_it(name: str, said: str, value: object) -> None:
     assert SETTINGS[name].read(said) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "shown"),
+    [
+        ("persona", "a  pirate", "a pirate"),
+        ("persona", "x" * 99, "x" * 59 + "…"),
+        ("idle", "48h", "2d"),
+        ("idle", "90m", "90m"),
+        ("max_age", "never", "never"),
+        ("may_stop", "asker", "asker"),
+        ("may_reset", "U2, admins, U1", "U1, U2, admins"),
+        ("answer_tokens", "1234", "1,234"),
+    ],
+)
+def test_a_value_is_shown_as_people_write_it(name: str, said: str, shown: str) -> None:
+    assert Policy().with_values(Level.CHANNEL, {name: SETTINGS[name].read(said)}).shown(name) == shown
+
+
+def test_what_is_not_set_is_shown_as_it_is_usual() -> None:
+    shown = {name: Policy().shown(name) for name in SETTINGS}
+
+    assert shown["persona"] == "none"
+    assert shown["idle"] == shown["max_age"] == "7d in threads, 24h elsewhere"
+    assert (shown["may_stop"], shown["may_reset"], shown["may_set"]) == ("everyone", "everyone", "admins")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
 """Settings in chat: shown with where they come from, changed by those who may, from the next answer on."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.errors import DeliveryDelayed
+from core.memory.prompts import with_persona
 from core.policy import SETTINGS
 from core.schema import policies
 from core.seam.messages import Audience
@@ -134,3 +137,31 @@ async def test_a_window_that_the_instructions_would_fill_is_not_set(database: Da
 async def test_what_is_said_to_the_bot_and_sets_nothing_is_talk(database: Database) -> None:
     async with house(database) as running:
         assert await said(running, "set the table", audience=Audience.BOT) == "You said: set the table"
+
+
+async def test_a_persona_stands_behind_the_instructions_and_what_is_set_elsewhere_does_not(database: Database) -> None:
+    persona = "a pirate\nwho rhymes"
+    async with house(database, adapter=Governed()) as running:
+        assert "`persona` is a pirate who rhymes for this channel" in await said(running, f"!set persona {persona}")
+        await said(running, "hello")
+        await said(running, "hello", address=replace(HERE, channel="other"))
+
+    here, elsewhere = running.model.prompts
+    assert here.instructions == with_persona("Be kind.", persona)
+    assert here.instructions.startswith("Be kind.\n")
+    assert here.instructions.endswith(persona)
+    assert elsewhere.instructions == "Be kind."
+    assert here.tokens > elsewhere.tokens, "it takes room"
+
+
+async def test_in_a_thread_what_mentions_nobody_is_answered_or_overheard_as_it_is_set(database: Database) -> None:
+    thread = replace(HERE, thread="side")
+    async with house(database, adapter=Governed()) as running:
+        await said(running, "hello", address=thread, direct=False, audience=Audience.BOT)
+        await said(running, "and more", address=thread, direct=False)
+        await said(running, "!set answers mention", address=thread, direct=False)
+        await running.say(message("among us", address=thread, direct=False))
+        await said(running, "what did we say?", address=thread, direct=False, audience=Audience.BOT)
+
+    assert running.model.asked()[-2:] == ["among us", "what did we say?"]
+    assert len(running.model.prompts) == 3
