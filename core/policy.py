@@ -21,6 +21,8 @@ log = structlog.get_logger()
 
 Hearing = Literal["thread", "channel", "off"]
 Answers = Literal["follow", "mention"]
+EFFORTS = ("none", "minimal", "low", "medium", "high")
+"""How hard a model may be told to think."""
 
 CONTEXT_TOKENS = range(500, 2_000_001)
 ANSWER_TOKENS = range(16, 1_000_001)
@@ -205,6 +207,19 @@ SETTINGS = _table(
         variable="BACKSCROLL_ANSWER_TOKENS",
     ),
     Setting(
+        name="model",
+        help="Which model answers, of those that my operator allows",
+        read=str.strip,
+        shown=lambda name: str(name) or "the built-in stand-in",
+        variable="OPENAI_MODEL",
+    ),
+    Setting(
+        name="reasoning",
+        help="How hard it thinks, as far as my operator allows; auto leaves it to the server",
+        read=_one_of("auto", *EFFORTS),
+        variable="OPENAI_REASONING",
+    ),
+    Setting(
         name="idle",
         help="After how long without a word a session ends: 30m, 12h, 7d, never (kept; nothing follows from it yet)",
         read=_duration,
@@ -246,6 +261,9 @@ SETTINGS = _table(
 )
 """Every setting by its name, which is that of its field in a `Policy`."""
 
+_ALLOWED = ("model", "reasoning")
+"""What people may set to the operator's own value, and to what the operator names beside it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
@@ -262,7 +280,8 @@ NOTHING = Overrides()
 class Policy:
     """The effective settings of one session. `may_stop` are those who may end another's answer.
 
-    `idle` and `max_age` are in seconds; None is what is usual in such a place.
+    `idle` and `max_age` are in seconds; None is what is usual in such a place. `allowed` are the models, and how hard
+    they think, that people may choose beside the operator's own.
 
     `origins` says which of them are not built in, and where they come from.
     """
@@ -272,6 +291,8 @@ class Policy:
     persona: str = field(default="", repr=False)
     context_tokens: int = 24_000
     answer_tokens: int = 4_000
+    model: str = ""
+    reasoning: str = "auto"
     idle: float | None = None
     max_age: float | None = None
     zone: str = "UTC"
@@ -279,6 +300,7 @@ class Policy:
     may_reset: People = None
     may_set: People = frozenset({ADMINS})
     origins: Mapping[str, Level] = field(default_factory=dict)
+    allowed: frozenset[str] = frozenset()
 
     def origin(self, name: str) -> Level:
         """Where this setting's value comes from."""
@@ -292,8 +314,24 @@ class Policy:
         """The same, but for what is set for the workspace, and before that, for the channel."""
         if overrides == NOTHING:
             return self
-        workspace = self.with_values(Level.WORKSPACE, _stored(Level.WORKSPACE, overrides.workspace))
-        return workspace.with_values(Level.CHANNEL, _stored(Level.CHANNEL, overrides.channel))
+        stored = {Level.WORKSPACE: overrides.workspace, Level.CHANNEL: overrides.channel}
+        policy = self
+        for level, settings in stored.items():
+            values = _stored(level, settings)
+            policy = policy.with_values(level, {one: value for one, value in values.items() if self.allows(one, value)})
+        return policy
+
+    def allows(self, name: str, value: object) -> bool:
+        """Whether people may set this, under this policy of the deployment's."""
+        return name not in _ALLOWED or value in self.allowed or value == getattr(self, name)
+
+    def read(self, name: str, said: str) -> object:
+        """The value that somebody wants to set, under this policy of the deployment's. Raises Wrong."""
+        value = SETTINGS[name].read(said)
+        if not self.allows(name, value):
+            others = ", ".join(sorted(self.allowed)) or "nothing else (BACKSCROLL_MODELS)"
+            raise Wrong(f"{_brief(said)} is not allowed: beside {self.shown(name)}, my operator allows {others}")
+        return value
 
     def with_values(self, level: Level, values: Mapping[str, object]) -> "Policy":
         """The same, but for these values, which come from this level."""

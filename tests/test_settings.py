@@ -55,3 +55,19 @@ async def test_an_admin_sets_and_the_next_answer_obeys(url: str, stage: Stage, m
 
     limits = [request.body.get("max_tokens", request.body.get("max_output_tokens")) for request in model.requests]
     assert limits == [4_000, 77 + THINKING], "the answers of this server show that it thinks"
+
+
+async def test_another_model_of_the_same_server_answers_where_it_is_set(url: str, model: OpenAIServer) -> None:
+    model.answer = lambda _: "well"
+    async with STAGES["console"]() as stage, Running(url, model, stage, backscroll_models="better, high"):
+        await said(stage, "hello")
+        await said(stage, "!set model better")
+        await said(stage, "!set reasoning high")
+        await said(stage, "hello again")
+        assert "- `model`: better (set for this channel)" in await said(stage, "!settings")
+
+    usual, better = model.requests
+    assert usual.body["model"] != "better"
+    assert better.body["model"] == "better"
+    assert "high" in str(better.body.get("reasoning_effort", better.body.get("reasoning")))
+    assert not {"reasoning", "reasoning_effort"} & usual.body.keys()

@@ -58,4 +58,5 @@ def _prompt(mind: Mind, lease: Lease, window: Window, cause: Turn) -> Prompt:
             purpose="summary" if is_summary else "answer",
         ),
         answer_tokens=mind.policy.answer_tokens,
+        effort=mind.policy.reasoning,
     )

@@ -37,6 +37,7 @@ PROMISED = {
     "BACKSCROLL_ANSWERS": "follow",
     "BACKSCROLL_PERSONA": None,
     "BACKSCROLL_LEASE_SECONDS": 30,
+    "BACKSCROLL_MODELS": None,
     "BACKSCROLL_MAY_STOP": "everyone",
     "BACKSCROLL_MAY_RESET": "everyone",
     "BACKSCROLL_MAY_SET": "admins",

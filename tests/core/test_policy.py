@@ -39,18 +39,44 @@ def test_where_nothing_is_set_the_deployments_policy_is_not_even_copied() -> Non
 
 
 def test_every_setting_is_a_field_and_every_field_a_setting() -> None:
-    assert {one.name for one in fields(Policy)} - {"origins"} == set(SETTINGS)
+    assert {one.name for one in fields(Policy)} - {"origins", "allowed"} == set(SETTINGS)
 
 
 def test_what_the_operator_sets_is_the_lowest_level_and_the_rest_is_built_in() -> None:
     variables = {name: setting.variable.lower() for name, setting in SETTINGS.items() if setting.variable}
-    said = {"hear": "off", "answers": "mention", "context_tokens": "500", "answer_tokens": "16"}
-    set_all = settings(**{own: said.get(name, "U1") for name, own in variables.items()}).policy
+    said = {"hear": "off", "answers": "mention", "context_tokens": "500", "answer_tokens": "16", "reasoning": "low"}
+    set_all = settings(openai_api_key="k", **{own: said.get(name, "U1") for name, own in variables.items()}).policy
 
     assert settings().policy == Policy()
     assert (set_all.hear, set_all.context_tokens, set_all.answer_tokens) == ("off", 500, 16)
     assert {set_all.may_stop, set_all.may_reset, set_all.may_set} == {frozenset({"U1"})}
     assert {set_all.origin(name) for name in variables} == {Level.DEPLOYMENT}
+
+
+def test_people_choose_among_what_the_operator_allows_and_the_operators_own() -> None:
+    ours = settings(openai_api_key="k", openai_model="usual", backscroll_models=" better , HIGH,").policy
+    chosen = {name: set_to(**{name: said}) for name, said in (("model", "better"), ("reasoning", "high"))}
+
+    assert (ours.model, ours.origin("model")) == ("usual", Level.DEPLOYMENT)
+    assert [ours.read("model", name) for name in ("better", "usual")] == ["better", "usual"]
+    assert [ours.read("reasoning", effort) for effort in ("High", "auto")] == ["high", "auto"]
+    with pytest.raises(Wrong, match="dear is not allowed: beside usual, my operator allows better, high"):
+        ours.read("model", "dear")
+    with pytest.raises(Wrong, match="low is not allowed: beside auto, "):
+        ours.read("reasoning", "low")
+    with pytest.raises(Wrong, match="my operator allows nothing else"):
+        DEPLOYED.read("model", "better")
+    for name, stored in chosen.items():
+        assert ours.under(Overrides(channel=stored)).origin(name) is Level.CHANNEL
+        assert DEPLOYED.under(Overrides(channel=stored)) == DEPLOYED, "what is allowed no more does not hold"
+
+
+def test_the_stand_in_is_told_by_no_other_models_name() -> None:
+    standing_in = settings(openai_model="usual", backscroll_models="better")
+
+    assert standing_in.policy.shown("model") == "the built-in stand-in"
+    assert standing_in.other_models == []
+    assert settings(openai_api_key="k", backscroll_models="low, b, a, gpt-6-luna").other_models == ["a", "b"]
 
 
 @pytest.mark.parametrize(

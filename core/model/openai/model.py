@@ -89,8 +89,8 @@ class OpenAIModel:
     """One model behind one of the two APIs.
 
     Times are in seconds: `first_seconds` is how long the first piece may take, `silence_seconds` the longest gap
-    between two; the whole answer may take any time. `answer_tokens` is the longest answer where a prompt names none,
-    `effort` how hard to think. Raises ConfigurationError for settings that can't work.
+    between two; the whole answer may take any time. `answer_tokens` is the longest answer, `effort` how hard to
+    think, where a prompt does not say. Raises ConfigurationError for settings that can't work.
     """
 
     def __init__(
@@ -329,8 +329,9 @@ class OpenAIModel:
         """
         for left in reversed(range(ADAPTS)):
             manners = self._manners
-            most = self._most(prompt)
-            extra = asking.fields(api, prompt, manners, official=self._official, most=most, effort=self._effort)
+            most, effort = self._most(prompt), self._effort if prompt.effort is None else prompt.effort
+            effort = None if effort == "auto" else effort
+            extra = asking.fields(api, prompt, manners, official=self._official, most=most, effort=effort)
             body = asking.body(api, self._model, prompt, manners) | extra
             patience = limit if manners.streams else limit - self._first + WHOLE
             try:

@@ -6,6 +6,8 @@ import pytest
 
 from core.errors import DeliveryDelayed
 from core.memory.prompts import with_persona
+from core.model.calibration import Calibration
+from core.model.llm import Usage
 from core.policy import SETTINGS
 from core.schema import policies
 from core.seam.messages import Audience
@@ -165,3 +167,20 @@ async def test_in_a_thread_what_mentions_nobody_is_answered_or_overheard_as_it_i
 
     assert running.model.asked()[-2:] == ["among us", "what did we say?"]
     assert len(running.model.prompts) == 3
+
+
+async def test_the_model_that_is_set_answers_and_its_tokens_are_counted_for_itself(database: Database) -> None:
+    async with house(database, adapter=Governed()) as running:
+        better = ScriptedModel("from the better one", "and again")
+        better.usage = Usage(shown=10_000, written=3)
+        running.mind.others = {"better": (better, Calibration(openai=True))}
+        running.mind.policy = replace(running.mind.policy, model="scripted", allowed=frozenset({"better"}))
+        await said(running, "hello")
+        assert await said(running, "!set model dear") == (
+            "dear is not allowed: beside scripted, my operator allows better."
+        )
+        await said(running, "!set model better")
+        assert await said(running, "a question " * 30) == "from the better one"
+        assert running.mind.others["better"][1].ratio > running.mind.calibration.ratio == 1
+        await said(running, "!unset model")
+        assert await said(running, "hello") == "You said: hello"
