@@ -158,6 +158,8 @@ def _span(seconds: object) -> str:
 
 def _zone(said: str) -> str:
     name = said.strip()
+    if name.upper() == "UTC":  # which a machine without a list of zones knows as well
+        return "UTC"
     try:
         return ZoneInfo(name).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
