@@ -7,11 +7,10 @@ from functools import lru_cache, partial
 
 from sqlalchemy import Connection, Label, Row, Select, and_, bindparam, case, exists, func, not_, select, update
 
-from core.policy import NOTHING, Overrides
 from core.schema import deliveries, sessions, turns
 from core.seam.messages import Author, Quote
 from core.session import HEARD_BEFORE_QUESTION, Envelope, Kind, Progress, Role, SessionKey, Turn, Validity
-from core.store import bodies, policies, quotes
+from core.store import bodies, quotes
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import fixed, seconds
 
@@ -54,35 +53,14 @@ _COUNT = select(func.count(), func.sum(_IS_HEARD), func.min(turns.c.at)).where(_
 
 def first_waiting(connection: Connection, key: SessionKey, most: int) -> list[Turn]:
     """The turns that wait to be answered, at most so many, in the order in which they were said."""
-    found = _FIRST_WAITING.each(connection, partial(_waiting, key), **place(key), most=most)
-    return _quoting(connection, key, found)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Next:
-    """What a holder goes on with: the first of the turns that wait, and what is set for the session by now."""
-
-    waiting: list[Turn]
-    overrides: Overrides = NOTHING
-
-
-def next_waiting(connection: Connection, key: SessionKey, most: int) -> Next:
-    """The turns that wait to be answered, as `first_waiting`, with what is set for them; nothing where none waits."""
-    here = {**place(key), "channel": key.address.channel_address.id}
-    found = _NEXT_WAITING.each(connection, partial(_waiting_under, key), **here, most=most)
-    if not found:
-        return Next(waiting=[])
-    _, *settings = found[0]
-    return Next(
-        waiting=_quoting(connection, key, [turn for turn, *_ in found]),
-        overrides=policies.opened(key.workspace, key.address, *settings),
-    )
+    found = _FIRST_WAITING.each(connection, partial(waiting_turn, key), **place(key), most=most)
+    return quoting(connection, key, found)
 
 
 def waiting(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
     """This turn, if it is still to be answered."""
-    found = _ONE_WAITING.each(connection, partial(_waiting, key), **place(key), seq=seq)
-    return _quoting(connection, key, found)[0] if found else None
+    found = _ONE_WAITING.each(connection, partial(waiting_turn, key), **place(key), seq=seq)
+    return quoting(connection, key, found)[0] if found else None
 
 
 def newest(connection: Connection, key: SessionKey, *, budget: int, before: int = _LAST) -> list[Turn]:
@@ -110,14 +88,14 @@ def newest(connection: Connection, key: SessionKey, *, budget: int, before: int 
                     break
                 beside -= tokens
             elif left < 0 and one.seq != found[-1].seq:
-                return _quoting(connection, key, found)
+                return quoting(connection, key, found)
             else:
                 stretch = 0
                 left -= tokens
             found.append(one)
         # A page may part a question from its answer, so the next one starts at the same seq, without what was seen.
         seen = sum(1 for row in rows[-2:] if row.seq == last)
-    return _quoting(connection, key, found)
+    return quoting(connection, key, found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +141,7 @@ def _showing(key: SessionKey) -> Callable[[*_Shown], Turn]:
 
 
 def _shown(key: SessionKey, *shown: *_Shown) -> Turn:
-    """A row as the rest of the core sees it, but for its quotes, which few have: `_quoting` reads those."""
+    """A row as the rest of the core sees it, but for its quotes, which few have: `quoting` reads those."""
     seq, role, kind, progress, validity, body, tokens, at, author, name, pointed = shown
     row, words = (seq, role), bodies.TURN.open(key, (seq, role), body).encode()
     return _plain(
@@ -203,7 +181,7 @@ _LATER = (Quote(kind="replies to"),)
 """In place of quotes that are still to be read."""
 
 
-def _quoting(connection: Connection, key: SessionKey, found: list[Turn]) -> list[Turn]:
+def quoting(connection: Connection, key: SessionKey, found: list[Turn]) -> list[Turn]:
     """The turns with what they point at."""
     pointing = [one.seq for one in found if one.quotes is _LATER]
     if not pointing:
@@ -259,17 +237,9 @@ def joined_to(envelope: str | None) -> tuple[int, str] | None:
     return None if read.joins is None or read.joined is None else (read.joins, read.joined)
 
 
-def _waiting(key: SessionKey, begun: object, *columns: object) -> Turn:
+def waiting_turn(key: SessionKey, begun: object, *columns: object) -> Turn:
+    """The turn in a row of `all_waiting`."""
     return _turn(key, *columns)._replace(begun=bool(begun))  # type: ignore[arg-type]  # they are COLUMNS
-
-
-_Under = tuple[Turn, str | None, str | None]
-
-
-def _waiting_under(
-    key: SessionKey, in_workspace: str | None, in_channel: str | None, begun: object, *columns: object
-) -> _Under:
-    return _waiting(key, begun, *columns), in_workspace, in_channel
 
 
 def answer(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
@@ -278,7 +248,7 @@ def answer(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
     return found[0] if found else None
 
 
-def _all_waiting(*beside: Label[str | None]) -> Select[*tuple[object, ...]]:
+def all_waiting(*beside: Label[str | None]) -> Select[*tuple[object, ...]]:
     """The turns that wait, with these columns before theirs."""
     begun = (
         exists()
@@ -289,13 +259,13 @@ def _all_waiting(*beside: Label[str | None]) -> Select[*tuple[object, ...]]:
     return select(*beside, begun.label("begun"), *COLUMNS).where(MINE, waits)
 
 
-def _first_of(waiting: Select[*tuple[object, ...]]) -> Select[*tuple[object, ...]]:
+def first_of(waiting: Select[*tuple[object, ...]]) -> Select[*tuple[object, ...]]:
+    """At most so many of them, in the order in which they were said."""
     return waiting.order_by(turns.c.at, turns.c.seq).limit(bindparam("most"))
 
 
-_FIRST_WAITING = Prepared(lambda _: _first_of(_all_waiting()), _waiting)
-_NEXT_WAITING = Prepared(lambda _: _first_of(_all_waiting(*policies.SET_HERE)), _waiting_under)
-_ONE_WAITING = Prepared(lambda _: _all_waiting().where(turns.c.seq == bindparam("seq")), _waiting)
+_FIRST_WAITING = Prepared(lambda _: first_of(all_waiting()), waiting_turn)
+_ONE_WAITING = Prepared(lambda _: all_waiting().where(turns.c.seq == bindparam("seq")), waiting_turn)
 _NEWEST = Prepared(
     lambda _: (
         select(*_SHOWN)
