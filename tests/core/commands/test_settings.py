@@ -92,6 +92,16 @@ async def test_who_is_no_admin_is_told_so_and_nothing_changes(database: Database
     assert row.scope == HERE.id
 
 
+async def test_who_may_set_something_for_all_of_the_workspace_is_not_for_a_channel_to_say(database: Database) -> None:
+    async with house(database, adapter=Governed()) as running:
+        await said(running, "!set may_set everyone")
+        assert "`hear` is off" in await said(running, "!set hear off", author=BEN)
+        for text in ("!set workspace hear off", "!unset workspace hear", "!set workspace may_set everyone"):
+            assert await said(running, text, author=BEN) == "Only admins may change my settings here."
+        await said(running, "!set workspace may_set everyone")
+        assert "for all of the workspace" in await said(running, "!set workspace hear off", author=BEN)
+
+
 async def test_a_platform_that_names_no_admins_has_none(database: Database) -> None:
     async with house(database) as running:
         assert await said(running, "!set hear off") == "Only admins may change my settings here."
