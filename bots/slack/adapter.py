@@ -129,7 +129,7 @@ class SlackAdapter(Adapter):
 
     async def is_admin(self, address: Address, person: str, *, workspace: bool) -> bool:
         """See Adapter: Slack's admins and owners have power over all of a workspace."""
-        return await is_admin(self._api, person)
+        return await is_admin(self._api, address, person)
 
     async def withdraw(self, address: Address, message: str) -> None:
         """See Adapter. What only one person sees can't be taken away."""
