@@ -34,6 +34,7 @@ from core.seam.address import Address
 from core.seam.messages import Draft, Event, Inbound, Reply
 from core.session import Turn
 from core.store import Database, places
+from core.store.remembered import newest
 from core.timings import Clock, Timings
 from core.work.shifts import Shifts
 from core.work.worker import Worker

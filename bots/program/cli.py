@@ -14,9 +14,13 @@ from bots.program.doctor import examine
 from bots.program.doors import Platform
 from bots.program.exits import go, known_settings
 from bots.program.run import run as run_platforms
+from core.commands.settings import listed
 from core.config import Settings, examine_settings, misspelt_settings
+from core.errors import ConfigurationError
 from core.model.offline import OfflineModel
-from core.store import connect
+from core.policy import Overrides
+from core.seam.address import Address, AddressError
+from core.store import connect, policies
 
 app = typer.Typer(
     name="backscroll",
@@ -58,6 +62,17 @@ def doctor() -> None:
     go(lambda: _doctor(*examine_settings()))
 
 
+@app.command()
+def settings(
+    channel: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Of this channel, as the log names it: PLATFORM:WORKSPACE:CHANNEL."),
+    ] = None,
+) -> None:
+    """Show every effective value with where it comes from: the deployment's, or a channel's."""
+    go(lambda: _settings(known_settings(quiet=True), channel))
+
+
 app.add_typer(letters.app, name="dead", no_args_is_help=True)
 
 show = typer.Typer(help="Print the app manifest that fits this configuration.", no_args_is_help=True)
@@ -94,6 +109,24 @@ async def _migrate(settings: Settings) -> int:
         f"The schema is at {after}." if before == after else f"The schema went from {before or 'nothing'} to {after}."
     )
     return 0
+
+
+async def _settings(known: Settings, channel: str | None) -> int:
+    typer.echo(listed(known.policy if channel is None else known.policy.under(await _set_for(known, channel))))
+    return 0
+
+
+async def _set_for(known: Settings, channel: str) -> Overrides:
+    try:
+        address = Address.parse(channel)
+    except AddressError as error:
+        raise ConfigurationError(f"--channel: {error}") from error
+    database = wiring.open_database(known)
+    try:
+        await wiring.prepare(known, database)
+        return await database.read(policies.at, address)
+    finally:
+        await database.close()
 
 
 async def _doctor(settings: Settings, wrong: Sequence[str]) -> int:

@@ -46,7 +46,7 @@ async def stream(
 def _prompt(mind: Mind, lease: Lease, window: Window, cause: Turn) -> Prompt:
     is_summary = cause.verb is not None or cause.role is Role.ASSISTANT
     return Prompt(
-        instructions=mind.instructions,
+        instructions=mind.told,
         messages=window.messages,
         tokens=window.tokens,
         conversation=blake2b(lease.key.address.id.encode(), digest_size=16).hexdigest(),
@@ -58,4 +58,5 @@ def _prompt(mind: Mind, lease: Lease, window: Window, cause: Turn) -> Prompt:
             purpose="summary" if is_summary else "answer",
         ),
         answer_tokens=mind.policy.answer_tokens,
+        effort=mind.policy.reasoning,
     )

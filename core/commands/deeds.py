@@ -44,6 +44,11 @@ class Order:
         return arguments(self.command, self.turn.text)
 
     @property
+    def is_for_workspace(self) -> bool:
+        """Whether it is about all of the workspace. One whose arguments don't fit is about nothing."""
+        return self.misfit is None and "workspace" in self.arguments
+
+    @property
     def misfit(self) -> str | None:
         """What is wrong with its arguments, in a sentence; None where they fit."""
         try:

@@ -17,7 +17,7 @@ from core.errors import DatabaseError
 from core.events import Accepted, Events, Skipped
 from core.memory.mind import Mind
 from core.model import envelope
-from core.policy import Hearing
+from core.policy import Policy
 from core.seam.messages import Audience, Inbound
 from core.session import Kind, Progress
 from core.store import Database, arrivals, inbound, places, queue
@@ -105,8 +105,8 @@ class Acceptance:
         found = await self._database.read(places.find, message.address)
         if found is None or found.live_since is None:
             return None
-        hearing = self._mind.policy.under(found.overrides).hear
-        return asked if given is not None else _judge_talk(message, found.live_since, hearing)
+        policy = self._mind.policy.under(found.overrides)
+        return asked if given is not None else _judge_talk(message, found.live_since, policy)
 
     async def _store(self, judged: Judged) -> bool:
         """Whether it was news."""
@@ -178,10 +178,10 @@ class Acceptance:
                 await self._database.write(queue.release, left.lease, attempts=0, others=True)
 
 
-def _judge_talk(message: Inbound, live_since: float, hearing: Hearing) -> Kind | None:
+def _judge_talk(message: Inbound, live_since: float, policy: Policy) -> Kind | None:
     """What is said to nobody in particular is to us, where a session has lived since this instant."""
     in_thread = message.address.thread is not None
     said_since = message.at >= live_since  # what was said before may arrive after it, and is no question
-    if in_thread and said_since and message.audience is Audience.ROOM:
+    if in_thread and said_since and message.audience is Audience.ROOM and policy.answers == "follow":
         return Kind.SAID
-    return Kind.OVERHEARD if hearing == "channel" or (in_thread and hearing == "thread") else None
+    return Kind.OVERHEARD if policy.hear == "channel" or (in_thread and policy.hear == "thread") else None

@@ -1,9 +1,10 @@
 """The mind: what answering needs beside the session, under one policy, and how long an answer of it may be."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+from core.memory.prompts import with_persona
 from core.memory.window import MESSAGE_TOKENS, text
 from core.model import envelope
 from core.model.calibration import Calibration
@@ -32,7 +33,8 @@ _SLACK = 1.25  # its model counts by a vocabulary of its own, and was told the l
 class Mind:
     """What answering needs beside the session: the model, its instructions, and how its tokens are counted.
 
-    `policy` is what is set: the deployment's, until the mind is asked for the one of a session.
+    `policy` is what is set: the deployment's, until the mind is asked for the one of a session. `others` are the models
+    that it may name beside the usual one, each with its own calibration.
     """
 
     model: Model
@@ -40,11 +42,15 @@ class Mind:
     counter: Counter
     calibration: Calibration
     policy: Policy
+    others: Mapping[str, tuple[Model, Calibration]] = field(default_factory=dict)
 
     def under(self, overrides: Overrides) -> "Mind":
         """The same, for a session for which this is set."""
         policy = self.policy.under(overrides)
-        return self if policy is self.policy else replace(self, policy=policy)
+        if policy is self.policy:
+            return self
+        model, calibration = self.others.get(policy.model, (self.model, self.calibration))
+        return replace(self, policy=policy, model=model, calibration=calibration)
 
     def count(self, words: str) -> int:
         """What a message with these words costs in the window."""
@@ -84,9 +90,14 @@ class Mind:
         return self.counter.count(words) if self.counter.excess == 1 else len(words) // _CHARACTERS
 
     @property
+    def told(self) -> str:
+        """What the model is told before the conversation: the instructions, and the persona that is set."""
+        return with_persona(self.instructions, self.policy.persona)
+
+    @property
     def fixed(self) -> int:
-        """What the instructions cost."""
-        return _counted(self.counter, self.instructions) + MESSAGE_TOKENS
+        """What that costs."""
+        return _counted(self.counter, self.told) + MESSAGE_TOKENS
 
     @property
     def room(self) -> int:

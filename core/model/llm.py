@@ -32,7 +32,7 @@ class Prompt:
 
     `tokens` is our own count of it. `conversation` names the session opaquely, for the provider's prompt cache.
     `cause` is what the call is put down to; a question of the doctor's has none. `answer_tokens` is the longest answer,
-    None as the model has it.
+    `effort` how hard to think, `auto` as the server sees fit; None is as the model has it.
     """
 
     instructions: str
@@ -41,6 +41,7 @@ class Prompt:
     conversation: str
     cause: Cause | None = None
     answer_tokens: int | None = None
+    effort: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

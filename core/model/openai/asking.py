@@ -22,7 +22,7 @@ CHARACTERS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The answer that is wanted: how hard to think, and its longest, in tokens, where a prompt names none.
+    """The answer that is wanted where a prompt does not say: how hard to think, and its longest, in tokens.
 
     None leaves it to the server.
     """
@@ -82,7 +82,8 @@ def fields(api: API, prompt: Prompt, manners: Manners, wanted: Wanted, *, offici
         extra["store"] = False  # whoever has the Responses API may keep answers for 30 days otherwise
     if official and prompt.conversation:
         extra["prompt_cache_key"] = prompt.conversation
-    if (effort := wanted.effort) is not None:
+    effort = wanted.effort if prompt.effort is None else prompt.effort
+    if effort not in {None, "auto"}:
         name, value = ("reasoning", {"effort": effort}) if api == "responses" else ("reasoning_effort", effort)
         extra[name] = value
     if (most := wanted.most(prompt, manners)) is not None:
