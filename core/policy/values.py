@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from difflib import get_close_matches
 from math import inf
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from core.policy import zones
 
 
 class Wrong(ValueError):
@@ -120,13 +121,11 @@ def span(seconds: object) -> str:
 
 def zone(said: str) -> str:
     """An IANA name of a time zone."""
-    name = said.strip()
-    if name.upper() == "UTC":  # which a machine without a list of zones knows as well
-        return "UTC"
-    try:
-        return ZoneInfo(name).key
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise Wrong(f"{brief(said)} is no time zone: write one as Europe/Berlin, or UTC") from None
+    found = zones.zone(said)
+    if found is None:
+        meant = " or ".join(zones.near(said)) or "Europe/Berlin, or UTC"
+        raise Wrong(f"{brief(said)} is no time zone: write one as {meant}")
+    return found
 
 
 def words(value: object) -> str:
