@@ -40,7 +40,7 @@ from tests.wire.openai import OpenAIServer
 def test_each_recipe_names_its_proof() -> None:
     recipes = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("\n## Recipes\n")[1].split("\n## ")[0]
     _, *each = recipes.split("\n### ")
-    assert len(each) == 5
+    assert len(each) == 6
 
     for recipe in each:
         (proof,) = re.findall(r"^Proof: .*?`([^`]+)`", recipe, re.MULTILINE)

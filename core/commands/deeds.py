@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from core.access import GRANTED, Access, Deed, Permission
 from core.commands import settings, wishes
-from core.commands.table import COMMANDS, UNKNOWN, Command, Cost, Misfit, Shown, arguments, find
+from core.commands.lines import Misfit, arguments
+from core.commands.table import COMMANDS, UNKNOWN, Command, Cost, Shown, find
 from core.memory.mind import Mind
 from core.memory.prompts import SUMMARIZE
 from core.memory.window import Window, build

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from core.commands import table
-from core.commands.table import Given
+from core.commands import lines, table
+from core.commands.lines import Given
 from core.errors import DatabaseError
 from core.events import Accepted, Events, Skipped
 from core.memory.mind import Mind
@@ -63,13 +63,13 @@ class Acceptance:
 
     async def accept(self, message: Inbound) -> bool:
         """Whether the message was news, and something of ours."""
-        given = table.parse(message)
+        given = lines.parse(message)
         kind = await self._judge(message, given)
         return kind is not None and await self._store(Judged(message=message, kind=kind, given=given))
 
     async def is_to_be_answered(self, message: Inbound) -> bool:
         """Whether it would be, were it in time."""
-        return await self._judge(message, table.parse(message)) in (Kind.SAID, Kind.COMMAND)
+        return await self._judge(message, lines.parse(message)) in (Kind.SAID, Kind.COMMAND)
 
     async def skip(self, late: Sequence[Inbound]) -> int:
         """Accepts messages of one session that are too old to be answered; returns how many were news to us.

@@ -5,19 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.commands import deeds
-from core.commands.table import (
-    COMMANDS,
-    UNKNOWN,
-    Command,
-    Cost,
-    Given,
-    Misfit,
-    Parameter,
-    arguments,
-    find,
-    line_of,
-    parse,
-)
+from core.commands.lines import Given, Misfit, arguments, line_of, parse
+from core.commands.table import COMMANDS, UNKNOWN, Command, Cost, Parameter, find
 from core.schema import turns
 from core.seam.messages import Audience
 from core.session import Kind, Progress, Role, SessionKey, Turn, Validity
