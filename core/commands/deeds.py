@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from core.access import GRANTED, Access, Deed, Permission
-from core.commands import settings, wishes
+from core.commands import pictures, settings, wishes
 from core.commands.lines import Misfit, arguments
 from core.commands.table import COMMANDS, UNKNOWN, Command, Cost, Shown, find
 from core.memory.mind import Mind
@@ -189,15 +189,24 @@ def _status(connection: Connection, desk: Desk) -> Said:
     model = mind.model.name
     if known.since is None:
         return Said(text=f"This session is new: I remember nothing here yet. Answers come from {model}.")
-    told = remembered.newest(connection, desk.key, budget=mind.room)
-    newest = [one for one in told if one.validity is not Validity.STALE]
-    window = build(None, newest, budget=mind.room, fixed=mind.fixed, cut=mind.cut)
+    window = _window(connection, desk)
     tokens = window.tokens * mind.limit // mind.room
     return Said(
         text=f"I remember {_turns(known.all - known.overheard)} here, since {_when(known.since)}{_beside(known)}.\n"
         f"My next answer will see {_seen(window, known)}: {tokens:,} of {mind.limit:,} tokens with instructions.\n"
         f"Answers come from {model}{_size(mind)}."
     )
+
+
+def _window(connection: Connection, desk: Desk) -> Window:
+    mind = desk.mind
+    told = remembered.newest(connection, desk.key, budget=mind.room)
+    newest = [one for one in told if one.validity is not Validity.STALE]
+    return build(None, newest, budget=mind.room, fixed=mind.fixed, cut=mind.cut)
+
+
+def _context(connection: Connection, desk: Desk) -> Said:
+    return Said(text=pictures.drawn(_window(connection, desk), desk.mind))
 
 
 def _beside(known: remembered.Count) -> str:
@@ -274,6 +283,7 @@ EFFECTS: Mapping[str, Effect] = {
     "reset": _reset,
     "undo": _undo,
     "status": _status,
+    "context": _context,
     "stop": _stop,
     "settings": _settings,
     "set": _set,

@@ -107,6 +107,7 @@ COMMANDS = _table(
         cost=Cost.MODEL,
     ),
     Command(name="status", help="Show what I remember here, and which model answers", private=True, at_once=True),
+    Command(name="context", help="Show what my model is shown, part by part", private=True, at_once=True),
     Command(
         name="stop", help="Stop the answer that I am writing; what is on screen stays", deed=Deed.STOP, at_once=True
     ),
