@@ -5,6 +5,7 @@ from hashlib import blake2b
 
 from core.delivery.speech import Speech
 from core.errors import ModelInterrupted
+from core.memory import stable
 from core.memory.mind import Length, Mind
 from core.memory.window import Window
 from core.model.llm import Afresh, Cause, Finish, Prompt, Usage
@@ -44,12 +45,14 @@ async def stream(
 
 
 def _prompt(mind: Mind, lease: Lease, window: Window, cause: Turn) -> Prompt:
-    is_summary = cause.verb is not None or cause.role is Role.ASSISTANT
+    is_remade = cause.role is Role.ASSISTANT
+    is_summary = cause.verb is not None or is_remade
     return Prompt(
         instructions=mind.instructions,
         messages=window.messages,
         tokens=window.tokens,
         conversation=blake2b(lease.key.address.id.encode(), digest_size=16).hexdigest(),
+        stable=() if is_remade else stable.ends(window.messages, stays=not is_summary),
         cause=Cause(
             workspace=lease.key.workspace,
             session=lease.key.session,

@@ -30,7 +30,9 @@ class Cause:
 class Prompt:
     """What the model is shown for one answer: fixed instructions, then messages, oldest first.
 
-    `tokens` is our own count of it. `conversation` names the session opaquely, for the provider's prompt cache.
+    `tokens` is our own count of it. `conversation` names the session opaquely, for the provider's prompt cache, and
+    `stable` says where parts end with which later prompts of it will begin, in messages from the first on: nowhere in
+    one that is asked once, at the very end where the question stays as it is.
     `cause` is what the call is put down to; a question of the doctor's has none.
     """
 
@@ -38,6 +40,7 @@ class Prompt:
     messages: tuple[Message, ...]
     tokens: int
     conversation: str
+    stable: tuple[int, ...] = ()
     cause: Cause | None = None
 
 

@@ -54,6 +54,15 @@ class Request:
         return [(m["role"], plain(m["content"])) for m in shown if m["role"] in {"user", "assistant"}]
 
     @property
+    def marks(self) -> list[str]:
+        """The texts behind which the prompt cache has a breakpoint."""
+        shown = self.body["input"] if self.api == "responses" else self.body["messages"]
+        parts = [part for m in shown if not isinstance(m["content"], str) for part in m["content"]]
+        kind = "input_text" if self.api == "responses" else "text"
+        assert all(part["type"] == kind for part in parts), "each API has its own word for a text"
+        return [part["text"] for part in parts if part.get("prompt_cache_breakpoint") == {"mode": "explicit"}]
+
+    @property
     def last(self) -> str:
         """What a person said last."""
         return next((text for role, text in reversed(self.texts) if role == "user"), "")
@@ -204,7 +213,7 @@ class OpenAIServer:
         self.missing: set[str] = set()
         """Endpoints that this server does not have: responses, chat, models."""
         self.unsupported: set[str] = set()
-        """Request fields that this server refuses with 400."""
+        """Request fields that this server refuses with 400, and breakpoints of the prompt cache, by their name."""
         self.untold: Status | None = None
         """How it refuses to describe a model by itself."""
         self.described: dict[str, object] = {}
@@ -307,6 +316,9 @@ class OpenAIServer:
         for name in sorted(self.unsupported & request.body.keys()):
             message = f"Unsupported parameter: '{name}' is not supported with this model."
             return Status(status=400, code="unsupported_parameter", param=name, message=message)
+        if request.marks and "prompt_cache_breakpoint" in self.unsupported:
+            where = f"{'input' if request.api == 'responses' else 'messages'}[0].content[0].prompt_cache_breakpoint"
+            return Status(status=400, code="unknown_parameter", param=where, message=f"Unknown parameter: '{where}'.")
         return self.faults.popleft() if self.faults else self.weather(request)
 
     async def _stream(
