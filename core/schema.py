@@ -242,7 +242,8 @@ usage = Table(
     Column("model", Text, primary_key=True),
     Column("answers", BigInteger, nullable=False),
     Column("shown", BigInteger, nullable=False),  # tokens, as billed
-    Column("cached", BigInteger, nullable=False),
+    Column("cached", BigInteger, nullable=False),  # of those: found in the provider's prompt cache
+    Column("cache_written", BigInteger, nullable=False, server_default=text("0")),  # of those: kept there
     Column("written", BigInteger, nullable=False),
 )
 
@@ -260,9 +261,11 @@ calls = Table(
     Column("outcome", Text, nullable=False),  # answered, length, filter, stopped, or an error's name
     Column("shown", Integer, nullable=False),  # tokens, as billed
     Column("cached", Integer, nullable=False),
+    Column("cache_written", Integer, nullable=False, server_default=text("0")),
     Column("written", Integer, nullable=False),
     Column("reasoning", Integer, nullable=False),
     Column("estimated", Boolean, nullable=False),  # the server did not tell; they are our own count
+    Index("ix_calls_workspace_session", "workspace", "session"),
 )
 
 servers = Table(

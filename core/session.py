@@ -173,6 +173,7 @@ class Answer:
     model: str | None = None
     shown: int = 0
     cached: int = 0
+    cache_written: int = 0
     written: int = 0
     error: str | None = None
     covers: int | None = None

@@ -164,6 +164,7 @@ class Answering:
             model=finish.model,
             shown=usage.shown,
             cached=usage.cached,
+            cache_written=usage.cache_written,
             written=usage.written,
             covers=written.first if is_summary else None,
         )

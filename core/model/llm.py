@@ -46,11 +46,15 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens as the API billed them: `cached` is part of `shown`, `reasoning` is part of `written`."""
+    """Tokens as billed: `cached` and `cache_written` are part of `shown`, `reasoning` is part of `written`.
+
+    What was `cached` was found in the provider's prompt cache, what was `cache_written` is kept there from now on.
+    """
 
     shown: int
     written: int
     cached: int = 0
+    cache_written: int = 0
     reasoning: int = 0
 
 

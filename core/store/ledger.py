@@ -29,6 +29,7 @@ class Call:
     outcome: str
     shown: int
     cached: int
+    cache_written: int
     written: int
     reasoning: int
     estimated: bool

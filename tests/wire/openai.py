@@ -472,7 +472,9 @@ class ResponsesWire(Wire):
         shown, written = self.counts
         return {
             "input_tokens": shown,
-            "input_tokens_details": {"cached_tokens": shown // 2, "cache_write_tokens": 0} if self.details else None,
+            "input_tokens_details": {"cached_tokens": shown // 2, "cache_write_tokens": shown // 5}
+            if self.details
+            else None,
             "output_tokens": written,
             "output_tokens_details": {"reasoning_tokens": 1} if self.details else None,
             "total_tokens": shown + written,
@@ -512,7 +514,7 @@ class ChatWire(Wire):
     def spent(self, shown: int, written: int) -> dict:
         usage: dict = {"prompt_tokens": shown, "completion_tokens": written, "total_tokens": shown + written}
         if self.details:
-            usage["prompt_tokens_details"] = {"cached_tokens": shown // 2, "audio_tokens": 0}
+            usage["prompt_tokens_details"] = {"cached_tokens": shown // 2, "cache_write_tokens": shown // 5}
             usage["completion_tokens_details"] = {"reasoning_tokens": 1, "audio_tokens": 0}
         return usage
 

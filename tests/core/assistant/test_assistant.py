@@ -133,7 +133,7 @@ async def test_an_apology_stands_under_what_was_on_screen(database: Database) ->
 @both
 async def test_what_the_api_billed_is_kept(database: Database) -> None:
     async with house(database, "a", ["b", Finish(model="other", usage=None)]) as running:
-        running.model.usage = Usage(shown=120, written=30, cached=100, reasoning=5)
+        running.model.usage = Usage(shown=120, written=30, cached=100, cache_written=15, reasoning=5)
         await running.say(message())
         await running.adapter.until(lambda: running.adapter.texts == ["a"])
         await running.over()
@@ -143,7 +143,7 @@ async def test_what_the_api_billed_is_kept(database: Database) -> None:
 
     bills = {row.model: row for row in await rows(database, usage)}
     assert (bills["scripted"].answers, bills["scripted"].shown) == (1, 120)
-    assert (bills["scripted"].cached, bills["scripted"].written) == (100, 30)
+    assert (bills["scripted"].cached, bills["scripted"].cache_written, bills["scripted"].written) == (100, 15, 30)
     assert (bills["other"].answers, bills["other"].shown) == (1, 0), "a server that reports nothing bills nothing"
 
 

@@ -93,7 +93,9 @@ async def test_an_answer_comes_in_pieces_and_ends_with_the_proof_that_it_is_comp
     pieces, finish = await ask(model)
     assert "".join(pieces) == "You said: Ada: and now?"
     assert len(pieces) > 2
-    assert finish == Finish(model=f"{MODEL}-2026-11-01", usage=Usage(shown=10, written=5, cached=5, reasoning=1))
+    assert finish == Finish(
+        model=f"{MODEL}-2026-11-01", usage=Usage(shown=10, written=5, cached=5, cache_written=2, reasoning=1)
+    )
 
 
 async def test_the_model_is_shown_the_instructions_and_the_messages_as_they_are(server, model):
@@ -561,7 +563,7 @@ async def test_an_answer_that_was_all_thought_says_so(server, model):
     with pytest.raises(EmptyAnswer, match="thinking") as raised:
         await ask_on(model.stream(PROMPT), pieces)
     assert raised.value.thought
-    assert pieces == [Usage(shown=10, written=1, cached=5, reasoning=1)], "what it cost is told"
+    assert pieces == [Usage(shown=10, written=1, cached=5, cache_written=2, reasoning=1)], "what it cost is told"
 
 
 async def test_a_connection_lost_after_the_proof_is_no_matter(server, model):
