@@ -68,6 +68,7 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_may_stop: str = "everyone"
     backscroll_instructions: str | None = None
     backscroll_instructions_file: Path | None = None
+    backscroll_prices_file: Path | None = None
     backscroll_log: Literal["text", "json"] = "text"
 
     @field_validator("openai_api", "openai_reasoning", "backscroll_hear", "backscroll_log", mode="before")

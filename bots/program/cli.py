@@ -16,6 +16,7 @@ from bots.program.exits import go, known_settings
 from bots.program.run import run as run_platforms
 from core.config import Settings, examine_settings, misspelt_settings
 from core.model.offline import OfflineModel
+from core.model.prices import Prices
 from core.store import connect
 
 app = typer.Typer(
@@ -103,7 +104,7 @@ async def _doctor(settings: Settings, wrong: Sequence[str]) -> int:
         settings,
         wrong=wrong,
         misspelt=misspelt_settings(),
-        mind=lambda model: wiring.make_mind(settings, model or OfflineModel()),
+        mind=lambda model: wiring.make_mind(settings, model or OfflineModel(), Prices()),
         database=lambda: wiring.open_database(settings),
         past_proxy=partial(connect, settings.database_listen_url) if settings.database_listen_url else None,
         model=lambda: wiring.make_model(settings),

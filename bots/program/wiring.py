@@ -23,12 +23,13 @@ from core.intake.catchup import CatchUp
 from core.intake.inbox import Inbox
 from core.memory.mind import Mind
 from core.memory.prompts import instructions
-from core.model import tokens
+from core.model import prices, tokens
 from core.model.breaker import Breaker
 from core.model.calibration import Calibration
 from core.model.llm import Model
 from core.model.metered import Metered
 from core.model.offline import OfflineModel
+from core.model.prices import Prices
 from core.seam.adapter import Adapter
 from core.store import Database, claims, connect, ledger, servers
 from core.timings import Timings
@@ -51,7 +52,7 @@ async def run(
     Raises BackscrollError when it can't start or a platform will not have us.
     """
     await prepare(settings, database)
-    mind = await make_mind(settings, model)
+    mind = await make_mind(settings, model, prices.read(settings.backscroll_prices_file))
     await model.recall(_Recollection(database))
     place = owner.own_place()
     freed = await database.write(claims.free_dead, host=place, alive=owner.is_alive)
@@ -149,7 +150,7 @@ def make_model(settings: Settings, database: Database | None = None) -> Model:
     return Breaker(model)
 
 
-async def make_mind(settings: Settings, model: Model) -> Mind:
+async def make_mind(settings: Settings, model: Model, known: Prices) -> Mind:
     """What answering needs beside the session. Raises ConfigurationError when too little room is left."""
     counter = await tokens.load(settings.openai_model) if settings.has_model else tokens.Estimate()
     mind = Mind(
@@ -160,6 +161,7 @@ async def make_mind(settings: Settings, model: Model) -> Mind:
         budget=settings.backscroll_context_tokens,
         answer_tokens=settings.backscroll_answer_tokens,
         hearing=settings.backscroll_hear,
+        prices=known,
     )
     if mind.fixed > mind.budget // 2:
         raise ConfigurationError(

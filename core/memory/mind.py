@@ -1,7 +1,7 @@
 """The mind: what answering needs beside the session, and how long an answer of it may be."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -10,6 +10,7 @@ from core.model import envelope
 from core.model.calibration import Calibration
 from core.model.cutting import cut_middle
 from core.model.llm import Model
+from core.model.prices import Prices
 from core.model.tokens import Counter
 from core.seam.messages import Quote
 from core.session import Turn
@@ -32,7 +33,7 @@ _SLACK = 1.25  # its model counts by a vocabulary of its own, and was told the l
 
 @dataclass(kw_only=True)
 class Mind:
-    """What answering needs beside the session: the model, its instructions, and how its tokens are counted."""
+    """What answering needs beside the session: the model, its instructions, how its tokens are counted and paid."""
 
     model: Model
     instructions: str
@@ -41,6 +42,7 @@ class Mind:
     budget: int
     hearing: Hearing
     answer_tokens: int = 4_000
+    prices: Prices = field(default_factory=Prices)
 
     def count(self, words: str) -> int:
         """What a message with these words costs in the window."""

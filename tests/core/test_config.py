@@ -38,6 +38,7 @@ PROMISED = {
     "BACKSCROLL_MAY_STOP": "everyone",
     "BACKSCROLL_INSTRUCTIONS": None,
     "BACKSCROLL_INSTRUCTIONS_FILE": None,
+    "BACKSCROLL_PRICES_FILE": None,
     "BACKSCROLL_LOG": "text",
 }
 """What people, scripts and checks rely on; it changes only with an entry in the changelog."""
