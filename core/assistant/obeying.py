@@ -88,5 +88,6 @@ class Obeying:
             room=mind.room,
             fixed=mind.fixed,
             cut=mind.cut,
+            prices=mind.prices,
             context=mind.model.context if mind.limit < mind.budget else None,
         )

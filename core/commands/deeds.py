@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from core.access import GRANTED, Access, Permission
+from core.commands import spending
 from core.commands.table import COMMANDS, UNKNOWN, Command, Cost, Misfit, Shown, arguments, find
 from core.memory.brevity import Cut
 from core.memory.prompts import SUMMARIZE
 from core.memory.window import Window, build
+from core.model.prices import Prices
 from core.seam.messages import Choice
 from core.session import Progress, SessionKey, Turn, Validity
-from core.store import Connection, backscroll, queue, segments, turns
+from core.store import Connection, backscroll, ledger, queue, segments, turns
 
 _CHOICES = 20  # as many sessions as a person can choose from at a glance
 
@@ -82,6 +84,7 @@ class Desk:
     room: int
     fixed: int
     cut: Cut
+    prices: Prices
     context: int | None = None
 
     @property
@@ -167,15 +170,16 @@ def _undo(connection: Connection, desk: Desk) -> Said:
 
 def _status(connection: Connection, desk: Desk) -> Said:
     known = turns.count(connection, desk.key)
+    spent = spending.told(ledger.spent(connection, desk.key, desk.prices.steps), desk.prices)
     if known.since is None:
-        return Said(text=f"This session is new: I remember nothing here yet. Answers come from {desk.model}.")
+        return Said(text=f"This session is new: I remember nothing here yet. Answers come from {desk.model}.{spent}")
     newest = [one for one in turns.newest(connection, desk.key, budget=desk.room) if one.validity is not Validity.STALE]
     window = build(None, newest, budget=desk.room, fixed=desk.fixed, cut=desk.cut)
     tokens = window.tokens * desk.budget // desk.room
     return Said(
         text=f"I remember {_turns(known.all - known.overheard)} here, since {_when(known.since)}{_beside(known)}.\n"
         f"My next answer will see {_seen(window, known)}: {tokens:,} of {desk.budget:,} tokens with instructions.\n"
-        f"Answers come from {desk.model}{_size(desk)}."
+        f"Answers come from {desk.model}{_size(desk)}.{spent}"
     )
 
 
