@@ -134,7 +134,9 @@ class Asking:
     async def _read(self, case: Case) -> Sequence[Turn]:
         """The question as the model reads it, and what is remembered before it, newest first."""
         lease, mind = case.lease, self._mind
-        newest = await self._database.read(turns.newest, lease.key, budget=mind.room)
+        # What was overheard since the question stands behind its answer, here as in every window after this one.
+        heard = case.question.seq
+        newest = await self._database.read(turns.newest, lease.key, budget=mind.room, heard=heard)
         newest = list(await self._remaking.renewed(lease, newest))
         adapter = self._adapters[lease.key.address.platform]
         asked = [self._asked(case), *newest]

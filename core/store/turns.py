@@ -63,13 +63,16 @@ def waiting(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
     return _quoting(connection, key, found)[0] if found else None
 
 
-def newest(connection: Connection, key: SessionKey, *, budget: int, before: int = _LAST) -> list[Turn]:
+def newest(
+    connection: Connection, key: SessionKey, *, budget: int, before: int = _LAST, heard: int = _LAST
+) -> list[Turn]:
     """The newest of the session's own turns in view whose tokens together exceed `budget`, or all; newest first.
 
     Between them is what was overheard, of which as much again at most, and of each stretch no more than its end.
-    Only those with a seq below `before` count. An oversized turn counts as half of the budget, as the window will cut
-    it. A question comes with its answer. Turns that wait and commands are not among them. Costs the same in a long
-    session as in a short one, however much was overheard. They have what a window shows of them, and no more.
+    Only those with a seq below `before` count, and of what was overheard those below `heard`. An oversized turn counts
+    as half of the budget, as the window will cut it. A question comes with its answer. Turns that wait and commands are
+    not among them. Costs the same in a long session as in a short one, however much was overheard. They have what a
+    window shows of them, and no more.
     """
     found: list[Turn] = []
     here, page = place(key), min(budget // _ORDINARY + 2, _LONGEST_PAGE)
@@ -82,8 +85,8 @@ def newest(connection: Connection, key: SessionKey, *, budget: int, before: int 
         for one in rows[seen:] if seen else rows:
             tokens = one.tokens if one.tokens < half else half
             if one.kind is Kind.OVERHEARD:
-                stretch += 1
-                if stretch > _STRETCH or beside < 0:
+                stretch += one.seq < heard
+                if one.seq >= heard or stretch > _STRETCH or beside < 0:
                     last, rows = _BEFORE.first(connection, **here, seq=one.seq), []
                     break
                 beside -= tokens

@@ -37,6 +37,7 @@ class Request:
     api: API
     body: dict
     headers: dict[str, str]
+    raw: bytes = b""
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     gone: bool = False
     done: bool = False
@@ -286,7 +287,8 @@ class OpenAIServer:
         return await self._serve(http, "chat")
 
     async def _serve(self, http: web.Request, api: API) -> web.StreamResponse:
-        request = Request(api=api, body=await http.json(), headers=dict(http.headers))
+        raw = await http.read()
+        request = Request(api=api, body=json.loads(raw), headers=dict(http.headers), raw=raw)
         fault = self._fault(request)
         if self._held_after is None:
             request.gate.set()
