@@ -89,7 +89,7 @@ class Mind:
     @property
     def room(self) -> int:
         """The budget by our own count: smaller where the model's tokens have turned out to be smaller than ours."""
-        return int(self.limit / self.calibration.ratio)
+        return int(self.limit / self.calibration.measure)
 
     @property
     def limit(self) -> int:
