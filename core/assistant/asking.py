@@ -11,6 +11,7 @@ from core.delivery.outbox import Outbox
 from core.delivery.speech import Speech
 from core.errors import EmptyAnswer, ModelError, ModelRefused, RequestNotTaken, WindowTooLong
 from core.memory import attachments, overhearing
+from core.memory.epochs import Epochs, Prefix
 from core.memory.mind import Mind
 from core.memory.window import Window, build
 from core.model.llm import Finish
@@ -112,6 +113,7 @@ class Asking:
         self._mind = mind
         self._timings = timings
         self._remaking = Remaking(database=database, mind=mind)
+        self._epochs = Epochs()
 
     async def ask(self, case: Case) -> Written:
         """What the model answers. Raises a ModelError, or LeaseLost."""
@@ -128,6 +130,7 @@ class Asking:
             except ModelError as error:
                 tries.leave_out(error)
         await self._leave_out(case, tries.refused)
+        self._note(case, window)
         first = question.seq if window.first is None else window.first
         return Written(words=words, finish=finish, first=first, since=window.since, quotes=question.quotes)
 
@@ -148,6 +151,15 @@ class Asking:
             return case.question
         tokens = self._mind.count(case.prompt)
         return case.question._replace(text=case.prompt, author=None, quotes=(), tokens=tokens)
+
+    def _note(self, case: Case, window: Window) -> None:
+        """Says why the provider's prompt cache can't have found all that was shown before the question."""
+        mind = self._mind
+        prefix = Prefix.of(
+            window, model=mind.model.name, instructions=mind.instructions, budget=mind.budget, room=mind.room
+        )
+        if (epoch := self._epochs.note(case.session, prefix)) is not None:
+            log.info("prefix changed", session=case.session, epoch=epoch.value)
 
     async def _leave_out(self, case: Case, refused: Sequence[Turn]) -> None:
         if refused:
