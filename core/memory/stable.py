@@ -8,10 +8,10 @@ from core.model.llm import Message
 def ends(messages: Sequence[Message], *, stays: bool, folded: int = 0) -> tuple[int, ...]:
     """Where they end, in messages from the first on; the last message is the question.
 
-    Behind the first `folded` messages, which stand for turns; before the question before this one, where the last
-    window ended in what this one begins with; before this question; and at the very end, if it `stays` as it is.
+    Behind the first `folded` messages, which stand for turns; before the question before this one, and behind it, where
+    the last window had its own; before this question; and at the very end, if it `stays` as it is.
     """
     asked = len(messages) - 1
     answered = max((place for place in range(asked) if messages[place].role == "assistant"), default=0)
-    found = {folded, answered - 1, asked, *([len(messages)] if stays else [])}
+    found = {folded, answered - 1, answered, asked, *([len(messages)] if stays else [])}
     return tuple(sorted(end for end in found if end > 0))

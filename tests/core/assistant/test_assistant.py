@@ -257,7 +257,9 @@ async def test_a_summary_is_the_models_and_remembered_and_its_command_is_not(dat
     assert running.model.asked(1)[:2] == ["do you like tea?", "yes"]
     assert running.model.asked(2) == ["do you like tea?", "yes", "You talked about tea.", "thanks"]
     assert running.adapter.delivered[1].private is False
-    assert [one.stable for one in running.model.prompts] == [(1,), (2,), (1, 3, 4)], "what was asked for it is gone"
+    assert [one.stable for one in running.model.prompts] == [(1,), (1, 2), (1, 2, 3, 4)], (
+        "what was asked for it is gone"
+    )
 
 
 async def test_commands_and_their_answers_are_not_remembered(database: Database) -> None:
