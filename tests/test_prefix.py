@@ -1,6 +1,6 @@
 """What stands before a question is the same byte for byte in every later request, whoever makes it and when."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
@@ -32,12 +32,15 @@ def answer(request: Request) -> str:
 
 
 class Replica(House):
-    """One process's life, with a real client of the model's server."""
+    """One process's life, with a real client of the model's server, which may pass for OpenAI's own."""
 
     @classmethod
     @asynccontextmanager
-    async def at(cls, url: str, server: OpenAIServer, api: str, screen: TranscriptAdapter) -> AsyncIterator["Replica"]:
-        database, model = connect(url), OpenAIModel(api_key=KEY, model=MODEL, base_url=server.url, api=api)  # type: ignore[arg-type]
+    async def at(
+        cls, url: str, server: OpenAIServer, api: str, screen: TranscriptAdapter, official: Sequence[str]
+    ) -> AsyncIterator["Replica"]:
+        database = connect(url)
+        model = OpenAIModel(api_key=KEY, model=MODEL, base_url=server.url, api=api, official_hosts=official)  # type: ignore[arg-type]
         async with cls(database, ScriptedModel(), screen) as running:
             running.mind.model = model
             yield running
@@ -49,12 +52,12 @@ class Replica(House):
         await self.over()
 
 
-async def talked(url: str, api: str) -> list[Request]:
+async def talked(url: str, api: str, official: Sequence[str] = ()) -> list[Request]:
     """The requests of a conversation over two processes' lives and a third beside them."""
     screen = TranscriptAdapter()
     screen.past = [said(1, "Who deploys?"), said(2, "Ben does.")]
     async with OpenAIServer(answer=answer) as server:
-        async with Replica.at(url, server, api, screen) as first:
+        async with Replica.at(url, server, api, screen, official) as first:
             await first.ask(said(3, "question-0: who?"))
             await first.ask(said(4, "question-1: and when?"))
             await first.say(aside(5, "lunch?"), aside(6, "soon"))
@@ -65,7 +68,10 @@ async def talked(url: str, api: str) -> list[Request]:
             await first.say(said(8, "question-3: what was it again?"), aside(9, "said while both wait"))
             server.release()
             await first.over()
-        async with Replica.at(url, server, api, screen) as second, Replica.at(url, server, api, screen) as third:
+        async with (
+            Replica.at(url, server, api, screen, official) as second,
+            Replica.at(url, server, api, screen, official) as third,
+        ):
             await second.ask(said(10, "question-4: Äpfel 🦀?"))
             await third.ask(aside(11, "pizza"), said(12, "question-5: or pears?"))
             await second.ask(said(13, "question-6: thanks"))
@@ -91,3 +97,14 @@ async def test_both_databases_give_the_same_requests(make_url: Callable[[str], s
     one, other = [await talked(make_url(dialect), api) for dialect in ("sqlite", "postgresql")]
 
     assert [request.raw for request in one] == [request.raw for request in other]
+
+
+async def test_openai_looks_for_each_conversation_where_it_has_kept_it(
+    make_url: Callable[[str], str], api: str
+) -> None:
+    """At the end of the request before, which was its question, whatever was overheard since."""
+    requests = await talked(make_url("sqlite"), api, official=(".127.0.0.1",))
+
+    for before, after in pairwise(requests):
+        assert before.texts[-1][1] in after.marks
+        assert after.texts[: len(before.texts) - 1] == before.texts[:-1]
