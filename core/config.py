@@ -73,6 +73,7 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_may_set: str = "admins"
     backscroll_instructions: str | None = None
     backscroll_instructions_file: Path | None = None
+    backscroll_prices_file: Path | None = None
     backscroll_log: Literal["text", "json"] = "text"
 
     @field_validator(

@@ -18,6 +18,7 @@ from core.commands.settings import listed
 from core.config import Settings, examine_settings, misspelt_settings
 from core.errors import ConfigurationError
 from core.model.offline import OfflineModel
+from core.model.prices import Prices
 from core.policy import Overrides
 from core.seam.address import Address, AddressError
 from core.store import connect, policies
@@ -136,7 +137,7 @@ async def _doctor(settings: Settings, wrong: Sequence[str]) -> int:
         settings,
         wrong=wrong,
         misspelt=misspelt_settings(),
-        mind=lambda model: wiring.make_mind(settings, model or OfflineModel()),
+        mind=lambda model: wiring.make_mind(settings, model or OfflineModel(), Prices()),
         database=lambda: wiring.open_database(settings),
         past_proxy=partial(connect, settings.database_listen_url) if settings.database_listen_url else None,
         model=lambda: wiring.make_model(settings),

@@ -11,6 +11,7 @@ import structlog
 from bots.program import garbage, logs, wiring
 from bots.program.doors import Platform, adapters
 from core.config import Settings, misspelt_settings, own_instructions
+from core.model import prices
 from core.model.llm import Model
 from core.seam.adapter import Adapter
 from core.store import Database
@@ -21,6 +22,7 @@ async def run(settings: Settings, named: Sequence[Platform]) -> int:
     for one in misspelt_settings():
         structlog.get_logger().warning("unknown setting", name=one.name, remedy=one.remedy)
     own_instructions(settings)  # a wrong file is said before anything connects
+    prices.read(settings.backscroll_prices_file)
     with garbage.loading():
         doors, database = adapters(settings, named), wiring.open_database(settings)
         model, others = wiring.make_model(settings, database), wiring.make_models(settings, database)

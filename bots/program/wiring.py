@@ -22,12 +22,13 @@ from core.intake.catchup import CatchUp
 from core.intake.inbox import Inbox
 from core.memory.mind import Mind
 from core.memory.prompts import instructions
-from core.model import tokens
+from core.model import prices, tokens
 from core.model.breaker import Breaker
 from core.model.calibration import Calibration
 from core.model.llm import Model
 from core.model.metered import Metered
 from core.model.offline import OfflineModel
+from core.model.prices import Prices
 from core.seam.adapter import Adapter
 from core.store import Database, claims, connect, ledger, servers
 from core.timings import Timings
@@ -52,7 +53,7 @@ async def run(
     Raises BackscrollError when it can't start or a platform will not have us.
     """
     await prepare(settings, database)
-    mind = await make_mind(settings, model, others)
+    mind = await make_mind(settings, model, prices.read(settings.backscroll_prices_file), others)
     for one in (model, *(others or {}).values()):
         await one.recall(_Recollection(database))
     place = owner.own_place()
@@ -156,7 +157,7 @@ def make_model(settings: Settings, database: Database | None = None, name: str |
     return Breaker(model)
 
 
-async def make_mind(settings: Settings, model: Model, others: Mapping[str, Model] | None = None) -> Mind:
+async def make_mind(settings: Settings, model: Model, known: Prices, others: Mapping[str, Model] | None = None) -> Mind:
     """What answering needs beside the session. Raises ConfigurationError when too little room is left."""
     counter = await tokens.load(settings.openai_model) if settings.has_model else tokens.Estimate()
     mind = Mind(
@@ -165,6 +166,7 @@ async def make_mind(settings: Settings, model: Model, others: Mapping[str, Model
         counter=counter,
         calibration=_calibration(settings, counter),
         policy=settings.policy,
+        prices=known,
         others={name: (one, _calibration(settings, counter)) for name, one in (others or {}).items()},
     )
     budget = mind.policy.context_tokens

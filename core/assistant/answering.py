@@ -183,6 +183,7 @@ class Answering:
             shown=usage.shown,
             shown_seqs=case.sight.seqs,
             cached=usage.cached,
+            cache_written=usage.cache_written,
             written=usage.written,
             covers=written.first if is_summary else None,
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from core.access import GRANTED, Access, Deed, Permission
-from core.commands import pictures, settings, wishes
+from core.commands import pictures, settings, spending, wishes
 from core.commands.lines import Misfit, arguments
 from core.commands.table import COMMANDS, UNKNOWN, Command, Cost, Shown, find
 from core.memory.mind import Mind
@@ -13,7 +13,7 @@ from core.memory.prompts import SUMMARIZE
 from core.memory.window import Window, build
 from core.seam.messages import Author, Choice
 from core.session import Progress, SessionKey, Turn, Validity
-from core.store import Connection, backscroll, queue, remembered, segments, turns
+from core.store import Connection, backscroll, ledger, queue, remembered, segments, turns
 
 _CHOICES = 20  # as many sessions as a person can choose from at a glance
 
@@ -186,15 +186,15 @@ def _undo(connection: Connection, desk: Desk) -> Said:
 
 def _status(connection: Connection, desk: Desk) -> Said:
     mind, known = desk.mind, remembered.count(connection, desk.key)
-    model = mind.model.name
+    model, spent = mind.model.name, spending.told(ledger.spent(connection, desk.key, mind.prices.steps), mind.prices)
     if known.since is None:
-        return Said(text=f"This session is new: I remember nothing here yet. Answers come from {model}.")
+        return Said(text=f"This session is new: I remember nothing here yet. Answers come from {model}.{spent}")
     window = _window(connection, desk)
     tokens = window.tokens * mind.limit // mind.room
     return Said(
         text=f"I remember {_turns(known.all - known.overheard)} here, since {_when(known.since)}{_beside(known)}.\n"
         f"My next answer will see {_seen(window, known)}: {tokens:,} of {mind.limit:,} tokens with instructions.\n"
-        f"Answers come from {model}{_size(mind)}."
+        f"Answers come from {model}{_size(mind)}.{spent}"
     )
 
 

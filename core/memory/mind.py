@@ -10,6 +10,7 @@ from core.model import envelope
 from core.model.calibration import Calibration
 from core.model.cutting import cut_middle
 from core.model.llm import Model
+from core.model.prices import Prices
 from core.model.tokens import Counter
 from core.policy import Overrides, Policy
 from core.seam.messages import Quote
@@ -31,7 +32,7 @@ _SLACK = 1.25  # its model counts by a vocabulary of its own, and was told the l
 
 @dataclass(kw_only=True)
 class Mind:
-    """What answering needs beside the session: the model, its instructions, and how its tokens are counted.
+    """What answering needs beside the session: the model, its instructions, how its tokens are counted and paid.
 
     `policy` is what is set: the deployment's, until the mind is asked for the one of a session. `others` are the models
     that it may name beside the usual one, each with its own calibration.
@@ -42,6 +43,7 @@ class Mind:
     counter: Counter
     calibration: Calibration
     policy: Policy
+    prices: Prices = field(default_factory=Prices)
     others: Mapping[str, tuple[Model, Calibration]] = field(default_factory=dict)
 
     def under(self, overrides: Overrides) -> "Mind":
@@ -102,7 +104,7 @@ class Mind:
     @property
     def room(self) -> int:
         """The budget by our own count: smaller where the model's tokens have turned out to be smaller than ours."""
-        return int(self.limit / self.calibration.ratio)
+        return int(self.limit / self.calibration.measure)
 
     @property
     def limit(self) -> int:

@@ -43,6 +43,7 @@ PROMISED = {
     "BACKSCROLL_MAY_SET": "admins",
     "BACKSCROLL_INSTRUCTIONS": None,
     "BACKSCROLL_INSTRUCTIONS_FILE": None,
+    "BACKSCROLL_PRICES_FILE": None,
     "BACKSCROLL_LOG": "text",
 }
 """What people, scripts and checks rely on; it changes only with an entry in the changelog."""

@@ -119,6 +119,7 @@ WRONG = [
     ({"BACKSCROLL_CONTEXT_TOKENS": "12"}, "500"),
     ({"BACKSCROLL_INSTRUCTIONS": "Be kind.", "BACKSCROLL_INSTRUCTIONS_FILE": "be-kind.md"}, "remove one"),
     ({"BACKSCROLL_INSTRUCTIONS_FILE": "missing.md"}, "No such file"),
+    ({"BACKSCROLL_PRICES_FILE": "missing.toml"}, "No such file"),
 ]
 
 
