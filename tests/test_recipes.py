@@ -21,7 +21,8 @@ from bots.slack.manifest import manifest
 from core import config
 from core.chores.runner import Chore, Chores
 from core.chores.table import chores
-from core.commands.deeds import EFFECTS, Desk, Said
+from core.commands.deeds import EFFECTS
+from core.commands.orders import Desk, Said
 from core.commands.table import COMMANDS, Command, Parameter
 from core.config import Settings, examine_settings, misspelt_settings, read_settings
 from core.delivery.reconcile import Reconciler

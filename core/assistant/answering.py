@@ -7,7 +7,7 @@ import structlog
 from core.assistant import apologies
 from core.assistant.asking import Asking, Case, Written
 from core.assistant.running import Runs, Stopped
-from core.commands import deeds
+from core.commands import orders
 from core.delivery import composing
 from core.delivery.errands import Errand
 from core.delivery.outbox import Outbox
@@ -83,7 +83,7 @@ class Answering:
 
     async def finish(self, lease: Lease, question: Turn) -> Fate:
         """Says what was stored before."""
-        errand = Errand(key=lease.key, cause=question, lease=lease, command=deeds.named(question))
+        errand = Errand(key=lease.key, cause=question, lease=lease, command=orders.named(question))
         return await self._outbox.deliver(errand)
 
     async def _conclude(self, lease: Lease, question: Turn, decided: Answer, speech: Speech) -> Fate:
@@ -95,7 +95,7 @@ class Answering:
             stored=speech.stored(decided.parts),
             drafts=speech.drafts,
             doubtful=speech.doubtful,
-            command=deeds.named(question),
+            command=orders.named(question),
         )
         return await self._outbox.answer(errand, decided)
 

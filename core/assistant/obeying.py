@@ -9,7 +9,7 @@ import structlog
 from core.access import Access
 from core.assistant.running import Runs
 from core.commands import deeds
-from core.commands.deeds import Desk, Order, Said
+from core.commands.orders import Desk, Order, Said
 from core.delivery import composing
 from core.delivery.errands import Errand
 from core.delivery.outbox import Outbox
