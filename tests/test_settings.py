@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from core.model.openai.model import THINKING
+from core.model.openai.asking import THINKING
 from tests.stage import Stage
 from tests.stages import STAGES
 from tests.talk import Running
