@@ -84,11 +84,17 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
         """`Channel` means `channel`."""
         return word.lower() if isinstance(word, str) else word
 
-    @field_validator("backscroll_may_stop", "backscroll_may_reset", "backscroll_may_set")
+    @field_validator("backscroll_may_stop")
     @classmethod
     def _no_misspelt_word(cls, people: str) -> str:
         """`evryone` is nobody's ID: taken for one, it would keep all but the asker from stopping an answer."""
         SETTINGS["may_stop"].read(people)
+        return people
+
+    @field_validator("backscroll_may_reset", "backscroll_may_set")
+    @classmethod
+    def _somebody(cls, people: str) -> str:
+        SETTINGS["may_set"].read(people)
         return people
 
     @field_validator("backscroll_persona")

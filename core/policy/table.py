@@ -122,14 +122,14 @@ SETTINGS = _table(
     Setting(
         name="may_reset",
         help="Who may reset, and take that back: everyone, admins, or IDs with commas between them",
-        read=values.people,
+        read=values.somebody,
         shown=values.told("nobody"),
         variable="BACKSCROLL_MAY_RESET",
     ),
     Setting(
         name="may_set",
         help="Who may change these settings: everyone, admins, or IDs with commas between them",
-        read=values.people,
+        read=values.somebody,
         shown=values.told("nobody"),
         variable="BACKSCROLL_MAY_SET",
     ),

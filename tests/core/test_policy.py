@@ -100,6 +100,17 @@ def test_the_stand_in_is_told_by_no_other_models_name() -> None:
         ("zone", "Berlin", "Berlin is no time zone: write one as Europe/Berlin"),
         ("zone", "../../etc/passwd", "is no time zone"),
         ("may_stop", "U1, evryone", "evryone is no ID; write everyone"),
+        (
+            "may_stop",
+            "U1\n- `hear`: off",
+            "U1 - `hear`: off is no ID: write mentions, or IDs, with commas between them",
+        ),
+        ("may_set", "@Ada", "@Ada is no ID"),
+        ("may_set", "Ada Lovelace", "Ada Lovelace is no ID"),
+        ("may_set", "@Eve), U2, (Mallory (U3)", "is no ID"),
+        ("may_stop", "U" * 81, "is no ID"),
+        ("may_set", "asker", "That would be nobody: write everyone, admins, or IDs with commas between them"),
+        ("may_reset", ",", "That would be nobody"),
     ],
 )
 def test_a_wrong_value_is_told_with_what_would_be_right(name: str, said: str, why: str) -> None:
@@ -123,6 +134,7 @@ def test_a_wrong_value_is_told_with_what_would_be_right(name: str, said: str, wh
         ("may_stop", "asker", frozenset()),
         ("may_stop", "everyone, U1", None),
         ("may_set", "Admins, asker, U1", frozenset({"admins", "U1"})),
+        ("may_set", "@Ada (U1), @Eve (U9) (U3), U2", frozenset({"U1", "U2", "U3"})),
     ],
 )
 def test_a_value_is_read_as_people_write_it(name: str, said: str, value: object) -> None:
