@@ -50,6 +50,11 @@ ADMINS = "admins"
 """In the place of an ID: those whom the platform gives power over the place."""
 
 _PEOPLE = ("everyone", "asker", ADMINS)
+_MEANT = {
+    **dict.fromkeys(("everybody", "anyone", "anybody", "all", "members"), "everyone"),
+    **dict.fromkeys(("nobody", "none", "me", "owner", "owners", "moderators"), ADMINS),
+}
+"""What people write for that; taken for IDs, these would be nobody's."""
 
 People = frozenset[str] | None
 """Who may do something: IDs of people, ADMINS among them; None is everyone."""
@@ -64,8 +69,9 @@ def people(said: str) -> People:
     """IDs, or mentions, beside the asker, who always may. `evryone` is nobody's ID, and would shut all out."""
     names = {name.strip() for name in said.split(",")}
     for name in names:
-        near = get_close_matches(name.lower(), _PEOPLE, n=1, cutoff=0.75)
-        if near and name.lower() not in _PEOPLE:
+        word = name.lower()
+        near = [_MEANT[word]] if word in _MEANT else get_close_matches(word, _PEOPLE, n=1, cutoff=0.75)
+        if near and word not in _PEOPLE:
             raise Wrong(f"{brief(name)} is no ID; write {near[0]}")
     names = {_id(name) for name in names}
     if "everyone" in {name.lower() for name in names}:
