@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from core.errors import ConfigurationError
-from core.policy import ANSWER_TOKENS, CONTEXT_TOKENS, EFFORTS, SETTINGS, Answers, Hearing, Level, Policy
+from core.policy import ANSWER_TOKENS, CONTEXT_TOKENS, REASONING, SETTINGS, Answers, Hearing, Level, Policy
 
 _MODEL = "gpt-6-luna"  # the current small model of OpenAI's, as of 2026-11
 
@@ -84,11 +84,17 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
         """`Channel` means `channel`."""
         return word.lower() if isinstance(word, str) else word
 
-    @field_validator("backscroll_may_stop", "backscroll_may_reset", "backscroll_may_set")
+    @field_validator("backscroll_may_stop")
     @classmethod
     def _no_misspelt_word(cls, people: str) -> str:
         """`evryone` is nobody's ID: taken for one, it would keep all but the asker from stopping an answer."""
         SETTINGS["may_stop"].read(people)
+        return people
+
+    @field_validator("backscroll_may_reset", "backscroll_may_set")
+    @classmethod
+    def _somebody(cls, people: str) -> str:
+        SETTINGS["may_set"].read(people)
         return people
 
     @field_validator("backscroll_persona")
@@ -126,12 +132,12 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     def _allowed(self) -> frozenset[str]:
         """What people may choose beside the operator's own model, and how hard that thinks."""
         named = [name for one in (self.backscroll_models or "").split(",") if (name := one.strip())]
-        return frozenset(name.lower() if name.lower() in EFFORTS else name for name in named)
+        return frozenset(name.lower() if name.lower() in REASONING else name for name in named)
 
     @property
     def other_models(self) -> Sequence[str]:
         """The models that people may choose beside the usual one."""
-        return sorted(self._allowed - {*EFFORTS, self.openai_model}) if self.has_model else []
+        return sorted(self._allowed - {*REASONING, self.openai_model}) if self.has_model else []
 
     @property
     def has_model(self) -> bool:

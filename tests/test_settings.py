@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from core.model.openai.model import THINKING
+from core.model.openai.asking import THINKING
 from tests.stage import Stage
 from tests.stages import STAGES
 from tests.talk import Running
 from tests.wire.openai import OpenAIServer
+from tests.wire.slack import SlackStage
 
 
 @pytest.fixture(params=list(STAGES))
@@ -71,3 +72,15 @@ async def test_another_model_of_the_same_server_answers_where_it_is_set(url: str
     assert better.body["model"] == "better"
     assert "high" in str(better.body.get("reasoning_effort", better.body.get("reasoning")))
     assert not {"reasoning", "reasoning_effort"} & usual.body.keys()
+
+
+async def test_whom_a_mention_names_may_do_what_is_set(url: str, model: OpenAIServer) -> None:
+    model.answer = lambda _: "well"
+    async with SlackStage() as stage, Running(url, model, stage):
+        stage.empower("ada")
+        await said(stage, "hello")
+        before = len(stage.shown())
+        await stage.write(f"!set may_set <@{stage.user('ben')}>, admins")
+        await stage.until(lambda: len(stage.shown()) > before)
+        assert "`answer_tokens` is 77" in await said(stage, "!set answer_tokens 77", author="ben")
+        assert "may change my settings" in await said(stage, "!set answer_tokens 77", author="eve")

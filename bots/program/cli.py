@@ -122,6 +122,8 @@ async def _set_for(known: Settings, channel: str) -> Overrides:
         address = Address.parse(channel)
     except AddressError as error:
         raise ConfigurationError(f"--channel: {error}") from error
+    if address.platform not in set(Platform):
+        raise ConfigurationError(f"--channel: {address.platform!r} is none of {', '.join(Platform)}")
     database = wiring.open_database(known)
     try:
         await wiring.prepare(known, database)

@@ -9,7 +9,7 @@ from core.assistant.remaking import Remaking
 from core.assistant.streaming import stream
 from core.delivery.outbox import Outbox
 from core.delivery.speech import Speech
-from core.errors import EmptyAnswer, ModelError, ModelRefused, RequestNotTaken, WindowTooLong
+from core.errors import EmptyAnswer, ModelError, ModelMisconfigured, ModelRefused, RequestNotTaken, WindowTooLong
 from core.memory import attachments, overhearing, preferences
 from core.memory.epochs import Epochs, Prefix
 from core.memory.mind import Mind
@@ -68,13 +68,18 @@ class Written:
 
 
 class _Tries:
-    """What is asked in one case: less each time that the model could not take it, until nothing can be left out."""
+    """What is asked in one case: less each time that the model could not take it, until nothing can be left out.
+
+    Raises ModelMisconfigured where not even the question has room from the beginning.
+    """
 
     def __init__(self, case: Case, told: Sequence[Turn]) -> None:
         self._case = case
         self._mind = case.mind
         self._told = told
         self._room = case.mind.room
+        if self._room < case.mind.fixed + _LEAST:
+            raise ModelMisconfigured("The instructions leave no room for a question in the model's context.")
         self._empty = False
         self.refused = list[Turn]()
 

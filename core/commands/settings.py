@@ -42,7 +42,8 @@ def change(connection: Connection, key: SessionKey, deployed: Mind, given: Mappi
     try:
         value = None if said is None else deployed.policy.read(setting.name, said)
         mind = deployed.under(_with(policies.of(connection, key), level, after))
-        _require_room(mind)
+        if said is not None and setting.name in _TAKES_ROOM:
+            _require_room(mind)
     except Wrong as wrong:
         return f"{wrong}."
     policies.keep(connection, key.workspace, scope, after)
@@ -56,12 +57,21 @@ def _with(overrides: Overrides, level: Level, settings: str) -> Overrides:
     return replace(overrides, channel=settings)
 
 
+_TAKES_ROOM = ("persona", "context_tokens", "model")
+"""What may leave the conversation too little of the window."""
+
+
 def _require_room(mind: Mind) -> None:
     """Raises Wrong where the instructions would leave the conversation less than half of the window."""
     if mind.fixed > mind.policy.context_tokens // 2:
         raise Wrong(
             f"My instructions take {mind.fixed:,} tokens, and may take half of what I am shown: "
             f"`context_tokens` must be at least {2 * mind.fixed:,}"
+        )
+    if mind.fixed > mind.limit // 2:
+        raise Wrong(
+            f"My instructions would take {mind.fixed:,} tokens, and may take half of the {mind.limit:,} that my model "
+            "has room for"
         )
 
 

@@ -108,11 +108,13 @@ class Mind:
 
     @property
     def limit(self) -> int:
-        """The budget in the model's tokens: what is set, or what the model's context holds beside an answer."""
-        context = self.model.context
-        if context is None:
-            return self.policy.context_tokens
-        return min(self.policy.context_tokens, context - context // SHARE)
+        """The budget in the model's tokens: what is set, or what the model's context holds beside an answer.
+
+        What is set gives way to the instructions, which take half of it at most: it was enough when it was set, and
+        they may have become longer since, by a persona of the workspace or by the operator.
+        """
+        context, wanted = self.model.context, max(self.policy.context_tokens, 2 * self.fixed)
+        return wanted if context is None else min(wanted, context - context // SHARE)
 
 
 @lru_cache(64)

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import structlog
 
-from core.policy.table import SETTINGS, Answers, Hearing, Level
+from core.policy.table import REASONING, SETTINGS, Answers, Hearing, Level
 from core.policy.values import ADMINS, People, Wrong, brief
 
 log = structlog.get_logger()
@@ -78,13 +78,16 @@ class Policy:
 
     def allows(self, name: str, value: object) -> bool:
         """Whether people may set this, under this policy of the deployment's."""
-        return name not in _ALLOWED or value in self.allowed or value == getattr(self, name)
+        if name not in _ALLOWED or value == getattr(self, name):
+            return True
+        return value in self.allowed and (name == "reasoning") == (value in REASONING)
 
     def read(self, name: str, said: str) -> object:
         """The value that somebody wants to set, under this policy of the deployment's. Raises Wrong."""
         value = SETTINGS[name].read(said)
         if not self.allows(name, value):
-            others = ", ".join(sorted(self.allowed)) or "nothing else (BACKSCROLL_MODELS)"
+            others = ", ".join(sorted(one for one in self.allowed if self.allows(name, one)))
+            others = others or "nothing else (BACKSCROLL_MODELS)"
             raise Wrong(f"{brief(said)} is not allowed: beside {self.shown(name)}, my operator allows {others}")
         return value
 

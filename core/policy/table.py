@@ -9,8 +9,8 @@ from core.policy import values
 
 Hearing = Literal["thread", "channel", "off"]
 Answers = Literal["follow", "mention"]
-EFFORTS = ("none", "minimal", "low", "medium", "high")
-"""How hard a model may be told to think."""
+REASONING = ("auto", "none", "minimal", "low", "medium", "high")
+"""How hard a model may be told to think; none is called so."""
 
 CONTEXT_TOKENS = range(500, 2_000_001)
 ANSWER_TOKENS = range(16, 1_000_001)
@@ -91,7 +91,7 @@ SETTINGS = _table(
     Setting(
         name="reasoning",
         help="How hard it thinks, as far as my operator allows; auto leaves it to the server",
-        read=values.one_of("auto", *EFFORTS),
+        read=values.one_of(*REASONING),
         variable="OPENAI_REASONING",
     ),
     Setting(
@@ -122,14 +122,14 @@ SETTINGS = _table(
     Setting(
         name="may_reset",
         help="Who may reset, and take that back: everyone, admins, or IDs with commas between them",
-        read=values.people,
+        read=values.somebody,
         shown=values.told("nobody"),
         variable="BACKSCROLL_MAY_RESET",
     ),
     Setting(
         name="may_set",
         help="Who may change these settings: everyone, admins, or IDs with commas between them",
-        read=values.people,
+        read=values.somebody,
         shown=values.told("nobody"),
         variable="BACKSCROLL_MAY_SET",
     ),

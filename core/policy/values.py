@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from difflib import get_close_matches
 from math import inf
+from re import DOTALL
+from re import compile as pattern
 
 from core.policy import zones
 
@@ -48,22 +50,50 @@ ADMINS = "admins"
 """In the place of an ID: those whom the platform gives power over the place."""
 
 _PEOPLE = ("everyone", "asker", ADMINS)
+_MEANT = {
+    **dict.fromkeys(("everybody", "anyone", "anybody", "all", "members"), "everyone"),
+    **dict.fromkeys(("nobody", "none", "me", "owner", "owners", "moderators"), ADMINS),
+}
+"""What people write for that; taken for IDs, these would be nobody's."""
 
 People = frozenset[str] | None
 """Who may do something: IDs of people, ADMINS among them; None is everyone."""
 
 
+_ID = pattern(r"[^\s()@<>`]{1,80}")
+_MENTION = pattern(r"@.*\(([^\s()@<>`]{1,80})\)", DOTALL)
+"""As a platform's adapter writes it: the name, which anybody may choose, and at the end the ID."""
+
+
 def people(said: str) -> People:
-    """IDs, beside the asker, who always may. `evryone` is nobody's ID, and would shut all out."""
+    """IDs, or mentions, beside the asker, who always may. `evryone` is nobody's ID, and would shut all out."""
     names = {name.strip() for name in said.split(",")}
     for name in names:
-        near = get_close_matches(name.lower(), _PEOPLE, n=1, cutoff=0.75)
-        if near and name.lower() not in _PEOPLE:
+        word = name.lower()
+        near = [_MEANT[word]] if word in _MEANT else get_close_matches(word, _PEOPLE, n=1, cutoff=0.75)
+        if near and word not in _PEOPLE:
             raise Wrong(f"{brief(name)} is no ID; write {near[0]}")
+    names = {_id(name) for name in names}
     if "everyone" in {name.lower() for name in names}:
         return None
     named = frozenset(name for name in names if name.lower() not in {"", *_PEOPLE})
     return named | {ADMINS} if ADMINS in {name.lower() for name in names} else named
+
+
+def _id(name: str) -> str:
+    """The ID that a name of the list is, or stands for."""
+    mention = _MENTION.fullmatch(name)
+    if mention is None and name and not _ID.fullmatch(name):
+        raise Wrong(f"{brief(name)} is no ID: write mentions, or IDs, with commas between them")
+    return name if mention is None else mention[1]
+
+
+def somebody(said: str) -> People:
+    """The same, where there is no asker who always may: a list of nobody would shut all out."""
+    found = people(said)
+    if found == frozenset():
+        raise Wrong("That would be nobody: write everyone, admins, or IDs with commas between them")
+    return found
 
 
 def told(nobody: str) -> Callable[[object], str]:

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, Row, and_, case, delete, null, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.schema import quotes, sessions, turns, workspaces
+from core.schema import checkpoints, policies, quotes, sessions, turns, workspaces
 from core.seam.address import Address
 from core.session import Progress, Role, SessionKey
 from core.store import segments
@@ -19,8 +19,12 @@ from core.store.workspaces import WORKSPACE, names
 def close(connection: Connection, address: Address, *, gone: bool, seconds: float) -> list[SessionKey]:
     """Ends the sessions of a place: nothing that waits there is answered, and talk begins anew if it ever does.
 
-    Returns those in which something waited. With `gone`, every word that was said there is erased.
+    Returns those in which something waited. With `gone`, every word that was said there is erased, and what was set for
+    the channel.
     """
+    if gone:
+        here = and_(policies.c.workspace == WORKSPACE, policies.c.scope == address.id)  # no thread has one
+        connection.execute(delete(policies).where(here), names(address))
     return [key for key in _sessions_at(connection, address) if _close(connection, key, gone=gone, seconds=seconds)]
 
 
@@ -43,7 +47,8 @@ def _close(connection: Connection, key: SessionKey, *, gone: bool, seconds: floa
     begun = [seq for seq in waiting if withdraw(connection, key, seq, seconds=seconds)]
     if gone:
         connection.execute(update(turns).where(mine).values(ERASED))
-        connection.execute(delete(quotes).where(quotes.c.workspace == key.workspace, quotes.c.session == key.session))
+        for table in (quotes, checkpoints):
+            connection.execute(delete(table).where(table.c.workspace == key.workspace, table.c.session == key.session))
     else:
         kept = case((turns.c.seq.in_(begun), turns.c.slip), else_=null())
         over = {"progress": Progress.DONE, "slip": kept, "error": None}

@@ -334,3 +334,12 @@ def test_a_misspelt_word_is_not_taken_for_an_id(said: str, monkeypatch: pytest.M
 
     with pytest.raises(ConfigurationError, match=r"BACKSCROLL_MAY_STOP: .* is no ID; write (everyone|asker)"):
         read_settings()
+
+
+@pytest.mark.parametrize("name", ["BACKSCROLL_MAY_RESET", "BACKSCROLL_MAY_SET"])
+def test_nobody_is_no_list_of_people(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Who asks may stop their own answer; in the other two lists nobody would be left."""
+    monkeypatch.setenv(name, "asker")
+
+    with pytest.raises(ConfigurationError, match=f"{name}: That would be nobody"):
+        read_settings()

@@ -60,15 +60,27 @@ def test_people_choose_among_what_the_operator_allows_and_the_operators_own() ->
     assert (ours.model, ours.origin("model")) == ("usual", Level.DEPLOYMENT)
     assert [ours.read("model", name) for name in ("better", "usual")] == ["better", "usual"]
     assert [ours.read("reasoning", effort) for effort in ("High", "auto")] == ["high", "auto"]
-    with pytest.raises(Wrong, match="dear is not allowed: beside usual, my operator allows better, high"):
+    with pytest.raises(Wrong, match=r"dear is not allowed: beside usual, my operator allows better$"):
         ours.read("model", "dear")
-    with pytest.raises(Wrong, match="low is not allowed: beside auto, "):
+    with pytest.raises(Wrong, match=r"low is not allowed: beside auto, my operator allows high$"):
         ours.read("reasoning", "low")
     with pytest.raises(Wrong, match="my operator allows nothing else"):
         DEPLOYED.read("model", "better")
     for name, stored in chosen.items():
         assert ours.under(Overrides(channel=stored)).origin(name) is Level.CHANNEL
         assert DEPLOYED.under(Overrides(channel=stored)) == DEPLOYED, "what is allowed no more does not hold"
+
+
+def test_a_word_of_how_hard_to_think_is_no_models_name() -> None:
+    facts = {"openai_api_key": "k", "openai_model": "usual", "backscroll_models": "better, High, AUTO"}
+    ours = settings(**facts, openai_reasoning="low").policy
+
+    assert [ours.read("reasoning", effort) for effort in ("high", "auto")] == ["high", "auto"]
+    for word in ("high", "auto"):
+        with pytest.raises(Wrong, match=f"{word} is not allowed: beside usual"):
+            ours.read("model", word)
+    assert ours.under(Overrides(channel=set_to(model="high"))).model == "usual", "and so it is told"
+    assert settings(**facts).other_models == ["better"]
 
 
 def test_the_stand_in_is_told_by_no_other_models_name() -> None:
@@ -100,6 +112,21 @@ def test_the_stand_in_is_told_by_no_other_models_name() -> None:
         ("zone", "Berlin", "Berlin is no time zone: write one as Europe/Berlin"),
         ("zone", "../../etc/passwd", "is no time zone"),
         ("may_stop", "U1, evryone", "evryone is no ID; write everyone"),
+        (
+            "may_stop",
+            "U1\n- `hear`: off",
+            "U1 - `hear`: off is no ID: write mentions, or IDs, with commas between them",
+        ),
+        ("may_set", "Everybody", "Everybody is no ID; write everyone"),
+        ("may_stop", "members", "members is no ID; write everyone"),
+        ("may_set", "nobody", "nobody is no ID; write admins"),
+        ("may_reset", "U1, me", "me is no ID; write admins"),
+        ("may_set", "@Ada", "@Ada is no ID"),
+        ("may_set", "Ada Lovelace", "Ada Lovelace is no ID"),
+        ("may_set", "@Eve), U2, (Mallory (U3)", "is no ID"),
+        ("may_stop", "U" * 81, "is no ID"),
+        ("may_set", "asker", "That would be nobody: write everyone, admins, or IDs with commas between them"),
+        ("may_reset", ",", "That would be nobody"),
     ],
 )
 def test_a_wrong_value_is_told_with_what_would_be_right(name: str, said: str, why: str) -> None:
@@ -123,6 +150,7 @@ def test_a_wrong_value_is_told_with_what_would_be_right(name: str, said: str, wh
         ("may_stop", "asker", frozenset()),
         ("may_stop", "everyone, U1", None),
         ("may_set", "Admins, asker, U1", frozenset({"admins", "U1"})),
+        ("may_set", "@Ada (U1), @Eve (U9) (U3), U2", frozenset({"U1", "U2", "U3"})),
     ],
 )
 def test_a_value_is_read_as_people_write_it(name: str, said: str, value: object) -> None:

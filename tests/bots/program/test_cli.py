@@ -394,6 +394,7 @@ def test_the_effective_settings_are_shown_with_where_they_come_from(url: str) ->
     here = backscroll("settings", "--channel", "console:local:main:side", DATABASE_URL=url, BACKSCROLL_HEAR="off")
     elsewhere = backscroll("settings", "--channel", "slack:T1:C1", DATABASE_URL=url)
     odd = backscroll("settings", "--channel", "general", DATABASE_URL=url)
+    misspelt = backscroll("settings", "--channel", "Slack:T1:C1", DATABASE_URL=url)
 
     assert (deployed.exit_code, here.exit_code, elsewhere.exit_code) == (0, 0, 0)
     assert "- `hear`: off (set by my operator)" in deployed.stdout
@@ -403,3 +404,5 @@ def test_the_effective_settings_are_shown_with_where_they_come_from(url: str) ->
     assert "- `answer_tokens`: 4,000 (built in)" in elsewhere.stdout
     assert odd.exit_code == 2
     assert odd.stderr.startswith("backscroll: --channel: 'general' has 1 parts")
+    assert misspelt.exit_code == 2
+    assert misspelt.stderr == "backscroll: --channel: 'Slack' is none of slack, discord, console\n"

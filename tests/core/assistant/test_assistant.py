@@ -591,6 +591,17 @@ async def test_the_window_shrinks_until_it_fits_a_model_of_known_size(database: 
     assert len(running.model.prompts) == 12
 
 
+async def test_a_model_that_has_no_room_for_a_question_is_not_asked_an_empty_one(database: Database) -> None:
+    async with house(database) as running:
+        running.mind.instructions = "Be kind. " * 300
+        running.model.context = 1_000
+        await running.say(message("hello"))
+        await running.adapter.until(lambda: running.adapter.texts)
+
+    assert running.model.prompts == []
+    assert "my model is not set up rightly" in running.adapter.texts[-1]
+
+
 async def test_a_model_that_never_stops_is_ended_at_the_limit(database: Database) -> None:
     """B13: whatever it was told."""
     async with house(database, ["and on " * 100] * 1_000) as running:

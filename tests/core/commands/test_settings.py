@@ -146,6 +146,32 @@ async def test_a_window_that_the_instructions_would_fill_is_not_set(database: Da
     assert answer.endswith(f"`context_tokens` must be at least {2 * running.mind.fixed:,}.")
 
 
+async def test_what_is_set_elsewhere_never_takes_the_room_of_a_question(database: Database) -> None:
+    """A channel's window was large enough for the persona that it had."""
+    question, other = "what is the first word of this?", replace(HERE, channel="other")
+    async with house(database, adapter=Governed()) as running:
+        await said(running, "!set context_tokens 500", address=other)
+        await said(running, f"!set workspace persona {'You are kind. ' * 100}")
+        assert await said(running, question, address=other) == f"You said: {question}"
+        status = await said(running, "!status", address=other)
+        assert "`hear` is off for this channel" in await said(running, "!set hear off", address=other)
+        assert "`context_tokens` must be at least" in await said(running, "!set context_tokens 510", address=other)
+
+    shown = running.model.prompts[-1]
+    assert shown.tokens > 500, "the persona alone takes as much"
+    assert "will see all of them" in status
+
+
+async def test_a_persona_that_the_models_context_has_no_room_for_is_not_set(database: Database) -> None:
+    async with house(database, adapter=Governed()) as running:
+        running.model.context = 800
+        refusal = await said(running, f"!set persona {'You are kind. ' * 100}")
+        assert "`persona` is You are kind. for this channel" in await said(running, "!set persona You are kind.")
+
+    assert refusal.startswith("My instructions would take ")
+    assert refusal.endswith(" tokens, and may take half of the 600 that my model has room for.")
+
+
 async def test_what_is_said_to_the_bot_and_sets_nothing_is_talk(database: Database) -> None:
     async with house(database) as running:
         assert await said(running, "set the table", audience=Audience.BOT) == "You said: set the table"

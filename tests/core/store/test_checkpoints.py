@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from core.schema import checkpoints as table
-from core.seam.messages import Deleted, Edited, Inbound
+from core.seam.messages import Closed, Deleted, Edited, Inbound
 from core.session import Fold, SessionKey, Validity
 from core.store import Database, checkpoints, places, remembered
 from core.store.checkpoints import Boundary, Made
@@ -212,3 +212,13 @@ async def test_what_is_stale_is_not_opened(database: Database) -> None:
         assert await database.read(checkpoints.words, folding.key, [stands.number]) == {}
         (row,) = await rows(database, table)
         assert (row.validity, row.body, row.changes) == (Validity.STALE, b"", 1)
+
+
+async def test_a_place_that_is_gone_takes_what_tells_of_it_along(database: Database) -> None:
+    async with session(database) as folding:
+        assert await folding.fold(made(1, 2), made(1, 2, Fold.STATE))
+        await folding.running.say(Closed(address=HERE, gone=False))
+        assert len(await rows(database, table)) == 2
+        await folding.running.say(Closed(address=HERE, gone=True))
+
+    assert not await rows(database, table)

@@ -13,8 +13,10 @@ from sqlalchemy import Connection
 
 from core.errors import ModelStalled
 from core.policy import edited, is_set
+from core.schema import policies as table
 from core.schema import turns
 from core.seam.address import Address
+from core.seam.messages import Closed
 from core.session import Kind
 from core.store import Database, places, policies
 from core.store.engine.sql import alone, is_alone
@@ -78,6 +80,20 @@ async def test_what_is_set_for_a_workspace_holds_in_no_other_one(database: Datab
             await talked(running, address, times=1)
 
     assert [prompt.answer_tokens for prompt in running.model.prompts] == [4_000, 4_000, 4_000, 55, 4_000]
+
+
+async def test_what_is_set_for_a_channel_goes_when_the_channel_is_gone(database: Database) -> None:
+    """A persona is words that somebody wrote there."""
+    async with house(database) as running:
+        await talked(running, THREAD, times=1)
+        await talked(running, times=1)
+        for scope in (CHANNEL, ELSEWHERE.id, policies.WORKSPACE):
+            await put(database, scope, persona="a secret of this channel's")
+        await running.say(Closed(address=THREAD, gone=True), Closed(address=HERE, gone=False))
+        assert [row.scope for row in await rows(database, table)] == [policies.WORKSPACE, CHANNEL, ELSEWHERE.id]
+        await running.say(Closed(address=HERE, gone=True))
+
+    assert [row.scope for row in await rows(database, table)] == [policies.WORKSPACE, ELSEWHERE.id]
 
 
 async def test_a_turn_that_waited_while_it_was_set_obeys(database: Database) -> None:
