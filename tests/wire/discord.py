@@ -22,6 +22,7 @@ class DiscordStage(Stage):
     """
 
     platform = "discord"
+    has_links = True
 
     def __init__(self) -> None:
         super().__init__()
