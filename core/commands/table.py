@@ -35,6 +35,7 @@ class Parameter:
     It is one word, or with `rest` all that is left of the line. One that is `named` stands behind its own name, as in
     `summarize since yesterday`. Where there are `values`, it is one of them. Those that are `optional`
     come last, and all but the last of them are `named`. A `flag` is its own name, or is not said: it comes first.
+    A `link` is one to a message.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Parameter:
     named: bool = False
     values: tuple[str, ...] = ()
     flag: bool = False
+    link: bool = False
 
     @property
     def usage(self) -> str:
@@ -90,6 +92,7 @@ def _table(*commands: Command) -> Table:
 
 
 _WORKSPACE = Parameter(name="workspace", help="For all of the workspace, not for this channel alone", flag=True)
+_LINK = Parameter(name="link", help="The link to one of my answers here", optional=True, rest=True, link=True)
 _NAME = Parameter(name="name", help="Which setting", values=tuple(SETTINGS))
 
 COMMANDS = _table(
@@ -107,7 +110,13 @@ COMMANDS = _table(
         cost=Cost.MODEL,
     ),
     Command(name="status", help="Show what I remember here, and which model answers", private=True, at_once=True),
-    Command(name="context", help="Show what my model is shown, part by part", private=True, at_once=True),
+    Command(
+        name="context",
+        help="Show what my model is shown, part by part; or what it was shown for one of my answers",
+        parameters=(_LINK,),
+        private=True,
+        at_once=True,
+    ),
     Command(
         name="stop", help="Stop the answer that I am writing; what is on screen stays", deed=Deed.STOP, at_once=True
     ),
