@@ -18,12 +18,12 @@ from bots.slack.payloads import (
     workspace_of,
 )
 from bots.slack.ticket import RESPONSE_SECONDS, Ticket
-from core.commands.table import COMMANDS, Shown
+from core.commands.table import COMMANDS
 from core.seam.address import Address, AddressError
 from core.seam.messages import Audience, Author, Inbound
 
 PICKER = "session_picker"
-SHORTCUTS = {f"session_{verb}": verb for verb, command in COMMANDS.items() if Shown.MENU in command.shown}
+SHORTCUTS = {f"session_{verb}": verb for verb, command in COMMANDS.items() if command.menu is not None}
 """Callback IDs of the message shortcuts, and the verbs that they stand for."""
 
 log = get_logger(platform=PLATFORM)

@@ -16,7 +16,6 @@ class Shown(Flag):
 
     HELP = auto()  # in the list that `help` gives
     SLASH = auto()  # among the platform's own commands
-    MENU = auto()  # in the menu of a message, where the platform has such menus
     NOWHERE = 0
     LISTS = HELP | SLASH
 
@@ -62,7 +61,8 @@ class Command:
     """A message with a verb. `help` is one line of at most 100 characters; a `private` answer is for the asker.
 
     `deed` is what `core.access` is asked about before it is done; without one, everyone may. `at_once` commands don't
-    queue behind a running answer. `anywhere` says that no session is needed.
+    queue behind a running answer. `anywhere` says that no session is needed. In the menus of messages, where a platform
+    has them, it goes by its `menu`, of at most 24 characters, or is not there.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Command:
     parameters: tuple[Parameter, ...] = ()
     deed: Deed | None = None
     shown: Shown = Shown.LISTS
+    menu: str | None = None
     private: bool = False
     at_once: bool = False
     anywhere: bool = False
@@ -100,13 +101,13 @@ COMMANDS = _table(
         name="reset",
         help="Start afresh: I set aside what was said so far; undo brings it back",
         deed=Deed.RESET,
-        shown=Shown.LISTS | Shown.MENU,
+        menu="Reset session",
     ),
     Command(name="undo", help="Take the last reset back, or where none is left, the last undo", deed=Deed.RESET),
     Command(
         name="summarize",
         help="Post a summary of this session so far",
-        shown=Shown.LISTS | Shown.MENU,
+        menu="Summarize session",
         cost=Cost.MODEL,
     ),
     Command(name="status", help="Show what I remember here, and which model answers", private=True, at_once=True),
