@@ -9,8 +9,10 @@ from tests.stage import Stage
 from tests.stages import STAGES
 from tests.talk import Running
 from tests.test_conversations import answered, echo, texts
+from tests.wire.discord import DiscordStage
 from tests.wire.openai import OpenAIServer
 from tests.wire.slack import SlackStage
+from tests.wire.slack.workspace import CHANNEL
 
 
 @pytest.fixture(params=list(STAGES))
@@ -80,6 +82,30 @@ async def test_what_was_shown_elsewhere_is_told_there_alone(url: str, stage: Sta
         await answered(stage, "You said: three", place="other")
         await stage.say(f"!context {await link(stage, 'You said: three', 'other')}")
         await told(stage, "This link leads to another conversation;")
+
+
+async def test_the_menu_of_an_answer_tells_what_was_shown_for_it(url: str, model: OpenAIServer) -> None:
+    async with SlackStage() as stage, Running(url, model, stage):
+        await talk(stage)
+        shown = next(one for one in stage.shown() if one.text == "You said: two")
+        stage.shortcut("session_context", stage.server.workspace.find(CHANNEL, shown.id), stage.user("ben"))
+        said = await told(stage, "For this answer")
+
+    assert "was shown 2 turns word for word, since " in said
+    assert [one.private for one in stage.shown() if one.text == said] == [True]
+
+
+async def test_so_does_discords(url: str, model: OpenAIServer) -> None:
+    async with DiscordStage() as stage, Running(url, model, stage):
+        question = await stage.say("one")
+        await answered(stage, "You said: one")
+        await stage.menu("What was shown for this", stage.shown()[0].id, author="ben")
+        said = await told(stage, "For this answer")
+        await stage.menu("What was shown for this", question)
+        await told(stage, "The message at this link is none of my answers")
+
+    assert "was shown its question alone" in said
+    assert [one.private for one in stage.shown()] == [False, True, True]
 
 
 async def test_slack_sends_a_link_in_brackets(url: str, model: OpenAIServer) -> None:

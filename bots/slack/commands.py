@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from structlog import get_logger
 
+from bots.slack.links import link
 from bots.slack.payloads import (
     PLATFORM,
     Payload,
@@ -18,7 +19,8 @@ from bots.slack.payloads import (
     workspace_of,
 )
 from bots.slack.ticket import RESPONSE_SECONDS, Ticket
-from core.commands.table import COMMANDS
+from core.commands.lines import line_of
+from core.commands.table import COMMANDS, Command
 from core.seam.address import Address, AddressError
 from core.seam.messages import Audience, Author, Inbound
 
@@ -68,8 +70,14 @@ def shortcut(payload: Payload, view: View) -> Inbound | None:
     if verb is None:
         return None
     channel, message = word(part(payload, "channel"), "id"), part(payload, "message")
-    thread = message.get("thread_ts") or word(message, "ts")
-    return _pressed(payload, view, verb=verb, address=address_of(view.us.workspace, channel, thread, view))
+    ts = word(message, "ts")
+    address = address_of(view.us.workspace, channel, message.get("thread_ts") or ts, view)
+    return _pressed(payload, view, verb=verb, address=address, line=_linking(COMMANDS[verb], address, ts, view))
+
+
+def _linking(command: Command, address: Address, ts: str, view: View) -> str:
+    """What a command is given that is chosen in this message's menu: the link to it, if it takes one."""
+    return line_of(command, {command.link.name: link(view.us, address, ts) or ts}) if command.link else ""
 
 
 def choice(payload: Payload, view: View) -> Inbound | None:

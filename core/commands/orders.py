@@ -45,9 +45,8 @@ class Order:
     @property
     def link(self) -> str | None:
         """The link to a message that it was given; None without one. Arguments that don't fit have none."""
-        if self.misfit is not None:
-            return None
-        return next((self.arguments.get(one.name) for one in self.command.parameters if one.link), None)
+        link = self.command.link
+        return None if link is None or self.misfit is not None else self.arguments.get(link.name)
 
     @property
     def is_for_workspace(self) -> bool:

@@ -77,6 +77,11 @@ class Command:
     cost: Cost = Cost.NOTHING
 
     @property
+    def link(self) -> Parameter | None:
+        """The parameter that is a link to a message: chosen in that message's menu, the command is given the link."""
+        return next((one for one in self.parameters if one.link), None)
+
+    @property
     def usage(self) -> str:
         """The command as it is said, with its parameters."""
         return " ".join((self.name, *(parameter.usage for parameter in self.parameters)))
@@ -115,6 +120,7 @@ COMMANDS = _table(
         name="context",
         help="Show what my model is shown, part by part; or what it was shown for one of my answers",
         parameters=(_LINK,),
+        menu="What was shown for this",
         private=True,
         at_once=True,
     ),

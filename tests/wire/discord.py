@@ -154,6 +154,15 @@ class DiscordStage(Stage):
         await self.gateway.dispatch("INTERACTION_CREATE", payload)
         await self.change()
 
+    async def menu(self, entry: str, message: str, *, place: str = "main", author: str = "ada") -> None:
+        """A person chooses an entry in a message's menu."""
+        await self._online()
+        kept = self.kept(message).payload
+        data = {"id": "2", "type": 3, "name": entry, "target_id": message, "resolved": {"messages": {message: kept}}}
+        payload = self.interaction("", await self.place(place), author) | {"data": data}
+        await self.gateway.dispatch("INTERACTION_CREATE", payload)
+        await self.change()
+
     def interaction(self, verb: str, channel: str, author: str, text: str = "") -> Payload:
         """An INTERACTION_CREATE for /session VERB, known to the server from now on."""
         number = self.world.snowflake()
