@@ -108,6 +108,16 @@ async def test_so_does_discords(url: str, model: OpenAIServer) -> None:
     assert [one.private for one in stage.shown()] == [False, True, True]
 
 
+async def test_a_slash_command_of_slacks_finds_its_thread_by_the_link(url: str, model: OpenAIServer) -> None:
+    async with SlackStage() as stage, Running(url, model, stage):
+        await talk(stage)
+        stage.slash(f"context {await link(stage, 'You said: one')}")
+        said = await told(stage, "For this answer")
+
+    assert "was shown its question alone" in said
+    assert [one.private for one in stage.shown() if one.text == said] == [True]
+
+
 async def test_slack_sends_a_link_in_brackets(url: str, model: OpenAIServer) -> None:
     async with SlackStage() as stage, Running(url, model, stage):
         await talk(stage)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from structlog import get_logger
 
-from bots.slack.links import link
+from bots.slack.links import link, linked
 from bots.slack.payloads import (
     PLATFORM,
     Payload,
@@ -20,7 +20,7 @@ from bots.slack.payloads import (
 )
 from bots.slack.ticket import RESPONSE_SECONDS, Ticket
 from core.commands.lines import line_of
-from core.commands.table import COMMANDS, Command
+from core.commands.table import COMMANDS, Command, find
 from core.seam.address import Address, AddressError
 from core.seam.messages import Audience, Author, Inbound
 
@@ -47,11 +47,16 @@ def stopped(payload: Payload, event: Payload, view: View) -> Inbound:
 
 
 def slash(payload: Payload, view: View) -> Inbound:
-    """`/session VERB …`. The payload names no thread, and Slack runs no such command in one, so it is mostly vague."""
+    """`/session VERB …`. The payload names no thread, and Slack runs no such command in one, so it is mostly vague.
+
+    A link to a message in a thread of this channel names that.
+    """
     channel, user = word(payload, "channel_id"), word(payload, "user_id")
     verb, _, rest = str(payload.get("text") or "").strip().partition(" ")
+    place = Address(platform=PLATFORM, workspace=view.us.workspace, channel=channel)
+    thread = _thread(place, _verb(verb), rest, view)
     return Inbound(
-        address=Address(platform=PLATFORM, workspace=view.us.workspace, channel=channel),
+        address=thread or place,
         id=word(payload, "trigger_id"),
         author=Author(id=user, name=str(view.names.get(user) or payload.get("user_name") or user)),
         text=rest.strip(),
@@ -59,9 +64,17 @@ def slash(payload: Payload, view: View) -> Inbound:
         audience=Audience.BOT,
         direct=is_direct(channel),
         verb=_verb(verb),
-        vague=not is_plain_dm(channel, view),
+        vague=thread is None and not is_plain_dm(channel, view),
         ticket=_answerable(payload, view),
     )
+
+
+def _thread(channel: Address, verb: str, line: str, view: View) -> Address | None:
+    """The thread of this channel that a command is for, where it takes a link, and its line is one that names it."""
+    there = linked(view.us, line, agent_view=view.agent_view) if find(verb).link else None
+    if there is None or there.address.thread is None or there.address.channel_address != channel:
+        return None
+    return there.address
 
 
 def shortcut(payload: Payload, view: View) -> Inbound | None:

@@ -64,6 +64,25 @@ async def test_a_slash_command_cannot_tell_its_thread(
     assert "respond" not in repr(given)
 
 
+@pytest.mark.parametrize(
+    ("verb", "channel", "query", "thread"),
+    [
+        ("context", CHANNEL, f"?thread_ts=1700000000.000100&cid={CHANNEL}", "1700000000.000100"),
+        ("context", CHANNEL, "", None),
+        ("context", "C0OTHER", "?thread_ts=1700000000.000100&cid=C0OTHER", None),
+        ("reset", CHANNEL, f"?thread_ts=1700000000.000100&cid={CHANNEL}", None),
+    ],
+)
+async def test_a_link_tells_a_slash_command_its_thread(
+    stage: SlackStage, ear: Ear, verb: str, channel: str, query: str, thread: str | None
+) -> None:
+    link = f"{HOME}archives/{channel}/p1700000005000200{query}"
+    stage.slash(f"{verb} {link}")
+    (given,) = await ear.until(1)
+    assert given.address == Address(platform="slack", workspace=TEAM, channel=CHANNEL, thread=thread)
+    assert (given.verb, given.text, given.vague) == (verb, link, thread is None)
+
+
 @pytest.mark.parametrize("agent_view", [True, False])
 async def test_a_plain_direct_message_is_one_session_and_nothing_is_vague(
     stage: SlackStage, *, agent_view: bool
