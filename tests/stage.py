@@ -43,6 +43,9 @@ class Stage(ABC):
     admins: Literal["told", "everyone", "nobody"] = "told"
     """Who is an admin: whom the platform calls one, or it knows no difference."""
 
+    has_links = False
+    """Whether people open messages by links."""
+
     def __init__(self) -> None:
         self.changed = Condition()
 

@@ -259,6 +259,54 @@ async def test_what_an_uncertain_call_has_left_is_put_right(stage: Stage) -> Non
         await stage.until(lambda: texts(stage) == ["half and whole"])
 
 
+async def test_a_link_leads_to_its_message_where_there_are_links(stage: Stage) -> None:
+    ear = Ear(stage)
+    async with listening(stage, ear) as adapter:
+        await stage.say("hello")
+        await stage.until(lambda: ear.heard)
+        place = ear.heard[0].address
+        message = await adapter.deliver(reply_to(ear.heard[0], "an answer"))
+        link = await adapter.link(place, message)
+        copied = (link, f" {link} ", f"<{link}>", f"<{link}|this>", f"{link}&more=1" if "?" in (link or "") else link)
+        found = [await adapter.linked(words or "nothing") for words in copied]
+
+    assert (link is not None) is stage.has_links
+    for one in found:
+        assert (one is not None) is stage.has_links
+        assert one is None or (one.message == message and one.may_be_in(place))
+
+
+FOREIGN: Sequence[Callable[[str], str]] = (
+    lambda link: "hello",
+    lambda link: "",
+    lambda link: link.replace("https:", "http:"),
+    lambda link: link.replace("https:", "slack:"),
+    lambda link: f"see {link}",
+    lambda link: f"{link} {link}",
+    lambda link: link.replace(".com/", ".com.example.org/"),
+    lambda link: link.replace("https://", "https://not"),
+    lambda link: link.replace("https://", "https://evil.example.org/"),
+    lambda link: link.replace(".com/", ".com@example.org/"),
+    lambda link: link.replace(".com/", ".com:8443/"),
+    lambda link: link.replace(".com/", ".com/x/"),
+    lambda link: link.replace(".com/", "[.com/"),
+    lambda link: link.partition("?")[0][:-8] + "nonsense",
+    lambda link: "https://example.org/archives/C1/p1700000000000100",
+)
+
+
+async def test_words_that_are_no_link_lead_nowhere(stage: Stage) -> None:
+    ear = Ear(stage)
+    async with listening(stage, ear) as adapter:
+        await stage.say("hello")
+        await stage.until(lambda: ear.heard)
+        message = await adapter.deliver(reply_to(ear.heard[0], "an answer"))
+        link = await adapter.link(ear.heard[0].address, message) or "nothing"
+        found = {words: await adapter.linked(words) for words in (spoilt(link) for spoilt in FOREIGN)}
+
+    assert set(found.values()) == {None}
+
+
 async def test_a_sign_that_a_message_waits_can_be_set_and_taken_back(stage: Stage) -> None:
     ear = Ear(stage)
     async with listening(stage, ear) as adapter:

@@ -9,9 +9,10 @@ import pytest
 
 from core.seam.adapter import Receive, Whole
 from core.seam.address import Address
+from core.seam.links import Linked
 from core.seam.messages import Event, Inbound, Reply
 from tests import test_adapter_promises as promises
-from tests.line import LineAdapter
+from tests.line import LineAdapter, address_of
 from tests.wire.line import LineStage
 
 
@@ -155,8 +156,31 @@ class Stamping(LineAdapter):
         self._there = waits
 
 
+class Linkless(LineAdapter):
+    """Has no links, where its stage says that people open messages by them."""
+
+
+class Misleading(LineAdapter):
+    """Takes each link for one to the same message."""
+
+    async def link(self, address: Address, message: str) -> str | None:
+        return f"https://line.com/{message}"
+
+    async def linked(self, words: str) -> Linked | None:
+        return Linked(address=address_of("main"), message="m0") if "line.com" in words else None
+
+
+class Gullible(LineAdapter):
+    """Takes all words for a link."""
+
+    async def linked(self, words: str) -> Linked | None:
+        return Linked(address=address_of("main"), message=words)
+
+
 class Hasty(LineStage):
-    """The same stage, but what does not happen at once does not happen."""
+    """The same stage, but what does not happen at once does not happen, and there are said to be links."""
+
+    has_links = True
 
     async def until(self, condition: Callable[[], object], seconds: float = 1.0) -> None:
         await super().until(condition, min(seconds, 1.0))
@@ -188,6 +212,9 @@ PLANTED: dict[type[LineAdapter], Sequence[tuple[Promise, dict[str, str]]]] = {
         (promises.test_what_is_withdrawn_leaves_the_screen_and_may_be_gone_already, {}),
         (promises.test_what_an_uncertain_call_has_left_is_put_right, {}),
     ],
+    Linkless: [(promises.test_a_link_leads_to_its_message_where_there_are_links, {})],
+    Misleading: [(promises.test_a_link_leads_to_its_message_where_there_are_links, {})],
+    Gullible: [(promises.test_words_that_are_no_link_lead_nowhere, {})],
     Absent: [(promises.test_it_knows_whether_it_is_heard, {})],
     Fickle: [(promises.test_what_is_rendered_once_is_rendered_for_good, {})],
     Stamping: [(promises.test_a_sign_that_a_message_waits_can_be_set_and_taken_back, {})],

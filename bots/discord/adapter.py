@@ -4,7 +4,7 @@ from asyncio import sleep
 from collections.abc import Callable, Sequence
 from time import monotonic, time
 
-from bots.discord import files
+from bots.discord import files, links
 from bots.discord.admins import is_admin
 from bots.discord.api import Api
 from bots.discord.doctor import examination
@@ -25,6 +25,7 @@ from core.config import Settings
 from core.seam.adapter import Adapter, Finding, Receive
 from core.seam.address import Address
 from core.seam.keeping import Sleep
+from core.seam.links import Linked
 from core.seam.messages import Draft, Inbound, Reply
 from core.seam.settings import check_addresses, tokens
 
@@ -90,6 +91,14 @@ class DiscordAdapter(Adapter):
     async def fetch(self, address: Address, source: str, limit: int) -> bytes:
         """See `files`."""
         return await files.fetch(self._api, source, limit, patience=self._timings.patience)
+
+    async def link(self, address: Address, message: str) -> str | None:
+        """See `links`."""
+        return links.link(address, message)
+
+    async def linked(self, words: str) -> Linked | None:
+        """See `links`."""
+        return links.linked(words)
 
     def hears(self) -> bool:
         """See `listening`."""

@@ -1,13 +1,15 @@
 """Commands by Discord's own means, in our words: pure. What can't be read becomes a Rejected, never an exception."""
 
+from bots.discord.links import link
 from bots.discord.names import name
 from bots.discord.payloads import Payload, address_of, instant, rejected, snowflake
 from bots.discord.ticket import LIFETIME, Ticket
-from core.commands.lines import line_of
+from core.commands.lines import Given, line_of
 from core.commands.table import COMMANDS, Table, find
+from core.seam.address import Address
 from core.seam.messages import Audience, Author, Inbound, Rejected
 
-_COMMAND, _SUBCOMMAND = 2, 1
+_COMMAND, _SUBCOMMAND, _MESSAGE = 2, 1, 3
 
 
 def interaction(payload: Payload, parent: str | None, commands: Table = COMMANDS) -> Inbound | Rejected | None:
@@ -15,26 +17,44 @@ def interaction(payload: Payload, parent: str | None, commands: Table = COMMANDS
     try:
         if payload["type"] != _COMMAND:
             return None
-        (subcommand,) = payload["data"]["options"]
-        if subcommand["type"] != _SUBCOMMAND:
+        address, data = address_of(payload, parent), payload["data"]
+        given = _chosen(data, address, commands) if data.get("type") == _MESSAGE else _typed(data, commands)
+        if given is None:
             return None
-        given = {option["name"]: str(option["value"]) for option in subcommand.get("options", ())}
-        verb = str(subcommand["name"])
         member = payload.get("member")
         user = member["user"] if member else payload["user"]
         return Inbound(
-            address=address_of(payload, parent),
+            address=address,
             id=snowflake(payload["id"]),
             author=Author(id=snowflake(user["id"]), name=name(user, member), is_bot=bool(user.get("bot"))),
-            text=line_of(find(verb, commands), given),
+            text=given.line,
             at=instant(payload["id"]),
             audience=Audience.BOT,
             direct="guild_id" not in payload,
-            verb=verb,
-            ticket=_ticket(payload, verb).write(),
+            verb=given.verb,
+            ticket=_ticket(payload, given.verb).write(),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         return rejected(payload, error)
+
+
+def _typed(data: Payload, commands: Table) -> Given | None:
+    """What `/session VERB …` says."""
+    (subcommand,) = data["options"]
+    if subcommand["type"] != _SUBCOMMAND:
+        return None
+    given = {option["name"]: str(option["value"]) for option in subcommand.get("options", ())}
+    verb = str(subcommand["name"])
+    return Given(verb=verb, line=line_of(find(verb, commands), given))
+
+
+def _chosen(data: Payload, address: Address, commands: Table) -> Given | None:
+    """What an entry in a message's menu says: the command that goes by this name there, and the link to the message."""
+    for command in commands.values():
+        if command.link is not None and command.menu == data["name"]:
+            there = link(address, snowflake(data["target_id"]))
+            return Given(verb=command.name, line=line_of(command, {command.link.name: there}))
+    return None
 
 
 def private(verb: str) -> bool:

@@ -1,7 +1,8 @@
 """`/session VERB`: the table of commands as one application command, and whether Discord knows it already.
 
-The group is compared with what Discord has, and written only when it differs: 200 creations a day are allowed, and
-every replica and every restart would spend one otherwise. Nothing needs to be remembered for that.
+Beside it stand the commands that are about one message, in its menu. All are compared with what Discord has, and
+written only when that differs: 200 creations a day are allowed, and every replica and every restart would spend one
+otherwise. Nothing needs to be remembered for that.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,9 +19,11 @@ log = structlog.get_logger(platform=PLATFORM)
 
 NAME = "session"
 
-_CHAT_INPUT, _SUBCOMMAND, _STRING = 1, 1, 3
+_CHAT_INPUT, _MESSAGE = 1, 3
+_SUBCOMMAND, _STRING = 1, 3
 _GUILD, _BOT_DM = 0, 1
 _INSTALLED_IN_GUILD = 0
+_REACH = {"contexts": [_GUILD, _BOT_DM], "integration_types": [_INSTALLED_IN_GUILD]}
 
 
 async def register(api: Api) -> None:
@@ -40,10 +43,15 @@ def group(commands: Table = COMMANDS) -> dict[str, Any]:
         "name": NAME,
         "type": _CHAT_INPUT,
         "description": "What I remember of this place, and what to do with it",
-        "contexts": [_GUILD, _BOT_DM],
-        "integration_types": [_INSTALLED_IN_GUILD],
+        **_REACH,
         "options": [_subcommand(command) for command in commands.values() if Shown.SLASH in command.shown],
     }
+
+
+def menu(commands: Table = COMMANDS) -> list[dict[str, Any]]:
+    """The entries of a message's menu. What is done to a session has none: `/session` knows its place here."""
+    named = (command.menu for command in commands.values() if command.menu is not None and command.link is not None)
+    return [{"name": name, "type": _MESSAGE, **_REACH} for name in named]
 
 
 def _subcommand(command: Command) -> dict[str, Any]:
@@ -64,11 +72,12 @@ def overwrite(present: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]] |
 
     What others registered for the same application is kept: a bulk overwrite deletes everything that it does not name.
     """
-    ours = group()
-    same_name = [command for command in present if command["name"] == NAME and command.get("type", 1) == _CHAT_INPUT]
-    if any(_says(command, ours) for command in same_name):
+    ours = [group(), *menu()]
+    names = [(command["name"], command["type"]) for command in ours]
+    same_name = [command for command in present if (command["name"], command.get("type", _CHAT_INPUT)) in names]
+    if all(any(_says(command, one) for command in same_name) for one in ours):
         return None
-    return [*(command for command in present if command not in same_name), ours]
+    return [*(command for command in present if command not in same_name), *ours]
 
 
 def _says(theirs: object, ours: object) -> bool:

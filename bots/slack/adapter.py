@@ -6,6 +6,7 @@ from time import monotonic, time
 
 from structlog import get_logger
 
+from bots.slack import links
 from bots.slack.admins import is_admin
 from bots.slack.api import Api
 from bots.slack.connection import Sockets
@@ -29,6 +30,7 @@ from core.errors import DeliveryDelayed, DeliveryError, PlatformError
 from core.seam.adapter import Adapter, Finding, Receive
 from core.seam.address import Address
 from core.seam.keeping import Sleep
+from core.seam.links import Linked
 from core.seam.messages import Draft, Inbound, Reply
 from core.seam.ordering import Ordering
 from core.seam.settings import check_addresses, tokens
@@ -127,6 +129,14 @@ class SlackAdapter(Adapter):
         """See Adapter. The app needs the scope files:read."""
         return await self._files.fetch(address, source, limit)
 
+    async def link(self, address: Address, message: str) -> str | None:
+        """See `links`."""
+        return links.link(await self._ourselves(), address, message)
+
+    async def linked(self, words: str) -> Linked | None:
+        """See `links`."""
+        return links.linked(await self._ourselves(), words, agent_view=self._agent_view)
+
     async def is_admin(self, address: Address, person: str, *, workspace: bool) -> bool:
         """See Adapter: Slack's admins and owners have power over all of a workspace."""
         return await is_admin(self._api, address, person)
@@ -200,4 +210,5 @@ def ourselves(answer: Payload) -> Ourselves:
         bot=str(answer.get("bot_id") or ""),
         name=str(answer.get("team") or ""),
         handle=str(answer.get("user") or ""),
+        url=str(answer.get("url") or ""),
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from structlog import get_logger
 
+from bots.slack.links import link, linked
 from bots.slack.payloads import (
     PLATFORM,
     Payload,
@@ -18,12 +19,13 @@ from bots.slack.payloads import (
     workspace_of,
 )
 from bots.slack.ticket import RESPONSE_SECONDS, Ticket
-from core.commands.table import COMMANDS, Shown
+from core.commands.lines import line_of
+from core.commands.table import COMMANDS, Command, find
 from core.seam.address import Address, AddressError
 from core.seam.messages import Audience, Author, Inbound
 
 PICKER = "session_picker"
-SHORTCUTS = {f"session_{verb}": verb for verb, command in COMMANDS.items() if Shown.MENU in command.shown}
+SHORTCUTS = {f"session_{verb}": verb for verb, command in COMMANDS.items() if command.menu is not None}
 """Callback IDs of the message shortcuts, and the verbs that they stand for."""
 
 log = get_logger(platform=PLATFORM)
@@ -45,11 +47,16 @@ def stopped(payload: Payload, event: Payload, view: View) -> Inbound:
 
 
 def slash(payload: Payload, view: View) -> Inbound:
-    """`/session VERB …`. The payload names no thread, and Slack runs no such command in one, so it is mostly vague."""
+    """`/session VERB …`. The payload names no thread, and Slack runs no such command in one, so it is mostly vague.
+
+    A link to a message in a thread of this channel names that.
+    """
     channel, user = word(payload, "channel_id"), word(payload, "user_id")
     verb, _, rest = str(payload.get("text") or "").strip().partition(" ")
+    place = Address(platform=PLATFORM, workspace=view.us.workspace, channel=channel)
+    thread = _thread(place, _verb(verb), rest, view)
     return Inbound(
-        address=Address(platform=PLATFORM, workspace=view.us.workspace, channel=channel),
+        address=thread or place,
         id=word(payload, "trigger_id"),
         author=Author(id=user, name=str(view.names.get(user) or payload.get("user_name") or user)),
         text=rest.strip(),
@@ -57,9 +64,17 @@ def slash(payload: Payload, view: View) -> Inbound:
         audience=Audience.BOT,
         direct=is_direct(channel),
         verb=_verb(verb),
-        vague=not is_plain_dm(channel, view),
+        vague=thread is None and not is_plain_dm(channel, view),
         ticket=_answerable(payload, view),
     )
+
+
+def _thread(channel: Address, verb: str, line: str, view: View) -> Address | None:
+    """The thread of this channel that a command is for, where it takes a link, and its line is one that names it."""
+    there = linked(view.us, line, agent_view=view.agent_view) if find(verb).link else None
+    if there is None or there.address.thread is None or there.address.channel_address != channel:
+        return None
+    return there.address
 
 
 def shortcut(payload: Payload, view: View) -> Inbound | None:
@@ -68,8 +83,14 @@ def shortcut(payload: Payload, view: View) -> Inbound | None:
     if verb is None:
         return None
     channel, message = word(part(payload, "channel"), "id"), part(payload, "message")
-    thread = message.get("thread_ts") or word(message, "ts")
-    return _pressed(payload, view, verb=verb, address=address_of(view.us.workspace, channel, thread, view))
+    ts = word(message, "ts")
+    address = address_of(view.us.workspace, channel, message.get("thread_ts") or ts, view)
+    return _pressed(payload, view, verb=verb, address=address, line=_linking(COMMANDS[verb], address, ts, view))
+
+
+def _linking(command: Command, address: Address, ts: str, view: View) -> str:
+    """What a command is given that is chosen in this message's menu: the link to it, if it takes one."""
+    return line_of(command, {command.link.name: link(view.us, address, ts) or ts}) if command.link else ""
 
 
 def choice(payload: Payload, view: View) -> Inbound | None:

@@ -95,7 +95,7 @@ def _features(commands: Table, *, agent_view: bool, name: str) -> Manifest:
 
 def _shortcut(callback: str, command: Command) -> Manifest:
     return {
-        "name": f"{command.name.capitalize()} session",
+        "name": command.menu,
         "type": "message",
         "callback_id": callback,
         "description": command.help,

@@ -16,13 +16,17 @@ _TS = pattern(r"[0-9]{1,11}\.[0-9]+")  # Python has no dates after the year 9999
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ourselves:
-    """Who the token says that we are: installation, bot user, bot, the name of the workspace for people, and ours."""
+    """Who the token says that we are: installation, bot user, bot, the name of the workspace for people, and ours.
+
+    `url` is where people open the workspace.
+    """
 
     workspace: str
     user: str
     bot: str
     name: str = ""
     handle: str = ""
+    url: str = ""
 
     def said(self, message: Payload) -> bool:
         """Whether a message is ours."""

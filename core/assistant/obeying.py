@@ -16,6 +16,7 @@ from core.delivery.outbox import Outbox
 from core.errors import DeliveryError
 from core.memory.mind import Mind
 from core.policy import Overrides
+from core.seam.links import Linked
 from core.seam.messages import Choice
 from core.session import Answer, Fate, Lease
 from core.store import Connection, Database, answering, policies, withdrawals
@@ -40,9 +41,9 @@ class Obeying:
 
     async def obey(self, order: Order, lease: Lease | None) -> Fate:
         """Does it, once, and says what came of it. Raises LeaseLost, or a DeliveryError."""
-        is_admin = await self._is_admin(order)
+        is_admin, linked = await self._is_admin(order), await self._linked(order)
         try:
-            said, parts = await self._database.write(self._effect, order, lease, is_admin=is_admin)
+            said, parts = await self._database.write(self._effect, order, lease, is_admin=is_admin, linked=linked)
         except answering.AlreadyAnswered:  # nothing was done twice
             return Fate.GIVEN_BACK if lease is None else await self.finish(order, lease)
         if said.stopped is not None:
@@ -97,18 +98,31 @@ class Obeying:
             log.warning("not known whether an asker is an admin", session=place.id, error=type(error).__name__)
             return None
 
+    async def _linked(self, order: Order) -> Linked | None:
+        """The message that it was given a link to. Raises a DeliveryError where the platform does not tell now."""
+        return (
+            None if order.link is None else await self._outbox.adapters[order.key.address.platform].linked(order.link)
+        )
+
     def _access(self, order: Order, overrides: Overrides, *, is_admin: bool | None = False) -> Access:
         """What is allowed; who may do something to all of the workspace is not for one of its channels to say."""
         reach = replace(overrides, channel=None) if order.is_for_workspace else overrides
         return Access(policy=self._mind.policy.under(reach), is_admin=is_admin)
 
     def _effect(
-        self, connection: Connection, order: Order, lease: Lease | None, *, is_admin: bool | None
+        self,
+        connection: Connection,
+        order: Order,
+        lease: Lease | None,
+        *,
+        is_admin: bool | None,
+        linked: Linked | None,
     ) -> tuple[Said, tuple[str, ...]]:
         """What it does and says, in one transaction."""
         overrides = policies.of(connection, order.key)
         access = self._access(order, overrides, is_admin=is_admin)
-        desk = Desk(order=order, access=access, mind=self._mind.under(overrides), deployed=self._mind)
+        mind = self._mind.under(overrides)
+        desk = Desk(order=order, access=access, mind=mind, deployed=self._mind, linked=linked)
         said = deeds.run(connection, desk)
         adapter = self._outbox.adapters[order.key.address.platform]
         decided = Answer(parts=composing.pieces(adapter, order.turn, said.text))

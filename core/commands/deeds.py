@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from core.access import Deed
-from core.commands import pictures, settings, spending, wishes
+from core.commands import hindsight, pictures, settings, spending, wishes
 from core.commands.orders import Desk, Order, Said
 from core.commands.table import COMMANDS, UNKNOWN, Cost, Shown, find
 from core.memory.mind import Mind
@@ -100,7 +100,9 @@ def _window(connection: Connection, desk: Desk) -> Window:
 
 
 def _context(connection: Connection, desk: Desk) -> Said:
-    return Said(text=pictures.drawn(_window(connection, desk), desk.mind))
+    if desk.order.link is None:
+        return Said(text=pictures.drawn(_window(connection, desk), desk.mind))
+    return Said(text=hindsight.told(connection, desk.key, desk.linked))
 
 
 def _beside(known: remembered.Count) -> str:

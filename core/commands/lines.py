@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core.commands.table import COMMANDS, Command, Parameter, Table
+from core.seam.links import secure
 from core.seam.messages import Audience, Inbound
 
 
@@ -92,6 +93,8 @@ def _taken(command: Command, parameter: Parameter, line: str) -> tuple[str | Non
         if not parameter.optional:
             raise Misfit(f"I miss {parameter.usage}. Say `{command.usage}`.")
         return None, line
+    if parameter.link and secure(left) is None:
+        raise Misfit(f"`{_plain(left)}` is no link to a message. Say `{command.usage}`.")
     if parameter.rest:
         return _unquoted(left), ""
     value, left = _word(left)

@@ -8,6 +8,7 @@ from core.commands.lines import Misfit, arguments
 from core.commands.table import Command, Cost, find
 from core.memory.mind import Mind
 from core.memory.prompts import SUMMARIZE
+from core.seam.links import Linked
 from core.seam.messages import Author, Choice
 from core.session import SessionKey, Turn
 
@@ -40,6 +41,12 @@ class Order:
     def arguments(self) -> Mapping[str, str]:
         """What it was given, by the names of its parameters. Raises Misfit."""
         return arguments(self.command, self.turn.text)
+
+    @property
+    def link(self) -> str | None:
+        """The link to a message that it was given; None without one. Arguments that don't fit have none."""
+        link = self.command.link
+        return None if link is None or self.misfit is not None else self.arguments.get(link.name)
 
     @property
     def is_for_workspace(self) -> bool:
@@ -80,13 +87,14 @@ def named(turn: Turn) -> str | None:
 class Desk:
     """What a command has before it: the order, what people may do, and what answers in this session.
 
-    `deployed` is what would answer if nothing was set for the session.
+    `deployed` is what would answer if nothing was set for the session. `linked` is the message that its link leads to.
     """
 
     order: Order
     access: Access
     mind: Mind
     deployed: Mind
+    linked: Linked | None = None
 
     @property
     def key(self) -> SessionKey:

@@ -16,7 +16,6 @@ class Shown(Flag):
 
     HELP = auto()  # in the list that `help` gives
     SLASH = auto()  # among the platform's own commands
-    MENU = auto()  # in the menu of a message, where the platform has such menus
     NOWHERE = 0
     LISTS = HELP | SLASH
 
@@ -35,6 +34,7 @@ class Parameter:
     It is one word, or with `rest` all that is left of the line. One that is `named` stands behind its own name, as in
     `summarize since yesterday`. Where there are `values`, it is one of them. Those that are `optional`
     come last, and all but the last of them are `named`. A `flag` is its own name, or is not said: it comes first.
+    A `link` is one to a message.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Parameter:
     named: bool = False
     values: tuple[str, ...] = ()
     flag: bool = False
+    link: bool = False
 
     @property
     def usage(self) -> str:
@@ -60,7 +61,8 @@ class Command:
     """A message with a verb. `help` is one line of at most 100 characters; a `private` answer is for the asker.
 
     `deed` is what `core.access` is asked about before it is done; without one, everyone may. `at_once` commands don't
-    queue behind a running answer. `anywhere` says that no session is needed.
+    queue behind a running answer. `anywhere` says that no session is needed. In the menus of messages, where a platform
+    has them, it goes by its `menu`, of at most 24 characters, or is not there.
     """
 
     name: str
@@ -68,10 +70,16 @@ class Command:
     parameters: tuple[Parameter, ...] = ()
     deed: Deed | None = None
     shown: Shown = Shown.LISTS
+    menu: str | None = None
     private: bool = False
     at_once: bool = False
     anywhere: bool = False
     cost: Cost = Cost.NOTHING
+
+    @property
+    def link(self) -> Parameter | None:
+        """The parameter that is a link to a message: chosen in that message's menu, the command is given the link."""
+        return next((one for one in self.parameters if one.link), None)
 
     @property
     def usage(self) -> str:
@@ -90,6 +98,7 @@ def _table(*commands: Command) -> Table:
 
 
 _WORKSPACE = Parameter(name="workspace", help="For all of the workspace, not for this channel alone", flag=True)
+_LINK = Parameter(name="link", help="The link to one of my answers here", optional=True, rest=True, link=True)
 _NAME = Parameter(name="name", help="Which setting", values=tuple(SETTINGS))
 
 COMMANDS = _table(
@@ -97,17 +106,24 @@ COMMANDS = _table(
         name="reset",
         help="Start afresh: I set aside what was said so far; undo brings it back",
         deed=Deed.RESET,
-        shown=Shown.LISTS | Shown.MENU,
+        menu="Reset session",
     ),
     Command(name="undo", help="Take the last reset back, or where none is left, the last undo", deed=Deed.RESET),
     Command(
         name="summarize",
         help="Post a summary of this session so far",
-        shown=Shown.LISTS | Shown.MENU,
+        menu="Summarize session",
         cost=Cost.MODEL,
     ),
     Command(name="status", help="Show what I remember here, and which model answers", private=True, at_once=True),
-    Command(name="context", help="Show what my model is shown, part by part", private=True, at_once=True),
+    Command(
+        name="context",
+        help="Show what my model is shown, part by part; or what it was shown for one of my answers",
+        parameters=(_LINK,),
+        menu="What was shown for this",
+        private=True,
+        at_once=True,
+    ),
     Command(
         name="stop", help="Stop the answer that I am writing; what is on screen stays", deed=Deed.STOP, at_once=True
     ),

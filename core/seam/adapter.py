@@ -2,7 +2,8 @@
 
 Beside its adapter a platform's module has `from_settings(settings) -> Adapter`: the program makes the adapter by it.
 What any door may use stands in this room: `settings` (are tokens and addresses there?), `keeping` (what could not be
-stored is offered again), `ordering` (nobody is overtaken), `cache` (hints, never more than so many).
+stored is offered again), `ordering` (nobody is overtaken), `cache` (hints, never more than so many), `links`
+(what people open messages by).
 
 The promises, each a test that every adapter passes (`tests/test_adapter_promises.py`):
 
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 
 from core.errors import DeliveryRefused
 from core.seam.address import Address
+from core.seam.links import Linked
 from core.seam.messages import Draft, Event, Inbound, Reply
 
 Receive = Callable[[Event], Awaitable[None]]
@@ -97,6 +99,20 @@ class Adapter(ABC):
         From the platform's own hosts alone, with our credentials. Raises a DeliveryError when it can't be had.
         """
         raise DeliveryRefused("this platform has no files")
+
+    async def link(self, address: Address, message: str) -> str | None:
+        """The address by which people open this message; None where there is none.
+
+        It takes no call for each message. Raises a DeliveryError when it can't be known now.
+        """
+        return None
+
+    async def linked(self, words: str) -> Linked | None:
+        """The message that these words are a link to, as `link` writes it or as people copy it; None of other words.
+
+        Whether there is such a message is not looked up. Raises a DeliveryError when it can't be known now.
+        """
+        return None
 
     async def is_admin(self, address: Address, person: str, *, workspace: bool) -> bool:
         """Whether the platform gives this person, by their ID, power over this channel, or over all of its workspace.

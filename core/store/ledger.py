@@ -1,7 +1,7 @@
 """The ledger: one row for each call of the model, whatever became of it, with what it cost."""
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 from sqlalchemy import Connection, Float, and_, case, func, literal, select
 
@@ -40,6 +40,25 @@ class Call:
 def record(connection: Connection, call: Call) -> None:
     """Repeatable: a call has a number of its own."""
     connection.execute(insert(connection.dialect.name, calls).values(asdict(call)).on_conflict_do_nothing())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Billed:
+    """What the call that wrote an answer has cost, in tokens, as in `Call`."""
+
+    shown: int
+    cached: int
+    written: int
+    estimated: bool
+
+
+def billed(connection: Connection, key: SessionKey, seq: int) -> Billed | None:
+    """The same of the answer with this seq; None where it is not known."""
+    mine = and_(calls.c.workspace == key.workspace, calls.c.session == key.session, calls.c.seq == seq)
+    wrote = calls.c.outcome.in_(("answered", "length", "filter", "stopped"))
+    columns = [calls.c[one.name] for one in fields(Billed)]
+    row = connection.execute(select(*columns).where(mine, wrote).order_by(calls.c.call.desc())).mappings().first()
+    return None if row is None else Billed(**row)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

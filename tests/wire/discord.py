@@ -22,6 +22,7 @@ class DiscordStage(Stage):
     """
 
     platform = "discord"
+    has_links = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -150,6 +151,15 @@ class DiscordStage(Stage):
     async def command(self, verb: str, *, place: str = "main", author: str = "ada", text: str = "") -> None:
         await self._online()
         payload = self.interaction(verb, await self.place(place), author, text)
+        await self.gateway.dispatch("INTERACTION_CREATE", payload)
+        await self.change()
+
+    async def menu(self, entry: str, message: str, *, place: str = "main", author: str = "ada") -> None:
+        """A person chooses an entry in a message's menu."""
+        await self._online()
+        kept = self.kept(message).payload
+        data = {"id": "2", "type": 3, "name": entry, "target_id": message, "resolved": {"messages": {message: kept}}}
+        payload = self.interaction("", await self.place(place), author) | {"data": data}
         await self.gateway.dispatch("INTERACTION_CREATE", payload)
         await self.change()
 

@@ -40,13 +40,16 @@ async def test_the_commands_are_registered_once_and_again_only_when_they_changed
 
 
 async def test_the_group_has_every_command_of_the_table(stage: DiscordStage, ear: Listener) -> None:
-    (group,) = stage.world.commands
+    (group, entry) = stage.world.commands
     assert group["name"] == "session"
     assert group["contexts"] == [0, 1]
     assert {option["name"]: option["description"] for option in group["options"]} == {
         command.name: command.help for command in COMMANDS.values()
     }
     assert all(len(option["description"]) <= 100 for option in group["options"])
+    assert (entry["name"], entry["type"], entry["contexts"]) == ("What was shown for this", 3, [0, 1])
+    assert "description" not in entry, "Discord refuses one"
+    assert len(entry["name"]) <= 32
 
 
 def test_the_parameters_of_a_command_are_its_options() -> None:
@@ -63,8 +66,20 @@ def test_the_parameters_of_a_command_are_its_options() -> None:
 
 def test_what_others_registered_is_kept() -> None:
     theirs = {"id": "5", "name": "weather", "type": 1}
-    assert registration.overwrite([theirs]) == [theirs, registration.group()]
-    assert registration.overwrite([theirs, registration.group() | {"id": "6", "nsfw": False}]) is None
+    ours = [registration.group(), *registration.menu()]
+    assert registration.overwrite([theirs]) == [theirs, *ours]
+    assert registration.overwrite([theirs, *(one | {"id": "6", "nsfw": False} for one in ours)]) is None
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_what_is_missing_beside_the_rest_is_registered(missing: int) -> None:
+    ours = [registration.group(), *registration.menu()]
+    there = [one for number, one in enumerate(ours) if number != missing]
+    assert registration.overwrite(there) == ours
+    alike = {"name": ours[missing]["name"], "type": 2}
+    assert registration.overwrite([*there, alike]) == [alike, *ours], (
+        "what has its name, and is something else, is kept"
+    )
 
 
 async def test_commands_that_can_not_be_registered_do_not_keep_us_out(stage: DiscordStage) -> None:
@@ -133,6 +148,26 @@ async def test_a_command_without_a_channel_object_is_looked_up(stage: DiscordSta
     del payload["channel"]
     await stage.gateway.dispatch("INTERACTION_CREATE", payload)
     assert (await ear.number(1)).address.id == stage.session("aside")
+
+
+async def test_an_entry_in_a_messages_menu_is_a_command_with_the_link_to_it(stage: DiscordStage, ear: Listener) -> None:
+    thread = await stage.thread("aside", cached=False)
+    message = await stage.say("look at this", place="aside")
+    await ear.number(1)
+    await stage.menu("What was shown for this", message, place="aside", author="ben")
+    heard = await ear.number(2)
+    assert (heard.verb, heard.address.id) == ("context", stage.session("aside"))
+    assert heard.text == f"https://discord.com/channels/{stage.world.guild}/{thread}/{message}"
+    await ear.adapter.deliver(reply(heard, private=True))
+    assert [shown.private for shown in stage.shown("aside")] == [True]
+
+
+async def test_an_entry_of_others_is_left_alone(stage: DiscordStage, ear: Listener) -> None:
+    message = await stage.say("look at this")
+    await stage.menu("Translate", message)
+    await stage.menu("Reset session", message)
+    await stage.command("status")
+    assert [(await ear.number(number)).verb for number in (1, 2)] == [None, "status"]
 
 
 async def test_a_slow_store_does_not_fail_the_command(stage: DiscordStage) -> None:

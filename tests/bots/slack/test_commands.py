@@ -12,7 +12,7 @@ from core.seam.messages import Audience, Choice, Rejected, Reply
 from tests.bots.slack.ear import ADA, Ear, asked
 from tests.wire.slack import SlackStage
 from tests.wire.slack.server import APP_TOKEN, BOT_TOKEN
-from tests.wire.slack.workspace import CHANNEL, DM, TEAM
+from tests.wire.slack.workspace import CHANNEL, DM, HOME, TEAM
 
 
 @pytest.mark.parametrize(("verb", "number"), [("reset", 3), ("summarize", 3), ("status", 3)])
@@ -25,6 +25,22 @@ async def test_a_command_reaches_the_session_that_it_is_for(
     given = (await ear.until(number))[-1]
     assert given.address.id == stage.session("main")
     assert (given.verb, given.text) == ((None, "!status") if verb == "status" else (verb, ""))
+    assert not given.vague
+
+
+@pytest.mark.parametrize("is_root", [True, False])
+async def test_a_messages_menu_gives_its_link_to_a_command_that_takes_one(
+    stage: SlackStage, ear: Ear, *, is_root: bool
+) -> None:
+    root = await stage.say("hi")
+    reply = await stage.say("and so on", to_bot=False)
+    await ear.until(3)
+    chosen = stage.server.workspace.find(CHANNEL, root if is_root else reply)
+    stage.shortcut("session_context", chosen, "U0BEN")
+    given = (await ear.until(4))[-1]
+    assert (given.verb, given.author.id, given.address.id) == ("context", "U0BEN", stage.session("main"))
+    query = "" if is_root else f"?thread_ts={root}&cid={CHANNEL}"
+    assert given.text == f"{HOME}archives/{CHANNEL}/p{chosen.ts.replace('.', '')}{query}"
     assert not given.vague
 
 
@@ -46,6 +62,25 @@ async def test_a_slash_command_cannot_tell_its_thread(
     assert (given.verb, given.text, given.vague, given.audience) == (verb, text, True, Audience.BOT)
     assert given.address == Address(platform="slack", workspace=TEAM, channel=CHANNEL)
     assert "respond" not in repr(given)
+
+
+@pytest.mark.parametrize(
+    ("verb", "channel", "query", "thread"),
+    [
+        ("context", CHANNEL, f"?thread_ts=1700000000.000100&cid={CHANNEL}", "1700000000.000100"),
+        ("context", CHANNEL, "", None),
+        ("context", "C0OTHER", "?thread_ts=1700000000.000100&cid=C0OTHER", None),
+        ("reset", CHANNEL, f"?thread_ts=1700000000.000100&cid={CHANNEL}", None),
+    ],
+)
+async def test_a_link_tells_a_slash_command_its_thread(
+    stage: SlackStage, ear: Ear, verb: str, channel: str, query: str, thread: str | None
+) -> None:
+    link = f"{HOME}archives/{channel}/p1700000005000200{query}"
+    stage.slash(f"{verb} {link}")
+    (given,) = await ear.until(1)
+    assert given.address == Address(platform="slack", workspace=TEAM, channel=CHANNEL, thread=thread)
+    assert (given.verb, given.text, given.vague) == (verb, link, thread is None)
 
 
 @pytest.mark.parametrize("agent_view", [True, False])

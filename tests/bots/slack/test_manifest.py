@@ -50,7 +50,11 @@ def test_the_manifest_keeps_slacks_limits(*, agent_view: bool) -> None:
 
 def test_the_manifest_follows_from_the_table() -> None:
     made = manifest()
-    assert [one["name"] for one in made["features"]["shortcuts"]] == ["Reset session", "Summarize session"]
+    assert [one["name"] for one in made["features"]["shortcuts"]] == [
+        "Reset session",
+        "Summarize session",
+        "What was shown for this",
+    ]
     (command,) = made["features"]["slash_commands"]
     assert command["command"] == "/session"
     assert all(verb in command["usage_hint"] for verb in COMMANDS)

@@ -15,6 +15,7 @@ _SHORTCUTS = {"reset": "session_reset", "summarize": "session_summarize"}
 
 class SlackStage(Stage):
     platform = "slack"
+    has_links = True
 
     def __init__(self) -> None:
         super().__init__()

@@ -11,6 +11,7 @@ from tests.wire.slack.shared import Stored, forwarded, stored
 Arguments = dict[str, Any]
 
 TEAM, BOT_USER, BOT = "T0TEST", "U0BACKSCROLL", "B0BACKSCROLL"
+HOME = "https://test.slack.com/"
 CHANNEL, DM = "C0GENERAL", "D0ADA"
 SLACKBOT, TOMBSTONE = "USLACKBOT", "tombstone"
 SCOPES = (
@@ -188,7 +189,8 @@ class Workspace:
         return known[method](arguments)
 
     def _auth_test(self, _: Arguments) -> Arguments:
-        return {"team": "Test", "team_id": TEAM, "user": "backscroll", "user_id": BOT_USER, "bot_id": BOT}
+        team = {"url": HOME, "team": "Test", "team_id": TEAM}
+        return {**team, "user": "backscroll", "user_id": BOT_USER, "bot_id": BOT}
 
     def _users_info(self, given: Arguments) -> Arguments:
         name = self.users.get(given["user"])

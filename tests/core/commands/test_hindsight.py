@@ -1,0 +1,190 @@
+"""What the model was shown for an earlier answer is told by a link to it: how much, and what has become of that."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import update
+
+from core.schema import turns
+from core.seam.address import Address
+from core.seam.links import Linked
+from core.seam.messages import Audience, Deleted, Edited, Inbound
+from core.store import Database, doubts, ledger, places
+from core.store.ledger import Call
+from tests.core.commands.test_settings import said
+from tests.script import House, TranscriptAdapter, house
+from tests.values import BEN, HERE, message
+
+THERE = replace(HERE, thread="there")
+
+
+class Linking(TranscriptAdapter):
+    """A platform whose links say where and which: https://links.example/SESSION/MESSAGE."""
+
+    async def linked(self, words: str) -> Linked | None:
+        *_, host, session, number = ["", "", *words.split("/")]
+        return Linked(address=Address.parse(session), message=number) if host == "links.example" else None
+
+
+def link(number: str, address: Address = HERE) -> str:
+    return f"https://links.example/{address.id}/{number}"
+
+
+def shown(running: House, text: str) -> str:
+    """The ID of the message on screen that says this."""
+    return next(number for number, reply in running.adapter.screen.items() if reply.text == text)
+
+
+def overheard(text: str) -> Inbound:
+    return message(text, author=BEN, direct=False, audience=Audience.OTHERS)
+
+
+async def hindsight(running: House, number: str, address: Address = HERE) -> str:
+    told = await said(running, f"!context {link(number, address)}")
+    assert running.adapter.delivered[-1].private
+    return told
+
+
+async def test_it_says_how_much_was_shown_and_since_when(database: Database) -> None:
+    async with house(database, "One.", "Two.", "Three.", adapter=Linking()) as running:
+        await said(running, "first", at=1_700_000_000.0)
+        await said(running, "!status")
+        await running.say(overheard("aside"))
+        await said(running, "second")
+        await said(running, "third")
+        one, two, three = [await hindsight(running, shown(running, text)) for text in ("One.", "Two.", "Three.")]
+
+    name = running.model.name
+    assert one == f"For this answer {name} was shown its question alone."
+    assert two == (
+        f"For this answer {name} was shown 2 turns word for word and 1 of the messages around them that I overheard, "
+        "since 2023-11-14 22:13 UTC, and its question."
+    )
+    assert "was shown 4 turns word for word and 1 of the messages" in three, "a command and its answer are none"
+    assert len(running.model.prompts) == 3, "no matter for the model"
+
+
+async def test_it_says_what_was_edited_and_erased_since(database: Database) -> None:
+    early, kept, gone = overheard("early"), overheard("kept"), overheard("gone")
+    async with house(database, "One.", "Two.", adapter=Linking()) as running:
+        await said(running, "first")
+        await running.say(early, kept, gone)
+        await running.say(Edited(message=replace(early, text="earlier"), at=early.at + 1))
+        await said(running, "second")
+        before = await hindsight(running, shown(running, "Two."))
+        await running.say(Edited(message=replace(kept, text="changed"), at=kept.at + 1_000))
+        await running.say(Deleted(address=HERE, id=gone.id))
+        after, first = [await hindsight(running, shown(running, text)) for text in ("Two.", "One.")]
+
+    assert "2 turns word for word and 3 of the messages" in before
+    assert "since it was asked" not in before, "what was edited before was shown as it was then"
+    assert after.splitlines() == [before, "Of these, 1 was edited and 1 was erased since it was asked."]
+    assert "edited" not in first
+
+
+async def test_it_says_what_was_billed_for_it(database: Database) -> None:
+    async with house(database, "One.", adapter=Linking()) as running:
+        await said(running, "first")
+        place = await database.read(places.find, HERE)
+        assert place is not None
+        for number, (outcome, read) in enumerate([("answered", 3_210), ("ModelUnavailable", 9), ("answered", 1_234)]):
+            call = Call(
+                workspace=place.key.workspace,
+                call=9 - number,
+                session=place.key.session,
+                seq=1,
+                at=1,
+                author=None,
+                purpose="answer",
+                model="m",
+                outcome=outcome,
+                shown=read,
+                cached=1_024,
+                cache_written=0,
+                written=55,
+                reasoning=0,
+                estimated=False,
+            )
+            await database.write(ledger.record, call)
+            await database.write(ledger.record, replace(call, call=90 - number, seq=2, shown=7))
+        told = await hindsight(running, shown(running, "One."))
+        await database.write(
+            ledger.record, replace(call, call=99, outcome="stopped", shown=5, cached=0, estimated=True)
+        )
+        stopped = await hindsight(running, shown(running, "One."))
+
+    assert told.splitlines()[1:] == [
+        "It read 3,210 tokens for that, 1,024 of them from its provider's cache, and wrote 55."
+    ]
+    assert "It read about 5 tokens" in stopped
+    assert "wrote about 55" in stopped
+
+
+async def test_it_says_what_a_link_does_not_lead_to(database: Database) -> None:
+    there = replace(message("elsewhere"), address=THERE)
+    async with house(database, "One.", "Elsewhere.", adapter=Linking()) as running:
+        question = message("first")
+        await running.say(question)
+        await running.answered("One.")
+        status = await said(running, "!status")
+        await running.say(there)
+        await running.adapter.until(lambda: "Elsewhere." in running.adapter.texts)
+        await running.over()
+        mine, theirs = shown(running, "One."), shown(running, "Elsewhere.")
+        person, command, unknown, hidden = [
+            await hindsight(running, number) for number in (question.id, shown(running, status), "m999", theirs)
+        ]
+        elsewhere = await hindsight(running, theirs, THERE)
+        foreign = await said(running, "!context https://example.org/x")
+        known = await hindsight(running, mine)
+
+    assert {person, command, unknown, hidden} == {
+        "The message at this link is none of my answers in this conversation."
+    }
+    assert elsewhere.startswith("This link leads to another conversation;")
+    assert foreign == "This link leads to no message here."
+    assert "its question alone" in known
+
+
+async def test_it_says_so_where_it_is_not_known(database: Database) -> None:
+    """An older release has not kept it."""
+    async with house(database, "One.", adapter=Linking()) as running:
+        await said(running, "first")
+        await database.write(lambda connection: connection.execute(update(turns).values(shown_seqs=None)) and None)
+        told = await hindsight(running, shown(running, "One."))
+
+    assert told.startswith("I don't know what my model was shown for this answer")
+
+
+async def test_every_message_of_a_long_answer_leads_to_it(database: Database) -> None:
+    words = "many words " * 12
+    async with house(database, words, adapter=Linking(max_text=60)) as running:
+        await said(running, "first")
+        parts = list(running.adapter.screen)
+        told = [await hindsight(running, number) for number in parts[:2]]
+
+    assert len(parts) > 1
+    assert all("its question alone" in one for one in told)
+
+
+async def test_an_answer_of_long_ago_is_known_by_its_turn(database: Database) -> None:
+    async with house(database, "One.", adapter=Linking()) as running:
+        await said(running, "first")
+        assert await database.write(doubts.forget) == 1
+        told = await hindsight(running, shown(running, "One."))
+
+    assert "its question alone" in told
+
+
+@pytest.mark.parametrize(
+    "words", ["please", "http://links.example/x", "of my life", "https://a.example https://b.example"]
+)
+async def test_what_is_no_link_is_told_how_it_is_said_and_with_a_mention_is_talk(
+    database: Database, words: str
+) -> None:
+    async with house(database, adapter=Linking()) as running:
+        told = await said(running, f"!context {words}")
+        talk = await said(running, f"context {words}", direct=False, audience=Audience.BOT)
+
+    assert told == f"`{words}` is no link to a message. Say `context [LINK]`."
+    assert talk == f"You said: context {words}"
