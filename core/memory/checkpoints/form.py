@@ -12,23 +12,15 @@ The model writes no times; each line gets that of the first turn that it names, 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum, StrEnum
+from enum import StrEnum
 from re import IGNORECASE
 from re import compile as pattern
 
 from core.memory.checkpoints.disguises import line
+from core.session import Fold
 
 Run = tuple[int, int]
 """Turns that follow one another, by the seqs of the first and the last."""
-
-
-class Form(Enum):
-    """What is written: each of them is a checkpoint, of turns or of other checkpoints."""
-
-    CHECKPOINT = "checkpoint"  # of turns
-    NODE = "node"  # of eight checkpoints, or of eight nodes
-    OLD = "old"  # the old summary: of the highest nodes that cover its turns
-    STATE = "state"  # how things stand now: of the checkpoints that are shown, and the turns since
 
 
 class Topic(StrEnum):
@@ -64,11 +56,11 @@ class Malformed(ValueError):
     """A line is neither a heading nor an entry."""
 
 
-TOPICS: Mapping[Form, frozenset[Topic]] = {
-    Form.CHECKPOINT: frozenset(Topic),
-    Form.NODE: frozenset(Topic),
-    Form.OLD: frozenset(Topic),
-    Form.STATE: frozenset((Topic.DECIDED, Topic.ASKS)),
+TOPICS: Mapping[Fold, frozenset[Topic]] = {
+    Fold.CHECKPOINT: frozenset(Topic),
+    Fold.NODE: frozenset(Topic),
+    Fold.OLD: frozenset(Topic),
+    Fold.STATE: frozenset((Topic.DECIDED, Topic.ASKS)),
 }
 """Which headings each of them has."""
 
