@@ -25,6 +25,7 @@ from core.store import (
     inbound,
     queue,
     receipts,
+    remembered,
     segments,
 )
 from core.store import turns as history
@@ -69,7 +70,7 @@ def expire(connection: Connection) -> None:
 
 
 async def memory(database: Database, key: SessionKey) -> list[str]:
-    newest = await database.read(history.newest, key, budget=1_000_000)
+    newest = await database.read(remembered.newest, key, budget=1_000_000)
     return [turn.text for turn in reversed(newest)]
 
 
@@ -516,7 +517,7 @@ async def test_a_window_reads_no_more_than_its_budget(database: Database) -> Non
     for number in range(60):
         await answer(database, lease, f"a{number}")
 
-    newest = await database.read(history.newest, lease.key, budget=100)
+    newest = await database.read(remembered.newest, lease.key, budget=100)
 
     assert sum(turn.tokens for turn in newest[:-2]) <= 100 < sum(turn.tokens for turn in newest)
     assert newest[-1].seq == newest[-2].seq, "a question comes with its answer"
@@ -528,7 +529,7 @@ async def test_of_what_was_overheard_a_window_reads_an_end_whatever_its_budget(d
     for number in range(200):
         await accept(database, message(str(number)), kind=Kind.OVERHEARD)
 
-    newest = await database.read(history.newest, lease.key, budget=70)
+    newest = await database.read(remembered.newest, lease.key, budget=70)
 
     assert [turn.text for turn in newest] == [str(number) for number in range(199, 159, -1)], "twice what is shown"
 
