@@ -68,8 +68,9 @@ _HEADING = pattern(rf"[#*\s]*({'|'.join(Topic)})[*:\s]*", IGNORECASE)
 _AROUND = pattern(r"\s*(?:(?:`{3,}|~{3,})\w*|\[\[[^\[\]]*\]\])\s*")
 _ITEM = pattern(r"\s*[-*•–]\s+(?=\S)")
 _STAMP = pattern(r"\[(\d{4}-\d\d-\d\d[^\[\]]{0,20})\]\s*")
-_SEQS = pattern(r"#?\d{1,12}(?:\s*[-–]\s*#?\d{1,12})?(?:\s*,\s*#?\d{1,12}(?:\s*[-–]\s*#?\d{1,12})?){0,99}")
-_NUMBER = pattern(r"\d+")
+_SEQ = r"#?(-?\d{1,12})(?:\s*[-–]\s*#?(-?\d{1,12}))?"  # what was said before a session's birth has none above 0
+_RUN = pattern(_SEQ)
+_SEQS = pattern(rf"{_SEQ}(?:\s*,\s*{_SEQ}){{0,99}}")
 _ENDINGS = {f"{mark} {state}": state for state in State for mark in ";,–—-"}
 _STATED = frozenset((Topic.DECIDED, Topic.ASKS))
 _NOTHING = frozenset(("", "-", "–", "none", "(none)", "none.", "n/a", "nothing", "…", "..."))
@@ -148,8 +149,9 @@ def _cited(words: str) -> tuple[str, tuple[Run, ...]]:
 
 
 def _run(text: str) -> Run:
-    first, *last = map(int, _NUMBER.findall(text))
-    return first, last[0] if last else first
+    found = _RUN.fullmatch(text.strip())
+    assert found is not None  # noqa: S101 – it is one of those that were matched before
+    return int(found[1]), int(found[2] or found[1])
 
 
 def written(entries: Iterable[Entry]) -> str:
