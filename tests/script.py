@@ -16,6 +16,8 @@ from sqlalchemy import Connection, Row, Table, select, update
 
 from core import journal
 from core.assistant.assistant import Assistant
+from core.assistant.folding import Folder
+from core.chores.folding import DueSessions
 from core.chores.runner import Chores
 from core.chores.table import forgetting, reconciling
 from core.delivery.outbox import Outbox
@@ -34,6 +36,7 @@ from core.seam.address import Address
 from core.seam.messages import Draft, Event, Inbound, Reply
 from core.session import Turn
 from core.store import Database, places
+from core.store.remembered import newest
 from core.timings import Clock, Timings
 from core.work.shifts import Shifts
 from core.work.worker import Worker
@@ -386,6 +389,8 @@ class House:
         reconciler = Reconciler(database=database, outbox=self.outbox, platforms=platforms, timings=timings)
         shifts = Shifts(database=database, owner=f"{owner}.", timings=timings)
         self.chores = Chores([reconciling(reconciler, timings), forgetting(database, timings)], shifts)
+        folder = Folder(database=database, mind=self.mind, timings=timings, events=events, clock=clock)
+        self.folding = DueSessions(database=database, folder=folder, shifts=shifts)
 
     async def __aenter__(self) -> Self:
         self._renewing = asyncio.create_task(self.worker.renew())
@@ -462,7 +467,7 @@ async def memory(database: Database, address=HERE) -> list[tuple[str, str]]:
 
 async def remembered(database: Database, address=HERE) -> list[Turn]:
     found = await database.read(places.find, address)
-    return [] if found is None else list(reversed(await database.read(remembered.newest, found[0], budget=1_000_000)))
+    return [] if found is None else list(reversed(await database.read(newest, found[0], budget=1_000_000)))
 
 
 def expire(connection: Connection) -> None:

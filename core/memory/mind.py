@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from core.memory.window import MESSAGE_TOKENS, text
+from core.memory.shares import Shares, shares
+from core.memory.window import MESSAGE_TOKENS, REPLY_TOKENS, text
 from core.model import envelope
 from core.model.calibration import Calibration
 from core.model.cutting import cut_middle
@@ -87,6 +88,11 @@ class Mind:
     def fixed(self) -> int:
         """What the instructions cost."""
         return _counted(self.counter, self.instructions) + MESSAGE_TOKENS
+
+    @property
+    def shares(self) -> Shares:
+        """How the window is shared out."""
+        return shares(self.room, self.room - self.fixed - REPLY_TOKENS)
 
     @property
     def room(self) -> int:

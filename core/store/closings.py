@@ -6,7 +6,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.schema import quotes, sessions, turns, workspaces
 from core.seam.address import Address
 from core.session import Progress, Role, SessionKey
-from core.store import segments
+from core.store import checkpoints, segments
 from core.store.changes import ERASED, tell
 from core.store.engine.sql import erases, storable
 from core.store.places import find
@@ -44,6 +44,7 @@ def _close(connection: Connection, key: SessionKey, *, gone: bool, seconds: floa
     if gone:
         connection.execute(update(turns).where(mine).values(ERASED))
         connection.execute(delete(quotes).where(quotes.c.workspace == key.workspace, quotes.c.session == key.session))
+        checkpoints.forget(connection, key)
     else:
         kept = case((turns.c.seq.in_(begun), turns.c.slip), else_=null())
         over = {"progress": Progress.DONE, "slip": kept, "error": None}

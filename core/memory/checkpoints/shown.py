@@ -4,14 +4,12 @@ Each is between two marks that name its turns, so that it is known where it ends
 look like a mark, which is checked before a checkpoint is used.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from core.memory.checkpoints.form import Entry, Run, parsed, stamped
 from core.memory.checkpoints.wording import MARK
-from core.model.llm import Message
-from core.session import Fold
+from core.session import Checkpoint, Fold
 
 EXPLAINED = f"""\
 The conversation may begin with records: what was said earlier, in short. Each stands between [[{MARK} …]] and
@@ -60,6 +58,18 @@ def block(checkpoint: Record) -> str:
     return shown(checkpoint.kind, checkpoint.covers, checkpoint.since, checkpoint.until, checkpoint.text)
 
 
-def messages(checkpoints: Sequence[Record]) -> tuple[Message, ...]:
-    """The checkpoints of a window, each a message, so that one more changes nothing before it."""
-    return tuple(Message(role="user", text=block(one)) for one in checkpoints)
+def record(stored: Checkpoint) -> Record:
+    """What is stored, as it is shown and as others are made of it: its times are told in UTC."""
+    return Record(
+        kind=stored.kind,
+        covers=(stored.first, stored.last),
+        since=datetime.fromtimestamp(stored.since, UTC),
+        until=datetime.fromtimestamp(stored.until, UTC),
+        text=stored.text,
+        tokens=stored.tokens,
+    )
+
+
+def told(stored: Checkpoint) -> str:
+    """What is stored, between its marks."""
+    return block(record(stored))

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.memory.checkpoints.shown import EXPLAINED, Record, block, messages
+from core.memory.checkpoints.shown import EXPLAINED, Record, block, record, told
 from core.memory.checkpoints.wording import MARK, forges
-from core.session import Fold
+from core.session import Checkpoint, Fold
 
 TEXT = "# decided\n- [2026-03-03 14:05 +00:00] Ada chose v2 (12, 15-17)"
 
@@ -37,13 +37,6 @@ def test_an_old_summary_and_a_state_are_called_so() -> None:
     assert state.startswith("[[record of turns 12-87, how things stood at their end, from")
 
 
-def test_one_more_checkpoint_changes_nothing_before_it() -> None:
-    shown = [checkpoint(), checkpoint(first=88, last=120)]
-
-    assert messages(shown)[:1] == messages(shown[:1])
-    assert all(one.role == "user" for one in messages(shown))
-
-
 def test_its_lines_are_known_with_their_turns() -> None:
     (entry,) = checkpoint().entries
 
@@ -62,3 +55,20 @@ def test_the_marks_are_such_as_nobody_may_write(kind: Fold) -> None:
 def test_the_instructions_say_what_the_marks_are() -> None:
     assert f"[[{MARK} …]]" in EXPLAINED
     assert f"[[end of {MARK} …]]" in EXPLAINED
+
+
+def test_what_is_stored_is_told_between_its_marks_with_its_times() -> None:
+    stored = Checkpoint(
+        number=1,
+        kind=Fold.CHECKPOINT,
+        level=0,
+        first=12,
+        last=87,
+        since=checkpoint().since.timestamp(),
+        until=checkpoint().until.timestamp(),
+        tokens=60,
+        text=TEXT,
+    )
+
+    assert record(stored) == checkpoint()
+    assert told(stored) == block(checkpoint())
