@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from core.errors import ConfigurationError
-from core.policy import ANSWER_TOKENS, CONTEXT_TOKENS, SETTINGS, Hearing, Level, Policy
+from core.policy import ANSWER_TOKENS, CONTEXT_TOKENS, EFFORTS, SETTINGS, Answers, Hearing, Level, Policy
 
 _MODEL = "gpt-6-luna"  # the current small model of OpenAI's, as of 2026-11
 
@@ -30,6 +30,9 @@ _OTHERS = frozenset(
     }
 )
 """Other programs' well-known names that look like one of ours."""
+
+_WORDS = ("openai_api", "openai_reasoning", "backscroll_hear", "backscroll_answers", "backscroll_log")
+"""Settings that are one of a few words."""
 
 
 class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
@@ -61,15 +64,21 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_answer_tokens: int = Field(default=4_000, ge=ANSWER_TOKENS[0], le=ANSWER_TOKENS[-1])
     backscroll_drain_seconds: float = Field(default=25, ge=0, le=3600)
     backscroll_hear: Hearing = "channel"
+    backscroll_answers: Answers = "follow"
+    backscroll_persona: str | None = None
     backscroll_lease_seconds: float = Field(default=30, ge=3, le=3600)
+    backscroll_models: str | None = None
     backscroll_may_stop: str = "everyone"
     backscroll_may_reset: str = "everyone"
     backscroll_may_set: str = "admins"
     backscroll_instructions: str | None = None
     backscroll_instructions_file: Path | None = None
+    backscroll_prices_file: Path | None = None
     backscroll_log: Literal["text", "json"] = "text"
 
-    @field_validator("openai_api", "openai_reasoning", "backscroll_hear", "backscroll_log", mode="before")
+    @field_validator(
+        "openai_api", "openai_reasoning", "backscroll_hear", "backscroll_answers", "backscroll_log", mode="before"
+    )
     @classmethod
     def _in_small_letters(cls, word: object) -> object:
         """`Channel` means `channel`."""
@@ -81,6 +90,13 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
         """`evryone` is nobody's ID: taken for one, it would keep all but the asker from stopping an answer."""
         SETTINGS["may_stop"].read(people)
         return people
+
+    @field_validator("backscroll_persona")
+    @classmethod
+    def _short_enough(cls, persona: str | None) -> str | None:
+        if persona is not None:
+            SETTINGS["persona"].read(persona)
+        return persona
 
     @model_validator(mode="before")
     @classmethod
@@ -98,10 +114,24 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     @property
     def policy(self) -> Policy:
         """What holds for every session, but for what is set for its workspace or its channel."""
-        fields = {setting.name: setting.variable.lower() for setting in SETTINGS.values() if setting.variable}
-        given = {name: own for name, own in fields.items() if own in self.model_fields_set}
-        values = {name: SETTINGS[name].read(str(getattr(self, own))) for name, own in given.items()}
-        return Policy().with_values(Level.DEPLOYMENT, values)
+        variables = {setting.name: setting.variable.lower() for setting in SETTINGS.values() if setting.variable}
+        given = {name: getattr(self, own) for name, own in variables.items() if own in self.model_fields_set}
+        values = {name: SETTINGS[name].read(str(value)) for name, value in given.items() if value is not None}
+        if not self.has_model:
+            values.pop("model", None)  # the stand-in answers, whatever is named
+        standing = Policy(model=self.openai_model if self.has_model else "", allowed=self._allowed)
+        return standing.with_values(Level.DEPLOYMENT, values)
+
+    @property
+    def _allowed(self) -> frozenset[str]:
+        """What people may choose beside the operator's own model, and how hard that thinks."""
+        named = [name for one in (self.backscroll_models or "").split(",") if (name := one.strip())]
+        return frozenset(name.lower() if name.lower() in EFFORTS else name for name in named)
+
+    @property
+    def other_models(self) -> Sequence[str]:
+        """The models that people may choose beside the usual one."""
+        return sorted(self._allowed - {*EFFORTS, self.openai_model}) if self.has_model else []
 
     @property
     def has_model(self) -> bool:

@@ -229,6 +229,7 @@ class Answer:
     shown: int = 0
     shown_seqs: Seqs | None = None
     cached: int = 0
+    cache_written: int = 0
     written: int = 0
     error: str | None = None
     covers: int | None = None

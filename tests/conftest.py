@@ -5,7 +5,7 @@ import itertools
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 from pathlib import Path
@@ -152,14 +152,24 @@ def empty_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> s
 
 
 @pytest.fixture
-def url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+def make_url(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """Makes a database of this kind with the newest schema and nothing in it; its `DATABASE_URL`."""
+
+    def make(dialect: str) -> str:
+        if dialect == "postgresql":
+            template = request.getfixturevalue("postgresql_template")
+            return _make_database(request.getfixturevalue("postgresql_server"), template)
+        path = tmp_path / "backscroll.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        return f"sqlite:///{path}"
+
+    return make
+
+
+@pytest.fixture
+def url(dialect: str, make_url: Callable[[str], str]) -> str:
     """`DATABASE_URL` of a database with the newest schema and nothing in it."""
-    if dialect == "postgresql":
-        template = request.getfixturevalue("postgresql_template")
-        return _make_database(request.getfixturevalue("postgresql_server"), template)
-    path = tmp_path / "backscroll.db"
-    shutil.copy(request.getfixturevalue("sqlite_template"), path)
-    return f"sqlite:///{path}"
+    return make_url(dialect)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from asyncio import Condition, timeout
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from core.seam.adapter import Adapter
 
@@ -39,6 +39,9 @@ class Stage(ABC):
 
     starts = True
     """Whether a process of its own serves this platform, by its settings alone."""
+
+    admins: Literal["told", "everyone", "nobody"] = "told"
+    """Who is an admin: whom the platform calls one, or it knows no difference."""
 
     def __init__(self) -> None:
         self.changed = Condition()
@@ -82,6 +85,9 @@ class Stage(ABC):
     @abstractmethod
     async def command(self, verb: str, *, place: str = "main", author: str = "ada") -> None:
         """A person gives a command by the platform's own means in a place where a session lives."""
+
+    def empower(self, author: str) -> None:
+        """This person is an admin from now on, where the platform tells such people from others."""
 
     @abstractmethod
     def shown(self, place: str = "main") -> list[Shown]:

@@ -50,6 +50,7 @@ class Running:
             model=settings.openai_model,
             api=settings.openai_api,
         )
+        others = wiring.make_models(settings, database)
         adapters: dict[str, Adapter] = {stage.platform: stage.adapter() for stage in self._stages}
         try:
             await wiring.run(
@@ -59,11 +60,13 @@ class Running:
                 adapters=adapters,
                 stop=self._stop,
                 timings=self._timings,
+                others=others,
             )
         finally:
             for adapter in adapters.values():
                 await adapter.close()
-            await model.close()
+            for one in (model, *others.values()):
+                await one.close()
             await database.close()
 
     async def __aexit__(

@@ -86,6 +86,28 @@ async def test_chatter_between_all_exchanges_is_read_past_each_time(database: Da
     assert asked[-2] == "line 99"
 
 
+@pytest.mark.parametrize("lines", [1, 100])
+async def test_what_was_overheard_while_a_question_waits_stands_behind_its_answer(
+    database: Database, lines: int
+) -> None:
+    """Else it would stand before it in its own window, and behind it in every later one."""
+    go = asyncio.Event()
+    async with house(database, [go, "First."], "Second.") as running:
+        await running.say(message("the first", direct=False, audience=Audience.BOT))
+        await running.model.until(lambda: running.model.running)
+        await running.say(chatter("before"), message("the second", direct=False, audience=Audience.BOT))
+        await overheard(database, lines)
+        go.set()
+        await running.over()
+        await running.say(message("and now?", direct=False, audience=Audience.BOT))
+        await running.over()
+
+    second, third = running.model.asked(1), running.model.asked(2)
+    assert second == ["the first", "First.", "before", "the second"]
+    assert third[:5] == [*second, "Second."]
+    assert third[-2:] == [f"line {lines - 1}", "and now?"]
+
+
 async def test_what_was_overheard_and_then_called_upon_is_not_passed_over(database: Database) -> None:
     async with house(database) as running:
         await exchanges(running, 1)

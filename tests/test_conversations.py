@@ -210,13 +210,15 @@ async def test_a_restart_in_the_middle_of_a_conversation_forgets_nothing(
     assert [text for _, text in shown_to_model(model)] == ["before", "You said: before", "after"]
 
 
-async def test_status_and_help_answer_the_asker(url: str, stage: Stage, model: OpenAIServer) -> None:
+async def test_status_context_and_help_answer_the_asker(url: str, stage: Stage, model: OpenAIServer) -> None:
     model.answer = echo
     async with Running(url, model, stage):
         await stage.say("hello")
         await answered(stage, "You said: hello")
         await stage.say("!status")
         await stage.until(lambda: any("I remember 2 turns" in text for text in texts(stage)))
+        await stage.say("!context")
+        await stage.until(lambda: any("2 turns word for word" in text and "█" in text for text in texts(stage)))
         await stage.say("!help")
         await stage.until(lambda: any("summarize" in text for text in texts(stage)))
 

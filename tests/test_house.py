@@ -21,7 +21,7 @@ READS_ENVIRONMENT = {"migrations/env.py"}  # Alembic's own command line; ours re
 SHARED = {  # what is in each: CONTRIBUTING.md
     *("adapter", "timings", "connection", "events", "api", "errors", "doctor"),
     *("messages", "changes", "commands", "quotes", "markup", "names", "payloads", "ticket"),
-    *("replies", "posting", "screen", "lookup", "reconcile", "reactions", "history", "files"),
+    *("replies", "posting", "screen", "lookup", "reconcile", "reactions", "history", "files", "admins"),
 }
 OWN = {
     "slack": {"blocks", "clients", "manifest", "pages", "status"},

@@ -257,6 +257,32 @@ async def test_who_is_catching_up_stays_at_it_both_ways(empty_url: str) -> None:
     await database.close()
 
 
+_CALL = """
+INSERT INTO calls (workspace, call, session, seq, at, purpose, model, outcome, shown, cached, written, reasoning,
+    estimated)
+VALUES (1, 7, 2, 3, 4, 'answer', 'm', 'answered', 100, 50, 20, 5, false)
+"""
+
+
+async def test_a_call_of_an_older_release_has_written_to_no_cache(empty_url: str) -> None:
+    def read(connection: Connection, columns: str) -> tuple[int, ...]:
+        return tuple(connection.execute(text(f"SELECT {columns} FROM calls")).one())
+
+    def store(connection: Connection) -> None:
+        connection.execute(text(_CALL))
+
+    database = connect(empty_url)
+    await database.write(migrations.upgrade, "0017")
+    await database.write(store)
+
+    await database.write(migrations.upgrade, "0018")
+    assert await database.read(read, "shown, cached, cache_written, written") == (100, 50, 0, 20)
+    await database.write(migrations.downgrade, "0017")
+
+    assert await database.read(read, "shown, cached, written") == (100, 50, 20)
+    await database.close()
+
+
 async def test_on_sqlite_the_outbox_is_kept_in_the_order_of_its_key(empty_url: str, dialect: str) -> None:
     """The room of a text that has arrived is used again, which nothing that is only appended to does."""
     if dialect == "postgresql":

@@ -21,7 +21,8 @@ from bots.slack.manifest import manifest
 from core import config
 from core.chores.runner import Chore, Chores
 from core.chores.table import chores
-from core.commands.deeds import EFFECTS, Desk, Said
+from core.commands.deeds import EFFECTS
+from core.commands.orders import Desk, Said
 from core.commands.table import COMMANDS, Command, Parameter
 from core.config import Settings, examine_settings, misspelt_settings, read_settings
 from core.delivery.reconcile import Reconciler
@@ -40,7 +41,7 @@ from tests.wire.openai import OpenAIServer
 def test_each_recipe_names_its_proof() -> None:
     recipes = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("\n## Recipes\n")[1].split("\n## ")[0]
     _, *each = recipes.split("\n### ")
-    assert len(each) == 5
+    assert len(each) == 6
 
     for recipe in each:
         (proof,) = re.findall(r"^Proof: .*?`([^`]+)`", recipe, re.MULTILINE)

@@ -167,7 +167,7 @@ class ConsoleAdapter(Adapter):
         if not self._interactive:
             await self._answered.wait()
 
-    async def is_admin(self, address: Address, person: str) -> bool:
+    async def is_admin(self, address: Address, person: str, *, workspace: bool) -> bool:
         """See Adapter: whoever sits at the console runs the program."""
         return True
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic, time
 
 from bots.discord import files
+from bots.discord.admins import is_admin
 from bots.discord.api import Api
 from bots.discord.doctor import examination
 from bots.discord.errors import asking, calling
@@ -106,6 +107,11 @@ class DiscordAdapter(Adapter):
         if address.workspace != DIRECT and (await self._listening.places()).is_quiet(address, after):
             return []
         return await self._history.since(address, after, await self._names(address))
+
+    async def is_admin(self, address: Address, person: str, *, workspace: bool) -> bool:
+        """See `admins`: who may manage the channel, or the server."""
+        async with asking(self._timings.patience):
+            return await is_admin(self._api, address, person, workspace=workspace)
 
     async def withdraw(self, address: Address, message: str) -> None:
         """See `screen`."""

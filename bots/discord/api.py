@@ -137,6 +137,16 @@ class Api:
         found: Payload = await self.call("GET", "/channels/{channel_id}", channel_id=channel)
         return found
 
+    async def guild(self, guild: str) -> Payload:
+        """A server, with its roles."""
+        found: Payload = await self.call("GET", "/guilds/{guild_id}", guild_id=guild)
+        return found
+
+    async def member(self, guild: str, user: str) -> Payload:
+        """A person in a server, with their roles there."""
+        found: Payload = await self.call("GET", "/guilds/{guild_id}/members/{user_id}", guild_id=guild, user_id=user)
+        return found
+
     async def typing(self, channel: str) -> None:
         """Shows for ten seconds that we are at work."""
         await self.call("POST", "/channels/{channel_id}/typing", channel_id=channel)

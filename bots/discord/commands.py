@@ -3,7 +3,8 @@
 from bots.discord.names import name
 from bots.discord.payloads import Payload, address_of, instant, rejected, snowflake
 from bots.discord.ticket import LIFETIME, Ticket
-from core.commands.table import COMMANDS, Table, find, line_of
+from core.commands.lines import line_of
+from core.commands.table import COMMANDS, Table, find
 from core.seam.messages import Audience, Author, Inbound, Rejected
 
 _COMMAND, _SUBCOMMAND = 2, 1

@@ -14,9 +14,14 @@ from bots.program.doctor import examine
 from bots.program.doors import Platform
 from bots.program.exits import go, known_settings
 from bots.program.run import run as run_platforms
+from core.commands.settings import listed
 from core.config import Settings, examine_settings, misspelt_settings
+from core.errors import ConfigurationError
 from core.model.offline import OfflineModel
-from core.store import connect
+from core.model.prices import Prices
+from core.policy import Overrides
+from core.seam.address import Address, AddressError
+from core.store import connect, policies
 
 app = typer.Typer(
     name="backscroll",
@@ -58,6 +63,17 @@ def doctor() -> None:
     go(lambda: _doctor(*examine_settings()))
 
 
+@app.command()
+def settings(
+    channel: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Of this channel, as the log names it: PLATFORM:WORKSPACE:CHANNEL."),
+    ] = None,
+) -> None:
+    """Show every effective value with where it comes from: the deployment's, or a channel's."""
+    go(lambda: _settings(known_settings(quiet=True), channel))
+
+
 app.add_typer(letters.app, name="dead", no_args_is_help=True)
 
 show = typer.Typer(help="Print the app manifest that fits this configuration.", no_args_is_help=True)
@@ -96,6 +112,24 @@ async def _migrate(settings: Settings) -> int:
     return 0
 
 
+async def _settings(known: Settings, channel: str | None) -> int:
+    typer.echo(listed(known.policy if channel is None else known.policy.under(await _set_for(known, channel))))
+    return 0
+
+
+async def _set_for(known: Settings, channel: str) -> Overrides:
+    try:
+        address = Address.parse(channel)
+    except AddressError as error:
+        raise ConfigurationError(f"--channel: {error}") from error
+    database = wiring.open_database(known)
+    try:
+        await wiring.prepare(known, database)
+        return await database.read(policies.at, address)
+    finally:
+        await database.close()
+
+
 async def _doctor(settings: Settings, wrong: Sequence[str]) -> int:
     logs.configure(settings.backscroll_log, quiet=True)
     screen, well = Console(soft_wrap=True, highlight=False), True
@@ -103,7 +137,7 @@ async def _doctor(settings: Settings, wrong: Sequence[str]) -> int:
         settings,
         wrong=wrong,
         misspelt=misspelt_settings(),
-        mind=lambda model: wiring.make_mind(settings, model or OfflineModel()),
+        mind=lambda model: wiring.make_mind(settings, model or OfflineModel(), Prices()),
         database=lambda: wiring.open_database(settings),
         past_proxy=partial(connect, settings.database_listen_url) if settings.database_listen_url else None,
         model=lambda: wiring.make_model(settings),

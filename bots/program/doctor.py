@@ -11,6 +11,7 @@ import migrations
 from core.config import Misspelt, Settings, own_instructions
 from core.errors import BackscrollError, DatabaseAhead, DatabaseError
 from core.memory.mind import Mind
+from core.model import prices
 from core.model.llm import Model
 from core.seam.adapter import Adapter, Finding
 from core.store import Database, servers, sqlite_files
@@ -40,6 +41,7 @@ async def examine(
     parts: list[tuple[str, Callable[[], Awaitable[Sequence[Finding]]]]] = [
         ("instructions", partial(_instructions, settings, mind)),
         ("database", partial(_database, settings, database)),
+        ("prices", partial(_prices, settings)),
         ("model", partial(_model, settings, model, mind, database)),
         *((platform, partial(_platform, adapter)) for platform, adapter in platforms.items()),
     ]
@@ -67,6 +69,15 @@ async def _instructions(settings: Settings, make: Callable[[Model | None], Await
     own, mind = own_instructions(settings), await make(None)
     detail = f"{'your own' if own else 'built in'}, {mind.fixed} of {mind.policy.context_tokens} tokens"
     return [Finding(subject="instructions", ok=True, detail=detail)]
+
+
+async def _prices(settings: Settings) -> Sequence[Finding]:
+    """That a model's price is not known is for the operator to know, and nothing wrong."""
+    model, known = settings.openai_model, prices.read(settings.backscroll_prices_file)
+    if not settings.has_model or known.of(model) is not None:
+        return [Finding(subject="prices", ok=True, detail=f"known of {', '.join(sorted(known.known))}")]
+    detail = f"what {model} costs is not known; {prices.SETTING} can tell it"
+    return [Finding(subject="prices", ok=True, detail=detail)]
 
 
 @asynccontextmanager

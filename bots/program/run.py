@@ -11,6 +11,7 @@ import structlog
 from bots.program import garbage, logs, wiring
 from bots.program.doors import Platform, adapters
 from core.config import Settings, misspelt_settings, own_instructions
+from core.model import prices
 from core.model.llm import Model
 from core.seam.adapter import Adapter
 from core.store import Database
@@ -21,9 +22,10 @@ async def run(settings: Settings, named: Sequence[Platform]) -> int:
     for one in misspelt_settings():
         structlog.get_logger().warning("unknown setting", name=one.name, remedy=one.remedy)
     own_instructions(settings)  # a wrong file is said before anything connects
+    prices.read(settings.backscroll_prices_file)
     with garbage.loading():
         doors, database = adapters(settings, named), wiring.open_database(settings)
-        model = wiring.make_model(settings, database)
+        model, others = wiring.make_model(settings, database), wiring.make_models(settings, database)
     if Platform.CONSOLE in doors:
         logs.configure(settings.backscroll_log, quiet=True)
     stop = asyncio.Event()
@@ -31,9 +33,9 @@ async def run(settings: Settings, named: Sequence[Platform]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        await wiring.run(settings, database=database, model=model, adapters=doors, stop=stop)
+        await wiring.run(settings, database=database, model=model, adapters=doors, stop=stop, others=others)
     finally:
-        await _close(database, model, doors.values())
+        await _close(database, [model, *others.values()], doors.values())
     return 0
 
 
@@ -44,8 +46,8 @@ def _allow_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def _close(database: Database, model: Model, adapters: Iterable[Adapter]) -> None:
+async def _close(database: Database, models: Iterable[Model], adapters: Iterable[Adapter]) -> None:
     """Closes all of them, also when one of them fails over it; the database last."""
     async with AsyncExitStack() as stack:
-        for close in (database.close, model.close, *(adapter.close for adapter in adapters)):
+        for close in (database.close, *(one.close for one in models), *(one.close for one in adapters)):
             stack.push_async_callback(close)

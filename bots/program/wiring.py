@@ -24,12 +24,13 @@ from core.intake.catchup import CatchUp
 from core.intake.inbox import Inbox
 from core.memory.mind import Mind
 from core.memory.prompts import instructions
-from core.model import tokens
+from core.model import prices, tokens
 from core.model.breaker import Breaker
 from core.model.calibration import Calibration
 from core.model.llm import Model
 from core.model.metered import Metered
 from core.model.offline import OfflineModel
+from core.model.prices import Prices
 from core.seam.adapter import Adapter
 from core.store import Database, claims, connect, ledger, servers
 from core.timings import Timings
@@ -47,14 +48,16 @@ async def run(
     adapters: Mapping[str, Adapter],
     stop: asyncio.Event,
     timings: Timings | None = None,
+    others: Mapping[str, Model] | None = None,
 ) -> None:
     """Listens and answers until `stop` is set or every platform has no more to say; then drains.
 
     Raises BackscrollError when it can't start or a platform will not have us.
     """
     await prepare(settings, database)
-    mind = await make_mind(settings, model)
-    await model.recall(_Recollection(database))
+    mind = await make_mind(settings, model, prices.read(settings.backscroll_prices_file), others)
+    for one in (model, *(others or {}).values()):
+        await one.recall(_Recollection(database))
     place = owner.own_place()
     freed = await database.write(claims.free_dead, host=place, alive=owner.is_alive)
     again = await database.write(claims.call_back)
@@ -131,8 +134,13 @@ def open_database(settings: Settings) -> Database:
     return connect(settings.database_url, settings.database_listen_url)
 
 
-def make_model(settings: Settings, database: Database | None = None) -> Model:
-    """The model; with a database, its calls are recorded there."""
+def make_models(settings: Settings, database: Database) -> Mapping[str, Model]:
+    """The models that people may choose beside the usual one, by their names."""
+    return {name: make_model(settings, database, name) for name in settings.other_models}
+
+
+def make_model(settings: Settings, database: Database | None = None, name: str | None = None) -> Model:
+    """The usual model, or another one by its name; with a database, its calls are recorded there."""
     if not settings.has_model:
         return OfflineModel()
     from core.model.openai import OpenAIModel  # a client library is loaded by those who need it
@@ -141,7 +149,7 @@ def make_model(settings: Settings, database: Database | None = None) -> Model:
     model: Model = OpenAIModel(
         api_key=key.get_secret_value() if key is not None else "none",
         base_url=settings.openai_base_url,
-        model=settings.openai_model,
+        model=name or settings.openai_model,
         api=settings.openai_api,
         first_seconds=settings.openai_first_seconds,
         silence_seconds=settings.openai_silence_seconds,
@@ -153,15 +161,17 @@ def make_model(settings: Settings, database: Database | None = None) -> Model:
     return Breaker(model)
 
 
-async def make_mind(settings: Settings, model: Model) -> Mind:
+async def make_mind(settings: Settings, model: Model, known: Prices, others: Mapping[str, Model] | None = None) -> Mind:
     """What answering needs beside the session. Raises ConfigurationError when too little room is left."""
     counter = await tokens.load(settings.openai_model) if settings.has_model else tokens.Estimate()
     mind = Mind(
         model=model,
         instructions=instructions(own_instructions(settings)),
         counter=counter,
-        calibration=Calibration(openai=settings.openai_base_url is None, excess=counter.excess),
+        calibration=_calibration(settings, counter),
         policy=settings.policy,
+        prices=known,
+        others={name: (one, _calibration(settings, counter)) for name, one in (others or {}).items()},
     )
     budget = mind.policy.context_tokens
     if mind.fixed > budget // 2:
@@ -170,6 +180,10 @@ async def make_mind(settings: Settings, model: Model) -> Mind:
             f"BACKSCROLL_CONTEXT_TOKENS to at least {2 * mind.fixed}"
         )
     return mind
+
+
+def _calibration(settings: Settings, counter: tokens.Counter) -> Calibration:
+    return Calibration(openai=settings.openai_base_url is None, excess=counter.excess)
 
 
 async def _serve(house: _House, drain_seconds: float, stop: asyncio.Event) -> None:

@@ -6,6 +6,7 @@ from time import monotonic, time
 
 from structlog import get_logger
 
+from bots.slack.admins import is_admin
 from bots.slack.api import Api
 from bots.slack.connection import Sockets
 from bots.slack.doctor import bot_token_problem, examination
@@ -125,6 +126,10 @@ class SlackAdapter(Adapter):
     async def fetch(self, address: Address, source: str, limit: int) -> bytes:
         """See Adapter. The app needs the scope files:read."""
         return await self._files.fetch(address, source, limit)
+
+    async def is_admin(self, address: Address, person: str, *, workspace: bool) -> bool:
+        """See Adapter: Slack's admins and owners have power over all of a workspace."""
+        return await is_admin(self._api, address, person)
 
     async def withdraw(self, address: Address, message: str) -> None:
         """See Adapter. What only one person sees can't be taken away."""

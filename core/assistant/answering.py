@@ -7,7 +7,7 @@ import structlog
 from core.assistant import apologies
 from core.assistant.asking import Asking, Case, Written
 from core.assistant.running import Runs, Stopped
-from core.commands import deeds
+from core.commands import orders
 from core.delivery import composing
 from core.delivery.errands import Errand
 from core.delivery.outbox import Outbox
@@ -85,7 +85,7 @@ class Answering:
 
     async def finish(self, lease: Lease, question: Turn) -> Fate:
         """Says what was stored before."""
-        errand = Errand(key=lease.key, cause=question, lease=lease, command=deeds.named(question))
+        errand = Errand(key=lease.key, cause=question, lease=lease, command=orders.named(question))
         return await self._outbox.deliver(errand)
 
     async def _conclude(self, lease: Lease, question: Turn, decided: Answer, speech: Speech) -> Fate:
@@ -97,7 +97,7 @@ class Answering:
             stored=speech.stored(decided.parts),
             drafts=speech.drafts,
             doubtful=speech.doubtful,
-            command=deeds.named(question),
+            command=orders.named(question),
         )
         return await self._outbox.answer(errand, decided)
 
@@ -185,6 +185,7 @@ class Answering:
             shown=usage.shown,
             shown_seqs=case.sight.seqs,
             cached=usage.cached,
+            cache_written=usage.cache_written,
             written=usage.written,
             covers=written.first if is_summary else None,
         )

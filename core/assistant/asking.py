@@ -11,6 +11,7 @@ from core.delivery.outbox import Outbox
 from core.delivery.speech import Speech
 from core.errors import EmptyAnswer, ModelError, ModelRefused, RequestNotTaken, WindowTooLong
 from core.memory import attachments, overhearing, preferences
+from core.memory.epochs import Epochs, Prefix
 from core.memory.mind import Mind
 from core.memory.window import Window, build
 from core.model.llm import Finish
@@ -137,6 +138,7 @@ class Asking:
         self._adapters = outbox.adapters
         self._timings = timings
         self._remaking = Remaking(database=database)
+        self._epochs = Epochs()
 
     async def ask(self, case: Case) -> Written:
         """What the model answers. Raises a ModelError, or LeaseLost."""
@@ -155,13 +157,16 @@ class Asking:
             except ModelError as error:
                 tries.leave_out(error)
         await self._leave_out(case, tries.refused)
+        self._note(case, window)
         first = question.seq if window.first is None else window.first
         return Written(words=words, finish=finish, first=first, since=window.since, quotes=question.quotes)
 
     async def _read(self, case: Case) -> tuple[Sequence[Turn], Sequence[Checkpoint]]:
         """The question as the model reads it, what is remembered before it, newest first, and what of it is folded."""
         lease, mind = case.lease, case.mind
-        shown, newest = await self._database.read(recalling.recall, lease.key, budget=mind.room)
+        # What was overheard since the question stands behind its answer, here as in every window after this one.
+        heard = case.question.seq
+        shown, newest = await self._database.read(recalling.recall, lease.key, budget=mind.room, heard=heard)
         told = await self._remaking.renewed(mind, lease, newest)
         adapter = self._adapters[lease.key.address.platform]
         asked = [self._asked(case), *told]
@@ -176,6 +181,14 @@ class Asking:
         return case.question._replace(
             text=case.prompt, author=None, quotes=(), tokens=tokens, preferences=Preferences()
         )
+
+    def _note(self, case: Case, window: Window) -> None:
+        """Says why the provider's prompt cache can't have found all that was shown before the question."""
+        mind = case.mind
+        budget = mind.policy.context_tokens
+        prefix = Prefix.of(window, model=mind.model.name, instructions=mind.told, budget=budget, room=mind.room)
+        if (epoch := self._epochs.note(case.session, prefix)) is not None:
+            log.info("prefix changed", session=case.session, epoch=epoch.value)
 
     async def _leave_out(self, case: Case, refused: Sequence[Turn]) -> None:
         if refused:

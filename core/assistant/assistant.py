@@ -10,8 +10,8 @@ from core.assistant import apologies
 from core.assistant.answering import Answering
 from core.assistant.obeying import Obeying
 from core.assistant.running import Runs
-from core.commands import deeds
-from core.commands.deeds import Order
+from core.commands import orders
+from core.commands.orders import Order
 from core.delivery.errands import Errand
 from core.delivery.outbox import Outbox
 from core.memory.mind import Mind
@@ -48,7 +48,7 @@ class Assistant:
         """
         if question.notice is not None:
             return await self._outbox.notify(lease, question)
-        order = deeds.order(lease.key, question)
+        order = orders.order(lease.key, question)
         if question.progress is Progress.ANSWERED:
             return await self._finish(lease, question, order)
         if order is not None and not order.is_for_the_model:
@@ -64,7 +64,7 @@ class Assistant:
 
     async def answer_aside(self, key: SessionKey, question: Turn) -> None:
         """Answers a command that does not queue (`at_once`), without a lease. Raises a DeliveryError."""
-        order = deeds.order(key, question)
+        order = orders.order(key, question)
         assert order is not None, "only commands are answered without a lease"  # noqa: S101
         await self._obeying.obey(order, None)
 

@@ -31,6 +31,7 @@ from core.store.folds import Due
 from core.timings import Clock, Timings
 
 _ATTEMPTS = 2
+_EFFORT = "low"  # a record is copied out more than thought out
 _LONGEST_REST = 86_400.0  # seconds
 
 
@@ -197,4 +198,5 @@ def _prompt(mind: Mind, key: SessionKey, given: Assignment) -> Prompt:
         conversation="",
         cause=Cause(workspace=key.workspace, session=key.session, seq=given.covers[1], author=None, purpose="fold"),
         answer_tokens=mind.policy.answer_tokens,
+        effort=_EFFORT,
     )

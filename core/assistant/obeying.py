@@ -2,18 +2,20 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
 from core.access import Access
 from core.assistant.running import Runs
 from core.commands import deeds
-from core.commands.deeds import Desk, Order, Said
+from core.commands.orders import Desk, Order, Said
 from core.delivery import composing
 from core.delivery.errands import Errand
 from core.delivery.outbox import Outbox
 from core.errors import DeliveryError
 from core.memory.mind import Mind
+from core.policy import Overrides
 from core.seam.messages import Choice
 from core.session import Answer, Fate, Lease
 from core.store import Connection, Database, answering, policies, withdrawals
@@ -84,23 +86,29 @@ class Obeying:
         author, deed, place = order.turn.author, order.command.deed, order.key.address
         if author is None or deed is None:
             return False
-        mind = self._mind.under(await self._database.read(policies.of, order.key))
-        if not Access(policy=mind.policy).asks_for_admins(author, deed):
+        overrides = await self._database.read(policies.of, order.key)
+        if not self._access(order, overrides).asks_for_admins(author, deed):
             return False
         try:
             async with asyncio.timeout(_ASKED_FOR):
-                return await self._outbox.adapters[place.platform].is_admin(place, author.id)
+                adapter = self._outbox.adapters[place.platform]
+                return await adapter.is_admin(place, author.id, workspace=order.is_for_workspace)
         except (DeliveryError, TimeoutError) as error:
             log.warning("not known whether an asker is an admin", session=place.id, error=type(error).__name__)
             return None
+
+    def _access(self, order: Order, overrides: Overrides, *, is_admin: bool | None = False) -> Access:
+        """What is allowed; who may do something to all of the workspace is not for one of its channels to say."""
+        reach = replace(overrides, channel=None) if order.is_for_workspace else overrides
+        return Access(policy=self._mind.policy.under(reach), is_admin=is_admin)
 
     def _effect(
         self, connection: Connection, order: Order, lease: Lease | None, *, is_admin: bool | None
     ) -> tuple[Said, tuple[str, ...]]:
         """What it does and says, in one transaction."""
-        mind = self._mind.under(policies.of(connection, order.key))
-        access = Access(policy=mind.policy, is_admin=is_admin)
-        desk = Desk(order=order, access=access, mind=mind, deployed=self._mind)
+        overrides = policies.of(connection, order.key)
+        access = self._access(order, overrides, is_admin=is_admin)
+        desk = Desk(order=order, access=access, mind=self._mind.under(overrides), deployed=self._mind)
         said = deeds.run(connection, desk)
         adapter = self._outbox.adapters[order.key.address.platform]
         decided = Answer(parts=composing.pieces(adapter, order.turn, said.text))

@@ -5,10 +5,11 @@ from hashlib import blake2b
 
 from core.delivery.speech import Speech
 from core.errors import ModelInterrupted
+from core.memory import stable
 from core.memory.mind import Length, Mind
 from core.memory.window import Window
 from core.model.llm import Afresh, Cause, Finish, Prompt, Usage
-from core.session import Lease, Role, Turn
+from core.session import Lease, Preferences, Role, Turn
 
 
 async def stream(
@@ -49,12 +50,15 @@ async def written(mind: Mind, prompt: Prompt, *, speech: Speech | None = None) -
 
 
 def _prompt(mind: Mind, lease: Lease, window: Window, cause: Turn) -> Prompt:
-    is_summary = cause.verb is not None or cause.role is Role.ASSISTANT
+    is_remade = cause.role is Role.ASSISTANT
+    is_summary = cause.verb is not None or is_remade
+    stays = not is_summary and cause.preferences == Preferences()  # which it is shown with this once
     return Prompt(
-        instructions=mind.instructions,
+        instructions=mind.told,
         messages=window.messages,
         tokens=window.tokens,
         conversation=blake2b(lease.key.address.id.encode(), digest_size=16).hexdigest(),
+        stable=() if is_remade else stable.ends(window.messages, stays=stays, folded=len(window.checkpoints)),
         cause=Cause(
             workspace=lease.key.workspace,
             session=lease.key.session,
@@ -63,4 +67,5 @@ def _prompt(mind: Mind, lease: Lease, window: Window, cause: Turn) -> Prompt:
             purpose="summary" if is_summary else "answer",
         ),
         answer_tokens=mind.policy.answer_tokens,
+        effort=mind.policy.reasoning,
     )

@@ -1,119 +1,19 @@
 """What commands do and say, each in the transaction that stores its answer; `table` says which there are."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from core.access import GRANTED, Access, Deed, Permission
-from core.commands import settings, wishes
-from core.commands.table import COMMANDS, UNKNOWN, Command, Cost, Misfit, Shown, arguments, find
+from core.access import Deed
+from core.commands import pictures, settings, spending, wishes
+from core.commands.orders import Desk, Order, Said
+from core.commands.table import COMMANDS, UNKNOWN, Cost, Shown, find
 from core.memory.mind import Mind
-from core.memory.prompts import SUMMARIZE
 from core.memory.window import Window, build
-from core.seam.messages import Author, Choice
-from core.session import Progress, SessionKey, Turn, Validity
-from core.store import Connection, backscroll, queue, recalling, remembered, segments, turns
+from core.seam.messages import Choice
+from core.session import Progress, Turn, Validity
+from core.store import Connection, backscroll, ledger, queue, recalling, remembered, segments, turns
 
 _CHOICES = 20  # as many sessions as a person can choose from at a glance
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """A command that somebody has given: which one, by which turn, and in which session it is to be done.
-
-    A turn that is a command has the line of its arguments for a text.
-    """
-
-    key: SessionKey
-    turn: Turn
-    command: Command
-
-    @property
-    def is_vague(self) -> bool:
-        """Whether nobody can know which session this command is for: then its asker is asked, in private."""
-        return self.turn.slip.vague and not self.command.anywhere
-
-    @property
-    def is_private(self) -> bool:
-        """Whether what is said to it is for the asker alone."""
-        return self.command.private or self.is_vague
-
-    @property
-    def arguments(self) -> Mapping[str, str]:
-        """What it was given, by the names of its parameters. Raises Misfit."""
-        return arguments(self.command, self.turn.text)
-
-    @property
-    def misfit(self) -> str | None:
-        """What is wrong with its arguments, in a sentence; None where they fit."""
-        try:
-            arguments(self.command, self.turn.text)
-        except Misfit as wrong:
-            return str(wrong)
-        return None
-
-    @property
-    def is_for_the_model(self) -> bool:
-        """Whether the model is to answer it: it can be done, and takes more than a deed."""
-        return self.command.cost is Cost.MODEL and not self.is_vague and self.misfit is None
-
-    @property
-    def prompt(self) -> str:
-        """What the model is asked in the place of a command that is for it."""
-        return PROMPTS[self.command.name](self.arguments)
-
-
-def order(key: SessionKey, turn: Turn) -> Order | None:
-    """The command that a turn is; None where it is talk."""
-    return None if turn.verb is None else Order(key=key, turn=turn, command=find(turn.verb))
-
-
-def named(turn: Turn) -> str | None:
-    """The name in the table of the command that a turn is; None where it is talk."""
-    return None if turn.verb is None else find(turn.verb).name
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """What a command has before it: the order, what people may do, and what answers in this session.
-
-    `deployed` is what would answer if nothing was set for the session.
-    """
-
-    order: Order
-    access: Access
-    mind: Mind
-    deployed: Mind
-
-    @property
-    def key(self) -> SessionKey:
-        """The session that the command is for."""
-        return self.order.key
-
-    @property
-    def turn(self) -> Turn:
-        """The command's own turn."""
-        return self.order.turn
-
-    @property
-    def asker(self) -> Author:
-        """Who gave the command."""
-        assert self.turn.author is not None  # noqa: S101 – every person's turn has one
-        return self.turn.author
-
-    def may(self, turn: Turn) -> Permission:
-        """Whether whoever gave the command may do what it does to this turn."""
-        deed = self.order.command.deed
-        return GRANTED if deed is None else self.access.may(self.turn.author, deed, turn)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """A command's answer, what the asker may choose from, and the seq before which an answer was stopped."""
-
-    text: str
-    choices: tuple[Choice, ...] = ()
-    stopped: int | None = None
 
 
 Effect = Callable[[Connection, Desk], Said]
@@ -180,19 +80,28 @@ def _undo(connection: Connection, desk: Desk) -> Said:
 
 def _status(connection: Connection, desk: Desk) -> Said:
     mind, known = desk.mind, remembered.count(connection, desk.key)
-    model = mind.model.name
+    model, spent = mind.model.name, spending.told(ledger.spent(connection, desk.key, mind.prices.steps), mind.prices)
     if known.since is None:
-        return Said(text=f"This session is new: I remember nothing here yet. Answers come from {model}.")
-    folded, told = recalling.recall(connection, desk.key, budget=mind.room)
-    newest = [one for one in told if one.validity is not Validity.STALE]
-    window = build(None, newest, budget=mind.room, fixed=mind.fixed, cut=mind.cut, checkpoints=folded)
+        return Said(text=f"This session is new: I remember nothing here yet. Answers come from {model}.{spent}")
+    window = _window(connection, desk)
     tokens = window.tokens * mind.limit // mind.room
     seen = f"{_seen(window, known)}{_folded(window)}"
     return Said(
         text=f"I remember {_turns(known.all - known.overheard)} here, since {_when(known.since)}{_beside(known)}.\n"
         f"My next answer will see {seen}: {tokens:,} of {mind.limit:,} tokens with instructions.\n"
-        f"Answers come from {model}{_size(mind)}."
+        f"Answers come from {model}{_size(mind)}.{spent}"
     )
+
+
+def _window(connection: Connection, desk: Desk) -> Window:
+    mind = desk.mind
+    folded, told = recalling.recall(connection, desk.key, budget=mind.room)
+    newest = [one for one in told if one.validity is not Validity.STALE]
+    return build(None, newest, budget=mind.room, fixed=mind.fixed, cut=mind.cut, checkpoints=folded)
+
+
+def _context(connection: Connection, desk: Desk) -> Said:
+    return Said(text=pictures.drawn(_window(connection, desk), desk.mind))
 
 
 def _beside(known: remembered.Count) -> str:
@@ -276,6 +185,7 @@ EFFECTS: Mapping[str, Effect] = {
     "reset": _reset,
     "undo": _undo,
     "status": _status,
+    "context": _context,
     "stop": _stop,
     "settings": _settings,
     "set": _set,
@@ -286,6 +196,3 @@ EFFECTS: Mapping[str, Effect] = {
     UNKNOWN.name: _unknown,
 }
 """What is done for each command that the model is not asked about."""
-
-PROMPTS: Mapping[str, Callable[[Mapping[str, str]], str]] = {"summarize": lambda _arguments: SUMMARIZE}
-"""What the model is asked for each of the others, by the command's arguments."""

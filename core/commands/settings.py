@@ -40,7 +40,7 @@ def change(connection: Connection, key: SessionKey, deployed: Mind, given: Mappi
         return f"`{setting.name}` is not set for {_PLACES[level]}."
     after = edited(before, setting.name, said)
     try:
-        value = None if said is None else setting.read(said)
+        value = None if said is None else deployed.policy.read(setting.name, said)
         mind = deployed.under(_with(policies.of(connection, key), level, after))
         _require_room(mind)
     except Wrong as wrong:

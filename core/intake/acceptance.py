@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from core.commands import table
-from core.commands.table import Given
+from core.commands import lines, table
+from core.commands.lines import Given
 from core.errors import DatabaseError
 from core.events import Accepted, Events, Skipped
 from core.memory.mind import Mind
 from core.model import envelope
-from core.policy import Hearing
+from core.policy import Policy
 from core.seam.messages import Audience, Inbound
 from core.session import Kind, Progress
 from core.store import Database, arrivals, inbound, places, queue
@@ -63,13 +63,13 @@ class Acceptance:
 
     async def accept(self, message: Inbound) -> bool:
         """Whether the message was news, and something of ours."""
-        given = table.parse(message)
+        given = lines.parse(message)
         kind = await self._judge(message, given)
         return kind is not None and await self._store(Judged(message=message, kind=kind, given=given))
 
     async def is_to_be_answered(self, message: Inbound) -> bool:
         """Whether it would be, were it in time."""
-        return await self._judge(message, table.parse(message)) in (Kind.SAID, Kind.COMMAND)
+        return await self._judge(message, lines.parse(message)) in (Kind.SAID, Kind.COMMAND)
 
     async def skip(self, late: Sequence[Inbound]) -> int:
         """Accepts messages of one session that are too old to be answered; returns how many were news to us.
@@ -105,8 +105,8 @@ class Acceptance:
         found = await self._database.read(places.find, message.address)
         if found is None or found.live_since is None:
             return None
-        hearing = self._mind.policy.under(found.overrides).hear
-        return asked if given is not None else _judge_talk(message, found.live_since, hearing)
+        policy = self._mind.policy.under(found.overrides)
+        return asked if given is not None else _judge_talk(message, found.live_since, policy)
 
     async def _store(self, judged: Judged) -> bool:
         """Whether it was news."""
@@ -178,10 +178,10 @@ class Acceptance:
                 await self._database.write(queue.release, left.lease, attempts=0, others=True)
 
 
-def _judge_talk(message: Inbound, live_since: float, hearing: Hearing) -> Kind | None:
+def _judge_talk(message: Inbound, live_since: float, policy: Policy) -> Kind | None:
     """What is said to nobody in particular is to us, where a session has lived since this instant."""
     in_thread = message.address.thread is not None
     said_since = message.at >= live_since  # what was said before may arrive after it, and is no question
-    if in_thread and said_since and message.audience is Audience.ROOM:
+    if in_thread and said_since and message.audience is Audience.ROOM and policy.answers == "follow":
         return Kind.SAID
-    return Kind.OVERHEARD if hearing == "channel" or (in_thread and hearing == "thread") else None
+    return Kind.OVERHEARD if policy.hear == "channel" or (in_thread and policy.hear == "thread") else None

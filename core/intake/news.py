@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from core import events
-from core.commands import table
+from core.commands import lines
 from core.delivery import composing
 from core.delivery.outbox import Outbox
 from core.events import Events
@@ -42,7 +42,7 @@ class News:
 
     async def edit(self, event: Edited) -> None:
         """The message is remembered as it is now. One of which nothing was known may have been overtaken."""
-        said, given = event.message, table.parse(event.message)
+        said, given = event.message, lines.parse(event.message)
         kept = self._acceptance.kept(said, given)
         called = said.audience is Audience.BOT or given is not None
         follow = partial(self._follow, replace(event, message=kept), None if given is None else given.verb)

@@ -1,4 +1,7 @@
-"""Brevity: what a message quotes is cut short where the same window shows it anyway."""
+"""Brevity: what a message quotes is cut short where the same window shows it before that anyway.
+
+What is shown behind it makes no difference, so that a message stays as it was first shown.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -23,9 +26,16 @@ def brief(told: list[Turn], cut: Cut, count: Count) -> list[Turn]:
     """The turns, with little more than a beginning and an end of what they quote and the window holds itself."""
     if not any(turn.quotes for turn in told):
         return told
-    people = {(turn.author.id, _instant(turn.at)): turn for turn in told if turn.author is not None}
-    ours = [turn.text for turn in told if turn.role is Role.ASSISTANT]
-    return [_briefly(turn, people, ours, cut, count) for turn in told]
+    people: dict[tuple[str, int], Turn] = {}
+    ours: list[str] = []
+    shown = []
+    for turn in told:
+        shown.append(_briefly(turn, people, ours, cut, count))
+        if turn.author is not None:
+            people[turn.author.id, _instant(turn.at)] = turn
+        if turn.role is Role.ASSISTANT:
+            ours.append(turn.text)
+    return shown
 
 
 def _briefly(turn: Turn, people: Mapping[tuple[str, int], Turn], ours: Sequence[str], cut: Cut, count: Count) -> Turn:

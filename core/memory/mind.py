@@ -1,15 +1,17 @@
 """The mind: what answering needs beside the session, under one policy, and how long an answer of it may be."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+from core.memory.prompts import with_persona
 from core.memory.shares import Shares, shares
 from core.memory.window import MESSAGE_TOKENS, REPLY_TOKENS, text
 from core.model import envelope
 from core.model.calibration import Calibration
 from core.model.cutting import cut_middle
 from core.model.llm import Model
+from core.model.prices import Prices
 from core.model.tokens import Counter
 from core.policy import Overrides, Policy
 from core.seam.messages import Quote
@@ -31,9 +33,10 @@ _SLACK = 1.25  # its model counts by a vocabulary of its own, and was told the l
 
 @dataclass(kw_only=True)
 class Mind:
-    """What answering needs beside the session: the model, its instructions, and how its tokens are counted.
+    """What answering needs beside the session: the model, its instructions, how its tokens are counted and paid.
 
-    `policy` is what is set: the deployment's, until the mind is asked for the one of a session.
+    `policy` is what is set: the deployment's, until the mind is asked for the one of a session. `others` are the models
+    that it may name beside the usual one, each with its own calibration.
     """
 
     model: Model
@@ -41,11 +44,16 @@ class Mind:
     counter: Counter
     calibration: Calibration
     policy: Policy
+    prices: Prices = field(default_factory=Prices)
+    others: Mapping[str, tuple[Model, Calibration]] = field(default_factory=dict)
 
     def under(self, overrides: Overrides) -> "Mind":
         """The same, for a session for which this is set."""
         policy = self.policy.under(overrides)
-        return self if policy is self.policy else replace(self, policy=policy)
+        if policy is self.policy:
+            return self
+        model, calibration = self.others.get(policy.model, (self.model, self.calibration))
+        return replace(self, policy=policy, model=model, calibration=calibration)
 
     def count(self, words: str) -> int:
         """What a message with these words costs in the window."""
@@ -85,9 +93,14 @@ class Mind:
         return self.counter.count(words) if self.counter.excess == 1 else len(words) // _CHARACTERS
 
     @property
+    def told(self) -> str:
+        """What the model is told before the conversation: the instructions, and the persona that is set."""
+        return with_persona(self.instructions, self.policy.persona)
+
+    @property
     def fixed(self) -> int:
-        """What the instructions cost."""
-        return _counted(self.counter, self.instructions) + MESSAGE_TOKENS
+        """What that costs."""
+        return _counted(self.counter, self.told) + MESSAGE_TOKENS
 
     @property
     def shares(self) -> Shares:
@@ -97,7 +110,7 @@ class Mind:
     @property
     def room(self) -> int:
         """The budget by our own count: smaller where the model's tokens have turned out to be smaller than ours."""
-        return int(self.limit / self.calibration.ratio)
+        return int(self.limit / self.calibration.measure)
 
     @property
     def limit(self) -> int:

@@ -5,13 +5,11 @@ They are a person's own words, and data: each in one line, quoted, with that per
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from difflib import get_close_matches
-from functools import cache
 from re import compile as pattern
 from unicodedata import category
-from zoneinfo import available_timezones
 
 from core.memory.mind import Mind
+from core.policy import zones
 from core.seam.messages import Quote
 from core.session import Preferences, Turn
 
@@ -51,21 +49,12 @@ def _language(line: str) -> str:
 
 
 def _zone(line: str) -> str:
-    """By its own spelling; people write a place with a space, and in small letters."""
-    said, zones = line.replace(" ", "_").lower(), _zones()
-    if said in zones:
-        return zones[said]
-    places = {**{name.rpartition("/")[2]: zone for name, zone in sorted(zones.items())}, **zones}
-    near = dict.fromkeys(places[name] for name in get_close_matches(said, places, n=3, cutoff=0.7))
-    meant = " or ".join(f"`{zone}`" for zone in near)
-    right = f"Did you mean {meant}?" if near else "It is a name such as `Europe/Berlin`."
-    raise Unfit(f"I don't know this time zone. {right}")
-
-
-@cache
-def _zones() -> Mapping[str, str]:
-    """The zones that this machine knows, by their names in small letters."""
-    return {name.lower(): name for name in available_timezones() - {"Factory", "localtime"} | {"UTC"}}
+    found = zones.zone(line)
+    if found is None:
+        meant = " or ".join(f"`{zone}`" for zone in zones.near(line))
+        right = f"Did you mean {meant}?" if meant else "It is a name such as `Europe/Berlin`."
+        raise Unfit(f"I don't know this time zone. {right}")
+    return found
 
 
 KNOWN: Mapping[str, Preference] = {

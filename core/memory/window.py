@@ -29,7 +29,8 @@ REPLY_TOKENS = 3
 """What the beginning of the reply costs, once (the same source)."""
 
 
-SectionName = Literal["instructions", "old summary", "checkpoints", "state", "turns", "overheard", "question"]
+SectionName = Literal["instructions", "old summary", "checkpoints", "state", "turns", "overheard", "question", "room"]
+"""What a window is made of; room is what it leaves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

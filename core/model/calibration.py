@@ -1,5 +1,7 @@
 """Calibration: what a model really bills for each token that we count."""
 
+from math import ceil
+
 import structlog
 
 log = structlog.get_logger()
@@ -18,19 +20,30 @@ class Calibration:
     WORTH = 50
     """Below so many tokens the framing, which differs from server to server, says more than the text."""
 
+    STEP = 1 / 16
+    """What windows are measured by changes by such steps alone, so that one is the beginning of the next."""
+
     CREDIBLE = 0.5
     """No tokenizer makes fewer tokens of a text than this part of OpenAI's."""
 
     def __init__(self, *, openai: bool, excess: float = 1.0) -> None:
         """`excess` is the counter's."""
-        self._ratio = 1.0 if openai else 1.3
+        self._ratio = self._measure = 1.0 if openai else 1.3
         self._credible = self.CREDIBLE / excess
         self._read: int | None = None
 
     @property
     def ratio(self) -> float:
-        """Multiply a count by this before it is held against a budget."""
+        """What has been learned."""
         return self._ratio
+
+    @property
+    def measure(self) -> float:
+        """Multiply a count by this before it is held against a budget.
+
+        It is what has been learned, but for the little by which every answer differs: half a step up, two down.
+        """
+        return self._measure
 
     @property
     def read(self) -> int | None:
@@ -47,6 +60,8 @@ class Calibration:
         seen = min(max(reported / counted, self.LEAST), self.MOST)
         weight = self.RISE if seen > self._ratio else self.SINK
         self._ratio += weight * (seen - self._ratio)
+        if not self._measure - 2 * self.STEP <= self._ratio <= self._measure + self.STEP / 2:
+            self._measure = ceil(self._ratio / self.STEP) * self.STEP
 
     def _disbelieve(self, counted: int, reported: int) -> None:
         """Some servers drop the beginning of what is larger than their context without a word, instructions first."""

@@ -30,26 +30,34 @@ class Cause:
 class Prompt:
     """What the model is shown for one answer: fixed instructions, then messages, oldest first.
 
-    `tokens` is our own count of it. `conversation` names the session opaquely, for the provider's prompt cache.
+    `tokens` is our own count of it. `conversation` names the session opaquely, for the provider's prompt cache, and
+    `stable` says where parts end with which later prompts of it will begin, in messages from the first on: nowhere in
+    one that is asked once, at the very end where the question stays as it is.
     `cause` is what the call is put down to; a question of the doctor's has none. `answer_tokens` is the longest answer,
-    None as the model has it.
+    `effort` how hard to think, `auto` as the server sees fit; None is as the model has it.
     """
 
     instructions: str
     messages: tuple[Message, ...]
     tokens: int
     conversation: str
+    stable: tuple[int, ...] = ()
     cause: Cause | None = None
     answer_tokens: int | None = None
+    effort: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens as the API billed them: `cached` is part of `shown`, `reasoning` is part of `written`."""
+    """Tokens as billed: `cached` and `cache_written` are part of `shown`, `reasoning` is part of `written`.
+
+    What was `cached` was found in the provider's prompt cache, what was `cache_written` is kept there from now on.
+    """
 
     shown: int
     written: int
     cached: int = 0
+    cache_written: int = 0
     reasoning: int = 0
 
 

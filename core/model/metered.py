@@ -82,6 +82,7 @@ class Metered(Around):
             outcome=outcome,
             shown=usage.shown,
             cached=usage.cached,
+            cache_written=usage.cache_written,
             written=usage.written,
             reasoning=usage.reasoning,
             estimated=told is None,

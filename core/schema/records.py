@@ -1,6 +1,6 @@
 """The tables of what is kept beside conversations: who hears, what is set and preferred, what was paid."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text, text
 
 from core.schema.naming import metadata
 
@@ -32,6 +32,7 @@ usage = Table(
     Column("answers", BigInteger, nullable=False),
     Column("shown", BigInteger, nullable=False),  # tokens, as billed
     Column("cached", BigInteger, nullable=False),
+    Column("cache_written", BigInteger, nullable=False, server_default=text("0")),
     Column("written", BigInteger, nullable=False),
 )
 
@@ -49,9 +50,11 @@ calls = Table(
     Column("outcome", Text, nullable=False),  # answered, length, filter, stopped, or an error's name
     Column("shown", Integer, nullable=False),  # tokens, as billed
     Column("cached", Integer, nullable=False),
+    Column("cache_written", Integer, nullable=False, server_default=text("0")),
     Column("written", Integer, nullable=False),
     Column("reasoning", Integer, nullable=False),
     Column("estimated", Boolean, nullable=False),  # the server did not tell; they are our own count
+    Index("ix_calls_workspace_session", "workspace", "session"),
 )
 
 servers = Table(

@@ -98,8 +98,8 @@ class Adapter(ABC):
         """
         raise DeliveryRefused("this platform has no files")
 
-    async def is_admin(self, address: Address, person: str) -> bool:
-        """Whether the platform gives this person, by their ID, power over this place.
+    async def is_admin(self, address: Address, person: str, *, workspace: bool) -> bool:
+        """Whether the platform gives this person, by their ID, power over this channel, or over all of its workspace.
 
         Asked only when a person does what admins may. Raises a DeliveryError when it can't be known now.
         """

@@ -35,6 +35,7 @@ from core.store.stages import Stage
 from core.store.turns import place
 
 _DAY = 86_400_000  # milliseconds
+_TOKENS = ("shown", "cached", "cache_written", "written")  # what is billed
 
 
 class AlreadyAnswered(Exception):
@@ -67,7 +68,8 @@ def answer(connection: Connection, key: SessionKey, question: Turn, decided: Ans
         "model": decided.model,
     }
     bill: dict[str, object] = {"author": question.author and question.author.id, "model": decided.model}
-    bill |= {"shown": decided.shown, "cached": decided.cached, "written": decided.written}
+    bill |= {"shown": decided.shown, "written": decided.written}
+    bill |= {"cached": decided.cached, "cache_written": decided.cache_written}
     once = decided.parts == (words,)
     look_in = None if decided.look_in is None else int(decided.look_in * 1000)
     parts = [
@@ -144,11 +146,11 @@ def _posting(dialect: str, part: ColumnElement[int], words: ColumnElement[bytes]
 
 
 def _billing(dialect: str, *closed: FromClauseRole) -> Insert:
-    row = given(usage, "workspace", "author", "model", "shown", "cached", "written")
+    row = given(usage, "workspace", "author", "model", *_TOKENS)
     known = and_(*(bindparam(name, type_=Text).is_not(None) for name in ("author", "model")))
     row |= {"day": clock(dialect) // fixed(_DAY), "answers": fixed(1)}
     new = filled(insert(dialect, usage), row, known, *closed)
-    sums = {name: usage.c[name] + new.excluded[name] for name in ("answers", "shown", "cached", "written")}
+    sums = {name: usage.c[name] + new.excluded[name] for name in ("answers", *_TOKENS)}
     return new.on_conflict_do_update(index_elements=list(usage.primary_key), set_=sums)
 
 

@@ -1,10 +1,12 @@
 """The ledger: one row for each call of the model, whatever became of it, with what it cost."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Float, and_, case, func, literal, select
 
 from core.schema import calls
+from core.session import SessionKey
 from core.store.engine.sql import insert
 
 
@@ -29,6 +31,7 @@ class Call:
     outcome: str
     shown: int
     cached: int
+    cache_written: int
     written: int
     reasoning: int
     estimated: bool
@@ -37,3 +40,33 @@ class Call:
 def record(connection: Connection, call: Call) -> None:
     """Repeatable: a call has a number of its own."""
     connection.execute(insert(connection.dialect.name, calls).values(asdict(call)).on_conflict_do_nothing())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What the calls of one kind have cost together, in tokens: those of one model that told it, or did not.
+
+    Each was shown more tokens than `above`, and no more than the next larger size that was asked for.
+    """
+
+    model: str
+    estimated: bool
+    above: float
+    shown: int
+    cached: int
+    cache_written: int
+    written: int
+
+
+_KINDS = ("model", "estimated", "above")
+
+
+def spent(connection: Connection, key: SessionKey, sizes: Collection[float]) -> list[Spent]:
+    """What a session has cost so far, by model, by who counted, and by which of these sizes its requests were above."""
+    steps = [(calls.c.shown > size, literal(size, Float)) for size in sorted(sizes, reverse=True)]
+    nothing = literal(0.0, Float)
+    kinds = [calls.c.model, calls.c.estimated, (case(*steps, else_=nothing) if steps else nothing).label(_KINDS[-1])]
+    sums = [func.sum(calls.c[name]).label(name) for name in ("shown", "cached", "cache_written", "written")]
+    mine = and_(calls.c.workspace == key.workspace, calls.c.session == key.session)
+    found = connection.execute(select(*kinds, *sums).where(mine).group_by(*_KINDS).order_by(*_KINDS)).mappings()
+    return [Spent(**row) for row in found]

@@ -10,6 +10,8 @@ from core.session import SessionKey
 from core.store import bodies
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import insert
+from core.store.workspaces import WORKSPACE as WORKSPACE_OF
+from core.store.workspaces import names
 
 WORKSPACE = ""
 """The scope of what is set for a whole workspace. A channel's is the ID of its address."""
@@ -52,6 +54,15 @@ def of(connection: Connection, key: SessionKey) -> Overrides:
     """What is set for a session's workspace and channel now."""
     found = _OF.all(connection, workspace=key.workspace, channel=key.address.channel_address.id)
     return opened(key.workspace, key.address, *found[0])
+
+
+def at(connection: Connection, address: Address) -> Overrides:
+    """What is set for the workspace and the channel of a place where nobody need have spoken."""
+    workspace: int | None = connection.execute(select(WORKSPACE_OF), names(address)).scalar_one()
+    if workspace is None:
+        return NOTHING
+    found = _OF.all(connection, workspace=workspace, channel=address.channel_address.id)
+    return opened(workspace, address, *found[0])
 
 
 def _as_it_is(in_workspace: str | None, in_channel: str | None) -> tuple[str | None, str | None]:

@@ -41,14 +41,14 @@ class Recalled(NamedTuple):
     turns: list[Turn]
 
 
-def recall(connection: Connection, key: SessionKey, *, budget: int, before: int = LAST) -> Recalled:
+def recall(connection: Connection, key: SessionKey, *, budget: int, before: int = LAST, heard: int = LAST) -> Recalled:
     """All that a window of this budget can show, or a fold of more than one window can take in, as it is now.
 
-    Only what was said before that seq, and what tells of nothing else.
+    Only what was said `before` that seq and overheard before `heard`, and what tells of nothing else.
     """
     told = [one for one in shown(connection, key) if one.last < before]
     covered = [(one.first, one.last) for one in told if one.kind is not Fold.STATE]
-    return Recalled(told, newest(connection, key, budget=budget, before=before, covered=covered))
+    return Recalled(told, newest(connection, key, budget=budget, before=before, heard=heard, covered=covered))
 
 
 def _cut(

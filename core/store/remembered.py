@@ -40,17 +40,19 @@ def newest(
     *,
     budget: int,
     before: int = _LAST,
+    heard: int = _LAST,
     covered: Collection[tuple[int, int]] = (),
 ) -> list[Turn]:
     """The newest of the session's own turns in view whose tokens together exceed `budget`, or all; newest first.
 
     Between them is what was overheard, of which as much again at most, and of each stretch no more than its end.
-    Only those with a seq below `before` count, and none in the ranges that are `covered`, from the first seq to the
-    last: those are passed over. An oversized turn counts as a fifth of the budget, as the window will cut it. A
-    question comes with its answer. Turns that wait and commands are not among them. Costs the same in a long session
-    as in a short one, however much was overheard. They have what a window shows of them, and no more.
+    Only those with a seq below `before` count, of what was overheard those below `heard`, and none in the ranges that
+    are `covered`, from the first seq to the last: those are passed over. An oversized turn counts as a fifth of the
+    budget, as the window will cut it. A question comes with its answer. Turns that wait and commands are not among
+    them. Costs the same in a long session as in a short one, however much was overheard. They have what a window shows
+    of them, and no more.
     """
-    reading = _Reading(connection, key, budget)
+    reading = _Reading(connection, key, budget, heard)
     for after, last in _between(covered, before - 1):
         if not reading.reads(after, last):
             break
@@ -70,10 +72,11 @@ def _between(covered: Collection[tuple[int, int]], last: int) -> Iterator[tuple[
 class _Reading:
     """Turns of one session, read from the newest on until there are enough."""
 
-    def __init__(self, connection: Connection, key: SessionKey, budget: int) -> None:
+    def __init__(self, connection: Connection, key: SessionKey, budget: int, heard: int) -> None:
         self.found: list[Turn] = []
         self._connection = connection
         self._here = place(key)
+        self._heard = heard
         self._shown = showing(key)
         self._page = min(budget // _ORDINARY + 2, _LONGEST_PAGE)
         self._most = budget // _PARTS
@@ -101,7 +104,12 @@ class _Reading:
         return True
 
     def _hears(self, one: Turn) -> bool:
-        """Whether what was overheard is read: not what is too far back, nor more than there is room for."""
+        """Whether what was overheard is read: not what is too far back, nor more than there is room for.
+
+        What was overheard since the question counts for nothing.
+        """
+        if one.seq >= self._heard:
+            return False
         self._stretch += 1
         if self._stretch > _STRETCH or self._beside < 0:
             return False

@@ -2,16 +2,15 @@
 
 import json
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import lru_cache, partial
 
 from sqlalchemy import Connection, Label, Row, Select, and_, bindparam, exists, not_, select, update
 
-from core.policy import NOTHING, Overrides
 from core.schema import deliveries, turns
 from core.seam.messages import Author, Quote
 from core.session import Kind, Progress, Role, SessionKey, Slip, Turn, Validity
-from core.store import bodies, policies, preferences, quotes
+from core.store import bodies, preferences, quotes
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import fixed, seconds
 
@@ -35,34 +34,13 @@ WAITS = and_(turns.c.slip.is_not(None), OPEN)
 
 def first_waiting(connection: Connection, key: SessionKey, most: int) -> list[Turn]:
     """The turns that wait to be answered, at most so many, in the order in which they were said."""
-    found = _FIRST_WAITING.each(connection, partial(_waiting, key), **place(key), most=most)
+    found = _FIRST_WAITING.each(connection, partial(waiting_turn, key), **place(key), most=most)
     return quoting(connection, key, found)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Next:
-    """What a holder goes on with: the first of the turns that wait, and what is set for the session by now."""
-
-    waiting: list[Turn]
-    overrides: Overrides = NOTHING
-
-
-def next_waiting(connection: Connection, key: SessionKey, most: int) -> Next:
-    """The turns that wait to be answered, as `first_waiting`, with what is set for them; nothing where none waits."""
-    here = {**place(key), "channel": key.address.channel_address.id}
-    found = _NEXT_WAITING.each(connection, partial(_waiting_under, key), **here, most=most)
-    if not found:
-        return Next(waiting=[])
-    _, *settings = found[0]
-    return Next(
-        waiting=quoting(connection, key, [turn for turn, *_ in found]),
-        overrides=policies.opened(key.workspace, key.address, *settings),
-    )
 
 
 def waiting(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
     """This turn, if it is still to be answered."""
-    found = _ONE_WAITING.each(connection, partial(_waiting, key), **place(key), seq=seq)
+    found = _ONE_WAITING.each(connection, partial(waiting_turn, key), **place(key), seq=seq)
     return quoting(connection, key, found)[0] if found else None
 
 
@@ -190,7 +168,8 @@ def joined_to(slip: str | None) -> tuple[int, str] | None:
     return None if read.joins is None or read.joined is None else (read.joins, read.joined)
 
 
-def _waiting(key: SessionKey, begun: object, preferred: bytes | None, *columns: object) -> Turn:
+def waiting_turn(key: SessionKey, begun: object, preferred: bytes | None, *columns: object) -> Turn:
+    """The turn in a row of `all_waiting`."""
     turn = _turn(key, *columns)._replace(begun=bool(begun))  # type: ignore[arg-type]  # they are COLUMNS
     return preferring(key, turn, preferred)
 
@@ -202,27 +181,13 @@ def preferring(key: SessionKey, turn: Turn, stored: bytes | None) -> Turn:
     return turn._replace(preferences=preferences.opened(key, turn.author.id, stored))
 
 
-_Under = tuple[Turn, str | None, str | None]
-
-
-def _waiting_under(
-    key: SessionKey,
-    in_workspace: str | None,
-    in_channel: str | None,
-    begun: object,
-    preferred: bytes | None,
-    *columns: object,
-) -> _Under:
-    return _waiting(key, begun, preferred, *columns), in_workspace, in_channel
-
-
 def answer(connection: Connection, key: SessionKey, seq: int) -> Turn | None:
     """The answer to this turn that is remembered, if there is one."""
     found = _ANSWER.each(connection, partial(_turn, key), **place(key), seq=seq)
     return found[0] if found else None
 
 
-def _all_waiting(*beside: Label[str | None]) -> Select[*tuple[object, ...]]:
+def all_waiting(*beside: Label[str | None]) -> Select[*tuple[object, ...]]:
     """The turns that wait, with these columns before theirs."""
     begun = (
         exists()
@@ -234,13 +199,13 @@ def _all_waiting(*beside: Label[str | None]) -> Select[*tuple[object, ...]]:
     return select(*beside, begun.label("begun"), preferred, *COLUMNS).where(MINE, waits)
 
 
-def _first_of(waiting: Select[*tuple[object, ...]]) -> Select[*tuple[object, ...]]:
+def first_of(waiting: Select[*tuple[object, ...]]) -> Select[*tuple[object, ...]]:
+    """At most so many of them, in the order in which they were said."""
     return waiting.order_by(turns.c.at, turns.c.seq).limit(bindparam("most"))
 
 
-_FIRST_WAITING = Prepared(lambda _: _first_of(_all_waiting()), _waiting)
-_NEXT_WAITING = Prepared(lambda _: _first_of(_all_waiting(*policies.SET_HERE)), _waiting_under)
-_ONE_WAITING = Prepared(lambda _: _all_waiting().where(turns.c.seq == bindparam("seq")), _waiting)
+_FIRST_WAITING = Prepared(lambda _: first_of(all_waiting()), waiting_turn)
+_ONE_WAITING = Prepared(lambda _: all_waiting().where(turns.c.seq == bindparam("seq")), waiting_turn)
 _ANSWER = Prepared(
     lambda _: select(*COLUMNS).where(MINE, turns.c.seq == bindparam("seq"), turns.c.role == fixed(Role.ASSISTANT)),
     _turn,

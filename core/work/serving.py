@@ -15,7 +15,7 @@ from core.assistant.assistant import Assistant
 from core.errors import BackscrollError, DatabaseError, DeliveryError, LeaseLost, ModelUnavailable
 from core.events import Events, GaveUp, QuestionChanged
 from core.session import ATTEMPTS, Fate, Lease, Turn
-from core.store import Database, queue, turns
+from core.store import Database, queue, upcoming
 from core.timings import Clock, Timings
 from core.work.asides import Asides
 from core.work.bursts import is_burst
@@ -120,7 +120,7 @@ class Serving:
 
     async def _look_again(self, held: Held) -> None:
         """What waits now, and what is set by now: a change holds from the next answer on."""
-        found = await self._database.read(turns.next_waiting, held.lease.key, LOOKS_AT)
+        found = await self._database.read(upcoming.next_waiting, held.lease.key, LOOKS_AT)
         held.waiting = found.waiting
         held.lease = replace(held.lease, overrides=found.overrides)
 

@@ -34,12 +34,16 @@ PROMISED = {
     "BACKSCROLL_ANSWER_TOKENS": 4_000,
     "BACKSCROLL_DRAIN_SECONDS": 25,
     "BACKSCROLL_HEAR": "channel",
+    "BACKSCROLL_ANSWERS": "follow",
+    "BACKSCROLL_PERSONA": None,
     "BACKSCROLL_LEASE_SECONDS": 30,
+    "BACKSCROLL_MODELS": None,
     "BACKSCROLL_MAY_STOP": "everyone",
     "BACKSCROLL_MAY_RESET": "everyone",
     "BACKSCROLL_MAY_SET": "admins",
     "BACKSCROLL_INSTRUCTIONS": None,
     "BACKSCROLL_INSTRUCTIONS_FILE": None,
+    "BACKSCROLL_PRICES_FILE": None,
     "BACKSCROLL_LOG": "text",
 }
 """What people, scripts and checks rely on; it changes only with an entry in the changelog."""

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields
+from math import inf
 
 import pytest
 from structlog.testing import capture_logs
@@ -26,13 +27,10 @@ def test_what_is_set_nearest_holds_and_says_where_it_comes_from() -> None:
     policy = DEPLOYED.under(Overrides(workspace=workspace, channel=channel))
 
     found = {name: (getattr(policy, name), policy.origin(name)) for name in SETTINGS}
-    assert found == {
+    assert found == {name: (getattr(Policy(), name), Level.BUILT_IN) for name in SETTINGS} | {
         "hear": ("off", Level.WORKSPACE),
         "context_tokens": (9_000, Level.DEPLOYMENT),
         "answer_tokens": (200, Level.CHANNEL),
-        "may_stop": (None, Level.BUILT_IN),
-        "may_reset": (None, Level.BUILT_IN),
-        "may_set": (frozenset({"admins"}), Level.BUILT_IN),
     }
 
 
@@ -41,18 +39,44 @@ def test_where_nothing_is_set_the_deployments_policy_is_not_even_copied() -> Non
 
 
 def test_every_setting_is_a_field_and_every_field_a_setting() -> None:
-    assert {one.name for one in fields(Policy)} - {"origins"} == set(SETTINGS)
+    assert {one.name for one in fields(Policy)} - {"origins", "allowed"} == set(SETTINGS)
 
 
 def test_what_the_operator_sets_is_the_lowest_level_and_the_rest_is_built_in() -> None:
     variables = {name: setting.variable.lower() for name, setting in SETTINGS.items() if setting.variable}
-    said = {"hear": "off", "context_tokens": "500", "answer_tokens": "16"}
-    set_all = settings(**{own: said.get(name, "U1") for name, own in variables.items()}).policy
+    said = {"hear": "off", "answers": "mention", "context_tokens": "500", "answer_tokens": "16", "reasoning": "low"}
+    set_all = settings(openai_api_key="k", **{own: said.get(name, "U1") for name, own in variables.items()}).policy
 
     assert settings().policy == Policy()
     assert (set_all.hear, set_all.context_tokens, set_all.answer_tokens) == ("off", 500, 16)
     assert {set_all.may_stop, set_all.may_reset, set_all.may_set} == {frozenset({"U1"})}
     assert {set_all.origin(name) for name in variables} == {Level.DEPLOYMENT}
+
+
+def test_people_choose_among_what_the_operator_allows_and_the_operators_own() -> None:
+    ours = settings(openai_api_key="k", openai_model="usual", backscroll_models=" better , HIGH,").policy
+    chosen = {name: set_to(**{name: said}) for name, said in (("model", "better"), ("reasoning", "high"))}
+
+    assert (ours.model, ours.origin("model")) == ("usual", Level.DEPLOYMENT)
+    assert [ours.read("model", name) for name in ("better", "usual")] == ["better", "usual"]
+    assert [ours.read("reasoning", effort) for effort in ("High", "auto")] == ["high", "auto"]
+    with pytest.raises(Wrong, match="dear is not allowed: beside usual, my operator allows better, high"):
+        ours.read("model", "dear")
+    with pytest.raises(Wrong, match="low is not allowed: beside auto, "):
+        ours.read("reasoning", "low")
+    with pytest.raises(Wrong, match="my operator allows nothing else"):
+        DEPLOYED.read("model", "better")
+    for name, stored in chosen.items():
+        assert ours.under(Overrides(channel=stored)).origin(name) is Level.CHANNEL
+        assert DEPLOYED.under(Overrides(channel=stored)) == DEPLOYED, "what is allowed no more does not hold"
+
+
+def test_the_stand_in_is_told_by_no_other_models_name() -> None:
+    standing_in = settings(openai_model="usual", backscroll_models="better")
+
+    assert standing_in.policy.shown("model") == "the built-in stand-in"
+    assert standing_in.other_models == []
+    assert settings(openai_api_key="k", backscroll_models="low, b, a, gpt-6-luna").other_models == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -63,8 +87,18 @@ def test_what_the_operator_sets_is_the_lowest_level_and_the_rest_is_built_in() -
         ("context_tokens", "499", "write one from 500"),
         ("context_tokens", "9" * 5_000, "write one from 500"),
         ("context_tokens", "-500", "write one from 500"),
+        ("context_tokens", "000000000500999", "write one from 500"),
         ("context_tokens", "٥٠٠٠", "write one from 500"),
         ("answer_tokens", "1000001", "write one from 16 to 1,000,000"),
+        ("persona", " ", "A persona has 1 to 4,000 characters; this has 0"),
+        ("persona", "x" * 4_001, "this has 4,001"),
+        ("idle", "soon", "soon is no duration: write 30m, 12h, 7d or never"),
+        ("idle", "0h", "write 30m"),
+        ("idle", "00000000010001d", "write 30m"),
+        ("max_age", "7", "write 30m"),
+        ("max_age", "", "write 30m"),
+        ("zone", "Berlin", "Berlin is no time zone: write one as Europe/Berlin"),
+        ("zone", "../../etc/passwd", "is no time zone"),
         ("may_stop", "U1, evryone", "evryone is no ID; write everyone"),
     ],
 )
@@ -80,6 +114,12 @@ def test_a_wrong_value_is_told_with_what_would_be_right(name: str, said: str, wh
     [
         ("hear", " Thread ", "thread"),
         ("context_tokens", "2,000,000", 2_000_000),
+        ("answers", "MENTION", "mention"),
+        ("persona", " a pirate ", "a pirate"),
+        ("idle", "30m", 1_800.0),
+        ("max_age", " 7D ", 604_800.0),
+        ("max_age", "never", inf),
+        ("zone", "UTC", "UTC"),
         ("may_stop", "asker", frozenset()),
         ("may_stop", "everyone, U1", None),
         ("may_set", "Admins, asker, U1", frozenset({"admins", "U1"})),
@@ -87,6 +127,31 @@ def test_a_wrong_value_is_told_with_what_would_be_right(name: str, said: str, wh
 )
 def test_a_value_is_read_as_people_write_it(name: str, said: str, value: object) -> None:
     assert SETTINGS[name].read(said) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "shown"),
+    [
+        ("persona", "a  pirate", "a pirate"),
+        ("persona", "x" * 99, "x" * 59 + "…"),
+        ("idle", "48h", "2d"),
+        ("idle", "90m", "90m"),
+        ("max_age", "never", "never"),
+        ("may_stop", "asker", "asker"),
+        ("may_reset", "U2, admins, U1", "U1, U2, admins"),
+        ("answer_tokens", "1234", "1,234"),
+    ],
+)
+def test_a_value_is_shown_as_people_write_it(name: str, said: str, shown: str) -> None:
+    assert Policy().with_values(Level.CHANNEL, {name: SETTINGS[name].read(said)}).shown(name) == shown
+
+
+def test_what_is_not_set_is_shown_as_it_is_usual() -> None:
+    shown = {name: Policy().shown(name) for name in SETTINGS}
+
+    assert shown["persona"] == "none"
+    assert shown["idle"] == shown["max_age"] == "7d in threads, 24h elsewhere"
+    assert (shown["may_stop"], shown["may_reset"], shown["may_set"]) == ("everyone", "everyone", "admins")
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ class ConsoleStage(Stage):
     """Everybody types at the one keyboard, and is "local". Every start of an adapter is a process with its own pipe."""
 
     platform = "console"
+    admins = "everyone"
     lasts = overhears = starts = False
 
     def __init__(self, *, interactive: bool = True) -> None:

@@ -78,6 +78,11 @@ class DiscordStage(Stage):
             return f"discord:{self.world.guild}:{channel['parent_id']}:{channel['id']}"
         return f"discord:{self.world.guild}:{channel['id']}"
 
+    def empower(self, author: str) -> None:
+        may_manage = {"id": "55", "permissions": str(1 << 4 | 1 << 5)}  # channels, and the server
+        self.world.roles = [may_manage]
+        self.world.has_roles[self.world.person(author)["id"]] = [may_manage["id"]]
+
     async def say(self, text: str, *, place: str = "main", author: str = "ada", to_bot: bool = True) -> str:
         channel = self.world.channels[await self.place(place)]
         mention = to_bot and channel["type"] != DIRECT

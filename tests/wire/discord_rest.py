@@ -52,6 +52,8 @@ class Rest:
             web.get(f"{BASE}/oauth2/applications/@me", self._application),
             web.get(f"{BASE}/gateway", self._gateway),
             web.get(f"{BASE}/gateway/bot", self._gateway),
+            web.get(f"{BASE}/guilds/{{guild}}", self._guild),
+            web.get(f"{BASE}/guilds/{{guild}}/members/{{user}}", self._member),
             web.get(commands, self._commands),
             web.put(commands, self._overwrite),
             web.get(channel, self._channel),
@@ -224,6 +226,12 @@ class Rest:
         added = {"application_id": self.world.application, "version": "1", "nsfw": False, "name_localizations": None}
         self.world.commands = [_stored(command) | added | {"id": self.world.snowflake()} for command in given]
         return answer(self.world.commands)
+
+    async def _guild(self, _: web.Request) -> web.Response:
+        return answer(self.world.guild_now())
+
+    async def _member(self, request: web.Request) -> web.Response:
+        return answer(self.world.member(request.match_info["user"]))
 
     async def _channel(self, request: web.Request) -> web.Response:
         return answer(self._place(request))

@@ -95,6 +95,9 @@ class World:
         self.bot = self._user("900000000000000001", "backscroll", bot=True)
         self.application = "900000000000000002"
         self.guild = "900000000000000003"
+        self.roles: list[Payload] = []
+        self.has_roles: dict[str, list[str]] = {}
+        """Roles beside those that every guild has here, and who has which."""
         self.role = "900000000000000004"
         self.flags = CONTENT_FLAG
         self.session_starts = 1000
@@ -268,6 +271,15 @@ class World:
             "embeds": [],
             "components": [],
         }
+
+    def guild_now(self) -> Payload:
+        """The guild as it is asked for."""
+        whole = self.guild_create()
+        return {one: whole[one] for one in ("id", "name", "owner_id")} | {"roles": [*whole["roles"], *self.roles]}
+
+    def member(self, user: str) -> Payload:
+        """A person in the guild."""
+        return {"user": {"id": user, "username": user}, "roles": self.has_roles.get(user, []), "nick": None}
 
     def guild_create(self) -> Payload:
         """The guild as a bot gets it when it connects."""

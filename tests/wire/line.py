@@ -46,6 +46,7 @@ class LineStage(Stage):
     """Every place is a channel. An event is said to the newest listener, every `again` seconds until it is taken."""
 
     platform = "line"
+    admins = "nobody"
     starts = False
 
     def __init__(self, *, again: float = 0.05, make: Callable[..., Adapter] = LineAdapter) -> None:

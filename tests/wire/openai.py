@@ -37,6 +37,7 @@ class Request:
     api: API
     body: dict
     headers: dict[str, str]
+    raw: bytes = b""
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     gone: bool = False
     done: bool = False
@@ -52,6 +53,15 @@ class Request:
         """The messages that the model is shown: role and text, oldest first, without the instructions."""
         shown = self.body["input"] if self.api == "responses" else self.body["messages"]
         return [(m["role"], plain(m["content"])) for m in shown if m["role"] in {"user", "assistant"}]
+
+    @property
+    def marks(self) -> list[str]:
+        """The texts behind which the prompt cache has a breakpoint."""
+        shown = self.body["input"] if self.api == "responses" else self.body["messages"]
+        parts = [part for m in shown if not isinstance(m["content"], str) for part in m["content"]]
+        kind = "input_text" if self.api == "responses" else "text"
+        assert all(part["type"] == kind for part in parts), "each API has its own word for a text"
+        return [part["text"] for part in parts if part.get("prompt_cache_breakpoint") == {"mode": "explicit"}]
 
     @property
     def last(self) -> str:
@@ -204,7 +214,7 @@ class OpenAIServer:
         self.missing: set[str] = set()
         """Endpoints that this server does not have: responses, chat, models."""
         self.unsupported: set[str] = set()
-        """Request fields that this server refuses with 400."""
+        """Request fields that this server refuses with 400, and breakpoints of the prompt cache, by their name."""
         self.untold: Status | None = None
         """How it refuses to describe a model by itself."""
         self.described: dict[str, object] = {}
@@ -277,7 +287,8 @@ class OpenAIServer:
         return await self._serve(http, "chat")
 
     async def _serve(self, http: web.Request, api: API) -> web.StreamResponse:
-        request = Request(api=api, body=await http.json(), headers=dict(http.headers))
+        raw = await http.read()
+        request = Request(api=api, body=json.loads(raw), headers=dict(http.headers), raw=raw)
         fault = self._fault(request)
         if self._held_after is None:
             request.gate.set()
@@ -307,6 +318,9 @@ class OpenAIServer:
         for name in sorted(self.unsupported & request.body.keys()):
             message = f"Unsupported parameter: '{name}' is not supported with this model."
             return Status(status=400, code="unsupported_parameter", param=name, message=message)
+        if request.marks and "prompt_cache_breakpoint" in self.unsupported:
+            where = f"{'input' if request.api == 'responses' else 'messages'}[0].content[0].prompt_cache_breakpoint"
+            return Status(status=400, code="unknown_parameter", param=where, message=f"Unknown parameter: '{where}'.")
         return self.faults.popleft() if self.faults else self.weather(request)
 
     async def _stream(
@@ -460,7 +474,9 @@ class ResponsesWire(Wire):
         shown, written = self.counts
         return {
             "input_tokens": shown,
-            "input_tokens_details": {"cached_tokens": shown // 2, "cache_write_tokens": 0} if self.details else None,
+            "input_tokens_details": {"cached_tokens": shown // 2, "cache_write_tokens": shown // 5}
+            if self.details
+            else None,
             "output_tokens": written,
             "output_tokens_details": {"reasoning_tokens": 1} if self.details else None,
             "total_tokens": shown + written,
@@ -500,7 +516,7 @@ class ChatWire(Wire):
     def spent(self, shown: int, written: int) -> dict:
         usage: dict = {"prompt_tokens": shown, "completion_tokens": written, "total_tokens": shown + written}
         if self.details:
-            usage["prompt_tokens_details"] = {"cached_tokens": shown // 2, "audio_tokens": 0}
+            usage["prompt_tokens_details"] = {"cached_tokens": shown // 2, "cache_write_tokens": shown // 5}
             usage["completion_tokens_details"] = {"reasoning_tokens": 1, "audio_tokens": 0}
         return usage
 

@@ -1,6 +1,6 @@
 """A request, in the form that a server has turned out to take."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import inf
@@ -9,6 +9,14 @@ from core.model.llm import Message, Prompt
 from core.model.openai.manners import API, Manners
 
 _EARLIER = "(The conversation began earlier.)"
+
+BREAKPOINT = "prompt_cache_breakpoint"
+"""Marks a part of a message: what ends with it is kept in the provider's prompt cache, and looked for there."""
+
+OPTIONS = "prompt_cache_options"
+
+MARKS = 3
+"""So many parts may be marked beside the end of the prompt, where the provider keeps it by itself."""
 
 SHARE = 4
 """An answer takes at most one part in so many of the model's context; `core.memory.mind` keeps it free."""
@@ -22,7 +30,7 @@ CHARACTERS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The answer that is wanted: how hard to think, and its longest, in tokens, where a prompt names none.
+    """The answer that is wanted where a prompt does not say: how hard to think, and its longest, in tokens.
 
     None leaves it to the server.
     """
@@ -44,10 +52,13 @@ class Wanted:
         return inf if tokens is None else CHARACTERS * (tokens + THINKING)
 
 
-def body(api: API, model: str, prompt: Prompt, manners: Manners) -> dict[str, object]:
-    """What every request holds: the model, how to answer, and the conversation."""
+def body(api: API, model: str, prompt: Prompt, manners: Manners, marks: Collection[int] = ()) -> dict[str, object]:
+    """What every request holds: the model, how to answer, and the conversation, with marks on these messages."""
     told, said = _told(prompt, manners)
-    messages = [{"role": one.role, "content": one.text} for one in said]
+    messages = [
+        {"role": one.role, "content": _marked(api, one.text) if place in marks else one.text}
+        for place, one in enumerate(said)
+    ]
     whole: dict[str, object] = {"model": model, "stream": manners.streams}
     if api == "responses":
         return whole | {"input": messages} | ({"instructions": told} if told else {})
@@ -67,6 +78,24 @@ def _told(prompt: Prompt, manners: Manners) -> tuple[str, Sequence[Message]]:
     return told, list(_folded(said))
 
 
+def _marked(api: API, text: str) -> list[dict[str, object]]:
+    kind = "input_text" if api == "responses" else "text"
+    return [{"type": kind, "text": text, BREAKPOINT: {"mode": "explicit"}}]
+
+
+def marks(prompt: Prompt, manners: Manners, *, official: bool) -> Collection[int]:
+    """Which messages are to be marked, so that all up to them is found in the provider's prompt cache.
+
+    They are the last ones by people within what is stable: an answer can carry no mark. Messages that are put together
+    or moved for a server's sake have none.
+    """
+    if not official or manners.turns or not manners.system or not manners.refused.isdisjoint((BREAKPOINT, OPTIONS)):
+        return ()
+    asked = [place for place, one in enumerate(prompt.messages) if one.role == "user"]
+    within = [[place for place in asked if place < end] for end in prompt.stable if end < len(prompt.messages)]
+    return sorted({places[-1] for places in within if places})[-MARKS:]
+
+
 def _folded(said: Iterable[Message]) -> Iterator[Message]:
     """Consecutive messages of one role as one; each names its own speaker."""
     for role, together in groupby(said, key=lambda one: one.role):
@@ -82,7 +111,10 @@ def fields(api: API, prompt: Prompt, manners: Manners, wanted: Wanted, *, offici
         extra["store"] = False  # whoever has the Responses API may keep answers for 30 days otherwise
     if official and prompt.conversation:
         extra["prompt_cache_key"] = prompt.conversation
-    if (effort := wanted.effort) is not None:
+    if official:  # what will not be asked again is not kept, which would be billed
+        extra[OPTIONS] = {"mode": "implicit" if len(prompt.messages) in prompt.stable else "explicit"}
+    effort = wanted.effort if prompt.effort is None else prompt.effort
+    if effort not in {None, "auto"}:
         name, value = ("reasoning", {"effort": effort}) if api == "responses" else ("reasoning_effort", effort)
         extra[name] = value
     if (most := wanted.most(prompt, manners)) is not None:

@@ -110,10 +110,9 @@ def unwanted(heard: Complaint, fields: Mapping[str, object]) -> str | None:
     if wordings.ANSWER_WORDS.search(heard.words):
         return next((name for name in wordings.LIMITS if name in fields), None)
     for name in heard.params:
-        if name in fields:
-            return name
-        if (top := name.partition(".")[0]) in fields:  # `reasoning.effort`
-            return top
+        for part in (name, *name.split(".")):  # `reasoning.effort`, `input[2].content[0].prompt_cache_breakpoint`
+            if part in fields:
+                return part
     said, words = " ".join((*heard.names, heard.words)), ADDRESSES.sub("", heard.words)
     certain = heard.status in {400, 422}  # what is an identifier of ours is then named for a reason
     told = [name for name in fields if (certain and "_" in name) or wordings.UNWANTED_WORDS.search(said)]

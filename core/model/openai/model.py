@@ -30,9 +30,9 @@ class OpenAIModel:
     """One model behind one of the two APIs.
 
     Times are in seconds: `first_seconds` is how long the first piece may take, `silence_seconds` the longest gap
-    between two; the whole answer may take any time. `answer_tokens` is the longest answer where a prompt names none,
-    `effort` how hard to think, `streams` how many answers share a client. Raises ConfigurationError
-    for settings that can't work.
+    between two; the whole answer may take any time. `answer_tokens` is the longest answer, `effort` how hard to think,
+    where a prompt does not say; `streams` how many answers share a client. Raises ConfigurationError for settings that
+    can't work.
     """
 
     def __init__(

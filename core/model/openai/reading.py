@@ -187,6 +187,7 @@ def _used(usage: object, shown: str, written: str) -> Usage:
         shown=read,
         written=said + hidden,
         cached=count(usage, f"{shown}_details", "cached_tokens"),
+        cache_written=count(usage, f"{shown}_details", "cache_write_tokens"),
         reasoning=hidden or count(usage, f"{written}_details", "reasoning_tokens"),
     )
 

@@ -77,9 +77,11 @@ class Sending:
         Some servers have begun a stream by the time that they refuse, and say so in its first frame.
         """
         for left in reversed(range(ADAPTS)):
-            manners = self._learning.known
-            extra = asking.fields(api, prompt, manners, self._wanted, official=self._server.official)
-            body = asking.body(api, self._server.model, prompt, manners) | extra
+            manners, official = self._learning.known, self._server.official
+            marks = asking.marks(prompt, manners, official=official)
+            extra = asking.fields(api, prompt, manners, self._wanted, official=official)
+            body = asking.body(api, self._server.model, prompt, manners, marks) | extra
+            extra |= {asking.BREAKPOINT: marks} if marks else {}
             try:
                 async with asyncio.timeout_at(limit if manners.streams else limit - self._first + WHOLE):
                     events, frame = await _post(client, api, body)

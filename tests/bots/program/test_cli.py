@@ -18,7 +18,7 @@ from bots.program.cli import app, main
 from core.config import Settings
 from core.errors import ModelStalled
 from core.session import ATTEMPTS
-from core.store import connect
+from core.store import connect, policies
 from tests.bots.discord.test_connection import unused_port
 from tests.process import process
 from tests.script import House, ScriptedModel, TranscriptAdapter
@@ -119,6 +119,7 @@ WRONG = [
     ({"BACKSCROLL_CONTEXT_TOKENS": "12"}, "500"),
     ({"BACKSCROLL_INSTRUCTIONS": "Be kind.", "BACKSCROLL_INSTRUCTIONS_FILE": "be-kind.md"}, "remove one"),
     ({"BACKSCROLL_INSTRUCTIONS_FILE": "missing.md"}, "No such file"),
+    ({"BACKSCROLL_PRICES_FILE": "missing.toml"}, "No such file"),
 ]
 
 
@@ -376,3 +377,29 @@ def test_a_letter_that_does_not_exist_is_an_error_with_a_remedy(letter: str) -> 
 
     assert result.exit_code == 1
     assert "backscroll dead list" in result.stderr
+
+
+def test_the_effective_settings_are_shown_with_where_they_come_from(url: str) -> None:
+    async def set_something() -> None:
+        database = connect(url)
+        async with House(database, ScriptedModel(), TranscriptAdapter()) as running:
+            await running.say(message())
+            await running.answered("You said: hello")
+        await database.write(policies.keep, 1, "console:local:main", '{"answer_tokens": "77"}')
+        await database.close()
+
+    asyncio.run(set_something())
+
+    deployed = backscroll("settings", BACKSCROLL_HEAR="off")
+    here = backscroll("settings", "--channel", "console:local:main:side", DATABASE_URL=url, BACKSCROLL_HEAR="off")
+    elsewhere = backscroll("settings", "--channel", "slack:T1:C1", DATABASE_URL=url)
+    odd = backscroll("settings", "--channel", "general", DATABASE_URL=url)
+
+    assert (deployed.exit_code, here.exit_code, elsewhere.exit_code) == (0, 0, 0)
+    assert "- `hear`: off (set by my operator)" in deployed.stdout
+    assert "- `answer_tokens`: 4,000 (built in)" in deployed.stdout
+    assert "- `hear`: off (set by my operator)" in here.stdout
+    assert "- `answer_tokens`: 77 (set for this channel)" in here.stdout
+    assert "- `answer_tokens`: 4,000 (built in)" in elsewhere.stdout
+    assert odd.exit_code == 2
+    assert odd.stderr.startswith("backscroll: --channel: 'general' has 1 parts")

@@ -137,6 +137,7 @@ WRONG: dict[str, tuple[Callable[[SetUp], None], str, str]] = {
         "BACKSCROLL_INSTRUCTIONS_FILE",
         "No such file",
     ),
+    "prices": (setting(BACKSCROLL_PRICES_FILE="missing.toml"), "BACKSCROLL_PRICES_FILE", "No such file"),
     "long instructions": (
         setting(BACKSCROLL_CONTEXT_TOKENS="500", BACKSCROLL_INSTRUCTIONS="Be kind. " * 100),
         "of 500 tokens",

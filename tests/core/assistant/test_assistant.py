@@ -134,7 +134,7 @@ async def test_an_apology_stands_under_what_was_on_screen(database: Database) ->
 @both
 async def test_what_the_api_billed_is_kept(database: Database) -> None:
     async with house(database, "a", ["b", Finish(model="other", usage=None)]) as running:
-        running.model.usage = Usage(shown=120, written=30, cached=100, reasoning=5)
+        running.model.usage = Usage(shown=120, written=30, cached=100, cache_written=15, reasoning=5)
         await running.say(message())
         await running.adapter.until(lambda: running.adapter.texts == ["a"])
         await running.over()
@@ -144,7 +144,7 @@ async def test_what_the_api_billed_is_kept(database: Database) -> None:
 
     bills = {row.model: row for row in await rows(database, usage)}
     assert (bills["scripted"].answers, bills["scripted"].shown) == (1, 120)
-    assert (bills["scripted"].cached, bills["scripted"].written) == (100, 30)
+    assert (bills["scripted"].cached, bills["scripted"].cache_written, bills["scripted"].written) == (100, 15, 30)
     assert (bills["other"].answers, bills["other"].shown) == (1, 0), "a server that reports nothing bills nothing"
 
 
@@ -258,6 +258,9 @@ async def test_a_summary_is_the_models_and_remembered_and_its_command_is_not(dat
     assert running.model.asked(1)[:2] == ["do you like tea?", "yes"]
     assert running.model.asked(2) == ["do you like tea?", "yes", "You talked about tea.", "thanks"]
     assert running.adapter.delivered[1].private is False
+    assert [one.stable for one in running.model.prompts] == [(1,), (1, 2), (1, 2, 3, 4)], (
+        "what was asked for it is gone"
+    )
 
 
 async def test_commands_and_their_answers_are_not_remembered(database: Database) -> None:

@@ -4,20 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.commands import deeds
-from core.commands.table import (
-    COMMANDS,
-    UNKNOWN,
-    Command,
-    Cost,
-    Given,
-    Misfit,
-    Parameter,
-    arguments,
-    find,
-    line_of,
-    parse,
-)
+from core.commands import deeds, orders
+from core.commands.lines import Given, Misfit, arguments, line_of, parse
+from core.commands.table import COMMANDS, UNKNOWN, Command, Cost, Parameter, find
 from core.schema import turns
 from core.seam.messages import Audience
 from core.session import Kind, Progress, Role, SessionKey, Turn, Validity
@@ -138,7 +127,7 @@ def test_what_is_given_by_name_is_read_as_it_was_given(pair: dict[str, str], tex
 def test_the_table_fits_every_surface() -> None:
     """Discord: descriptions of at most 100 characters, names of 32 lowercase ones, what is optional at the end."""
     assert list(COMMANDS) == [
-        *("reset", "undo", "summarize", "status", "stop"),
+        *("reset", "undo", "summarize", "status", "context", "stop"),
         *("settings", "set", "unset", "prefer", "preferences", "help"),
     ]
     for command in COMMANDS.values():
@@ -153,7 +142,7 @@ def test_the_table_fits_every_surface() -> None:
 def test_every_command_is_done_or_asked_of_the_model() -> None:
     for command in (*COMMANDS.values(), UNKNOWN):
         assert (command.name in deeds.EFFECTS) == (command.cost is Cost.NOTHING)
-        assert (command.name in deeds.PROMPTS) == (command.cost is Cost.MODEL)
+        assert (command.name in orders.PROMPTS) == (command.cost is Cost.MODEL)
 
 
 def turn(**facts) -> Turn:
@@ -165,8 +154,8 @@ KEY = SessionKey(workspace=1, session=1, address=HERE)
 
 
 def test_a_command_whose_arguments_do_not_fit_is_not_asked_of_the_model() -> None:
-    fine = deeds.Order(key=KEY, turn=turn(verb="summarize", text="since noon"), command=SUMMARIZE)
-    odd = deeds.Order(key=KEY, turn=turn(verb="summarize", text="before noon"), command=SUMMARIZE)
+    fine = orders.Order(key=KEY, turn=turn(verb="summarize", text="since noon"), command=SUMMARIZE)
+    odd = orders.Order(key=KEY, turn=turn(verb="summarize", text="before noon"), command=SUMMARIZE)
 
     assert fine.is_for_the_model
     assert not odd.is_for_the_model
@@ -178,7 +167,7 @@ def test_a_command_whose_arguments_do_not_fit_is_not_asked_of_the_model() -> Non
 def with_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """The table has one more row, with parameters, and the deeds what is done for it."""
     monkeypatch.setitem(COMMANDS, "set", SET)  # type: ignore[arg-type]  # a dict, behind its type
-    monkeypatch.setitem(deeds.EFFECTS, "set", lambda _, desk: deeds.Said(text=f"{dict(desk.order.arguments)}"))  # type: ignore[arg-type]
+    monkeypatch.setitem(deeds.EFFECTS, "set", lambda _, desk: orders.Said(text=f"{dict(desk.order.arguments)}"))  # type: ignore[arg-type]
 
 
 FORMS: list[dict[str, object]] = [

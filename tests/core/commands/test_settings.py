@@ -1,8 +1,13 @@
 """Settings in chat: shown with where they come from, changed by those who may, from the next answer on."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.errors import DeliveryDelayed
+from core.memory.prompts import with_persona
+from core.model.calibration import Calibration
+from core.model.llm import Usage
 from core.policy import SETTINGS
 from core.schema import policies
 from core.seam.messages import Audience
@@ -16,7 +21,7 @@ class Governed(TranscriptAdapter):
 
     fault: Exception | None = None
 
-    async def is_admin(self, address, person) -> bool:
+    async def is_admin(self, address, person, *, workspace) -> bool:
         if self.fault is not None:
             raise self.fault
         return person == ADA.id
@@ -87,6 +92,16 @@ async def test_who_is_no_admin_is_told_so_and_nothing_changes(database: Database
     assert row.scope == HERE.id
 
 
+async def test_who_may_set_something_for_all_of_the_workspace_is_not_for_a_channel_to_say(database: Database) -> None:
+    async with house(database, adapter=Governed()) as running:
+        await said(running, "!set may_set everyone")
+        assert "`hear` is off" in await said(running, "!set hear off", author=BEN)
+        for text in ("!set workspace hear off", "!unset workspace hear", "!set workspace may_set everyone"):
+            assert await said(running, text, author=BEN) == "Only admins may change my settings here."
+        await said(running, "!set workspace may_set everyone")
+        assert "for all of the workspace" in await said(running, "!set workspace hear off", author=BEN)
+
+
 async def test_a_platform_that_names_no_admins_has_none(database: Database) -> None:
     async with house(database) as running:
         assert await said(running, "!set hear off") == "Only admins may change my settings here."
@@ -134,3 +149,48 @@ async def test_a_window_that_the_instructions_would_fill_is_not_set(database: Da
 async def test_what_is_said_to_the_bot_and_sets_nothing_is_talk(database: Database) -> None:
     async with house(database) as running:
         assert await said(running, "set the table", audience=Audience.BOT) == "You said: set the table"
+
+
+async def test_a_persona_stands_behind_the_instructions_and_what_is_set_elsewhere_does_not(database: Database) -> None:
+    persona = "a pirate\nwho rhymes"
+    async with house(database, adapter=Governed()) as running:
+        assert "`persona` is a pirate who rhymes for this channel" in await said(running, f"!set persona {persona}")
+        await said(running, "hello")
+        await said(running, "hello", address=replace(HERE, channel="other"))
+
+    here, elsewhere = running.model.prompts
+    assert here.instructions == with_persona("Be kind.", persona)
+    assert here.instructions.startswith("Be kind.\n")
+    assert here.instructions.endswith(persona)
+    assert elsewhere.instructions == "Be kind."
+    assert here.tokens > elsewhere.tokens, "it takes room"
+
+
+async def test_in_a_thread_what_mentions_nobody_is_answered_or_overheard_as_it_is_set(database: Database) -> None:
+    thread = replace(HERE, thread="side")
+    async with house(database, adapter=Governed()) as running:
+        await said(running, "hello", address=thread, direct=False, audience=Audience.BOT)
+        await said(running, "and more", address=thread, direct=False)
+        await said(running, "!set answers mention", address=thread, direct=False)
+        await running.say(message("among us", address=thread, direct=False))
+        await said(running, "what did we say?", address=thread, direct=False, audience=Audience.BOT)
+
+    assert running.model.asked()[-2:] == ["among us", "what did we say?"]
+    assert len(running.model.prompts) == 3
+
+
+async def test_the_model_that_is_set_answers_and_its_tokens_are_counted_for_itself(database: Database) -> None:
+    async with house(database, adapter=Governed()) as running:
+        better = ScriptedModel("from the better one", "and again")
+        better.usage = Usage(shown=10_000, written=3)
+        running.mind.others = {"better": (better, Calibration(openai=True))}
+        running.mind.policy = replace(running.mind.policy, model="scripted", allowed=frozenset({"better"}))
+        await said(running, "hello")
+        assert await said(running, "!set model dear") == (
+            "dear is not allowed: beside scripted, my operator allows better."
+        )
+        await said(running, "!set model better")
+        assert await said(running, "a question " * 30) == "from the better one"
+        assert running.mind.others["better"][1].ratio > running.mind.calibration.ratio == 1
+        await said(running, "!unset model")
+        assert await said(running, "hello") == "You said: hello"

@@ -67,6 +67,16 @@ def test_a_file_that_the_window_shows_with_its_message_is_quoted_briefly() -> No
     assert shown(turn(1, "Hello", FILE), asked(quote))[0] == "The deploy is at six…"
 
 
+def test_what_is_shown_behind_it_makes_no_difference() -> None:
+    """A message stays as it was first shown, so that the provider's prompt cache finds it again."""
+    quotes = [Quote(kind="replies to", text=LONG, author=who, at=600.0) for who in (OURS, BEN)]
+    behind = [turn(9, LONG, author=None, role=Role.ASSISTANT), turn(10, LONG)]
+    alone = brief([asked(*quotes)], cut, len)
+
+    assert alone[0].quotes == tuple(quotes)
+    assert brief([asked(*quotes), *behind], cut, len)[:1] == alone
+
+
 def test_a_window_without_quotes_is_as_it_was() -> None:
     told = [turn(1, LONG), turn(2, "Yes.")]
     assert brief(told, cut, len) is told

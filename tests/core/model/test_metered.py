@@ -38,13 +38,14 @@ async def billed(*script, prompt: Prompt = PROMPT) -> list[Call]:
 
 
 async def test_an_answer_is_billed_as_the_api_says() -> None:
-    usage = Usage(shown=100, written=20, cached=80, reasoning=5)
+    usage = Usage(shown=100, written=20, cached=80, cache_written=15, reasoning=5)
 
     (call,) = await billed("Hello", Finish(model="m-1", usage=usage))
 
     assert (call.workspace, call.session, call.seq, call.author, call.purpose) == (1, 2, 3, "U1", "answer")
     assert (call.model, call.outcome, call.at, call.estimated) == ("m-1", "answered", 1_700_000_000_000, False)
-    assert (call.shown, call.cached, call.written, call.reasoning) == (100, 80, 20, 5)
+    assert (call.shown, call.cached, call.cache_written) == (100, 80, 15)
+    assert (call.written, call.reasoning) == (20, 5)
 
 
 @pytest.mark.parametrize(

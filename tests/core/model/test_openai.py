@@ -93,7 +93,9 @@ async def test_an_answer_comes_in_pieces_and_ends_with_the_proof_that_it_is_comp
     pieces, finish = await ask(model)
     assert "".join(pieces) == "You said: Ada: and now?"
     assert len(pieces) > 2
-    assert finish == Finish(model=f"{MODEL}-2026-11-01", usage=Usage(shown=10, written=5, cached=5, reasoning=1))
+    assert finish == Finish(
+        model=f"{MODEL}-2026-11-01", usage=Usage(shown=10, written=5, cached=5, cache_written=2, reasoning=1)
+    )
 
 
 async def test_the_model_is_shown_the_instructions_and_the_messages_as_they_are(server, model):
@@ -133,6 +135,59 @@ async def test_openai_stores_nothing_and_knows_the_conversation(server, make, ap
     first, second = (request.body for request in server.requests)
     assert (first["store"], first["prompt_cache_key"]) == (False, "c-1")
     assert "prompt_cache_key" not in second
+
+
+TALK = tuple(
+    Message(role="assistant" if text.islower() else "user", text=text) for text in ("A", "a", "B", "b", "BEN", "C")
+)
+
+
+def talk(*stable):
+    return Prompt(instructions="Be brief.", messages=TALK, tokens=20, conversation="c-1", stable=stable)
+
+
+async def test_openai_is_told_where_the_stable_parts_of_a_conversation_end(server, make, api):
+    """On the last message by a person in each: answers can't carry a mark, and the end has one by itself."""
+    model = make(api=api, official_hosts=LOOPBACK)
+    await ask(model, talk(2, 4, 5, 6))
+    (request,) = server.requests
+    assert request.marks == ["A", "B", "BEN"]
+    assert request.body["prompt_cache_options"] == {"mode": "implicit"}
+    assert request.texts == [(one.role, one.text) for one in TALK]
+
+
+async def test_no_more_parts_are_marked_than_openai_keeps(server, make, api):
+    model = make(api=api, official_hosts=LOOPBACK)
+    await ask(model, talk(1, 2, 3, 4, 5, 6))
+    await ask(model, Prompt(instructions="", messages=TALK[1:], tokens=9, conversation="c-1", stable=(1, 5)))
+    assert [request.marks for request in server.requests] == [["A", "B", "BEN"], []]
+
+
+async def test_what_is_asked_once_is_not_kept_in_openais_cache(server, make, api):
+    """Keeping it is billed. A question that is asked once reads what was kept of the conversation before it."""
+    model = make(api=api, official_hosts=LOOPBACK)
+    await ask(model, talk())
+    await ask(model, talk(2, 5))
+    await model.examine()
+    assert [request.marks for request in server.requests] == [[], ["A", "BEN"], []]
+    assert [request.body["prompt_cache_options"] for request in server.requests] == [{"mode": "explicit"}] * 3
+
+
+async def test_other_servers_are_told_nothing_of_openais_cache(server, make, api):
+    await ask(make(api=api), talk(2, 5, 6))
+    (request,) = server.requests
+    assert request.marks == []
+    assert "prompt_cache_options" not in request.body
+
+
+@pytest.mark.parametrize("field", ["prompt_cache_breakpoint", "prompt_cache_options"])
+async def test_a_model_without_breakpoints_is_asked_without_them_from_then_on(server, make, api, field):
+    """Those of before GPT-5.6."""
+    server.unsupported = {field}
+    model = make(api=api, official_hosts=LOOPBACK)
+    await ask(model, talk(2, 5, 6))
+    await ask(model, talk(2, 5, 6))
+    assert [bool(request.marks) for request in server.requests] == [True, False, False]
 
 
 async def test_a_field_that_the_server_will_not_have_is_left_out_from_then_on(server, make, api):
@@ -508,7 +563,7 @@ async def test_an_answer_that_was_all_thought_says_so(server, model):
     with pytest.raises(EmptyAnswer, match="thinking") as raised:
         await ask_on(model.stream(PROMPT), pieces)
     assert raised.value.thought
-    assert pieces == [Usage(shown=10, written=1, cached=5, reasoning=1)], "what it cost is told"
+    assert pieces == [Usage(shown=10, written=1, cached=5, cache_written=2, reasoning=1)], "what it cost is told"
 
 
 async def test_a_connection_lost_after_the_proof_is_no_matter(server, model):

@@ -364,6 +364,27 @@ def test_the_ratio_goes_to_what_is_reported_quickly_up_and_slowly_down():
     assert calibration.ratio == pytest.approx(1.0, abs=0.01)
 
 
+def test_what_windows_are_measured_by_stays_while_answers_differ_by_a_little():
+    """Each change moves the beginning of every full window, which the provider's prompt cache then has no more."""
+    calibration = Calibration(openai=True)
+    for reported in (1_000, 1_030, 990, 1_020, 1_031):
+        calibration.learn(1_000, reported)
+        assert calibration.measure == 1.0
+    calibration.learn(1_000, 1_500)
+    assert calibration.measure == 1.3125
+    for reported in (1_250, 1_300, 1_330, 1_220):
+        calibration.learn(1_000, reported)
+        assert calibration.measure == 1.3125
+
+
+@given(reports=st.lists(st.integers(1, 10_000)), openai=st.booleans())
+def test_what_windows_are_measured_by_is_never_far_from_what_was_learned(reports, openai):
+    calibration = Calibration(openai=openai)
+    for reported in reports:
+        calibration.learn(1_000, reported)
+        assert calibration.ratio / 1.032 <= calibration.measure <= calibration.ratio + 0.1251
+
+
 @pytest.mark.parametrize(("counted", "reported"), [(0, 100), (-5, 100), (49, 1000), (1000, 0), (1000, -1)])
 def test_nonsense_teaches_nothing(counted, reported):
     calibration = Calibration(openai=False)

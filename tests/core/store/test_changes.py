@@ -246,6 +246,7 @@ async def test_a_summary_of_a_deleted_message_is_made_again_before_it_is_shown(d
     made_again, asked = running.model.asked(3), running.model.asked(4)
     assert "the code is 1234" not in made_again
     assert made_again[0] == "Noted."
+    assert running.model.prompts[3].stable == (), "no cache is to keep what is asked once"
     assert "we meet at noon" in made_again
     assert "A meeting at noon." in asked
     assert not any("1234" in line for line in asked)

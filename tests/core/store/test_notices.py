@@ -5,7 +5,7 @@ from sqlalchemy import Connection, update
 from core.schema import sessions, turns
 from core.seam.messages import Edited
 from core.session import Answer, Fate, Kind, Lease, Progress, SessionKey, Validity
-from core.store import Database, answering, changes, claims, closings, inbound, notices, queue
+from core.store import Database, answering, changes, claims, closings, inbound, notices, queue, remembered
 from core.store import turns as history
 from core.store.receipts import Arrival, record_last
 from tests.script import rows
@@ -111,8 +111,8 @@ async def test_the_model_is_not_shown_a_notice(database: Database) -> None:
 
     await database.write(over)
 
-    assert [turn.text for turn in await database.read(history.newest, key, budget=1_000)] == ["hello"]
-    assert (await database.read(history.count, key)).all == 1
+    assert [turn.text for turn in await database.read(remembered.newest, key, budget=1_000)] == ["hello"]
+    assert (await database.read(remembered.count, key)).all == 1
 
 
 async def test_what_people_edit_and_delete_is_no_notice(database: Database) -> None:

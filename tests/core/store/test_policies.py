@@ -12,6 +12,7 @@ from asyncpg.connection import LoggedQuery
 from sqlalchemy import Connection
 
 from core.errors import ModelStalled
+from core.policy import edited, is_set
 from core.schema import turns
 from core.seam.address import Address
 from core.session import Kind
@@ -140,6 +141,25 @@ async def test_who_may_stop_an_answer_is_asked_when_somebody_does(database: Data
         go.set()
         await running.adapter.until(lambda: running.adapter.texts[0] == "It is said.")
         await running.over()
+
+
+async def test_of_two_who_set_something_at_once_both_do(database: Database) -> None:
+    async with house(database) as running:
+        await running.say(message())
+        await running.answered("You said: hello")
+    found = await database.read(places.find, HERE)
+    assert found is not None
+    names = ("answer_tokens", "context_tokens", "hear", "may_stop")
+
+    def change(connection: Connection, name: str) -> None:
+        before = policies.locked(connection, found.key.workspace, CHANNEL)
+        policies.keep(connection, found.key.workspace, CHANNEL, edited(before, name, "off"))
+
+    await asyncio.gather(*(database.write(change, name) for name in names))
+
+    overrides = await database.read(policies.of, found.key)
+    assert all(is_set(overrides.channel, name) for name in names)
+    assert overrides.workspace is None
 
 
 class Counted(Interrupted):

@@ -562,12 +562,13 @@ async def test_the_bill_adds_up_per_day_person_and_model(database: Database) -> 
     for shown in (10, 20, 30):
         question = await database.read(next_waiting, lease.key)
         assert question is not None
-        decided = Answer(parts=(), memory="x", model="m", shown=shown, cached=1, written=2)
+        decided = Answer(parts=(), memory="x", model="m", shown=shown, cached=1, cache_written=4, written=2)
         await database.write(answering.answer, lease.key, question, decided, lease=lease)
         await database.write(queue.finish, lease.key, question.seq, lease=lease, seconds=30)
 
     (row,) = await database.read(lambda connection: connection.execute(select(usage)).all())
     assert (row.author, row.model, row.answers, row.shown, row.cached, row.written) == ("U1", "m", 3, 60, 3, 6)
+    assert row.cache_written == 12
 
 
 async def test_any_text_and_any_name_can_be_stored(database: Database) -> None:

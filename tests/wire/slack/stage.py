@@ -66,6 +66,9 @@ class SlackStage(Stage):
         self.server.workspace.users.setdefault(user, author)
         return user
 
+    def empower(self, author: str) -> None:
+        self.server.workspace.powers[self.user(author)] = "is_admin"
+
     def sent(self, message: Message, *, to_bot: bool) -> list[Arguments]:
         """A mention reaches the app as two events, in no certain order."""
         is_direct = message.channel.startswith("D")

@@ -76,6 +76,8 @@ class Workspace:
     def __init__(self, said: Callable[[str, Message, Arguments], None]) -> None:
         self.messages: list[Message] = []
         self.users = {"U0ADA": "ada"}
+        self.powers: dict[str, str] = {}
+        """What Slack says of a person beside the name: `is_admin`, `is_owner` …"""
         self.channels = {CHANNEL, DM}
         self.channel_names = {CHANNEL: "general"}
         self.private: set[str] = set()
@@ -192,7 +194,8 @@ class Workspace:
         name = self.users.get(given["user"])
         if name is None:
             raise No("user_not_found")
-        return {"user": {"id": given["user"], "name": name.lower(), "profile": {"display_name": name}}}
+        user = {"id": given["user"], "name": name.lower(), "profile": {"display_name": name}, "is_admin": False}
+        return {"user": user | {power: True for person, power in self.powers.items() if person == given["user"]}}
 
     def _conversations_info(self, given: Arguments) -> Arguments:
         name = self.channel_names.get(given["channel"])

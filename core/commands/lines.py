@@ -1,0 +1,132 @@
+"""Lines: how a command and its arguments are read out of what people say, and written so that they are read again.
+
+A command's arguments are one line of text, wherever they come from: words, of which one that holds spaces is put in
+double quotes, and a last one that may be all the rest.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from core.commands.table import COMMANDS, Command, Parameter, Table
+from core.seam.messages import Audience, Inbound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A message that is a command: its verb, which need not be one that we know, and the line of its arguments."""
+
+    verb: str
+    line: str = field(default="", repr=False)
+
+
+def parse(message: Inbound, table: Table = COMMANDS) -> Given | None:
+    """The command that a message gives, in whatever form; None for talk.
+
+    `!verb` counts wherever it is read, a bare verb only when the bot is mentioned and nothing is said behind it but
+    what the command takes. A word that is not a known command is talk, unless the platform says that it is a command.
+    """
+    if message.verb is not None:
+        return Given(verb=message.verb.lower(), line=message.text.strip())
+    first, *rest = message.text.split(maxsplit=1) or [""]
+    word, line = first.lower(), "".join(rest).strip()
+    if word.startswith(("!", "/")) and word[1:] in table:
+        return Given(verb=word[1:], line=line)
+    if message.audience is not Audience.BOT or word not in table:
+        return None
+    return Given(verb=word, line=line) if fits(table[word], line) else None
+
+
+class Misfit(ValueError):
+    """These are no arguments of the command; the message says in a sentence what is wrong."""
+
+
+def fits(command: Command, line: str) -> bool:
+    """Whether this is what the command takes, and nothing else."""
+    try:
+        arguments(command, line)
+    except Misfit:
+        return False
+    return bool(command.parameters) or not line
+
+
+def arguments(command: Command, line: str) -> Mapping[str, str]:
+    """The arguments in a line, by the names of their parameters; a command that takes none may be followed by anything.
+
+    Raises Misfit.
+    """
+    if not command.parameters:
+        return {}
+    found, left = dict[str, str](), line.strip()
+    for parameter in command.parameters:
+        value, left = _taken(command, parameter, left)
+        if value is not None:
+            found[parameter.name] = value
+    if left:
+        raise Misfit(f"I don't understand `{_plain(left)}` here. Say `{command.usage}`.")
+    return found
+
+
+def line_of(command: Command, given: Mapping[str, str]) -> str:
+    """The line in which these arguments are said: `arguments` reads them out of it again.
+
+    What a command is given that takes nothing is said as it is.
+    """
+    if not command.parameters:
+        return " ".join(given.values()).strip()
+    said = [_said(parameter, given[parameter.name]) for parameter in command.parameters if parameter.name in given]
+    return " ".join(said)
+
+
+def _taken(command: Command, parameter: Parameter, line: str) -> tuple[str | None, str]:
+    """This parameter's argument, None where there is none, and what is left of the line."""
+    left = line
+    if parameter.flag:
+        word, left = _word(line)
+        return (parameter.name, left) if word.lower() == parameter.name else (None, line)
+    if parameter.named:
+        word, left = _word(line)
+        if word.lower() != parameter.name:
+            left = ""
+    if not left:
+        if not parameter.optional:
+            raise Misfit(f"I miss {parameter.usage}. Say `{command.usage}`.")
+        return None, line
+    if parameter.rest:
+        return _unquoted(left), ""
+    value, left = _word(left)
+    if parameter.values and value.lower() not in parameter.values:
+        raise Misfit(f"`{_plain(value)}` is none of {', '.join(parameter.values)}. Say `{command.usage}`.")
+    return value.lower() if parameter.values else value, left
+
+
+_WORD = re.compile(r'"((?:[^"\\]|\\.)*)"(?=\s|$)|(\S+)', re.DOTALL)
+
+
+def _word(line: str) -> tuple[str, str]:
+    """The first word of a line, and the rest."""
+    found = _WORD.match(line)
+    if found is None:
+        return "", ""
+    word = found[2] if found[1] is None else re.sub(r"\\(.)", r"\1", found[1], flags=re.DOTALL)
+    return word, line[found.end() :].strip()
+
+
+def _unquoted(rest: str) -> str:
+    """All the rest, which is one word in quotes or is taken as it is."""
+    word, more = _word(rest)
+    return rest if more or not rest.startswith('"') else word
+
+
+def _said(parameter: Parameter, value: str) -> str:
+    if parameter.flag:
+        return parameter.name
+    whole = value == value.strip() if parameter.rest else value.split() == [value]
+    said = value if value and whole and not value.startswith('"') else '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
+    return f"{parameter.name} {said}" if parameter.named else said
+
+
+def _plain(words: str) -> str:
+    """What somebody said, as it can be quoted in a line."""
+    said = " ".join(words.replace("`", "'").split())
+    return said if len(said) <= 60 else f"{said[:59]}…"

@@ -1,0 +1,24 @@
+"""The policy: the effective settings of one session, each with the level that it comes from."""
+
+from core.policy.policy import NOTHING, Overrides, Policy, edited, is_set
+from core.policy.table import ANSWER_TOKENS, CONTEXT_TOKENS, EFFORTS, SETTINGS, Answers, Hearing, Level, Setting
+from core.policy.values import ADMINS, People, Wrong
+
+__all__ = [
+    "ADMINS",
+    "ANSWER_TOKENS",
+    "CONTEXT_TOKENS",
+    "EFFORTS",
+    "NOTHING",
+    "SETTINGS",
+    "Answers",
+    "Hearing",
+    "Level",
+    "Overrides",
+    "People",
+    "Policy",
+    "Setting",
+    "Wrong",
+    "edited",
+    "is_set",
+]

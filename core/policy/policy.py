@@ -1,0 +1,133 @@
+"""The policy of one session: what is set nearest holds, and each value says where it comes from.
+
+What is set for a workspace and for a channel is stored as it was said, and read here, so that a value which a newer
+release has stored, or a hand, harms nothing: it is passed over.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import structlog
+
+from core.policy.table import SETTINGS, Answers, Hearing, Level
+from core.policy.values import ADMINS, People, Wrong, brief
+
+log = structlog.get_logger()
+
+_ALLOWED = ("model", "reasoning")
+"""What people may set to the operator's own value, and to what the operator names beside it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What is set for a session's workspace and for its channel, as it is stored: JSON, or None for nothing."""
+
+    workspace: str | None = field(default=None, repr=False)
+    channel: str | None = field(default=None, repr=False)
+
+
+NOTHING = Overrides()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The effective settings of one session. `may_stop` are those who may end another's answer.
+
+    `idle` and `max_age` are in seconds; None is what is usual in such a place. `allowed` are the models, and how hard
+    they think, that people may choose beside the operator's own.
+
+    `origins` says which of them are not built in, and where they come from.
+    """
+
+    hear: Hearing = "channel"
+    answers: Answers = "follow"
+    persona: str = field(default="", repr=False)
+    context_tokens: int = 24_000
+    answer_tokens: int = 4_000
+    model: str = ""
+    reasoning: str = "auto"
+    idle: float | None = None
+    max_age: float | None = None
+    zone: str = "UTC"
+    may_stop: People = None
+    may_reset: People = None
+    may_set: People = frozenset({ADMINS})
+    origins: Mapping[str, Level] = field(default_factory=dict)
+    allowed: frozenset[str] = frozenset()
+
+    def origin(self, name: str) -> Level:
+        """Where this setting's value comes from."""
+        return self.origins.get(name, Level.BUILT_IN)
+
+    def shown(self, name: str) -> str:
+        """This setting's value, as people are told it."""
+        return SETTINGS[name].shown(getattr(self, name))
+
+    def under(self, overrides: Overrides) -> "Policy":
+        """The same, but for what is set for the workspace, and before that, for the channel."""
+        if overrides == NOTHING:
+            return self
+        stored = {Level.WORKSPACE: overrides.workspace, Level.CHANNEL: overrides.channel}
+        policy = self
+        for level, settings in stored.items():
+            values = _stored(level, settings)
+            policy = policy.with_values(level, {one: value for one, value in values.items() if self.allows(one, value)})
+        return policy
+
+    def allows(self, name: str, value: object) -> bool:
+        """Whether people may set this, under this policy of the deployment's."""
+        return name not in _ALLOWED or value in self.allowed or value == getattr(self, name)
+
+    def read(self, name: str, said: str) -> object:
+        """The value that somebody wants to set, under this policy of the deployment's. Raises Wrong."""
+        value = SETTINGS[name].read(said)
+        if not self.allows(name, value):
+            others = ", ".join(sorted(self.allowed)) or "nothing else (BACKSCROLL_MODELS)"
+            raise Wrong(f"{brief(said)} is not allowed: beside {self.shown(name)}, my operator allows {others}")
+        return value
+
+    def with_values(self, level: Level, values: Mapping[str, object]) -> "Policy":
+        """The same, but for these values, which come from this level."""
+        origins = {**self.origins, **dict.fromkeys(values, level)}
+        return replace(self, **values, origins=origins)  # type: ignore[arg-type]  # each is what its setting reads
+
+
+@lru_cache(1024)
+def _stored(level: Level, settings: str | None) -> Mapping[str, object]:
+    """The values that are stored for a level; what can't be read there, or be set there, is passed over."""
+    values = dict[str, object]()
+    for name, said in _said(settings).items():
+        setting = SETTINGS.get(name)
+        if setting is None or level not in setting.levels:
+            log.warning("a stored setting is not known", name=name, level=level.name.lower())
+            continue
+        try:
+            values[name] = setting.read(said)
+        except Wrong:
+            log.warning("a stored setting can't be read", name=name, level=level.name.lower())
+    return values
+
+
+def _said(settings: str | None) -> Mapping[str, str]:
+    """What is set, by name, as it was said."""
+    try:
+        found = json.loads(settings or "{}")
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        log.warning("stored settings can't be read")
+        return {}
+    return {str(name): str(said) for name, said in found.items()}
+
+
+def edited(settings: str | None, name: str, said: str | None) -> str:
+    """What is stored for a level, with this said for a setting; None takes back what was said for it."""
+    others = {one: value for one, value in _said(settings).items() if one != name}
+    return json.dumps(others if said is None else {**others, name: said})
+
+
+def is_set(settings: str | None, name: str) -> bool:
+    """Whether something is stored for this setting there."""
+    return name in _said(settings)

@@ -1,0 +1,133 @@
+"""Values of settings: how what people say becomes one, and how people are told it."""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from math import inf
+
+from core.policy import zones
+
+
+class Wrong(ValueError):
+    """This can't be set; the message says why, and what would be right."""
+
+
+_DIGITS = 12  # of a number that anybody writes
+
+
+def whole(what: str, allowed: range) -> Callable[[str], int]:
+    """Reads a number of these."""
+
+    def read(said: str) -> int:
+        digits = said.strip().replace(",", "").replace("_", "")
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS and int(digits) in allowed):
+            raise Wrong(f"{brief(said)} is no number of {what}: write one from {allowed[0]:,} to {allowed[-1]:,}")
+        return int(digits)
+
+    return read
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Reads one of these words, in whatever letters."""
+
+    def read(said: str) -> str:
+        word = said.strip().lower()
+        if word not in words:
+            raise Wrong(f"{brief(said)} is none of {', '.join(words)}")
+        return word
+
+    return read
+
+
+def brief(said: str) -> str:
+    """What somebody said, as a sentence can have it."""
+    words = " ".join(said.split())
+    return words if len(words) <= 60 else f"{words[:59]}…"
+
+
+ADMINS = "admins"
+"""In the place of an ID: those whom the platform gives power over the place."""
+
+_PEOPLE = ("everyone", "asker", ADMINS)
+
+People = frozenset[str] | None
+"""Who may do something: IDs of people, ADMINS among them; None is everyone."""
+
+
+def people(said: str) -> People:
+    """IDs, beside the asker, who always may. `evryone` is nobody's ID, and would shut all out."""
+    names = {name.strip() for name in said.split(",")}
+    for name in names:
+        near = get_close_matches(name.lower(), _PEOPLE, n=1, cutoff=0.75)
+        if near and name.lower() not in _PEOPLE:
+            raise Wrong(f"{brief(name)} is no ID; write {near[0]}")
+    if "everyone" in {name.lower() for name in names}:
+        return None
+    named = frozenset(name for name in names if name.lower() not in {"", *_PEOPLE})
+    return named | {ADMINS} if ADMINS in {name.lower() for name in names} else named
+
+
+def told(nobody: str) -> Callable[[object], str]:
+    """How a list of people is shown; `nobody` where it is empty."""
+
+    def shown(people: object) -> str:
+        if people is None:
+            return "everyone"
+        return ", ".join(sorted(people)) if isinstance(people, frozenset) and people else nobody
+
+    return shown
+
+
+def number(value: object) -> str:
+    """How a number is shown."""
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+_PERSONA = 4_000  # characters
+
+
+def persona(said: str) -> str:
+    """A text that is not too long."""
+    words = said.strip()
+    if not 0 < len(words) <= _PERSONA:
+        raise Wrong(f"A persona has 1 to {_PERSONA:,} characters; this has {len(words):,}")
+    return words
+
+
+_UNITS = {"m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_LONGEST = 10_000  # of a unit
+
+
+def duration(said: str) -> float:
+    """In seconds; `never` has no end."""
+    words = said.strip().lower()
+    if words == "never":
+        return inf
+    digits, unit = words[:-1], words[-1:]
+    is_number = digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS
+    if not (is_number and 0 < int(digits) <= _LONGEST and unit in _UNITS):
+        raise Wrong(f"{brief(said)} is no duration: write 30m, 12h, 7d or never")
+    return int(digits) * _UNITS[unit]
+
+
+def span(seconds: object) -> str:
+    """How a duration is shown; what is usual, where there is none."""
+    if not isinstance(seconds, float):
+        return "7d in threads, 24h elsewhere"
+    if seconds == inf:
+        return "never"
+    unit = next(unit for unit in ("d", "h", "m") if seconds % _UNITS[unit] == 0)
+    return f"{seconds / _UNITS[unit]:.0f}{unit}"
+
+
+def zone(said: str) -> str:
+    """An IANA name of a time zone."""
+    found = zones.zone(said)
+    if found is None:
+        meant = " or ".join(zones.near(said)) or "Europe/Berlin, or UTC"
+        raise Wrong(f"{brief(said)} is no time zone: write one as {meant}")
+    return found
+
+
+def words(value: object) -> str:
+    """How a text is shown."""
+    return brief(str(value)) or "none"

@@ -1,0 +1,42 @@
+"""What the model is shown, as bars."""
+
+import re
+
+from core.commands.pictures import drawn
+from core.memory.window import Section, Window
+from core.store import Database
+from tests.core.commands.test_settings import said
+from tests.script import house
+
+
+def _bars(text: str) -> dict[str, tuple[int, int]]:
+    """Each line of the picture: its tokens, and how long its bar is."""
+    found = re.findall(r"^([a-z ]+?) +([\d,]+)(?:  ([█░]*))?$", text, re.MULTILINE)
+    return {name: (int(tokens.replace(",", "")), len(bar)) for name, tokens, bar in found}
+
+
+async def test_context_draws_what_the_next_question_will_find(database: Database) -> None:
+    async with house(database, budget=1_000) as running:
+        new = await said(running, "!context")
+        for number in range(3):
+            await said(running, f"{number} " + "many words " * 20)
+        full = await said(running, "!context")
+
+    assert set(_bars(new)) == {"instructions", "room"}
+    assert "no turn word for word yet" in new
+    bars = _bars(full)
+    assert set(bars) == {"instructions", "turns", "room"}
+    assert sum(tokens for tokens, _ in bars.values()) in range(998, 1_001), "the parts are the whole"
+    assert bars["turns"][0] > bars["instructions"][0]
+    assert bars["turns"][1] > bars["instructions"][1] > 0
+    assert "6 turns word for word" in full
+    assert len(running.model.prompts) == 3, "no matter for the model"
+
+
+async def test_a_part_that_is_there_is_seen_however_small_it_is(database: Database) -> None:
+    async with house(database, budget=100_000) as running:
+        window = Window(messages=(), sections=(Section(name="instructions", tokens=5),))
+        bars = _bars(drawn(window, running.mind))
+
+    assert bars["instructions"] == (5, 1)
+    assert bars["room"] == (99_995, 24)

@@ -1,0 +1,73 @@
+"""Settings on every platform: an admin there sets something, who is none is told so, and the next answer obeys."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from core.model.openai.model import THINKING
+from tests.stage import Stage
+from tests.stages import STAGES
+from tests.talk import Running
+from tests.wire.openai import OpenAIServer
+
+
+@pytest.fixture(params=list(STAGES))
+async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    async with STAGES[request.param]() as stage:
+        yield stage
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[OpenAIServer]:
+    async with OpenAIServer() as server:
+        yield server
+
+
+@pytest.fixture
+def dialect() -> str:
+    """That both databases behave alike is the store's tests' matter."""
+    return "sqlite"
+
+
+async def said(stage: Stage, text: str, *, author: str = "ada", native: bool = False) -> str:
+    """What the bot says to this."""
+    before = len(stage.shown())
+    if native:
+        await stage.command(text, author=author)
+    else:
+        await stage.say(text, author=author)
+    await stage.until(lambda: len(stage.shown()) > before and all(one.done and one.text for one in stage.shown()))
+    return stage.shown()[-1].text
+
+
+async def test_an_admin_sets_and_the_next_answer_obeys(url: str, stage: Stage, model: OpenAIServer) -> None:
+    model.answer = lambda _: "well"
+    async with Running(url, model, stage):
+        await said(stage, "hello")
+        if stage.admins != "everyone":
+            assert "Only admins may change my settings here." in await said(stage, "!set answer_tokens 77")
+        if stage.admins == "nobody":
+            return
+        stage.empower("ada")
+        assert "`answer_tokens` is 77" in await said(stage, "!set workspace answer_tokens 77")
+        await said(stage, "hello again")
+        assert "77 (set for the workspace)" in await said(stage, "settings", native=True)
+
+    limits = [request.body.get("max_tokens", request.body.get("max_output_tokens")) for request in model.requests]
+    assert limits == [4_000, 77 + THINKING], "the answers of this server show that it thinks"
+
+
+async def test_another_model_of_the_same_server_answers_where_it_is_set(url: str, model: OpenAIServer) -> None:
+    model.answer = lambda _: "well"
+    async with STAGES["console"]() as stage, Running(url, model, stage, backscroll_models="better, high"):
+        await said(stage, "hello")
+        await said(stage, "!set model better")
+        await said(stage, "!set reasoning high")
+        await said(stage, "hello again")
+        assert "- `model`: better (set for this channel)" in await said(stage, "!settings")
+
+    usual, better = model.requests
+    assert usual.body["model"] != "better"
+    assert better.body["model"] == "better"
+    assert "high" in str(better.body.get("reasoning_effort", better.body.get("reasoning")))
+    assert not {"reasoning", "reasoning_effort"} & usual.body.keys()
