@@ -389,8 +389,8 @@ class House:
         reconciler = Reconciler(database=database, outbox=self.outbox, platforms=platforms, timings=timings)
         shifts = Shifts(database=database, owner=f"{owner}.", timings=timings)
         self.chores = Chores([reconciling(reconciler, timings), forgetting(database, timings)], shifts)
-        folder = Folder(database=database, mind=self.mind, timings=timings, events=events, clock=clock)
-        self.folding = DueSessions(database=database, folder=folder, shifts=shifts)
+        self.folder = Folder(database=database, mind=self.mind, timings=timings, events=events, clock=clock)
+        self.folding = DueSessions(database=database, folder=self.folder, shifts=shifts)
 
     async def __aenter__(self) -> Self:
         self._renewing = asyncio.create_task(self.worker.renew())

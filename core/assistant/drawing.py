@@ -96,7 +96,7 @@ def sources(
 ) -> tuple[Text, Sequence[Turn], dict[Part, Record]] | None:
     """What a stale text is made of again; None where something of that does not stand any more."""
     shown, tree = recalling.shown(connection, key), checkpoints.tree(connection, key)
-    text = remade(old, shown, tree)
+    text = remade(old, shown, tree, mind.shares.folding)
     said = (_said(connection, key, mind, [text.part]) or ()) if text.part.kind is Fold.CHECKPOINT else ()
     records = _records(connection, key, [text], (*tree, *shown))
     if records is None:

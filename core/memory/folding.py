@@ -120,14 +120,20 @@ def look_in(shares: Shares, window: Window, more: int) -> float | None:
     return None if folding.idle is None or request < folding.idle else IDLE
 
 
-def remade(old: Checkpoint, shown: Iterable[Checkpoint], tree: Iterable[Checkpoint]) -> Text:
-    """The text that is to stand in place of this stale one, as long as that was; what it is made of stands by now."""
+def remade(old: Checkpoint, shown: Iterable[Checkpoint], tree: Iterable[Checkpoint], folding: Folding | None) -> Text:
+    """The text that is to stand in place of this stale one, whose share it may have; what it is made of stands by now.
+
+    Without folding, it may be as long as the stale one was.
+    """
     part, sources = part_of(old), list[Part]()
     if part.kind is Fold.STATE:
         sources = [part_of(one) for one in shown if one.kind is not Fold.STATE and one.last <= part.last]
     elif part.kind is not Fold.CHECKPOINT:
         sources = list(cover(map(part_of, tree), part))
-    return Text(part=part, tokens=max(old.tokens, _SHORTEST), sources=tuple(sources))
+    share = 0
+    if folding is not None:
+        share = {Fold.OLD: folding.old, Fold.STATE: folding.state}.get(part.kind, folding.checkpoint)
+    return Text(part=part, tokens=max(old.tokens, share, _SHORTEST), sources=tuple(sources))
 
 
 def _units(turns: Iterable[Turn], shares: Shares) -> Iterator[_Unit]:

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Select, and_, bindparam, select
+from sqlalchemy import Connection, Select, and_, bindparam, or_, select
+from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import checkpoints, sessions
 from core.session import Checkpoint, Fold, SessionKey, Turn, Validity
@@ -27,15 +28,23 @@ def shown(connection: Connection, key: SessionKey) -> list[Checkpoint]:
     Only what stands, and tells of nothing that is out of view. A checkpoint that no old summary stands for is among
     them wherever it is, as after an undo.
     """
-    found = _ABOVE.each(connection, partial(_opened, key), **place(key))
-    old = [one for one in found if one.kind is Fold.OLD]
-    state = max((one for one in found if one.kind is Fold.STATE), key=lambda one: one.last, default=None)
+    return _shown(connection, key, _above(connection, key))
+
+
+def _above(connection: Connection, key: SessionKey) -> list[Checkpoint]:
+    """The old summaries and states, and the checkpoints that are stale; newest first."""
+    return _ABOVE.each(connection, partial(_opened, key), **place(key))
+
+
+def _shown(connection: Connection, key: SessionKey, above: Sequence[Checkpoint]) -> list[Checkpoint]:
+    old = [one for one in above if one.kind is Fold.OLD]
+    state = max((one for one in above if one.kind is Fold.STATE), key=lambda one: one.last, default=None)
     cut = list(_cut(connection, key, old, FIRST, LAST))
     return [*cut, state] if cut and state is not None else cut
 
 
 class Recalled(NamedTuple):
-    """What a session remembers: the texts that are shown, and the turns that none of them tells of, newest first."""
+    """What a session remembers: the texts that are shown, and the turns that no checkpoint is of, newest first."""
 
     checkpoints: list[Checkpoint]
     turns: list[Turn]
@@ -44,10 +53,13 @@ class Recalled(NamedTuple):
 def recall(connection: Connection, key: SessionKey, *, budget: int, before: int = LAST, heard: int = LAST) -> Recalled:
     """All that a window of this budget can show, or a fold of more than one window can take in, as it is now.
 
-    Only what was said `before` that seq and overheard before `heard`, and what tells of nothing else.
+    Only what was said `before` that seq and overheard before `heard`, and what tells of nothing else. Turns that are to
+    be told again are not among them: they would take the room of newer ones.
     """
-    told = [one for one in shown(connection, key) if one.last < before]
-    covered = [(one.first, one.last) for one in told if one.kind is not Fold.STATE]
+    above = _above(connection, key)
+    told = [one for one in _shown(connection, key, above) if one.last < before]
+    stale = [one for one in above if one.kind is Fold.CHECKPOINT]
+    covered = [(one.first, one.last) for one in (*told, *stale) if one.kind is not Fold.STATE]
     return Recalled(told, newest(connection, key, budget=budget, before=before, heard=heard, covered=covered))
 
 
@@ -80,11 +92,12 @@ _START = (
 )
 
 
-def _standing(*kinds: Fold) -> Select[*tuple[object, ...]]:
-    """Those of these kinds that stand and are in view, with their words; the parameters are those of `place`."""
-    which = and_(
-        checkpoints.c.validity == fixed(Validity.STANDS), checkpoints.c.kind.in_([fixed(one) for one in kinds])
-    )
+def _are(validity: Validity, *kinds: Fold) -> ColumnElement[bool]:
+    return and_(checkpoints.c.validity == fixed(validity), checkpoints.c.kind.in_([fixed(one) for one in kinds]))
+
+
+def _in_view(which: ColumnElement[bool]) -> Select[*tuple[object, ...]]:
+    """Those of them that are in view, with their words; the parameters are those of `place`."""
     return select(*BARE, checkpoints.c.body).where(_MINE, which, checkpoints.c.first > _START)
 
 
@@ -110,15 +123,20 @@ def _opened(
         since=seconds(since),
         until=seconds(until),
         tokens=tokens,
-        text=bodies.CHECKPOINT.open(key, (number,), body),
+        text=bodies.CHECKPOINT.open(key, (number,), body) if body else "",
         changes=changes,
     )
 
 
-_ABOVE = Prepared(lambda _: _standing(Fold.OLD, Fold.STATE).order_by(checkpoints.c.number.desc()), _opened)
+_ABOVE = Prepared(
+    lambda _: _in_view(
+        or_(_are(Validity.STANDS, Fold.OLD, Fold.STATE), _are(Validity.STALE, Fold.CHECKPOINT))
+    ).order_by(checkpoints.c.number.desc()),
+    _opened,
+)
 _WITHIN = Prepared(
     lambda _: (
-        _standing(Fold.CHECKPOINT)
+        _in_view(_are(Validity.STANDS, Fold.CHECKPOINT))
         .where(checkpoints.c.first >= bindparam("begins"), checkpoints.c.last <= bindparam("ends"))
         .order_by(checkpoints.c.last.desc())
         .limit(fixed(_MOST))
