@@ -25,7 +25,7 @@ from core.schema import turns as table
 from core.seam.address import Address
 from core.seam.messages import Author, Inbound
 from core.session import Kind, Progress, Role, SessionKey, Validity
-from core.store import Database, checkpoints, connect, inbound
+from core.store import Database, connect, inbound, recalling
 
 LENGTHS = (10, 100, 1_000, 10_000, 50_000)
 RUNS = 300
@@ -80,7 +80,7 @@ def tenth(times: list[float]) -> float:
 
 
 async def built(database: Database, key: SessionKey) -> Window:
-    told, newest = await database.read(checkpoints.recall, key, budget=BUDGET)
+    told, newest = await database.read(recalling.recall, key, budget=BUDGET)
     counter = Estimate()
 
     def cut(text: str, most: int) -> str:

@@ -116,10 +116,32 @@ class Left:
     waiting: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """So many tokens of turns have become checkpoints; so many texts were written for it, in so many seconds."""
+
+    address: Address
+    tokens: int
+    texts: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldRefused:
+    """A fold has failed for the so manieth time in a row: what was written is no use, or the model did not write.
+
+    `reason` is the name of a check, or of an error.
+    """
+
+    address: Address
+    reason: str
+    failures: int
+
+
 OfTurns = Accepted | Answered | Delivered | Refused | GaveUp | QuestionChanged
 """What may become of one turn."""
 
-Event = OfTurns | Skipped | Edited | Deleted | Closed | Left
+Event = OfTurns | Skipped | Edited | Deleted | Closed | Left | Folded | FoldRefused
 
 Subscriber = Callable[[Event], None]
 """Is told of every event in the order in which they happened; returns at once."""

@@ -10,6 +10,8 @@ from core.events import (
     Delivered,
     Edited,
     Event,
+    Folded,
+    FoldRefused,
     GaveUp,
     Left,
     OfTurns,
@@ -35,6 +37,8 @@ def note(event: Event) -> None:
             log.info("closed", session=event.address.id, waiting=event.waiting, kept=kept)
         case Left():
             _left(event)
+        case Folded() | FoldRefused():
+            _fold(event)
         case _:
             _turn(event)
 
@@ -54,6 +58,15 @@ def _turn(event: OfTurns) -> None:
             log.error("given up", session=session, attempts=event.attempts, deaths=event.deaths)
         case QuestionChanged():
             log.info("question changed", session=session)
+
+
+def _fold(event: Folded | FoldRefused) -> None:
+    session = event.address.id
+    match event:
+        case Folded():
+            log.info("folded", session=session, tokens=event.tokens, texts=event.texts, seconds=round(event.seconds, 1))
+        case FoldRefused():
+            log.warning("not folded", session=session, reason=event.reason, failures=event.failures)
 
 
 def _left(event: Left) -> None:

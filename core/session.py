@@ -194,9 +194,9 @@ class Fold(IntEnum):
 class Checkpoint:
     """A text in place of the turns from the `first` seq to the `last`, as it is stored.
 
-    `number` orders all that were ever made for a session. A node has a `level` from 1 on. `tokens` counts it as the
-    window shows it. `changes` counts how often something that it tells of has changed. Without its words it still says
-    what it tells of.
+    `number` orders all that were ever made for a session. A node has a `level` from 1 on. What it tells of was said
+    from `since` to `until` (seconds since 1970). `tokens` counts it as the window shows it. `changes` counts how often
+    something that it tells of has changed. Without its words it still says what it tells of.
     """
 
     number: int
@@ -205,6 +205,8 @@ class Checkpoint:
     first: int
     last: int
     tokens: int
+    since: float = 0.0
+    until: float = 0.0
     text: str = field(default="", repr=False)
     changes: int = 0
 
@@ -216,7 +218,7 @@ class Answer:
     `memory` is None where nothing is to be remembered (a command's answer, an apology). `error` says why a question
     got no answer, `refused` that the model's provider will not read it. A summary `covers` the turns from that seq on.
     `shown` and `cached` are the tokens that the model was shown, `shown_seqs` the turns before the question, where a
-    model has written the answer.
+    model has written the answer. In `look_in` seconds it is worth a look whether turns are to be folded.
     """
 
     parts: tuple[str, ...]
@@ -232,3 +234,4 @@ class Answer:
     error: str | None = None
     covers: int | None = None
     refused: bool = False
+    look_in: float | None = None

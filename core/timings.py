@@ -52,6 +52,16 @@ class Timings:
     forget: float = 3_600.0
     """Between two looks through all that has arrived, for what may be forgotten."""
 
+    # Folding
+    fold: float = 2.0
+    """Between two looks at which sessions are due to be folded."""
+    fold_text: float = 60.0
+    """The longest that one text of a fold may take: a window has room for what is said meanwhile."""
+    fold_again: float = 30.0
+    """Before a fold is tried again that has failed once."""
+    fold_rest: float = 600.0
+    """Before it is tried again when it has failed twice; doubles up to a day."""
+
     # The model
     model: float = 86_400.0
     """Between two looks at what its server tells of the model."""

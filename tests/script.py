@@ -16,6 +16,8 @@ from sqlalchemy import Connection, Row, Table, select, update
 
 from core import journal
 from core.assistant.assistant import Assistant
+from core.assistant.folding import Folder
+from core.chores.folding import DueSessions
 from core.chores.runner import Chores
 from core.chores.table import forgetting, reconciling
 from core.delivery.outbox import Outbox
@@ -387,6 +389,8 @@ class House:
         reconciler = Reconciler(database=database, outbox=self.outbox, platforms=platforms, timings=timings)
         shifts = Shifts(database=database, owner=f"{owner}.", timings=timings)
         self.chores = Chores([reconciling(reconciler, timings), forgetting(database, timings)], shifts)
+        self.folder = Folder(database=database, mind=self.mind, timings=timings, events=events, clock=clock)
+        self.folding = DueSessions(database=database, folder=self.folder, shifts=shifts)
 
     async def __aenter__(self) -> Self:
         self._renewing = asyncio.create_task(self.worker.renew())

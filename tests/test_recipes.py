@@ -96,6 +96,7 @@ async def working(database: Database, owner: str, *more: Chore) -> AsyncIterator
             catch_up=CatchUp(database=database, inbox=running.inbox, shifts=shifts, timings=BRISK),
             adapters=[running.adapter],
             model=running.model,
+            folding=running.folding,
             timings=BRISK,
         )
         task = asyncio.create_task(Chores([*table, *more], shifts).work())

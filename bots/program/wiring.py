@@ -11,6 +11,8 @@ import migrations
 from bots.program import owner
 from core import journal
 from core.assistant.assistant import Assistant
+from core.assistant.folding import Folder
+from core.chores.folding import DueSessions
 from core.chores.runner import Chores
 from core.chores.table import chores
 from core.config import Settings, own_instructions
@@ -99,12 +101,14 @@ def _build(
     )
     inbox = Inbox(database=database, worker=worker, outbox=outbox, mind=mind, timings=timings, events=events)
     shifts = Shifts(database=database, owner=owner, timings=timings)
+    folder = Folder(database=database, mind=mind, timings=timings, events=events)
     table = chores(
         database=database,
         reconciler=Reconciler(database=database, outbox=outbox, platforms=list(adapters), timings=timings),
         catch_up=CatchUp(database=database, inbox=inbox, shifts=shifts, timings=timings),
         adapters=adapters.values(),
         model=mind.model,
+        folding=DueSessions(database=database, folder=folder, shifts=shifts) if settings.has_model else None,
         timings=timings,
     )
     return _House(database=database, adapters=adapters, inbox=inbox, worker=worker, chores=Chores(table, shifts))

@@ -13,6 +13,7 @@ from core.delivery.errands import Errand
 from core.delivery.outbox import Outbox
 from core.delivery.speech import Speech
 from core.errors import ModelError, ModelInterrupted, ModelRefused, ModelUnavailable
+from core.memory import folding
 from core.memory.mind import Mind
 from core.model.llm import Usage
 from core.session import ATTEMPTS, Answer, Fate, Lease, SessionKey, Turn
@@ -70,6 +71,7 @@ class Answering:
             mind = self._mind.under(lease.overrides)
             case = Case(lease=lease, mind=mind, question=question, speech=speech, prompt=prompt)
             decided = await self._decide(case)
+            decided = replace(decided, look_in=_look_in(case, decided))
         fate = await self._conclude(lease, question, decided, speech)
         if decided.refused:
             await self._database.write(turns.leave_out, lease.key, [question.seq])
@@ -190,6 +192,12 @@ class Answering:
 
     def _pieces(self, case: Case, words: str) -> tuple[str, ...]:
         return composing.pieces(self._outbox.adapters[case.lease.key.address.platform], case.question, words)
+
+
+def _look_in(case: Case, answer: Answer) -> float | None:
+    """When it is worth a look whether turns are to be folded, now that there is this answer."""
+    window = case.sight.window
+    return None if window is None else folding.look_in(case.mind.shares, window, answer.tokens)
 
 
 def _reason(error: ModelError) -> str:

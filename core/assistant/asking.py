@@ -16,8 +16,8 @@ from core.memory.mind import Mind
 from core.memory.window import Window, build
 from core.model.llm import Finish
 from core.seam.messages import Quote
-from core.session import Lease, Preferences, Role, Seqs, Turn
-from core.store import Database, remembered, turns
+from core.session import Checkpoint, Lease, Preferences, Role, Seqs, Turn
+from core.store import Database, recalling, turns
 from core.timings import Timings
 
 log = structlog.get_logger()
@@ -27,9 +27,14 @@ _LEAST = 64  # tokens that a question must have beside the instructions
 
 @dataclass(slots=True, eq=False)
 class Sight:
-    """Which turns before its question the model was shown last; None until it is asked."""
+    """What the model was shown last for its answer; None until it is asked."""
 
-    seqs: Seqs | None = None
+    window: Window | None = None
+
+    @property
+    def seqs(self) -> Seqs | None:
+        """Which turns before its question, as they were said."""
+        return None if self.window is None else self.window.seqs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +78,11 @@ class _Tries:
     Raises ModelMisconfigured where not even the question has room from the beginning.
     """
 
-    def __init__(self, case: Case, told: Sequence[Turn]) -> None:
+    def __init__(self, case: Case, told: Sequence[Turn], checkpoints: Sequence[Checkpoint]) -> None:
         self._case = case
         self._mind = case.mind
         self._told = told
+        self._checkpoints = checkpoints
         self._room = case.mind.room
         if self._room < case.mind.fixed + _LEAST:
             raise ModelMisconfigured("The instructions leave no room for a question in the model's context.")
@@ -90,7 +96,15 @@ class _Tries:
     def window(self, question: Turn) -> Window:
         """What the model is shown this time."""
         mind = self._mind
-        return build(question, self._shown, budget=self._room, fixed=mind.fixed, cut=mind.cut, count=mind.count)
+        return build(
+            question,
+            self._shown,
+            budget=self._room,
+            fixed=mind.fixed,
+            cut=mind.cut,
+            count=mind.count,
+            checkpoints=self._checkpoints,
+        )
 
     def leave_out(self, error: ModelError) -> None:
         """Changes what is asked next, after this error. Raises a ModelError where that is no use any more."""
@@ -105,8 +119,10 @@ class _Tries:
                 self._empty = True  # the same, complete and useless, is asked for once more
             case ModelRefused() | RequestNotTaken():
                 suspects = _suspects(self._shown, certain=isinstance(error, ModelRefused))
-                if not suspects:
+                if not suspects and not self._checkpoints:
                     raise error
+                if not suspects:
+                    self._checkpoints = ()
                 self.refused += suspects
             case _:
                 raise error
@@ -134,12 +150,12 @@ class Asking:
         await overhearing.read_backscroll(
             self._database, self._adapters, case.mind, case.lease, case.question, within=self._timings.backscroll
         )
-        question, *told = await self._read(case)
+        (question, *told), shown = await self._read(case)
         question = preferences.asked(question, case.mind)
-        tries = _Tries(case, told)
+        tries = _Tries(case, told, shown)
         while True:
             window = tries.window(question)
-            case.sight.seqs = window.seqs
+            case.sight.window = window
             try:
                 words, finish = await stream(case.mind, case.lease, window, cause=question, speech=case.speech)
                 break
@@ -150,16 +166,17 @@ class Asking:
         first = question.seq if window.first is None else window.first
         return Written(words=words, finish=finish, first=first, since=window.since, quotes=question.quotes)
 
-    async def _read(self, case: Case) -> Sequence[Turn]:
-        """The question as the model reads it, and what is remembered before it, newest first."""
+    async def _read(self, case: Case) -> tuple[Sequence[Turn], Sequence[Checkpoint]]:
+        """The question as the model reads it, what is remembered before it, newest first, and what of it is folded."""
         lease, mind = case.lease, case.mind
         # What was overheard since the question stands behind its answer, here as in every window after this one.
         heard = case.question.seq
-        newest = await self._database.read(remembered.newest, lease.key, budget=mind.room, heard=heard)
-        newest = list(await self._remaking.renewed(mind, lease, newest))
+        shown, newest = await self._database.read(recalling.recall, lease.key, budget=mind.room, heard=heard)
+        told = await self._remaking.renewed(mind, lease, newest)
         adapter = self._adapters[lease.key.address.platform]
-        asked = [self._asked(case), *newest]
-        return await attachments.fetched(self._database, adapter, mind, lease, asked, within=self._timings.fetch)
+        asked = [self._asked(case), *told]
+        asked = await attachments.fetched(self._database, adapter, mind, lease, asked, within=self._timings.fetch)
+        return asked, shown
 
     def _asked(self, case: Case) -> Turn:
         """The question as the model reads it: a command with a prompt is that prompt, and nobody's words or wishes."""

@@ -9,8 +9,8 @@ from core.errors import ModelError
 from core.memory.mind import Mind
 from core.memory.prompts import SUMMARIZE
 from core.memory.window import Window, build
-from core.session import Kind, Lease, Progress, Role, Seqs, Turn, Validity
-from core.store import Database, remembered, summaries
+from core.session import Checkpoint, Kind, Lease, Progress, Role, Seqs, Turn, Validity
+from core.store import Database, recalling, summaries
 
 log = structlog.get_logger()
 
@@ -31,24 +31,26 @@ class Remaking:
 
     async def _remade(self, mind: Mind, lease: Lease, stale: Turn) -> Turn | None:
         """The summary as it is now; None where it can't be made, or has changed again meanwhile."""
-        before = await self._database.read(remembered.newest, lease.key, budget=mind.room, before=stale.seq)
+        folded, before = await self._database.read(recalling.recall, lease.key, budget=mind.room, before=stale.seq)
         told = [turn for turn in before if turn.validity is not Validity.STALE]
-        words, shown = "", Seqs()  # of nothing, the summary is nothing
-        if told:
-            window = _window(mind, told)
+        words, shown, first = "", Seqs(), None  # of nothing, the summary is nothing
+        if told or folded:
+            window = _window(mind, told, folded)
             try:
                 words, _ = await stream(mind, lease, window, cause=stale)
             except ModelError as error:
                 log.warning("summary left out", session=lease.key.address.id, error=type(error).__name__)
                 return None
-            shown = window.seqs
+            shown, first = window.seqs, window.first
         tokens = mind.count(words)
-        stands = await self._database.write(summaries.remade, lease, stale, text=words, tokens=tokens, shown_seqs=shown)
+        stands = await self._database.write(
+            summaries.remade, lease, stale, text=words, tokens=tokens, shown_seqs=shown, covers=first
+        )
         return stale._replace(text=words, tokens=tokens, validity=Validity.STANDS) if stands else None
 
 
-def _window(mind: Mind, told: Sequence[Turn]) -> Window:
-    """What the model is shown for it: these turns, newest first, and what it is asked of them."""
+def _window(mind: Mind, told: Sequence[Turn], folded: Sequence[Checkpoint]) -> Window:
+    """What the model is shown for it: these turns, newest first, what of before is folded, and what it is asked."""
     tokens = mind.count(SUMMARIZE)
     asked = Turn(
         seq=0,
@@ -60,4 +62,4 @@ def _window(mind: Mind, told: Sequence[Turn]) -> Window:
         tokens=tokens,
         at=0.0,
     )
-    return build(asked, told, budget=mind.room, fixed=mind.fixed, cut=mind.cut, count=mind.count)
+    return build(asked, told, budget=mind.room, fixed=mind.fixed, cut=mind.cut, count=mind.count, checkpoints=folded)

@@ -19,14 +19,19 @@ async def stream(
 
     Raises a ModelError; what had come of an interrupted answer is in it.
     """
+    return await written(mind, _prompt(mind, lease, window, cause), speech=speech)
+
+
+async def written(mind: Mind, prompt: Prompt, *, speech: Speech | None = None) -> tuple[str, Finish]:
+    """The same for a prompt."""
     words, length = "", Length(mind)
     try:
-        async with aclosing(mind.model.stream(_prompt(mind, lease, window, cause))) as pieces:
+        async with aclosing(mind.model.stream(prompt)) as pieces:
             async for piece in pieces:
                 match piece:
                     case Finish():
                         if piece.usage is not None:
-                            mind.calibration.learn(window.tokens, piece.usage.shown)
+                            mind.calibration.learn(prompt.tokens, piece.usage.shown)
                         return words, piece
                     case Afresh():
                         words, length = "", Length(mind)

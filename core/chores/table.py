@@ -5,6 +5,7 @@ from functools import partial
 
 import structlog
 
+from core.chores.folding import NAME, DueSessions
 from core.chores.runner import Chore
 from core.delivery.reconcile import Reconciler
 from core.intake.catchup import CatchUp
@@ -23,14 +24,16 @@ def chores(
     catch_up: CatchUp,
     adapters: Iterable[Adapter],
     model: Model,
+    folding: DueSessions | None,
     timings: Timings,
 ) -> Sequence[Chore]:
-    """All of them."""
+    """All of them; without `folding`, nothing is folded."""
     return [
         reconciling(reconciler, timings),
         forgetting(database, timings),
         *(catching_up(catch_up, adapter, timings) for adapter in adapters),
         looking(model, timings),
+        *([] if folding is None else [folding_sessions(folding, timings)]),
     ]
 
 
@@ -60,6 +63,12 @@ def catching_up(catch_up: CatchUp, adapter: Adapter, timings: Timings) -> Chore:
         after_failure=timings.unlooked,
         by_one=False,
     )
+
+
+def folding_sessions(folding: DueSessions, timings: Timings) -> Chore:
+    """Old turns become checkpoints where a window is full; each session is one process's at a time, in a shift."""
+    every = timings.fold
+    return Chore(name=NAME, do=folding.look, every=every, after_failure=every, by_one=False)
 
 
 def looking(model: Model, timings: Timings) -> Chore:

@@ -11,7 +11,7 @@ from core.memory.mind import Mind
 from core.memory.window import Window, build
 from core.seam.messages import Choice
 from core.session import Progress, Turn, Validity
-from core.store import Connection, backscroll, ledger, queue, remembered, segments, turns
+from core.store import Connection, backscroll, ledger, queue, recalling, remembered, segments, turns
 
 _CHOICES = 20  # as many sessions as a person can choose from at a glance
 
@@ -85,18 +85,19 @@ def _status(connection: Connection, desk: Desk) -> Said:
         return Said(text=f"This session is new: I remember nothing here yet. Answers come from {model}.{spent}")
     window = _window(connection, desk)
     tokens = window.tokens * mind.limit // mind.room
+    seen = f"{_seen(window, known)}{_folded(window)}"
     return Said(
         text=f"I remember {_turns(known.all - known.overheard)} here, since {_when(known.since)}{_beside(known)}.\n"
-        f"My next answer will see {_seen(window, known)}: {tokens:,} of {mind.limit:,} tokens with instructions.\n"
+        f"My next answer will see {seen}: {tokens:,} of {mind.limit:,} tokens with instructions.\n"
         f"Answers come from {model}{_size(mind)}.{spent}"
     )
 
 
 def _window(connection: Connection, desk: Desk) -> Window:
     mind = desk.mind
-    told = remembered.newest(connection, desk.key, budget=mind.room)
+    folded, told = recalling.recall(connection, desk.key, budget=mind.room)
     newest = [one for one in told if one.validity is not Validity.STALE]
-    return build(None, newest, budget=mind.room, fixed=mind.fixed, cut=mind.cut)
+    return build(None, newest, budget=mind.room, fixed=mind.fixed, cut=mind.cut, checkpoints=folded)
 
 
 def _context(connection: Connection, desk: Desk) -> Said:
@@ -120,6 +121,13 @@ def _seen(window: Window, known: remembered.Count) -> str:
         return seen
     every = own == known.all - known.overheard and overheard == known.overheard
     return seen if every else f"{seen.removesuffix(' of them')} of my turns and {overheard:,} of what I overheard"
+
+
+def _folded(window: Window) -> str:
+    """What it holds in place of turns that it does not show as they were said."""
+    if not window.checkpoints:
+        return ""
+    return f" as they were said, and what came before in {sum(one.tokens for one in window.checkpoints):,} tokens"
 
 
 def _size(mind: Mind) -> str:

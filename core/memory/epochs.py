@@ -1,10 +1,12 @@
 """Epochs: the reasons for which what stands before a question may change from one window to the next; all of them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from core.memory.window import Window
 from core.seam.cache import Recent
+from core.session import Fold
 
 
 class Epoch(StrEnum):
@@ -26,7 +28,8 @@ class Epoch(StrEnum):
 class Prefix:
     """What stood before a question: what was set, and the messages, each by its hash.
 
-    `seqs` are the turns that were shown, as runs of numbers from the first to the last; all that there are if `whole`.
+    `seqs` are the turns that were shown, as runs of numbers from the first to the last, and `told` those in whose place
+    checkpoints were; together all that there are if `whole`.
     """
 
     model: str
@@ -35,6 +38,7 @@ class Prefix:
     room: int
     messages: tuple[int, ...]
     seqs: tuple[tuple[int, int], ...]
+    told: tuple[tuple[int, int], ...]
     whole: bool
 
     @classmethod
@@ -47,6 +51,7 @@ class Prefix:
             room=room,
             messages=tuple(map(hash, window.messages[:-1])),
             seqs=window.seqs,
+            told=tuple((one.first, one.last) for one in window.checkpoints if one.kind is not Fold.STATE),
             whole=window.since is None,
         )
 
@@ -71,6 +76,8 @@ def _of_turns(before: Prefix, after: Prefix) -> Epoch:
         return Epoch.RESET
     if min(now) < min(then):
         return Epoch.UNDO
+    if after.told != before.told:  # what is stale is shown as it was said, until it is told again
+        return Epoch.FOLD if len(_seqs(after.told)) > len(_seqs(before.told)) else Epoch.EDIT
     if min(now) > min(then) and not after.whole:
         return Epoch.STEP
     if then - now or _lacks(before.messages, after.messages):
@@ -85,7 +92,11 @@ def _lacks(before: tuple[int, ...], after: tuple[int, ...]) -> bool:
 
 
 def _all(prefix: Prefix) -> set[int]:
-    return {seq for first, last in prefix.seqs for seq in range(first, last + 1)}
+    return _seqs((*prefix.seqs, *prefix.told))
+
+
+def _seqs(runs: Iterable[tuple[int, int]]) -> set[int]:
+    return {seq for first, last in runs for seq in range(first, last + 1)}
 
 
 class Epochs:

@@ -11,6 +11,7 @@ from itertools import groupby
 
 from core.memory import beginning
 from core.memory.shares import LEAST_EXCHANGES, LEAST_FOLD, STRETCH, Folding, Shares
+from core.memory.window import Window
 from core.session import Checkpoint, Fold, Kind, Turn
 
 FAN = 8
@@ -51,8 +52,8 @@ class Plan:
 
     @property
     def folded(self) -> tuple[int, int]:
-        """The first and the last seq of what becomes checkpoints: what must not have changed when it is stored."""
-        parts = [text.part for text in self.texts if text.part.kind is Fold.CHECKPOINT]
+        """The first and the last seq of all that it tells of: what must not have changed when it is stored."""
+        parts = [text.part for text in self.texts]
         return min(part.first for part in parts), max(part.last for part in parts)
 
 
@@ -100,6 +101,39 @@ def plan(
         return None
     folded = [Text(part=part, tokens=_length(tokens, folding.checkpoint)) for part, tokens in stretches]
     return Plan(texts=(*folded, *_above(folded, shown, tree, folding)), takes=takes)
+
+
+IDLE = 1_500.0
+"""Seconds of silence after which a fold costs no cached prefix: providers keep one for half an hour, mostly."""
+
+
+def look_in(shares: Shares, window: Window, more: int) -> float | None:
+    """In how many seconds a session is worth a look whether it is to be folded, after an answer of `more` tokens.
+
+    The window is what that answer was shown. None is not at all.
+    """
+    folding, request = shares.folding, window.tokens + more
+    if folding is None:
+        return None
+    if request >= folding.begins or window.since is not None:
+        return 0.0
+    return None if folding.idle is None or request < folding.idle else IDLE
+
+
+def remade(old: Checkpoint, shown: Iterable[Checkpoint], tree: Iterable[Checkpoint], folding: Folding | None) -> Text:
+    """The text that is to stand in place of this stale one, whose share it may have; what it is made of stands by now.
+
+    Without folding, it may be as long as the stale one was.
+    """
+    part, sources = part_of(old), list[Part]()
+    if part.kind is Fold.STATE:
+        sources = [part_of(one) for one in shown if one.kind is not Fold.STATE and one.last <= part.last]
+    elif part.kind is not Fold.CHECKPOINT:
+        sources = list(cover(map(part_of, tree), part))
+    share = 0
+    if folding is not None:
+        share = {Fold.OLD: folding.old, Fold.STATE: folding.state}.get(part.kind, folding.checkpoint)
+    return Text(part=part, tokens=max(old.tokens, share, _SHORTEST), sources=tuple(sources))
 
 
 def _units(turns: Iterable[Turn], shares: Shares) -> Iterator[_Unit]:
@@ -165,14 +199,14 @@ def _above(
     folded: Sequence[Text], shown: Sequence[Checkpoint], tree: Sequence[Checkpoint], folding: Folding
 ) -> Iterator[Text]:
     """What is made over the new checkpoints: nodes, the old summary where there is too much, the state."""
-    sizes = {_part(one): one.tokens for one in (*tree, *shown)} | {text.part: text.tokens for text in folded}
+    sizes = {part_of(one): one.tokens for one in (*tree, *shown)} | {text.part: text.tokens for text in folded}
     standing = [part for part in sizes if part.kind in (Fold.CHECKPOINT, Fold.NODE)]
     for node in _nodes(standing):
         text = _text(node, standing, sizes, folding)
         sizes[node] = text.tokens
         standing.append(node)
         yield text
-    told = [part for part in (*map(_part, shown), *(text.part for text in folded)) if part.kind is not Fold.STATE]
+    told = [part for part in (*map(part_of, shown), *(text.part for text in folded)) if part.kind is not Fold.STATE]
     told.sort(key=lambda part: part.first)
     becomes = _becomes_old(told, sizes, folding)
     if becomes:
@@ -232,5 +266,6 @@ def cover(standing: Iterable[Part], under: Part | None = None) -> Iterator[Part]
             end = part.last
 
 
-def _part(one: Checkpoint) -> Part:
+def part_of(one: Checkpoint) -> Part:
+    """Its part of the tree."""
     return Part(kind=one.kind, level=one.level, first=one.first, last=one.last)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from core.memory.prompts import with_persona
-from core.memory.window import MESSAGE_TOKENS, text
+from core.memory.shares import Shares, shares
+from core.memory.window import MESSAGE_TOKENS, REPLY_TOKENS, text
 from core.model import envelope
 from core.model.calibration import Calibration
 from core.model.cutting import cut_middle
@@ -100,6 +101,11 @@ class Mind:
     def fixed(self) -> int:
         """What that costs."""
         return _counted(self.counter, self.told) + MESSAGE_TOKENS
+
+    @property
+    def shares(self) -> Shares:
+        """How the window is shared out."""
+        return shares(self.room, self.room - self.fixed - REPLY_TOKENS)
 
     @property
     def room(self) -> int:

@@ -6,13 +6,14 @@ is shown at most twenty messages deep before each question. All before the quest
 until turns are folded, or old ones have to drop out, many at once.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 from typing import Literal
 
 from core.memory import beginning
 from core.memory.brevity import Count, Cut, brief
+from core.memory.checkpoints.shown import told
 from core.memory.shares import shares
 from core.model.envelope import spoken
 from core.model.llm import Message
@@ -81,16 +82,6 @@ class Window:
         return min(told, default=None)
 
 
-Told = Callable[[Checkpoint], str]
-"""A checkpoint's words as the model reads them."""
-
-
-def marked(checkpoint: Checkpoint) -> str:
-    """The words between a mark of their beginning and one of their end, so that nobody takes them for fresh."""
-    what = "The state of things" if checkpoint.kind is Fold.STATE else "A summary of what was said"
-    return f"[{what} before this]\n{checkpoint.text}\n[The end of that]"
-
-
 def build(
     question: Turn | None,
     newest_first: Iterable[Turn],
@@ -100,14 +91,13 @@ def build(
     cut: Cut,
     count: Count | None = None,
     checkpoints: Sequence[Checkpoint] = (),
-    told: Told = marked,
 ) -> Window:
     """The window of at most `budget` tokens, of which the instructions take `fixed`.
 
     The question is always in it, cut down to a message's share if need be; without one, the window is what the next
     question would find. Tokens are those stored with each turn; with `count`, what is quoted is brief where the window
-    holds it. The `checkpoints`, oldest first and the state behind them, are shown as they are `told`: in place of the
-    turns that they tell of, which are not among those given.
+    holds it. The `checkpoints`, oldest first and the state behind them, are shown in place of the turns that they tell
+    of, which are not among those given.
     """
     room = budget - fixed - REPLY_TOKENS
     parts = shares(budget, room)
@@ -121,7 +111,7 @@ def build(
     ordered = [_fitted(turn, beginning.most(turn, parts), cut, count) for turn in briefly]
     parted = [(_section(turn, question), tokens) for turn, (_, tokens) in zip(turns, ordered, strict=True)]
     return Window(
-        messages=tuple(_woven(shown, [message for message, _ in ordered], folded, told)),
+        messages=tuple(_woven(shown, [message for message, _ in ordered], folded)),
         sections=(
             Section(name="instructions", tokens=fixed + REPLY_TOKENS),
             *_told(folded),
@@ -140,15 +130,13 @@ def _newest(checkpoints: Sequence[Checkpoint], room: int) -> tuple[Checkpoint, .
     return tuple(checkpoints[len(checkpoints) - fitting :])
 
 
-def _woven(
-    turns: Sequence[Turn], messages: Sequence[Message], folded: Sequence[Checkpoint], told: Told
-) -> Iterator[Message]:
+def _woven(turns: Sequence[Turn], messages: Sequence[Message], folded: Sequence[Checkpoint]) -> Iterator[Message]:
     """The messages of these turns, with each checkpoint before the first turn that comes after what it tells of.
 
     So turns that none tells of, as after an undo, stand in their place between them. The state is behind the last one,
     and the question, the last message, behind all.
     """
-    left = list(folded)
+    left = [one for one in folded if one.text]  # of turns that are all gone, nothing is told
     for turn, message in zip(turns, messages, strict=False):
         while left and left[0].last < turn.seq:
             yield Message(role="user", text=told(left.pop(0)))

@@ -23,7 +23,7 @@ class Cause:
     session: int
     seq: int
     author: str | None
-    purpose: Literal["answer", "summary"]
+    purpose: Literal["answer", "summary", "fold"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

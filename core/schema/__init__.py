@@ -2,12 +2,22 @@
 
 The workspace leads every key, so that the tables can be partitioned or sharded by it. Workspaces and sessions are small
 integers in the keys, because they stand in every row and every index. Sessions are numbered within their workspace.
-Times are milliseconds since 1970 by the database's own clock; but `turns.at` and `sessions.live_since` are microseconds
-by the platform's, which is as fine as Slack's.
+Times are milliseconds since 1970 by the database's own clock; but `turns.at`, `sessions.live_since` and a checkpoint's
+`since` and `until` are microseconds by the platform's, which is as fine as Slack's.
 Bodies are opaque bytes to the store.
 """
 
-from core.schema.conversations import checkpoints, deliveries, gone, quotes, segments, sessions, turns, workspaces
+from core.schema.conversations import (
+    checkpoints,
+    deliveries,
+    folds,
+    gone,
+    quotes,
+    segments,
+    sessions,
+    turns,
+    workspaces,
+)
 from core.schema.naming import metadata
 from core.schema.records import calls, chores, policies, preferences, presence, rejections, servers, usage
 
@@ -16,6 +26,7 @@ __all__ = [
     "checkpoints",
     "chores",
     "deliveries",
+    "folds",
     "gone",
     "metadata",
     "policies",

@@ -154,6 +154,8 @@ checkpoints = Table(  # texts in place of folded turns
     Column("level", SmallInteger, nullable=False),  # of a node: 1 for one over checkpoints
     Column("first", Integer, nullable=False),  # it tells of the turns from this seq
     Column("last", Integer, nullable=False),  # to this one
+    Column("since", BigInteger, nullable=False, server_default=text("0")),  # when the first of them was said, and the
+    Column("until", BigInteger, nullable=False, server_default=text("0")),  # last: microseconds, as `turns.at`
     Column("tokens", Integer, nullable=False),
     Column("validity", SmallInteger, nullable=False),
     Column("changes", Integer, nullable=False),  # how often something that it tells of has changed
@@ -161,6 +163,16 @@ checkpoints = Table(  # texts in place of folded turns
     Column("model", Text, nullable=False),  # which wrote it
     Column("body", LargeBinary, nullable=False),
     Index("ix_checkpoints_validity_kind_last", "workspace", "session", "validity", "kind", "last"),
+)
+
+folds = Table(  # sessions that are due to be folded, or whose fold has failed
+    "folds",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("session", Integer, primary_key=True, autoincrement=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("failures", SmallInteger, nullable=False),  # in a row
+    Index("ix_folds_due_at", "due_at"),
 )
 
 quotes = Table(

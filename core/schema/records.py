@@ -45,7 +45,7 @@ calls = Table(
     Column("seq", Integer, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("author", Text),
-    Column("purpose", Text, nullable=False),  # answer, summary
+    Column("purpose", Text, nullable=False),  # answer, summary, fold
     Column("model", Text, nullable=False),
     Column("outcome", Text, nullable=False),  # answered, length, filter, stopped, or an error's name
     Column("shown", Integer, nullable=False),  # tokens, as billed

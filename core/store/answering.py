@@ -26,7 +26,7 @@ from sqlalchemy.sql.roles import FromClauseRole
 
 from core.schema import deliveries, turns, usage
 from core.session import Answer, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
-from core.store import bodies, shown
+from core.store import bodies, folds, shown
 from core.store.deliveries import SLOT, Delivery
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import alone, clock, filled, fixed, given, insert, micro
@@ -44,7 +44,7 @@ class AlreadyAnswered(Exception):
 
 @alone
 def answer(connection: Connection, key: SessionKey, question: Turn, decided: Answer, *, lease: Lease | None) -> None:
-    """The answer, its bill, and the intent to post its first part, in one transaction.
+    """The answer, its bill, the intent to post its first part, and when its session is due to be folded: as one.
 
     Raises AlreadyAnswered, which takes back whatever else the transaction did, Changed when the question is not the
     same any more, and LeaseLost.
@@ -71,12 +71,13 @@ def answer(connection: Connection, key: SessionKey, question: Turn, decided: Ans
     bill |= {"shown": decided.shown, "written": decided.written}
     bill |= {"cached": decided.cached, "cache_written": decided.cache_written}
     once = decided.parts == (words,)
+    look_in = None if decided.look_in is None else int(decided.look_in * 1000)
     parts = [
         None if once else bodies.DELIVERY.seal(key, (question.seq, part), text)
         for part, text in enumerate(decided.parts)
     ]
     if connection.dialect.name == "postgresql":  # one round trip in place of six; SQLite knows no such statement
-        stored = _WHOLE[lease is not None].run(connection, **closed, **(memory | bill), parts=parts)
+        stored = _WHOLE[lease is not None].run(connection, **closed, **(memory | bill), parts=parts, look_in=look_in)
     else:
         stored = _CLOSED[lease is not None].run(connection, **closed)
         if stored:
@@ -84,6 +85,8 @@ def answer(connection: Connection, key: SessionKey, question: Turn, decided: Ans
             for part, own in enumerate(parts):
                 _POSTED.run(connection, **this, part=part, words=own)
             _BILLED.run(connection, workspace=key.workspace, **bill)
+            if look_in is not None:
+                folds.MARKED.run(connection, **place(key), look_in=look_in)
     if not stored:
         _why_not(connection, key, question.seq, lease)
 
@@ -159,6 +162,7 @@ def _whole(dialect: str, *, leased: bool) -> Select[int]:
         _remembering(dialect, closed).cte("remembered"),
         _posting(dialect, said.c.number - fixed(1), said.c.words, closed, said).cte("posted"),
         _billing(dialect, closed).cte("billed"),
+        folds.marking(dialect, closed).cte("marked"),
     )
 
 

@@ -5,24 +5,19 @@ another: of these the old summary is made, never of the one before it. When a tu
 its words at once, and is made again before it is shown.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, case, delete, func, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import checkpoints, sessions, turns
 from core.session import Checkpoint, Fold, Kind, Progress, SessionKey, Turn, Validity
-from core.store import bodies
-from core.store.engine.prepared import Prepared
-from core.store.engine.sql import fixed, now
+from core.store import bodies, folds
+from core.store.engine.sql import micro, now, seconds
+from core.store.recalling import BARE, FIRST
 from core.store.remembered import newest
-from core.store.turns import place
-
-_MOST = 64
-"""So many checkpoints are read at most in place of one old summary: a window has room for no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,71 +28,32 @@ class Made:
     level: int
     first: int
     last: int
+    since: float
+    until: float
     text: str
     tokens: int
     model: str
 
 
 class Boundary(NamedTuple):
-    """What a fold was planned on: the newest number, and of the turns that it folds, how many there are.
+    """What a fold was planned on: the newest number, and of the turns that it tells of, how many there are.
 
-    `changes` counts how often their words have changed, `waiting` those that are still to be answered.
+    They are those from the `first` seq to the `last`. `changes` counts how often their words have changed, `waiting`
+    those that are still to be answered.
     """
 
     newest: int
     turns: int
     changes: int
     waiting: int
-
-
-def shown(connection: Connection, key: SessionKey) -> list[Checkpoint]:
-    """What is shown in place of folded turns: the old summary, the checkpoints after it, oldest first, the state.
-
-    Only what stands, and tells of nothing that is out of view. A checkpoint that no old summary stands for is among
-    them wherever it is, as after an undo.
-    """
-    found = _ABOVE.each(connection, partial(_opened, key), **place(key))
-    old = [one for one in found if one.kind is Fold.OLD]
-    state = max((one for one in found if one.kind is Fold.STATE), key=lambda one: one.last, default=None)
-    cut = list(_cut(connection, key, old, _FIRST, _LAST))
-    return [*cut, state] if cut and state is not None else cut
-
-
-class Recalled(NamedTuple):
-    """What a session remembers: the texts that are shown, and the turns that none of them tells of, newest first."""
-
-    checkpoints: list[Checkpoint]
-    turns: list[Turn]
-
-
-def recall(connection: Connection, key: SessionKey, *, budget: int) -> Recalled:
-    """All that a window of this budget can show, or a fold of more than one window can take in, as it is now."""
-    told = shown(connection, key)
-    covered = [(one.first, one.last) for one in told if one.kind is not Fold.STATE]
-    return Recalled(told, newest(connection, key, budget=budget, covered=covered))
+    first: int
+    last: int
 
 
 def read(connection: Connection, key: SessionKey, first: int, last: int, *, budget: int) -> tuple[list[Turn], Boundary]:
     """The turns of a range that is to be folded, newest first, and what the fold is held against when it is stored."""
-    told = newest(connection, key, budget=budget, before=last + 1, covered=[(_FIRST, first - 1)])
-    return told, boundary(connection, key, first, last)
-
-
-_FIRST, _LAST = -(2**31), 2**31 - 1  # no seq is outside
-
-
-def _cut(
-    connection: Connection, key: SessionKey, old: Sequence[Checkpoint], first: int, last: int
-) -> Iterator[Checkpoint]:
-    """What is shown in place of the turns of this range, oldest first; `old` are the old summaries, newest first."""
-    inside = next((one for one in old if one.first >= first and one.last <= last), None)
-    if inside is not None:
-        yield from _cut(connection, key, old, first, inside.first - 1)
-        yield inside
-        yield from _cut(connection, key, old, inside.last + 1, last)
-        return
-    if first <= last:
-        yield from _WITHIN.each(connection, partial(_opened, key), **place(key), begins=first, ends=last)[::-1]
+    held = boundary(connection, key, first, last)  # first of all: what changes after that is seen
+    return newest(connection, key, budget=budget, before=last + 1, covered=[(FIRST, first - 1)]), held
 
 
 def tree(connection: Connection, key: SessionKey) -> list[Checkpoint]:
@@ -107,10 +63,17 @@ def tree(connection: Connection, key: SessionKey) -> list[Checkpoint]:
 
 
 def start(connection: Connection, key: SessionKey) -> int:
-    """The seq behind which the view begins: what the first checkpoint in it tells of begins there, too."""
+    """The seq behind which the turns in view begin: what the first checkpoint tells of begins there, too."""
     here = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
-    found: int = connection.execute(select(sessions.c.start).where(here)).scalar_one()
-    return found
+    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
+    begins: int = connection.execute(select(sessions.c.start).where(here)).scalar_one()
+    first = connection.execute(select(func.min(turns.c.seq)).where(mine, turns.c.seq > begins)).scalar_one()
+    return begins if first is None else first - 1
+
+
+def forget(connection: Connection, key: SessionKey) -> None:
+    """Takes all of a session's out of memory: every word that was said there is gone."""
+    connection.execute(delete(checkpoints).where(_mine(key)))
 
 
 def words(connection: Connection, key: SessionKey, numbers: Collection[int]) -> dict[int, str]:
@@ -121,7 +84,7 @@ def words(connection: Connection, key: SessionKey, numbers: Collection[int]) -> 
 
 
 def boundary(connection: Connection, key: SessionKey, first: int, last: int) -> Boundary:
-    """What a fold of the turns in this range is held against when it is stored; read together with them."""
+    """What a fold that tells of the turns in this range is held against when it is stored; read before them."""
     number = select(func.coalesce(func.max(checkpoints.c.number), 0)).where(_mine(key)).scalar_subquery()
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
     here = and_(mine, turns.c.seq.between(first, last), turns.c.kind.not_in((Kind.COMMAND, Kind.NOTICE)))
@@ -133,7 +96,7 @@ def boundary(connection: Connection, key: SessionKey, first: int, last: int) -> 
         func.coalesce(func.sum(turns.c.changes), 0),
         func.coalesce(func.sum(case((waits, 1), else_=0)), 0),
     )
-    return Boundary(*connection.execute(counted.where(here)).one())
+    return Boundary(*connection.execute(counted.where(here)).one(), first, last)
 
 
 def commit(connection: Connection, key: SessionKey, made: Sequence[Made], planned: Boundary) -> bool:
@@ -143,9 +106,7 @@ def commit(connection: Connection, key: SessionKey, made: Sequence[Made], planne
     What it stands for from now on is taken out: the old summary and the state before, and stale ones.
     """
     connection.execute(_locked(key))
-    folded = [one for one in made if one.kind is Fold.CHECKPOINT]
-    first, last = min(one.first for one in folded or made), max(one.last for one in folded or made)
-    if planned.waiting or boundary(connection, key, first, last) != planned:
+    if planned.waiting or boundary(connection, key, planned.first, planned.last) != planned:
         return False
     for number, one in enumerate(made, planned.newest + 1):
         _replace(connection, key, one)
@@ -157,6 +118,8 @@ def commit(connection: Connection, key: SessionKey, made: Sequence[Made], planne
             "level": one.level,
             "first": one.first,
             "last": one.last,
+            "since": micro(one.since),
+            "until": micro(one.until),
             "tokens": one.tokens,
             "validity": Validity.STANDS,
             "changes": 0,
@@ -178,13 +141,17 @@ def _replace(connection: Connection, key: SessionKey, one: Made) -> None:
 
 
 def outdate(connection: Connection, key: SessionKey, seq: int) -> None:
-    """Takes the words of all that tells of this turn out of memory, in view or not: the turn has changed, or gone."""
+    """Takes the words of all that tells of this turn out of memory, in view or not: the turn has changed, or gone.
+
+    They are due to be made again.
+    """
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
     changed = {"changes": func.coalesce(turns.c.changes, 0) + 1}
     connection.execute(update(turns).where(mine, turns.c.seq == seq).values(changed))
     tells = and_(_mine(key), checkpoints.c.first <= seq, checkpoints.c.last >= seq)
     stale = {"validity": Validity.STALE, "body": b"", "changes": checkpoints.c.changes + 1}
-    connection.execute(update(checkpoints).where(tells).values(stale))
+    if connection.execute(update(checkpoints).where(tells).values(stale)).rowcount:
+        folds.mark(connection, key)
 
 
 def stale(connection: Connection, key: SessionKey) -> list[Checkpoint]:
@@ -207,32 +174,12 @@ def remade(connection: Connection, key: SessionKey, old: Checkpoint, *, text: st
     return connection.execute(update(checkpoints).where(this).values(fresh)).rowcount > 0
 
 
-_BARE = tuple(checkpoints.c[name] for name in ("number", "kind", "level", "first", "last", "tokens", "changes"))
-_MINE = and_(
-    checkpoints.c.workspace == bindparam("workspace"),
-    checkpoints.c.session == bindparam("session"),
-)
-_START = (
-    select(sessions.c.start)
-    .where(sessions.c.workspace == bindparam("workspace"), sessions.c.session == bindparam("session"))
-    .scalar_subquery()
-)
-
-
-def _standing(*kinds: Fold) -> Select[*tuple[object, ...]]:
-    """Those of these kinds that stand and are in view, with their words; the parameters are those of `place`."""
-    which = and_(
-        checkpoints.c.validity == fixed(Validity.STANDS), checkpoints.c.kind.in_([fixed(one) for one in kinds])
-    )
-    return select(*_BARE, checkpoints.c.body).where(_MINE, which, checkpoints.c.first > _START)
-
-
 def _all(key: SessionKey, *kinds: Fold, validity: Validity = Validity.STANDS) -> Select[*tuple[object, ...]]:
     """Those of these kinds that are in view, without their words."""
     here = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
     begins = select(sessions.c.start).where(here).scalar_subquery()
     which = and_(_mine(key), checkpoints.c.validity == validity, checkpoints.c.kind.in_(kinds))
-    return select(*_BARE).where(which, checkpoints.c.first > begins)
+    return select(*BARE).where(which, checkpoints.c.first > begins)
 
 
 def _bare(row: Row[*tuple[object, ...]]) -> Checkpoint:
@@ -242,44 +189,11 @@ def _bare(row: Row[*tuple[object, ...]]) -> Checkpoint:
         level=row.level,
         first=row.first,
         last=row.last,
+        since=seconds(row.since),
+        until=seconds(row.until),
         tokens=row.tokens,
         changes=row.changes,
     )
-
-
-def _opened(
-    key: SessionKey,
-    number: int,
-    kind: int,
-    level: int,
-    first: int,
-    last: int,
-    tokens: int,
-    changes: int,
-    body: bytes,
-) -> Checkpoint:
-    return Checkpoint(
-        number=number,
-        kind=Fold(kind),
-        level=level,
-        first=first,
-        last=last,
-        tokens=tokens,
-        text=bodies.CHECKPOINT.open(key, (number,), body),
-        changes=changes,
-    )
-
-
-_ABOVE = Prepared(lambda _: _standing(Fold.OLD, Fold.STATE).order_by(checkpoints.c.number.desc()), _opened)
-_WITHIN = Prepared(
-    lambda _: (
-        _standing(Fold.CHECKPOINT)
-        .where(checkpoints.c.first >= bindparam("begins"), checkpoints.c.last <= bindparam("ends"))
-        .order_by(checkpoints.c.last.desc())
-        .limit(fixed(_MOST))
-    ),
-    _opened,
-)
 
 
 def _locked(key: SessionKey) -> Select[*tuple[object, ...]]:

@@ -3,10 +3,10 @@
 from sqlalchemy import Connection, Row, and_, case, delete, null, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.schema import checkpoints, policies, quotes, sessions, turns, workspaces
+from core.schema import policies, quotes, sessions, turns, workspaces
 from core.seam.address import Address
 from core.session import Progress, Role, SessionKey
-from core.store import segments
+from core.store import checkpoints, segments
 from core.store.changes import ERASED, tell
 from core.store.engine.sql import erases, storable
 from core.store.places import find
@@ -47,8 +47,8 @@ def _close(connection: Connection, key: SessionKey, *, gone: bool, seconds: floa
     begun = [seq for seq in waiting if withdraw(connection, key, seq, seconds=seconds)]
     if gone:
         connection.execute(update(turns).where(mine).values(ERASED))
-        for table in (quotes, checkpoints):
-            connection.execute(delete(table).where(table.c.workspace == key.workspace, table.c.session == key.session))
+        connection.execute(delete(quotes).where(quotes.c.workspace == key.workspace, quotes.c.session == key.session))
+        checkpoints.forget(connection, key)
     else:
         kept = case((turns.c.seq.in_(begun), turns.c.slip), else_=null())
         over = {"progress": Progress.DONE, "slip": kept, "error": None}

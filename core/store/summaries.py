@@ -38,8 +38,10 @@ def outdate(connection: Connection, key: SessionKey, seq: int) -> None:
         connection.execute(update(sessions).where(this, sessions.c.owner.is_not(None)).values(news=True))
 
 
-def remade(connection: Connection, lease: Lease, old: Turn, *, text: str, tokens: int, shown_seqs: Seqs) -> bool:
-    """Puts a summary that was made again in place of the stale one; it covers what it was made of.
+def remade(
+    connection: Connection, lease: Lease, old: Turn, *, text: str, tokens: int, shown_seqs: Seqs, covers: int | None
+) -> bool:
+    """Puts a summary that was made again in place of the stale one; it covers the turns from that seq on, if any.
 
     False where something that it tells of has changed again meanwhile. Raises LeaseLost.
     """
@@ -49,8 +51,8 @@ def remade(connection: Connection, lease: Lease, old: Turn, *, text: str, tokens
     body = bodies.TURN.seal(lease.key, (old.seq, Role.ASSISTANT), text)
     fresh = {"progress": Progress.DONE, "validity": Validity.STANDS, "body": body, "tokens": tokens}
     fresh["shown_seqs"] = shown.written(shown_seqs)
-    if shown_seqs:
-        fresh["covers"] = shown_seqs[0][0]
+    if covers is not None:
+        fresh["covers"] = covers
     stands = connection.execute(update(turns).where(stale).values(fresh)).rowcount > 0
     if stands:
         checkpoints.outdate(connection, lease.key, old.seq)

@@ -42,7 +42,7 @@ def test_every_subscriber_is_told_whatever_another_makes_of_it() -> None:
 
 def test_an_event_has_no_room_for_words() -> None:
     """Its facts are addresses, numbers, yes or no, and strings that are IDs or names of ours."""
-    names = {"message", "command", "platform", "workspace"}
+    names = {"message", "command", "platform", "workspace", "reason"}
     for kind in get_args(events.Event):
         hints = get_type_hints(kind)
         for fact in fields(kind):

@@ -11,14 +11,14 @@ from datetime import UTC, datetime, tzinfo
 
 from core.memory.brevity import Cut
 from core.memory.checkpoints.disguises import line
-from core.memory.checkpoints.form import Form, Run, State, Topic
+from core.memory.checkpoints.form import Run, State, Topic
 from core.memory.checkpoints.material import moment, said
 from core.memory.checkpoints.prompts import ORDER, instructions
 from core.memory.checkpoints.refusals import REMEDIES, Reason
 from core.memory.checkpoints.shown import Record, block
 from core.memory.checkpoints.wording import decides
 from core.model.llm import Message
-from core.session import Turn
+from core.session import Fold, Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Assignment:
     `decisions` are the lines that tell one. What it stands for costs `tokens` in a window; it may cost `most`.
     """
 
-    form: Form
+    kind: Fold
     instructions: str
     material: str
     covers: Run
@@ -51,17 +51,17 @@ class Assignment:
 def checkpoint(turns: Sequence[Turn], *, covers: Run, zone: tzinfo, cut: Cut, longest: int, most: int) -> Assignment:
     """A checkpoint of at least one turn, oldest first, of which each is shown with at most about `longest` tokens."""
     words = _shown(turns, zone, cut, longest)
-    return _assigned(Form.CHECKPOINT, covers, most, turns=turns, words=words, zone=zone)
+    return _assigned(Fold.CHECKPOINT, covers, most, turns=turns, words=words, zone=zone)
 
 
 def node(parts: Sequence[Record], *, most: int) -> Assignment:
     """One text for at least one checkpoint or node, which follow one another."""
-    return _assigned(Form.NODE, _span(parts), most, parts=parts)
+    return _assigned(Fold.NODE, _span(parts), most, parts=parts)
 
 
 def old(nodes: Sequence[Record], *, most: int) -> Assignment:
     """The old summary, of the highest nodes that there are of its turns."""
-    return _assigned(Form.OLD, _span(nodes), most, parts=nodes)
+    return _assigned(Fold.OLD, _span(nodes), most, parts=nodes)
 
 
 def state(
@@ -76,7 +76,7 @@ def state(
 ) -> Assignment:
     """How things stand after these checkpoints and the turns behind them; there is at least one of either."""
     words = _shown(turns, zone, cut, longest)
-    return _assigned(Form.STATE, covers, most, parts=parts, turns=turns, words=words, zone=zone)
+    return _assigned(Fold.STATE, covers, most, parts=parts, turns=turns, words=words, zone=zone)
 
 
 def again(assignment: Assignment, reason: Reason) -> Assignment:
@@ -86,7 +86,7 @@ def again(assignment: Assignment, reason: Reason) -> Assignment:
 
 
 def _assigned(
-    form: Form,
+    kind: Fold,
     covers: Run,
     most: int,
     *,
@@ -98,8 +98,8 @@ def _assigned(
     """`words` are the turns as they are shown, with times in this zone; those of checkpoints have theirs."""
     moments = [moment(turn, zone) for turn in turns]
     return Assignment(
-        form=form,
-        instructions=instructions(form, most),
+        kind=kind,
+        instructions=instructions(kind, most),
         material="\n\n".join(filter(None, (*map(block, parts), words))),
         covers=covers,
         since=min([*(part.since for part in parts), *moments]),

@@ -21,7 +21,7 @@ def checked(text: str, given: Assignment, count: Count) -> Record | Refusal:
     `count` tells what a message with these words costs in a window.
     """
     try:
-        entries = [one for one in parsed(redacted(text)) if one.topic in TOPICS[given.form]]
+        entries = [one for one in parsed(redacted(text)) if one.topic in TOPICS[given.kind]]
     except Malformed:
         return Refusal(reason=Reason.MALFORMED)
     if not entries:
@@ -54,8 +54,8 @@ def _made(entries: Iterable[Entry], given: Assignment, count: Count) -> Record:
     """The lines in their order of time, each with that of the first turn that it names."""
     ordered = sorted(entries, key=lambda entry: entry.seqs[0])
     text = written(replace(entry, at=_when(given, entry.seqs[0][0])) for entry in ordered)
-    tokens = count(shown(given.form, given.covers, given.since, given.until, text))
-    return Record(form=given.form, covers=given.covers, since=given.since, until=given.until, text=text, tokens=tokens)
+    tokens = count(shown(given.kind, given.covers, given.since, given.until, text))
+    return Record(kind=given.kind, covers=given.covers, since=given.since, until=given.until, text=text, tokens=tokens)
 
 
 def _when(given: Assignment, seq: int) -> datetime:

@@ -12,23 +12,15 @@ The model writes no times; each line gets that of the first turn that it names, 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum, StrEnum
+from enum import StrEnum
 from re import IGNORECASE
 from re import compile as pattern
 
 from core.memory.checkpoints.disguises import line
+from core.session import Fold
 
 Run = tuple[int, int]
 """Turns that follow one another, by the seqs of the first and the last."""
-
-
-class Form(Enum):
-    """What is written: each of them is a checkpoint, of turns or of other checkpoints."""
-
-    CHECKPOINT = "checkpoint"  # of turns
-    NODE = "node"  # of eight checkpoints, or of eight nodes
-    OLD = "old"  # the old summary: of the highest nodes that cover its turns
-    STATE = "state"  # how things stand now: of the checkpoints that are shown, and the turns since
 
 
 class Topic(StrEnum):
@@ -64,11 +56,11 @@ class Malformed(ValueError):
     """A line is neither a heading nor an entry."""
 
 
-TOPICS: Mapping[Form, frozenset[Topic]] = {
-    Form.CHECKPOINT: frozenset(Topic),
-    Form.NODE: frozenset(Topic),
-    Form.OLD: frozenset(Topic),
-    Form.STATE: frozenset((Topic.DECIDED, Topic.ASKS)),
+TOPICS: Mapping[Fold, frozenset[Topic]] = {
+    Fold.CHECKPOINT: frozenset(Topic),
+    Fold.NODE: frozenset(Topic),
+    Fold.OLD: frozenset(Topic),
+    Fold.STATE: frozenset((Topic.DECIDED, Topic.ASKS)),
 }
 """Which headings each of them has."""
 
@@ -76,8 +68,9 @@ _HEADING = pattern(rf"[#*\s]*({'|'.join(Topic)})[*:\s]*", IGNORECASE)
 _AROUND = pattern(r"\s*(?:(?:`{3,}|~{3,})\w*|\[\[[^\[\]]*\]\])\s*")
 _ITEM = pattern(r"\s*[-*•–]\s+(?=\S)")
 _STAMP = pattern(r"\[(\d{4}-\d\d-\d\d[^\[\]]{0,20})\]\s*")
-_SEQS = pattern(r"#?\d{1,12}(?:\s*[-–]\s*#?\d{1,12})?(?:\s*,\s*#?\d{1,12}(?:\s*[-–]\s*#?\d{1,12})?){0,99}")
-_NUMBER = pattern(r"\d+")
+_SEQ = r"#?(-?\d{1,12})(?:\s*[-–]\s*#?(-?\d{1,12}))?"  # what was said before a session's birth has none above 0
+_RUN = pattern(_SEQ)
+_SEQS = pattern(rf"{_SEQ}(?:\s*,\s*{_SEQ}){{0,99}}")
 _ENDINGS = {f"{mark} {state}": state for state in State for mark in ";,–—-"}
 _STATED = frozenset((Topic.DECIDED, Topic.ASKS))
 _NOTHING = frozenset(("", "-", "–", "none", "(none)", "none.", "n/a", "nothing", "…", "..."))
@@ -156,8 +149,9 @@ def _cited(words: str) -> tuple[str, tuple[Run, ...]]:
 
 
 def _run(text: str) -> Run:
-    first, *last = map(int, _NUMBER.findall(text))
-    return first, last[0] if last else first
+    found = _RUN.fullmatch(text.strip())
+    assert found is not None  # noqa: S101 – it is one of those that were matched before
+    return int(found[1]), int(found[2] or found[1])
 
 
 def written(entries: Iterable[Entry]) -> str:

@@ -1,6 +1,7 @@
 """Prompts: what a model is told to write, for each form; short, strict, and with the form before its eyes."""
 
-from core.memory.checkpoints.form import TOPICS, Form, Topic
+from core.memory.checkpoints.form import TOPICS, Topic
+from core.session import Fold
 
 LINE = 45
 """Tokens: what a line costs about, with its time and its turns."""
@@ -8,19 +9,19 @@ LINE = 45
 _LEAST = 3  # lines
 
 _TASKS = {
-    Form.CHECKPOINT: """\
+    Fold.CHECKPOINT: """\
 You are shown turns of a team's chat, and write the record of them: what has to be known once the turns themselves are
 no longer shown.
 """,
-    Form.NODE: """\
+    Fold.NODE: """\
 You are shown records of a team's chat that follow one another, and write one in their place. Keep decisions, open asks
 and facts that still matter; leave out what is over and done.
 """,
-    Form.OLD: """\
+    Fold.OLD: """\
 You are shown the oldest records of a team's chat, and write a short one in their place: what somebody who joins much
 later must know, decisions that still hold before all.
 """,
-    Form.STATE: """\
+    Fold.STATE: """\
 You are shown what is known of a team's chat, and write how things stand at the end of that: decisions that hold, asks
 that are open, and which decisions and asks are superseded, so that nobody takes them up again. Leave out what was
 answered.
@@ -58,7 +59,7 @@ and end with their turns, such as ({last}). Copy none of the lines above.
 """What stands behind the material: a small model follows what it read last."""
 
 
-def instructions(form: Form, most: int) -> str:
+def instructions(kind: Fold, most: int) -> str:
     """What is to be written, in at most so many tokens."""
-    headings = "\n".join(_HEADINGS[topic] for topic in Topic if topic in TOPICS[form])
-    return f"{_TASKS[form]}\n{_RULES.format(headings=headings, lines=max(_LEAST, most // LINE))}"
+    headings = "\n".join(_HEADINGS[topic] for topic in Topic if topic in TOPICS[kind])
+    return f"{_TASKS[kind]}\n{_RULES.format(headings=headings, lines=max(_LEAST, most // LINE))}"

@@ -20,6 +20,7 @@ class Reason(Enum):
     LONGER = "it is no shorter than what it stands for"
     CROWDED = "links and other identifiers take more than a quarter of it"
     LOST = "an identifier of a decision is missing"
+    CUT = "it was ended before it was whole"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,5 +43,6 @@ REMEDIES: Mapping[Reason, str] = {
     Reason.LONGER: "Write much less: fewer lines, and shorter ones.",
     Reason.CROWDED: "Leave out most links and identifiers: keep those of decisions.",
     Reason.LOST: "Repeat every version, link, path, number and amount of a decision exactly.",
+    Reason.CUT: "Write much less: fewer lines, and shorter ones.",
 }
 """What the model is told when it is asked once more."""

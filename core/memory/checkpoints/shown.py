@@ -4,13 +4,12 @@ Each is between two marks that name its turns, so that it is known where it ends
 look like a mark, which is checked before a checkpoint is used.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from core.memory.checkpoints.form import Entry, Form, Run, parsed, stamped
+from core.memory.checkpoints.form import Entry, Run, parsed, stamped
 from core.memory.checkpoints.wording import MARK
-from core.model.llm import Message
+from core.session import Checkpoint, Fold
 
 EXPLAINED = f"""\
 The conversation may begin with records: what was said earlier, in short. Each stands between [[{MARK} …]] and
@@ -21,10 +20,10 @@ and a later message differ, the later one holds.
 """What the instructions say of them, where there may be any."""
 
 _CALLED = {
-    Form.CHECKPOINT: "",
-    Form.NODE: "",
-    Form.OLD: ", the oldest in short",
-    Form.STATE: ", how things stood at their end",
+    Fold.CHECKPOINT: "",
+    Fold.NODE: "",
+    Fold.OLD: ", the oldest in short",
+    Fold.STATE: ", how things stood at their end",
 }
 
 
@@ -35,7 +34,7 @@ class Record:
     `tokens` is what it costs in a window, by our count.
     """
 
-    form: Form
+    kind: Fold
     covers: Run
     since: datetime
     until: datetime
@@ -48,17 +47,29 @@ class Record:
         return parsed(self.text)
 
 
-def shown(form: Form, covers: Run, since: datetime, until: datetime, text: str) -> str:
+def shown(kind: Fold, covers: Run, since: datetime, until: datetime, text: str) -> str:
     """The text between its marks, with the turns and the times that it is about; always the same bytes."""
     named = f"{MARK} {covers[0]}-{covers[1]}"
-    return f"[[{named}{_CALLED[form]}, from {stamped(since)} to {stamped(until)}]]\n{text}\n[[end of {named}]]"
+    return f"[[{named}{_CALLED[kind]}, from {stamped(since)} to {stamped(until)}]]\n{text}\n[[end of {named}]]"
 
 
 def block(checkpoint: Record) -> str:
     """A checkpoint between its marks."""
-    return shown(checkpoint.form, checkpoint.covers, checkpoint.since, checkpoint.until, checkpoint.text)
+    return shown(checkpoint.kind, checkpoint.covers, checkpoint.since, checkpoint.until, checkpoint.text)
 
 
-def messages(checkpoints: Sequence[Record]) -> tuple[Message, ...]:
-    """The checkpoints of a window, each a message, so that one more changes nothing before it."""
-    return tuple(Message(role="user", text=block(one)) for one in checkpoints)
+def record(stored: Checkpoint) -> Record:
+    """What is stored, as it is shown and as others are made of it: its times are told in UTC."""
+    return Record(
+        kind=stored.kind,
+        covers=(stored.first, stored.last),
+        since=datetime.fromtimestamp(stored.since, UTC),
+        until=datetime.fromtimestamp(stored.until, UTC),
+        text=stored.text,
+        tokens=stored.tokens,
+    )
+
+
+def told(stored: Checkpoint) -> str:
+    """What is stored, between its marks."""
+    return block(record(stored))

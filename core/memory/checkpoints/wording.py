@@ -35,7 +35,7 @@ _ROLE = pattern(r"(?:\A|[.;!?>\])\"“„«]\s*)\W{0,3}(?:system|assistant|user|
 _TEMPLATE = pattern(
     r"<\s*[|｜][^<>]{1,60}[|｜]\s*>|\[/?inst\]|<</?sys>>|</?s>|</?(?:start|end)_of_turn>|</?think(?:ing)?>"
 )
-_FORGED = pattern(rf"{MARK}|\[ ?\[ ?(?:end of )?(?:the )?turns \d")
+_FORGED = pattern(rf"{MARK}|\[ ?\[ ?(?:end of )?(?:the )?turns -?\d")
 
 
 def decides(words: str) -> bool:

@@ -430,7 +430,7 @@ async def test_a_database_that_is_away_for_a_moment_loses_nothing(url: str, data
 
 
 @only_sqlite
-@pytest.mark.parametrize("statement", ["claim", "answer", "record_last", "next_waiting", "newest"])
+@pytest.mark.parametrize("statement", ["claim", "answer", "record_last", "next_waiting", "recall"])
 async def test_a_statement_that_fails_is_made_up_for(database: Database, statement: str) -> None:
     go, road = asyncio.Event(), Interrupted(database)
     async with house(road, "one", [go, "two"], "three") as running:

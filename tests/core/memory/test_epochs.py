@@ -10,6 +10,7 @@ from core.memory.epochs import Epoch, Epochs, Prefix, why
 from core.memory.window import Window
 from core.model.llm import Message
 from core.seam.messages import Audience, Deleted, Edited
+from core.session import Checkpoint, Fold
 from core.store import Database
 from tests.script import House, house
 from tests.values import BEN, HERE, message
@@ -25,12 +26,19 @@ class Shown(NamedTuple):
 TALK = [Shown(seq, f"{seq}") for seq in (1, 2, 4, 5)]
 
 
-def prefix(shown: list[Shown], *, whole: bool = True) -> Prefix:
+def prefix(shown: list[Shown], *folded: tuple[int, int], whole: bool = True) -> Prefix:
+    """That of a window which shows these turns, and of these ranges a checkpoint each."""
+    told = tuple(
+        Checkpoint(number=last, kind=Fold.CHECKPOINT, level=0, first=first, last=last, tokens=9)
+        for first, last in folded
+    )
+    words = [*(f"{first} to {last}" for first, last in folded), *(one.words for one in shown), "the question"]
     window = Window(
-        messages=tuple(Message(role="user", text=one.words) for one in [*shown, Shown(99, "the question")]),
+        messages=tuple(Message(role="user", text=text) for text in words),
         sections=(),
         seqs=tuple((one.seq, one.seq) for one in shown),
         since=None if whole else 60.0,
+        checkpoints=told,
     )
     return Prefix.of(window, model="m", instructions="Be kind.", budget=900, room=800)
 
@@ -52,6 +60,13 @@ def prefix(shown: list[Shown], *, whole: bool = True) -> Prefix:
 )
 def test_each_change_of_what_is_shown_has_its_name(now: list[Shown], expected: Epoch | None) -> None:
     assert why(prefix(TALK), prefix(now)) is expected
+
+
+def test_a_fold_is_told_from_a_step_and_from_what_is_to_be_told_again() -> None:
+    assert why(prefix(TALK), prefix(TALK[2:], (1, 3))) is Epoch.FOLD
+    assert why(prefix(TALK[2:], (1, 3)), prefix(TALK[3:], (1, 3), (4, 4))) is Epoch.FOLD
+    assert why(prefix(TALK[2:], (1, 3)), prefix([*TALK[2:], Shown(6, "6")], (1, 3))) is None
+    assert why(prefix(TALK[2:], (1, 3)), prefix(TALK)) is Epoch.EDIT
 
 
 def test_old_turns_for_which_there_is_no_room_are_not_gone() -> None:

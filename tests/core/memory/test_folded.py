@@ -8,7 +8,7 @@ from core.memory.folding import Plan, plan
 from core.memory.shares import shares
 from core.memory.window import REPLY_TOKENS, Window, build
 from core.session import Fold, SessionKey
-from core.store import Database, checkpoints, places
+from core.store import Database, checkpoints, places, recalling
 from core.store.checkpoints import Made
 from tests.script import House, house
 from tests.values import BEN, HERE, message
@@ -17,7 +17,7 @@ BUDGET = 6_000
 
 
 def planned(connection: Connection, running: House, key: SessionKey) -> Plan | None:
-    told, newest = checkpoints.recall(connection, key, budget=3 * BUDGET)
+    told, newest = recalling.recall(connection, key, budget=3 * BUDGET)
     fixed = running.mind.fixed + REPLY_TOKENS
     return plan(
         shares(BUDGET, BUDGET - fixed),
@@ -43,6 +43,8 @@ async def fold(running: House, key: SessionKey) -> bool:
             level=text.part.level,
             first=text.part.first,
             last=text.part.last,
+            since=0.0,
+            until=0.0,
             text=f"{text.part.kind.name} up to {text.part.last}",
             tokens=text.tokens,
             model="scripted",
@@ -54,7 +56,7 @@ async def fold(running: House, key: SessionKey) -> bool:
 
 
 async def window(running: House, key: SessionKey) -> Window:
-    told, newest = await running.database.read(checkpoints.recall, key, budget=BUDGET)
+    told, newest = await running.database.read(recalling.recall, key, budget=BUDGET)
     return build(None, newest, budget=BUDGET, fixed=running.mind.fixed, cut=running.mind.cut, checkpoints=told)
 
 

@@ -243,7 +243,7 @@ async def test_what_is_fetched_for_what_is_edited_meanwhile_is_not_stored_by_hal
         await running.say(message("hello"))
         await running.over()
         await running.say(said)
-        with running.database.hold("newest") as read:
+        with running.database.hold("recall") as read:
             await running.say(message("What is wrong?"))
             await read.wait()
             await running.say(Edited(message=replace(said, quotes=(LOG,)), at=said.at + 5))

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from core.memory.beginning import roundest
+from core.memory.checkpoints.shown import told
 from core.memory.prompts import INSTRUCTIONS, instructions
 from core.memory.shares import shares
-from core.memory.window import MESSAGE_TOKENS, REPLY_TOKENS, Window, build, marked
+from core.memory.window import MESSAGE_TOKENS, REPLY_TOKENS, Window, build
 from core.model.cutting import cut_middle
 from core.model.envelope import spoken
 from core.model.tokens import Estimate
@@ -275,7 +276,7 @@ def checkpoint(first: int, last: int, kind: Fold = Fold.CHECKPOINT, *, text: str
     """One whose tokens are the number of its characters, and the frame."""
     words = text or f"{kind.name} {first}-{last}"
     bare = Checkpoint(number=last, kind=kind, level=0, first=first, last=last, tokens=0, text=words)
-    return replace(bare, tokens=len(marked(bare)) + MESSAGE_TOKENS)
+    return replace(bare, tokens=len(told(bare)) + MESSAGE_TOKENS)
 
 
 def folded(question: Turn | None, history: list[Turn], *checkpoints: Checkpoint, budget: int = 10_000) -> Window:
@@ -285,7 +286,7 @@ def folded(question: Turn | None, history: list[Turn], *checkpoints: Checkpoint,
 
 def lines(window: Window) -> list[str]:
     """What is said, and of a checkpoint its words alone."""
-    return [text.splitlines()[1] if text.endswith("[The end of that]") else text for text in said(window)]
+    return [text.splitlines()[1] if text.startswith("[[record of turns") else text for text in said(window)]
 
 
 def test_checkpoints_stand_between_the_instructions_and_the_turns_and_are_told_apart() -> None:
@@ -327,23 +328,11 @@ def test_what_does_not_fit_beside_checkpoints_is_the_oldest_turns() -> None:
 def test_checkpoints_never_take_more_than_half_of_the_room() -> None:
     many = [checkpoint(seq, seq, text=str(seq) * 50) for seq in range(1, 9)]
 
-    shown = folded(turn(9, "now"), [], *many, budget=1_000)
+    shown = folded(turn(9, "now"), [], *many, budget=2_000)
 
-    assert [one.first for one in shown.checkpoints] == [5, 6, 7, 8]
+    assert [one.first for one in shown.checkpoints] == [4, 5, 6, 7, 8]
+    assert sum(one.tokens for one in shown.checkpoints) <= 1_000
 
 
 def test_the_question_is_last_whatever_its_number() -> None:
     assert lines(folded(turn(0, "now"), [], checkpoint(1, 4))) == ["CHECKPOINT 1-4", "now"]
-
-
-def test_checkpoints_are_told_as_whoever_builds_the_window_says() -> None:
-    shown = build(
-        turn(9, "now"),
-        [],
-        budget=1_000,
-        fixed=FIXED,
-        cut=cut,
-        checkpoints=[checkpoint(1, 4)],
-        told=lambda one: f"<{one.text}>",
-    )
-    assert shown.messages[0].text == "<CHECKPOINT 1-4>"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from core.schema import checkpoints as table
 from core.seam.messages import Closed, Deleted, Edited, Inbound
 from core.session import Fold, SessionKey, Validity
-from core.store import Database, checkpoints, places, remembered
+from core.store import Database, checkpoints, places, recalling, remembered
 from core.store.checkpoints import Boundary, Made
 from tests.script import House, house, rows
 from tests.values import BEN, HERE, message
@@ -15,7 +15,9 @@ from tests.values import BEN, HERE, message
 
 def made(first: int, last: int, kind: Fold = Fold.CHECKPOINT, *, level: int = 0) -> Made:
     text = f"{kind.name} {first}-{last}"
-    return Made(kind=kind, level=level, first=first, last=last, text=text, tokens=len(text), model="scripted")
+    return Made(
+        kind=kind, level=level, first=first, last=last, since=0, until=0, text=text, tokens=len(text), model="scripted"
+    )
 
 
 class Folding:
@@ -25,15 +27,14 @@ class Folding:
         self.running, self.said, self.key, self.database = running, said, key, running.database
 
     async def fold(self, *texts: Made, planned: Boundary | None = None) -> bool:
-        folded = [one for one in texts if one.kind is Fold.CHECKPOINT] or texts
-        planned = planned or await self.plan(min(one.first for one in folded), max(one.last for one in folded))
+        planned = planned or await self.plan(min(one.first for one in texts), max(one.last for one in texts))
         return await self.database.write(checkpoints.commit, self.key, texts, planned)
 
     async def plan(self, first: int, last: int) -> Boundary:
         return await self.database.read(checkpoints.boundary, self.key, first, last)
 
     async def shown(self) -> list[str]:
-        return [one.text for one in await self.database.read(checkpoints.shown, self.key)]
+        return [one.text for one in await self.database.read(recalling.shown, self.key)]
 
     async def stale(self) -> list[tuple[Fold, int, int]]:
         return [(one.kind, one.first, one.last) for one in await self.database.read(checkpoints.stale, self.key)]
@@ -173,7 +174,7 @@ async def test_a_reset_puts_checkpoints_out_of_view_and_an_undo_brings_them_back
         await folding.say("!undo")
 
         assert await folding.shown() == ["OLD 1-2", "CHECKPOINT 3-3", "OLD 7-7"]
-        recalled = await database.read(checkpoints.recall, folding.key, budget=24_000)
+        recalled = await database.read(recalling.recall, folding.key, budget=24_000)
         assert [one.text for one in recalled.checkpoints] == await folding.shown()
         assert [turn.text for turn in reversed(recalled.turns) if turn.author] == ["q4", "q5", "q8"], "a hole"
 
@@ -206,7 +207,7 @@ async def test_turns_that_are_covered_are_passed_over_whatever_their_number(data
 async def test_what_is_stale_is_not_opened(database: Database) -> None:
     async with session(database, 2) as folding:
         await folding.fold(made(1, 1))
-        (stands,) = await database.read(checkpoints.shown, folding.key)
+        (stands,) = await database.read(recalling.shown, folding.key)
         assert await database.read(checkpoints.words, folding.key, [stands.number]) == {stands.number: "CHECKPOINT 1-1"}
         await folding.edit(1)
         assert await database.read(checkpoints.words, folding.key, [stands.number]) == {}

@@ -5,10 +5,11 @@ from datetime import UTC, timedelta
 import pytest
 
 from core.memory.checkpoints import asked
-from core.memory.checkpoints.form import Form, Topic
+from core.memory.checkpoints.form import Topic
 from core.memory.checkpoints.refusals import REMEDIES, Reason
 from core.memory.checkpoints.shown import Record
 from core.seam.messages import Quote
+from core.session import Fold
 from tests.core.memory.checkpoints.folder import assigned, folded, made
 from tests.core.memory.checkpoints.talk import START, answer, count, cut, turn
 
@@ -35,19 +36,19 @@ def test_instructions_hold_no_word_of_people() -> None:
     assert one.instructions == other.instructions
 
 
-@pytest.mark.parametrize("form", Form)
-def test_every_form_is_shown_what_it_is_to_look_like(form: Form) -> None:
+@pytest.mark.parametrize("kind", Fold)
+def test_every_form_is_shown_what_it_is_to_look_like(kind: Fold) -> None:
     part = kept(1, 2)
     assignment = {
-        Form.CHECKPOINT: assigned(turn(1, "Hello")),
-        Form.NODE: asked.node([part], most=500),
-        Form.OLD: asked.old([part], most=500),
-        Form.STATE: asked.state([part], [], covers=(1, 2), zone=UTC, cut=cut, longest=100, most=500),
-    }[form]
+        Fold.CHECKPOINT: assigned(turn(1, "Hello")),
+        Fold.NODE: asked.node([part], most=500),
+        Fold.OLD: asked.old([part], most=500),
+        Fold.STATE: asked.state([part], [], covers=(1, 2), zone=UTC, cut=cut, longest=100, most=500),
+    }[kind]
 
-    assert assignment.form is form
+    assert assignment.kind is kind
     assert all(f"# {topic}" in assignment.instructions for topic in (Topic.DECIDED, Topic.ASKS))
-    assert ("# links" in assignment.instructions) is (form is not Form.STATE)
+    assert ("# links" in assignment.instructions) is (kind is not Fold.STATE)
     assert count(assignment.instructions) < 900
 
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as some
 
 from core.memory.checkpoints import asked
 from core.memory.checkpoints.checks import checked
-from core.memory.checkpoints.form import Form, State, Topic
+from core.memory.checkpoints.form import State, Topic
 from core.memory.checkpoints.refusals import Reason, Refusal
 from core.memory.checkpoints.shown import Record, block
+from core.session import Fold
 from tests.core.memory.checkpoints.folder import assigned, folded, long, made, refused
 from tests.core.memory.checkpoints.talk import START, answer, count, cut, turn
 from tests.values import BEN
@@ -30,7 +31,7 @@ def test_what_the_folder_keeps_becomes_a_checkpoint() -> None:
     assert checkpoint.text == (
         "# decided\n- [2026-03-03 14:14 +00:00] Ben said that OK, we ship v2.4.1 then, agreed: v2.4.1 (9)"
     )
-    assert checkpoint.form is Form.CHECKPOINT
+    assert checkpoint.kind is Fold.CHECKPOINT
     assert checkpoint.covers == (1, 9)
     assert (checkpoint.since.timestamp(), checkpoint.until.timestamp()) == (START + 60, START + 540)
     assert checkpoint.tokens == count(block(checkpoint)) < given.tokens

@@ -16,7 +16,7 @@ entries = some.builds(
     Entry,
     topic=some.sampled_from(Topic),
     words=some.sampled_from(["Ana said so", "Ben wants 3 (of 4) things", "die Datei läuft.", "Ana: “yes”; Ben: no"]),
-    seqs=some.lists(some.tuples(some.integers(1, 50), some.integers(50, 99)), min_size=1, max_size=4).map(tuple),
+    seqs=some.lists(some.tuples(some.integers(-20, 50), some.integers(50, 99)), min_size=1, max_size=4).map(tuple),
     at=some.just(NOON),
 )
 
@@ -41,6 +41,10 @@ def only(text: str) -> Entry:
 )
 def test_what_a_small_model_writes_is_read(line: str) -> None:
     assert only(line) == ASK
+
+
+def test_turns_of_before_a_session_s_birth_are_cited_by_their_numbers() -> None:
+    assert only("# facts\n- Ana is away (-3, #-12–-5, -1-2)").seqs == ((-3, -3), (-12, -5), (-1, 2))
 
 
 def test_a_line_that_is_written_again_and_again_is_there_once() -> None:

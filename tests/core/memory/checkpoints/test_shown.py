@@ -4,16 +4,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.memory.checkpoints.form import Form
-from core.memory.checkpoints.shown import EXPLAINED, Record, block, messages
+from core.memory.checkpoints.shown import EXPLAINED, Record, block, record, told
 from core.memory.checkpoints.wording import MARK, forges
+from core.session import Checkpoint, Fold
 
 TEXT = "# decided\n- [2026-03-03 14:05 +00:00] Ada chose v2 (12, 15-17)"
 
 
-def checkpoint(form: Form = Form.CHECKPOINT, first: int = 12, last: int = 87) -> Record:
+def checkpoint(kind: Fold = Fold.CHECKPOINT, first: int = 12, last: int = 87) -> Record:
     return Record(
-        form=form,
+        kind=kind,
         covers=(first, last),
         since=datetime(2026, 3, 3, 14, 5, tzinfo=UTC),
         until=datetime(2026, 3, 5, 9, 10, tzinfo=UTC),
@@ -31,17 +31,10 @@ def test_it_says_of_which_turns_and_from_when_until_when_it_tells() -> None:
 
 
 def test_an_old_summary_and_a_state_are_called_so() -> None:
-    old, state = block(checkpoint(Form.OLD)), block(checkpoint(Form.STATE))
+    old, state = block(checkpoint(Fold.OLD)), block(checkpoint(Fold.STATE))
 
     assert old.startswith("[[record of turns 12-87, the oldest in short, from")
     assert state.startswith("[[record of turns 12-87, how things stood at their end, from")
-
-
-def test_one_more_checkpoint_changes_nothing_before_it() -> None:
-    shown = [checkpoint(), checkpoint(first=88, last=120)]
-
-    assert messages(shown)[:1] == messages(shown[:1])
-    assert all(one.role == "user" for one in messages(shown))
 
 
 def test_its_lines_are_known_with_their_turns() -> None:
@@ -51,9 +44,9 @@ def test_its_lines_are_known_with_their_turns() -> None:
     assert entry.seqs == ((12, 12), (15, 17))
 
 
-@pytest.mark.parametrize("form", Form)
-def test_the_marks_are_such_as_nobody_may_write(form: Form) -> None:
-    begin, *_, end = block(checkpoint(form)).splitlines()
+@pytest.mark.parametrize("kind", Fold)
+def test_the_marks_are_such_as_nobody_may_write(kind: Fold) -> None:
+    begin, *_, end = block(checkpoint(kind)).splitlines()
 
     assert forges(begin)
     assert forges(end)
@@ -62,3 +55,20 @@ def test_the_marks_are_such_as_nobody_may_write(form: Form) -> None:
 def test_the_instructions_say_what_the_marks_are() -> None:
     assert f"[[{MARK} …]]" in EXPLAINED
     assert f"[[end of {MARK} …]]" in EXPLAINED
+
+
+def test_what_is_stored_is_told_between_its_marks_with_its_times() -> None:
+    stored = Checkpoint(
+        number=1,
+        kind=Fold.CHECKPOINT,
+        level=0,
+        first=12,
+        last=87,
+        since=checkpoint().since.timestamp(),
+        until=checkpoint().until.timestamp(),
+        tokens=60,
+        text=TEXT,
+    )
+
+    assert record(stored) == checkpoint()
+    assert told(stored) == block(checkpoint())

@@ -1,0 +1,124 @@
+"""Drawing: what a fold is to write, and what from, as it is in the database at one moment."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC
+from functools import partial
+
+from core.memory import beginning
+from core.memory.checkpoints import asked
+from core.memory.checkpoints.asked import Assignment
+from core.memory.checkpoints.shown import Record, record
+from core.memory.folding import IDLE, Part, Plan, Text, part_of, plan, remade
+from core.memory.mind import Mind
+from core.memory.window import REPLY_TOKENS
+from core.session import Checkpoint, Fold, SessionKey, Turn, Validity
+from core.store import Connection, checkpoints, recalling, turns
+from core.store.checkpoints import Boundary
+
+WINDOWS = 3
+"""So many windows of turns are read for one fold: more are there only where nothing could be folded for long."""
+
+_WAITING = 1_000  # turns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """What is to be written, and what from: turns, oldest first, and texts that stand; and what holds meanwhile."""
+
+    plan: Plan
+    boundary: Boundary
+    turns: Sequence[Turn]
+    records: Mapping[Part, Record]
+
+
+def draw(connection: Connection, key: SessionKey, mind: Mind, now: float) -> Drawn | float | None:
+    """What is to be folded; in how many seconds there may be something, or None for nothing."""
+    before = checkpoints.boundary(connection, key, 0, 0).newest
+    shown, newest = recalling.recall(connection, key, budget=WINDOWS * mind.room)
+    newest = _foldable(connection, key, newest)
+    if not newest:
+        return None
+    tree = checkpoints.tree(connection, key)
+    planned = partial(
+        plan,
+        mind.shares,
+        shown,
+        newest,
+        tree=tree,
+        start=checkpoints.start(connection, key),
+        budget=mind.room,
+        fixed=mind.fixed + REPLY_TOKENS,
+    )
+    left = IDLE - (now - newest[0].at)
+    found = planned(idle=left <= 0)
+    if found is None:
+        return left if left > 0 and planned(idle=True) is not None else None
+    held = checkpoints.boundary(connection, key, *found.folded)
+    said = _said(connection, key, mind, [text.part for text in found.texts if text.part.kind is Fold.CHECKPOINT])
+    records = _records(connection, key, found.texts, (*tree, *shown))
+    if held.newest != before or said is None or records is None:
+        return 0.0  # something came between
+    return Drawn(plan=found, boundary=held, turns=said, records=records)
+
+
+def _foldable(connection: Connection, key: SessionKey, newest: Iterable[Turn]) -> list[Turn]:
+    """Those before the first turn that waits; a stale summary among them is told of when it is made again."""
+    waits = min((turn.seq for turn in turns.first_waiting(connection, key, _WAITING)), default=None)
+    stand = [turn for turn in newest if turn.validity is not Validity.STALE]
+    return [turn for turn in stand if waits is None or turn.seq < waits]
+
+
+def _said(connection: Connection, key: SessionKey, mind: Mind, parts: Sequence[Part]) -> Sequence[Turn] | None:
+    """The turns of these parts as they are now, oldest first; None where nothing is left of one."""
+    first, last = min(part.first for part in parts), max(part.last for part in parts)
+    newest, _ = checkpoints.read(connection, key, first, last, budget=WINDOWS * mind.room)
+    stand = [turn for turn in newest if turn.validity is not Validity.STALE]
+    said = list(beginning.limited(stand, mind.shares))[::-1]
+    return said if all(any(_is_in(turn, part) for turn in said) for part in parts) else None
+
+
+def _records(
+    connection: Connection, key: SessionKey, texts: Sequence[Text], standing: Iterable[Checkpoint]
+) -> dict[Part, Record] | None:
+    """The texts that stand and of which these are made, with their words; None where one does not stand any more."""
+    made = {text.part for text in texts}
+    needed = {source for text in texts for source in text.sources} - made
+    found = {part_of(one): one for one in standing if part_of(one) in needed}
+    words = checkpoints.words(connection, key, [one.number for one in found.values()])
+    if len(words) < len(needed):
+        return None
+    return {part: record(replace(one, text=words[one.number])) for part, one in found.items()}
+
+
+def sources(
+    connection: Connection, key: SessionKey, mind: Mind, old: Checkpoint
+) -> tuple[Text, Sequence[Turn], dict[Part, Record]] | None:
+    """What a stale text is made of again; None where something of that does not stand any more."""
+    shown, tree = recalling.shown(connection, key), checkpoints.tree(connection, key)
+    text = remade(old, shown, tree, mind.shares.folding)
+    said = (_said(connection, key, mind, [text.part]) or ()) if text.part.kind is Fold.CHECKPOINT else ()
+    records = _records(connection, key, [text], (*tree, *shown))
+    if records is None:
+        return None
+    told = {part: one for part, one in records.items() if one.text}
+    return replace(text, sources=tuple(source for source in text.sources if source in told)), said, told
+
+
+def assigned(mind: Mind, text: Text, said: Sequence[Turn], records: Mapping[Part, Record]) -> Assignment:
+    """What the model is to write."""
+    part, parts = text.part, [records[source] for source in text.sources]
+    covers = part.first, part.last
+    if part.kind is Fold.NODE:
+        return asked.node(parts, most=text.tokens)
+    if part.kind is Fold.OLD:
+        return asked.old(parts, most=text.tokens)
+    longest = mind.shares.message
+    if part.kind is Fold.STATE:
+        return asked.state(parts, (), covers=covers, zone=UTC, cut=mind.cut, longest=longest, most=text.tokens)
+    told = [turn for turn in said if _is_in(turn, part)]
+    return asked.checkpoint(told, covers=covers, zone=UTC, cut=mind.cut, longest=longest, most=text.tokens)
+
+
+def _is_in(turn: Turn, part: Part) -> bool:
+    return part.first <= turn.seq <= part.last

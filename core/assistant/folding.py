@@ -1,0 +1,202 @@
+"""Folding: the model writes checkpoints in place of old turns, beside all answers and in the way of none.
+
+What it writes is checked, and asked for once more with a remedy where it is no use. A fold is stored as one, and only
+if nothing that it tells of has changed meanwhile; so one that is ended anywhere has changed nothing.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from time import time
+
+from core.assistant import drawing
+from core.assistant.drawing import Drawn
+from core.assistant.streaming import written
+from core.errors import EmptyAnswer, ModelError, ModelStalled
+from core.events import Events, Folded, FoldRefused
+from core.memory.checkpoints import asked
+from core.memory.checkpoints.asked import Assignment
+from core.memory.checkpoints.checks import checked
+from core.memory.checkpoints.refusals import Reason, Refusal
+from core.memory.checkpoints.shown import Record
+from core.memory.folding import Part
+from core.memory.mind import Mind
+from core.memory.window import REPLY_TOKENS
+from core.model.llm import Cause, Prompt
+from core.session import Fold, SessionKey
+from core.store import Database, checkpoints, folds, policies
+from core.store.checkpoints import Made
+from core.store.folds import Due
+from core.timings import Clock, Timings
+
+_ATTEMPTS = 2
+_EFFORT = "low"  # a record is copied out more than thought out
+_LONGEST_REST = 86_400.0  # seconds
+
+
+class _Unusable(Exception):
+    """What the model wrote is no use, also when asked once more."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.name)
+        self.reason = reason
+
+
+class Folder:
+    """Folds one session at a time, as often as it is called for."""
+
+    def __init__(
+        self, *, database: Database, mind: Mind, timings: Timings, events: Events, clock: Clock = time
+    ) -> None:
+        self._database = database
+        self._mind = mind
+        self._timings = timings
+        self._events = events
+        self._clock = clock
+
+    async def look(self, due: Due) -> None:
+        """Does what is due in a session, if anything is.
+
+        Where that fails, it is tried again; after a second failure the session is left alone, for longer each time.
+        """
+        try:
+            again = await self._done(due.key)
+        except (ModelError, _Unusable) as error:
+            failures = due.failures + 1
+            self._refuse(due.key, error, failures)
+            rest = self._rest(failures)
+            await self._database.write(folds.put_off, due, seconds=rest, failures=failures)
+            return
+        if again is None:
+            await self._database.write(folds.settle, due)
+        else:
+            await self._database.write(folds.put_off, due, seconds=again)
+
+    def _rest(self, failures: int) -> float:
+        """The breaker: for so long a session is left alone that has failed so often."""
+        if failures == 1:
+            return self._timings.fold_again
+        return min(self._timings.fold_rest * 2.0 ** min(failures - 2, 16), _LONGEST_REST)
+
+    def _refuse(self, key: SessionKey, error: ModelError | _Unusable, failures: int) -> None:
+        reason = error.reason.name.lower() if isinstance(error, _Unusable) else type(error).__name__
+        self._events.tell(FoldRefused(address=key.address, reason=reason, failures=failures))
+
+    async def _done(self, key: SessionKey) -> float | None:
+        """In how many seconds there is more to be done; None for not before it is called for again."""
+        mind = self._mind.under(await self._database.read(policies.of, key))
+        if not await self._remade(mind, key):
+            return self._timings.fold
+        drawn = await self._database.read(drawing.draw, key, mind, self._clock())
+        if not isinstance(drawn, Drawn):
+            return drawn
+        began = self._clock()
+        made = await self._written(mind, key, drawn)
+        if not await self._database.write(checkpoints.commit, key, made, drawn.boundary):
+            return self._timings.fold  # something came first
+        seconds = self._clock() - began
+        self._events.tell(Folded(address=key.address, tokens=drawn.plan.takes, texts=len(made), seconds=seconds))
+        return None
+
+    async def _written(self, mind: Mind, key: SessionKey, drawn: Drawn) -> Sequence[Made]:
+        """All texts of a plan, but those over the checkpoints that are no use: the next fold tries them again.
+
+        Raises a ModelError, or _Unusable.
+        """
+        records, made = dict(drawn.records), list[Made]()
+        for text in drawn.plan.texts:
+            if not all(source in records for source in text.sources):
+                continue
+            try:
+                assignment = await asyncio.to_thread(drawing.assigned, mind, text, drawn.turns, records)
+                fresh, model = await self._text(mind, key, assignment)
+            except (ModelError, _Unusable) as error:
+                if text.part.kind is Fold.CHECKPOINT:
+                    raise
+                self._refuse(key, error, 0)
+                continue
+            records[text.part] = fresh
+            made.append(_made(text.part, fresh, model))
+        return made
+
+    async def _remade(self, mind: Mind, key: SessionKey) -> bool:
+        """Makes every stale text again, each of those before it; False where something has changed again meanwhile.
+
+        Raises a ModelError, or _Unusable.
+        """
+        for old in await self._database.read(checkpoints.stale, key):
+            found = await self._database.read(drawing.sources, key, mind, old)
+            if found is None:
+                return False
+            text, said, records = found
+            words, tokens, model = "", 0, mind.model.name  # of nothing, it is nothing
+            if said or records:
+                assignment = await asyncio.to_thread(drawing.assigned, mind, text, said, records)
+                assignment = replace(assignment, tokens=max(assignment.tokens, text.tokens + 1))
+                fresh, model = await self._text(mind, key, assignment)
+                words, tokens = fresh.text, fresh.tokens
+            put = partial(checkpoints.remade, text=words, tokens=tokens, model=model)
+            if not await self._database.write(put, key, old):
+                return False
+        return True
+
+    async def _text(self, mind: Mind, key: SessionKey, assignment: Assignment) -> tuple[Record, str]:
+        """What the model writes, and which model that was. Raises a ModelError, or _Unusable."""
+        given, reason = assignment, Reason.EMPTY
+        for _ in range(_ATTEMPTS):
+            found, model = await self._attempt(mind, key, given)
+            if isinstance(found, Record):
+                return found, model
+            reason = found.reason
+            given = asked.again(assignment, reason)
+        raise _Unusable(reason)
+
+    async def _attempt(self, mind: Mind, key: SessionKey, given: Assignment) -> tuple[Record | Refusal, str]:
+        try:
+            async with asyncio.timeout(self._timings.fold_text):
+                words, finish = await written(mind, _prompt(mind, key, given))
+        except TimeoutError as error:
+            raise ModelStalled("One text of a fold took too long.") from error
+        except EmptyAnswer:
+            return Refusal(reason=Reason.EMPTY), mind.model.name
+        if finish.cut is not None:
+            return Refusal(reason=Reason.CUT), finish.model
+        found = await asyncio.to_thread(checked, words, given, mind.count)
+        if given.kind is Fold.STATE and found == Refusal(reason=Reason.EMPTY):
+            found = _nothing(given)
+        return found, finish.model
+
+
+def _nothing(given: Assignment) -> Record:
+    """A state of which there is nothing to tell: nothing is decided or open."""
+    return Record(kind=given.kind, covers=given.covers, since=given.since, until=given.until, text="", tokens=0)
+
+
+def _made(part: Part, fresh: Record, model: str) -> Made:
+    """What was written, as it is stored."""
+    return Made(
+        kind=part.kind,
+        level=part.level,
+        first=part.first,
+        last=part.last,
+        since=fresh.since.timestamp(),
+        until=fresh.until.timestamp(),
+        text=fresh.text,
+        tokens=fresh.tokens,
+        model=model,
+    )
+
+
+def _prompt(mind: Mind, key: SessionKey, given: Assignment) -> Prompt:
+    """Asked once, and of no conversation: nothing of it is worth a place in the provider's cache."""
+    told = sum(mind.count(message.text) for message in given.messages)
+    return Prompt(
+        instructions=given.instructions,
+        messages=given.messages,
+        tokens=mind.count(given.instructions) + told + REPLY_TOKENS,
+        conversation="",
+        cause=Cause(workspace=key.workspace, session=key.session, seq=given.covers[1], author=None, purpose="fold"),
+        answer_tokens=mind.policy.answer_tokens,
+        effort=_EFFORT,
+    )

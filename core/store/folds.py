@@ -1,0 +1,81 @@
+"""Folds: which sessions are due to be looked at, as turns of theirs may have to be folded; and how often that failed.
+
+A session has a row from the moment when something is due, until that is done.
+"""
+
+from typing import NamedTuple
+
+from sqlalchemy import BigInteger, Connection, and_, bindparam, cast, delete, or_, select, update
+from sqlalchemy.dialects.postgresql import Insert
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.roles import FromClauseRole
+
+from core.schema import folds, sessions
+from core.seam.address import Address
+from core.session import SessionKey
+from core.store.engine.prepared import Prepared
+from core.store.engine.sql import clock, filled, fixed, given, insert, now
+from core.store.turns import place
+
+
+class Due(NamedTuple):
+    """A session that is due, since when by the database's clock, and how often a fold of it has failed in a row."""
+
+    key: SessionKey
+    due_at: int
+    failures: int
+
+
+def due(connection: Connection, most: int) -> list[Due]:
+    """The sessions that are due, longest first; at most so many."""
+    here = and_(sessions.c.workspace == folds.c.workspace, sessions.c.session == folds.c.session)
+    rows = select(folds, sessions.c.address).join(sessions, here).where(folds.c.due_at <= now(connection))
+    return [
+        Due(
+            key=SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address)),
+            due_at=row.due_at,
+            failures=row.failures,
+        )
+        for row in connection.execute(rows.order_by(folds.c.due_at).limit(most)).all()
+    ]
+
+
+def marking(dialect: str, *sources: FromClauseRole) -> Insert:
+    """Marks a session as due in `look_in` milliseconds, None for not at all; once, or once for each row of the sources.
+
+    It is due earlier if it is so already. What is being looked at now is looked at again. After a failure only time
+    makes it due.
+    """
+    look_in: ColumnElement[int] = bindparam("look_in", type_=BigInteger)
+    row = given(folds, "workspace", "session") | {"due_at": clock(dialect) + look_in, "failures": fixed(0)}
+    new = filled(insert(dialect, folds), row, look_in.is_not(None), *sources)
+    sooner = or_(folds.c.due_at > new.excluded.due_at, folds.c.due_at <= clock(dialect))
+    return new.on_conflict_do_update(
+        index_elements=list(folds.primary_key),
+        set_={"due_at": new.excluded.due_at},
+        where=and_(folds.c.failures == fixed(0), sooner),
+    )
+
+
+def mark(connection: Connection, key: SessionKey, *, after: float = 0.0) -> None:
+    """The session is due in so many seconds."""
+    MARKED.run(connection, **place(key), look_in=int(after * 1000))
+
+
+MARKED = Prepared(marking, tuple)
+
+
+def settle(connection: Connection, done: Due) -> None:
+    """Nothing is left to be done; unless it was marked again meanwhile."""
+    connection.execute(delete(folds).where(_same(done)))
+
+
+def put_off(connection: Connection, looked_at: Due, *, seconds: float, failures: int = 0) -> None:
+    """It is due again in so many seconds, after so many failures; at once if it was marked again meanwhile."""
+    due_at = cast(now(connection) + int(seconds * 1000), BigInteger)
+    connection.execute(update(folds).where(_same(looked_at)).values(due_at=due_at, failures=failures))
+
+
+def _same(due: Due) -> ColumnElement[bool]:
+    mine = and_(folds.c.workspace == due.key.workspace, folds.c.session == due.key.session)
+    return and_(mine, folds.c.due_at == due.due_at)

@@ -1,0 +1,288 @@
+"""Old turns become checkpoints beside the answers: nothing is forgotten, nobody waits, memory follows the screen."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from re import compile as pattern
+
+import pytest
+from sqlalchemy import update
+
+from core.events import Folded, FoldRefused
+from core.memory.checkpoints.shown import EXPLAINED
+from core.memory.folding import IDLE
+from core.memory.prompts import instructions
+from core.model.llm import Finish, Prompt
+from core.schema import checkpoints, folds, turns
+from core.seam.messages import Deleted, Edited, Inbound
+from core.session import Fold, Validity
+from core.store import Database
+from core.store import chores as store_chores
+from core.store import folds as store_folds
+from tests.core.memory.checkpoints.folder import folded
+from tests.script import SECONDS, House, ScriptedModel, TranscriptAdapter, brisk, rows
+from tests.values import message
+
+BUDGET = 6_000
+TALK = "so we talked and talked about this and that " * 32
+
+
+class FoldingModel(ScriptedModel):
+    """A model that writes down the facts that people tell when it is to fold, and takes note otherwise."""
+
+    def __init__(self, *script: str) -> None:
+        super().__init__(*script)
+        self.asked_to_fold: list[Prompt] = []
+        self.writes: Callable[[Prompt], str] = written
+        self.hold: asyncio.Event | None = None
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Finish, None]:
+        if prompt.cause is None or prompt.cause.purpose != "fold":
+            self.script.append("Noted.")
+            async for piece in super().stream(prompt):
+                yield piece
+            return
+        self.asked_to_fold.append(prompt)
+        self.change()
+        if self.hold is not None:
+            await self.hold.wait()
+        yield self.writes(prompt)
+        yield Finish(model=self.name)
+
+
+def is_fact(words: str) -> bool:
+    return "fact" in words
+
+
+def written(prompt: Prompt) -> str:
+    """The facts, or that there was talk."""
+    found = ORDERED.search(prompt.messages[-1].text)
+    assert found is not None
+    return folded(prompt, is_fact) or f"# about\n- Ada talked ({found[1]})"
+
+
+ORDERED = pattern(r"Write the record of (-?\d+)-")
+
+
+class Talking(House):
+    """A house that remembers what was said to it, and whose time is that of the newest message."""
+
+    def __init__(self, database: Database, **facts) -> None:
+        self.now = 0.0
+        self.said: dict[int, Inbound] = {}
+        """By the number of the exchange."""
+        facts = {"budget": BUDGET, "clock": lambda: self.now} | facts
+        super().__init__(database, FoldingModel(), TranscriptAdapter(), **facts)
+
+
+def folding_house(database: Database, **facts) -> Talking:
+    return Talking(database, **facts)
+
+
+def model_of(running: House) -> FoldingModel:
+    assert isinstance(running.model, FoldingModel)
+    return running.model
+
+
+async def talk(running: Talking, first: int, last: int, *, look: bool = True) -> Sequence[str]:
+    """Exchanges with these numbers, some with a fact; what is due is folded after each. Returns the facts."""
+    told = [number for number in range(first, last + 1) if number % 5 == 1]
+    for number in range(first, last + 1):
+        running.said[number] = message(f"fact{number} is so\n{TALK}" if number in told else TALK)
+        running.now = running.said[number].at + 1
+        await running.say(running.said[number])
+        await running.over()
+        if look:
+            await running.folding.look()
+    return [f"fact{number} is so" for number in told]
+
+
+def request(running: House) -> str:
+    """The whole of the newest request for an answer."""
+    prompt = running.model.prompts[-1]
+    return "\n".join([prompt.instructions, *(one.text for one in prompt.messages)])
+
+
+async def test_every_fact_is_in_the_next_request_as_it_was_said_or_in_a_checkpoint(database: Database) -> None:
+    async with folding_house(database) as running:
+        facts = await talk(running, 1, 40)
+        await running.say(message("What was it?"))
+        await running.over()
+
+        assert [fact for fact in facts if fact not in request(running)] == []
+        assert all(prompt.tokens <= BUDGET for prompt in running.model.prompts)
+        assert sum(isinstance(one, Folded) for one in running.told) >= 3
+        assert not any(isinstance(one, FoldRefused) for one in running.told)
+
+
+async def whole(running: House) -> bytes:
+    """All that is stored of turns and checkpoints."""
+    found = [*await rows(running.database, turns), *await rows(running.database, checkpoints)]
+    return b"\n".join(bytes(row.body) for row in found)
+
+
+async def test_what_is_no_use_is_asked_for_once_more_and_the_session_is_left_alone_after_two_failures(
+    database: Database,
+) -> None:
+    async with folding_house(database) as running:
+        model_of(running).writes = lambda prompt: "I am sorry, I can't do that."
+        await talk(running, 1, 24)
+
+        assert len(model_of(running).asked_to_fold) == 2, "the first fold, and once more with the remedy"
+        (due,) = await rows(database, folds)
+        assert due.failures == 1
+
+        await database.write(lambda connection: connection.execute(update(folds).values(due_at=0)))
+        await talk(running, 25, 40)
+
+        assert len(model_of(running).asked_to_fold) == 4
+        assert [one.failures for one in running.told if isinstance(one, FoldRefused)] == [1, 2]
+        assert len(running.model.prompts) == 40, "every question was answered"
+        assert all(prompt.tokens <= BUDGET for prompt in running.model.prompts)
+        assert await rows(database, checkpoints) == []
+
+
+async def test_a_model_that_is_away_while_it_folds_keeps_no_answer_waiting(database: Database) -> None:
+    async with folding_house(database, timings=brisk(fold_text=0.05)) as running:
+        model_of(running).hold = asyncio.Event()
+        await talk(running, 1, 24)
+
+        assert [one.reason for one in running.told if isinstance(one, FoldRefused)] == ["ModelStalled"]
+        assert len(running.model.prompts) == 24
+
+
+async def test_what_has_changed_is_in_no_later_request_and_its_checkpoint_is_made_again(database: Database) -> None:
+    async with folding_house(database) as running:
+        await talk(running, 1, 30)
+        assert b"fact6 is so" in await whole(running)
+        said = running.said[6]
+
+        await running.say(Edited(message=replace(said, text=f"the fact changed\n{TALK}"), at=said.at + 5))
+        assert b"fact6 is so" not in await whole(running), "gone at once, wherever it was told"
+        stale = [row for row in await rows(database, checkpoints) if row.validity == Validity.STALE]
+        assert stale
+        await running.say(message("And now?"))
+        await running.over()
+        assert "fact6 is so" not in request(running)
+        assert "fact26 is so" in request(running), "what is to be told again takes no room of what is new"
+
+        await running.folding.look()
+        await running.say(message("And now?"))
+        await running.over()
+        assert "the fact changed" in request(running)
+        assert all(row.validity == Validity.STANDS for row in await rows(database, checkpoints))
+        await running.say(Deleted(address=said.address, id=said.id))
+        await running.folding.look()
+        await running.say(message("And now?"))
+        await running.over()
+        assert "the fact changed" not in request(running)
+        assert b"the fact changed" not in await whole(running)
+        assert "fact1 is so" in request(running), "what was told beside it still is"
+
+
+@pytest.mark.parametrize("change", ["edit", "reset", "delete"])
+async def test_what_changes_while_a_fold_is_written_is_not_told_by_it(database: Database, change: str) -> None:
+    async with folding_house(database) as running:
+        model_of(running).hold = asyncio.Event()
+        await talk(running, 1, 12, look=False)
+        said = running.said[1]
+        looking = asyncio.create_task(running.folding.look())
+        await model_of(running).until(lambda: model_of(running).asked_to_fold)
+
+        match change:
+            case "edit":
+                await running.say(Edited(message=replace(said, text="something else"), at=said.at + 5))
+            case "delete":
+                await running.say(Deleted(address=said.address, id=said.id))
+            case _:
+                await running.say(message("!reset"))
+        await running.over()
+        model_of(running).hold.set()
+        await looking
+
+        told = b"".join(bytes(row.body) for row in await rows(database, checkpoints))
+        assert change == "reset" or b"fact1 is so" not in told
+        await running.say(message("And now?"))
+        await running.over()
+        assert "fact1 is so" not in request(running)
+
+
+async def test_what_is_said_while_a_fold_is_written_is_answered_at_once_and_stays(database: Database) -> None:
+    async with folding_house(database) as running:
+        model_of(running).hold = asyncio.Event()
+        await talk(running, 1, 12, look=False)
+        looking = asyncio.create_task(running.folding.look())
+        await model_of(running).until(lambda: model_of(running).asked_to_fold)
+
+        await running.say(message("Meanwhile, fact100 is so"))
+        await running.over()
+        assert not looking.done()
+        model_of(running).hold.set()
+        await looking
+
+        assert any(isinstance(one, Folded) for one in running.told)
+        await running.say(message("And now?"))
+        await running.over()
+        assert "Meanwhile, fact100 is so" in request(running)
+
+
+async def test_a_session_is_folded_by_one_process_at_a_time_and_by_another_once_that_is_dead(
+    database: Database,
+) -> None:
+    async with folding_house(database) as running:
+        await talk(running, 1, 12, look=False)
+        (due,) = await database.read(store_folds.due, 9)
+        place = f"{due.key.workspace}/{due.key.session}"
+        await database.write(store_chores.take, "folding", place, owner="a dead one", lease=0.3)
+
+        await running.folding.look()
+        assert await rows(database, checkpoints) == []
+
+        async with asyncio.timeout(SECONDS):
+            while not await rows(database, checkpoints):
+                await running.folding.look()
+                await asyncio.sleep(0.02)
+
+
+async def test_two_folds_of_one_session_at_once_are_one(database: Database) -> None:
+    """As after a lease that ran out while its holder went on."""
+    async with folding_house(database) as running, folding_house(database, owner="host:boot:2:b") as other:
+        await talk(running, 1, 12, look=False)
+        (due,) = await database.read(store_folds.due, 9)
+
+        await asyncio.gather(running.folder.look(due), other.folder.look(due))
+
+        told = [(row.first, row.last) for row in await rows(database, checkpoints) if row.kind == Fold.CHECKPOINT]
+        assert told
+        assert len(set(told)) == len(told)
+        assert all(one[1] < another[0] for one, another in pairwise(sorted(told)))
+
+
+async def test_a_window_in_part_full_is_folded_when_nobody_has_spoken_for_long(database: Database) -> None:
+    async with folding_house(database, budget=12_000) as running:
+        await talk(running, 1, 13)
+        assert await rows(database, checkpoints) == []
+        assert len(await rows(database, folds)) == 1
+
+        await running.folding.look()
+        assert await rows(database, checkpoints) == [], "it is not due for a while"
+
+        running.now += IDLE
+        await database.write(lambda connection: connection.execute(update(folds).values(due_at=0)))
+        await running.folding.look()
+        assert await rows(database, checkpoints) != []
+
+
+async def test_records_are_explained_before_there_are_any() -> None:
+    assert instructions(None).endswith(EXPLAINED)
+    assert instructions("Be kind.").endswith(EXPLAINED)
+
+
+async def test_status_says_what_is_shown_as_it_was_said_and_what_is_folded(database: Database) -> None:
+    async with folding_house(database) as running:
+        await talk(running, 1, 24)
+        await running.say(message("!status"))
+        await running.over()
+
+        assert "as they were said, and what came before in" in running.adapter.texts[-1]
