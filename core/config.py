@@ -61,6 +61,8 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_answer_tokens: int = Field(default=4_000, ge=ANSWER_TOKENS[0], le=ANSWER_TOKENS[-1])
     backscroll_drain_seconds: float = Field(default=25, ge=0, le=3600)
     backscroll_hear: Hearing = "channel"
+    backscroll_idle: str | None = None
+    backscroll_max_age: str = "never"
     backscroll_lease_seconds: float = Field(default=30, ge=3, le=3600)
     backscroll_may_stop: str = "everyone"
     backscroll_may_reset: str = "everyone"
@@ -82,6 +84,14 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
         SETTINGS["may_stop"].read(people)
         return people
 
+    @field_validator("backscroll_idle", "backscroll_max_age")
+    @classmethod
+    def _a_duration(cls, said: str | None) -> str | None:
+        """It is read again where it holds, as what people set is."""
+        if said is not None:
+            SETTINGS["idle"].read(said)
+        return said
+
     @model_validator(mode="before")
     @classmethod
     def _without_blanks(cls, given: Mapping[str, object]) -> dict[str, object]:
@@ -99,8 +109,8 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     def policy(self) -> Policy:
         """What holds for every session, but for what is set for its workspace or its channel."""
         fields = {setting.name: setting.variable.lower() for setting in SETTINGS.values() if setting.variable}
-        given = {name: own for name, own in fields.items() if own in self.model_fields_set}
-        values = {name: SETTINGS[name].read(str(getattr(self, own))) for name, own in given.items()}
+        given = {name: getattr(self, own) for name, own in fields.items() if own in self.model_fields_set}
+        values = {name: SETTINGS[name].read(str(said)) for name, said in given.items() if said is not None}
         return Policy().with_values(Level.DEPLOYMENT, values)
 
     @property

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from enum import IntEnum
 from functools import lru_cache
+from math import inf
 from typing import Literal
 
 import structlog
@@ -117,6 +118,29 @@ def _number(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+_UNITS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0}
+_LONGEST = range(1, 10_001)  # of a unit
+
+
+def _duration(said: str) -> float:
+    """In seconds; `never` has no end."""
+    words = said.strip().lower()
+    if words == "never":
+        return inf
+    digits, unit = words[:-1], words[-1:]
+    if not (digits.isascii() and digits.isdigit() and int(digits[:12]) in _LONGEST and unit in _UNITS):
+        raise Wrong(f"{_brief(said)} is no duration: write 30m, 12h, 7d or never")
+    return int(digits) * _UNITS[unit]
+
+
+def _span(seconds: object) -> str:
+    """How a duration is written; what is usual, where none is set."""
+    if not isinstance(seconds, float):
+        return "7d in threads, 24h elsewhere"
+    unit = next((unit for unit, length in _UNITS.items() if seconds % length == 0), None)
+    return "never" if unit is None else f"{seconds / _UNITS[unit]:.0f}{unit}"
+
+
 def _table(*settings: Setting) -> Mapping[str, Setting]:
     return {setting.name: setting for setting in settings}
 
@@ -141,6 +165,20 @@ SETTINGS = _table(
         read=_whole("tokens", ANSWER_TOKENS),
         shown=_number,
         variable="BACKSCROLL_ANSWER_TOKENS",
+    ),
+    Setting(
+        name="idle",
+        help="After how long without a word to me I count a conversation as over, and forget nothing: 30m, 7d, never",
+        read=_duration,
+        shown=_span,
+        variable="BACKSCROLL_IDLE",
+    ),
+    Setting(
+        name="max_age",
+        help="After how long I do so at the latest, however much is said",
+        read=_duration,
+        shown=_span,
+        variable="BACKSCROLL_MAX_AGE",
     ),
     Setting(
         name="may_stop",
@@ -182,12 +220,15 @@ NOTHING = Overrides()
 class Policy:
     """The effective settings of one session. `may_stop` are those who may end another's answer.
 
+    `idle` and `max_age` are in seconds; without an `idle` it is what is usual in such a place.
     `origins` says which of them are not built in, and where they come from.
     """
 
     hear: Hearing = "channel"
     context_tokens: int = 24_000
     answer_tokens: int = 4_000
+    idle: float | None = None
+    max_age: float = inf
     may_stop: People = None
     may_reset: People = None
     may_set: People = frozenset({ADMINS})

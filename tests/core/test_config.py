@@ -34,6 +34,8 @@ PROMISED = {
     "BACKSCROLL_ANSWER_TOKENS": 4_000,
     "BACKSCROLL_DRAIN_SECONDS": 25,
     "BACKSCROLL_HEAR": "channel",
+    "BACKSCROLL_IDLE": None,
+    "BACKSCROLL_MAX_AGE": "never",
     "BACKSCROLL_LEASE_SECONDS": 30,
     "BACKSCROLL_MAY_STOP": "everyone",
     "BACKSCROLL_MAY_RESET": "everyone",
@@ -329,4 +331,15 @@ def test_a_misspelt_word_is_not_taken_for_an_id(said: str, monkeypatch: pytest.M
     monkeypatch.setenv("BACKSCROLL_MAY_STOP", said)
 
     with pytest.raises(ConfigurationError, match=r"BACKSCROLL_MAY_STOP: .* is no ID; write (everyone|asker)"):
+        read_settings()
+
+
+@pytest.mark.parametrize("name", ["BACKSCROLL_IDLE", "BACKSCROLL_MAX_AGE"])
+def test_a_duration_is_read_as_people_write_it_or_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "12H")
+    field = name.removeprefix("BACKSCROLL_").lower()
+    assert getattr(read_settings().policy, field) == 12 * 3_600
+
+    monkeypatch.setenv(name, "a week")
+    with pytest.raises(ConfigurationError, match=f"^{name}: a week is no duration: write 30m, 12h, 7d or never$"):
         read_settings()

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields
+from math import inf
 
 import pytest
 from structlog.testing import capture_logs
@@ -30,6 +31,8 @@ def test_what_is_set_nearest_holds_and_says_where_it_comes_from() -> None:
         "hear": ("off", Level.WORKSPACE),
         "context_tokens": (9_000, Level.DEPLOYMENT),
         "answer_tokens": (200, Level.CHANNEL),
+        "idle": (None, Level.BUILT_IN),
+        "max_age": (inf, Level.BUILT_IN),
         "may_stop": (None, Level.BUILT_IN),
         "may_reset": (None, Level.BUILT_IN),
         "may_set": (frozenset({"admins"}), Level.BUILT_IN),
@@ -46,11 +49,12 @@ def test_every_setting_is_a_field_and_every_field_a_setting() -> None:
 
 def test_what_the_operator_sets_is_the_lowest_level_and_the_rest_is_built_in() -> None:
     variables = {name: setting.variable.lower() for name, setting in SETTINGS.items() if setting.variable}
-    said = {"hear": "off", "context_tokens": "500", "answer_tokens": "16"}
+    said = {"hear": "off", "context_tokens": "500", "answer_tokens": "16", "idle": "1d", "max_age": "2d"}
     set_all = settings(**{own: said.get(name, "U1") for name, own in variables.items()}).policy
 
-    assert settings().policy == Policy()
+    assert settings().policy == settings(backscroll_idle=None).policy == Policy()
     assert (set_all.hear, set_all.context_tokens, set_all.answer_tokens) == ("off", 500, 16)
+    assert (set_all.idle, set_all.max_age) == (86_400, 2 * 86_400)
     assert {set_all.may_stop, set_all.may_reset, set_all.may_set} == {frozenset({"U1"})}
     assert {set_all.origin(name) for name in variables} == {Level.DEPLOYMENT}
 
@@ -65,6 +69,12 @@ def test_what_the_operator_sets_is_the_lowest_level_and_the_rest_is_built_in() -
         ("context_tokens", "-500", "write one from 500"),
         ("context_tokens", "٥٠٠٠", "write one from 500"),
         ("answer_tokens", "1000001", "write one from 16 to 1,000,000"),
+        ("idle", "a week", "a week is no duration: write 30m, 12h, 7d or never"),
+        ("idle", "0d", "0d is no duration"),
+        ("idle", "d", "d is no duration"),
+        ("idle", "-1d", "-1d is no duration"),
+        ("idle", "9" * 5_000 + "d", "is no duration"),
+        ("max_age", "7w", "7w is no duration"),
         ("may_stop", "U1, evryone", "evryone is no ID; write everyone"),
     ],
 )
@@ -80,6 +90,9 @@ def test_a_wrong_value_is_told_with_what_would_be_right(name: str, said: str, wh
     [
         ("hear", " Thread ", "thread"),
         ("context_tokens", "2,000,000", 2_000_000),
+        ("idle", " 30M ", 1_800),
+        ("idle", "never", inf),
+        ("max_age", "10000d", 864_000_000),
         ("may_stop", "asker", frozenset()),
         ("may_stop", "everyone, U1", None),
         ("may_set", "Admins, asker, U1", frozenset({"admins", "U1"})),
@@ -103,3 +116,11 @@ def test_what_can_not_be_read_is_passed_over_and_logged(stored: str) -> None:
     assert policy == DEPLOYED.with_values(Level.CHANNEL, {"answer_tokens": 50})
     assert [line["log_level"] for line in logs] == ["warning"]
     assert "loudly" not in str(logs), "what people have set may be words of theirs"
+
+
+@pytest.mark.parametrize("said", ["30m", "12h", "7d", "90m", "never"])
+def test_a_duration_is_shown_as_it_can_be_said_again(said: str) -> None:
+    policy = Policy().with_values(Level.CHANNEL, {"idle": SETTINGS["idle"].read(said)})
+
+    assert policy.shown("idle") == said
+    assert (Policy().shown("idle"), Policy().shown("max_age")) == ("7d in threads, 24h elsewhere", "never")
