@@ -97,7 +97,7 @@ class Outbox:
         return fate
 
     def _since(self, errand: Errand) -> float:
-        return self._clock() - errand.cause.at
+        return max(0.0, self._clock() - errand.cause.at)  # a notice may stand behind what is said in the next moment
 
     async def _left(self, errand: Errand) -> Sequence[Delivery]:
         """What is still to be posted."""

@@ -5,8 +5,10 @@ One pure function decides, for whoever asks: the process that accepts a message,
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 from core.policy import Policy
+from core.store.timeouts import Present, Waking
 
 _MINUTE, _HOUR, _DAY = 60.0, 3_600.0, 86_400.0
 
@@ -14,7 +16,7 @@ IDLE_IN_THREADS, IDLE_ELSEWHERE = 7 * _DAY, _DAY
 """Seconds of silence after which a session is timed out, where nothing else is set."""
 
 
-class Cause(Enum):
+class Ending(Enum):
     """Why a session is timed out."""
 
     SILENCE = "nobody has talked with it for long"
@@ -26,7 +28,7 @@ class TimedOut:
     """A session's present is over: since when (seconds since 1970), and why."""
 
     since: float
-    cause: Cause
+    ending: Ending
 
 
 def timed_out(
@@ -38,10 +40,27 @@ def timed_out(
     matter.
     """
     usual = IDLE_IN_THREADS if in_thread else IDLE_ELSEWHERE
-    silence = TimedOut(since=spoken_at + (usual if policy.idle is None else policy.idle), cause=Cause.SILENCE)
-    age = TimedOut(since=present_since + policy.max_age, cause=Cause.AGE)
+    silence = TimedOut(since=spoken_at + (usual if policy.idle is None else policy.idle), ending=Ending.SILENCE)
+    age = TimedOut(since=present_since + policy.max_age, ending=Ending.AGE)
     first = min(silence, age, key=lambda one: one.since)
     return first if first.since <= now else None
+
+
+def is_over(deployed: Policy, present: Present) -> bool:
+    """Whether a session's present is over, under the deployment's policy and what is set for the session."""
+    ended = timed_out(
+        deployed.under(present.overrides),
+        in_thread=present.key.address.thread is not None,
+        spoken_at=present.spoken_at / 1000,
+        present_since=present.since / 1000,
+        now=present.now / 1000,
+    )
+    return ended is not None
+
+
+def waking(deployed: Policy, *, burst: float) -> Waking:
+    """How sessions are woken under the deployment's policy, where people are told behind a burst of so many seconds."""
+    return Waking(is_over=partial(is_over, deployed), line=picked_up, burst=burst)
 
 
 def picked_up(silence: float, turns: int) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.memory.ageing import Cause, TimedOut, picked_up, timed_out
+from core.memory.ageing import Ending, TimedOut, picked_up, timed_out
 from core.policy import Policy
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
@@ -35,7 +35,7 @@ def test_it_ends_with_the_last_moment_of_its_silence_and_not_before(
     policy: Policy, in_thread: bool, idle: float
 ) -> None:
     assert judged(policy, silent=idle - 0.001, in_thread=in_thread) is None
-    ended = TimedOut(since=THEN + idle, cause=Cause.SILENCE)
+    ended = TimedOut(since=THEN + idle, ending=Ending.SILENCE)
     assert judged(policy, silent=idle, in_thread=in_thread) == ended
     assert judged(policy, silent=400 * DAY, in_thread=in_thread) == ended, "since then, whenever somebody looks"
 
@@ -48,16 +48,16 @@ def test_an_age_ends_it_also_while_people_talk() -> None:
     policy = Policy(idle=inf, max_age=30 * DAY)
 
     assert judged(policy, silent=0, present=30 * DAY - 1) is None
-    assert judged(policy, silent=0, present=30 * DAY) == TimedOut(since=THEN, cause=Cause.AGE)
+    assert judged(policy, silent=0, present=30 * DAY) == TimedOut(since=THEN, ending=Ending.AGE)
 
 
-def test_whatever_comes_first_is_the_cause() -> None:
+def test_whatever_comes_first_ends_it() -> None:
     policy = Policy(idle=DAY, max_age=3 * DAY)
 
     silent, old = judged(policy, silent=9 * DAY), judged(policy, silent=DAY, present=4 * DAY)
     assert silent is not None
     assert old is not None
-    assert (silent.cause, old.cause) == (Cause.SILENCE, Cause.AGE)
+    assert (silent.ending, old.ending) == (Ending.SILENCE, Ending.AGE)
 
 
 def test_a_clock_that_was_set_back_ends_nothing() -> None:
