@@ -52,6 +52,12 @@ class Timings:
     forget: float = 3_600.0
     """Between two looks through all that has arrived, for what may be forgotten."""
 
+    # Ageing
+    age: float = 600.0
+    """Between two looks through all sessions that are present, for those that are to be timed out."""
+    between: float = 0.02
+    """Between two steps of that, so that what is being answered comes first."""
+
     # The model
     model: float = 86_400.0
     """Between two looks at what its server tells of the model."""

@@ -95,6 +95,7 @@ async def working(database: Database, owner: str, *more: Chore) -> AsyncIterator
             catch_up=CatchUp(database=database, inbox=running.inbox, shifts=shifts, timings=BRISK),
             adapters=[running.adapter],
             model=running.model,
+            policy=running.mind.policy,
             timings=BRISK,
         )
         task = asyncio.create_task(Chores([*table, *more], shifts).work())

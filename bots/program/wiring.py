@@ -102,6 +102,7 @@ def _build(
         catch_up=CatchUp(database=database, inbox=inbox, shifts=shifts, timings=timings),
         adapters=adapters.values(),
         model=mind.model,
+        policy=mind.policy,
         timings=timings,
     )
     return _House(database=database, adapters=adapters, inbox=inbox, worker=worker, chores=Chores(table, shifts))

@@ -1,14 +1,16 @@
 """The table of chores: what is done, how often, and how soon again where it failed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 import structlog
 
 from core.chores.runner import Chore
+from core.chores.timing_out import TimingOut
 from core.delivery.reconcile import Reconciler
 from core.intake.catchup import CatchUp
 from core.model.llm import Model
+from core.policy import Policy
 from core.seam.adapter import Adapter
 from core.store import Database, doubts
 from core.timings import Timings
@@ -21,8 +23,9 @@ def chores(
     database: Database,
     reconciler: Reconciler,
     catch_up: CatchUp,
-    adapters: Iterable[Adapter],
+    adapters: Collection[Adapter],
     model: Model,
+    policy: Policy,
     timings: Timings,
 ) -> Sequence[Chore]:
     """All of them."""
@@ -30,6 +33,7 @@ def chores(
         reconciling(reconciler, timings),
         forgetting(database, timings),
         *(catching_up(catch_up, adapter, timings) for adapter in adapters),
+        *(timing_out(database, policy, adapter, timings) for adapter in adapters),
         looking(model, timings),
     ]
 
@@ -59,6 +63,18 @@ def catching_up(catch_up: CatchUp, adapter: Adapter, timings: Timings) -> Chore:
         every=timings.heard,
         after_failure=timings.unlooked,
         by_one=False,
+    )
+
+
+def timing_out(database: Database, policy: Policy, adapter: Adapter, timings: Timings) -> Chore:
+    """Sessions with which nobody has talked for long are timed out, by one process for each platform."""
+    return Chore(
+        name="timing out",
+        platform=adapter.platform,
+        do=TimingOut(database=database, policy=policy, adapter=adapter, timings=timings).sweep,
+        every=timings.age,
+        after_failure=timings.put_off,
+        by_one=True,
     )
 
 

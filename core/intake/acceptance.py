@@ -140,6 +140,8 @@ class Acceptance:
         accepted = await self._write(judged, claimant=None if claims is None else claims[0])
         if accepted is None:
             return None
+        if accepted.woken:
+            self._worker.courtesies.show_present(accepted.key)
         if accepted.lease is not None and claims is not None:
             self._worker.take(accepted.lease, [accepted.turn], claims[1])
             return accepted
