@@ -7,9 +7,23 @@ over is for others to judge, who know what is set; each change of it is one tran
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, and_, select, tuple_, update
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import (
+    Connection,
+    Row,
+    Text,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    null,
+    select,
+    true,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import Insert
 
 from core.policy import Overrides
 from core.schema import segments, sessions
@@ -17,8 +31,10 @@ from core.seam.address import Address
 from core.session import SessionKey
 from core.store import notices, policies, remembered
 from core.store.arrivals import Session
-from core.store.engine.sql import now
+from core.store.engine.prepared import Prepared
+from core.store.engine.sql import clock, filled, fixed, given, insert, now
 from core.store.segments import Move, newest
+from core.store.turns import place
 
 Place = tuple[int, int]
 """A session's place in the table: its workspace, and its number there."""
@@ -89,51 +105,59 @@ def time_out(connection: Connection, over: Sequence[Present]) -> list[SessionKey
 
     What is locked by somebody else is passed over: something happens there.
     """
-    seen = [(*one.place, one.spoken_at) for one in over]
-    same = tuple_(sessions.c.workspace, sessions.c.session, sessions.c.spoken_at).in_(seen)
-    still = select(sessions.c.workspace, sessions.c.session).where(_PRESENT, same)
-    locked = still.order_by(sessions.c.workspace, sessions.c.session).with_for_update(skip_locked=True)
-    ended = _end(connection, tuple_(sessions.c.workspace, sessions.c.session).in_(locked))
-    return [one.key for one in over if one.place in ended]
+    ended = []
+    for one in over:
+        if _QUIET.first(connection, **place(one.key), spoken_at=one.spoken_at) is not None:
+            _end(connection, one.key)
+            ended.append(one.key)
+    return ended
 
 
-def _end(connection: Connection, which: ColumnElement[bool]) -> set[Place]:
-    """Ends the presents of these sessions, whatever they are; returns their places."""
-    rows = connection.execute(
+def _end(connection: Connection, key: SessionKey) -> None:
+    """Ends the present of this session, whose row is locked, and appends what says so."""
+    (ended,) = _ENDED.all(connection, **place(key))
+    before = _SHOWN.first(connection, **place(key), number=ended.segment - 1)
+    row = {"number": ended.segment, "start": ended.start, "back_to": before or 0}
+    _APPENDED.run(connection, **place(key), **row)
+
+
+class _Ended(NamedTuple):
+    segment: int
+    start: int
+
+
+def _appending(dialect: str) -> Insert:
+    row = given(segments, "workspace", "session", "number", "start", "back_to")
+    row |= {"kind": literal_column(f"'{Move.TIMED_OUT}'", Text), "shown": row["session"], "opened_at": clock(dialect)}
+    return filled(insert(dialect, segments), row, true())
+
+
+_MINE = and_(sessions.c.workspace == bindparam("workspace"), sessions.c.session == bindparam("session"))
+_OF_MINE = and_(segments.c.workspace == bindparam("workspace"), segments.c.session == bindparam("session"))
+_QUIET = Prepared(
+    lambda _: (
+        select(sessions.c.session)
+        .where(_MINE, sessions.c.spoken_at == bindparam("spoken_at"), _PRESENT)
+        .with_for_update(skip_locked=True)
+    ),
+    int,
+)
+_ENDED = Prepared(
+    lambda _: (
         update(sessions)
-        .where(which)
-        .values(present_since=None, segment=sessions.c.segment + 1)
-        .returning(sessions.c.workspace, sessions.c.session, sessions.c.segment, sessions.c.start)
-    ).all()
-    if not rows:
-        return set()
-    shown = _shown(connection, [(row.workspace, row.session, row.segment - 1) for row in rows])
-    opened_at = connection.execute(select(now(connection))).scalar_one()
-    connection.execute(
-        segments.insert(),
-        [
-            {
-                "workspace": row.workspace,
-                "session": row.session,
-                "number": row.segment,
-                "kind": Move.TIMED_OUT,
-                "shown": row.session,
-                "start": row.start,
-                "back_to": shown.get((row.workspace, row.session), 0),
-                "opened_at": opened_at,
-            }
-            for row in rows
-        ],
-    )
-    return {(row.workspace, row.session) for row in rows}
-
-
-def _shown(connection: Connection, numbers: Sequence[tuple[int, int, int]]) -> dict[Place, int]:
-    """The numbers of the segments whose views these segments show; nothing where there is none."""
-    these = tuple_(segments.c.workspace, segments.c.session, segments.c.number).in_(numbers)
-    columns = [segments.c[name] for name in ("workspace", "session", "number", "back_to")]
-    rows = connection.execute(select(*columns).where(these))
-    return {(row.workspace, row.session): row.number if row.back_to is None else row.back_to for row in rows}
+        .where(_MINE)
+        .values(present_since=null(), segment=sessions.c.segment + fixed(1))
+        .returning(sessions.c.segment, sessions.c.start)
+    ),
+    _Ended,
+)
+_SHOWN = Prepared(
+    lambda _: select(func.coalesce(segments.c.back_to, segments.c.number)).where(
+        _OF_MINE, segments.c.number == bindparam("number")
+    ),
+    int,
+)
+_APPENDED = Prepared(_appending, tuple)
 
 
 def wake(connection: Connection, key: SessionKey, session: Session, overrides: Overrides, waking: Waking) -> bool:
@@ -149,7 +173,7 @@ def wake(connection: Connection, key: SessionKey, session: Session, overrides: O
         was = Present(key=key, since=session.present_since, spoken_at=before, now=spoken_at, overrides=overrides)
         if not waking.is_over(was):
             return False
-        _end(connection, here)
+        _end(connection, key)
     connection.execute(update(sessions).where(here).values(present_since=spoken_at))
     number, move = newest(connection, key)
     remembers = remembered.count(connection, key).all if move is Move.TIMED_OUT else 0
