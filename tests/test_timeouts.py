@@ -140,6 +140,20 @@ async def test_a_thread_is_still_one_in_which_it_answers_unasked(url: str, model
         assert cards[:2] == ["closed", "active"]
 
 
+async def test_slacks_button_starts_clean_for_whoever_presses_it(url: str, model: OpenAIServer) -> None:
+    async with SlackStage() as stage, Running(url, model, stage):
+        await said(stage, "old")
+        await days_pass(url, 9)
+        _, line = await said(stage, "back", more=2)
+        (posted,) = [one for one in stage.server.workspace.messages if "Picked up" in one.text]
+        assert is_line(line, "9 days", 2)
+        stage.press(posted, author="ben")
+        await stage.until(lambda: any("I set 4 turns aside" in text for text in texts(stage)))
+        await said(stage, "new")
+
+    assert questions(model) == ["new"]
+
+
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
 async def test_the_program_killed_just_after_it_woke_says_so_once(
     tmp_path: Path, url: str, model: OpenAIServer, dialect: str

@@ -15,6 +15,9 @@ from core.store.turns import WAITS, place, written
 VERB = "notice"
 """What a notice has in place of a command: whatever leaves commands out leaves notices out as well."""
 
+WAKING = "waking"
+"""How the name of a notice begins that says that a conversation goes on."""
+
 
 def tell(connection: Connection, key: SessionKey, *, name: str, text: str, behind: float = 0.0) -> bool:
     """Stores a notice behind all that waits in this session; whoever is free delivers it.

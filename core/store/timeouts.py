@@ -179,5 +179,5 @@ def wake(connection: Connection, key: SessionKey, session: Session, overrides: O
     remembers = remembered.count(connection, key).all if move is Move.TIMED_OUT else 0
     if remembers:
         words = waking.line((spoken_at - before) / 1000, remembers)
-        notices.tell(connection, key, name=f"waking {number}", text=words, behind=waking.burst)
+        notices.tell(connection, key, name=f"{notices.WAKING} {number}", text=words, behind=waking.burst)
     return True
