@@ -66,6 +66,8 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_hear: Hearing = "channel"
     backscroll_answers: Answers = "follow"
     backscroll_persona: str | None = None
+    backscroll_idle: str | None = None
+    backscroll_max_age: str = "never"
     backscroll_lease_seconds: float = Field(default=30, ge=3, le=3600)
     backscroll_models: str | None = None
     backscroll_may_stop: str = "everyone"
@@ -103,6 +105,14 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
         if persona is not None:
             SETTINGS["persona"].read(persona)
         return persona
+
+    @field_validator("backscroll_idle", "backscroll_max_age")
+    @classmethod
+    def _a_duration(cls, said: str | None) -> str | None:
+        """It is read again where it holds, as what people set is."""
+        if said is not None:
+            SETTINGS["idle"].read(said)
+        return said
 
     @model_validator(mode="before")
     @classmethod

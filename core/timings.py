@@ -61,6 +61,11 @@ class Timings:
     """Before a fold is tried again that has failed once."""
     fold_rest: float = 600.0
     """Before it is tried again when it has failed twice; doubles up to a day."""
+    # Ageing
+    age: float = 600.0
+    """Between two looks through all sessions that are present, for those that are to be timed out."""
+    between: float = 0.02
+    """Between two steps of that, so that what is being answered comes first."""
 
     # The model
     model: float = 86_400.0

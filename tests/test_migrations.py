@@ -13,7 +13,7 @@ from core.errors import DatabaseAhead
 from core.schema import metadata
 from core.seam.address import Address
 from core.session import Kind, Progress, SessionKey, Validity
-from core.store import connect, segments
+from core.store import connect, segments, timeouts
 
 
 def differences(connection: Connection) -> object:
@@ -178,6 +178,34 @@ async def test_resets_become_segments_and_those_that_stand_become_epochs_again(e
     assert (await database.read(rows))[1] == ("console:local:main:side", 8, 0, 2, 10, 3, 1)
     await database.close()
 
+
+async def test_a_time_out_becomes_an_undo_of_nothing_that_the_release_before_passes_over(empty_url: str) -> None:
+    side = SessionKey(workspace=1, session=2, address=Address.parse("console:local:main:side"))
+    database = connect(empty_url)
+    await database.write(migrations.upgrade, "0010")
+    await database.write(old_rows)
+    await database.write(migrations.upgrade, "0018")
+    await database.write(lambda connection: connection.execute(text(_TALKED)) and None)
+
+    await database.write(migrations.upgrade)
+    (one,) = await database.read(timeouts.present, "console", after=timeouts.FIRST, most=9)
+    assert (one.key, one.since, one.spoken_at) == (side, 7, 9), "as if its present had begun with its life"
+    assert await database.write(timeouts.time_out, [one]) == [side]
+    await database.write(migrations.downgrade, "0018")
+
+    def moves(connection: Connection) -> list[tuple[object, ...]]:
+        return [
+            tuple(row) for row in connection.execute(text("SELECT kind, start, back_to FROM segments ORDER BY number"))
+        ]
+
+    assert await database.read(moves) == [("reset", 3, None), ("reset", 6, None), ("undo", 6, 2)]
+    assert (await database.read(rows))[1] == ("console:local:main:side", 8, 0, 3, 6, 3, 1)
+    await database.write(migrations.upgrade)
+    assert await database.write(segments.undo, side, 9) == "reset"
+    await database.close()
+
+
+_TALKED = "UPDATE sessions SET live_since = 7999 WHERE session = 2"
 
 _STATES = """
 INSERT INTO turns (workspace, session, seq, role, state, at, tokens, author, verb, notice, covers, follows,

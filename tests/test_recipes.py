@@ -97,6 +97,7 @@ async def working(database: Database, owner: str, *more: Chore) -> AsyncIterator
             adapters=[running.adapter],
             model=running.model,
             folding=running.folding,
+            policy=running.mind.policy,
             timings=BRISK,
         )
         task = asyncio.create_task(Chores([*table, *more], shifts).work())

@@ -109,6 +109,7 @@ def _build(
         adapters=adapters.values(),
         model=mind.model,
         folding=DueSessions(database=database, folder=folder, shifts=shifts) if settings.has_model else None,
+        policy=mind.policy,
         timings=timings,
     )
     return _House(database=database, adapters=adapters, inbox=inbox, worker=worker, chores=Chores(table, shifts))

@@ -71,7 +71,8 @@ class SlackAdapter(Adapter):
         self._bot_token, self._app_token, self._api_url = bot_token, app_token, api_url
         self._agent_view = agent_view
         self._api = Api(token=bot_token, api_url=api_url, seconds=timings.call, clock=clock)
-        pages, status = Pages(self._api), Status(self._api, every=timings.status)
+        pages = Pages(self._api)
+        self._status = status = Status(self._api, every=timings.status)
         self._names = Names(self._api, timings=timings)
         self._history = History(
             self._api, pages, self._names, self._ourselves, agent_view=agent_view, timings=timings, now=now
@@ -155,6 +156,10 @@ class SlackAdapter(Adapter):
     async def mark(self, address: Address, message: str, *, waits: bool) -> None:
         """See Adapter: an hourglass."""
         await self._reactions.mark(address, message, waits=waits)
+
+    async def presence(self, address: Address, *, is_present: bool) -> None:
+        """See Adapter: the session's card, where Slack has one."""
+        await self._status.presence(address, is_present=is_present)
 
     async def examine(self) -> Sequence[Finding]:
         """See Adapter."""

@@ -24,7 +24,7 @@ from core.commands.table import COMMANDS, Command, find
 from core.seam.address import Address, AddressError
 from core.seam.messages import Audience, Author, Inbound
 
-PICKER = "session_picker"
+PICKER, BUTTON = "session_picker", "session_button"
 SHORTCUTS = {f"session_{verb}": verb for verb, command in COMMANDS.items() if command.menu is not None}
 """Callback IDs of the message shortcuts, and the verbs that they stand for."""
 
@@ -94,10 +94,10 @@ def _linking(command: Command, address: Address, ts: str, view: View) -> str:
 
 
 def choice(payload: Payload, view: View) -> Inbound | None:
-    """Something picked from our list of sessions, which are all of this channel; other buttons are not ours."""
+    """Something picked from our list of sessions, or a button of ours: all are of this channel. Others are not ours."""
     for action in payload.get("actions") or ():
-        if isinstance(action, Mapping) and action.get("action_id") == PICKER:
-            verb, session, line = _chosen(word(part(action, "selected_option"), "value"))
+        if isinstance(action, Mapping) and (value := _value(action)) is not None:
+            verb, session, line = _chosen(value)
             try:
                 address = Address.parse(session)
             except AddressError as error:
@@ -108,6 +108,16 @@ def choice(payload: Payload, view: View) -> Inbound | None:
                 log.warning("choice ignored", session=here.id, reason="the chosen session is of another place")
                 return None
             return _pressed(payload, view, verb=verb, line=line, address=address)
+    return None
+
+
+def _value(action: Payload) -> str | None:
+    """What our list or a button of ours stands for; None for what is not ours."""
+    match action.get("action_id"):
+        case str(name) if name == PICKER:
+            return word(part(action, "selected_option"), "value")
+        case str(name) if name.startswith(BUTTON):
+            return word(action, "value")
     return None
 
 

@@ -6,7 +6,7 @@ from re import MULTILINE
 from re import compile as pattern
 from typing import Any
 
-from bots.slack.commands import PICKER
+from bots.slack.commands import BUTTON, PICKER
 from bots.slack.markup import escaped
 from core.seam.address import Address
 from core.seam.messages import Choice, Reply
@@ -55,7 +55,25 @@ def is_direct(address: Address) -> bool:
 def blocks(reply: Reply) -> list[Arguments]:
     """A `markdown` block takes standard Markdown, 12,000 characters in all; docs.slack.dev/reference/block-kit."""
     seen: list[Arguments] = [{"type": "markdown", "text": reply.text}] if reply.text else []
-    return seen + (picker(reply.choices) if reply.choices else [])
+    return seen + (picker(reply.choices) if reply.choices else []) + _buttons(reply.buttons)
+
+
+def _buttons(choices: Sequence[Choice]) -> list[Arguments]:
+    """What may be pressed; as in a menu, each value is the whole command."""
+    buttons = [
+        {
+            "type": "button",
+            "action_id": f"{BUTTON}_{number}",
+            "text": {"type": "plain_text", "text": _short(choice.label, _LABEL), "emoji": False},
+            "value": _command(choice),
+        }
+        for number, choice in enumerate(choices)
+    ]
+    return [{"type": "actions", "block_id": BUTTON, "elements": buttons}] if buttons else []
+
+
+def _command(choice: Choice) -> str:
+    return f"{choice.verb} {choice.address.id} {choice.line}".strip()
 
 
 def picker(choices: Sequence[Choice]) -> list[Arguments]:
@@ -63,7 +81,7 @@ def picker(choices: Sequence[Choice]) -> list[Arguments]:
     options = [
         {"text": {"type": "plain_text", "text": _short(choice.label, _LABEL) or "…", "emoji": False}, "value": value}
         for choice in choices
-        if len(value := f"{choice.verb} {choice.address.id} {choice.line}".strip()) <= _VALUE
+        if len(value := _command(choice)) <= _VALUE
     ][:_OPTIONS]
     if not options:
         return []

@@ -7,6 +7,7 @@ from bots.slack.errors import Refused
 from bots.slack.payloads import PLATFORM
 from bots.slack.replies import Arguments, thread_of
 from core.errors import DeliveryError
+from core.seam.address import Address
 from core.seam.cache import Recent
 from core.seam.messages import Reply
 
@@ -53,6 +54,14 @@ class Status:
         if thread is not None:
             place = {"channel_id": reply.address.channel, "thread_ts": thread}
             await self._tried(_SESSIONS, {**place, "status": "active"})
+
+    async def presence(self, address: Address, *, is_present: bool) -> None:
+        """Whether the session's card is among those that go on; only threads have one. Once Slack lets us have none,
+        it is not asked again.
+        """
+        if address.thread is not None:
+            place = {"channel_id": address.channel, "thread_ts": address.thread}
+            await self._tried(_SESSIONS, {**place, "status": "active" if is_present else "closed"})
 
     async def _tried(self, method: str, arguments: Arguments) -> bool:
         if method in self._without:

@@ -1,15 +1,17 @@
 """The table of chores: what is done, how often, and how soon again where it failed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 import structlog
 
 from core.chores.folding import NAME, DueSessions
 from core.chores.runner import Chore
+from core.chores.timing_out import TimingOut
 from core.delivery.reconcile import Reconciler
 from core.intake.catchup import CatchUp
 from core.model.llm import Model
+from core.policy import Policy
 from core.seam.adapter import Adapter
 from core.store import Database, doubts
 from core.timings import Timings
@@ -22,9 +24,10 @@ def chores(
     database: Database,
     reconciler: Reconciler,
     catch_up: CatchUp,
-    adapters: Iterable[Adapter],
+    adapters: Collection[Adapter],
     model: Model,
     folding: DueSessions | None,
+    policy: Policy,
     timings: Timings,
 ) -> Sequence[Chore]:
     """All of them; without `folding`, nothing is folded."""
@@ -32,6 +35,7 @@ def chores(
         reconciling(reconciler, timings),
         forgetting(database, timings),
         *(catching_up(catch_up, adapter, timings) for adapter in adapters),
+        *(timing_out(database, policy, adapter, timings) for adapter in adapters),
         looking(model, timings),
         *([] if folding is None else [folding_sessions(folding, timings)]),
     ]
@@ -69,6 +73,18 @@ def folding_sessions(folding: DueSessions, timings: Timings) -> Chore:
     """Old turns become checkpoints where a window is full; each session is one process's at a time, in a shift."""
     every = timings.fold
     return Chore(name=NAME, do=folding.look, every=every, after_failure=every, by_one=False)
+
+
+def timing_out(database: Database, policy: Policy, adapter: Adapter, timings: Timings) -> Chore:
+    """Sessions with which nobody has talked for long are timed out, by one process for each platform."""
+    return Chore(
+        name="timing out",
+        platform=adapter.platform,
+        do=TimingOut(database=database, policy=policy, adapter=adapter, timings=timings).sweep,
+        every=timings.age,
+        after_failure=timings.put_off,
+        by_one=True,
+    )
 
 
 def looking(model: Model, timings: Timings) -> Chore:

@@ -13,6 +13,8 @@ from core.seam.messages import Choice
 from core.session import Progress, Turn, Validity
 from core.store import Connection, backscroll, ledger, queue, recalling, remembered, segments, turns
 
+_BEGIN = "There is no session in this channel yet. Mention me, and one begins in that message's thread."
+_GO_ON = "No session in this channel is live. Say something to me in a thread of ours, and that one goes on."
 _CHOICES = 20  # as many sessions as a person can choose from at a glance
 
 
@@ -39,9 +41,7 @@ def choose(connection: Connection, order: Order) -> Said:
     """The live sessions around this one's channel, for the asker to choose from."""
     found = backscroll.live_sessions(connection, order.key, limit=_CHOICES)
     if not found:
-        return Said(
-            text="There is no session in this channel yet. Mention me, and one begins in that message's thread."
-        )
+        return Said(text=_GO_ON if backscroll.has_timed_out(connection, order.key) else _BEGIN)
     verb, line = order.command.name, order.turn.text if order.command.parameters else ""
     choices = tuple(
         Choice(label=f"{_when(touched)} · {_opening(words)}", verb=verb, address=address, line=line)

@@ -20,8 +20,8 @@ class Errand:
     moment ago: the intent to post its first part stands, and no call has been made on it; None where it must be read,
     because somebody may have begun already. `drafts` is what is on screen of it by now. With `doubtful` something on
     screen may still change, so it is reconciled later. `private` is for the asker's eyes alone, who may pick one of the
-    `choices`. What answers a `command` has its name in the table. With `decided` it was this process that has stored
-    what is said, a moment ago.
+    `choices`; `buttons` are for everybody. What answers a `command` has its name in the table. With `decided` it was
+    this process that has stored what is said, a moment ago.
     """
 
     key: SessionKey
@@ -32,6 +32,7 @@ class Errand:
     doubtful: bool = False
     private: bool = False
     choices: tuple[Choice, ...] = ()
+    buttons: tuple[Choice, ...] = ()
     command: str | None = None
     decided: bool = False
 
@@ -53,4 +54,5 @@ class Errand:
             attempt=part.tries if self.is_intended(part) else part.tries + 1,
             private=self.private,
             choices=self.choices if last else (),
+            buttons=self.buttons if last else (),
         )

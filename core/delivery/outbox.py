@@ -20,7 +20,8 @@ from core.errors import DeliveryError, LeaseLost
 from core.events import Answered, Delivered, Events, Refused
 from core.seam.adapter import Adapter
 from core.seam.address import Address
-from core.session import Answer, Fate, Lease, Progress, Turn
+from core.seam.messages import Choice
+from core.session import Answer, Fate, Lease, Progress, SessionKey, Turn
 from core.store import Database, answering, deliveries, notices, queue, receipts
 from core.store.deliveries import Delivery
 from core.store.receipts import Arrival
@@ -67,7 +68,8 @@ class Outbox:
 
     async def notify(self, lease: Lease, notice: Turn) -> Fate:
         """Delivers a notice of our own: its words are stored as messages, and go the way of an answer."""
-        errand = Errand(key=lease.key, cause=notice, lease=lease, command=notices.VERB)
+        buttons = _buttons(lease.key, notice)
+        errand = Errand(key=lease.key, cause=notice, lease=lease, command=notices.VERB, buttons=buttons)
         if notice.progress is Progress.ANSWERED:
             return await self.deliver(errand)
         parts = composing.pieces(self._office.adapter(lease.key.address), notice, notice.text)
@@ -97,7 +99,7 @@ class Outbox:
         return fate
 
     def _since(self, errand: Errand) -> float:
-        return self._clock() - errand.cause.at
+        return max(0.0, self._clock() - errand.cause.at)  # a notice may stand behind what is said in the next moment
 
     async def _left(self, errand: Errand) -> Sequence[Delivery]:
         """What is still to be posted."""
@@ -152,3 +154,10 @@ class Outbox:
             await self._office.adapter(address).withdraw(address, posted)
         except DeliveryError as error:
             log.warning("not withdrawn yet", session=address.id, reason=str(error))  # reconciling will
+
+
+def _buttons(key: SessionKey, notice: Turn) -> tuple[Choice, ...]:
+    """What may be pressed beneath a notice: where a conversation goes on, that it does not."""
+    if notice.notice is None or not notice.notice.startswith(notices.WAKING):
+        return ()
+    return (Choice(label="Start clean", verb="reset", address=key.address),)

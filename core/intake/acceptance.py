@@ -15,12 +15,14 @@ from core.commands import lines, table
 from core.commands.lines import Given
 from core.errors import DatabaseError
 from core.events import Accepted, Events, Skipped
+from core.memory import ageing
 from core.memory.mind import Mind
 from core.model import envelope
 from core.policy import Policy
 from core.seam.messages import Audience, Inbound
 from core.session import Kind, Progress
 from core.store import Database, arrivals, inbound, places, queue
+from core.timings import Timings
 from core.work.worker import Worker
 
 log = structlog.get_logger()
@@ -55,10 +57,11 @@ class Judged:
 class Acceptance:
     """Judges messages and stores them, each once. Whoever calls sees to it that it is one at a time per session."""
 
-    def __init__(self, *, database: Database, worker: Worker, mind: Mind, events: Events) -> None:
+    def __init__(self, *, database: Database, worker: Worker, mind: Mind, events: Events, timings: Timings) -> None:
         self._database = database
         self._worker = worker
         self._mind = mind
+        self._timings = timings
         self._events = events
 
     async def accept(self, message: Inbound) -> bool:
@@ -137,6 +140,8 @@ class Acceptance:
         accepted = await self._write(judged, claimant=None if claims is None else claims[0])
         if accepted is None:
             return None
+        if accepted.woken:
+            self._worker.courtesies.show_present(accepted.key)
         if accepted.lease is not None and claims is not None:
             self._worker.take(accepted.lease, [accepted.turn], claims[1])
             return accepted
@@ -160,6 +165,7 @@ class Acceptance:
                 missed=judged.missed,
                 claimant=claimant,
                 others=judged.waits and self._worker.is_full,
+                waking=ageing.waking(self._mind.policy, burst=self._timings.burst),
             )
         )
         try:

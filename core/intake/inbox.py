@@ -39,7 +39,7 @@ class Inbox:
         self._database = database
         self._timings = timings
         self._clock = clock
-        self._acceptance = Acceptance(database=database, worker=worker, mind=mind, events=events)
+        self._acceptance = Acceptance(database=database, worker=worker, mind=mind, events=events, timings=timings)
         self._news = News(
             database=database,
             worker=worker,

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from math import inf
 
 import structlog
 
@@ -35,8 +36,8 @@ NOTHING = Overrides()
 class Policy:
     """The effective settings of one session. `may_stop` are those who may end another's answer.
 
-    `idle` and `max_age` are in seconds; None is what is usual in such a place. `allowed` are the models, and how hard
-    they think, that people may choose beside the operator's own.
+    `idle` and `max_age` are in seconds; without an `idle` it is what is usual in such a place. `allowed` are the
+    models, and how hard they think, that people may choose beside the operator's own.
 
     `origins` says which of them are not built in, and where they come from.
     """
@@ -49,7 +50,7 @@ class Policy:
     model: str = ""
     reasoning: str = "auto"
     idle: float | None = None
-    max_age: float | None = None
+    max_age: float = inf
     zone: str = "UTC"
     may_stop: People = None
     may_reset: People = None

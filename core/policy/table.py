@@ -96,15 +96,17 @@ SETTINGS = _table(
     ),
     Setting(
         name="idle",
-        help="After how long without a word a session ends: 30m, 12h, 7d, never (kept; nothing follows from it yet)",
+        help="After how long without a word to me I count a conversation as over, and forget nothing: 30m, 7d, never",
         read=values.duration,
         shown=values.span,
+        variable="BACKSCROLL_IDLE",
     ),
     Setting(
         name="max_age",
-        help="After how long a session ends at the latest (kept; nothing follows from it yet)",
+        help="After how long I do so at the latest, however much is said",
         read=values.duration,
         shown=values.span,
+        variable="BACKSCROLL_MAX_AGE",
     ),
     Setting(
         name="zone",

@@ -47,6 +47,9 @@ sessions = Table(
     Column("attempts", Integer, nullable=False),  # claims since the last turn that ended, but for those that follow:
     Column("deaths", SmallInteger, nullable=False, server_default=text("0")),  # claims that ended with their process
     Column("touched_at", BigInteger, nullable=False),
+    Column("spoken_at", BigInteger),  # when people last talked with us, commands apart; NULL never
+    Column("silent_since", BigInteger),  # when they had before that
+    Column("present_since", BigInteger),  # from its first talk, or its waking, to its time-out
     Column("news", Boolean, nullable=False, server_default=false()),  # what waits has changed: the holder looks again
     Column("stop", Integer),  # what is being answered of before this seq is to end where it is
     UniqueConstraint("workspace", "address"),
@@ -64,6 +67,13 @@ sessions = Table(
         sqlite_where=text("due_at IS NOT NULL"),
     ),
     Index("ix_sessions_workspace_channel_touched_at", "workspace", "channel", "touched_at"),
+    Index(
+        "ix_sessions_present",
+        "workspace",
+        "session",  # which no message changes
+        postgresql_where=text("present_since IS NOT NULL"),
+        sqlite_where=text("present_since IS NOT NULL"),
+    ),
 )
 
 segments = Table(  # which turns a session's memory consists of: rows are only added
@@ -72,11 +82,11 @@ segments = Table(  # which turns a session's memory consists of: rows are only a
     Column("workspace", Integer, primary_key=True, autoincrement=False),
     Column("session", Integer, primary_key=True, autoincrement=False),
     Column("number", Integer, primary_key=True, autoincrement=False),  # the greatest is the view
-    Column("kind", Text, nullable=False),  # reset, closed, undo
+    Column("kind", Text, nullable=False),  # reset, closed, undo, timed out
     Column("shown", Integer, nullable=False),  # the session whose turns are shown
     Column("start", Integer, nullable=False),  # those with a greater seq
-    Column("back_to", Integer),  # an undo's: the segment that is shown again; 0 is everything
-    Column("seq", Integer),  # the turn that asked for it; nobody's if the place was closed
+    Column("back_to", Integer),  # an undo's or a time-out's: the segment that is shown; 0 is everything
+    Column("seq", Integer),  # the turn that asked for it; nobody's if the place was closed, or it was timed out
     Column("opened_at", BigInteger, nullable=False),
 )
 

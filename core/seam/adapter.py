@@ -154,6 +154,12 @@ class Adapter(ABC):
     async def mark(self, address: Address, message: str, *, waits: bool) -> None:
         """Shows that a person's message waits for its turn, or takes that sign back. A courtesy, as `preview` is."""
 
+    async def presence(self, address: Address, *, is_present: bool) -> None:
+        """Shows whether a conversation is going on in this place, or was timed out. A courtesy, as `preview` is.
+
+        A platform without a sign for that shows nothing; nothing is ever posted for it.
+        """
+
     def render(self, text: str) -> str:
         """Standard Markdown in the platform's own dialect, before it is split at `max_text`. Pure."""
         return text

@@ -159,7 +159,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One answer that the asker may pick: what they read, the session that the command is for, and its arguments."""
+    """A command that may be picked: what people read, the session that the command is for, and its arguments."""
 
     label: str
     verb: str
@@ -178,6 +178,7 @@ class Reply:
     `others` and `after` are for a look at the screen that finds messages of ours which do not say what they are.
     `others` are the IDs of those that are known to be other replies: this reply is none of them. `after` is the ID of
     the reply to what was said before, where it is known: this reply is to stand below it.
+    `choices` are for the asker, who is asked; `buttons` are for anybody, and the text says in words what they do.
     `asker` is the one person whom the text may mention, and who sees it when it is `private`.
     Everything but `address` and `text` is a hint: an adapter that can't use one delivers anyway, plainly.
     """
@@ -193,6 +194,7 @@ class Reply:
     reply_to: str | None = None
     private: bool = False
     choices: tuple[Choice, ...] = ()
+    buttons: tuple[Choice, ...] = ()
     others: frozenset[str] = frozenset()
     after: str | None = None
     draft: Draft | None = None

@@ -44,6 +44,9 @@ class Session(NamedTuple):
     attempts: int
     backscroll_read: bool
     stop: int | None
+    spoken_at: int | None
+    silent_since: int | None
+    present_since: int | None
     preferred: bytes | None = None  # what waits comes with its author's preferences
     set_in_workspace: str | None = None
     set_in_channel: str | None = None
@@ -81,26 +84,40 @@ def extend(
 
 @cache
 def _extension(*, waits: bool, at_once: bool, claims: bool) -> Prepared[Session]:
-    """The one statement that every arrival runs on its session's row; who may claim it learns what is set there."""
+    """The one statement that every arrival runs on its session's row; who may answer it learns what is set there."""
     own = [sessions.c[name] for name in Session._fields if name in sessions.c]
     # SQLite's RETURNING knows the columns of `sessions` by their bare names, which another table has as well
     preferred = preferences.body(WORKSPACE, bindparam("author", type_=Text)) if waits else null()
-    returned = [*own, preferred, *(policies.SET_IN_SESSION if claims else ())]
+    returned = [*own, preferred, *(policies.SET_IN_SESSION if waits else ())]
 
     def build(dialect: str) -> ReturningUpdate[*tuple[object, ...]]:
-        changes = _talked(dialect) | (_queued(dialect, at_once=at_once, claims=claims) if waits else {})
+        changes = _arrived(dialect)
+        if waits:
+            changes |= _talked(dialect) | _queued(dialect, at_once=at_once, claims=claims)
         return update(sessions).where(SESSION).values(changes).returning(*returned)
 
     return Prepared(build, Session)
 
 
-def _talked(dialect: str) -> dict[str, object]:
-    talk_at = bindparam("talk_at", type_=BigInteger)
-    first = or_(sessions.c.live_since.is_(None), talk_at < sessions.c.live_since)
+_TALK_AT = bindparam("talk_at", type_=BigInteger)
+
+
+def _arrived(dialect: str) -> dict[str, object]:
+    first = or_(sessions.c.live_since.is_(None), sessions.c.live_since > _TALK_AT)
     return {
         "tail": sessions.c.tail + fixed(1),
         "touched_at": clock(dialect),
-        "live_since": case((first, talk_at), else_=sessions.c.live_since),
+        "live_since": case((first, _TALK_AT), else_=sessions.c.live_since),
+    }
+
+
+def _talked(dialect: str) -> dict[str, object]:
+    """What talk changes, and no command: the first of all begins the session's present."""
+    talk, never = _TALK_AT.is_not(None), sessions.c.spoken_at.is_(None)
+    return {
+        "spoken_at": case((talk, clock(dialect)), else_=sessions.c.spoken_at),
+        "silent_since": case((talk, sessions.c.spoken_at), else_=sessions.c.silent_since),
+        "present_since": case((and_(talk, never), clock(dialect)), else_=sessions.c.present_since),
     }
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, and_, func, select, update
+from sqlalchemy import Connection, and_, func, not_, select, update
 
 from core.schema import sessions, turns
 from core.seam.address import Address
 from core.seam.messages import Inbound
 from core.session import Kind, Lease, Progress, Role, SessionKey, Validity
-from core.store import bodies, gone, quotes
+from core.store import bodies, gone, quotes, timeouts
 from core.store.engine.sql import insert, micro, storable
 from core.store.queue import require
 
@@ -67,13 +67,22 @@ def _row(key: SessionKey, seq: int, message: Inbound, tokens: int) -> dict[str, 
     }
 
 
+def has_timed_out(connection: Connection, key: SessionKey) -> bool:
+    """Whether a session around this one's channel was timed out."""
+    around = and_(sessions.c.workspace == key.workspace, sessions.c.channel == key.address.channel_address.id)
+    return connection.execute(select(sessions.c.session).where(around, timeouts.TIMED_OUT).limit(1)).first() is not None
+
+
 def live_sessions(connection: Connection, key: SessionKey, *, limit: int) -> list[tuple[Address, str, float]]:
-    """The sessions around this one's channel, most recently used first: address, first words, when last used."""
+    """The sessions around this one's channel, most recently used first: address, first words, when last used.
+
+    What was timed out is not among them.
+    """
     channel = key.address.channel_address.id
     around = (
         select(sessions.c.session, sessions.c.address, sessions.c.touched_at)
         .where(sessions.c.workspace == key.workspace, sessions.c.channel == channel)
-        .where(sessions.c.live_since.is_not(None))
+        .where(sessions.c.live_since.is_not(None), not_(timeouts.TIMED_OUT))
         .order_by(sessions.c.touched_at.desc())
         .limit(limit)
     )

@@ -54,10 +54,14 @@ def _close(connection: Connection, key: SessionKey, *, gone: bool, seconds: floa
         over = {"progress": Progress.DONE, "slip": kept, "error": None}
         connection.execute(update(turns).where(mine, OPEN).values(over))
     segments.close(connection, key, row.tail)
-    connection.execute(update(sessions).where(_session(key)).values(waiting=0, live_since=None))
+    connection.execute(update(sessions).where(_session(key)).values(_NO_LIFE))
     if row.waiting:
         tell(connection, key)
     return bool(row.waiting)
+
+
+_NO_LIFE = {"waiting": 0, **dict.fromkeys(("live_since", "spoken_at", "silent_since", "present_since"))}
+"""Of the session's row: talk begins anew."""
 
 
 def _sessions_at(connection: Connection, address: Address) -> list[SessionKey]:

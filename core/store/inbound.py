@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import Insert
 from core.schema import rejections, turns
 from core.seam.messages import Author, Inbound, Rejected
 from core.session import Kind, Lease, Progress, Role, SessionKey, Slip, Turn, Validity
-from core.store import bodies, policies, quotes
+from core.store import bodies, policies, quotes, timeouts
 from core.store.arrivals import Claimant, Duplicate, extend
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import fixed, insert, micro, notify, now, seconds, storable
@@ -18,12 +18,16 @@ from core.store.workspaces import workspace_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A message as it was stored: its session and turn, how many turns wait there now, the lease if it was free."""
+    """A message as it was stored: its session and turn, how many turns wait there now, the lease if it was free.
+
+    `woken` says that the session had been timed out.
+    """
 
     key: SessionKey
     turn: Turn
     waiting: int
     lease: Lease | None
+    woken: bool = False
 
 
 def accept(
@@ -38,11 +42,13 @@ def accept(
     missed: int = 0,
     claimant: Claimant | None = None,
     others: bool = False,
+    waking: timeouts.Waking | None = None,
 ) -> Stored:
-    """Stores a message as its session's newest turn, and wakes the session if it is to be answered.
+    """Stores a message as its session's newest turn, and makes the session due if it is to be answered.
 
     If the session is idle and somebody is there to answer, it is claimed in the same breath; else `others` are told.
     A session that backs off is due at once, but for an at-once command. What was overheard never waits.
+    Talk wakes a session that was timed out, as `waking` says.
     Raises Duplicate, also where the message was deleted before it came. Acknowledge only after this is committed.
     """
     progress = Progress.DONE if kind is Kind.OVERHEARD else progress
@@ -66,6 +72,10 @@ def accept(
         turn = turn._replace(quotes=quotes.keep(connection, key, turn.seq, turn.quotes))
     if others:
         notify(connection)
+    overrides = policies.opened(key.workspace, key.address, session.set_in_workspace, session.set_in_channel)
+    woken = False
+    if talk_at is not None and waking is not None:
+        woken = timeouts.wake(connection, key, session, overrides, waking)
     lease = None
     if claimant is not None and session.owner == claimant.owner:
         lease = Lease(
@@ -74,9 +84,9 @@ def accept(
             attempts=session.attempts,
             backscroll_read=session.backscroll_read,
             stop=session.stop,
-            overrides=policies.opened(key.workspace, key.address, session.set_in_workspace, session.set_in_channel),
+            overrides=overrides,
         )
-    return Stored(key=key, turn=turn, waiting=session.waiting, lease=lease)
+    return Stored(key=key, turn=turn, waiting=session.waiting, lease=lease, woken=woken)
 
 
 def _turn(

@@ -9,18 +9,22 @@ from sqlalchemy import Connection, and_, func, select, update
 from core.schema import sessions, turns
 from core.session import Kind, Progress, Role, SessionKey, Slip, Validity
 from core.store import bodies
-from core.store.engine.sql import insert, notify, now, storable
+from core.store.engine.sql import insert, micro, notify, now, storable
 from core.store.turns import WAITS, place, written
 
 VERB = "notice"
 """What a notice has in place of a command: whatever leaves commands out leaves notices out as well."""
 
+WAKING = "waking"
+"""How the name of a notice begins that says that a conversation goes on."""
 
-def tell(connection: Connection, key: SessionKey, *, name: str, text: str) -> bool:
+
+def tell(connection: Connection, key: SessionKey, *, name: str, text: str, behind: float = 0.0) -> bool:
     """Stores a notice behind all that waits in this session; whoever is free delivers it.
 
     Its `name` says what it is about, and belongs to this one notice of the session: what has been told before is not
-    told again, and False is returned. `text` is Markdown, as a model's answer is.
+    told again, and False is returned. `text` is Markdown, as a model's answer is. It also stands `behind` what is said
+    within so many seconds.
     """
     mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
     tail: int = connection.execute(select(sessions.c.tail).where(mine).with_for_update()).scalar_one()
@@ -32,7 +36,7 @@ def tell(connection: Connection, key: SessionKey, *, name: str, text: str) -> bo
         "kind": Kind.NOTICE,
         "progress": Progress.WAITING,
         "validity": Validity.STANDS,
-        "at": _behind_all(connection, key),
+        "at": _behind_all(connection, key) + micro(behind),
         "tokens": 0,
         "verb": VERB,
         "notice": storable(name),

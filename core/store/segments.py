@@ -1,5 +1,6 @@
 """Segments: which turns a session's memory consists of. Each reset and each undo appends one; the newest is the view.
 
+A time-out appends one that shows what was shown before it: it is no move that could be taken back.
 None is changed or deleted, and no turn is. A session without any shows everything.
 """
 
@@ -23,6 +24,7 @@ class Move(StrEnum):
     RESET = "reset"
     CLOSED = "closed"  # the place was
     UNDO = "undo"
+    TIMED_OUT = "timed out"  # and the view stayed what it was
 
 
 def reset(connection: Connection, key: SessionKey, seq: int) -> None:
@@ -41,14 +43,22 @@ def undo(connection: Connection, key: SessionKey, seq: int) -> Move | None:
     What was said since stays. Returns what was taken back; None where there is nothing.
     """
     newest = _newest(connection, key)
-    if newest == 0:
-        return None
     view = _segment(connection, key, newest)
+    if view.number == 0:
+        return None
     taken_back = view if view.shows == 0 else _segment(connection, key, view.shows)
     before = _segment(connection, key, taken_back.number - 1)
     shown = _segment(connection, key, before.shows)
     _append(connection, key, newest, {"kind": Move.UNDO, "start": shown.start, "back_to": shown.number, "seq": seq})
     return taken_back.move
+
+
+def newest(connection: Connection, key: SessionKey) -> tuple[int, Move | None]:
+    """The number of the newest segment, and what it came of; 0 and None where there is none."""
+    mine = and_(segments.c.workspace == key.workspace, segments.c.session == key.session)
+    found = select(segments.c.number, segments.c.kind).where(mine).order_by(segments.c.number.desc()).limit(1)
+    row = connection.execute(found).one_or_none()
+    return (0, None) if row is None else (row.number, Move(row.kind))
 
 
 class _Segment(NamedTuple):
@@ -70,13 +80,15 @@ def _newest(connection: Connection, key: SessionKey) -> int:
 
 
 def _segment(connection: Connection, key: SessionKey, number: int) -> _Segment:
-    if number == 0:
-        return _FIRST
+    """The one with this number, or where that is a time-out, the newest before it that is none."""
     mine = and_(segments.c.workspace == key.workspace, segments.c.session == key.session)
-    columns = segments.c.kind, segments.c.start, segments.c.back_to
-    row = connection.execute(select(*columns).where(mine, segments.c.number == number)).one()
-    shows = number if row.back_to is None else row.back_to
-    return _Segment(number=number, move=Move(row.kind), start=row.start, shows=shows)
+    columns = segments.c.number, segments.c.kind, segments.c.start, segments.c.back_to
+    moved = select(*columns).where(mine, segments.c.number <= number, segments.c.kind != Move.TIMED_OUT)
+    row = connection.execute(moved.order_by(segments.c.number.desc()).limit(1)).one_or_none()
+    if row is None:
+        return _FIRST
+    shows = row.number if row.back_to is None else row.back_to
+    return _Segment(number=row.number, move=Move(row.kind), start=row.start, shows=shows)
 
 
 def _append(connection: Connection, key: SessionKey, newest: int, segment: dict[str, object]) -> None:

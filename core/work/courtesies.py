@@ -1,4 +1,4 @@
-"""Courtesies: signs on messages that have to wait. They are shown while nobody waits for them, or not at all."""
+"""Courtesies: signs on messages that wait, and on conversations that go on. Shown while nobody waits, or not at all."""
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
@@ -34,6 +34,10 @@ class Courtesies:
         """Its turn has come: takes the sign back, where there is one."""
         if turn.slip.marked and turn.message is not None:
             self._begin(self._mark(key, turn.message, waits=False))
+
+    def show_present(self, key: SessionKey) -> None:
+        """Shows that a conversation goes on that was timed out."""
+        self._begin(self._adapters[key.address.platform].presence(key.address, is_present=True))
 
     async def _show(self, key: SessionKey, turn: Turn, message: str) -> None:
         await self._mark(key, message, waits=True)

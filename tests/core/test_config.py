@@ -36,6 +36,8 @@ PROMISED = {
     "BACKSCROLL_HEAR": "channel",
     "BACKSCROLL_ANSWERS": "follow",
     "BACKSCROLL_PERSONA": None,
+    "BACKSCROLL_IDLE": None,
+    "BACKSCROLL_MAX_AGE": "never",
     "BACKSCROLL_LEASE_SECONDS": 30,
     "BACKSCROLL_MODELS": None,
     "BACKSCROLL_MAY_STOP": "everyone",
@@ -342,4 +344,15 @@ def test_nobody_is_no_list_of_people(monkeypatch: pytest.MonkeyPatch, name: str)
     monkeypatch.setenv(name, "asker")
 
     with pytest.raises(ConfigurationError, match=f"{name}: That would be nobody"):
+        read_settings()
+
+
+@pytest.mark.parametrize("name", ["BACKSCROLL_IDLE", "BACKSCROLL_MAX_AGE"])
+def test_a_duration_is_read_as_people_write_it_or_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "12H")
+    field = name.removeprefix("BACKSCROLL_").lower()
+    assert getattr(read_settings().policy, field) == 12 * 3_600
+
+    monkeypatch.setenv(name, "a week")
+    with pytest.raises(ConfigurationError, match=f"^{name}: a week is no duration: write 30m, 12h, 7d or never$"):
         read_settings()

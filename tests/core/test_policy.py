@@ -45,10 +45,12 @@ def test_every_setting_is_a_field_and_every_field_a_setting() -> None:
 def test_what_the_operator_sets_is_the_lowest_level_and_the_rest_is_built_in() -> None:
     variables = {name: setting.variable.lower() for name, setting in SETTINGS.items() if setting.variable}
     said = {"hear": "off", "answers": "mention", "context_tokens": "500", "answer_tokens": "16", "reasoning": "low"}
+    said |= {"idle": "1d", "max_age": "2d"}
     set_all = settings(openai_api_key="k", **{own: said.get(name, "U1") for name, own in variables.items()}).policy
 
-    assert settings().policy == Policy()
+    assert settings().policy == settings(backscroll_idle=None).policy == Policy()
     assert (set_all.hear, set_all.context_tokens, set_all.answer_tokens) == ("off", 500, 16)
+    assert (set_all.idle, set_all.max_age) == (86_400, 2 * 86_400)
     assert {set_all.may_stop, set_all.may_reset, set_all.may_set} == {frozenset({"U1"})}
     assert {set_all.origin(name) for name in variables} == {Level.DEPLOYMENT}
 
@@ -111,6 +113,12 @@ def test_the_stand_in_is_told_by_no_other_models_name() -> None:
         ("max_age", "", "write 30m"),
         ("zone", "Berlin", "Berlin is no time zone: write one as Europe/Berlin"),
         ("zone", "../../etc/passwd", "is no time zone"),
+        ("idle", "a week", "a week is no duration: write 30m, 12h, 7d or never"),
+        ("idle", "0d", "0d is no duration"),
+        ("idle", "d", "d is no duration"),
+        ("idle", "-1d", "-1d is no duration"),
+        ("idle", "9" * 5_000 + "d", "is no duration"),
+        ("max_age", "7w", "7w is no duration"),
         ("may_stop", "U1, evryone", "evryone is no ID; write everyone"),
         (
             "may_stop",
@@ -147,6 +155,9 @@ def test_a_wrong_value_is_told_with_what_would_be_right(name: str, said: str, wh
         ("max_age", " 7D ", 604_800.0),
         ("max_age", "never", inf),
         ("zone", "UTC", "UTC"),
+        ("idle", " 30M ", 1_800),
+        ("idle", "never", inf),
+        ("max_age", "10000d", 864_000_000),
         ("may_stop", "asker", frozenset()),
         ("may_stop", "everyone, U1", None),
         ("may_set", "Admins, asker, U1", frozenset({"admins", "U1"})),
@@ -196,3 +207,11 @@ def test_what_can_not_be_read_is_passed_over_and_logged(stored: str) -> None:
     assert policy == DEPLOYED.with_values(Level.CHANNEL, {"answer_tokens": 50})
     assert [line["log_level"] for line in logs] == ["warning"]
     assert "loudly" not in str(logs), "what people have set may be words of theirs"
+
+
+@pytest.mark.parametrize("said", ["30m", "12h", "7d", "90m", "never"])
+def test_a_duration_is_shown_as_it_can_be_said_again(said: str) -> None:
+    policy = Policy().with_values(Level.CHANNEL, {"idle": SETTINGS["idle"].read(said)})
+
+    assert policy.shown("idle") == said
+    assert (Policy().shown("idle"), Policy().shown("max_age")) == ("7d in threads, 24h elsewhere", "never")

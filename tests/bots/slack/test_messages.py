@@ -305,8 +305,11 @@ def test_what_is_kept_of_an_unreadable_event_holds_no_secrets() -> None:
     ("session", "picked"),
     [("slack:T1:C1:1.5", True), ("slack:T1:C2:1.5", False), ("slack:T2:C1:1.5", False), ("discord:T1:C1:1", False)],
 )
-def test_only_sessions_of_the_same_channel_can_be_picked(session: str, *, picked: bool) -> None:
-    option = {"action_id": "session_picker", "selected_option": {"value": f"reset {session}"}}
+@pytest.mark.parametrize("is_button", [False, True])
+def test_only_sessions_of_the_same_channel_can_be_picked(session: str, *, picked: bool, is_button: bool) -> None:
+    option: dict[str, Any] = {"action_id": "session_picker", "selected_option": {"value": f"reset {session}"}}
+    if is_button:
+        option = {"action_id": "session_button_0", "value": f"reset {session}"}
     payload = {"type": "block_actions", "trigger_id": "1", "user": {"id": "U1"}, "channel": {"id": "C1"}}
     with capture_logs() as logs:
         events = translate({**payload, "actions": [option]}, VIEW)

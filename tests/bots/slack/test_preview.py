@@ -318,3 +318,25 @@ def test_a_bucket_fills_again_over_a_minute() -> None:
     assert [bucket.take() for _ in range(3)] == [True, True, False]
     now = 30.0
     assert [bucket.take() for _ in range(2)] == [True, False]
+
+
+async def test_the_card_of_a_thread_says_whether_it_goes_on(stage: SlackStage, adapter: SlackAdapter) -> None:
+    reply = await asked(stage)
+    channel = replace(reply.address, thread=None)
+    for address in (reply.address, channel):
+        await adapter.presence(address, is_present=False)
+        await adapter.presence(address, is_present=True)
+
+    thread = reply.address.thread
+    told = [(method, given["thread_ts"], given["status"]) for method, given in stage.server.workspace.statuses]
+    assert told == [("agents.sessions.setStatus", thread, status) for status in ("closed", "active")]
+    assert stage.shown() == []
+
+
+async def test_where_slack_has_no_cards_it_is_asked_once(stage: SlackStage, adapter: SlackAdapter) -> None:
+    stage.server.fail("agents.sessions.setStatus", "unknown_method", times=9)
+    reply = await asked(stage)
+    for _ in range(3):
+        await adapter.presence(reply.address, is_present=False)
+
+    assert stage.server.number_of("agents.sessions.setStatus") == 1

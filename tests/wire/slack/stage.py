@@ -155,6 +155,17 @@ class SlackStage(Stage):
         """Somebody picks from a menu in a message."""
         user, (actions,) = self.user(author), [block for block in message.blocks if block["type"] == "actions"]
         (menu,) = actions["elements"]
+        picked = {"type": "static_select", "selected_option": menu["options"][option]}
+        self._acted(message, picked | {"action_id": menu["action_id"], "block_id": actions["block_id"]}, user, author)
+
+    def press(self, message: Message, author: str = "ada") -> None:
+        """Somebody presses the button in a message."""
+        (actions,) = [block for block in message.blocks if block["type"] == "actions"]
+        (button,) = actions["elements"]
+        pressed = {name: button[name] for name in ("type", "action_id", "value")}
+        self._acted(message, pressed | {"block_id": actions["block_id"]}, self.user(author), author)
+
+    def _acted(self, message: Message, action: dict[str, Any], user: str, author: str) -> None:
         self.server.send(
             "interactive",
             {
@@ -165,15 +176,7 @@ class SlackStage(Stage):
                 "channel": {"id": message.channel, "name": "general"},
                 "container": {"type": "message", "message_ts": message.ts, "is_ephemeral": bool(message.only_for)},
                 "response_url": self.server.response_url(message.channel, user),
-                "actions": [
-                    {
-                        "type": "static_select",
-                        "action_id": menu["action_id"],
-                        "block_id": actions["block_id"],
-                        "selected_option": menu["options"][option],
-                        "action_ts": self.server.workspace.ts(),
-                    }
-                ],
+                "actions": [{**action, "action_ts": self.server.workspace.ts()}],
             },
         )
 

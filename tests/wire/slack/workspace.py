@@ -409,6 +409,10 @@ def _check(blocks: list[Arguments], metadata: Arguments | None) -> None:
         raise No("invalid_blocks")
     for block in blocks:
         for element in block.get("elements", ()):
+            if element["type"] == "button":
+                if len(element["text"]["text"]) > 75 or len(element["value"]) > 2_000:
+                    raise No("invalid_blocks")
+                continue
             options = element["options"]
             if not 1 <= len(options) <= 100:
                 raise No("invalid_blocks")

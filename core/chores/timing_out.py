@@ -1,0 +1,51 @@
+"""Timing out: sessions whose present is over are found and ended, a few at a time, so that no answer waits for it."""
+
+import asyncio
+
+import structlog
+
+from core.errors import DeliveryError
+from core.memory.ageing import is_over
+from core.policy import Policy
+from core.seam.adapter import Adapter
+from core.session import SessionKey
+from core.store import Database, timeouts
+from core.timings import Timings
+
+log = structlog.get_logger()
+
+_LOOKED_AT, _ENDED = 100, 10
+"""Sessions that are read at once, and that are ended in one transaction: others wait for its end."""
+
+
+class TimingOut:
+    """Ends what is over of one platform's sessions, under the deployment's policy and what is set for each."""
+
+    def __init__(self, *, database: Database, policy: Policy, adapter: Adapter, timings: Timings) -> None:
+        self._database = database
+        self._policy = policy
+        self._adapter = adapter
+        self._timings = timings
+
+    async def sweep(self) -> None:
+        """Goes through all that are present. Raises a DatabaseError; what was ended by then is."""
+        place, number = timeouts.FIRST, 0
+        while page := await self._database.read(timeouts.present, self._adapter.platform, after=place, most=_LOOKED_AT):
+            place = page[-1].place
+            over = [one for one in page if is_over(self._policy, one)]
+            for first in range(0, len(over), _ENDED):
+                ended = await self._database.write(timeouts.time_out, over[first : first + _ENDED])
+                await self._show(ended)
+                number += len(ended)
+                await asyncio.sleep(self._timings.between)
+            await asyncio.sleep(self._timings.between)
+        if number:
+            log.info("timed out", platform=self._adapter.platform, sessions=number)
+
+    async def _show(self, ended: list[SessionKey]) -> None:
+        for key in ended:
+            try:
+                await self._adapter.presence(key.address, is_present=False)
+            except DeliveryError as error:
+                log.info("courtesy not done", session=key.address.id, error=type(error).__name__)
+                return

@@ -1,0 +1,183 @@
+"""Time-outs: a session's present ends when nobody has talked with us for long, or it has gone on for long.
+
+Nothing leaves the memory by that: a segment is appended that shows what was shown before, and the session is not among
+those that live any more. The next talk wakes it, which begins a new present, and is told once. Whether a present is
+over is for others to judge, who know what is set; each change of it is one transaction.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import (
+    Connection,
+    Row,
+    Text,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    null,
+    select,
+    true,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import Insert
+
+from core.policy import Overrides
+from core.schema import segments, sessions
+from core.seam.address import Address
+from core.session import SessionKey
+from core.store import notices, policies, remembered
+from core.store.arrivals import Session
+from core.store.engine.prepared import Prepared
+from core.store.engine.sql import clock, filled, fixed, given, insert, now
+from core.store.segments import Move, newest
+from core.store.turns import place
+
+Place = tuple[int, int]
+"""A session's place in the table: its workspace, and its number there."""
+
+FIRST: Place = (0, 0)
+"""No session comes before it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Present:
+    """A session's present: since when, and when people last talked with us in it.
+
+    All in milliseconds since 1970 by the database's clock, `now` as well.
+    """
+
+    key: SessionKey
+    since: int
+    spoken_at: int
+    now: int
+    overrides: Overrides
+
+    @property
+    def place(self) -> Place:
+        """Where it stands in the table."""
+        return self.key.workspace, self.key.session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waking:
+    """How a session is woken: whether its present was over, and what people are told then.
+
+    `line` gets the seconds of silence, and how many turns are remembered. What one person says within `burst` seconds
+    is answered before people are told.
+    """
+
+    is_over: Callable[[Present], bool]
+    line: Callable[[float, int], str]
+    burst: float
+
+
+TIMED_OUT = and_(sessions.c.spoken_at.is_not(None), sessions.c.present_since.is_(None))
+"""Of a session's row: people have talked with us there, and its present is over."""
+
+_PRESENT = and_(sessions.c.present_since.is_not(None), sessions.c.due_at.is_(None))
+_COLUMNS = [sessions.c[name] for name in ("workspace", "session", "address", "present_since", "spoken_at")]
+
+
+def present(connection: Connection, platform: str, *, after: Place, most: int) -> list[Present]:
+    """The sessions of a platform that are present and in which nothing waits, behind this place and in their order."""
+    behind = tuple_(sessions.c.workspace, sessions.c.session) > tuple_(*after)
+    rows = connection.execute(
+        select(*_COLUMNS, *policies.SET_IN_SESSION, now(connection).label("now"))
+        .where(_PRESENT, sessions.c.platform == platform, behind)
+        .order_by(sessions.c.workspace, sessions.c.session)
+        .limit(most)
+    )
+    return [_present(row) for row in rows]
+
+
+def _present(row: Row[*tuple[object, ...]]) -> Present:
+    key = SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address))
+    overrides = policies.opened(key.workspace, key.address, row.set_in_workspace, row.set_in_channel)
+    return Present(key=key, since=row.present_since, spoken_at=row.spoken_at, now=row.now, overrides=overrides)
+
+
+def time_out(connection: Connection, over: Sequence[Present]) -> list[SessionKey]:
+    """Ends the presents of these sessions, but for those in which somebody has talked since; returns the ended ones.
+
+    What is locked by somebody else is passed over: something happens there.
+    """
+    ended = []
+    for one in over:
+        if _QUIET.first(connection, **place(one.key), spoken_at=one.spoken_at) is not None:
+            _end(connection, one.key)
+            ended.append(one.key)
+    return ended
+
+
+def _end(connection: Connection, key: SessionKey) -> None:
+    """Ends the present of this session, whose row is locked, and appends what says so."""
+    (ended,) = _ENDED.all(connection, **place(key))
+    before = _SHOWN.first(connection, **place(key), number=ended.segment - 1)
+    row = {"number": ended.segment, "start": ended.start, "back_to": before or 0}
+    _APPENDED.run(connection, **place(key), **row)
+
+
+class _Ended(NamedTuple):
+    segment: int
+    start: int
+
+
+def _appending(dialect: str) -> Insert:
+    row = given(segments, "workspace", "session", "number", "start", "back_to")
+    row |= {"kind": literal_column(f"'{Move.TIMED_OUT}'", Text), "shown": row["session"], "opened_at": clock(dialect)}
+    return filled(insert(dialect, segments), row, true())
+
+
+_MINE = and_(sessions.c.workspace == bindparam("workspace"), sessions.c.session == bindparam("session"))
+_OF_MINE = and_(segments.c.workspace == bindparam("workspace"), segments.c.session == bindparam("session"))
+_QUIET = Prepared(
+    lambda _: (
+        select(sessions.c.session)
+        .where(_MINE, sessions.c.spoken_at == bindparam("spoken_at"), _PRESENT)
+        .with_for_update(skip_locked=True)
+    ),
+    int,
+)
+_ENDED = Prepared(
+    lambda _: (
+        update(sessions)
+        .where(_MINE)
+        .values(present_since=null(), segment=sessions.c.segment + fixed(1))
+        .returning(sessions.c.segment, sessions.c.start)
+    ),
+    _Ended,
+)
+_SHOWN = Prepared(
+    lambda _: select(func.coalesce(segments.c.back_to, segments.c.number)).where(
+        _OF_MINE, segments.c.number == bindparam("number")
+    ),
+    int,
+)
+_APPENDED = Prepared(_appending, tuple)
+
+
+def wake(connection: Connection, key: SessionKey, session: Session, overrides: Overrides, waking: Waking) -> bool:
+    """After talk has arrived: wakes the session if it was timed out, or should have been by then; whether it was so.
+
+    People are told behind the answer, unless somebody has started clean since, or there is nothing to remember.
+    """
+    before, spoken_at = session.silent_since, session.spoken_at
+    if before is None or spoken_at is None:
+        return False
+    here = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
+    if session.present_since is not None:
+        was = Present(key=key, since=session.present_since, spoken_at=before, now=spoken_at, overrides=overrides)
+        if not waking.is_over(was):
+            return False
+        _end(connection, key)
+    connection.execute(update(sessions).where(here).values(present_since=spoken_at))
+    number, move = newest(connection, key)
+    remembers = remembered.count(connection, key).all if move is Move.TIMED_OUT else 0
+    if remembers:
+        words = waking.line((spoken_at - before) / 1000, remembers)
+        notices.tell(connection, key, name=f"{notices.WAKING} {number}", text=words, behind=waking.burst)
+    return True
