@@ -189,7 +189,7 @@ def test_what_is_not_set_is_shown_as_it_is_usual() -> None:
     shown = {name: Policy().shown(name) for name in SETTINGS}
 
     assert shown["persona"] == "none"
-    assert shown["idle"] == shown["max_age"] == "7d in threads, 24h elsewhere"
+    assert (shown["idle"], shown["max_age"]) == ("7d in threads, 24h elsewhere", "never")
     assert (shown["may_stop"], shown["may_reset"], shown["may_set"]) == ("everyone", "everyone", "admins")
 
 
