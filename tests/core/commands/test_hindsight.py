@@ -64,6 +64,18 @@ async def test_it_says_how_much_was_shown_and_since_when(database: Database) -> 
     assert len(running.model.prompts) == 3, "no matter for the model"
 
 
+async def test_what_was_not_shown_does_not_count(database: Database) -> None:
+    """What was overheard too long before; and of a summary, the command that asked for it."""
+    async with house(database, "One.", "A summary.", "Two.", adapter=Linking()) as running:
+        await said(running, "first")
+        await said(running, "!summarize")
+        await running.say(*(overheard(f"aside {number}") for number in range(25)))
+        await said(running, "second")
+        told = await hindsight(running, shown(running, "Two."))
+
+    assert "3 turns word for word and 20 of the messages" in told
+
+
 async def test_it_says_what_was_edited_and_erased_since(database: Database) -> None:
     early, kept, gone = overheard("early"), overheard("kept"), overheard("gone")
     async with house(database, "One.", "Two.", adapter=Linking()) as running:
@@ -87,10 +99,10 @@ async def test_it_says_what_was_billed_for_it(database: Database) -> None:
         await said(running, "first")
         place = await database.read(places.find, HERE)
         assert place is not None
-        for number, (outcome, read) in enumerate([("answered", 3_210), ("ModelUnavailable", 9), ("answered", 1_234)]):
+        for number, (outcome, read) in enumerate([("answered", 1_234), ("answered", 3_210), ("ModelUnavailable", 9)]):
             call = Call(
                 workspace=place.key.workspace,
-                call=9 - number,
+                call=number,
                 session=place.key.session,
                 seq=1,
                 at=1,
@@ -106,7 +118,7 @@ async def test_it_says_what_was_billed_for_it(database: Database) -> None:
                 estimated=False,
             )
             await database.write(ledger.record, call)
-            await database.write(ledger.record, replace(call, call=90 - number, seq=2, shown=7))
+            await database.write(ledger.record, replace(call, call=90 + number, seq=2, shown=7))
         told = await hindsight(running, shown(running, "One."))
         await database.write(
             ledger.record, replace(call, call=99, outcome="stopped", shown=5, cached=0, estimated=True)
