@@ -316,6 +316,18 @@ async def test_a_sign_that_a_message_waits_can_be_set_and_taken_back(stage: Stag
             await adapter.mark(ear.heard[0].address, ear.heard[0].id, waits=waits)
 
 
+async def test_that_a_conversation_was_timed_out_or_goes_on_is_never_posted(stage: Stage) -> None:
+    ear = Ear(stage)
+    async with listening(stage, ear) as adapter:
+        await stage.say("hello")
+        await stage.until(lambda: ear.heard)
+        for is_present in (False, False, True, True):
+            await adapter.presence(ear.heard[0].address, is_present=is_present)
+        assert stage.shown() == []
+        await adapter.deliver(reply_to(ear.heard[0], "hello again"))
+        await stage.until(lambda: texts(stage) == ["hello again"])
+
+
 async def test_it_knows_whether_it_is_heard(stage: Stage) -> None:
     ear = Ear(stage)
     async with listening(stage, ear) as adapter:
