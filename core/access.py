@@ -37,11 +37,13 @@ _UNKNOWN = Permission(reason="I can't find out just now whether you may do that.
 class Access:
     """What is allowed in one session, by its policy, to a person of whom it is known whether they are an admin.
 
-    `is_admin` is None where the platform did not say so when it was asked.
+    `is_admin` is None where the platform did not say so when it was asked. What reaches `strangers`, who share nothing
+    with that person but us, is not for everyone to do.
     """
 
     policy: Policy
     is_admin: bool | None = False
+    strangers: bool = False
 
     def asks_for_admins(self, person: Author | None, deed: Deed) -> bool:
         """Whether it must be known if this person is an admin."""
@@ -64,6 +66,10 @@ class Access:
         return Permission(reason=_why_not(deed, turn, people))
 
     def _people(self, deed: Deed) -> People:
+        people = self._named(deed)
+        return frozenset() if people is None and self.strangers else people
+
+    def _named(self, deed: Deed) -> People:
         match deed:
             case Deed.STOP:
                 return self.policy.may_stop

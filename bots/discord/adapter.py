@@ -14,7 +14,7 @@ from bots.discord.library import Redirect
 from bots.discord.listening import Listening
 from bots.discord.lookup import Lookup
 from bots.discord.names import Names
-from bots.discord.payloads import DIRECT, PLATFORM
+from bots.discord.payloads import PLATFORM
 from bots.discord.posting import Posting
 from bots.discord.reactions import Reactions
 from bots.discord.render import render
@@ -23,7 +23,7 @@ from bots.discord.screen import Screen
 from bots.discord.timings import Timings
 from core.config import Settings
 from core.seam.adapter import Adapter, Finding, Receive
-from core.seam.address import Address
+from core.seam.address import DIRECT, Address
 from core.seam.keeping import Sleep
 from core.seam.links import Linked
 from core.seam.messages import Draft, Inbound, Reply

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from bots.discord.api import Api
-from bots.discord.payloads import DIRECT, Payload
-from core.seam.address import Address
+from bots.discord.payloads import Payload
+from core.seam.address import DIRECT, Address
 
 _ADMINISTRATOR, _MANAGE_CHANNELS, _MANAGE_GUILD = 1 << 3, 1 << 4, 1 << 5
 _ALL = ~0

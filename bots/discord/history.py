@@ -10,11 +10,11 @@ from bots.discord.api import Api
 from bots.discord.errors import Trouble, asking
 from bots.discord.library import Forbidden, NotFound
 from bots.discord.names import Names
-from bots.discord.payloads import DIRECT, PLATFORM, Payload, channel_of, snowflake_at
+from bots.discord.payloads import PLATFORM, Payload, channel_of, snowflake_at
 from bots.discord.timings import Timings
 from core.errors import PlaceGone
 from core.seam.adapter import Whole
-from core.seam.address import Address
+from core.seam.address import DIRECT, Address
 from core.seam.messages import Inbound
 
 log = structlog.get_logger(platform=PLATFORM)

@@ -9,8 +9,8 @@ from datetime import datetime
 from bots.discord import quotes
 from bots.discord.markup import readable
 from bots.discord.names import Names, author
-from bots.discord.payloads import DIRECT, Payload, address_of, instant, rejected, snowflake
-from core.seam.address import Address
+from bots.discord.payloads import Payload, address_of, instant, rejected, snowflake
+from core.seam.address import DIRECT, Address
 from core.seam.messages import Audience, Inbound, Quote, Rejected
 
 _SAID = frozenset({0, 19})  # message types DEFAULT and REPLY; the others are the system's, or answers to interactions

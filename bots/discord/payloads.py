@@ -6,13 +6,12 @@ from hashlib import sha256
 from typing import Any
 
 from core.seam import evidence
-from core.seam.address import Address
+from core.seam.address import DIRECT, Address
 from core.seam.messages import Rejected
 
 Payload = Mapping[str, Any]
 
 PLATFORM = "discord"
-DIRECT = "@me"
 THREADS = frozenset({10, 11, 12})
 """Channel types: announcement, public and private thread; a forum post is a public thread."""
 

@@ -176,8 +176,9 @@ async def make_mind(settings: Settings, model: Model, known: Prices, others: Map
     )
     budget = mind.policy.context_tokens
     if mind.fixed > budget // 2:
+        whose = "BACKSCROLL_INSTRUCTIONS and BACKSCROLL_PERSONA" if mind.policy.persona else "BACKSCROLL_INSTRUCTIONS"
         raise ConfigurationError(
-            f"BACKSCROLL_INSTRUCTIONS: they take {mind.fixed} of {budget} tokens; shorten them, or set "
+            f"{whose}: they take {mind.fixed} of {budget} tokens; shorten them, or set "
             f"BACKSCROLL_CONTEXT_TOKENS to at least {2 * mind.fixed}"
         )
     return mind

@@ -16,6 +16,7 @@ from core.delivery.outbox import Outbox
 from core.errors import DeliveryError
 from core.memory.mind import Mind
 from core.policy import Overrides
+from core.seam.address import DIRECT
 from core.seam.links import Linked
 from core.seam.messages import Choice
 from core.session import Answer, Fate, Lease
@@ -107,7 +108,8 @@ class Obeying:
     def _access(self, order: Order, overrides: Overrides, *, is_admin: bool | None = False) -> Access:
         """What is allowed; who may do something to all of the workspace is not for one of its channels to say."""
         reach = replace(overrides, channel=None) if order.is_for_workspace else overrides
-        return Access(policy=self._mind.policy.under(reach), is_admin=is_admin)
+        strangers = order.is_for_workspace and order.key.address.workspace == DIRECT
+        return Access(policy=self._mind.policy.under(reach), is_admin=is_admin, strangers=strangers)
 
     def _effect(
         self,

@@ -11,13 +11,17 @@ from urllib.parse import unquote_to_bytes
 _UNSAFE = pattern(r"[%:\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff]")
 
 
+DIRECT = "@me"
+"""The workspace of direct messages that belong to none: of people who share nothing but us."""
+
+
 class AddressError(ValueError):
     """This text is not a session ID: PLATFORM:WORKSPACE:CHANNEL or PLATFORM:WORKSPACE:CHANNEL:THREAD."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Platform, workspace (Slack team, Discord guild, `@me` for Discord DMs), channel, and thread or none."""
+    """Platform, workspace (Slack team, Discord guild, `DIRECT` for Discord DMs), channel, and thread or none."""
 
     platform: str
     workspace: str

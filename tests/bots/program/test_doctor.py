@@ -143,6 +143,11 @@ WRONG: dict[str, tuple[Callable[[SetUp], None], str, str]] = {
         "of 500 tokens",
         "BACKSCROLL_CONTEXT_TOKENS",
     ),
+    "long persona": (
+        setting(BACKSCROLL_CONTEXT_TOKENS="2000", BACKSCROLL_PERSONA="Be kind. " * 400),
+        "BACKSCROLL_INSTRUCTIONS and BACKSCROLL_PERSONA: they take",
+        "BACKSCROLL_CONTEXT_TOKENS",
+    ),
     "database": (setting(DATABASE_URL="nonsense"), "DATABASE_URL", "sqlite:///FILE"),
     "hints": (
         setting(DATABASE_LISTEN_URL=f"postgresql://me:{SECRET}@127.0.0.1:{unused_port()}/x"),

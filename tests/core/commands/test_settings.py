@@ -102,6 +102,21 @@ async def test_who_may_set_something_for_all_of_the_workspace_is_not_for_a_chann
         assert "for all of the workspace" in await said(running, "!set workspace hear off", author=BEN)
 
 
+async def test_not_everyone_may_set_something_for_all_direct_messages(database: Database) -> None:
+    """On Discord they are all one workspace, of people who share nothing but the bot."""
+    direct = replace(HERE, workspace="@me")
+    async with house(database, adapter=Governed()) as running:
+        running.mind.policy = replace(running.mind.policy, may_set=None)
+        assert "for this channel" in await said(running, "!set hear off", address=direct, author=BEN)
+        for text in ("!set workspace persona a spy", "!unset workspace hear"):
+            assert await said(running, text, address=direct, author=BEN) == (
+                "Only those who are named for it in my settings may change my settings here."
+            )
+        assert "for all of the workspace" in await said(running, "!set workspace hear off", author=BEN)
+        running.mind.policy = replace(running.mind.policy, may_set=frozenset({BEN.id}))
+        assert "for all of the workspace" in await said(running, "!set workspace hear off", address=direct, author=BEN)
+
+
 async def test_a_platform_that_names_no_admins_has_none(database: Database) -> None:
     async with house(database) as running:
         assert await said(running, "!set hear off") == "Only admins may change my settings here."
