@@ -319,7 +319,7 @@ class Interrupted(Database):
     async def close(self) -> None: ...
 
 
-BRISK = Timings(poll=0.05, back_off=0.01, repeat=0.01, reconcile=0.02, unlooked=0.02, reread=0.0)
+BRISK = Timings(poll=0.05, fold=0.05, back_off=0.01, repeat=0.01, reconcile=0.02, unlooked=0.02, reread=0.0)
 """No test waits for what a person would not notice; what people do wait for takes as long as ever."""
 
 
@@ -390,7 +390,7 @@ class House:
         shifts = Shifts(database=database, owner=f"{owner}.", timings=timings)
         self.chores = Chores([reconciling(reconciler, timings), forgetting(database, timings)], shifts)
         self.folder = Folder(database=database, mind=self.mind, timings=timings, events=events, clock=clock)
-        self.folding = DueSessions(database=database, folder=self.folder, shifts=shifts)
+        self.folding = DueSessions(database=database, folder=self.folder, shifts=shifts, every=timings.fold)
 
     async def __aenter__(self) -> Self:
         self._renewing = asyncio.create_task(self.worker.renew())

@@ -102,13 +102,14 @@ def _build(
     inbox = Inbox(database=database, worker=worker, outbox=outbox, mind=mind, timings=timings, events=events)
     shifts = Shifts(database=database, owner=owner, timings=timings)
     folder = Folder(database=database, mind=mind, timings=timings, events=events)
+    due_sessions = DueSessions(database=database, folder=folder, shifts=shifts, every=timings.fold)
     table = chores(
         database=database,
         reconciler=Reconciler(database=database, outbox=outbox, platforms=list(adapters), timings=timings),
         catch_up=CatchUp(database=database, inbox=inbox, shifts=shifts, timings=timings),
         adapters=adapters.values(),
         model=mind.model,
-        folding=DueSessions(database=database, folder=folder, shifts=shifts) if settings.has_model else None,
+        folding=due_sessions if settings.has_model else None,
         policy=mind.policy,
         timings=timings,
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from core.memory import beginning
-from core.memory.shares import LEAST_EXCHANGES, LEAST_FOLD, STRETCH, Folding, Shares
+from core.memory.shares import LEAST_EXCHANGES, LEAST_FOLD, Folding, Shares
 from core.memory.window import Window
 from core.session import Checkpoint, Fold, Kind, Turn
 
@@ -95,7 +95,7 @@ def plan(
     if request < (folding.begins if not idle or folding.idle is None else folding.idle):
         return None
     kept = _kept(units, max(folding.verbatim, folding.after - fixed - told))
-    stretches = list(_stretches(units[: len(units) - kept], shown, start))
+    stretches = list(_stretches(units[: len(units) - kept], shown, start, folding.stretch))
     takes = sum(tokens for _, tokens in stretches)
     if takes < (LEAST_FOLD if idle or request >= budget else folding.takes):
         return None
@@ -157,7 +157,9 @@ def _kept(units: Sequence[_Unit], tokens: int) -> int:
     return kept
 
 
-def _stretches(units: Iterable[_Unit], shown: Sequence[Checkpoint], start: int) -> Iterator[tuple[Part, int]]:
+def _stretches(
+    units: Iterable[_Unit], shown: Sequence[Checkpoint], start: int, longest: int
+) -> Iterator[tuple[Part, int]]:
     """What becomes one checkpoint each, and its tokens: neighbours without a checkpoint between them.
 
     Each begins where the one before it ends, so that nothing is left between them. Too little stays as it was said.
@@ -167,21 +169,21 @@ def _stretches(units: Iterable[_Unit], shown: Sequence[Checkpoint], start: int) 
         stretch = list(between)
         after = max((end for end in ends if end < stretch[0].first), default=start)
         tokens = 0
-        for part in _even(stretch):
+        for part in _even(stretch, longest):
             tokens += sum(unit.tokens for unit in part)
             if tokens >= LEAST_FOLD:
                 yield Part(kind=Fold.CHECKPOINT, level=0, first=after + 1, last=part[-1].last), tokens
                 after, tokens = part[-1].last, 0
 
 
-def _even(units: Sequence[_Unit]) -> Iterator[list[_Unit]]:
+def _even(units: Sequence[_Unit], longest: int) -> Iterator[list[_Unit]]:
     """These, in parts of about the same size, none of more than a stretch."""
     total = sum(unit.tokens for unit in units)
-    most = total / -(-total // STRETCH) if total else 0
+    most = total / -(-total // longest) if total else 0
     part: list[_Unit] = []
     tokens = done = 0
     for unit in units:
-        if part and (tokens + unit.tokens > STRETCH or done + unit.tokens / 2 > most):
+        if part and (tokens + unit.tokens > longest or done + unit.tokens / 2 > most):
             yield part
             part, tokens, done = [], 0, 0
         part.append(unit)

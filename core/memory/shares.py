@@ -14,7 +14,12 @@ LEAST_FOLD = 300
 """A fold of fewer tokens is not worth its call."""
 
 STRETCH = 6_000
-"""A checkpoint tells of so many tokens at most: what has to be read again when one of its turns changes."""
+"""A checkpoint tells of so many tokens at most: what has to be read again when one of its turns changes.
+
+Of fewer where the window is small, since the model has no more room to read them.
+"""
+
+_AROUND = 1_000  # tokens that a stretch leaves of the budget: the order to fold it, speakers, times, and the text
 
 _MESSAGE = 500  # tokens that one message may take in any case, but for rooms of less than twice as many
 _LEAST = 5  # tokens of a message's frame, and one of its words
@@ -29,8 +34,8 @@ class Folding:
 
     Folding begins at `begins`; in a pause that outlives the provider's cache at `idle`, where None is never. It takes
     in `takes` at least, unless it is idle. It goes down to `after`, but leaves `verbatim` as it was said. One
-    checkpoint has `checkpoint` at most. Where old summary and checkpoints together pass `summaries`, most of them
-    become an old summary of `old`. The state block has `state`; 0 is none.
+    checkpoint tells of `stretch` at most, and has `checkpoint`. Where old summary and checkpoints together pass
+    `summaries`, most of them become an old summary of `old`. The state block has `state`; 0 is none.
     """
 
     begins: int
@@ -38,6 +43,7 @@ class Folding:
     takes: int
     after: int
     verbatim: int
+    stretch: int
     checkpoint: int
     summaries: int
     old: int
@@ -100,6 +106,7 @@ def _folding(row: _Row, budget: int) -> Folding:
         takes=budget * _TAKES // 100,
         after=budget * row.after // 100,
         verbatim=budget * row.verbatim // 100,
+        stretch=min(STRETCH, budget - _AROUND),
         checkpoint=budget * row.checkpoint // 100,
         summaries=budget * row.summaries // 100,
         old=budget * row.old // 100,

@@ -15,6 +15,7 @@ from core.memory.folding import IDLE
 from core.memory.prompts import instructions
 from core.model.llm import Finish, Prompt
 from core.schema import checkpoints, folds, turns
+from core.seam.address import Address
 from core.seam.messages import Deleted, Edited, Inbound
 from core.session import Fold, Validity
 from core.store import Database
@@ -22,9 +23,10 @@ from core.store import chores as store_chores
 from core.store import folds as store_folds
 from tests.core.memory.checkpoints.folder import folded
 from tests.script import SECONDS, House, ScriptedModel, TranscriptAdapter, brisk, rows
-from tests.values import message
+from tests.values import HERE, message
 
 BUDGET = 6_000
+SIDE = Address(platform="console", workspace="local", channel="main", thread="side")
 TALK = "so we talked and talked about this and that " * 32
 
 
@@ -85,11 +87,11 @@ def model_of(running: House) -> FoldingModel:
     return running.model
 
 
-async def talk(running: Talking, first: int, last: int, *, look: bool = True) -> Sequence[str]:
+async def talk(running: Talking, first: int, last: int, *, look: bool = True, address: Address = HERE) -> Sequence[str]:
     """Exchanges with these numbers, some with a fact; what is due is folded after each. Returns the facts."""
     told = [number for number in range(first, last + 1) if number % 5 == 1]
     for number in range(first, last + 1):
-        running.said[number] = message(f"fact{number} is so\n{TALK}" if number in told else TALK)
+        running.said[number] = message(f"fact{number} is so\n{TALK}" if number in told else TALK, address=address)
         running.now = running.said[number].at + 1
         await running.say(running.said[number])
         await running.over()
@@ -286,3 +288,21 @@ async def test_status_says_what_is_shown_as_it_was_said_and_what_is_folded(datab
         await running.over()
 
         assert "as they were said, and what came before in" in running.adapter.texts[-1]
+
+
+async def test_one_session_whose_fold_takes_long_keeps_no_other_one_waiting(database: Database) -> None:
+    async with folding_house(database) as running:
+        model = model_of(running)
+        await talk(running, 1, 12, look=False)
+        model.hold = asyncio.Event()
+        looking = asyncio.create_task(running.folding.look())
+        await model.until(lambda: model.asked_to_fold)
+        held, model.hold = model.hold, None
+
+        await talk(running, 1, 12, look=False, address=SIDE)
+        async with asyncio.timeout(SECONDS):
+            while not any(isinstance(one, Folded) for one in running.told):  # noqa: ASYNC110 – nobody is told of it here
+                await asyncio.sleep(0.01)
+        assert [one.address for one in running.told if isinstance(one, Folded)] == [SIDE]
+        held.set()
+        await looking

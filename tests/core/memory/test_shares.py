@@ -22,12 +22,17 @@ def test_a_window_of_the_default_size_is_folded_at_85_per_cent_down_to_35() -> N
         idle=14_400,
         takes=10_800,
         after=8_400,
+        stretch=6_000,
         verbatim=3_600,
         checkpoint=1_920,
         summaries=4_800,
         old=1_440,
         state=300,
     )
+
+
+def test_a_small_model_is_given_no_more_to_fold_than_it_can_read() -> None:
+    assert [folding(budget).stretch for budget in (3_000, 6_000, 100_000)] == [2_000, 5_000, 6_000]
 
 
 def test_an_idle_fold_and_a_state_block_are_for_windows_that_they_pay_in() -> None:
