@@ -170,8 +170,8 @@ class Asking:
         """The question as the model reads it, what is remembered before it, newest first, and what of it is folded."""
         lease, mind = case.lease, case.mind
         # What was overheard since the question stands behind its answer, here as in every window after this one.
-        heard = case.question.seq
-        shown, newest = await self._database.read(recalling.recall, lease.key, budget=mind.room, heard=heard)
+        asks = case.question
+        shown, newest = await self._database.read(recalling.recall, lease.key, budget=mind.room, question=asks)
         told = await self._remaking.renewed(mind, lease, newest)
         adapter = self._adapters[lease.key.address.platform]
         asked = [self._asked(case), *told]

@@ -50,17 +50,19 @@ class Recalled(NamedTuple):
     turns: list[Turn]
 
 
-def recall(connection: Connection, key: SessionKey, *, budget: int, before: int = LAST, heard: int = LAST) -> Recalled:
+def recall(
+    connection: Connection, key: SessionKey, *, budget: int, before: int = LAST, question: Turn | None = None
+) -> Recalled:
     """All that a window of this budget can show, or a fold of more than one window can take in, as it is now.
 
-    Only what was said `before` that seq and overheard before `heard`, and what tells of nothing else. Turns that are to
-    be told again are not among them: they would take the room of newer ones.
+    Only what was said `before` that seq, and what tells of nothing else, and nothing that was overheard since the
+    `question`. Turns that are to be told again are not among them: they would take the room of newer ones.
     """
     above = _above(connection, key)
     told = [one for one in _shown(connection, key, above) if one.last < before]
     stale = [one for one in above if one.kind is Fold.CHECKPOINT]
     covered = [(one.first, one.last) for one in (*told, *stale) if one.kind is not Fold.STATE]
-    return Recalled(told, newest(connection, key, budget=budget, before=before, heard=heard, covered=covered))
+    return Recalled(told, newest(connection, key, budget=budget, before=before, question=question, covered=covered))
 
 
 def _cut(

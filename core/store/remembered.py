@@ -40,19 +40,19 @@ def newest(
     *,
     budget: int,
     before: int = _LAST,
-    heard: int = _LAST,
+    question: Turn | None = None,
     covered: Collection[tuple[int, int]] = (),
 ) -> list[Turn]:
     """The newest of the session's own turns in view whose tokens together exceed `budget`, or all; newest first.
 
     Between them is what was overheard, of which as much again at most, and of each stretch no more than its end.
-    Only those with a seq below `before` count, of what was overheard those below `heard`, and none in the ranges that
-    are `covered`, from the first seq to the last: those are passed over. An oversized turn counts as a fifth of the
-    budget, as the window will cut it. A question comes with its answer. Turns that wait and commands are not among
+    Only those with a seq below `before` count, none of what was overheard since the `question`, and none in the ranges
+    that are `covered`, from the first seq to the last: those are passed over. An oversized turn counts as a fifth of
+    the budget, as the window will cut it. A question comes with its answer. Turns that wait and commands are not among
     them. Costs the same in a long session as in a short one, however much was overheard. They have what a window shows
     of them, and no more.
     """
-    reading = _Reading(connection, key, budget, heard)
+    reading = _Reading(connection, key, budget, question)
     for after, last in _between(covered, before - 1):
         if not reading.reads(after, last):
             break
@@ -72,16 +72,16 @@ def _between(covered: Collection[tuple[int, int]], last: int) -> Iterator[tuple[
 class _Reading:
     """Turns of one session, read from the newest on until there are enough."""
 
-    def __init__(self, connection: Connection, key: SessionKey, budget: int, heard: int) -> None:
+    def __init__(self, connection: Connection, key: SessionKey, budget: int, question: Turn | None) -> None:
         self.found: list[Turn] = []
         self._connection = connection
         self._here = place(key)
-        self._heard = heard
+        self._question = question
         self._shown = showing(key)
         self._page = min(budget // _ORDINARY + 2, _LONGEST_PAGE)
         self._most = budget // _PARTS
         self._left = self._beside = budget
-        self._stretch, self._gap = 0, self._most
+        self._stretch, self._gap, self._later = 0, self._most, 0
 
     def reads(self, after: int, last: int) -> bool:
         """Takes the turns with seqs up to the last one that come after that other; whether it takes more."""
@@ -96,6 +96,8 @@ class _Reading:
                     if not self._hears(one):
                         below, rows = _BEFORE.first(self._connection, **self._here, seq=one.seq), []
                         break
+                    if self._is_later(one):
+                        continue
                 elif not self._takes(one):
                     return False
                 self.found.append(one)
@@ -104,12 +106,10 @@ class _Reading:
         return True
 
     def _hears(self, one: Turn) -> bool:
-        """Whether what was overheard is read: not what is too far back, nor more than there is room for.
-
-        What was overheard since the question counts for nothing.
-        """
-        if one.seq >= self._heard:
-            return False
+        """Whether what was overheard is read: not what is too far back, nor more than there is room for."""
+        if self._is_later(one):
+            self._later += 1
+            return self._later <= _STRETCH
         self._stretch += 1
         if self._stretch > _STRETCH or self._beside < 0:
             return False
@@ -118,6 +118,11 @@ class _Reading:
             self._gap -= charged
             self._beside -= charged
         return True
+
+    def _is_later(self, one: Turn) -> bool:
+        """Whether it was overheard since the question; what was said before that may have reached us after it."""
+        asked = self._question
+        return asked is not None and one.seq >= asked.seq and one.at >= asked.at
 
     def _takes(self, one: Turn) -> bool:
         """Whether there is room for a turn of the session's own."""
