@@ -293,6 +293,23 @@ async def test_a_summary_of_the_newest_part_says_so(
     assert covers == oldest + 1
 
 
+async def test_a_summary_since_somebodys_last_visit_is_of_what_they_missed(
+    url: str, people: People, model: OpenAIServer
+) -> None:
+    model.answer = lambda request: "Ben asked for tea." if "Summarize this" in request.last else "Yes."
+    async with Running(url, model, people):
+        await people.say("is there coffee?")
+        await people.until(lambda: texts(people) == ["Yes."])
+        await people.say("is there tea?", author="ben")
+        await people.until(lambda: texts(people) == ["Yes.", "Yes."])
+        await people.say("!summarize since my last visit")
+        await people.until(lambda: any("Ben asked for tea." in text for text in texts(people)))
+
+    shown = [text for _, text in model.requests[-1].texts]
+    assert not any("coffee" in text for text in shown)
+    assert any("is there tea?" in text for text in shown)
+
+
 @pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
 async def test_no_half_answer_stays_when_its_question_is_deleted_while_it_begins_elsewhere(
     url: str, database: Database, people: People, model: OpenAIServer

@@ -59,6 +59,11 @@ def covers(since: float) -> str:
     return f"\n\n_(This session is longer than what I can read at once: this tells of what was said since {when}.)_"
 
 
+def nothing(since: datetime) -> str:
+    """Why there is nothing to tell of."""
+    return f"Nothing was said here since {since:%Y-%m-%d %H:%M} {since.tzinfo}. `summarize` tells of the whole session."
+
+
 def _plain(title: str) -> str:
     """A name that anybody may choose, without what Markdown reads in it."""
     return " ".join(_MARKS.sub(" ", title).split())[:60]

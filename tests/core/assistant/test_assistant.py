@@ -249,7 +249,7 @@ async def test_a_summary_is_the_models_and_remembered_and_its_command_is_not(dat
     async with house(database, "yes", "You talked about tea.") as running:
         await running.say(message("do you like tea?"))
         await running.answered("yes")
-        await running.say(message("!summarize for the boss"))
+        await running.say(message("!summarize"))
         await running.answered("yes", "You talked about tea.")
         await running.say(message("thanks"))
         await running.answered("yes", "You talked about tea.", "You said: thanks")
