@@ -252,7 +252,8 @@ async def test_a_summary_is_posted_in_the_conversation(url: str, stage: Stage, m
         await stage.say("do you like tea?")
         await answered(stage, "Yes.")
         await stage.command("summarize")
-        await stage.until(lambda: "You talked about tea." in texts(stage))
+        await stage.until(lambda: any("You talked about tea." in text for text in texts(stage)))
+        await stage.until(lambda: any(": 2 turns." in text for text in texts(stage)))
 
     assert shown_to_model(model)[0] == ("user", "do you like tea?")
 

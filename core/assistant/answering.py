@@ -1,10 +1,11 @@
 """Answering: what is said to a question, be it the model's words or an honest sentence in their place."""
 
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 import structlog
 
-from core.assistant import apologies
+from core.assistant import apologies, covering
 from core.assistant.asking import Asking, Case, NothingSaid, Written
 from core.assistant.running import Runs, Stopped
 from core.commands import orders
@@ -178,7 +179,7 @@ class Answering:
         """The answer as it is stored, with its bill."""
         finish, is_summary = written.finish, case.order is not None
         words = written.words + apologies.beneath(written.finish.cut, written.quotes)
-        words += apologies.covers(written.since) if is_summary and written.since is not None else ""
+        words += covering.told(written.window, written.since, ZoneInfo(case.mind.policy.zone)) if is_summary else ""
         usage = finish.usage or Usage(shown=0, written=0)
         return Answer(
             parts=self._pieces(case, words),

@@ -81,13 +81,14 @@ class NothingSaid(Exception):
 class Written:
     """What the model has written, the first seq that it was shown, and what its question points at.
 
-    `since` is when the first was said, where something older had no room.
+    It was shown the `window`, of what was said `since` then, if not of all.
     """
 
     words: str
     finish: Finish
     first: int
-    since: float | None
+    window: Window
+    since: datetime | None
     quotes: tuple[Quote, ...]
 
 
@@ -187,7 +188,7 @@ class Asking:
         if since is None:
             self._note(case, window)
         first = question.seq if window.first is None else window.first
-        return Written(words=words, finish=finish, first=first, since=window.since, quotes=question.quotes)
+        return Written(words=words, finish=finish, first=first, window=window, since=since, quotes=question.quotes)
 
     async def _since(self, case: Case) -> datetime | None:
         """From when on the model is shown what was said; None for all, also where its asker was never here before."""
