@@ -252,9 +252,26 @@ async def test_a_summary_is_posted_in_the_conversation(url: str, stage: Stage, m
         await stage.say("do you like tea?")
         await answered(stage, "Yes.")
         await stage.command("summarize")
-        await stage.until(lambda: "You talked about tea." in texts(stage))
+        await stage.until(lambda: any("You talked about tea." in text for text in texts(stage)))
+        await stage.until(lambda: any(": 2 turns." in text for text in texts(stage)))
 
     assert shown_to_model(model)[0] == ("user", "do you like tea?")
+
+
+async def test_a_summary_since_a_moment_is_of_what_was_said_since(url: str, stage: Stage, model: OpenAIServer) -> None:
+    model.answer = lambda request: "You talked about tea." if "Summarize this" in request.last else "Yes."
+    async with Running(url, model, stage):
+        await stage.say("do you like tea?")
+        await answered(stage, "Yes.")
+        await stage.say("!summarize since 2020-01-01")
+        await stage.until(lambda: any("You talked about tea." in text for text in texts(stage)))
+        await stage.say("!summarize since 2100-01-01")
+        await stage.until(lambda: any("Nothing was said here since 2100-01-01" in text for text in texts(stage)))
+        await stage.say("!summarize since the flood")
+        await stage.until(lambda: any("I don't know when `the flood` is" in text for text in texts(stage)))
+
+    assert shown_to_model(model)[0] == ("user", "do you like tea?")
+    assert len(model.requests) == 2
 
 
 async def test_what_is_no_command_is_talk(url: str, stage: Stage, model: OpenAIServer) -> None:

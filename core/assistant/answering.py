@@ -1,13 +1,15 @@
 """Answering: what is said to a question, be it the model's words or an honest sentence in their place."""
 
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 import structlog
 
-from core.assistant import apologies
-from core.assistant.asking import Asking, Case, Written
+from core.assistant import apologies, covering
+from core.assistant.asking import Asking, Case, NothingSaid, Written
 from core.assistant.running import Runs, Stopped
 from core.commands import orders
+from core.commands.orders import Order
 from core.delivery import composing
 from core.delivery.errands import Errand
 from core.delivery.outbox import Outbox
@@ -62,14 +64,14 @@ class Answering:
         self._asking = Asking(database=database, outbox=outbox, timings=timings)
         self._cuts = _Cuts()
 
-    async def talk(self, lease: Lease, question: Turn, prompt: str | None) -> Fate:
-        """Has the model answer the question, or the prompt in its place.
+    async def talk(self, lease: Lease, question: Turn, order: Order | None) -> Fate:
+        """Has the model answer the question, or what is asked in the place of the command that it is.
 
         Raises ModelUnavailable when it is worth another try, DeliveryUnknown, Changed when the question has, LeaseLost.
         """
         async with self._outbox.speech(lease, question) as speech:
             mind = self._mind.under(lease.overrides)
-            case = Case(lease=lease, mind=mind, question=question, speech=speech, prompt=prompt)
+            case = Case(lease=lease, mind=mind, question=question, speech=speech, order=order)
             decided = await self._decide(case)
             decided = replace(decided, look_in=_look_in(case, decided))
         fate = await self._conclude(lease, question, decided, speech)
@@ -107,6 +109,8 @@ class Answering:
             written = await self._written(case)
         except Stopped:
             return await self._as_it_stands(case)
+        except NothingSaid as nothing:
+            return Answer(parts=case.speech.beneath(apologies.nothing(nothing.since)))
         except ModelUnavailable as error:
             return await self._unavailable(case, error)
         except ModelError as error:
@@ -173,9 +177,9 @@ class Answering:
 
     def _remembered(self, case: Case, written: Written) -> Answer:
         """The answer as it is stored, with its bill."""
-        finish, is_summary = written.finish, case.prompt is not None
+        finish, is_summary = written.finish, case.order is not None
         words = written.words + apologies.beneath(written.finish.cut, written.quotes)
-        words += apologies.covers(written.since) if is_summary and written.since is not None else ""
+        words += covering.told(written.window, written.since, ZoneInfo(case.mind.policy.zone)) if is_summary else ""
         usage = finish.usage or Usage(shown=0, written=0)
         return Answer(
             parts=self._pieces(case, words),
@@ -195,9 +199,11 @@ class Answering:
 
 
 def _look_in(case: Case, answer: Answer) -> float | None:
-    """When it is worth a look whether turns are to be folded, now that there is this answer."""
+    """When it is worth a look whether turns are to be folded, now that there is this answer to a whole window."""
     window = case.sight.window
-    return None if window is None else folding.look_in(case.mind.shares, window, answer.tokens)
+    return (
+        None if window is None or case.since is not None else folding.look_in(case.mind.shares, window, answer.tokens)
+    )
 
 
 def _reason(error: ModelError) -> str:

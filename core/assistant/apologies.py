@@ -1,9 +1,10 @@
 """What people are told in an answer's place, or beneath one: one honest sentence for each way in which a turn ends."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from re import compile as pattern
 
+from core.assistant import covering
 from core.errors import (
     EmptyAnswer,
     ModelError,
@@ -53,10 +54,9 @@ def beneath(cut: Cut | None, quotes: Sequence[Quote]) -> str:
     return ("" if cut is None else CUT_OFF[cut]) + unread
 
 
-def covers(since: float) -> str:
-    """What a summary ends in that does not tell of all that was said: there was more than the model can be shown."""
-    when = f"{datetime.fromtimestamp(since, UTC):%Y-%m-%d %H:%M} UTC"
-    return f"\n\n_(This session is longer than what I can read at once: this tells of what was said since {when}.)_"
+def nothing(since: datetime) -> str:
+    """Why there is nothing to tell of."""
+    return f"Nothing was said here since {covering.when(since)}. `summarize` tells of the whole session."
 
 
 def _plain(title: str) -> str:

@@ -2,26 +2,32 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import structlog
 
 from core.assistant.remaking import Remaking
 from core.assistant.streaming import stream
+from core.commands import moments
+from core.commands.orders import Order
 from core.delivery.outbox import Outbox
 from core.delivery.speech import Speech
 from core.errors import EmptyAnswer, ModelError, ModelMisconfigured, ModelRefused, RequestNotTaken, WindowTooLong
-from core.memory import attachments, overhearing, preferences
+from core.memory import attachments, overhearing, preferences, prompts
 from core.memory.epochs import Epochs, Prefix
 from core.memory.mind import Mind
 from core.memory.window import Window, build
 from core.model.llm import Finish
 from core.seam.messages import Quote
-from core.session import Checkpoint, Lease, Preferences, Role, Seqs, Turn
+from core.session import Checkpoint, Fold, Lease, Preferences, Role, Seqs, Turn
 from core.store import Database, recalling, turns
 from core.timings import Timings
 
 log = structlog.get_logger()
 
+_AFTER = timedelta(microseconds=1)  # by which a moment comes after another
+_MINUTE = "%Y-%m-%d %H:%M %z"
 _LEAST = 64  # tokens that a question must have beside the instructions
 
 
@@ -41,15 +47,15 @@ class Sight:
 class Case:
     """A question that the model answers: under which lease, with which mind, and where people see the answer grow.
 
-    With a `prompt` the question is a command, and the model is asked that in its place. An answer that is ended in the
-    middle was shown what `sight` has by then.
+    With an `order` the question is that command, and the model is asked its prompt in its place. An answer that is
+    ended in the middle was shown what `sight` has by then.
     """
 
     lease: Lease
     mind: Mind
     question: Turn
     speech: Speech
-    prompt: str | None = None
+    order: Order | None = None
     sight: Sight = field(default_factory=Sight)
 
     @property
@@ -57,18 +63,32 @@ class Case:
         """The session's ID, for the log."""
         return self.lease.key.address.id
 
+    @property
+    def since(self) -> str | None:
+        """From when on the model is to be shown what was said, in the asker's words; None for all."""
+        return None if self.order is None else self.order.since
+
+
+class NothingSaid(Exception):
+    """There is nothing that the model could tell of."""
+
+    def __init__(self, since: datetime) -> None:
+        super().__init__(f"nothing since {since}")
+        self.since = since
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
     """What the model has written, the first seq that it was shown, and what its question points at.
 
-    `since` is when the first was said, where something older had no room.
+    It was shown the `window`, of what was said `since` then, if not of all.
     """
 
     words: str
     finish: Finish
     first: int
-    since: float | None
+    window: Window
+    since: datetime | None
     quotes: tuple[Quote, ...]
 
 
@@ -146,46 +166,66 @@ class Asking:
         self._epochs = Epochs()
 
     async def ask(self, case: Case) -> Written:
-        """What the model answers. Raises a ModelError, or LeaseLost."""
+        """What the model answers. Raises NothingSaid, a ModelError, or LeaseLost."""
         await overhearing.read_backscroll(
             self._database, self._adapters, case.mind, case.lease, case.question, within=self._timings.backscroll
         )
-        (question, *told), shown = await self._read(case)
+        since = await self._since(case)
+        (question, *told), shown = await self._read(case, since)
         question = preferences.asked(question, case.mind)
         tries = _Tries(case, told, shown)
         while True:
             window = tries.window(question)
             case.sight.window = window
             try:
-                words, finish = await stream(case.mind, case.lease, window, cause=question, speech=case.speech)
+                words, finish = await stream(
+                    case.mind, case.lease, window, cause=question, speech=case.speech, once=since is not None
+                )
                 break
             except ModelError as error:
                 tries.leave_out(error)
         await self._leave_out(case, tries.refused)
-        self._note(case, window)
+        if since is None:
+            self._note(case, window)
         first = question.seq if window.first is None else window.first
-        return Written(words=words, finish=finish, first=first, since=window.since, quotes=question.quotes)
+        return Written(words=words, finish=finish, first=first, window=window, since=since, quotes=question.quotes)
 
-    async def _read(self, case: Case) -> tuple[Sequence[Turn], Sequence[Checkpoint]]:
-        """The question as the model reads it, what is remembered before it, newest first, and what of it is folded."""
+    async def _since(self, case: Case) -> datetime | None:
+        """From when on the model is shown what was said; None for all, also where its asker was never here before."""
+        said, question = case.since, case.question
+        if said is None:
+            return None
+        zone = ZoneInfo(case.mind.policy.zone)
+        if not moments.is_visit(said):
+            return moments.moment(said, datetime.fromtimestamp(question.at, zone))
+        assert question.author is not None  # noqa: S101 – every command has one
+        last = await self._database.read(turns.last_said, case.lease.key, question.author.id, before=question.seq)
+        return None if last is None else datetime.fromtimestamp(last, zone) + _AFTER
+
+    async def _read(self, case: Case, since: datetime | None) -> tuple[Sequence[Turn], Sequence[Checkpoint]]:
+        """The question as the model reads it, what is remembered before it, newest first, and what of it is folded.
+
+        Raises NothingSaid.
+        """
         lease, mind = case.lease, case.mind
         # What was overheard since the question stands behind its answer, here as in every window after this one.
         asks = case.question
         shown, newest = await self._database.read(recalling.recall, lease.key, budget=mind.room, question=asks)
+        if since is not None:
+            shown, newest = _of(shown, newest, since)
         told = await self._remaking.renewed(mind, lease, newest)
         adapter = self._adapters[lease.key.address.platform]
-        asked = [self._asked(case), *told]
+        asked = [self._asked(case, since), *told]
         asked = await attachments.fetched(self._database, adapter, mind, lease, asked, within=self._timings.fetch)
         return asked, shown
 
-    def _asked(self, case: Case) -> Turn:
-        """The question as the model reads it: a command with a prompt is that prompt, and nobody's words or wishes."""
-        if case.prompt is None:
+    def _asked(self, case: Case, since: datetime | None) -> Turn:
+        """The question as the model reads it: a command is its prompt, and nobody's words or wishes."""
+        if case.order is None:
             return case.question
-        tokens = case.mind.count(case.prompt)
-        return case.question._replace(
-            text=case.prompt, author=None, quotes=(), tokens=tokens, preferences=Preferences()
-        )
+        prompt = case.order.prompt + ("" if since is None else prompts.SINCE.format(since=f"{since:{_MINUTE}}"))
+        tokens = case.mind.count(prompt)
+        return case.question._replace(text=prompt, author=None, quotes=(), tokens=tokens, preferences=Preferences())
 
     def _note(self, case: Case, window: Window) -> None:
         """Says why the provider's prompt cache can't have found all that was shown before the question."""
@@ -199,6 +239,20 @@ class Asking:
         if refused:
             log.warning("left out what the provider will not read", session=case.session, turns=len(refused))
             await self._database.write(turns.leave_out, case.lease.key, [turn.seq for turn in refused])
+
+
+def _of(
+    checkpoints: Sequence[Checkpoint], newest: Sequence[Turn], since: datetime
+) -> tuple[list[Checkpoint], list[Turn]]:
+    """What of these is about what was said since then. Raises NothingSaid.
+
+    A record of turns of before and after is among them, a state is not: it tells of all that was ever said.
+    """
+    told = [one for one in newest if one.at >= since.timestamp()]
+    reaching = [one for one in checkpoints if one.kind is not Fold.STATE and one.until >= since.timestamp()]
+    if not told and not reaching:
+        raise NothingSaid(since)
+    return reaching, told
 
 
 def _suspects(told: Sequence[Turn], *, certain: bool) -> list[Turn]:

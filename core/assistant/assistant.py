@@ -55,7 +55,7 @@ class Assistant:
             return await self._obeying.obey(order, lease)
         if question.slip.missed:
             return await self._answering.say(lease, question, apologies.too_late(question.slip.missed), "missed")
-        return await self._answering.talk(lease, question, None if order is None else order.prompt)
+        return await self._answering.talk(lease, question, order)
 
     async def _finish(self, lease: Lease, question: Turn, order: Order | None) -> Fate:
         if order is None:

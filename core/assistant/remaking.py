@@ -9,8 +9,8 @@ from core.errors import ModelError
 from core.memory.mind import Mind
 from core.memory.prompts import SUMMARIZE
 from core.memory.window import Window, build
-from core.session import Checkpoint, Kind, Lease, Progress, Role, Seqs, Turn, Validity
-from core.store import Database, recalling, summaries
+from core.session import Checkpoint, Fold, Kind, Lease, Progress, Role, Seqs, Turn, Validity
+from core.store import Database, recalling, summaries, turns
 
 log = structlog.get_logger()
 
@@ -32,21 +32,28 @@ class Remaking:
     async def _remade(self, mind: Mind, lease: Lease, stale: Turn) -> Turn | None:
         """The summary as it is now; None where it can't be made, or has changed again meanwhile."""
         folded, before = await self._database.read(recalling.recall, lease.key, budget=mind.room, before=stale.seq)
-        told = [turn for turn in before if turn.validity is not Validity.STALE]
-        words, shown, first = "", Seqs(), None  # of nothing, the summary is nothing
+        first = await self._covers(lease, stale)
+        told = [turn for turn in before if turn.validity is not Validity.STALE and turn.seq >= first]
+        folded = [one for one in folded if (one.first if one.kind is Fold.STATE else one.last) >= first]
+        words, shown, covers = "", Seqs(), None  # of nothing, the summary is nothing
         if told or folded:
             window = _window(mind, told, folded)
             try:
-                words, _ = await stream(mind, lease, window, cause=stale)
+                words, _ = await stream(mind, lease, window, cause=stale, once=True)
             except ModelError as error:
                 log.warning("summary left out", session=lease.key.address.id, error=type(error).__name__)
                 return None
-            shown, first = window.seqs, window.first
+            shown, covers = window.seqs, window.first
         tokens = mind.count(words)
         stands = await self._database.write(
-            summaries.remade, lease, stale, text=words, tokens=tokens, shown_seqs=shown, covers=first
+            summaries.remade, lease, stale, text=words, tokens=tokens, shown_seqs=shown, covers=covers
         )
         return stale._replace(text=words, tokens=tokens, validity=Validity.STANDS) if stands else None
+
+    async def _covers(self, lease: Lease, stale: Turn) -> int:
+        """The first seq that it tells of, and is to tell of again: what was asked for need not be all."""
+        known = await self._database.read(turns.answer, lease.key, stale.seq)
+        return recalling.FIRST if known is None or known.covers is None else known.covers
 
 
 def _window(mind: Mind, told: Sequence[Turn], folded: Sequence[Checkpoint]) -> Window:

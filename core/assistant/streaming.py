@@ -13,13 +13,14 @@ from core.session import Lease, Preferences, Role, Turn
 
 
 async def stream(
-    mind: Mind, lease: Lease, window: Window, *, cause: Turn, speech: Speech | None = None
+    mind: Mind, lease: Lease, window: Window, *, cause: Turn, speech: Speech | None = None, once: bool = False
 ) -> tuple[str, Finish]:
     """What the model says, shown as it grows where there is a speech; one that never stops is held to its limit.
 
+    With `once`, the window is the beginning of no other.
     Raises a ModelError; what had come of an interrupted answer is in it.
     """
-    return await written(mind, _prompt(mind, lease, window, cause), speech=speech)
+    return await written(mind, _prompt(mind, lease, window, cause, once=once), speech=speech)
 
 
 async def written(mind: Mind, prompt: Prompt, *, speech: Speech | None = None) -> tuple[str, Finish]:
@@ -49,16 +50,15 @@ async def written(mind: Mind, prompt: Prompt, *, speech: Speech | None = None) -
     raise AssertionError("a model's stream ends with a Finish")
 
 
-def _prompt(mind: Mind, lease: Lease, window: Window, cause: Turn) -> Prompt:
-    is_remade = cause.role is Role.ASSISTANT
-    is_summary = cause.verb is not None or is_remade
+def _prompt(mind: Mind, lease: Lease, window: Window, cause: Turn, *, once: bool) -> Prompt:
+    is_summary = cause.verb is not None or cause.role is Role.ASSISTANT
     stays = not is_summary and cause.preferences == Preferences()  # which it is shown with this once
     return Prompt(
         instructions=mind.told,
         messages=window.messages,
         tokens=window.tokens,
         conversation=blake2b(lease.key.address.id.encode(), digest_size=16).hexdigest(),
-        stable=() if is_remade else stable.ends(window.messages, stays=stays, folded=len(window.checkpoints)),
+        stable=() if once else stable.ends(window.messages, stays=stays, folded=len(window.checkpoints)),
         cause=Cause(
             workspace=lease.key.workspace,
             session=lease.key.session,

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from core.commands import moments
 from core.commands.table import COMMANDS, Command, Parameter, Table
 from core.seam.links import secure
 from core.seam.messages import Audience, Inbound
@@ -95,6 +96,8 @@ def _taken(command: Command, parameter: Parameter, line: str) -> tuple[str | Non
         return None, line
     if parameter.link and secure(left) is None:
         raise Misfit(f"`{_plain(left)}` is no link to a message. Say `{command.usage}`.")
+    if parameter.moment and not moments.is_known(_unquoted(left)):
+        raise Misfit(f"I don't know when `{_plain(left)}` is: say {moments.RIGHT}.")
     if parameter.rest:
         return _unquoted(left), ""
     value, left = _word(left)

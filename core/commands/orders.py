@@ -49,6 +49,11 @@ class Order:
         return None if link is None or self.misfit is not None else self.arguments.get(link.name)
 
     @property
+    def since(self) -> str | None:
+        """From when on what was said counts for it, in its asker's words; None for all."""
+        return self.arguments.get("since")
+
+    @property
     def is_for_workspace(self) -> bool:
         """Whether it is about all of the workspace. One whose arguments don't fit is about nothing."""
         return self.misfit is None and "workspace" in self.arguments

@@ -34,7 +34,7 @@ class Parameter:
     It is one word, or with `rest` all that is left of the line. One that is `named` stands behind its own name, as in
     `summarize since yesterday`. Where there are `values`, it is one of them. Those that are `optional`
     come last, and all but the last of them are `named`. A `flag` is its own name, or is not said: it comes first.
-    A `link` is one to a message.
+    A `link` is one to a message, a `moment` one of the past.
     """
 
     name: str
@@ -45,13 +45,15 @@ class Parameter:
     values: tuple[str, ...] = ()
     flag: bool = False
     link: bool = False
+    moment: bool = False
 
     @property
     def usage(self) -> str:
-        """How it is said: `NAME`, `since SINCE`, `[DURATION]`, `[workspace]`."""
+        """How it is said: `NAME`, `since WHEN`, `[DURATION]`, `[workspace]`."""
         if self.flag:
             return f"[{self.name}]"
-        said = "|".join(self.values) if 0 < len(self.values) <= _FEW else self.name.upper()
+        word = "WHEN" if self.moment else self.name.upper()
+        said = "|".join(self.values) if 0 < len(self.values) <= _FEW else word
         said = f"{self.name} {said}" if self.named else said
         return f"[{said}]" if self.optional else said
 
@@ -99,6 +101,14 @@ def _table(*commands: Command) -> Table:
 
 _WORKSPACE = Parameter(name="workspace", help="For all of the workspace, not for this channel alone", flag=True)
 _LINK = Parameter(name="link", help="The link to one of my answers here", optional=True, rest=True, link=True)
+_SINCE = Parameter(
+    name="since",
+    help="From when on: a date, yesterday, a weekday, 2h, 3d, or my last visit",
+    optional=True,
+    rest=True,
+    named=True,
+    moment=True,
+)
 _NAME = Parameter(name="name", help="Which setting", values=tuple(SETTINGS))
 
 COMMANDS = _table(
@@ -111,7 +121,8 @@ COMMANDS = _table(
     Command(name="undo", help="Take the last reset back, or where none is left, the last undo", deed=Deed.RESET),
     Command(
         name="summarize",
-        help="Post a summary of this session so far",
+        help="Post a summary of this session so far, or of what was said since a certain moment",
+        parameters=(_SINCE,),
         menu="Summarize session",
         cost=Cost.MODEL,
     ),

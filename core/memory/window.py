@@ -50,13 +50,14 @@ class Window:
     """What the model is shown: the messages, and what they are made of, section by section.
 
     `seqs` are the turns before the question that are shown as they were said, as runs of numbers from the first to the
-    last. `since` is when the oldest of them was said (seconds since 1970), where something older had no room.
-    `checkpoints` are those that are shown in place of others.
+    last. `oldest` is when the first of them was said (seconds since 1970), `since` the same, but only where something
+    older had no room. `checkpoints` are those that are shown in place of others.
     """
 
     messages: tuple[Message, ...]
     sections: tuple[Section, ...]
     seqs: tuple[tuple[int, int], ...] = ()
+    oldest: float | None = None
     since: float | None = None
     checkpoints: tuple[Checkpoint, ...] = ()
 
@@ -118,6 +119,7 @@ def build(
             *(_summed(name, parted) for name in ("turns", "overheard", "question")),
         ),
         seqs=_runs(sorted({turn.seq for turn in shown})),
+        oldest=shown[0].at if shown else None,
         since=shown[0].at if shown and len(shown) < len(known) else None,
         checkpoints=folded,
     )

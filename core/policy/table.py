@@ -110,7 +110,7 @@ SETTINGS = _table(
     ),
     Setting(
         name="zone",
-        help="Whose time is told, as Europe/Berlin (kept; nothing follows from it yet)",
+        help="Whose time is told, as Europe/Berlin: it says when a day begins",
         read=values.zone,
         levels=frozenset({Level.WORKSPACE, Level.CHANNEL, Level.PERSON}),
     ),

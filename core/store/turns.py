@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from dataclasses import fields
 from functools import lru_cache, partial
 
-from sqlalchemy import Connection, Label, Row, Select, and_, bindparam, exists, not_, select, update
+from sqlalchemy import Connection, Label, Row, Select, and_, bindparam, exists, func, not_, select, update
 
 from core.schema import deliveries, turns
 from core.seam.messages import Author, Quote
@@ -49,6 +49,15 @@ def leave_out(connection: Connection, key: SessionKey, seqs: Collection[int]) ->
     over = and_(not_(OPEN), turns.c.validity != Validity.ERASED, turns.c.seq.in_(seqs))
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
     connection.execute(update(turns).where(mine, over).values(progress=Progress.REFUSED))
+
+
+def last_said(connection: Connection, key: SessionKey, author: str, *, before: int) -> float | None:
+    """When this person last said something here before that seq, commands aside; None for never."""
+    talk = turns.c.kind.in_((Kind.SAID, Kind.OVERHEARD))
+    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session, turns.c.author == author)
+    said = select(func.max(turns.c.at)).where(mine, talk, turns.c.seq < before)
+    at: int | None = connection.execute(said).scalar_one()
+    return None if at is None else seconds(at)
 
 
 def place(key: SessionKey) -> dict[str, int]:

@@ -246,17 +246,18 @@ async def test_an_answer_that_the_model_had_to_cut_says_so(database: Database) -
 
 @both
 async def test_a_summary_is_the_models_and_remembered_and_its_command_is_not(database: Database) -> None:
+    summary = "You talked about tea.\n\n_(This tells of what was said since 2023-11-14 22:13 UTC: 2 turns.)_"
     async with house(database, "yes", "You talked about tea.") as running:
-        await running.say(message("do you like tea?"))
+        await running.say(message("do you like tea?", at=1_700_000_000.0))
         await running.answered("yes")
-        await running.say(message("!summarize for the boss"))
-        await running.answered("yes", "You talked about tea.")
+        await running.say(message("!summarize"))
+        await running.answered("yes", summary)
         await running.say(message("thanks"))
-        await running.answered("yes", "You talked about tea.", "You said: thanks")
+        await running.answered("yes", summary, "You said: thanks")
 
     assert [one.text for one in running.model.prompts[1].messages[-1:]] == [SUMMARIZE], "it is nobody's words"
     assert running.model.asked(1)[:2] == ["do you like tea?", "yes"]
-    assert running.model.asked(2) == ["do you like tea?", "yes", "You talked about tea.", "thanks"]
+    assert running.model.asked(2) == ["do you like tea?", "yes", summary, "thanks"]
     assert running.adapter.delivered[1].private is False
     assert [one.stable for one in running.model.prompts] == [(1,), (1, 2), (1, 2, 3, 4)], (
         "what was asked for it is gone"

@@ -56,6 +56,7 @@ async def test_a_summary_that_is_made_again_is_shown_something_else(database: Da
             await running.over()
         assert await of(database, 3) == ((1, 2),)
         await running.say(Deleted(address=HERE, id=aside.id), message("and?"))
-        await running.answered("One.", "About a code.", "Yes.")
+        await running.adapter.until(lambda: running.adapter.texts[-1] == "Yes.")
+        await running.over()
 
     assert await of(database, 3) == ((1, 1),)
