@@ -170,6 +170,14 @@ class Misleading(LineAdapter):
         return Linked(address=address_of("main"), message="m0") if "line.com" in words else None
 
 
+class Farewelling(LineAdapter):
+    """Says in the place that a conversation was timed out."""
+
+    async def presence(self, address: Address, *, is_present: bool) -> None:
+        said = "Welcome back!" if is_present else "Goodbye!"
+        await self.deliver(Reply(key=token_hex(8), address=address, text=said, asked_at=0.0))
+
+
 class Gullible(LineAdapter):
     """Takes all words for a link."""
 
@@ -215,6 +223,7 @@ PLANTED: dict[type[LineAdapter], Sequence[tuple[Promise, dict[str, str]]]] = {
     Linkless: [(promises.test_a_link_leads_to_its_message_where_there_are_links, {})],
     Misleading: [(promises.test_a_link_leads_to_its_message_where_there_are_links, {})],
     Gullible: [(promises.test_words_that_are_no_link_lead_nowhere, {})],
+    Farewelling: [(promises.test_that_a_conversation_was_timed_out_or_goes_on_is_never_posted, {})],
     Absent: [(promises.test_it_knows_whether_it_is_heard, {})],
     Fickle: [(promises.test_what_is_rendered_once_is_rendered_for_good, {})],
     Stamping: [(promises.test_a_sign_that_a_message_waits_can_be_set_and_taken_back, {})],

@@ -1,5 +1,6 @@
 """What stands before a question is the same byte for byte in every later request, whoever makes it and when."""
 
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -94,9 +95,11 @@ async def test_each_request_begins_with_the_one_before_it_up_to_its_question(url
 
 
 async def test_both_databases_give_the_same_requests(make_url: Callable[[str], str], api: str) -> None:
+    """But for the longest answer: which of two processes answers is open, and each learns for itself of the model."""
     one, other = [await talked(make_url(dialect), api) for dialect in ("sqlite", "postgresql")]
 
-    assert [request.raw for request in one] == [request.raw for request in other]
+    longest = re.compile(rb'"max_[a-z_]+":\d+')
+    assert [longest.sub(b"", request.raw) for request in one] == [longest.sub(b"", request.raw) for request in other]
 
 
 async def test_openai_looks_for_each_conversation_where_it_has_kept_it(
