@@ -217,7 +217,7 @@ async def test_the_first_command_that_asks_the_model_reads_as_well(database: Dat
     adapter = listening(past("we met at ten", address=THREAD))
     async with house(database, "You met at ten.", adapter=adapter) as running:
         await running.say(mention("summarize", address=THREAD))
-        await running.answered("You met at ten.")
+        await running.adapter.until(lambda: [text[:15] for text in running.adapter.texts] == ["You met at ten."])
 
     assert running.model.asked()[0] == "we met at ten"
 

@@ -169,7 +169,8 @@ async def test_a_command_that_is_retried_is_answered_anew(database: Database) ->
         (letter,) = await letters(database)
 
         await database.write(dead.retry, letter.id)
-        await running.answered("yes", SORRY, "a summary")
+        said = running.adapter
+        await said.until(lambda: said.texts[:-1] == ["yes", SORRY] and said.texts[-1].startswith("a summary"))
 
 
 async def test_a_retry_that_fails_again_is_listed_again_and_says_so_in_the_same_place(database: Database) -> None:

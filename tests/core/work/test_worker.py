@@ -114,8 +114,12 @@ async def test_what_is_no_burst_is_answered_by_itself(database: Database, facts:
     there = House(database, ScriptedModel("one", "two"), TranscriptAdapter())
     await there.say(message("first", at=1000.0), message(**{"text": "second", **facts}))
 
+    def said() -> list[str]:
+        """Without what stands beneath a summary."""
+        return [text.partition("\n\n_(")[0] for text in there.adapter.texts]
+
     async with there:
-        await there.answered("one", "two")
+        await there.adapter.until(lambda: said() == ["one", "two"])
 
 
 async def test_what_does_not_directly_follow_a_message_does_not_join_it(database: Database) -> None:
