@@ -84,3 +84,13 @@ class Timings:
     """Before a place that did not tell its history is asked again; doubles."""
     unlooked: float = 60.0
     """Before all that could not be looked up is tried again."""
+
+    @property
+    def renewed_every(self) -> float:
+        """How often a lease is renewed, while what it is for goes on: two renewals may fail."""
+        return self.lease / 4
+
+    @property
+    def acts_for(self) -> float:
+        """How long its holder acts on it: what is called then has ended before another process may take it over."""
+        return self.lease * 2 / 3

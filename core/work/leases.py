@@ -14,9 +14,6 @@ from core.timings import Timings
 
 log = structlog.get_logger()
 
-_RENEWED_EVERY = 1 / 4  # of a lease: two renewals may fail
-_ACTS_FOR = 2 / 3  # of a lease: what is called then has ended before another process may claim the session
-
 
 @dataclass(slots=True, eq=False)
 class Held:
@@ -81,11 +78,11 @@ class Leases:
 
     def until(self) -> float:
         """Until when this process may act on what it claims or renews now; read before the database is asked."""
-        return asyncio.get_running_loop().time() + self._timings.lease * _ACTS_FOR
+        return asyncio.get_running_loop().time() + self._timings.acts_for
 
     async def renew(self) -> None:
         """Keeps what is in hand, until cancelled."""
-        every = self._timings.lease * _RENEWED_EVERY
+        every = self._timings.renewed_every
         while True:
             await asyncio.sleep(every)
             held = self.held

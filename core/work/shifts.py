@@ -15,8 +15,6 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-_RENEWED_EVERY = 1 / 4  # of a lease: two renewals may fail
-_ACTS_FOR = 2 / 3  # of a lease: what is done then has ended before another process may take it over
 _NO_ANSWER = "no answer in time"
 
 
@@ -84,7 +82,7 @@ class Shifts:
 
     async def _renew(self, name: str, place: str, scope: asyncio.Timeout) -> None:
         lease = self._timings.lease
-        every, ours = lease * _RENEWED_EVERY, True
+        every, ours = self._timings.renewed_every, True
         while ours:
             await asyncio.sleep(every)
             until = self._until()
@@ -99,7 +97,7 @@ class Shifts:
 
     async def _leave(self, name: str, place: str, after: float) -> None:
         try:
-            async with asyncio.timeout(self._timings.lease * _RENEWED_EVERY):
+            async with asyncio.timeout(self._timings.renewed_every):
                 await self._whole(self._database.write(chores.leave, name, place, owner=self.owner, after=after))
         except (DatabaseError, TimeoutError) as error:
             reason = str(error) or _NO_ANSWER
@@ -111,9 +109,9 @@ class Shifts:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            await asyncio.wait([task], timeout=self._timings.lease * _RENEWED_EVERY)
+            await asyncio.wait([task], timeout=self._timings.renewed_every)
             raise
 
     def _until(self) -> float:
         """Until when this process may act on what it takes or renews now; read before the database is asked."""
-        return asyncio.get_running_loop().time() + self._timings.lease * _ACTS_FOR
+        return asyncio.get_running_loop().time() + self._timings.acts_for
