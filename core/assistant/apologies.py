@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from re import compile as pattern
 
-from core.assistant import covering
+from core.commands import moments
 from core.errors import (
     EmptyAnswer,
     ModelError,
@@ -56,7 +56,7 @@ def beneath(cut: Cut | None, quotes: Sequence[Quote]) -> str:
 
 def nothing(since: datetime) -> str:
     """Why there is nothing to tell of."""
-    return f"Nothing was said here since {covering.when(since)}. `summarize` tells of the whole session."
+    return f"Nothing was said here since {moments.told(since)}. `summarize` tells of the whole session."
 
 
 def _plain(title: str) -> str:

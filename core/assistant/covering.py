@@ -2,6 +2,7 @@
 
 from datetime import datetime, tzinfo
 
+from core.commands import moments
 from core.memory.window import Window
 from core.session import Fold
 
@@ -15,7 +16,7 @@ def told(window: Window, since: datetime | None, zone: tzinfo) -> str:
     began = [one.since for one in records] + ([] if window.oldest is None else [window.oldest])
     if not began:
         return ""
-    moment = when(since or datetime.fromtimestamp(min(began), zone))
+    moment = moments.told(since or datetime.fromtimestamp(min(began), zone))
     short = "" if window.since is None else "This session is longer than what I can read at once: "
     reaching = since is not None and min(began) < since.timestamp()
     counted = {
@@ -25,8 +26,3 @@ def told(window: Window, since: datetime | None, zone: tzinfo) -> str:
     }
     seen = [f"{number:,} {what.format('' if number == 1 else 's')}" for what, number in counted.items() if number]
     return f"\n\n_({short}{'this' if short else 'This'} tells of what was said since {moment}: {', '.join(seen)}.)_"
-
-
-def when(at: datetime) -> str:
-    """A moment, with its zone: `2026-03-03 14:05 Europe/Berlin`."""
-    return f"{at:%Y-%m-%d %H:%M} {at.tzinfo}"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from core.access import Deed
-from core.commands import hindsight, pictures, settings, spending, wishes
+from core.commands import hindsight, moments, pictures, settings, spending, wishes
 from core.commands.orders import Desk, Order, Said
 from core.commands.table import COMMANDS, UNKNOWN, Cost, Shown, find
 from core.memory.mind import Mind
@@ -56,7 +56,7 @@ def _opening(words: str) -> str:
 
 
 def _when(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+    return moments.told(datetime.fromtimestamp(seconds, UTC))
 
 
 def _reset(connection: Connection, desk: Desk) -> Said:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from core.commands import moments
 from core.seam.links import Linked
 from core.session import SessionKey
 from core.store import Connection, ledger, shown
@@ -49,4 +50,4 @@ def _seen(known: Hindsight) -> str:
         return "its question alone"
     overheard = f" and {known.overheard:,} of the messages around them that I overheard" if known.overheard else ""
     own = f"{known.own:,} {'turn' if known.own == 1 else 'turns'} word for word"
-    return f"{own}{overheard}, since {datetime.fromtimestamp(known.since, UTC):%Y-%m-%d %H:%M} UTC, and its question"
+    return f"{own}{overheard}, since {moments.told(datetime.fromtimestamp(known.since, UTC))}, and its question"

@@ -127,3 +127,8 @@ _FORMS: tuple[tuple[Pattern[str], _Read], ...] = (
     (pattern(rf"{_DAY}\.? (?P<name>[a-z]+)\.?( {_YEAR})?"), _named),
     (pattern(rf"(?P<name>[a-z]+)\.? {_DAY}(,? {_YEAR})?"), _named),
 )
+
+
+def told(at: datetime) -> str:
+    """A moment as people are told it, with its zone: `2026-03-03 14:05 Europe/Berlin`."""
+    return f"{at:%Y-%m-%d %H:%M} {at.tzinfo}"
