@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, bindparam, func, select, true, update
 from sqlalchemy.dialects.postgresql import Insert
 
+from core.policy import Overrides
 from core.schema import rejections, turns
 from core.seam.messages import Author, Inbound, Rejected
 from core.session import Kind, Lease, Progress, Role, SessionKey, Slip, Turn, Validity
 from core.store import bodies, policies, quotes, timeouts
-from core.store.arrivals import Claimant, Duplicate, extend
+from core.store.arrivals import Claimant, Duplicate, Session, extend
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import fixed, insert, micro, notify, now, seconds, storable
 from core.store.turns import preferring, written
@@ -73,19 +74,10 @@ def accept(
     if others:
         notify(connection)
     overrides = policies.opened(key.workspace, key.address, session.set_in_workspace, session.set_in_channel)
-    woken = False
-    if talk_at is not None and waking is not None:
-        woken = timeouts.wake(connection, key, session, overrides, waking)
-    lease = None
-    if claimant is not None and session.owner == claimant.owner:
-        lease = Lease(
-            key=key,
-            fence=session.fence,
-            attempts=session.attempts,
-            backscroll_read=session.backscroll_read,
-            stop=session.stop,
-            overrides=overrides,
-        )
+    talks = talk_at is not None
+    woken = talks and waking is not None and timeouts.wake(connection, key, session, overrides, waking)
+    ours = claimant is not None and session.owner == claimant.owner
+    lease = _lease(key, session, overrides) if ours else None
     return Stored(key=key, turn=turn, waiting=session.waiting, lease=lease, woken=woken)
 
 
@@ -139,6 +131,18 @@ def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
 
 
 _CALLED_UPON = ("kind", "progress", "verb", "slip", "tokens", "at", "author", "name", "quotes", "body")
+
+
+def _lease(key: SessionKey, session: Session, overrides: Overrides) -> Lease:
+    """What whoever has claimed the session in the same breath holds."""
+    return Lease(
+        key=key,
+        fence=session.fence,
+        attempts=session.attempts,
+        backscroll_read=session.backscroll_read,
+        stop=session.stop,
+        overrides=overrides,
+    )
 
 
 def _called_upon(connection: Connection, key: SessionKey, turn: Turn) -> tuple[int, int | None] | None:
