@@ -53,12 +53,13 @@ async def written(mind: Mind, prompt: Prompt, *, speech: Speech | None = None) -
 def _prompt(mind: Mind, lease: Lease, window: Window, cause: Turn, *, once: bool) -> Prompt:
     is_summary = cause.verb is not None or cause.role is Role.ASSISTANT
     stays = not is_summary and cause.preferences == Preferences()  # which it is shown with this once
+    folded = sum(1 for one in window.checkpoints if one.text)  # of what is all gone, nothing is told
     return Prompt(
         instructions=mind.told,
         messages=window.messages,
         tokens=window.tokens,
         conversation=blake2b(lease.key.address.id.encode(), digest_size=16).hexdigest(),
-        stable=() if once else stable.ends(window.messages, stays=stays, folded=len(window.checkpoints)),
+        stable=() if once else stable.ends(window.messages, stays=stays, folded=folded),
         cause=Cause(
             workspace=lease.key.workspace,
             session=lease.key.session,
