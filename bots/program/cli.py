@@ -94,7 +94,7 @@ def _manifest() -> None:
 
 
 def main() -> None:
-    """The console script `backscroll`; `python -m bots` is the same."""
+    """Reads the words behind the program's name, and does what they say."""
     app()
 
 

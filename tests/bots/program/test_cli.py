@@ -14,7 +14,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 import migrations
-from bots.program.cli import app, main
+from bots.__main__ import main
+from bots.program.cli import app
 from core.config import Settings
 from core.errors import ModelStalled
 from core.session import ATTEMPTS
