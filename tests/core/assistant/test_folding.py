@@ -8,11 +8,12 @@ from re import compile as pattern
 
 import pytest
 from sqlalchemy import update
+from structlog.testing import capture_logs
 
 from core.events import Folded, FoldRefused
 from core.memory.checkpoints.shown import EXPLAINED
 from core.memory.folding import IDLE
-from core.memory.prompts import instructions
+from core.memory.window import REPLY_TOKENS
 from core.model.llm import Finish, Prompt
 from core.schema import checkpoints, folds, turns
 from core.seam.address import Address
@@ -276,9 +277,29 @@ async def test_a_window_in_part_full_is_folded_when_nobody_has_spoken_for_long(d
         assert await rows(database, checkpoints) != []
 
 
-async def test_records_are_explained_before_there_are_any() -> None:
-    assert instructions(None).endswith(EXPLAINED)
-    assert instructions("Be kind.").endswith(EXPLAINED)
+async def test_records_are_explained_behind_all_else_where_any_are_shown_and_nowhere_else(database: Database) -> None:
+    async with folding_house(database) as running:
+        running.mind.records = EXPLAINED
+        await talk(running, 1, 30)
+
+        told, asked = running.mind.told, running.model.prompts
+        first = next(number for number, prompt in enumerate(asked) if "[[record of turns" in prompt.messages[0].text)
+        assert {prompt.instructions for prompt in asked[:first]} == {told}
+        assert {prompt.instructions for prompt in asked[first:]} == {f"{told}\n\n{EXPLAINED}"}
+        counted = [running.mind.count(prompt.instructions) for prompt in asked]
+        parts = [sum(running.mind.count(one.text) for one in prompt.messages) for prompt in asked]
+        assert [prompt.tokens for prompt in asked] == [
+            a + b + REPLY_TOKENS for a, b in zip(counted, parts, strict=True)
+        ]
+
+
+async def test_the_log_names_the_first_fold_as_why_the_beginning_changed(database: Database) -> None:
+    async with folding_house(database) as running:
+        running.mind.records = EXPLAINED
+        with capture_logs() as logs:
+            await talk(running, 1, 12)
+
+        assert [line["epoch"] for line in logs if line["event"] == "prefix changed"] == ["fold"]
 
 
 async def test_status_says_what_is_shown_as_it_was_said_and_what_is_folded(database: Database) -> None:
