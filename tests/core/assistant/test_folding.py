@@ -293,6 +293,24 @@ async def test_records_are_explained_behind_all_else_where_any_are_shown_and_now
         ]
 
 
+async def test_records_tell_times_in_the_zone_that_is_set_and_stay_the_same_bytes_when_another_is(
+    database: Database,
+) -> None:
+    async with folding_house(database) as running:
+        running.mind.policy = replace(running.mind.policy, zone="Asia/Kathmandu")
+        await talk(running, 1, 12)
+        before = running.model.prompts[-1].messages[0].text
+        turns, record = model_of(running).asked_to_fold[0].messages[0].text, before.splitlines()
+
+        assert turns.count(" +05:45] ") > 5
+        assert record[0].count(" +05:45") == 2, "from when until when"
+        assert all(" +05:45] " in line for line in record[1:-1] if line.startswith("- "))
+
+        running.mind.policy = replace(running.mind.policy, zone="Europe/Berlin")
+        await talk(running, 13, 14)
+        assert running.model.prompts[-1].messages[0].text == before
+
+
 async def test_the_log_names_the_first_fold_as_why_the_beginning_changed(database: Database) -> None:
     async with folding_house(database) as running:
         running.mind.records = EXPLAINED
