@@ -15,11 +15,12 @@ from core.memory.checkpoints.shown import EXPLAINED
 from core.memory.folding import IDLE
 from core.memory.window import REPLY_TOKENS
 from core.model.llm import Finish, Prompt
-from core.schema import checkpoints, folds, turns
+from core.model.metered import Metered
+from core.schema import calls, checkpoints, folds, turns
 from core.seam.address import Address
 from core.seam.messages import Deleted, Edited, Inbound
 from core.session import Fold, Validity
-from core.store import Database
+from core.store import Database, ledger
 from core.store import chores as store_chores
 from core.store import folds as store_folds
 from tests.core.memory.checkpoints.folder import folded
@@ -275,6 +276,25 @@ async def test_a_window_in_part_full_is_folded_when_nobody_has_spoken_for_long(d
         await database.write(lambda connection: connection.execute(update(folds).values(due_at=0)))
         await running.folding.look()
         assert await rows(database, checkpoints) != []
+
+
+@pytest.mark.parametrize("writes", [written, lambda prompt: "I am sorry, I can't do that."])
+async def test_every_call_of_a_fold_is_billed_be_it_of_use_or_not(
+    database: Database, writes: Callable[[Prompt], str]
+) -> None:
+    async with folding_house(database) as running:
+        model = model_of(running)
+        model.writes = writes
+        running.mind.model = metered = Metered(model, lambda call: database.write(ledger.record, call))
+        await talk(running, 1, 12)
+        await metered.close()
+
+    found = [row for row in await rows(database, calls) if row.purpose == "fold"]
+    assert [(row.seq, row.outcome, row.author) for row in found] == [
+        (prompt.cause.seq, "answered", None) for prompt in model.asked_to_fold if prompt.cause
+    ]
+    assert len(found) >= 2
+    assert all(row.shown > 300 and row.written for row in found)
 
 
 async def test_records_are_explained_behind_all_else_where_any_are_shown_and_nowhere_else(database: Database) -> None:
