@@ -121,6 +121,7 @@ class _Tries:
             self._shown,
             budget=self._room,
             fixed=mind.fixed,
+            explaining=mind.explaining,
             cut=mind.cut,
             count=mind.count,
             checkpoints=self._checkpoints,

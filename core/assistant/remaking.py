@@ -69,4 +69,13 @@ def _window(mind: Mind, told: Sequence[Turn], folded: Sequence[Checkpoint]) -> W
         tokens=tokens,
         at=0.0,
     )
-    return build(asked, told, budget=mind.room, fixed=mind.fixed, cut=mind.cut, count=mind.count, checkpoints=folded)
+    return build(
+        asked,
+        told,
+        budget=mind.room,
+        fixed=mind.fixed,
+        explaining=mind.explaining,
+        cut=mind.cut,
+        count=mind.count,
+        checkpoints=folded,
+    )

@@ -55,7 +55,7 @@ def _prompt(mind: Mind, lease: Lease, window: Window, cause: Turn, *, once: bool
     stays = not is_summary and cause.preferences == Preferences()  # which it is shown with this once
     folded = sum(1 for one in window.checkpoints if one.text)  # of what is all gone, nothing is told
     return Prompt(
-        instructions=mind.told,
+        instructions=mind.told_of_records if folded else mind.told,
         messages=window.messages,
         tokens=window.tokens,
         conversation=blake2b(lease.key.address.id.encode(), digest_size=16).hexdigest(),

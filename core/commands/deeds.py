@@ -97,7 +97,9 @@ def _window(connection: Connection, desk: Desk) -> Window:
     mind = desk.mind
     folded, told = recalling.recall(connection, desk.key, budget=mind.room)
     newest = [one for one in told if one.validity is not Validity.STALE]
-    return build(None, newest, budget=mind.room, fixed=mind.fixed, cut=mind.cut, checkpoints=folded)
+    return build(
+        None, newest, budget=mind.room, fixed=mind.fixed, explaining=mind.explaining, cut=mind.cut, checkpoints=folded
+    )
 
 
 def _context(connection: Connection, desk: Desk) -> Said:

@@ -1,6 +1,5 @@
 """What the model is told: the built-in instructions, and what a summary is asked for."""
 
-from core.memory.checkpoints.shown import EXPLAINED as RECORDS
 from core.model.envelope import EXPLAINED
 
 INSTRUCTIONS = """\
@@ -31,8 +30,5 @@ def with_persona(instructions: str, persona: str) -> str:
 
 
 def instructions(own: str | None) -> str:
-    """The fixed beginning of every prompt, byte for byte the same, so that the provider's prompt cache hits.
-
-    Records are explained before there are any, so that the first one changes nothing before it.
-    """
-    return f"{(own or INSTRUCTIONS).strip()}\n\n{EXPLAINED}\n{RECORDS}"
+    """The fixed beginning of every prompt, byte for byte the same, so that the provider's prompt cache hits."""
+    return f"{(own or INSTRUCTIONS).strip()}\n\n{EXPLAINED}"

@@ -90,11 +90,14 @@ def build(
     budget: int,
     fixed: int,
     cut: Cut,
+    explaining: int = 0,
     count: Count | None = None,
     checkpoints: Sequence[Checkpoint] = (),
 ) -> Window:
     """The window of at most `budget` tokens, of which the instructions take `fixed`.
 
+    So much of that is `explaining` what checkpoints are: it is kept free, but takes nothing where none is shown. So the
+    first one changes no turn's size.
     The question is always in it, cut down to a message's share if need be; without one, the window is what the next
     question would find. Tokens are those stored with each turn; with `count`, what is quoted is brief where the window
     holds it. The `checkpoints`, oldest first and the state behind them, are shown in place of the turns that they tell
@@ -108,13 +111,14 @@ def build(
     left = room - sum(beginning.cost(turn, parts) for turn in asked) - sum(one.tokens for one in folded)
     shown = beginning.chosen(known, left, parts)[::-1]
     turns = [*shown, *asked]
+    spared = 0 if any(one.text for one in folded) else explaining
     briefly = turns if count is None else brief(turns, cut, count)
     ordered = [_fitted(turn, beginning.most(turn, parts), cut, count) for turn in briefly]
     parted = [(_section(turn, question), tokens) for turn, (_, tokens) in zip(turns, ordered, strict=True)]
     return Window(
         messages=tuple(_woven(shown, [message for message, _ in ordered], folded)),
         sections=(
-            Section(name="instructions", tokens=fixed + REPLY_TOKENS),
+            Section(name="instructions", tokens=fixed + REPLY_TOKENS - spared),
             *_told(folded),
             *(_summed(name, parted) for name in ("turns", "overheard", "question")),
         ),

@@ -11,7 +11,7 @@ The model writes no times; each line gets that of the first turn that it names, 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from re import IGNORECASE
 from re import compile as pattern
@@ -177,6 +177,13 @@ def _written(entry: Entry) -> str:
 def _ranged(run: Run) -> str:
     first, last = run
     return str(first) if first == last else f"{first}-{last}"
+
+
+def zone(text: str) -> tzinfo:
+    """In which zone a text of our form tells its times: in that of its first line; UTC where it has none."""
+    stamp = _STAMP.search(text)
+    at = None if stamp is None else _time(stamp[1])
+    return UTC if at is None or at.tzinfo is None else at.tzinfo
 
 
 def stamped(at: datetime) -> str:
