@@ -9,20 +9,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, func, select, update
 
-from core.schema import chores, segments, sessions, turns
+from core.schema import segments, sessions, turns
 from core.session import Kind
 from core.store import Database, connect, inbound
 from core.timings import Timings
 from tests.process import process
 from tests.stage import Stage
 from tests.stages import STAGES
-from tests.talk import Running
+from tests.talk import Running, days_pass
 from tests.values import HERE, message
 from tests.wire.openai import OpenAIServer, Request
 from tests.wire.slack import SlackStage
-
-DAY = 86_400
-TIMES = ("touched_at", "spoken_at", "silent_since", "present_since")
 
 
 @pytest.fixture(params=list(STAGES))
@@ -45,18 +42,6 @@ def dialect() -> str:
 
 def echo(request: Request) -> str:
     return f"You said: {request.last.partition('] ')[2]}"
-
-
-async def days_pass(url: str, days: int) -> None:
-    """All that is known of times lies further back, as if the clocks had gone on."""
-
-    def move(connection: Connection) -> None:
-        back = {name: sessions.c[name] - days * DAY * 1_000 for name in TIMES}
-        connection.execute(update(sessions).values(back))
-        connection.execute(update(turns).values(at=turns.c.at - days * DAY * 1_000_000))
-        connection.execute(update(chores).values(due_at=chores.c.due_at - days * DAY * 1_000))
-
-    await _on(url, lambda database: database.write(move))
 
 
 async def timed_out(url: str) -> int:

@@ -13,15 +13,24 @@ from core.commands import moments
 from core.commands.orders import Order
 from core.delivery.outbox import Outbox
 from core.delivery.speech import Speech
-from core.errors import EmptyAnswer, ModelError, ModelMisconfigured, ModelRefused, RequestNotTaken, WindowTooLong
+from core.errors import (
+    DatabaseError,
+    EmptyAnswer,
+    ModelError,
+    ModelMisconfigured,
+    ModelRefused,
+    RequestNotTaken,
+    WindowTooLong,
+)
 from core.memory import attachments, overhearing, preferences, prompts
-from core.memory.epochs import Epochs, Prefix
+from core.memory.epochs import Epochs, Prefix, why
 from core.memory.mind import Mind
 from core.memory.window import Window, build
 from core.model.llm import Finish
 from core.seam.messages import Quote
 from core.session import Checkpoint, Fold, Lease, Preferences, Role, Seqs, Turn
-from core.store import Database, recalling, turns
+from core.store import Database, recalling, segments, turns
+from core.store.segments import Move
 from core.timings import Timings
 
 log = structlog.get_logger()
@@ -187,7 +196,7 @@ class Asking:
                 tries.leave_out(error)
         await self._leave_out(case, tries.refused)
         if since is None:
-            self._note(case, window)
+            await self._note(case, window)
         first = question.seq if window.first is None else window.first
         return Written(words=words, finish=finish, first=first, window=window, since=since, quotes=question.quotes)
 
@@ -228,13 +237,28 @@ class Asking:
         tokens = case.mind.count(prompt)
         return case.question._replace(text=prompt, author=None, quotes=(), tokens=tokens, preferences=Preferences())
 
-    def _note(self, case: Case, window: Window) -> None:
+    async def _note(self, case: Case, window: Window) -> None:
         """Says why the provider's prompt cache can't have found all that was shown before the question."""
-        mind = case.mind
-        budget = mind.policy.context_tokens
-        prefix = Prefix.of(window, model=mind.model.name, instructions=mind.told, budget=budget, room=mind.room)
-        if (epoch := self._epochs.note(case.session, prefix)) is not None:
+        mind, asked = case.mind, case.question.seq
+        prefix = Prefix.of(
+            window,
+            asked=asked,
+            model=mind.model.name,
+            instructions=mind.told,
+            budget=mind.policy.context_tokens,
+            room=mind.room,
+        )
+        before = self._epochs.note(case.session, prefix)
+        if before is not None:
+            epoch = why(before, prefix, await self._moved(case, before.asked))
             log.info("prefix changed", session=case.session, epoch=epoch.value)
+
+    async def _moved(self, case: Case, since: int) -> Move | None:
+        """What has moved the view since that question."""
+        try:
+            return await self._database.read(segments.moved, case.lease.key, after=since, before=case.question.seq)
+        except DatabaseError:  # the answer is there, and worth more than the right name
+            return None
 
     async def _leave_out(self, case: Case, refused: Sequence[Turn]) -> None:
         if refused:
