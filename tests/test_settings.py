@@ -84,3 +84,41 @@ async def test_whom_a_mention_names_may_do_what_is_set(url: str, model: OpenAISe
         await stage.until(lambda: len(stage.shown()) > before)
         assert "`answer_tokens` is 77" in await said(stage, "!set answer_tokens 77", author="ben")
         assert "may change my settings" in await said(stage, "!set answer_tokens 77", author="eve")
+
+
+async def test_a_persona_is_told_as_code_and_calls_nobody(url: str, stage: Stage, model: OpenAIServer) -> None:
+    """What people set is told to others: it must not ring, nor pass for words of ours."""
+    persona = "**Boss** `x` <!channel> @everyone <@U999>"
+    model.answer = lambda _: "well"
+    async with Running(url, model, stage):
+        await said(stage, "hello")
+        stage.empower("ada")
+        if stage.admins == "nobody":
+            return
+        answer = await said(stage, f"!set persona {persona}")
+        listed = await said(stage, "settings", native=True)
+
+    code = "`**Boss** 'x' <!channel> @everyone <@U999>`"
+    for text in (answer, listed):
+        assert code in text.replace("&lt;", "<").replace("&gt;", ">")
+
+
+async def test_an_admin_undoes_what_would_lock_everybody_out(url: str, stage: Stage, model: OpenAIServer) -> None:
+    model.answer = lambda _: "well"
+    async with Running(url, model, stage):
+        await said(stage, "hello")
+        stage.empower("ada")
+        if stage.admins == "nobody":
+            return
+        assert "`may_set` is U0" in await said(stage, "!set may_set U0")
+        assert "Only those who are named" in await said(stage, "!set answer_tokens 77")
+        assert "`may_set` is no longer set" in await said(stage, "!unset may_set")
+        assert "`answer_tokens` is 77" in await said(stage, "!set answer_tokens 77")
+
+
+async def test_members_may_what_others_may_not(url: str, stage: Stage, model: OpenAIServer) -> None:
+    model.answer = lambda _: "well"
+    async with Running(url, model, stage, backscroll_may_reset="members"):
+        assert "Only those who have said something to me here" in await said(stage, "!reset")
+        await said(stage, "hello")
+        assert "A fresh start" in await said(stage, "!reset")

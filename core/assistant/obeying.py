@@ -18,9 +18,9 @@ from core.memory.mind import Mind
 from core.policy import Overrides
 from core.seam.address import DIRECT
 from core.seam.links import Linked
-from core.seam.messages import Choice
+from core.seam.messages import Author, Choice
 from core.session import Answer, Fate, Lease
-from core.store import Connection, Database, answering, policies, withdrawals
+from core.store import Connection, Database, answering, policies, turns, withdrawals
 from core.store.deliveries import Delivery
 
 log = structlog.get_logger()
@@ -85,7 +85,7 @@ class Obeying:
 
     async def _is_admin(self, order: Order) -> bool | None:
         """Whether its asker is an admin, where that matters; None where the platform does not tell in time."""
-        author, deed, place = order.turn.author, order.command.deed, order.key.address
+        author, deed, place = order.turn.author, order.deed, order.key.address
         if author is None or deed is None:
             return False
         overrides = await self._database.read(policies.of, order.key)
@@ -123,6 +123,9 @@ class Obeying:
         """What it does and says, in one transaction."""
         overrides = policies.of(connection, order.key)
         access = self._access(order, overrides, is_admin=is_admin)
+        author, deed = order.turn.author, order.deed
+        if author is not None and deed is not None and access.asks_for_members(author, deed):
+            access = replace(access, is_member=_is_member(connection, order, author))
         mind = self._mind.under(overrides)
         desk = Desk(order=order, access=access, mind=mind, deployed=self._mind, linked=linked)
         said = deeds.run(connection, desk)
@@ -133,3 +136,8 @@ class Obeying:
             withdrawals.set_aside(connection, order.key, order.turn.seq, kept)
         answering.answer(connection, order.key, order.turn, decided, lease=lease)
         return said, decided.parts
+
+
+def _is_member(connection: Connection, order: Order, author: Author) -> bool:
+    """Whether somebody has taken part in the session; nobody has in all of a workspace."""
+    return not order.is_for_workspace and turns.has_said(connection, order.key, author.id)

@@ -126,14 +126,14 @@ def test_the_stand_in_is_told_by_no_other_models_name() -> None:
             "U1 - `hear`: off is no ID: write mentions, or IDs, with commas between them",
         ),
         ("may_set", "Everybody", "Everybody is no ID; write everyone"),
-        ("may_stop", "members", "members is no ID; write everyone"),
+        ("may_stop", "member", "member is no ID; write members"),
         ("may_set", "nobody", "nobody is no ID; write admins"),
         ("may_reset", "U1, me", "me is no ID; write admins"),
         ("may_set", "@Ada", "@Ada is no ID"),
         ("may_set", "Ada Lovelace", "Ada Lovelace is no ID"),
         ("may_set", "@Eve), U2, (Mallory (U3)", "is no ID"),
         ("may_stop", "U" * 81, "is no ID"),
-        ("may_set", "asker", "That would be nobody: write everyone, admins, or IDs with commas between them"),
+        ("may_set", "asker", "That would be nobody: write everyone, members, admins, or IDs with"),
         ("may_reset", ",", "That would be nobody"),
     ],
 )
@@ -161,6 +161,8 @@ def test_a_wrong_value_is_told_with_what_would_be_right(name: str, said: str, wh
         ("may_stop", "asker", frozenset()),
         ("may_stop", "everyone, U1", None),
         ("may_set", "Admins, asker, U1", frozenset({"admins", "U1"})),
+        ("may_stop", "Members", frozenset({"members"})),
+        ("may_reset", "admins, MEMBERS, U1", frozenset({"admins", "members", "U1"})),
         ("may_set", "@Ada (U1), @Eve (U9) (U3), U2", frozenset({"U1", "U2", "U3"})),
     ],
 )
@@ -171,8 +173,9 @@ def test_a_value_is_read_as_people_write_it(name: str, said: str, value: object)
 @pytest.mark.parametrize(
     ("name", "said", "shown"),
     [
-        ("persona", "a  pirate", "a pirate"),
-        ("persona", "x" * 99, "x" * 59 + "…"),
+        ("persona", "a  pirate", "`a pirate`"),
+        ("persona", "x" * 99, "`" + "x" * 59 + "…`"),
+        ("persona", "```sh\n**a** | <!here>\n```", "`'''sh **a** ¦ <!here> '''`"),
         ("idle", "48h", "2d"),
         ("idle", "90m", "90m"),
         ("max_age", "never", "never"),
