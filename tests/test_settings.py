@@ -122,3 +122,29 @@ async def test_members_may_what_others_may_not(url: str, stage: Stage, model: Op
         assert "Only those who have said something to me here" in await said(stage, "!reset")
         await said(stage, "hello")
         assert "A fresh start" in await said(stage, "!reset")
+
+
+async def test_what_is_answered_is_as_it_is_set(url: str, stage: Stage, model: OpenAIServer) -> None:
+    """All, then nothing but commands while it listens, then nothing at all, and all that is kept of it."""
+    model.answer = lambda request: f"You said: {request.last.partition('] ')[2]}"
+    async with Running(url, model, stage, backscroll_answers="all"):
+        await stage.say("hello")
+        await stage.until(lambda: [one.text for one in stage.shown()] == ["You said: hello"])
+        if stage.overhears:
+            await stage.say("to nobody", place="new", author="ben", to_bot=False)
+            await stage.until(lambda: [one.text for one in stage.shown("new")] == ["You said: to nobody"])
+    shown = len(stage.shown())
+    async with Running(url, model, stage, backscroll_answers="observe", backscroll_may_set="everyone"):
+        await stage.say("we ship on Friday")
+        assert "I remember" in await said(stage, "!status"), "it comes after what was said before"
+        assert "off for this channel" in await said(stage, "!set answers off")
+        assert len(stage.shown()) == shown + 2
+        await stage.say("we ship on Monday")
+        assert "no longer set" in await said(stage, "!unset answers")
+        assert len(stage.shown()) == shown + 3
+    async with Running(url, model, stage):
+        await said(stage, "when do we ship?")
+
+    heard = [text.partition("] ")[2] for role, text in model.requests[-1].texts if role == "user"]
+    assert "we ship on Friday" in heard
+    assert "we ship on Monday" not in heard

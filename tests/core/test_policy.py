@@ -150,6 +150,7 @@ def test_a_wrong_value_is_told_with_what_would_be_right(name: str, said: str, wh
         ("hear", " Thread ", "thread"),
         ("context_tokens", "2,000,000", 2_000_000),
         ("answers", "MENTION", "mention"),
+        ("answers", " Observe ", "observe"),
         ("persona", " a pirate ", "a pirate"),
         ("idle", "30m", 1_800.0),
         ("max_age", " 7D ", 604_800.0),
