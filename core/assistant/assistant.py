@@ -16,7 +16,7 @@ from core.delivery.errands import Errand
 from core.delivery.outbox import Outbox
 from core.memory.mind import Mind
 from core.session import Answer, Fate, Lease, Progress, SessionKey, Turn
-from core.store import Database, deliveries
+from core.store import Database, deliveries, notices, timeouts
 from core.timings import Clock, Timings
 
 
@@ -48,7 +48,7 @@ class Assistant:
         question has, and LeaseLost.
         """
         if question.notice is not None:
-            return await self._outbox.notify(lease, question)
+            return await self._tell(lease, question)
         order = orders.order(lease.key, question)
         if question.progress is Progress.ANSWERED:
             return await self._finish(lease, question, order)
@@ -59,6 +59,14 @@ class Assistant:
         if question.slip.missed:
             return await self._answering.say(lease, question, apologies.too_late(question.slip.missed), "missed")
         return await self._answering.talk(lease, question, order)
+
+    async def _tell(self, lease: Lease, notice: Turn) -> Fate:
+        """Delivers a notice; that a conversation goes on is not told where what woke it has been taken back."""
+        is_fresh = notice.progress is Progress.WAITING and not notice.begun
+        is_waking = is_fresh and notices.is_waking(notice)
+        if is_waking and await self._database.write(timeouts.fall_asleep, lease, notice):
+            return await self._pass_over(lease.key, notice, lease)
+        return await self._outbox.notify(lease, notice)
 
     async def _is_ignored(self, lease: Lease, question: Turn, order: Order | None) -> bool:
         """Whether nothing is to be said here, as it was set after this had been said."""

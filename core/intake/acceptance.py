@@ -14,7 +14,7 @@ import structlog
 from core.commands import lines, table
 from core.commands.lines import Given
 from core.errors import DatabaseError
-from core.events import Accepted, Events, Skipped
+from core.events import Accepted, Events, Skipped, Woken
 from core.intake import judging
 from core.memory import ageing
 from core.memory.mind import Mind
@@ -154,7 +154,8 @@ class Acceptance:
         accepted = await self._write(judged, claimant=None if claims is None else claims[0])
         if accepted is None:
             return None
-        if accepted.woken:
+        if (woken := accepted.woken) is not None:
+            self._events.tell(Woken(address=accepted.key.address, seconds=woken.seconds, late=woken.late))
             self._worker.courtesies.show_present(accepted.key)
         if accepted.lease is not None and claims is not None:
             self._worker.take(accepted.lease, [accepted.turn], claims[1])

@@ -30,14 +30,14 @@ class Unanswered(Exception):
 class Stored:
     """A message as it was stored: its session and turn, how many turns wait there now, the lease if it was free.
 
-    `woken` says that the session had been timed out.
+    `woken` is what has become of a session that had been timed out.
     """
 
     key: SessionKey
     turn: Turn
     waiting: int
     lease: Lease | None
-    woken: bool = False
+    woken: timeouts.Awakening | None = None
 
 
 def accept(
@@ -88,7 +88,9 @@ def accept(
         turn = turn._replace(quotes=quotes.keep(connection, key, turn.seq, turn.quotes))
     if others:
         notify(connection)
-    woken = talks and waking is not None and timeouts.wake(connection, key, session, overrides, waking)
+    woken = None
+    if talks and waking is not None:
+        woken = timeouts.wake(connection, key, session, overrides, waking)
     ours = claimant is not None and session.owner == claimant.owner
     lease = _lease(key, session, overrides) if ours else None
     return Stored(key=key, turn=turn, waiting=session.waiting, lease=lease, woken=woken)
