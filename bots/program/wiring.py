@@ -112,6 +112,7 @@ def _build(
         model=mind.model,
         folding=due_sessions if settings.has_model else None,
         policy=mind.policy,
+        events=events,
         timings=timings,
     )
     return _House(database=database, adapters=adapters, inbox=inbox, worker=worker, chores=Chores(table, shifts))

@@ -18,7 +18,8 @@ from core.errors import ModelError, ModelInterrupted, ModelRefused, ModelUnavail
 from core.memory import folding
 from core.memory.mind import Mind
 from core.model.llm import Usage
-from core.session import ATTEMPTS, Answer, Fate, Lease, SessionKey, Turn
+from core.seam.cache import Recent
+from core.session import ATTEMPTS, Answer, Fate, Lease, Turn
 from core.store import Database, queue, turns
 from core.timings import Clock, Timings
 
@@ -33,19 +34,17 @@ _REMEMBERED_CUTS = 1_000  # answers of which it is known how often they broke of
 class _Cuts:
     """How often answers have broken off after some words; each is billed."""
 
-    def __init__(self) -> None:
-        self._cuts: dict[tuple[SessionKey, int], int] = {}
+    def __init__(self, clock: Clock) -> None:
+        self._cuts: Recent[int] = Recent(_REMEMBERED_CUTS, clock=clock)
 
     def are_enough(self, case: Case, error: ModelInterrupted) -> bool:
         """Counts this one; whether the asker must be told now."""
         if not (case.speech.shown or error.words):
             return False
-        answer = case.lease.key, case.question.seq
-        cuts = self._cuts[answer] = self._cuts.pop(answer, 0) + 1
-        if cuts >= CUTS:
-            del self._cuts[answer]
-        while len(self._cuts) > _REMEMBERED_CUTS:
-            del self._cuts[next(iter(self._cuts))]
+        answer = f"{case.session}/{case.question.seq}"
+        cuts = (self._cuts.forget(answer) or 0) + 1
+        if cuts < CUTS:
+            self._cuts.note(answer, cuts)
         return cuts >= CUTS
 
 
@@ -61,8 +60,8 @@ class Answering:
         self._timings = timings
         self._runs = runs
         self._clock = clock
-        self._asking = Asking(database=database, outbox=outbox, timings=timings)
-        self._cuts = _Cuts()
+        self._asking = Asking(database=database, outbox=outbox, timings=timings, clock=clock)
+        self._cuts = _Cuts(clock)
 
     async def talk(self, lease: Lease, question: Turn, order: Order | None) -> Fate:
         """Has the model answer the question, or what is asked in the place of the command that it is.

@@ -31,7 +31,7 @@ from core.seam.messages import Quote
 from core.session import Checkpoint, Fold, Lease, Preferences, Role, Seqs, Turn
 from core.store import Database, recalling, segments, turns
 from core.store.segments import Move
-from core.timings import Timings
+from core.timings import Clock, Timings
 
 log = structlog.get_logger()
 
@@ -168,12 +168,12 @@ class _Tries:
 class Asking:
     """Asks the model about one case at a time."""
 
-    def __init__(self, *, database: Database, outbox: Outbox, timings: Timings) -> None:
+    def __init__(self, *, database: Database, outbox: Outbox, timings: Timings, clock: Clock) -> None:
         self._database = database
         self._adapters = outbox.adapters
         self._timings = timings
         self._remaking = Remaking(database=database)
-        self._epochs = Epochs()
+        self._epochs = Epochs(clock)
 
     async def ask(self, case: Case) -> Written:
         """What the model answers. Raises NothingSaid, a ModelError, or LeaseLost."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import structlog
 
-from core.access import Access
+from core.access import Access, Deed, Permission
 from core.assistant.running import Runs
 from core.commands import deeds
 from core.commands.orders import Desk, Order, Said
@@ -18,9 +18,9 @@ from core.memory.mind import Mind
 from core.policy import Overrides
 from core.seam.address import DIRECT
 from core.seam.links import Linked
-from core.seam.messages import Choice
+from core.seam.messages import Author, Choice
 from core.session import Answer, Fate, Lease
-from core.store import Connection, Database, answering, policies, withdrawals
+from core.store import Connection, Database, answering, policies, turns, withdrawals
 from core.store.deliveries import Delivery
 
 log = structlog.get_logger()
@@ -42,7 +42,7 @@ class Obeying:
 
     async def obey(self, order: Order, lease: Lease | None) -> Fate:
         """Does it, once, and says what came of it. Raises LeaseLost, or a DeliveryError."""
-        is_admin, linked = await self._is_admin(order), await self._linked(order)
+        is_admin, linked = await self._is_admin(order, order.deed), await self._linked(order)
         try:
             said, parts = await self._database.write(self._effect, order, lease, is_admin=is_admin, linked=linked)
         except answering.AlreadyAnswered:  # nothing was done twice
@@ -53,6 +53,23 @@ class Obeying:
         # What was begun was an answer, before an edit: its message becomes the command's, unless that is for one alone.
         fresh = answering.stored(parts) if order.is_private or not begun else None
         return await self._say(order, lease, fresh, said.choices, decided=True)
+
+    async def ignores(self, order: Order) -> bool:
+        """Whether nothing is said to it: we are switched off there, and its asker may not change that."""
+        overrides = await self._database.read(policies.of, order.key)
+        if self._mind.policy.under(overrides).answers != "off":
+            return False
+        deed = Deed.HAND_OVER if order.deed is Deed.HAND_OVER else Deed.SET
+        is_admin = await self._is_admin(order, deed)
+        allowed = await self._database.read(self._may, order, deed, overrides, is_admin=is_admin)
+        return not allowed.granted
+
+    def _may(
+        self, connection: Connection, order: Order, deed: Deed, overrides: Overrides, *, is_admin: bool | None
+    ) -> Permission:
+        """Whether its asker may do this."""
+        access = self._known_access(connection, order, deed, overrides, is_admin=is_admin)
+        return access.may(order.turn.author, deed, order.turn)
 
     async def finish(self, order: Order, lease: Lease) -> Fate:
         """Says what was stored before."""
@@ -83,9 +100,9 @@ class Obeying:
         )
         return await self._outbox.deliver(errand)
 
-    async def _is_admin(self, order: Order) -> bool | None:
+    async def _is_admin(self, order: Order, deed: Deed | None) -> bool | None:
         """Whether its asker is an admin, where that matters; None where the platform does not tell in time."""
-        author, deed, place = order.turn.author, order.command.deed, order.key.address
+        author, place = order.turn.author, order.key.address
         if author is None or deed is None:
             return False
         overrides = await self._database.read(policies.of, order.key)
@@ -111,6 +128,15 @@ class Obeying:
         strangers = order.is_for_workspace and order.key.address.workspace == DIRECT
         return Access(policy=self._mind.policy.under(reach), is_admin=is_admin, strangers=strangers)
 
+    def _known_access(
+        self, connection: Connection, order: Order, deed: Deed | None, overrides: Overrides, *, is_admin: bool | None
+    ) -> Access:
+        """The same, once it is known of the asker what matters for this deed."""
+        access, author = self._access(order, overrides, is_admin=is_admin), order.turn.author
+        if author is None or deed is None or not access.asks_for_members(author, deed):
+            return access
+        return replace(access, is_member=_is_member(connection, order, author))
+
     def _effect(
         self,
         connection: Connection,
@@ -122,7 +148,7 @@ class Obeying:
     ) -> tuple[Said, tuple[str, ...]]:
         """What it does and says, in one transaction."""
         overrides = policies.of(connection, order.key)
-        access = self._access(order, overrides, is_admin=is_admin)
+        access = self._known_access(connection, order, order.deed, overrides, is_admin=is_admin)
         mind = self._mind.under(overrides)
         desk = Desk(order=order, access=access, mind=mind, deployed=self._mind, linked=linked)
         said = deeds.run(connection, desk)
@@ -133,3 +159,8 @@ class Obeying:
             withdrawals.set_aside(connection, order.key, order.turn.seq, kept)
         answering.answer(connection, order.key, order.turn, decided, lease=lease)
         return said, decided.parts
+
+
+def _is_member(connection: Connection, order: Order, author: Author) -> bool:
+    """Whether somebody has taken part in the session; nobody has in all of a workspace."""
+    return not order.is_for_workspace and turns.has_said(connection, order.key, author.id)

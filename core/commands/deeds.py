@@ -22,7 +22,7 @@ Effect = Callable[[Connection, Desk], Said]
 """What a command does and says, in the transaction that stores its answer: both happen, once, or neither."""
 
 
-_OF_THE_PLACE = (Deed.RESET, Deed.SET)
+_OF_THE_PLACE = (Deed.RESET, Deed.SET, Deed.HAND_OVER)
 """What is done to no one turn: whether it may be is known before it is done."""
 
 
@@ -32,7 +32,7 @@ def run(connection: Connection, desk: Desk) -> Said:
         return choose(connection, desk.order)
     if (wrong := desk.order.misfit) is not None:
         return Said(text=wrong)
-    if desk.order.command.deed in _OF_THE_PLACE and (why := desk.may(desk.turn).reason) is not None:
+    if desk.order.deed in _OF_THE_PLACE and (why := desk.may(desk.turn).reason) is not None:
         return Said(text=why)
     return EFFECTS[desk.order.command.name](connection, desk)
 

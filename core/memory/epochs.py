@@ -1,6 +1,6 @@
 """Epochs: the reasons for which what stands before a question may change from one window to the next; all of them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -108,8 +108,8 @@ def _seqs(runs: Iterable[tuple[int, int]]) -> set[int]:
 class Epochs:
     """What stood before the last question of each session, as far as this process remembers it."""
 
-    def __init__(self) -> None:
-        self._last: Recent[Prefix] = Recent(1_000)
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._last: Recent[Prefix] = Recent(1_000, clock=clock)
 
     def note(self, session: str, prefix: Prefix) -> Prefix | None:
         """The one before, where this one does not begin with it; None where it does, or that is not known."""

@@ -8,7 +8,7 @@ from typing import Literal
 from core.policy import values
 
 Hearing = Literal["thread", "channel", "off"]
-Answers = Literal["follow", "mention"]
+Answers = Literal["follow", "mention", "all", "observe", "off"]
 REASONING = ("auto", "none", "minimal", "low", "medium", "high")
 """How hard a model may be told to think; none is called so."""
 
@@ -56,8 +56,9 @@ SETTINGS = _table(
     ),
     Setting(
         name="answers",
-        help="What I answer in a thread of mine: all that is said there (follow), or what mentions me (mention)",
-        read=values.one_of("follow", "mention"),
+        help="What I answer: all in a thread of mine (follow), what mentions me (mention), all (all), only commands, "
+        "but I listen (observe), or only commands of those who may change this (off)",
+        read=values.one_of("follow", "mention", "all", "observe", "off"),
         variable="BACKSCROLL_ANSWERS",
     ),
     Setting(
@@ -116,21 +117,21 @@ SETTINGS = _table(
     ),
     Setting(
         name="may_stop",
-        help="Who may stop another's answer: everyone, asker, admins, or IDs with commas between them",
+        help="Who may stop another's answer: everyone, members, asker, admins, or IDs with commas between them",
         read=values.people,
         shown=values.told("asker"),
         variable="BACKSCROLL_MAY_STOP",
     ),
     Setting(
         name="may_reset",
-        help="Who may reset, and take that back: everyone, admins, or IDs with commas between them",
+        help="Who may reset, and take that back: everyone, members, admins, or IDs with commas between them",
         read=values.somebody,
         shown=values.told("nobody"),
         variable="BACKSCROLL_MAY_RESET",
     ),
     Setting(
         name="may_set",
-        help="Who may change these settings: everyone, admins, or IDs with commas between them",
+        help="Who may change these settings: everyone, members, admins, or IDs with commas between them",
         read=values.somebody,
         shown=values.told("nobody"),
         variable="BACKSCROLL_MAY_SET",

@@ -101,7 +101,7 @@ def test_what_is_set_has_its_name_whatever_is_shown() -> None:
 
 
 def test_the_first_question_and_another_session_change_nothing() -> None:
-    epochs = Epochs()
+    epochs = Epochs(lambda: 0.0)
     assert epochs.note("a", prefix(TALK)) is None
     assert epochs.note("b", prefix([])) is None
     assert epochs.note("b", prefix(TALK)) is None, "it begins with nothing"
