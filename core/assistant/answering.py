@@ -1,7 +1,6 @@
 """Answering: what is said to a question, be it the model's words or an honest sentence in their place."""
 
 from dataclasses import replace
-from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -135,7 +134,7 @@ class Answering:
         return Answer(
             parts=case.speech.shown,
             memory=words or None,
-            tokens=self._mind.count(words),
+            tokens=self._mind.count_answer(words),
             shown_seqs=case.sight.seqs,
             stopped=True,
         )
@@ -155,15 +154,16 @@ class Answering:
         """What there is of an answer, be it on screen or not, and that it is not whole."""
         speech = case.speech
         await speech.end()
-        words = "\n\n".join(speech.shown) or error.words
+        written = case.seen(error.words)
+        words = "\n\n".join(speech.shown) or written
         if speech.shown:
             parts = speech.beneath(apologies.BROKE_OFF)
         else:
-            parts = self._pieces(case, f"{error.words}\n\n{apologies.BROKE_OFF}")
+            parts = self._pieces(case, f"{written}\n\n{apologies.BROKE_OFF}")
         return Answer(
             parts=parts,
             memory=words,
-            tokens=self._mind.count(words),
+            tokens=self._mind.count_answer(words),
             shown_seqs=case.sight.seqs,
             stopped=True,
             error=_reason(error),
@@ -178,13 +178,13 @@ class Answering:
     def _remembered(self, case: Case, written: Written) -> Answer:
         """The answer as it is stored, with its bill."""
         finish, is_summary = written.finish, case.order is not None
-        words = written.words + apologies.beneath(written.finish.cut, written.quotes)
-        words += covering.told(written.window, written.since, ZoneInfo(case.mind.policy.zone)) if is_summary else ""
+        words = case.seen(written.words) + apologies.beneath(written.finish.cut, written.quotes)
+        words += covering.told(written.window, written.since, case.zone) if is_summary else ""
         usage = finish.usage or Usage(shown=0, written=0)
         return Answer(
             parts=self._pieces(case, words),
             memory=words,
-            tokens=self._mind.count(words),
+            tokens=self._mind.count_answer(words),
             model=finish.model,
             shown=usage.shown,
             shown_seqs=case.sight.seqs,

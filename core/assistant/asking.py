@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import structlog
 
+from core.assistant import citing
 from core.assistant.remaking import Remaking
 from core.assistant.streaming import stream
 from core.commands import moments
@@ -14,10 +16,12 @@ from core.commands.orders import Order
 from core.delivery.outbox import Outbox
 from core.delivery.speech import Speech
 from core.errors import EmptyAnswer, ModelError, ModelMisconfigured, ModelRefused, RequestNotTaken, WindowTooLong
-from core.memory import attachments, overhearing, preferences, prompts
+from core.memory import attachments, citations, numbering, overhearing, preferences, prompts
+from core.memory.citations import Sources
 from core.memory.epochs import Epochs, Prefix
 from core.memory.mind import Mind
-from core.memory.window import Window, build
+from core.memory.shares import shares
+from core.memory.window import REPLY_TOKENS, Window, build
 from core.model.llm import Finish
 from core.seam.messages import Quote
 from core.session import Checkpoint, Fold, Lease, Preferences, Role, Seqs, Turn
@@ -33,9 +37,10 @@ _LEAST = 64  # tokens that a question must have beside the instructions
 
 @dataclass(slots=True, eq=False)
 class Sight:
-    """What the model was shown last for its answer; None until it is asked."""
+    """What the model was shown last for its answer; None until it is asked. Of a summary, what its lines may name."""
 
     window: Window | None = None
+    sources: Sources = field(default_factory=dict)
 
     @property
     def seqs(self) -> Seqs | None:
@@ -67,6 +72,22 @@ class Case:
     def since(self) -> str | None:
         """From when on the model is to be shown what was said, in the asker's words; None for all."""
         return None if self.order is None else self.order.since
+
+    def seen(self, words: str) -> str:
+        """What the model has written, as people see it."""
+        return words if self.order is None else citations.told(words, self.sight.sources, self.zone)
+
+    def say(self, words: str) -> None:
+        """Shows how far it has come."""
+        self.speech.say(words, str if self.order is None else self._growing)
+
+    def _growing(self, words: str) -> str:
+        return self.seen(citations.settled(words))
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """In which times are told here."""
+        return ZoneInfo(self.mind.policy.zone)
 
 
 class NothingSaid(Exception):
@@ -114,17 +135,21 @@ class _Tries:
         return [turn for turn in self._told if turn not in self.refused]
 
     def window(self, question: Turn) -> Window:
-        """What the model is shown this time."""
-        mind = self._mind
-        return build(
-            question,
-            self._shown,
+        """What the model is shown this time: for a summary, with the numbers of the turns."""
+        mind, shown = self._mind, self._shown
+        windowed = partial(
+            build,
+            newest_first=shown,
             budget=self._room,
             fixed=mind.fixed,
             cut=mind.cut,
             count=mind.count,
             checkpoints=self._checkpoints,
         )
+        if self._case.order is None:
+            return windowed(question)
+        parts = shares(self._room, self._room - mind.fixed - REPLY_TOKENS)
+        return numbering.built(windowed, question, shown, parts, mind.count)
 
     def leave_out(self, error: ModelError) -> None:
         """Changes what is asked next, after this error. Raises a ModelError where that is no use any more."""
@@ -173,13 +198,16 @@ class Asking:
         since = await self._since(case)
         (question, *told), shown = await self._read(case, since)
         question = preferences.asked(question, case.mind)
+        if case.order is not None:
+            seqs = numbering.citable(told, shown)
+            case.sight.sources = await citing.sources(self._database, self._adapters, case.lease.key, seqs)
         tries = _Tries(case, told, shown)
         while True:
             window = tries.window(question)
             case.sight.window = window
             try:
                 words, finish = await stream(
-                    case.mind, case.lease, window, cause=question, speech=case.speech, once=since is not None
+                    case.mind, case.lease, window, cause=question, say=case.say, once=since is not None
                 )
                 break
             except ModelError as error:
@@ -195,7 +223,7 @@ class Asking:
         said, question = case.since, case.question
         if said is None:
             return None
-        zone = ZoneInfo(case.mind.policy.zone)
+        zone = case.zone
         if not moments.is_visit(said):
             return moments.moment(said, datetime.fromtimestamp(question.at, zone))
         assert question.author is not None  # noqa: S101 – every command has one

@@ -1,11 +1,15 @@
 """Remaking: a summary of turns that have changed since is made again before the model is shown it."""
 
 from collections.abc import Sequence
+from functools import partial
+from zoneinfo import ZoneInfo
 
 import structlog
 
 from core.assistant.streaming import stream
 from core.errors import ModelError
+from core.memory import citations, numbering
+from core.memory.citations import Source
 from core.memory.mind import Mind
 from core.memory.prompts import SUMMARIZE
 from core.memory.window import Window, build
@@ -39,16 +43,23 @@ class Remaking:
         if told or folded:
             window = _window(mind, told, folded)
             try:
-                words, _ = await stream(mind, lease, window, cause=stale, once=True)
+                words = await self._written(mind, lease, window, stale, numbering.citable(told, folded))
             except ModelError as error:
                 log.warning("summary left out", session=lease.key.address.id, error=type(error).__name__)
                 return None
             shown, covers = window.seqs, window.first
-        tokens = mind.count(words)
+        tokens = mind.count_answer(words)
         stands = await self._database.write(
             summaries.remade, lease, stale, text=words, tokens=tokens, shown_seqs=shown, covers=covers
         )
         return stale._replace(text=words, tokens=tokens, validity=Validity.STANDS) if stands else None
+
+    async def _written(self, mind: Mind, lease: Lease, window: Window, stale: Turn, seqs: Sequence[int]) -> str:
+        """What the model writes, in the form in which it is shown a summary: nobody sees it, so it has no links."""
+        words, _ = await stream(mind, lease, window, cause=stale, once=True)
+        said = await self._database.read(summaries.sources, lease.key, seqs)
+        sources = {seq: Source(at=one.at) for seq, one in said.items()}
+        return citations.told(words, sources, ZoneInfo(mind.policy.zone))
 
     async def _covers(self, lease: Lease, stale: Turn) -> int:
         """The first seq that it tells of, and is to tell of again: what was asked for need not be all."""
@@ -69,4 +80,13 @@ def _window(mind: Mind, told: Sequence[Turn], folded: Sequence[Checkpoint]) -> W
         tokens=tokens,
         at=0.0,
     )
-    return build(asked, told, budget=mind.room, fixed=mind.fixed, cut=mind.cut, count=mind.count, checkpoints=folded)
+    windowed = partial(
+        build,
+        newest_first=told,
+        budget=mind.room,
+        fixed=mind.fixed,
+        cut=mind.cut,
+        count=mind.count,
+        checkpoints=folded,
+    )
+    return numbering.built(windowed, asked, told, mind.shares, mind.count)

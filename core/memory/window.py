@@ -14,6 +14,7 @@ from typing import Literal
 from core.memory import beginning
 from core.memory.brevity import Count, Cut, brief
 from core.memory.checkpoints.shown import told
+from core.memory.citations import bare
 from core.memory.shares import shares
 from core.model.envelope import spoken
 from core.model.llm import Message
@@ -210,7 +211,9 @@ def _parted(turn: Turn, most: int, cut: Cut, count: Count) -> str:
 
 
 def text(turn: Turn) -> str:
-    """A turn as the model reads it: a person's with its speaker, the assistant's as it was."""
-    if turn.role is Role.ASSISTANT or turn.author is None:
+    """A turn as the model reads it: a person's with its speaker, the assistant's without a summary's links."""
+    if turn.role is Role.ASSISTANT:
+        return bare(turn.text)
+    if turn.author is None:
         return turn.text
     return spoken(turn.author, turn.at, turn.text, turn.quotes)

@@ -1,10 +1,14 @@
 """Summaries of what has changed: their words go at once, and they are made again before they are next shown."""
 
+from collections.abc import Collection
+from typing import NamedTuple
+
 from sqlalchemy import Connection, and_, func, select, update
 
 from core.schema import deliveries, sessions, turns
 from core.session import Kind, Lease, Progress, Role, Seqs, SessionKey, Turn, Validity
 from core.store import bodies, checkpoints, shown
+from core.store.engine.sql import seconds
 from core.store.queue import require, turn
 from core.store.stages import Stage
 
@@ -57,3 +61,24 @@ def remade(
     if stands:
         checkpoints.outdate(connection, lease.key, old.seq)
     return stands
+
+
+class Said(NamedTuple):
+    """When a turn was said, and the platform's ID of its message, where it is known by one."""
+
+    at: float
+    message: str | None
+
+
+def sources(connection: Connection, key: SessionKey, seqs: Collection[int]) -> dict[int, Said]:
+    """The turns with these seqs that still stand, in order: what lines of a summary come from.
+
+    Of a question and its answer, the question.
+    """
+    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session, turns.c.seq.in_(seqs))
+    stand = and_(turns.c.kind.not_in((Kind.COMMAND, Kind.NOTICE)), turns.c.validity != Validity.ERASED)
+    rows = select(turns.c.seq, turns.c.at, turns.c.message).where(mine, stand).order_by(turns.c.seq, turns.c.role)
+    found = dict[int, Said]()
+    for seq, at, message in connection.execute(rows).all():
+        found.setdefault(seq, Said(at=seconds(at), message=message))
+    return found
