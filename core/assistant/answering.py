@@ -136,6 +136,7 @@ class Answering:
             memory=words or None,
             tokens=self._mind.count_answer(words),
             shown_seqs=case.sight.seqs,
+            shown_parts=case.sight.parts,
             stopped=True,
         )
 
@@ -165,6 +166,7 @@ class Answering:
             memory=words,
             tokens=self._mind.count_answer(words),
             shown_seqs=case.sight.seqs,
+            shown_parts=case.sight.parts,
             stopped=True,
             error=_reason(error),
         )
@@ -188,6 +190,7 @@ class Answering:
             model=finish.model,
             shown=usage.shown,
             shown_seqs=case.sight.seqs,
+            shown_parts=case.sight.parts,
             cached=usage.cached,
             cache_written=usage.cache_written,
             written=usage.written,

@@ -24,7 +24,7 @@ from core.memory.shares import shares
 from core.memory.window import REPLY_TOKENS, Window, build
 from core.model.llm import Finish
 from core.seam.messages import Quote
-from core.session import Checkpoint, Fold, Lease, Preferences, Role, Seqs, Turn
+from core.session import Checkpoint, Fold, Lease, Preferences, Role, Seqs, ShownPart, Turn
 from core.store import Database, recalling, turns
 from core.timings import Timings
 
@@ -46,6 +46,11 @@ class Sight:
     def seqs(self) -> Seqs | None:
         """Which turns before its question, as they were said."""
         return None if self.window is None else self.window.seqs
+
+    @property
+    def parts(self) -> tuple[ShownPart, ...] | None:
+        """What that was made of."""
+        return None if self.window is None else self.window.parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from core.memory.citations import Source
 from core.memory.mind import Mind
 from core.memory.prompts import SUMMARIZE
 from core.memory.window import Window, build
-from core.session import Checkpoint, Fold, Kind, Lease, Progress, Role, Seqs, Turn, Validity
+from core.session import Checkpoint, Fold, Kind, Lease, Progress, Role, Seqs, ShownPart, Turn, Validity
 from core.store import Database, recalling, summaries, turns
 
 log = structlog.get_logger()
@@ -40,6 +40,7 @@ class Remaking:
         told = [turn for turn in before if turn.validity is not Validity.STALE and turn.seq >= first]
         folded = [one for one in folded if (one.first if one.kind is Fold.STATE else one.last) >= first]
         words, shown, covers = "", Seqs(), None  # of nothing, the summary is nothing
+        parts = tuple[ShownPart, ...]()
         if told or folded:
             window = _window(mind, told, folded)
             try:
@@ -47,10 +48,17 @@ class Remaking:
             except ModelError as error:
                 log.warning("summary left out", session=lease.key.address.id, error=type(error).__name__)
                 return None
-            shown, covers = window.seqs, window.first
+            shown, parts, covers = window.seqs, window.parts, window.first
         tokens = mind.count_answer(words)
         stands = await self._database.write(
-            summaries.remade, lease, stale, text=words, tokens=tokens, shown_seqs=shown, covers=covers
+            summaries.remade,
+            lease,
+            stale,
+            text=words,
+            tokens=tokens,
+            shown_seqs=shown,
+            shown_parts=parts,
+            covers=covers,
         )
         return stale._replace(text=words, tokens=tokens, validity=Validity.STANDS) if stands else None
 

@@ -1,14 +1,15 @@
 """Pictures of a window: what the model is shown, part by part, as bars of text that every platform can show."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from core.memory.mind import Mind
-from core.memory.window import Section, Window
+from core.memory.window import Window
 
 _WIDTH = 24
 """Characters of a bar that is the whole budget; with its names and numbers a line fits a telephone."""
 
 _FULL, _EMPTY = "█", "░"
+_ROOM = "room"  # what is left
 
 
 def drawn(window: Window, mind: Mind) -> str:
@@ -16,22 +17,27 @@ def drawn(window: Window, mind: Mind) -> str:
     that is left.
     """
     scale = mind.limit / mind.room
-    parts = [section for section in window.sections if section.tokens and section.name != "question"]
+    parts = {one.name: int(one.tokens * scale) for one in window.sections if one.tokens and one.name != "question"}
     used = int(window.tokens * scale)
-    left = Section(name="room", tokens=max(0, mind.room - window.tokens))
-    bars = "\n".join(_bar(section, mind.room, scale) for section in (*parts, left))
+    left = {_ROOM: int(max(0, mind.room - window.tokens) * scale)}
     told = "\n".join(f"- {line}" for line in _told(window))
     return (
         f"With your next question my model is shown {used:,} of {mind.limit:,} tokens beside it:\n"
-        f"```\n{bars}\n```\n{told}"
+        f"{bars(parts | left, mind.limit)}\n{told}"
     )
 
 
-def _bar(section: Section, room: int, scale: float) -> str:
-    full = round(section.tokens * _WIDTH / room)
-    filled = min(_WIDTH, full if full or section.name == "room" else 1)
-    mark = _EMPTY if section.name == "room" else _FULL
-    return f"{section.name:<12} {int(section.tokens * scale):>7,}  {mark * filled}".rstrip()
+def bars(tokens: Mapping[str, int], whole: int) -> str:
+    """Numbers of tokens by their names, each as a bar of this whole: Markdown."""
+    lines = "\n".join(_bar(name, number, whole) for name, number in tokens.items())
+    return f"```\n{lines}\n```"
+
+
+def _bar(name: str, tokens: int, whole: int) -> str:
+    full = round(tokens * _WIDTH / max(1, whole))
+    filled = min(_WIDTH, full if full or name == _ROOM else 1)
+    mark = _EMPTY if name == _ROOM else _FULL
+    return f"{name:<12} {tokens:>7,}  {mark * filled}".rstrip()
 
 
 def _told(window: Window) -> Iterator[str]:

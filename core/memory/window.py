@@ -18,7 +18,7 @@ from core.memory.citations import bare
 from core.memory.shares import shares
 from core.model.envelope import spoken
 from core.model.llm import Message
-from core.session import Checkpoint, Fold, Kind, Role, Turn
+from core.session import Checkpoint, Fold, Kind, Role, ShownPart, Turn
 
 MESSAGE_TOKENS = 4
 """What a message costs beside its text: three for the frame, one for the role (OpenAI's cookbook, up to gpt-4o)."""
@@ -76,6 +76,13 @@ class Window:
     def overheard(self) -> int:
         """How many of them were not said to us."""
         return sum(section.turns for section in self.sections if section.name == "overheard")
+
+    @property
+    def parts(self) -> tuple[ShownPart, ...]:
+        """What it is made of, in order: each checkpoint by itself, and every other section; without what is empty."""
+        sections = [ShownPart(one.name, one.tokens) for one in self.sections if one.name not in _FOLDED.values()]
+        told = [ShownPart(_FOLDED[one.kind], one.tokens, (one.first, one.last)) for one in self.checkpoints]
+        return tuple(one for one in (*sections[:1], *told, *sections[1:]) if one.tokens)
 
     @property
     def first(self) -> int | None:
