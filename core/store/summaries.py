@@ -71,14 +71,14 @@ def remade(
     return stands
 
 
-class Said(NamedTuple):
+class Spoken(NamedTuple):
     """When a turn was said, and the platform's ID of its message, where it is known by one."""
 
     at: float
     message: str | None
 
 
-def sources(connection: Connection, key: SessionKey, seqs: Collection[int]) -> dict[int, Said]:
+def sources(connection: Connection, key: SessionKey, seqs: Collection[int]) -> dict[int, Spoken]:
     """The turns with these seqs that still stand, in order: what lines of a summary come from.
 
     Of a question and its answer, the question.
@@ -86,7 +86,7 @@ def sources(connection: Connection, key: SessionKey, seqs: Collection[int]) -> d
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session, turns.c.seq.in_(seqs))
     stand = and_(turns.c.kind.not_in((Kind.COMMAND, Kind.NOTICE)), turns.c.validity != Validity.ERASED)
     rows = select(turns.c.seq, turns.c.at, turns.c.message).where(mine, stand).order_by(turns.c.seq, turns.c.role)
-    found = dict[int, Said]()
+    found = dict[int, Spoken]()
     for seq, at, message in connection.execute(rows).all():
-        found.setdefault(seq, Said(at=seconds(at), message=message))
+        found.setdefault(seq, Spoken(at=seconds(at), message=message))
     return found
