@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from core.commands import moments, pictures
+from core.commands.orders import Said
 from core.seam.links import Linked
+from core.seam.messages import Chart
 from core.session import SessionKey, ShownPart
 from core.store import Connection, ledger, shown
 from core.store.ledger import Billed
@@ -16,22 +18,24 @@ _NOT_MINE = "The message at this link is none of my answers in this conversation
 _UNKNOWN = "I don't know what my model was shown for this answer: that was not kept when it was written."
 
 
-def told(connection: Connection, key: SessionKey, linked: Linked | None) -> str:
+def told(connection: Connection, key: SessionKey, linked: Linked | None) -> Said:
     """What was shown for the answer at a link, in Markdown; in a sentence, why that can't be said."""
     if linked is None:
-        return _NO_LINK
+        return Said(text=_NO_LINK)
     if not linked.may_be_in(key.address):
-        return _ELSEWHERE
+        return Said(text=_ELSEWHERE)
     seq = shown.answer(connection, key, linked.message)
     if seq is None:
-        return _NOT_MINE
+        return Said(text=_NOT_MINE)
     known = shown.hindsight(connection, key, seq)
     if known is None:
-        return _UNKNOWN
-    return "\n".join(_lines(known, ledger.billed(connection, key, seq)))
+        return Said(text=_UNKNOWN)
+    billed = ledger.billed(connection, key, seq)
+    chart = pictures.chart(*_sections(known.parts, billed)) if known.parts else None
+    return Said(text="\n".join(_lines(known, billed, chart)), chart=chart)
 
 
-def _lines(known: Hindsight, billed: Billed | None) -> Iterator[str]:
+def _lines(known: Hindsight, billed: Billed | None, chart: Chart | None) -> Iterator[str]:
     yield f"For this answer {known.model or 'my model'} was shown {_seen(known)}."
     changes = {"edited": known.edited, "erased": known.erased}
     said = [f"{number:,} {'was' if number == 1 else 'were'} {what}" for what, number in changes.items() if number]
@@ -43,8 +47,8 @@ def _lines(known: Hindsight, billed: Billed | None) -> Iterator[str]:
             f"It read {about}{billed.shown:,} tokens for that, {billed.cached:,} of them from its provider's cache, "
             f"and wrote {about}{billed.written:,}."
         )
-    if known.parts:
-        yield pictures.bars(*_sections(known.parts, billed))
+    if chart is not None:
+        yield chart.words
     yield from (f"- {line}" for line in (*_records(known), *_unshown(known)))
 
 

@@ -36,7 +36,10 @@ async def test_context_draws_what_the_next_question_will_find(database: Database
 async def test_a_part_that_is_there_is_seen_however_small_it_is(database: Database) -> None:
     async with house(database, budget=100_000) as running:
         window = Window(messages=(), sections=(Section(name="instructions", tokens=5),))
-        parts = bars(drawn(window, running.mind))
+        words, chart = drawn(window, running.mind)
+        parts = bars(words)
 
     assert parts["instructions"] == (5, 1)
     assert parts["room"] == (99_995, 24)
+    assert chart.numbers == (("instructions", 5), ("room", 99_995))
+    assert chart.words in words
