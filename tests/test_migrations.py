@@ -311,6 +311,32 @@ async def test_a_call_of_an_older_release_has_written_to_no_cache(empty_url: str
     await database.close()
 
 
+_ANSWER = """
+INSERT INTO turns (workspace, session, seq, role, kind, progress, validity, at, tokens, shown_seqs, body)
+VALUES (1, 1, 7, 1, 3, 2, 0, 9, 5, '1..6', :body)
+"""
+
+
+async def test_what_an_older_release_has_answered_is_known_without_its_parts(empty_url: str) -> None:
+    def read(connection: Connection, columns: str) -> tuple[object, ...]:
+        return tuple(connection.execute(text(f"SELECT {columns} FROM turns")).one())
+
+    database = connect(empty_url)
+    await database.write(migrations.upgrade, "0020")
+    await database.write(lambda connection: connection.execute(text(_ANSWER), {"body": b"Yes."}) and None)
+
+    await database.write(migrations.upgrade, "0021")
+    assert await database.read(read, "seq, shown_seqs, shown_parts, body") == (7, "1..6", None, b"Yes.")
+    parts = text("UPDATE turns SET shown_parts = 'turns=950'")
+    await database.write(lambda connection: connection.execute(parts) and None)
+    await database.write(migrations.downgrade, "0020")
+
+    assert await database.read(read, "seq, shown_seqs, body") == (7, "1..6", b"Yes.")
+    await database.write(migrations.upgrade)
+    assert await database.read(read, "seq, shown_parts") == (7, None)
+    await database.close()
+
+
 async def test_on_sqlite_the_outbox_is_kept_in_the_order_of_its_key(empty_url: str, dialect: str) -> None:
     """The room of a text that has arrived is used again, which nothing that is only appended to does."""
     if dialect == "postgresql":

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from structlog import get_logger
 
 from bots.slack.api import Api, Bucket
+from bots.slack.charts import Charts
 from bots.slack.errors import Refused
 from bots.slack.lookup import Lookup
 from bots.slack.markup import escaped
@@ -50,6 +51,7 @@ class Posting:
         now: Callable[[], float],
     ) -> None:
         self._api, self._lookup, self._screen, self._status, self._now = api, lookup, screen, status, now
+        self._charts = Charts(api)
         self._streams = Bucket(streams_a_minute, api.clock)
         self._cannot_stream = False
         self._in_doubt: Recent[None] = Recent()
@@ -101,7 +103,7 @@ class Posting:
     async def _post(self, reply: Reply) -> str:
         lane = reply.address.channel
         with self._doubting(reply):
-            posted = await self._api.show("chat.postMessage", message(reply), plainly(reply), lane=lane)
+            posted = await self._charts.show("chat.postMessage", reply, message(reply), plainly(reply), lane=lane)
         self._replied.note(reply.address.id, None)
         return str(posted.get("ts", ""))
 
@@ -132,7 +134,7 @@ class Posting:
             shown_in = None if self._is_bare(reply) else thread
             place = {"channel": reply.address.channel, "user": reply.asker.id, "thread_ts": shown_in}
             plain = {**place, "text": escaped(reply.text)}
-            posted = await self._api.show("chat.postEphemeral", {**place, **body}, plain)
+            posted = await self._charts.show("chat.postEphemeral", reply, {**place, **body}, plain)
         except DeliveryRefused as error:
             log.info("not privately", session=reply.address.id, reason=str(error))
             return None

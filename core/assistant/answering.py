@@ -1,12 +1,12 @@
 """Answering: what is said to a question, be it the model's words or an honest sentence in their place."""
 
 from dataclasses import replace
-from zoneinfo import ZoneInfo
 
 import structlog
 
 from core.assistant import apologies, covering
-from core.assistant.asking import Asking, Case, NothingSaid, Written
+from core.assistant.asking import Asking
+from core.assistant.cases import Case, NothingSaid, Written
 from core.assistant.running import Runs, Stopped
 from core.commands import orders
 from core.commands.orders import Order
@@ -134,8 +134,9 @@ class Answering:
         return Answer(
             parts=case.speech.shown,
             memory=words or None,
-            tokens=self._mind.count(words),
+            tokens=self._mind.count_answer(words),
             shown_seqs=case.sight.seqs,
+            shown_parts=case.sight.parts,
             stopped=True,
         )
 
@@ -154,16 +155,18 @@ class Answering:
         """What there is of an answer, be it on screen or not, and that it is not whole."""
         speech = case.speech
         await speech.end()
-        words = "\n\n".join(speech.shown) or error.words
+        written = case.seen(error.words)
+        words = "\n\n".join(speech.shown) or written
         if speech.shown:
             parts = speech.beneath(apologies.BROKE_OFF)
         else:
-            parts = self._pieces(case, f"{error.words}\n\n{apologies.BROKE_OFF}")
+            parts = self._pieces(case, f"{written}\n\n{apologies.BROKE_OFF}")
         return Answer(
             parts=parts,
             memory=words,
-            tokens=self._mind.count(words),
+            tokens=self._mind.count_answer(words),
             shown_seqs=case.sight.seqs,
+            shown_parts=case.sight.parts,
             stopped=True,
             error=_reason(error),
         )
@@ -177,16 +180,17 @@ class Answering:
     def _remembered(self, case: Case, written: Written) -> Answer:
         """The answer as it is stored, with its bill."""
         finish, is_summary = written.finish, case.order is not None
-        words = written.words + apologies.beneath(written.finish.cut, written.quotes)
-        words += covering.told(written.window, written.since, ZoneInfo(case.mind.policy.zone)) if is_summary else ""
+        words = case.seen(written.words) + apologies.beneath(written.finish.cut, written.quotes)
+        words += covering.told(written.window, written.since, case.zone) if is_summary else ""
         usage = finish.usage or Usage(shown=0, written=0)
         return Answer(
             parts=self._pieces(case, words),
             memory=words,
-            tokens=self._mind.count(words),
+            tokens=self._mind.count_answer(words),
             model=finish.model,
             shown=usage.shown,
             shown_seqs=case.sight.seqs,
+            shown_parts=case.sight.parts,
             cached=usage.cached,
             cache_written=usage.cache_written,
             written=usage.written,

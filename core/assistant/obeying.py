@@ -18,7 +18,7 @@ from core.memory.mind import Mind
 from core.policy import Overrides
 from core.seam.address import DIRECT
 from core.seam.links import Linked
-from core.seam.messages import Author, Choice
+from core.seam.messages import Author
 from core.session import Answer, Fate, Lease
 from core.store import Connection, Database, answering, policies, turns, withdrawals
 from core.store.deliveries import Delivery
@@ -52,7 +52,7 @@ class Obeying:
         begun = order.turn.begun
         # What was begun was an answer, before an edit: its message becomes the command's, unless that is for one alone.
         fresh = answering.stored(parts) if order.is_private or not begun else None
-        return await self._say(order, lease, fresh, said.choices, decided=True)
+        return await self._say(order, lease, fresh, said, decided=True)
 
     async def ignores(self, order: Order) -> bool:
         """Whether nothing is said to it: we are switched off there, and its asker may not change that."""
@@ -73,17 +73,15 @@ class Obeying:
 
     async def finish(self, order: Order, lease: Lease) -> Fate:
         """Says what was stored before."""
-        choices: tuple[Choice, ...] = ()
-        if order.is_vague:
-            choices = (await self._database.read(deeds.choose, order)).choices
-        return await self._say(order, lease, None, choices, decided=False)
+        said = await self._database.read(deeds.choose, order) if order.is_vague else Said(text="")
+        return await self._say(order, lease, None, said, decided=False)
 
     async def _say(
         self,
         order: Order,
         lease: Lease | None,
         fresh: Sequence[Delivery] | None,
-        choices: tuple[Choice, ...],
+        said: Said,
         *,
         decided: bool,
     ) -> Fate:
@@ -94,7 +92,8 @@ class Obeying:
             stored=fresh,
             doubtful=order.turn.begun,
             private=order.is_private,
-            choices=choices,
+            choices=said.choices,
+            chart=said.chart,
             command=order.command.name,
             decided=decided,
         )

@@ -104,8 +104,9 @@ def _window(connection: Connection, desk: Desk) -> Window:
 
 def _context(connection: Connection, desk: Desk) -> Said:
     if desk.order.link is None:
-        return Said(text=pictures.drawn(_window(connection, desk), desk.mind))
-    return Said(text=hindsight.told(connection, desk.key, desk.linked))
+        text, chart = pictures.drawn(_window(connection, desk), desk.mind)
+        return Said(text=text, chart=chart)
+    return hindsight.told(connection, desk.key, desk.linked)
 
 
 def _beside(known: remembered.Count) -> str:

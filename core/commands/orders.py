@@ -9,7 +9,7 @@ from core.commands.table import Command, Cost, find
 from core.memory.mind import Mind
 from core.memory.prompts import SUMMARIZE
 from core.seam.links import Linked
-from core.seam.messages import Author, Choice
+from core.seam.messages import Author, Chart, Choice
 from core.session import SessionKey, Turn
 
 PROMPTS: Mapping[str, Callable[[Mapping[str, str]], str]] = {"summarize": lambda _arguments: SUMMARIZE}
@@ -131,8 +131,12 @@ class Desk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """A command's answer, what the asker may choose from, and the seq before which an answer was stopped."""
+    """A command's answer, what the asker may choose from, and the seq before which an answer was stopped.
+
+    A `chart` shows the same as some of its words.
+    """
 
     text: str
     choices: tuple[Choice, ...] = ()
+    chart: Chart | None = None
     stopped: int | None = None

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+from core.memory.citations import bare
 from core.memory.prompts import with_persona
 from core.memory.shares import Shares, shares
 from core.memory.window import MESSAGE_TOKENS, REPLY_TOKENS, text
@@ -60,6 +61,10 @@ class Mind:
     def count(self, words: str) -> int:
         """What a message with these words costs in the window."""
         return self.counter.count(words) + MESSAGE_TOKENS
+
+    def count_answer(self, words: str) -> int:
+        """What an answer with these words costs in the window: of a summary, the links are not shown there."""
+        return self.count(bare(words))
 
     def cut(self, words: str, most: int) -> str:
         """The words with their middle cut out, so that they cost at most `most` tokens."""

@@ -14,10 +14,11 @@ from typing import Literal
 from core.memory import beginning
 from core.memory.brevity import Count, Cut, brief
 from core.memory.checkpoints.shown import told
+from core.memory.citations import bare
 from core.memory.shares import shares
 from core.model.envelope import spoken
 from core.model.llm import Message
-from core.session import Checkpoint, Fold, Kind, Role, Turn
+from core.session import Checkpoint, Fold, Kind, Role, ShownPart, Turn
 
 MESSAGE_TOKENS = 4
 """What a message costs beside its text: three for the frame, one for the role (OpenAI's cookbook, up to gpt-4o)."""
@@ -75,6 +76,13 @@ class Window:
     def overheard(self) -> int:
         """How many of them were not said to us."""
         return sum(section.turns for section in self.sections if section.name == "overheard")
+
+    @property
+    def parts(self) -> tuple[ShownPart, ...]:
+        """What it is made of, in order: each checkpoint by itself, and every other section; without what is empty."""
+        sections = [ShownPart(one.name, one.tokens) for one in self.sections if one.name not in _FOLDED.values()]
+        told = [ShownPart(_FOLDED[one.kind], one.tokens, (one.first, one.last)) for one in self.checkpoints]
+        return tuple(one for one in (*sections[:1], *told, *sections[1:]) if one.tokens)
 
     @property
     def first(self) -> int | None:
@@ -214,7 +222,9 @@ def _parted(turn: Turn, most: int, cut: Cut, count: Count) -> str:
 
 
 def text(turn: Turn) -> str:
-    """A turn as the model reads it: a person's with its speaker, the assistant's as it was."""
-    if turn.role is Role.ASSISTANT or turn.author is None:
+    """A turn as the model reads it: a person's with its speaker, the assistant's without a summary's links."""
+    if turn.role is Role.ASSISTANT:
+        return bare(turn.text)
+    if turn.author is None:
         return turn.text
     return spoken(turn.author, turn.at, turn.text, turn.quotes)

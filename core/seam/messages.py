@@ -168,6 +168,15 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """Numbers that a platform may draw as bars, by their names. `words` is the part of a text that shows the same."""
+
+    title: str
+    numbers: tuple[tuple[str, int], ...]
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """One visible message: what we want said, where, to whom. `text` is always the whole text, never a delta.
 
@@ -179,6 +188,7 @@ class Reply:
     `others` are the IDs of those that are known to be other replies: this reply is none of them. `after` is the ID of
     the reply to what was said before, where it is known: this reply is to stand below it.
     `choices` are for the asker, who is asked; `buttons` are for anybody, and the text says in words what they do.
+    `chart` may stand in the place of its words, where the text has them.
     `asker` is the one person whom the text may mention, and who sees it when it is `private`.
     Everything but `address` and `text` is a hint: an adapter that can't use one delivers anyway, plainly.
     """
@@ -195,6 +205,7 @@ class Reply:
     private: bool = False
     choices: tuple[Choice, ...] = ()
     buttons: tuple[Choice, ...] = ()
+    chart: Chart | None = None
     others: frozenset[str] = frozenset()
     after: str | None = None
     draft: Draft | None = None

@@ -71,6 +71,15 @@ def moved(connection: Connection, key: SessionKey, *, after: int, before: int) -
     return None if found is None else Move(found)
 
 
+def start(connection: Connection, key: SessionKey, seq: int) -> int:
+    """The seq behind which the turns in view began when the turn with this seq was said."""
+    mine = and_(segments.c.workspace == key.workspace, segments.c.session == key.session)
+    before = and_(mine, segments.c.kind != Move.TIMED_OUT, func.coalesce(segments.c.seq, segments.c.start) < seq)
+    newest = select(segments.c.start).where(before).order_by(segments.c.number.desc()).limit(1)
+    found: int | None = connection.execute(newest).scalar_one_or_none()
+    return EVERYTHING if found is None else found
+
+
 class _Segment(NamedTuple):
     """`shows` is the number of the segment whose view this is: its own, or an undo's that which it went back to."""
 

@@ -72,12 +72,12 @@ ORDERED = pattern(r"Write the record of (-?\d+)-")
 class Talking(House):
     """A house that remembers what was said to it, and whose time is that of the newest message."""
 
-    def __init__(self, database: Database, **facts) -> None:
+    def __init__(self, database: Database, *, adapter: TranscriptAdapter | None = None, **facts) -> None:
         self.now = 0.0
         self.said: dict[int, Inbound] = {}
         """By the number of the exchange."""
         facts = {"budget": BUDGET, "clock": lambda: self.now} | facts
-        super().__init__(database, FoldingModel(), TranscriptAdapter(), **facts)
+        super().__init__(database, FoldingModel(), adapter or TranscriptAdapter(), **facts)
 
 
 def folding_house(database: Database, **facts) -> Talking:

@@ -1,7 +1,7 @@
 """What a Slack workspace holds, and what the methods of the Web API do to it, within Slack's documented limits."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from time import time
 from typing import Any
@@ -402,11 +402,23 @@ class Workspace:
         return {}
 
 
+def _check_charts(blocks: Iterable[Arguments]) -> None:
+    """docs.slack.dev/reference/block-kit/blocks/data-visualization-block."""
+    for block in blocks:
+        chart = block["chart"]
+        names, series = chart["axis_config"]["categories"], chart["series"]
+        fits = chart["type"] == "bar" and 1 <= len(series) <= 6 and 1 <= len(names) <= 20
+        matches = all([point["label"] for point in one["data"]] == names for one in series)
+        if not (fits and matches and 1 <= len(block["title"]) <= 50 and all(1 <= len(name) <= 20 for name in names)):
+            raise No("invalid_blocks")
+
+
 def _check(blocks: list[Arguments], metadata: Arguments | None) -> None:
     """Slack's limits for blocks, options and metadata; docs.slack.dev/reference."""
     markdown = sum(len(block["text"]) for block in blocks if block["type"] == "markdown")
     if len(blocks) > 50 or markdown > 12_000:
         raise No("invalid_blocks")
+    _check_charts(block for block in blocks if block["type"] == "data_visualization")
     for block in blocks:
         for element in block.get("elements", ()):
             if element["type"] == "button":
