@@ -24,7 +24,7 @@ SHARED = {  # what is in each: CONTRIBUTING.md
     *("replies", "posting", "screen", "lookup", "reconcile", "reactions", "history", "files", "admins", "links"),
 }
 OWN = {
-    "slack": {"blocks", "clients", "manifest", "pages", "status"},
+    "slack": {"blocks", "clients", "forms", "manifest", "pages", "status"},
     "discord": {
         "formulas",
         "gate",

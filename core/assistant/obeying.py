@@ -8,7 +8,7 @@ import structlog
 
 from core.access import Access
 from core.assistant.running import Runs
-from core.commands import deeds
+from core.commands import deeds, forms
 from core.commands.orders import Desk, Order, Said
 from core.delivery import composing
 from core.delivery.errands import Errand
@@ -18,7 +18,6 @@ from core.memory.mind import Mind
 from core.policy import Overrides
 from core.seam.address import DIRECT
 from core.seam.links import Linked
-from core.seam.messages import Choice
 from core.session import Answer, Fate, Lease
 from core.store import Connection, Database, answering, policies, withdrawals
 from core.store.deliveries import Delivery
@@ -52,21 +51,26 @@ class Obeying:
         begun = order.turn.begun
         # What was begun was an answer, before an edit: its message becomes the command's, unless that is for one alone.
         fresh = answering.stored(parts) if order.is_private or not begun else None
-        return await self._say(order, lease, fresh, said.choices, decided=True)
+        return await self._say(order, lease, fresh, said, decided=True)
 
     async def finish(self, order: Order, lease: Lease) -> Fate:
         """Says what was stored before."""
-        choices: tuple[Choice, ...] = ()
+        return await self._say(order, lease, None, await self._beside(order), decided=False)
+
+    async def _beside(self, order: Order) -> Said:
+        """What goes with words that are stored already: nothing is done for it, so it is found anew."""
         if order.is_vague:
-            choices = (await self._database.read(deeds.choose, order)).choices
-        return await self._say(order, lease, None, choices, decided=False)
+            return await self._database.read(deeds.choose, order)
+        if order.asks_for_form:
+            return await self._database.read(self._run, order, is_admin=await self._is_admin(order))
+        return Said(text="", buttons=forms.offered(order))
 
     async def _say(
         self,
         order: Order,
         lease: Lease | None,
         fresh: Sequence[Delivery] | None,
-        choices: tuple[Choice, ...],
+        said: Said,
         *,
         decided: bool,
     ) -> Fate:
@@ -77,7 +81,9 @@ class Obeying:
             stored=fresh,
             doubtful=order.turn.begun,
             private=order.is_private,
-            choices=choices,
+            choices=said.choices,
+            buttons=said.buttons,
+            form=said.form,
             command=order.command.name,
             decided=decided,
         )
@@ -121,11 +127,7 @@ class Obeying:
         linked: Linked | None,
     ) -> tuple[Said, tuple[str, ...]]:
         """What it does and says, in one transaction."""
-        overrides = policies.of(connection, order.key)
-        access = self._access(order, overrides, is_admin=is_admin)
-        mind = self._mind.under(overrides)
-        desk = Desk(order=order, access=access, mind=mind, deployed=self._mind, linked=linked)
-        said = deeds.run(connection, desk)
+        said = self._run(connection, order, is_admin=is_admin, linked=linked)
         adapter = self._outbox.adapters[order.key.address.platform]
         decided = Answer(parts=composing.pieces(adapter, order.turn, said.text))
         if order.turn.begun:
@@ -133,3 +135,11 @@ class Obeying:
             withdrawals.set_aside(connection, order.key, order.turn.seq, kept)
         answering.answer(connection, order.key, order.turn, decided, lease=lease)
         return said, decided.parts
+
+    def _run(
+        self, connection: Connection, order: Order, *, is_admin: bool | None, linked: Linked | None = None
+    ) -> Said:
+        overrides = policies.of(connection, order.key)
+        access = self._access(order, overrides, is_admin=is_admin)
+        mind = self._mind.under(overrides)
+        return deeds.run(connection, Desk(order=order, access=access, mind=mind, deployed=self._mind, linked=linked))
