@@ -9,14 +9,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 
+from bots.slack import forms
 from bots.slack.changes import changed, deleted, left, left_channel, receipt
 from bots.slack.commands import choice, shortcut, slash, stopped
 from bots.slack.messages import completes, said
 from bots.slack.names import Names, nameless_in
 from bots.slack.payloads import PLATFORM, Ourselves, Payload, Unreadable, View, part, word, workspace_of
+from core.errors import NotFilled
 from core.seam import evidence
 from core.seam.adapter import Receive
-from core.seam.messages import Closed, Deleted, Edited, Event, Inbound, Left, Receipt, Rejected
+from core.seam.messages import Closed, Deleted, Edited, Event, Filled, Inbound, Left, Receipt, Rejected
 from core.seam.ordering import Ordering
 
 _LEAVING = frozenset(
@@ -45,17 +47,21 @@ class Events:
         self._receive, self._us, self._names, self._heard = receive, us, names, heard
         self._order, self._agent_view, self._now = order, agent_view, now
 
-    async def take(self, payload: Payload) -> None:
-        """All that one payload tells. When it raises, not everything was taken in."""
+    async def take(self, payload: Payload) -> Payload | None:
+        """All that one payload tells; what Slack is answered to it. When it raises, not everything was taken in."""
         view = View(us=self._us, agent_view=self._agent_view, now=self._now())
-        for place, event in enumerate(translate(payload, view)):
-            if isinstance(event, Rejected | Receipt | Left):
-                await self._receive(event)
-            else:
-                await self._in_turn(event, payload, view, place)
+        try:
+            for place, event in enumerate(translate(payload, view)):
+                if isinstance(event, Rejected | Receipt | Left):
+                    await self._receive(event)
+                else:
+                    await self._in_turn(event, payload, view, place)
+        except NotFilled as wrong:
+            return forms.errors(wrong.reasons)
+        return None
 
     async def _in_turn(
-        self, event: Inbound | Edited | Deleted | Closed, payload: Payload, view: View, place: int
+        self, event: Inbound | Filled | Edited | Deleted | Closed, payload: Payload, view: View, place: int
     ) -> None:
         """All who wait look their names up at once, so that nobody waits for more than the one look-up; a deletion does
         not overtake the message."""
@@ -71,9 +77,9 @@ class Events:
 
     async def _named(self, event: Event, payload: Payload, view: View, place: int) -> Event:
         """What the payload says at this place, once more with the names that people and channels go by."""
-        if not isinstance(event, Inbound | Edited):
+        if not isinstance(event, Inbound | Filled | Edited):
             return event
-        author = event.author if isinstance(event, Inbound) else event.message.author
+        author = event.message.author if isinstance(event, Edited) else event.author
         names = await self._names.of((author.id, *nameless_in(payload.get("event"))), view.us)
         return translate(payload, replace(view, names=names))[place]
 
@@ -104,6 +110,8 @@ def _events(payload: Payload, view: View) -> tuple[Event | None, ...]:
             return (shortcut(payload, view),)
         case "block_actions":
             return (choice(payload, view),)
+        case "view_submission":
+            return (forms.submission(payload, view),)
     return (slash(payload, view),) if "command" in payload else ()
 
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from structlog import get_logger
 
+from bots.slack import forms
 from bots.slack.api import Api, Bucket
 from bots.slack.charts import Charts
 from bots.slack.errors import Refused
@@ -28,6 +30,7 @@ from bots.slack.status import Status
 from bots.slack.ticket import Ticket
 from core.errors import DeliveryDelayed, DeliveryRefused
 from core.seam.cache import Recent
+from core.seam.forms import LATE
 from core.seam.messages import Draft, Inbound, Reply
 
 log = get_logger(platform=PLATFORM)
@@ -73,6 +76,11 @@ class Posting:
         if reply.draft is not None:
             await self._screen.complete(reply, reply.draft.id, is_stream=reply.draft.note == STREAM)
             return reply.draft.id
+        if reply.form is not None and forms.is_awaited(reply):
+            shown = await forms.opened(self._api, reply, reply.form)
+            if shown is not None:
+                return shown
+            reply = replace(reply, text=LATE)
         if reply.private or reply.choices:
             shown = await self._privately(reply)
             if shown is not None:

@@ -65,15 +65,11 @@ def _buttons(choices: Sequence[Choice]) -> list[Arguments]:
             "type": "button",
             "action_id": f"{BUTTON}_{number}",
             "text": {"type": "plain_text", "text": short(choice.label, _LABEL), "emoji": False},
-            "value": _command(choice),
+            "value": choice.command,
         }
         for number, choice in enumerate(choices)
     ]
     return [{"type": "actions", "block_id": BUTTON, "elements": buttons}] if buttons else []
-
-
-def _command(choice: Choice) -> str:
-    return f"{choice.verb} {choice.address.id} {choice.line}".strip()
 
 
 def picker(choices: Sequence[Choice]) -> list[Arguments]:
@@ -81,7 +77,7 @@ def picker(choices: Sequence[Choice]) -> list[Arguments]:
     options = [
         {"text": {"type": "plain_text", "text": short(choice.label, _LABEL) or "…", "emoji": False}, "value": value}
         for choice in choices
-        if len(value := _command(choice)) <= _VALUE
+        if len(value := choice.command) <= _VALUE
     ][:_OPTIONS]
     if not options:
         return []

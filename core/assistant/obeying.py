@@ -8,7 +8,7 @@ import structlog
 
 from core.access import Access, Deed, Permission
 from core.assistant.running import Runs
-from core.commands import deeds
+from core.commands import deeds, forms
 from core.commands.orders import Desk, Order, Said
 from core.delivery import composing
 from core.delivery.errands import Errand
@@ -73,8 +73,15 @@ class Obeying:
 
     async def finish(self, order: Order, lease: Lease) -> Fate:
         """Says what was stored before."""
-        said = await self._database.read(deeds.choose, order) if order.is_vague else Said(text="")
-        return await self._say(order, lease, None, said, decided=False)
+        return await self._say(order, lease, None, await self._beside(order), decided=False)
+
+    async def _beside(self, order: Order) -> Said:
+        """What goes with words that are stored already: nothing is done for it, so it is found anew."""
+        if order.is_vague:
+            return await self._database.read(deeds.choose, order)
+        if order.asks_for_form:
+            return await self._database.read(self._run, order, is_admin=await self._is_admin(order, order.deed))
+        return Said(text="", buttons=forms.offered(order))
 
     async def _say(
         self,
@@ -94,6 +101,8 @@ class Obeying:
             private=order.is_private,
             choices=said.choices,
             chart=said.chart,
+            buttons=said.buttons,
+            form=said.form,
             command=order.command.name,
             decided=decided,
         )
@@ -146,11 +155,7 @@ class Obeying:
         linked: Linked | None,
     ) -> tuple[Said, tuple[str, ...]]:
         """What it does and says, in one transaction."""
-        overrides = policies.of(connection, order.key)
-        access = self._known_access(connection, order, order.deed, overrides, is_admin=is_admin)
-        mind = self._mind.under(overrides)
-        desk = Desk(order=order, access=access, mind=mind, deployed=self._mind, linked=linked)
-        said = deeds.run(connection, desk)
+        said = self._run(connection, order, is_admin=is_admin, linked=linked)
         adapter = self._outbox.adapters[order.key.address.platform]
         decided = Answer(parts=composing.pieces(adapter, order.turn, said.text))
         if order.turn.begun:
@@ -158,6 +163,14 @@ class Obeying:
             withdrawals.set_aside(connection, order.key, order.turn.seq, kept)
         answering.answer(connection, order.key, order.turn, decided, lease=lease)
         return said, decided.parts
+
+    def _run(
+        self, connection: Connection, order: Order, *, is_admin: bool | None, linked: Linked | None = None
+    ) -> Said:
+        overrides = policies.of(connection, order.key)
+        access = self._known_access(connection, order, order.deed, overrides, is_admin=is_admin)
+        mind = self._mind.under(overrides)
+        return deeds.run(connection, Desk(order=order, access=access, mind=mind, deployed=self._mind, linked=linked))
 
 
 def _is_member(connection: Connection, order: Order, author: Author) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from core.access import Deed
-from core.commands import hindsight, moments, pictures, settings, spending, wishes
+from core.commands import forms, hindsight, moments, pictures, settings, spending, wishes
 from core.commands.orders import Desk, Order, Said
 from core.commands.table import COMMANDS, UNKNOWN, Cost, Shown, find
 from core.memory.mind import Mind
@@ -30,10 +30,13 @@ def run(connection: Connection, desk: Desk) -> Said:
     """Does what a command does; where it can't know which session is meant, it lets the asker choose."""
     if desk.order.is_vague:
         return choose(connection, desk.order)
-    if (wrong := desk.order.misfit) is not None:
+    asks = desk.order.asks_for_form
+    if not asks and (wrong := desk.order.misfit) is not None:
         return Said(text=wrong)
     if desk.order.deed in _OF_THE_PLACE and (why := desk.may(desk.turn).reason) is not None:
         return Said(text=why)
+    if asks:
+        return forms.asked(connection, desk)
     return EFFECTS[desk.order.command.name](connection, desk)
 
 
@@ -141,7 +144,7 @@ def _size(mind: Mind) -> str:
 
 
 def _settings(_connection: Connection, desk: Desk) -> Said:
-    return Said(text=settings.listed(desk.mind.policy))
+    return Said(text=settings.listed(desk.mind.policy), buttons=forms.offered(desk.order))
 
 
 def _set(connection: Connection, desk: Desk) -> Said:
@@ -170,7 +173,7 @@ def _prefer(connection: Connection, desk: Desk) -> Said:
 
 
 def _preferences(connection: Connection, desk: Desk) -> Said:
-    return Said(text=wishes.listed(connection, desk.key, desk.asker))
+    return Said(text=wishes.listed(connection, desk.key, desk.asker), buttons=forms.offered(desk.order))
 
 
 def _help(_connection: Connection, _desk: Desk) -> Said:

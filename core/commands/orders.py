@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from core.access import GRANTED, Access, Deed, Permission
-from core.commands.lines import Misfit, arguments
+from core.commands.lines import Misfit, arguments, asks_for_form
 from core.commands.table import Command, Cost, find
 from core.memory.mind import Mind
 from core.memory.prompts import SUMMARIZE
+from core.seam.forms import Form
 from core.seam.links import Linked
 from core.seam.messages import Author, Chart, Choice
 from core.session import SessionKey, Turn
@@ -35,7 +36,12 @@ class Order:
     @property
     def is_private(self) -> bool:
         """Whether what is said to it is for the asker alone."""
-        return self.command.private or self.is_vague
+        return self.command.private or self.is_vague or self.asks_for_form
+
+    @property
+    def asks_for_form(self) -> bool:
+        """Whether its asker wants to fill in what they have not said."""
+        return asks_for_form(self.command.name, self.turn.text)
 
     @property
     def arguments(self) -> Mapping[str, str]:
@@ -131,7 +137,8 @@ class Desk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """A command's answer, what the asker may choose from, and the seq before which an answer was stopped.
+    """A command's answer, what the asker may choose from, what may be pressed beneath it, the form that it is where
+    there are forms, and the seq before which an answer was stopped.
 
     A `chart` shows the same as some of its words.
     """
@@ -139,4 +146,6 @@ class Said:
     text: str
     choices: tuple[Choice, ...] = ()
     chart: Chart | None = None
+    buttons: tuple[Choice, ...] = ()
+    form: Form | None = None
     stopped: int | None = None

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from core.memory.mind import Mind
-from core.policy import SETTINGS, Level, Overrides, Policy, Wrong, edited, is_set
+from core.policy import SETTINGS, Level, Overrides, Policy, Setting, Wrong, edited, is_set
+from core.seam.forms import TAKEN_BACK, Field
 from core.session import SessionKey
 from core.store import Connection, policies
 
@@ -27,6 +28,33 @@ def listed(policy: Policy) -> str:
     )
 
 
+def fields(policy: Policy, deployed: Policy, overrides: Overrides) -> tuple[Field, ...]:
+    """What can be set for a channel, each with what holds there; `deployed` is the policy for which nothing is set."""
+    return tuple(_field(setting, policy, deployed.choices(setting.name), overrides) for setting in SETTINGS.values())
+
+
+def _field(setting: Setting, policy: Policy, choices: tuple[str, ...], overrides: Overrides) -> Field:
+    value = getattr(policy, setting.name)
+    taken_back = (TAKEN_BACK,) if choices and is_set(overrides.channel, setting.name) else ()
+    return Field(
+        name=setting.name,
+        label=f"{setting.name} · {ORIGINS[policy.origin(setting.name)]}",
+        value=value if isinstance(value, str) else setting.shown(value),
+        hint=setting.help,
+        choices=choices + taken_back,
+        most=setting.most,
+        lines=setting.lines,
+    )
+
+
+def tried(overrides: Overrides, deployed: Mind, given: Mapping[str, str]) -> Overrides:
+    """What would be set after a command for a channel was given this. Raises Wrong where it can't be done."""
+    setting, said = SETTINGS[given["name"]], given.get("value")
+    after = replace(overrides, channel=edited(overrides.channel, setting.name, said))
+    _become(deployed, after, setting, said)
+    return after
+
+
 def change(connection: Connection, key: SessionKey, deployed: Mind, given: Mapping[str, str]) -> str:
     """Sets what a command was given, or without a value takes it back; what is said to it.
 
@@ -40,15 +68,21 @@ def change(connection: Connection, key: SessionKey, deployed: Mind, given: Mappi
         return f"`{setting.name}` is not set for {_PLACES[level]}."
     after = edited(before, setting.name, said)
     try:
-        value = None if said is None else deployed.policy.read(setting.name, said)
-        mind = deployed.under(_with(policies.of(connection, key), level, after))
-        if said is not None and setting.name in _TAKES_ROOM:
-            _require_room(mind)
+        value, mind = _become(deployed, _with(policies.of(connection, key), level, after), setting, said)
     except Wrong as wrong:
         return f"{wrong}."
     policies.keep(connection, key.workspace, scope, after)
     done = f"`{setting.name}` is {setting.shown(value)}" if said is not None else f"`{setting.name}` is no longer set"
     return f"{done} for {_PLACES[level]}, from the next answer on.{_beside(mind.policy, setting.name, level)}"
+
+
+def _become(deployed: Mind, after: Overrides, setting: Setting, said: str | None) -> tuple[object, Mind]:
+    """The value that was said, None where it is taken back, and the mind that answers then. Raises Wrong."""
+    value = None if said is None else deployed.policy.read(setting.name, said)
+    mind = deployed.under(after)
+    if said is not None and setting.name in _TAKES_ROOM:
+        _require_room(mind)
+    return value, mind
 
 
 def _with(overrides: Overrides, level: Level, settings: str) -> Overrides:

@@ -52,7 +52,8 @@ class Judged:
     @property
     def is_at_once(self) -> bool:
         """Whether it is a command that does not queue."""
-        return self.given is not None and table.find(self.given.verb).at_once
+        given = self.given
+        return given is not None and (table.find(given.verb).at_once or lines.asks_for_form(given.verb, given.line))
 
 
 class Acceptance:

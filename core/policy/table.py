@@ -9,12 +9,16 @@ from core.policy import values
 
 Hearing = Literal["thread", "channel", "off"]
 Answers = Literal["follow", "mention", "all", "observe", "off"]
+_HEARING: tuple[Hearing, ...] = ("channel", "thread", "off")
+_ANSWERS: tuple[Answers, ...] = ("follow", "mention", "all", "observe", "off")
 REASONING = ("auto", "none", "minimal", "low", "medium", "high")
 """How hard a model may be told to think; none is called so."""
 
 CONTEXT_TOKENS = range(500, 2_000_001)
 ANSWER_TOKENS = range(16, 1_000_001)
 """What may be set for these."""
+
+_LIST = 2_000  # characters of a list of people, in a form
 
 
 class Level(IntEnum):
@@ -31,14 +35,18 @@ class Level(IntEnum):
 class Setting:
     """Something that can be set: `help` is one line, `read` makes the value of what was said, or raises Wrong.
 
-    `shown` is how people are told the value. `levels` are those for which they may set it; the deployment's value is
-    the operator's, by `variable`, where there is one.
+    `shown` is how people are told the value. In a form it is one of the `choices`, where there are some, or is written
+    in at most so many characters, in several `lines` perhaps. `levels` are those for which people may set it; the
+    deployment's value is the operator's, by `variable`, where there is one.
     """
 
     name: str
     help: str
     read: Callable[[str], object]
     shown: Callable[[object], str] = str
+    choices: tuple[str, ...] = ()
+    most: int = 100
+    lines: bool = False
     variable: str | None = None
     levels: frozenset[Level] = frozenset({Level.WORKSPACE, Level.CHANNEL})
 
@@ -51,14 +59,16 @@ SETTINGS = _table(
     Setting(
         name="hear",
         help="What a new session is told of the talk before it",
-        read=values.one_of("channel", "thread", "off"),
+        read=values.one_of(*_HEARING),
+        choices=_HEARING,
         variable="BACKSCROLL_HEAR",
     ),
     Setting(
         name="answers",
         help="What I answer: all in a thread of mine (follow), what mentions me (mention), all (all), only commands, "
         "but I listen (observe), or only commands of those who may change this (off)",
-        read=values.one_of("follow", "mention", "all", "observe", "off"),
+        read=values.one_of(*_ANSWERS),
+        choices=_ANSWERS,
         variable="BACKSCROLL_ANSWERS",
     ),
     Setting(
@@ -66,6 +76,8 @@ SETTINGS = _table(
         help="Who I am here, beside my instructions",
         read=values.persona,
         shown=values.words,
+        most=values.PERSONA,
+        lines=True,
         variable="BACKSCROLL_PERSONA",
     ),
     Setting(
@@ -120,6 +132,7 @@ SETTINGS = _table(
         help="Who may stop another's answer: everyone, members, asker, admins, or IDs with commas between them",
         read=values.people,
         shown=values.told("asker"),
+        most=_LIST,
         variable="BACKSCROLL_MAY_STOP",
     ),
     Setting(
@@ -127,6 +140,7 @@ SETTINGS = _table(
         help="Who may reset, and take that back: everyone, members, admins, or IDs with commas between them",
         read=values.somebody,
         shown=values.told("nobody"),
+        most=_LIST,
         variable="BACKSCROLL_MAY_RESET",
     ),
     Setting(
@@ -134,6 +148,7 @@ SETTINGS = _table(
         help="Who may change these settings: everyone, members, admins, or IDs with commas between them",
         read=values.somebody,
         shown=values.told("nobody"),
+        most=_LIST,
         variable="BACKSCROLL_MAY_SET",
     ),
 )

@@ -116,14 +116,15 @@ def number(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-_PERSONA = 4_000  # characters
+PERSONA = 4_000
+"""How many characters it may have."""
 
 
 def persona(said: str) -> str:
     """A text that is not too long."""
     words = said.strip()
-    if not 0 < len(words) <= _PERSONA:
-        raise Wrong(f"A persona has 1 to {_PERSONA:,} characters; this has {len(words):,}")
+    if not 0 < len(words) <= PERSONA:
+        raise Wrong(f"A persona has 1 to {PERSONA:,} characters; this has {len(words):,}")
     return words
 
 
