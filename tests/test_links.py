@@ -138,9 +138,8 @@ async def test_what_was_shown_is_a_chart_where_there_are_charts_and_bars_elsewhe
         await stage.say(f"!context {await link(stage, 'You said: two')}")
         then = await told(stage, "For this answer") if stage.has_links else ""
 
-    draws = isinstance(stage, SlackStage)
-    assert ("█" in now) is not draws
-    assert ("█" in then) is (stage.has_links and not draws)
+    assert ("█" in now) is not stage.draws
+    assert ("█" in then) is (stage.has_links and not stage.draws)
     if isinstance(stage, SlackStage):
         blocks = [block for message in stage.server.workspace.messages for block in message.blocks]
         first, second = [block["chart"] for block in blocks if block["type"] == "data_visualization"]

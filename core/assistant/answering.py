@@ -134,7 +134,7 @@ class Answering:
         return Answer(
             parts=case.speech.shown,
             memory=words or None,
-            tokens=self._mind.count_answer(words),
+            tokens=self._mind.count(words),
             shown_seqs=case.sight.seqs,
             shown_parts=case.sight.parts,
             stopped=True,
@@ -164,7 +164,7 @@ class Answering:
         return Answer(
             parts=parts,
             memory=words,
-            tokens=self._mind.count_answer(words),
+            tokens=self._mind.count(words),
             shown_seqs=case.sight.seqs,
             shown_parts=case.sight.parts,
             stopped=True,
@@ -186,7 +186,7 @@ class Answering:
         return Answer(
             parts=self._pieces(case, words),
             memory=words,
-            tokens=self._mind.count_answer(words),
+            tokens=self._mind.count_summary(words) if is_summary else self._mind.count(words),
             model=finish.model,
             shown=usage.shown,
             shown_seqs=case.sight.seqs,

@@ -49,7 +49,7 @@ class Remaking:
                 log.warning("summary left out", session=lease.key.address.id, error=type(error).__name__)
                 return None
             shown, parts, covers = window.seqs, window.parts, window.first
-        tokens = mind.count_answer(words)
+        tokens = mind.count_summary(words)
         stands = await self._database.write(
             summaries.remade,
             lease,

@@ -62,8 +62,8 @@ class Mind:
         """What a message with these words costs in the window."""
         return self.counter.count(words) + MESSAGE_TOKENS
 
-    def count_answer(self, words: str) -> int:
-        """What an answer with these words costs in the window: of a summary, the links are not shown there."""
+    def count_summary(self, words: str) -> int:
+        """What a summary with these words costs in the window, where its links are not shown."""
         return self.count(bare(words))
 
     def cut(self, words: str, most: int) -> str:

@@ -13,7 +13,7 @@ from core.memory.checkpoints.disguises import line
 from core.memory.checkpoints.form import Run
 from core.memory.checkpoints.shown import record
 from core.memory.checkpoints.wording import defused
-from core.memory.citations import MOST, bare
+from core.memory.citations import MOST
 from core.memory.prompts import NUMBERS
 from core.memory.shares import Shares
 from core.memory.window import Window
@@ -72,6 +72,6 @@ def _first_of_each(newest_first: Iterable[Turn]) -> Sequence[Turn]:
 
 
 def _number(turn: Turn) -> str:
-    said = line(defused(bare(turn.text)))
+    said = line(defused(turn.text))
     words = said if len(said) <= _WORDS else f"{said[:_WORDS].rstrip()} …"
     return f"{turn.seq}: [{datetime.fromtimestamp(turn.at, UTC):%Y-%m-%d %H:%M}] {words}".rstrip()

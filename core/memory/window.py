@@ -222,9 +222,9 @@ def _parted(turn: Turn, most: int, cut: Cut, count: Count) -> str:
 
 
 def text(turn: Turn) -> str:
-    """A turn as the model reads it: a person's with its speaker, the assistant's without a summary's links."""
-    if turn.role is Role.ASSISTANT:
+    """A turn as the model reads it: a person's with its speaker, the assistant's as it was, a summary without links."""
+    if turn.kind is Kind.SUMMARY:
         return bare(turn.text)
-    if turn.author is None:
+    if turn.role is Role.ASSISTANT or turn.author is None:
         return turn.text
     return spoken(turn.author, turn.at, turn.text, turn.quotes)

@@ -50,7 +50,7 @@ def _lines(turn: Turn, zone: tzinfo, cut: Cut, most: int) -> Iterator[str]:
     yield f"#{turn.seq} [{DAYS[at.weekday()]} {stamped(at)}] {_who(turn)}{quotes}:"
     for quote in turn.quotes:
         yield from _marked(">> ", cut(redacted(quote.text), most // QUOTED // len(turn.quotes)))
-    yield from _marked("> ", cut(redacted(bare(turn.text) if turn.role is Role.ASSISTANT else turn.text), most))
+    yield from _marked("> ", cut(redacted(bare(turn.text) if turn.kind is Kind.SUMMARY else turn.text), most))
 
 
 def _who(turn: Turn) -> str:

@@ -44,6 +44,16 @@ async def test_the_links_are_on_screen_and_remembered_and_not_shown_to_the_model
     )
 
 
+async def test_links_of_an_ordinary_answer_are_shown_as_they_are(database: Database) -> None:
+    answer = "- See there [1](https://example.org)"
+    async with house(database, answer, "Yes.", adapter=Linking()) as running:
+        for words in ("where?", "thanks"):
+            await running.say(message(words))
+            await running.over()
+
+    assert running.model.asked()[1] == answer
+
+
 async def test_a_summary_of_a_deleted_message_is_made_again_in_the_same_form(database: Database) -> None:
     again = "# open\n- Ada asked for milk (2)"
     async with house(database, "Yes.", "No.", SUMMARY, again, "Fine.", adapter=Linking()) as running:

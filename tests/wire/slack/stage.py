@@ -16,6 +16,7 @@ _SHORTCUTS = {"reset": "session_reset", "summarize": "session_summarize"}
 class SlackStage(Stage):
     platform = "slack"
     has_links = True
+    draws = True
 
     def __init__(self) -> None:
         super().__init__()
