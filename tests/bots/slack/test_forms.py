@@ -43,7 +43,7 @@ async def said(stage: SlackStage, words: str) -> Shown:
     return next(one for one in reversed(stage.shown()) if words in one.text)
 
 
-async def listed(stage: SlackStage, what: str = "settings", words: str = "`hear`", author: str = "ada") -> Message:
+async def listed(stage: SlackStage, what: str = "settings", words: str = "- `hear`: ", author: str = "ada") -> Message:
     """The answer to `settings`, or `preferences`, which is given again each time."""
     before = len(stage.server.workspace.messages)
     await stage.say(f"!{what}", author=author)
@@ -96,6 +96,7 @@ async def test_the_workspace_has_a_form_of_its_own(url: str, stage: SlackStage, 
     async with Running(url, model, stage):
         await begun(stage)
         await stage.say("!set hear off")
+        await said(stage, "`hear` is off")
         form = await opened(stage, await listed(stage), nth=1)
         assert form.shown("hear") == "channel", "what holds in the channels that have none of their own"
         assert form.view["title"]["text"] == "Workspace settings"
