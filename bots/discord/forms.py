@@ -61,7 +61,7 @@ def submission(payload: Payload) -> Filled | Rejected | None:
         asked = here(str(data.get("custom_id")), payload)
         if asked is None:
             return None
-        given = filled(asked.verb, dict(_held(data["components"])))
+        given = filled(asked.verb, asked.line, dict(_held(data["components"])))
         orders = {field: _order(one, field, asked, payload) for field, one in given.items()}
         return Filled(address=asked.address, orders=orders) if orders else None
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -71,7 +71,7 @@ def submission(payload: Payload, view: View) -> Filled | None:
         raise Unreadable("a form of no session") from error
     if asked.verb not in COMMANDS or asked.address.workspace != view.us.workspace:
         raise Unreadable("a form of no command here")
-    given = filled(asked.verb, _held(part(part(shown, "state"), "values")))
+    given = filled(asked.verb, asked.line, _held(part(part(shown, "state"), "values")))
     orders = {name: _order(one, f"{word(shown, 'id')} {name}", asked, payload, view) for name, one in given.items()}
     return Filled(address=asked.address, orders=orders) if orders else None
 

@@ -1,6 +1,7 @@
 """The forms of commands: what is in each, who is offered one, and what of it can't be done once it is filled in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from core.commands import lines, settings, wishes
 from core.commands.orders import Desk, Order, Said
@@ -12,22 +13,27 @@ from core.seam.forms import Field, Form
 from core.seam.messages import Choice, Filled
 from core.store import Connection, policies
 
-_OFFERED: Mapping[str, str] = {"settings": "set", "preferences": "prefer"}
-"""The commands whose answers offer a form, and the command that it is the form of."""
+_CHANGE = "Change…"
+_OFFERED: Mapping[str, Sequence[tuple[str, str, str]]] = {
+    "settings": ((_CHANGE, "set", ""), ("Change for the workspace…", "set", "workspace")),
+    "preferences": ((_CHANGE, "prefer", ""),),
+}
+"""The commands whose answers offer forms: by which words, and what asks for each."""
 
 
 def offered(order: Order) -> tuple[Choice, ...]:
     """What may be pressed beneath the answer to a command: what it lists can be changed in a form."""
-    verb = order.command.name if order.asks_for_form else _OFFERED.get(order.command.name)
-    return () if verb is None else (_asking(verb, order),)
+    name, line, place = order.command.name, order.turn.text.lower().strip(), order.key.address
+    found = ((_CHANGE, name, line),) if order.asks_for_form else _OFFERED.get(name, ())
+    return tuple(Choice(label=label, verb=verb, address=place, line=line) for label, verb, line in found)
 
 
 def asked(connection: Connection, desk: Desk) -> Said:
     """The answer to a command that asks for its form; where none can be shown, the words say what it misses."""
-    title, fields = _FORMS[desk.order.command.name]
-    order = desk.order
-    form = Form(title=title, command=_asking(order.command.name, order).command, fields=fields(connection, desk))
-    return Said(text=order.misfit or "", buttons=offered(order), form=form)
+    again = offered(desk.order)
+    title, fields = _FORMS[desk.order.command.name](connection, desk)
+    form = Form(title=title, command=again[0].command, fields=fields)
+    return Said(text=desk.order.misfit or "", buttons=again, form=form)
 
 
 def wrong(connection: Connection, deployed: Mind, form: Filled) -> Mapping[str, str]:
@@ -44,24 +50,23 @@ def wrong(connection: Connection, deployed: Mind, form: Filled) -> Mapping[str, 
     return reasons
 
 
-def _asking(verb: str, order: Order) -> Choice:
-    return Choice(label="Change…", verb=verb, address=order.key.address)
+_Content = tuple[str, tuple[Field, ...]]
+"""The title of a form, and its fields."""
 
 
-def _settings(connection: Connection, desk: Desk) -> tuple[Field, ...]:
-    return settings.fields(desk.mind.policy, desk.deployed.policy, policies.of(connection, desk.key))
+def _settings(connection: Connection, desk: Desk) -> _Content:
+    deployed, overrides = desk.deployed.policy, policies.of(connection, desk.key)
+    if desk.order.is_for_workspace:
+        policy = deployed.under(replace(overrides, channel=None))
+        return "Workspace settings", settings.fields(policy, deployed, overrides.workspace)
+    return "Settings of this channel", settings.fields(desk.mind.policy, deployed, overrides.channel)
 
 
-def _preferences(connection: Connection, desk: Desk) -> tuple[Field, ...]:
-    return wishes.fields(connection, desk.key, desk.asker)
+def _preferences(connection: Connection, desk: Desk) -> _Content:
+    return "Your preferences", wishes.fields(connection, desk.key, desk.asker)
 
 
-_Fields = Callable[[Connection, Desk], tuple[Field, ...]]
-_FORMS: Mapping[str, tuple[str, _Fields]] = {
-    "set": ("Settings of this channel", _settings),
-    "prefer": ("Your preferences", _preferences),
-}
-"""The title of each form, and its fields."""
+_FORMS: Mapping[str, Callable[[Connection, Desk], _Content]] = {"set": _settings, "prefer": _preferences}
 
 
 def _wish(overrides: Overrides, _deployed: Mind, given: Mapping[str, str]) -> Overrides:

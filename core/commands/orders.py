@@ -68,6 +68,8 @@ class Order:
     @property
     def is_for_workspace(self) -> bool:
         """Whether it is about all of the workspace. One whose arguments don't fit is about nothing."""
+        if self.asks_for_form:
+            return "workspace" in self.turn.text.lower().split()
         return self.misfit is None and "workspace" in self.arguments
 
     @property

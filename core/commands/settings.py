@@ -28,14 +28,17 @@ def listed(policy: Policy) -> str:
     )
 
 
-def fields(policy: Policy, deployed: Policy, overrides: Overrides) -> tuple[Field, ...]:
-    """What can be set for a channel, each with what holds there; `deployed` is the policy for which nothing is set."""
-    return tuple(_field(setting, policy, deployed.choices(setting.name), overrides) for setting in SETTINGS.values())
+def fields(policy: Policy, deployed: Policy, stored: str | None) -> tuple[Field, ...]:
+    """What can be set, each with what holds; `stored` is what is set where a form sets it.
+
+    `deployed` is the policy for which nothing is set.
+    """
+    return tuple(_field(setting, policy, deployed.choices(setting.name), stored) for setting in SETTINGS.values())
 
 
-def _field(setting: Setting, policy: Policy, choices: tuple[str, ...], overrides: Overrides) -> Field:
+def _field(setting: Setting, policy: Policy, choices: tuple[str, ...], stored: str | None) -> Field:
     value = getattr(policy, setting.name)
-    taken_back = (TAKEN_BACK,) if choices and is_set(overrides.channel, setting.name) else ()
+    taken_back = (TAKEN_BACK,) if choices and is_set(stored, setting.name) else ()
     return Field(
         name=setting.name,
         label=f"{setting.name} · {ORIGINS[policy.origin(setting.name)]}",
@@ -48,9 +51,10 @@ def _field(setting: Setting, policy: Policy, choices: tuple[str, ...], overrides
 
 
 def tried(overrides: Overrides, deployed: Mind, given: Mapping[str, str]) -> Overrides:
-    """What would be set after a command for a channel was given this. Raises Wrong where it can't be done."""
-    setting, said = SETTINGS[given["name"]], given.get("value")
-    after = replace(overrides, channel=edited(overrides.channel, setting.name, said))
+    """What would be set after a command was given this. Raises Wrong where it can't be done."""
+    setting, said, level = SETTINGS[given["name"]], given.get("value"), _level(given)
+    before = overrides.workspace if level is Level.WORKSPACE else overrides.channel
+    after = _with(overrides, level, edited(before, setting.name, said))
     _become(deployed, after, setting, said)
     return after
 
@@ -61,7 +65,7 @@ def change(connection: Connection, key: SessionKey, deployed: Mind, given: Mappi
     `deployed` is the mind for which nothing is set.
     """
     setting, said = SETTINGS[given["name"]], given.get("value")
-    level = Level.WORKSPACE if "workspace" in given else Level.CHANNEL
+    level = _level(given)
     scope = policies.WORKSPACE if level is Level.WORKSPACE else key.address.channel_address.id
     before = policies.locked(connection, key.workspace, scope)
     if said is None and not is_set(before, setting.name):
@@ -74,6 +78,10 @@ def change(connection: Connection, key: SessionKey, deployed: Mind, given: Mappi
     policies.keep(connection, key.workspace, scope, after)
     done = f"`{setting.name}` is {setting.shown(value)}" if said is not None else f"`{setting.name}` is no longer set"
     return f"{done} for {_PLACES[level]}, from the next answer on.{_beside(mind.policy, setting.name, level)}"
+
+
+def _level(given: Mapping[str, str]) -> Level:
+    return Level.WORKSPACE if "workspace" in given else Level.CHANNEL
 
 
 def _become(deployed: Mind, after: Overrides, setting: Setting, said: str | None) -> tuple[object, Mind]:

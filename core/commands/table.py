@@ -86,6 +86,11 @@ class Command:
         return next((one for one in self.parameters if one.link), None)
 
     @property
+    def flags(self) -> frozenset[str]:
+        """The names of its flags."""
+        return frozenset(one.name for one in self.parameters if one.flag)
+
+    @property
     def fields(self) -> tuple[str, ...]:
         """The names of the fields of its form: one for each value of its first parameter that has some."""
         return next((one.values for one in self.parameters if one.values and self.form is not None), ())

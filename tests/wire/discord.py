@@ -175,12 +175,11 @@ class DiscordStage(Stage):
         await self.gateway.dispatch("INTERACTION_CREATE", payload)
         await self.change()
 
-    async def press(self, message: str, *chosen: str, author: str = "ada") -> Interaction:
-        """A person presses the button beneath a message, or chooses these in the menu there."""
+    async def press(self, message: str, *chosen: str, author: str = "ada", row: int = 0) -> Interaction:
+        """A person presses the button beneath a message, in this row, or chooses these in the menu there."""
         await self._online()
         kept = self.kept(message).payload
-        (row,) = kept["components"]
-        (part,) = row["components"]
+        (part,) = kept["components"][row]["components"]
         data = {"custom_id": part["custom_id"], "component_type": part["type"], "id": 2}
         assert set(chosen) <= {option["value"] for option in part.get("options", ())}
         data |= {"values": list(chosen)} if chosen else {}

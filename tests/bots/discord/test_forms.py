@@ -55,9 +55,9 @@ async def listed(stage: DiscordStage, what: str = "settings", author: str = "ada
     return next(one for one in stage.shown() if one.id not in before)
 
 
-async def opened(stage: DiscordStage, shown: Shown, *fields: str, author: str = "ada") -> Interaction:
+async def opened(stage: DiscordStage, shown: Shown, *fields: str, author: str = "ada", row: int = 0) -> Interaction:
     """What choosing these fields beneath a message opens."""
-    pressed = await stage.press(shown.id, *fields, author=author)
+    pressed = await stage.press(shown.id, *fields, author=author, row=row)
     await stage.until(lambda: pressed.modal)
     return pressed
 
@@ -90,6 +90,17 @@ async def test_what_is_changed_in_the_form_is_set_and_nothing_else(
         await said(stage, "`hear` is no longer set for this channel")
         await said(stage, "`answer_tokens` is no longer set for this channel")
         assert sum("from the next answer on" in one.text for one in stage.shown()) == 4
+
+
+async def test_the_workspace_has_a_form_of_its_own(url: str, stage: DiscordStage, model: OpenAIServer) -> None:
+    async with Running(url, model, stage):
+        await begun(stage)
+        await stage.say("!set hear off")
+        await said(stage, "`hear` is off")
+        form = await opened(stage, await listed(stage), "hear", row=1)
+        assert held(form) == {"hear": "channel"}
+        await stage.submit(form, hear="thread")
+        await said(stage, "`hear` is thread for all of the workspace, from the next answer on. Here it is off")
 
 
 async def test_a_form_that_is_sent_as_it_was_says_nothing(url: str, stage: DiscordStage, model: OpenAIServer) -> None:

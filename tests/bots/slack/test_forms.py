@@ -43,7 +43,7 @@ async def said(stage: SlackStage, words: str) -> Shown:
     return next(one for one in reversed(stage.shown()) if words in one.text)
 
 
-async def listed(stage: SlackStage, what: str = "settings", words: str = "`hear`", author: str = "ada") -> Message:
+async def listed(stage: SlackStage, what: str = "settings", words: str = "- `hear`: ", author: str = "ada") -> Message:
     """The answer to `settings`, or `preferences`, which is given again each time."""
     before = len(stage.server.workspace.messages)
     await stage.say(f"!{what}", author=author)
@@ -52,9 +52,9 @@ async def listed(stage: SlackStage, what: str = "settings", words: str = "`hear`
     return found()[0]
 
 
-async def opened(stage: SlackStage, message: Message, author: str = "ada") -> Modal:
+async def opened(stage: SlackStage, message: Message, author: str = "ada", nth: int = 0) -> Modal:
     """What the button beneath a message opens."""
-    stage.press(message, author=author)
+    stage.press(message, author=author, nth=nth)
     await stage.until(lambda: stage.modal(author))
     found = stage.modal(author)
     assert found is not None
@@ -90,6 +90,21 @@ async def test_what_is_changed_in_the_form_is_set_and_nothing_else(
         stage.submit(again, hear=TAKEN_BACK, **{LIMIT: ""})
         await said(stage, "`hear` is no longer set for this channel")
         await said(stage, "`answer_tokens` is no longer set for this channel")
+
+
+async def test_the_workspace_has_a_form_of_its_own(url: str, stage: SlackStage, model: OpenAIServer) -> None:
+    async with Running(url, model, stage):
+        await begun(stage)
+        await stage.say("!set hear off")
+        await said(stage, "`hear` is off")
+        form = await opened(stage, await listed(stage), nth=1)
+        assert form.shown("hear") == "channel", "what holds in the channels that have none of their own"
+        assert form.view["title"]["text"] == "Workspace settings"
+        stage.submit(form, hear="thread", **{LIMIT: "many"})
+        await stage.until(lambda: form.errors)
+        stage.submit(form, hear="thread", **{LIMIT: "88"})
+        await said(stage, "`hear` is thread for all of the workspace, from the next answer on. Here it is off")
+        await said(stage, "`answer_tokens` is 88 for all of the workspace")
 
 
 async def test_a_form_that_is_saved_as_it_was_says_nothing(url: str, stage: SlackStage, model: OpenAIServer) -> None:

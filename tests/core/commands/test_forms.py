@@ -2,7 +2,6 @@
 
 import pytest
 
-from core.commands import forms
 from core.commands.lines import Given, arguments, asks_for_form, filled
 from core.commands.settings import fields
 from core.commands.table import COMMANDS
@@ -19,10 +18,9 @@ HERE = Address(platform="line", workspace="w", channel="c:1", thread="t 2")
 @pytest.mark.parametrize("verb", WITH_FORMS)
 def test_a_command_with_a_form_asks_for_it_when_it_is_said_alone(verb: str) -> None:
     assert asks_for_form(verb, " ")
-    assert not asks_for_form(verb, "workspace")
+    assert asks_for_form(verb, "Workspace") == (verb == "set")
+    assert not asks_for_form(verb, "zone")
     assert COMMANDS[verb].fields in (tuple(SETTINGS), tuple(KNOWN))
-    title, _ = forms._FORMS[verb]
-    assert len(title) <= 24, "Slack's limit"
 
 
 def test_commands_without_one_never_do() -> None:
@@ -32,7 +30,7 @@ def test_commands_without_one_never_do() -> None:
 
 def test_every_setting_is_a_field_and_what_may_be_chosen_can_be_set() -> None:
     deployed = Policy(model="small", allowed=frozenset({"large", "high"}))
-    found = fields(deployed, deployed, Overrides())
+    found = fields(deployed, deployed, None)
 
     assert [one.name for one in found] == list(SETTINGS)
     assert {one.name: one.choices for one in found if one.choices} == {
@@ -46,13 +44,13 @@ def test_every_setting_is_a_field_and_what_may_be_chosen_can_be_set() -> None:
 
 
 def test_what_nobody_may_choose_otherwise_is_written_so_that_the_reason_is_told() -> None:
-    found = {one.name: one for one in fields(Policy(), Policy(), Overrides())}
+    found = {one.name: one for one in fields(Policy(), Policy(), None)}
     assert found["model"].choices == found["reasoning"].choices == ()
 
 
 def test_what_is_set_for_the_channel_can_be_taken_back_and_says_where_it_comes_from() -> None:
     overrides = Overrides(workspace='{"answers": "mention"}', channel='{"hear": "off", "persona": "A pirate.\\nArr."}')
-    found = {one.name: one for one in fields(Policy().under(overrides), Policy(), overrides)}
+    found = {one.name: one for one in fields(Policy().under(overrides), Policy(), overrides.channel)}
 
     assert (found["hear"].value, found["hear"].choices[-1]) == ("off", TAKEN_BACK)
     assert (found["answers"].value, TAKEN_BACK in found["answers"].choices) == ("mention", False)
@@ -81,15 +79,16 @@ SAID = {"new": " a new one ", "emptied": "", "taken": TAKEN_BACK}
 
 @pytest.mark.parametrize("value", ["7d", "two\nlines", '"quoted"', "workspace", 'a "b" c', "-", "`x`"])
 def test_a_change_is_said_as_the_command_that_reads_it_again(value: str) -> None:
-    given = filled("set", {Field(name="persona", label="persona").id: value})["persona"]
+    given = filled("set", "", {Field(name="persona", label="persona").id: value})["persona"]
     assert given.verb == "set"
     assert arguments(COMMANDS["set"], given.line) == {"name": "persona", "value": value}
 
 
 def test_what_was_emptied_is_taken_back_by_the_command_for_that() -> None:
     old = {Field(name="zone", label="zone", value="UTC").id: ""}
-    assert filled("set", old) == {"zone": Given(verb="unset", line="zone")}
-    assert filled("prefer", old) == {"zone": Given(verb="prefer", line="zone")}
+    assert filled("set", "", old) == {"zone": Given(verb="unset", line="zone")}
+    assert filled("set", "workspace", old) == {"zone": Given(verb="unset", line="workspace zone")}
+    assert filled("prefer", "", old) == {"zone": Given(verb="prefer", line="zone")}
 
 
 def test_a_choice_is_read_again_from_its_command() -> None:

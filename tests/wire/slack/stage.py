@@ -159,10 +159,10 @@ class SlackStage(Stage):
         picked = {"type": "static_select", "selected_option": menu["options"][option]}
         self._acted(message, picked | {"action_id": menu["action_id"], "block_id": actions["block_id"]}, user, author)
 
-    def press(self, message: Message, author: str = "ada") -> None:
-        """Somebody presses the button in a message."""
+    def press(self, message: Message, author: str = "ada", nth: int = 0) -> None:
+        """Somebody presses the button in a message, or this one of several."""
         (actions,) = [block for block in message.blocks if block["type"] == "actions"]
-        (button,) = actions["elements"]
+        button = actions["elements"][nth]
         pressed = {name: button[name] for name in ("type", "action_id", "value")}
         self._acted(message, pressed | {"block_id": actions["block_id"]}, self.user(author), author)
 
