@@ -65,6 +65,7 @@ chaos: $(BIN)/.dev ## Breaks everything for MINUTES by SEED, on both databases, 
 
 real: $(BIN)/.real ## Talks with a real small model on llama.cpp (130 MB, once), and looks at what people see
 	$(BIN)/python -m tests.real $(if $(CONTEXTS),--contexts $(CONTEXTS)) $(if $(STAGE),--stage $(STAGE))
+	$(BIN)/python -m tests.real.folds $(if $(TALKS),--talks $(TALKS))
 
 fix: $(BIN)/.dev ## Formats, and mends what the linter can mend
 	$(BIN)/ruff format .

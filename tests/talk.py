@@ -2,7 +2,7 @@
 
 import asyncio
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from sqlalchemy import Connection, update
 
@@ -17,7 +17,12 @@ from core.store import connect, notices, places
 from core.store.engine.database import CLEAN_AFTER
 from core.timings import Timings
 from tests.stage import Stage
-from tests.wire.openai import OpenAIServer
+
+
+class Served(Protocol):
+    """A model's server, real or not."""
+
+    def environment(self) -> dict[str, str]: ...
 
 
 class Running:
@@ -26,7 +31,7 @@ class Running:
     def __init__(
         self,
         url: str,
-        model: OpenAIServer,
+        model: Served,
         *stages: Stage,
         timings: Timings | None = None,
         clean_after: float = CLEAN_AFTER,
