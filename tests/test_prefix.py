@@ -127,6 +127,6 @@ async def test_in_a_long_run_of_everything_each_change_of_it_has_its_name(make_u
     assert named["fold"] <= {"fold", "step"}
     assert named["reset"] == {"reset"}
     assert named["undo"] <= {"undo", "step"}
-    assert named["talk"] | named["late"] | named["overhear"] | named["time_out"] <= {"step", "late", "erasure"}
+    assert named["talk"] | named["late"] | named["overhear"] | named["time_out"] <= {"step", "late"}
     assert named["prefer"] == set(), "it goes with the newest message alone"
     assert run.done.keys() >= {"time_out", "restart", "replica", "summarize"}

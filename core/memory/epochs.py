@@ -83,9 +83,10 @@ def _of_turns(before: Prefix, after: Prefix) -> Epoch:
     then, now = _all(before), _all(after)
     if after.told != before.told:  # what is stale is shown as it was said, until it is told again
         return Epoch.FOLD if len(_seqs(after.told)) > len(_seqs(before.told)) else Epoch.EDIT
-    if now and min(now) > min(then) and not after.whole:
+    gone, shown = then - now, _seqs(after.seqs)
+    if gone and not after.whole and (not shown or min(gone) < min(shown)):
         return Epoch.STEP
-    if then - now or _lacks(before.messages, after.messages):
+    if gone or _lacks(before.messages, after.messages):
         return Epoch.ERASURE
     first = min(then) if not before.whole else min(now)  # what is older may have had no room before
     return Epoch.LATE if any(first <= seq < max(then) for seq in now - then) else Epoch.EDIT

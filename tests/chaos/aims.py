@@ -24,7 +24,7 @@ _LATEST: dict[Aim, float] = {
 }
 """The longest that lies between that and the kill, in seconds."""
 
-_APART = 4.0
+_APART = 6.0
 """Seconds between two of them: what is begun has to come to an end as well."""
 
 

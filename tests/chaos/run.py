@@ -88,7 +88,7 @@ class Report:
 class Run:
     """A plan being carried out in a folder."""
 
-    def __init__(self, plan: Plan, folder: Path, *, naive: bool = False, patience: float = 120.0) -> None:
+    def __init__(self, plan: Plan, folder: Path, *, naive: bool = False, patience: float = 300.0) -> None:
         self.plan, self.folder, self.naive, self.patience = plan, folder, naive, patience
         self.chronicle = Chronicle(folder)
         self.misfortune = Misfortune(plan.seed, ambiguous=plan.ambiguous)

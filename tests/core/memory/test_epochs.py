@@ -83,6 +83,7 @@ def test_a_fold_is_told_from_a_step_and_from_what_is_to_be_told_again() -> None:
 
 def test_old_turns_for_which_there_is_no_room_are_not_gone() -> None:
     assert why(prefix(TALK), prefix([*TALK[2:], Shown(6, "6")], whole=False)) is Epoch.STEP
+    assert why(prefix(TALK[2:], (1, 3)), prefix([TALK[3], Shown(6, "6")], (1, 3), whole=False)) is Epoch.STEP
     assert why(prefix(TALK[1:], whole=False), prefix([TALK[0], Shown(2, "short"), *TALK[2:]])) is Epoch.EDIT
 
 
