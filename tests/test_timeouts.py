@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, func, select, update
 
-from core.schema import chores, segments, sessions, turns
+from core import schema
+from core.schema import segments, sessions, turns
 from core.session import Kind
 from core.store import Database, connect, inbound
 from core.timings import Timings
@@ -22,7 +23,12 @@ from tests.wire.openai import OpenAIServer, Request
 from tests.wire.slack import SlackStage
 
 DAY = 86_400
-TIMES = ("touched_at", "spoken_at", "silent_since", "present_since")
+MILLISECONDS = (
+    *(sessions.c[name] for name in ("touched_at", "spoken_at", "silent_since", "present_since", "due_at")),
+    *(table.c.due_at for table in (schema.chores, schema.folds, schema.deliveries)),
+    *(segments.c.opened_at, schema.presence.c.heard_at, schema.gone.c.gone_at, schema.checkpoints.c.made_at),
+)
+MICROSECONDS = (sessions.c.live_since, turns.c.at, turns.c.edited_at, schema.checkpoints.c.since)
 
 
 @pytest.fixture(params=list(STAGES))
@@ -48,13 +54,17 @@ def echo(request: Request) -> str:
 
 
 async def days_pass(url: str, days: int) -> None:
-    """All that is known of times lies further back, as if the clocks had gone on."""
+    """All that is known of times lies further back, as if the clocks had gone on.
+
+    So the program starts as it does so many days later: also when somebody was last heard lies so far back, and what
+    was said since is looked for.
+    """
 
     def move(connection: Connection) -> None:
-        back = {name: sessions.c[name] - days * DAY * 1_000 for name in TIMES}
-        connection.execute(update(sessions).values(back))
-        connection.execute(update(turns).values(at=turns.c.at - days * DAY * 1_000_000))
-        connection.execute(update(chores).values(due_at=chores.c.due_at - days * DAY * 1_000))
+        for unit, columns in ((1_000, MILLISECONDS), (1_000_000, MICROSECONDS)):
+            for column in columns:
+                back = {column.name: column - days * DAY * unit}
+                connection.execute(update(column.table).where(column > 0).values(back))
 
     await _on(url, lambda database: database.write(move))
 
