@@ -34,6 +34,7 @@ from core.store.segments import EVERYTHING
 
 _DAY = 86_400_000
 _AT_ONCE = 1_000
+_UNFOLDED = 2_500  # tokens of a window in which nothing is folded, so that nothing else is at work
 HERE = Address(platform="console", workspace="local", channel="main")
 
 
@@ -135,7 +136,8 @@ def ended(connection: Connection) -> int:
 async def running(url: str, database: Database) -> AsyncIterator[tuple[Source, Receive]]:
     """The program at work on one platform, whose chore begins at once and is held."""
     runner, base_url = await latency.serve(lambda: None)
-    settings = Settings(_env_file=None, database_url=url, openai_base_url=base_url)  # type: ignore[call-arg]
+    facts = {"database_url": url, "openai_base_url": base_url, "backscroll_context_tokens": _UNFOLDED}
+    settings = Settings(_env_file=None, **facts)  # type: ignore[arg-type]  # as in the environment
     model = OpenAIModel(api_key="none", base_url=base_url, model="m", api="chat")
     source, stop = Source(), asyncio.Event()
     run = asyncio.create_task(
