@@ -65,7 +65,7 @@ class Timings:
     age: float = 600.0
     """Between two looks through all sessions that are present, for those that are to be timed out."""
     between: float = 0.02
-    """Between two steps of that, so that what is being answered comes first."""
+    """Between two steps of that at the least, so that what is being answered comes first."""
 
     # The model
     model: float = 86_400.0
