@@ -1,5 +1,6 @@
 """The policy: the effective settings of one session, each with the level that it comes from."""
 
+from core.policy.admission import DIRECT_CHANNELS, Named, Names
 from core.policy.policy import NOTHING, Overrides, Policy, edited, is_set
 from core.policy.table import ANSWER_TOKENS, CONTEXT_TOKENS, REASONING, SETTINGS, Answers, Hearing, Level, Setting
 from core.policy.values import ADMINS, People, Wrong
@@ -8,12 +9,15 @@ __all__ = [
     "ADMINS",
     "ANSWER_TOKENS",
     "CONTEXT_TOKENS",
+    "DIRECT_CHANNELS",
     "NOTHING",
     "REASONING",
     "SETTINGS",
     "Answers",
     "Hearing",
     "Level",
+    "Named",
+    "Names",
     "Overrides",
     "People",
     "Policy",

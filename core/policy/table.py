@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
-from core.policy import values
+from core.policy import admission, values
 
 Hearing = Literal["thread", "channel", "off"]
 Answers = Literal["follow", "mention"]
@@ -32,7 +32,8 @@ class Setting:
     """Something that can be set: `help` is one line, `read` makes the value of what was said, or raises Wrong.
 
     `shown` is how people are told the value. `levels` are those for which they may set it; the deployment's value is
-    the operator's, by `variable`, where there is one.
+    the operator's, by `variable`, where there is one. What is set nearer takes the place of what is set farther off,
+    but where `join` says what both are together.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Setting:
     shown: Callable[[object], str] = str
     variable: str | None = None
     levels: frozenset[Level] = frozenset({Level.WORKSPACE, Level.CHANNEL})
+    join: Callable[[object, object], object] = lambda _farther, nearer: nearer
 
 
 def _table(*settings: Setting) -> Mapping[str, Setting]:
@@ -113,6 +115,43 @@ SETTINGS = _table(
         help="Whose time is told, as Europe/Berlin: it says when a day begins",
         read=values.zone,
         levels=frozenset({Level.WORKSPACE, Level.CHANNEL, Level.PERSON}),
+    ),
+    Setting(
+        name="allow",
+        help="With whom alone I talk: mentions, or workspace:ID, channel:ID, person:ID, role:ID, with commas between",
+        read=admission.allowed,
+        shown=admission.shown_allowed,
+        variable="BACKSCROLL_ALLOW",
+        join=admission.joined,
+    ),
+    Setting(
+        name="deny",
+        help="With whom I don't talk, and of whom I remember nothing, in the same words",
+        read=admission.denied,
+        shown=admission.shown_denied,
+        variable="BACKSCROLL_DENY",
+        join=admission.joined,
+    ),
+    Setting(
+        name="guests",
+        help="Whether I talk with the workspace's guests: yes or no",
+        read=values.yes_or_no,
+        shown=values.whether,
+        variable="BACKSCROLL_GUESTS",
+    ),
+    Setting(
+        name="external",
+        help="Whether I talk with people of other organisations, in channels that are shared with them: yes or no",
+        read=values.yes_or_no,
+        shown=values.whether,
+        variable="BACKSCROLL_EXTERNAL",
+    ),
+    Setting(
+        name="may_read",
+        help="Who may see what I remember, have it told, and see its cost: everyone, admins, or IDs",
+        read=values.somebody,
+        shown=values.told("nobody"),
+        variable="BACKSCROLL_MAY_READ",
     ),
     Setting(
         name="may_stop",
