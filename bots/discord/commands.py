@@ -1,7 +1,8 @@
 """Commands by Discord's own means, in our words: pure. What can't be read becomes a Rejected, never an exception."""
 
 from bots.discord.links import link
-from bots.discord.names import name
+from bots.discord.members import standing
+from bots.discord.names import Names, name
 from bots.discord.payloads import Payload, address_of, instant, rejected, snowflake
 from bots.discord.ticket import LIFETIME, Ticket
 from core.commands.lines import Given, line_of
@@ -10,9 +11,12 @@ from core.seam.address import Address
 from core.seam.messages import Audience, Author, Inbound, Rejected
 
 _COMMAND, _SUBCOMMAND, _MESSAGE = 2, 1, 3
+_NAMELESS = Names(me="")
 
 
-def interaction(payload: Payload, parent: str | None, commands: Table = COMMANDS) -> Inbound | Rejected | None:
+def interaction(
+    payload: Payload, parent: str | None, commands: Table = COMMANDS, names: Names = _NAMELESS
+) -> Inbound | Rejected | None:
     """The command that an INTERACTION_CREATE gives; None for interactions that are no commands of ours."""
     try:
         if payload["type"] != _COMMAND:
@@ -32,6 +36,8 @@ def interaction(payload: Payload, parent: str | None, commands: Table = COMMANDS
             audience=Audience.BOT,
             direct="guild_id" not in payload,
             verb=given.verb,
+            standing=standing(payload, address),
+            public=names.public(address),
             ticket=_ticket(payload, given.verb).write(),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -54,7 +54,8 @@ class Interactions:
     async def _store(self, payload: Payload) -> bool:
         heard: Inbound | Rejected | None
         try:
-            heard = commands.interaction(payload, await self._places.parent(payload))
+            parent, names = await self._places.parent(payload), self._places.names(payload.get("guild_id"))
+            heard = commands.interaction(payload, parent, names=names)
         except Trouble as error:
             heard = rejected(payload, error)
         return heard is None or await self._keeper.keep(heard)
