@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from core.access import Deed
 from core.commands import hindsight, moments, pictures, settings, spending, wishes
 from core.commands.orders import Desk, Order, Said
-from core.commands.table import COMMANDS, UNKNOWN, Cost, Shown, find
+from core.commands.table import COMMANDS, NOT_ADMITTED, UNKNOWN, Cost, Shown, find
 from core.memory.mind import Mind
 from core.memory.window import Window, build
 from core.seam.messages import Choice
@@ -179,6 +179,10 @@ def _unknown(connection: Connection, desk: Desk) -> Said:
     return Said(text=f"I don't know the command `{desk.turn.verb}`.\n\n{_help(connection, desk).text}")
 
 
+def _not_admitted(_connection: Connection, desk: Desk) -> Said:
+    return Said(text=desk.turn.text)
+
+
 def _turns(number: int) -> str:
     return f"{number:,} turn" if number == 1 else f"{number:,} turns"
 
@@ -195,6 +199,7 @@ EFFECTS: Mapping[str, Effect] = {
     "prefer": _prefer,
     "preferences": _preferences,
     "help": _help,
+    NOT_ADMITTED.name: _not_admitted,
     UNKNOWN.name: _unknown,
 }
 """What is done for each command that the model is not asked about."""

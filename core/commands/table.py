@@ -193,6 +193,17 @@ UNKNOWN = Command(
 )
 
 
+NOT_ADMITTED = Command(
+    name="not admitted",
+    help="Say why somebody is not talked with; nobody can say this",
+    shown=Shown.NOWHERE,
+    private=True,
+    at_once=True,
+    anywhere=True,
+)
+"""What is said by somebody who is not talked with, in the place of their words: it has our own for its line."""
+
+
 def find(verb: str, table: Table = COMMANDS) -> Command:
     """The command with this name, or the one that says that there is none."""
-    return table.get(verb, UNKNOWN)
+    return NOT_ADMITTED if verb == NOT_ADMITTED.name else table.get(verb, UNKNOWN)

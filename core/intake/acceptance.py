@@ -15,13 +15,14 @@ from core.commands import lines, table
 from core.commands.lines import Given
 from core.errors import DatabaseError
 from core.events import Accepted, Events, Skipped
+from core.intake.admitting import Admitting, NotAdmitted
 from core.memory import ageing
 from core.memory.mind import Mind
 from core.model import envelope
 from core.policy import Policy
 from core.seam.messages import Audience, Inbound
 from core.session import Kind, Progress
-from core.store import Database, arrivals, inbound, places, queue
+from core.store import Database, arrivals, inbound, places, policies, queue
 from core.timings import Timings
 from core.work.worker import Worker
 
@@ -63,6 +64,7 @@ class Acceptance:
         self._mind = mind
         self._timings = timings
         self._events = events
+        self._admitting = Admitting(database=database, worker=worker, mind=mind, events=events)
 
     async def accept(self, message: Inbound) -> bool:
         """Whether the message was news, and something of ours."""
@@ -72,7 +74,9 @@ class Acceptance:
 
     async def is_to_be_answered(self, message: Inbound) -> bool:
         """Whether it would be, were it in time."""
-        return await self._judge(message, lines.parse(message)) in (Kind.SAID, Kind.COMMAND)
+        if await self._judge(message, lines.parse(message)) not in (Kind.SAID, Kind.COMMAND):
+            return False
+        return self._admitting.refusal(message, await self._database.read(policies.at, message.address)) is None
 
     async def skip(self, late: Sequence[Inbound]) -> int:
         """Accepts messages of one session that are too old to be answered; returns how many were news to us.
@@ -108,23 +112,30 @@ class Acceptance:
         found = await self._database.read(places.find, message.address)
         if found is None or found.live_since is None:
             return None
+        if self._admitting.refusal(message, found.overrides) is not None:
+            return None
         policy = self._mind.policy.under(found.overrides)
         return asked if given is not None else _judge_talk(message, found.live_since, policy)
 
     async def _store(self, judged: Judged) -> bool:
-        """Whether it was news."""
-        if judged.is_at_once:
-            accepted = await self._answer_aside(judged)
-        elif judged.waits:
-            accepted = await self._answer_in_turn(judged)
-        else:
-            accepted = await self._write(judged)
+        """Whether it was news, by somebody who is talked with."""
+        try:
+            accepted = await self._taken_in(judged)
+        except NotAdmitted as refused:
+            await self._admitting.turn_away(judged.message, refused.why)
+            return False
         if accepted is None:
             log.debug("known already", session=judged.message.address.id)
             return False
         address, seq = judged.message.address, accepted.turn.seq
         self._events.tell(Accepted(address=address, seq=seq, to_be_answered=judged.waits))
         return True
+
+    async def _taken_in(self, judged: Judged) -> inbound.Stored | None:
+        """None where it was known. Raises NotAdmitted."""
+        if judged.is_at_once:
+            return await self._answer_aside(judged)
+        return await (self._answer_in_turn(judged) if judged.waits else self._write(judged))
 
     async def _answer_aside(self, judged: Judged) -> inbound.Stored | None:
         """Beside the queue."""
@@ -151,7 +162,7 @@ class Acceptance:
         return accepted
 
     async def _write(self, judged: Judged, *, claimant: arrivals.Claimant | None = None) -> inbound.Stored | None:
-        """The message as it was stored; None where it was known already."""
+        """The message as it was stored; None where it was known already. Raises NotAdmitted."""
         kept = self.kept(judged.message, judged.given)
         accepting = asyncio.create_task(
             self._database.write(
@@ -166,6 +177,7 @@ class Acceptance:
                 claimant=claimant,
                 others=judged.waits and self._worker.is_full,
                 waking=ageing.waking(self._mind.policy, burst=self._timings.burst),
+                check=self._admitting.check(judged.message),
             )
         )
         try:
@@ -178,7 +190,7 @@ class Acceptance:
 
     async def _leave(self, accepting: asyncio.Task[inbound.Stored]) -> None:
         """We are told to stop while this is on its way: nobody here will answer it."""
-        with suppress(DatabaseError, arrivals.Duplicate):
+        with suppress(DatabaseError, arrivals.Duplicate, NotAdmitted):
             left = await accepting
             if left.lease is not None:
                 await self._database.write(queue.release, left.lease, attempts=0, others=True)

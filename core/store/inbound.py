@@ -1,5 +1,6 @@
 """Acceptance: a message is stored as its session's newest turn, once, before its platform is told so."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, bindparam, func, select, true, update
@@ -9,7 +10,7 @@ from core.policy import Overrides
 from core.schema import rejections, turns
 from core.seam.messages import Author, Inbound, Rejected
 from core.session import Kind, Lease, Progress, Role, SessionKey, Slip, Turn, Validity
-from core.store import bodies, policies, quotes, timeouts
+from core.store import bodies, openings, policies, quotes, timeouts
 from core.store.arrivals import Claimant, Duplicate, Session, extend
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import fixed, insert, micro, notify, now, seconds, storable
@@ -44,12 +45,15 @@ def accept(
     claimant: Claimant | None = None,
     others: bool = False,
     waking: timeouts.Waking | None = None,
+    check: Callable[[Overrides], None] | None = None,
 ) -> Stored:
     """Stores a message as its session's newest turn, and makes the session due if it is to be answered.
 
     If the session is idle and somebody is there to answer, it is claimed in the same breath; else `others` are told.
     A session that backs off is due at once, but for an at-once command. What was overheard never waits.
     Talk wakes a session that was timed out, as `waking` says.
+    What it says of its place is noted: what was remembered there while it was private is set aside where it is not.
+    Raises what `check` raises, which is called with what is set for the session, where the message waits.
     Raises Duplicate, also where the message was deleted before it came. Acknowledge only after this is committed.
     """
     progress = Progress.DONE if kind is Kind.OVERHEARD else progress
@@ -58,6 +62,12 @@ def accept(
     talk_at = micro(message.at) if waits and verb is None else None
     session = extend(connection, message, talk_at, waits=waits, at_once=at_once, claimant=claimant)
     key = SessionKey(workspace=session.workspace, session=session.session, address=message.address)
+    overrides = policies.opened(key.workspace, key.address, session.set_in_workspace, session.set_in_channel)
+    if waits and check is not None:
+        check(overrides)
+    if message.public is not None:
+        behind = 0.0 if waking is None else waking.burst
+        openings.note(connection, key, session, public=message.public, behind=behind)
     turn = _turn(message, seq=session.tail, kind=kind, progress=progress, verb=verb, tokens=tokens, missed=missed)
     turn = preferring(key, turn, session.preferred)
     row = _row(key, turn)
@@ -73,7 +83,6 @@ def accept(
         turn = turn._replace(quotes=quotes.keep(connection, key, turn.seq, turn.quotes))
     if others:
         notify(connection)
-    overrides = policies.opened(key.workspace, key.address, session.set_in_workspace, session.set_in_channel)
     talks = talk_at is not None
     woken = talks and waking is not None and timeouts.wake(connection, key, session, overrides, waking)
     ours = claimant is not None and session.owner == claimant.owner

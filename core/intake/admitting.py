@@ -1,0 +1,61 @@
+"""Admitting: whoever is not talked with is told so, once a day in a channel, and nothing that they say is stored."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+from core.access import Refusal, refusal
+from core.commands.table import NOT_ADMITTED
+from core.events import Events, TurnedAway
+from core.memory.mind import Mind
+from core.policy import Overrides
+from core.seam.messages import Audience, Inbound
+from core.store import Database, arrivals, denials
+from core.work.worker import Worker
+
+
+class NotAdmitted(Exception):
+    """Its author is not talked with; nothing was stored."""
+
+    def __init__(self, why: Refusal) -> None:
+        super().__init__(why.name)
+        self.why = why
+
+
+class Admitting:
+    """Judges messages by what is set where they were said."""
+
+    def __init__(self, *, database: Database, worker: Worker, mind: Mind, events: Events) -> None:
+        self._database = database
+        self._worker = worker
+        self._mind = mind
+        self._events = events
+
+    def refusal(self, message: Inbound, overrides: Overrides) -> Refusal | None:
+        """Why its author is not talked with; None where they are."""
+        return refusal(message, self._mind.policy.under(overrides))
+
+    def check(self, message: Inbound) -> Callable[[Overrides], None]:
+        """What is called with what is set for the session in which the message is being stored, and may prevent it."""
+
+        def check(overrides: Overrides) -> None:
+            why = self.refusal(message, overrides)
+            if why is not None:
+                raise NotAdmitted(why)
+
+        return check
+
+    async def turn_away(self, message: Inbound, why: Refusal) -> None:
+        """Tells the author so, and nobody else, if the message was for us. What they said goes no further.
+
+        A command by the platform's own means is always answered, as the platform waits for that.
+        """
+        told = message.direct or message.audience is Audience.BOT or message.verb is not None
+        self._events.tell(TurnedAway(address=message.address, reason=why.name.lower(), told=told))
+        if not told:
+            return
+        each_time = message.verb is not None or why is Refusal.UNKNOWN
+        answer = replace(message, id=f"denied:{message.id}", text=why.value, quotes=(), verb=NOT_ADMITTED.name)
+        with self._worker.asides.open((answer.address, answer.id)) as hand_over, suppress(arrivals.Duplicate):
+            accepted = await self._database.write(denials.deny, answer, each_time=each_time)
+            hand_over(accepted.key, accepted.turn)
