@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from enum import Enum
 
 from core.policy import DIRECT_CHANNELS, Named, Names, Policy
-from core.seam.messages import Inbound
+from core.seam.address import Address
+from core.seam.messages import Author, Inbound, Standing
 
 
 class Refusal(Enum):
@@ -45,6 +46,13 @@ def is_heard(message: Inbound, policy: Policy) -> bool:
     if message.author.is_bot:
         return not policy.deny & _names(message)
     return refusal(message, policy) is None
+
+
+def shuts_out(policy: Policy, place: Address, person: Author, *, direct: bool) -> bool:
+    """Whether somebody who is talked with now would not be in this place, under this policy; roles are not known."""
+    unknown = Standing(roles=None)
+    heard = Inbound(address=place, id="", author=person, text="", at=0.0, direct=direct, standing=unknown)
+    return refusal(heard, policy) in (Refusal.DENIED, Refusal.NOT_ALLOWED)
 
 
 def _names(message: Inbound) -> Names:

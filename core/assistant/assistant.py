@@ -63,7 +63,7 @@ class Assistant:
                 return await self._withhold(lease, question)
         except Unknown:
             return await self._answering.say(lease, question, apologies.UNSEEN, "unseen")
-        if order is not None and not order.is_for_the_model:
+        if order is not None and not (order.is_for_the_model and await self._obeying.permits(order, lease.overrides)):
             return await self._obeying.obey(order, lease)
         if question.slip.missed:
             return await self._answering.say(lease, question, apologies.too_late(question.slip.missed), "missed")

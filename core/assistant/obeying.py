@@ -49,17 +49,27 @@ class Obeying:
             return Fate.GIVEN_BACK if lease is None else await self.finish(order, lease)
         if said.stopped is not None:
             self._runs.stop(order.key, said.stopped)
-        begun = order.turn.begun
+        begun, private = order.turn.begun, order.is_private or said.is_denial
         # What was begun was an answer, before an edit: its message becomes the command's, unless that is for one alone.
-        fresh = answering.stored(parts) if order.is_private or not begun else None
-        return await self._say(order, lease, fresh, said.choices, decided=True)
+        fresh = answering.stored(parts) if private or not begun else None
+        return await self._say(order, lease, fresh, said.choices, decided=True, private=private)
+
+    async def permits(self, order: Order, overrides: Overrides) -> bool:
+        """Whether its asker may have it done by the model, by what is set for the session; where not, it is obeyed."""
+        author, deed = order.turn.author, order.command.deed
+        if author is None or deed is None:
+            return True
+        access = self._access(order, overrides)
+        if access.asks_for_admins(author, deed):
+            access = self._access(order, overrides, is_admin=await self._is_admin(order))
+        return access.may(author, deed, order.turn).granted
 
     async def finish(self, order: Order, lease: Lease) -> Fate:
         """Says what was stored before."""
         choices: tuple[Choice, ...] = ()
         if order.is_vague:
             choices = (await self._database.read(deeds.choose, order)).choices
-        return await self._say(order, lease, None, choices, decided=False)
+        return await self._say(order, lease, None, choices, decided=False, private=order.is_private)
 
     async def _say(
         self,
@@ -69,6 +79,7 @@ class Obeying:
         choices: tuple[Choice, ...],
         *,
         decided: bool,
+        private: bool,
     ) -> Fate:
         errand = Errand(
             key=order.key,
@@ -76,7 +87,7 @@ class Obeying:
             lease=lease,
             stored=fresh,
             doubtful=order.turn.begun,
-            private=order.is_private,
+            private=private,
             choices=choices,
             command=order.command.name,
             decided=decided,
@@ -109,7 +120,8 @@ class Obeying:
         """What is allowed; who may do something to all of the workspace is not for one of its channels to say."""
         reach = replace(overrides, channel=None) if order.is_for_workspace else overrides
         strangers = order.is_for_workspace and order.key.address.workspace == DIRECT
-        return Access(policy=self._mind.policy.under(reach), is_admin=is_admin, strangers=strangers)
+        own = order.turn.slip.direct and not order.is_for_workspace
+        return Access(policy=self._mind.policy.under(reach), is_admin=is_admin, strangers=strangers, own=own)
 
     def _effect(
         self,
@@ -129,7 +141,7 @@ class Obeying:
         adapter = self._outbox.adapters[order.key.address.platform]
         decided = Answer(parts=composing.pieces(adapter, order.turn, said.text))
         if order.turn.begun:
-            kept = 0 if order.is_private else len(decided.parts)
+            kept = 0 if order.is_private or said.is_denial else len(decided.parts)
             withdrawals.set_aside(connection, order.key, order.turn.seq, kept)
         answering.answer(connection, order.key, order.turn, decided, lease=lease)
         return said, decided.parts

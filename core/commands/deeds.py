@@ -22,7 +22,7 @@ Effect = Callable[[Connection, Desk], Said]
 """What a command does and says, in the transaction that stores its answer: both happen, once, or neither."""
 
 
-_OF_THE_PLACE = (Deed.RESET, Deed.SET)
+_OF_THE_PLACE = (Deed.READ, Deed.RESET, Deed.SET)
 """What is done to no one turn: whether it may be is known before it is done."""
 
 
@@ -33,7 +33,7 @@ def run(connection: Connection, desk: Desk) -> Said:
     if (wrong := desk.order.misfit) is not None:
         return Said(text=wrong)
     if desk.order.command.deed in _OF_THE_PLACE and (why := desk.may(desk.turn).reason) is not None:
-        return Said(text=why)
+        return Said(text=why, is_denial=True)
     return EFFECTS[desk.order.command.name](connection, desk)
 
 
@@ -142,7 +142,9 @@ def _settings(_connection: Connection, desk: Desk) -> Said:
 
 
 def _set(connection: Connection, desk: Desk) -> Said:
-    return Said(text=settings.change(connection, desk.key, desk.deployed, desk.order.arguments))
+    asker, direct = desk.asker, desk.turn.slip.direct
+    given = desk.order.arguments
+    return Said(text=settings.change(connection, desk.key, desk.deployed, given, asker=asker, direct=direct))
 
 
 def _stop(connection: Connection, desk: Desk) -> Said:
@@ -153,7 +155,7 @@ def _stop(connection: Connection, desk: Desk) -> Said:
         return Said(text="There is no answer to stop.")
     permission = desk.may(running)
     if permission.reason is not None:
-        return Said(text=permission.reason)
+        return Said(text=permission.reason, is_denial=True)
     queue.stop(connection, desk.key, desk.turn.seq)
     return Said(text="Stopped.", stopped=desk.turn.seq)
 

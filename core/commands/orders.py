@@ -125,8 +125,12 @@ class Desk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """A command's answer, what the asker may choose from, and the seq before which an answer was stopped."""
+    """A command's answer, what the asker may choose from, and the seq before which an answer was stopped.
+
+    A denial is for the asker alone, whatever the command is.
+    """
 
     text: str
     choices: tuple[Choice, ...] = ()
     stopped: int | None = None
+    is_denial: bool = False
