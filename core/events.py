@@ -85,7 +85,7 @@ class Skipped:
 class TurnedAway:
     """A message was not stored, since its author is not talked with there; `reason` is one of ours.
 
-    They are `told` so if it was for us.
+    They are `told` so, if it was for us, and not within a day.
     """
 
     address: Address

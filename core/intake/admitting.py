@@ -50,12 +50,16 @@ class Admitting:
 
         A command by the platform's own means is always answered, as the platform waits for that.
         """
-        told = message.direct or message.audience is Audience.BOT or message.verb is not None
+        is_for_us = message.direct or message.audience is Audience.BOT or message.verb is not None
+        told = is_for_us and await self._tell(message, why)
         self._events.tell(TurnedAway(address=message.address, reason=why.name.lower(), told=told))
-        if not told:
-            return
+
+    async def _tell(self, message: Inbound, why: Refusal) -> bool:
+        """Whether the author is told so this time."""
         each_time = message.verb is not None or why is Refusal.UNKNOWN
         answer = replace(message, id=f"denied:{message.id}", text=why.value, quotes=(), verb=NOT_ADMITTED.name)
         with self._worker.asides.open((answer.address, answer.id)) as hand_over, suppress(arrivals.Duplicate):
             accepted = await self._database.write(denials.deny, answer, each_time=each_time)
             hand_over(accepted.key, accepted.turn)
+            return True
+        return False
