@@ -1,6 +1,6 @@
 """Whom Slack knows as what: members of the workspace, guests, people of other organisations."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from bots.slack.payloads import Ourselves, Payload, View
 from core.seam.messages import Standing
@@ -18,12 +18,19 @@ def standing(person: str, told: Payload, workspace: str, view: View) -> Standing
     user, profile = view.people.get(person), told.get("user_profile")
     known = user if user is not None else profile if isinstance(profile, Mapping) else {}
     team = (user or {}).get("team_id") or told.get("user_team") or told.get("team")
-    home = team if isinstance(team, str) and team != workspace else None
+    home = team if isinstance(team, str) and team != workspace and workspace not in _teams(user) else None
     return Standing(
         home=home,
         is_external=_is_external(user, home, workspace, view.us),
         is_guest=any(known.get(one) is True for one in _GUESTS) if _tells(known) else None,
     )
+
+
+def _teams(user: Payload | None) -> Collection[object]:
+    """The workspaces of their organisation that somebody is a member of; Slack names one of them first."""
+    enterprise = (user or {}).get("enterprise_user")
+    teams = enterprise.get("teams") if isinstance(enterprise, Mapping) else None
+    return teams if isinstance(teams, list) else ()
 
 
 def _tells(known: Payload) -> bool:

@@ -102,6 +102,8 @@ class World:
         """Roles beside those that every guild has here, and who has which."""
         self.left: set[str] = set()
         """Those who are not in the guild any more."""
+        self.in_thread: dict[str, set[str]] = {}
+        """Who is in a thread, as far as a test is about that."""
         self.role = "900000000000000004"
         self.flags = CONTENT_FLAG
         self.session_starts = 1000
