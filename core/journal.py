@@ -18,7 +18,9 @@ from core.events import (
     QuestionChanged,
     Refused,
     Skipped,
+    TimedOut,
     TurnedAway,
+    Woken,
 )
 
 log = structlog.get_logger()
@@ -40,6 +42,10 @@ def note(event: Event) -> None:
             log.info("closed", session=event.address.id, waiting=event.waiting, kept=kept)
         case Left():
             _left(event)
+        case TimedOut():
+            log.debug("session timed out", session=event.address.id, seconds=round(event.seconds))
+        case Woken():
+            log.info("woken", session=event.address.id, seconds=round(event.seconds), late=event.late)
         case Folded() | FoldRefused():
             _fold(event)
         case _:

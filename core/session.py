@@ -19,6 +19,14 @@ Seqs = tuple[tuple[int, int], ...]
 """Turns by their numbers, in order: runs without a gap, each from its first to its last."""
 
 
+class ShownPart(NamedTuple):
+    """One part of a window: the name of its section, its tokens by our count, and of a checkpoint, what it tells of."""
+
+    name: str
+    tokens: int
+    seqs: tuple[int, int] | None = None
+
+
 class Role(IntEnum):
     """Whose turn it is; the number orders an answer behind its question."""
 
@@ -217,8 +225,9 @@ class Answer:
 
     `memory` is None where nothing is to be remembered (a command's answer, an apology). `error` says why a question
     got no answer, `refused` that the model's provider will not read it. A summary `covers` the turns from that seq on.
-    `shown` and `cached` are the tokens that the model was shown, `shown_seqs` the turns before the question, where a
-    model has written the answer. In `look_in` seconds it is worth a look whether turns are to be folded.
+    `shown` and `cached` are the tokens that the model was shown, `shown_seqs` the turns before the question, and
+    `shown_parts` what its window was made of, where a model has written the answer. In `look_in` seconds it is worth a
+    look whether turns are to be folded.
     """
 
     parts: tuple[str, ...]
@@ -228,6 +237,7 @@ class Answer:
     model: str | None = None
     shown: int = 0
     shown_seqs: Seqs | None = None
+    shown_parts: tuple[ShownPart, ...] | None = None
     cached: int = 0
     cache_written: int = 0
     written: int = 0

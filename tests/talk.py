@@ -4,10 +4,13 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
+from sqlalchemy import Connection, update
+
 from bots.program import wiring
 from core.config import Settings
 from core.model.llm import Model
 from core.model.openai import OpenAIModel
+from core.schema import chores, sessions, turns
 from core.seam.adapter import Adapter
 from core.seam.address import Address
 from core.store import connect, notices, places
@@ -82,4 +85,23 @@ async def tell(url: str, stage: Stage, text: str) -> None:
     found = await database.read(places.find, Address.parse(stage.session("main")))
     assert found is not None
     assert await database.write(notices.tell, found[0], name="warning 1", text=text)
+    await database.close()
+
+
+DAY = 86_400
+TIMES = ("touched_at", "spoken_at", "silent_since", "present_since")
+"""What a session's row knows of times, in milliseconds."""
+
+
+async def days_pass(url: str, days: int) -> None:
+    """All that is known of times lies further back, as if the clocks had gone on."""
+
+    def move(connection: Connection) -> None:
+        back = {name: sessions.c[name] - days * DAY * 1_000 for name in TIMES}
+        connection.execute(update(sessions).values(back))
+        connection.execute(update(turns).values(at=turns.c.at - days * DAY * 1_000_000))
+        connection.execute(update(chores).values(due_at=chores.c.due_at - days * DAY * 1_000))
+
+    database = connect(url)
+    await database.write(move)
     await database.close()

@@ -19,7 +19,7 @@ PLATFORMS = tuple(map(str, Platform))
 NAMES_PLATFORMS = {"core/config.py"}  # a setting is named after the platform that it is for
 READS_ENVIRONMENT = {"migrations/env.py"}  # Alembic's own command line; ours reads it through pydantic-settings
 SHARED = {  # what is in each: CONTRIBUTING.md
-    *("adapter", "timings", "connection", "events", "api", "errors", "doctor"),
+    *("adapter", "timings", "connection", "events", "api", "errors", "doctor", "forms"),
     *("messages", "changes", "commands", "quotes", "markup", "names", "payloads", "ticket"),
     *(
         "replies",
@@ -36,7 +36,7 @@ SHARED = {  # what is in each: CONTRIBUTING.md
     ),
 }
 OWN = {
-    "slack": {"blocks", "channels", "clients", "manifest", "pages", "status"},
+    "slack": {"blocks", "channels", "charts", "clients", "manifest", "pages", "status"},
     "discord": {
         "formulas",
         "gate",

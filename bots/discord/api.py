@@ -67,15 +67,12 @@ class Api:
         """One request; see `Client.call`."""
         return await (await self.client()).call(method, path, **parameters)  # type: ignore[arg-type]  # handed through
 
-    async def post(
-        self, channel: str, text: str, mentions: Payload, *, nonce: str, reply_to: str | None = None
-    ) -> Payload:
+    async def post(self, channel: str, content: Payload, *, nonce: str, reply_to: str | None = None) -> Payload:
         """A new message; the same nonce gives the message that it made before, for "the past few minutes"."""
         body: dict[str, Any] = {
-            "content": text,
+            **content,
             "nonce": nonce,
             "enforce_nonce": True,
-            "allowed_mentions": mentions,
             "flags": SUPPRESS_EMBEDS,
         }
         if reply_to is not None:
@@ -83,14 +80,14 @@ class Api:
         made: Payload = await self.call("POST", "/channels/{channel_id}/messages", channel_id=channel, json=body)
         return made
 
-    async def edit(self, channel: str, message: str, text: str, mentions: Payload) -> Payload:
-        """The same message with another text. Without `allowed_mentions` an edit is parsed for mentions anew."""
+    async def edit(self, channel: str, message: str, content: Payload) -> Payload:
+        """The same message with another content. Without `allowed_mentions` an edit is parsed for mentions anew."""
         edited: Payload = await self.call(
             "PATCH",
             "/channels/{channel_id}/messages/{message_id}",
             channel_id=channel,
             message_id=message,
-            json={"content": text, "allowed_mentions": mentions},
+            json=content,
         )
         return edited
 

@@ -22,6 +22,7 @@ from core.errors import ConfigurationError, DatabaseBehind, DatabaseError
 from core.events import Events
 from core.intake.catchup import CatchUp
 from core.intake.inbox import Inbox
+from core.memory.checkpoints.shown import EXPLAINED as RECORDS
 from core.memory.mind import Mind
 from core.memory.prompts import instructions
 from core.model import prices, tokens
@@ -111,6 +112,7 @@ def _build(
         model=mind.model,
         folding=due_sessions if settings.has_model else None,
         policy=mind.policy,
+        events=events,
         timings=timings,
     )
     return _House(database=database, adapters=adapters, inbox=inbox, worker=worker, chores=Chores(table, shifts))
@@ -172,6 +174,7 @@ async def make_mind(settings: Settings, model: Model, known: Prices, others: Map
         counter=counter,
         calibration=_calibration(settings, counter),
         policy=settings.policy,
+        records=RECORDS,
         prices=known,
         others={name: (one, _calibration(settings, counter)) for name, one in (others or {}).items()},
     )

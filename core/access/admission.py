@@ -8,7 +8,7 @@ from core.seam.address import Address
 from core.seam.messages import Author, Inbound, Standing
 
 
-class Refusal(Enum):
+class Denial(Enum):
     """Why somebody is not talked with, in a sentence for them alone."""
 
     DENIED = "I can't talk with you here: those who run me, or an admin, have set it so (`deny`)."
@@ -21,7 +21,7 @@ class Refusal(Enum):
     UNKNOWN = "I can't find out just now whether I may talk with you here. Please try again in a minute."
 
 
-def refusal(message: Inbound, policy: Policy) -> Refusal | None:
+def denial(message: Inbound, policy: Policy) -> Denial | None:
     """Why its author is not talked with in this place, under this policy of the place; None where they are.
 
     Whoever is named among the denied is told no other reason, and what is not known counts as a reason only where it
@@ -29,14 +29,14 @@ def refusal(message: Inbound, policy: Policy) -> Refusal | None:
     """
     standing = message.standing
     if policy.deny & _names(message):
-        return Refusal.DENIED
+        return Denial.DENIED
     if standing.is_external is not False and not policy.external:
-        return Refusal.EXTERNAL if standing.is_external else Refusal.UNKNOWN
+        return Denial.EXTERNAL if standing.is_external else Denial.UNKNOWN
     if standing.is_guest is not False and not policy.guests:
-        return Refusal.GUEST if standing.is_guest else Refusal.UNKNOWN
+        return Denial.GUEST if standing.is_guest else Denial.UNKNOWN
     if not all(_admits(names, message) for names in policy.allow):
-        return Refusal.UNKNOWN if _may_have_a_role(policy.allow, message) else Refusal.NOT_ALLOWED
-    return Refusal.UNKNOWN if _may_have_a_role((policy.deny,), message) else None
+        return Denial.UNKNOWN if _may_have_a_role(policy.allow, message) else Denial.NOT_ALLOWED
+    return Denial.UNKNOWN if _may_have_a_role((policy.deny,), message) else None
 
 
 def is_heard(message: Inbound, policy: Policy) -> bool:
@@ -45,14 +45,14 @@ def is_heard(message: Inbound, policy: Policy) -> bool:
         return True
     if message.author.is_bot:
         return not policy.deny & _names(message)
-    return refusal(message, policy) is None
+    return denial(message, policy) is None
 
 
 def shuts_out(policy: Policy, place: Address, person: Author, *, direct: bool) -> bool:
     """Whether somebody who is talked with now would not be in this place, under this policy; roles are not known."""
     unknown = Standing(roles=None)
     heard = Inbound(address=place, id="", author=person, text="", at=0.0, direct=direct, standing=unknown)
-    return refusal(heard, policy) in (Refusal.DENIED, Refusal.NOT_ALLOWED)
+    return denial(heard, policy) in (Denial.DENIED, Denial.NOT_ALLOWED)
 
 
 def _names(message: Inbound) -> Names:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from core.policy import ADMINS, People, Policy
+from core.policy import ADMINS, MEMBERS, People, Policy
 from core.seam.messages import Author
 from core.session import Turn
 
@@ -18,6 +18,7 @@ class Deed(Enum):
     STOP = "stop"  # end the answer to a turn, which is another person's perhaps
     RESET = "reset"  # set aside what is remembered, or take that back
     SET = "set"  # change what is set for a channel or a workspace
+    HAND_OVER = "hand over"  # change who may do that; admins always may, so that nobody is locked out for good
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,22 +40,34 @@ _UNKNOWN = Permission(reason="I can't find out just now whether you may do that.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """What is allowed in one session, by its policy, to a person of whom it is known whether they are an admin.
+    """What is allowed in one session, by its policy, to a person of whom it is known what they are there.
 
-    `is_admin` is None where the platform did not say so when it was asked. In their `own` direct messages they may do
-    everything. What reaches `strangers`, who share nothing
-    with that person but us, is not for everyone to do.
+    `is_admin` is None where the platform did not say so when it was asked. `is_member` says that they have said
+    something to us in the session. In their `own` direct messages they may do everything. What reaches `strangers`, who
+    share nothing with that person but us, is not for everyone to do.
     """
 
     policy: Policy
     is_admin: bool | None = False
+    is_member: bool = False
     strangers: bool = False
     own: bool = False
 
     def asks_for_admins(self, person: Author | None, deed: Deed) -> bool:
         """Whether it must be known if this person is an admin."""
+        return self._asks_for(ADMINS, person, deed)
+
+    def asks_for_members(self, person: Author | None, deed: Deed) -> bool:
+        """Whether it must be known if this person has taken part in the session."""
+        return self._asks_for(MEMBERS, person, deed)
+
+    def _asks_for(self, group: str, person: Author | None, deed: Deed) -> bool:
         people = self._people(deed)
-        return person is not None and people is not None and person.id not in people and ADMINS in people
+        return person is not None and people is not None and person.id not in people and group in people
+
+    def is_for_everyone(self, deed: Deed) -> bool:
+        """Whether nothing need be known of anybody who does this."""
+        return self._people(deed) is None
 
     def may(self, person: Author | None, deed: Deed, turn: Turn) -> Permission:
         """Whether somebody may do this to a turn's session; None is who is no person, and may do everything.
@@ -65,10 +78,10 @@ class Access:
         if person is None or self.own or (deed is Deed.STOP and asker is not None and asker.id == person.id):
             return GRANTED
         people = self._people(deed)
-        if people is None or person.id in people or (ADMINS in people and self.is_admin):
+        if people is None or person.id in people or (MEMBERS in people and self.is_member):
             return GRANTED
-        if ADMINS in people and self.is_admin is None:
-            return _UNKNOWN
+        if ADMINS in people and self.is_admin is not False:
+            return GRANTED if self.is_admin else _UNKNOWN
         return Permission(reason=_why_not(deed, turn, people))
 
     def _people(self, deed: Deed) -> People:
@@ -85,10 +98,15 @@ class Access:
                 return self.policy.may_reset
             case Deed.SET:
                 return self.policy.may_set
+            case Deed.HAND_OVER:
+                return None if self.policy.may_set is None else self.policy.may_set | {ADMINS}
+
+
+_TOLD = {frozenset({ADMINS}): "admins", frozenset({MEMBERS}): "those who have said something to me here"}
 
 
 def _why_not(deed: Deed, turn: Turn, people: frozenset[str]) -> str:
-    named = "admins" if people == {ADMINS} else "those who are named for it in my settings"
+    named = _TOLD.get(people, "those who are named for it in my settings")
     match deed:
         case Deed.STOP:
             whose = turn.author.name if turn.author is not None else "somebody else"
@@ -101,5 +119,5 @@ def _why_not(deed: Deed, turn: Turn, people: frozenset[str]) -> str:
             return f"Only {named} may have me forget this session."
         case Deed.RESET:
             return f"Only {named} may reset this session, or take a reset back."
-        case Deed.SET:
+        case Deed.SET | Deed.HAND_OVER:
             return f"Only {named} may change my settings here."

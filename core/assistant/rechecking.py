@@ -13,7 +13,7 @@ log = structlog.get_logger()
 _BELIEVED = 1.0  # seconds: what several messages of one person in one place are asked once for
 
 
-class Unknown(Exception):
+class Unsaid(Exception):
     """The platform has not said for long whether the asker sees the place."""
 
 
@@ -29,7 +29,7 @@ class Rechecking:
         """Whether the asker sees the place of the session now; asked where the question was `queued`, or had to wait.
 
         A platform that can't tell at all, for want of a scope, keeps nobody from an answer. Raises a DeliveryError
-        where it is worth another try, and Unknown where it is not any more.
+        where it is worth another try, and Unsaid where it is not any more.
         """
         asker, waited = question.author, self._clock() - question.at
         if asker is None or question.slip.direct or question.begun:
@@ -45,4 +45,4 @@ class Rechecking:
             if waited < self._timings.patience:
                 raise
             log.warning("not known who sees a place", session=key.address.id, reason=str(error))
-            raise Unknown from error
+            raise Unsaid from error

@@ -1,9 +1,9 @@
 """Streaming: one call of the model, from the window to its last word."""
 
+from collections.abc import Callable
 from contextlib import aclosing
 from hashlib import blake2b
 
-from core.delivery.speech import Speech
 from core.errors import ModelInterrupted
 from core.memory import stable
 from core.memory.mind import Length, Mind
@@ -11,19 +11,22 @@ from core.memory.window import Window
 from core.model.llm import Afresh, Cause, Finish, Prompt, Usage
 from core.session import Lease, Preferences, Role, Turn
 
+Say = Callable[[str], None]
+"""Takes the whole text so far, each time that it has grown."""
+
 
 async def stream(
-    mind: Mind, lease: Lease, window: Window, *, cause: Turn, speech: Speech | None = None, once: bool = False
+    mind: Mind, lease: Lease, window: Window, *, cause: Turn, say: Say | None = None, once: bool = False
 ) -> tuple[str, Finish]:
-    """What the model says, shown as it grows where there is a speech; one that never stops is held to its limit.
+    """What the model says, handed to `say` as it grows; one that never stops is held to its limit.
 
     With `once`, the window is the beginning of no other.
     Raises a ModelError; what had come of an interrupted answer is in it.
     """
-    return await written(mind, _prompt(mind, lease, window, cause, once=once), speech=speech)
+    return await written(mind, _prompt(mind, lease, window, cause, once=once), say=say)
 
 
-async def written(mind: Mind, prompt: Prompt, *, speech: Speech | None = None) -> tuple[str, Finish]:
+async def written(mind: Mind, prompt: Prompt, *, say: Say | None = None) -> tuple[str, Finish]:
     """The same for a prompt."""
     words, length = "", Length(mind)
     try:
@@ -40,8 +43,8 @@ async def written(mind: Mind, prompt: Prompt, *, speech: Speech | None = None) -
                         continue
                     case _:
                         words += piece
-                        if speech is not None:
-                            speech.say(words)
+                        if say is not None:
+                            say(words)
                         if length.is_over(words):
                             return words, Finish(model=mind.model.name, cut="length")
     except ModelInterrupted as error:
@@ -55,7 +58,7 @@ def _prompt(mind: Mind, lease: Lease, window: Window, cause: Turn, *, once: bool
     stays = not is_summary and cause.preferences == Preferences()  # which it is shown with this once
     folded = sum(1 for one in window.checkpoints if one.text)  # of what is all gone, nothing is told
     return Prompt(
-        instructions=mind.told,
+        instructions=mind.told_of_records if folded else mind.told,
         messages=window.messages,
         tokens=window.tokens,
         conversation=blake2b(lease.key.address.id.encode(), digest_size=16).hexdigest(),

@@ -1,15 +1,18 @@
 """Timing out: sessions whose present is over are found and ended, a few at a time, so that no answer waits for it."""
 
 import asyncio
+from collections.abc import Sequence
 
 import structlog
 
 from core.errors import DeliveryError
+from core.events import Events, TimedOut
 from core.memory.ageing import is_over
 from core.policy import Policy
 from core.seam.adapter import Adapter
 from core.session import SessionKey
 from core.store import Database, timeouts
+from core.store.timeouts import Present
 from core.timings import Timings
 
 log = structlog.get_logger()
@@ -21,7 +24,10 @@ _LOOKED_AT, _ENDED = 100, 10
 class TimingOut:
     """Ends what is over of one platform's sessions, under the deployment's policy and what is set for each."""
 
-    def __init__(self, *, database: Database, policy: Policy, adapter: Adapter, timings: Timings) -> None:
+    def __init__(
+        self, *, database: Database, policy: Policy, adapter: Adapter, events: Events, timings: Timings
+    ) -> None:
+        self._events = events
         self._database = database
         self._policy = policy
         self._adapter = adapter
@@ -34,13 +40,19 @@ class TimingOut:
             place = page[-1].place
             over = [one for one in page if is_over(self._policy, one)]
             for first in range(0, len(over), _ENDED):
-                ended = await self._database.write(timeouts.time_out, over[first : first + _ENDED])
-                await self._show(ended)
-                number += len(ended)
+                number += await self._end(over[first : first + _ENDED])
                 await asyncio.sleep(self._timings.between)
             await asyncio.sleep(self._timings.between)
         if number:
             log.info("timed out", platform=self._adapter.platform, sessions=number)
+
+    async def _end(self, over: Sequence[Present]) -> int:
+        """Ends these, and returns how many of them were: somebody may have talked since."""
+        ended = await self._database.write(timeouts.time_out, over)
+        for one in ended:
+            self._events.tell(TimedOut(address=one.key.address, seconds=(one.now - one.spoken_at) / 1000))
+        await self._show([one.key for one in ended])
+        return len(ended)
 
     async def _show(self, ended: list[SessionKey]) -> None:
         for key in ended:

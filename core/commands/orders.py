@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from core.access import GRANTED, Access, Permission
-from core.commands.lines import Misfit, arguments
+from core.access import GRANTED, Access, Deed, Permission
+from core.commands.lines import Misfit, arguments, asks_for_form
 from core.commands.table import Command, Cost, find
 from core.memory.mind import Mind
 from core.memory.prompts import SUMMARIZE
+from core.seam.forms import Form
 from core.seam.links import Linked
-from core.seam.messages import Author, Choice
+from core.seam.messages import Author, Chart, Choice
 from core.session import SessionKey, Turn
 
 PROMPTS: Mapping[str, Callable[[Mapping[str, str]], str]] = {"summarize": lambda _arguments: SUMMARIZE}
@@ -35,12 +36,23 @@ class Order:
     @property
     def is_private(self) -> bool:
         """Whether what is said to it is for the asker alone."""
-        return self.command.private or self.is_vague
+        return self.command.private or self.is_vague or self.asks_for_form
+
+    @property
+    def asks_for_form(self) -> bool:
+        """Whether its asker wants to fill in what they have not said."""
+        return asks_for_form(self.command.name, self.turn.text)
 
     @property
     def arguments(self) -> Mapping[str, str]:
         """What it was given, by the names of its parameters. Raises Misfit."""
         return arguments(self.command, self.turn.text)
+
+    @property
+    def deed(self) -> Deed | None:
+        """What `core.access` is asked about before it is done; None where everyone may."""
+        changes_who_may = self.command.deed is Deed.SET and self.misfit is None and self.arguments["name"] == "may_set"
+        return Deed.HAND_OVER if changes_who_may else self.command.deed
 
     @property
     def link(self) -> str | None:
@@ -119,18 +131,22 @@ class Desk:
 
     def may(self, turn: Turn) -> Permission:
         """Whether whoever gave the command may do what it does to this turn."""
-        deed = self.order.command.deed
+        deed = self.order.deed
         return GRANTED if deed is None else self.access.may(self.turn.author, deed, turn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """A command's answer, what the asker may choose from, and the seq before which an answer was stopped.
+    """A command's answer, what the asker may choose from, what may be pressed beneath it, the form that it is where
+    there are forms, and the seq before which an answer was stopped.
 
-    A denial is for the asker alone, whatever the command is.
+    A `chart` shows the same as some of its words. A denial is for the asker alone, whatever the command is.
     """
 
     text: str
     choices: tuple[Choice, ...] = ()
+    chart: Chart | None = None
+    buttons: tuple[Choice, ...] = ()
+    form: Form | None = None
     stopped: int | None = None
     is_denial: bool = False

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from core.access import shuts_out
 from core.memory.mind import Mind
-from core.policy import SETTINGS, Level, Overrides, Policy, Wrong, edited, is_set
+from core.policy import SETTINGS, Level, Overrides, Policy, Setting, Wrong, edited, is_set
+from core.seam.forms import TAKEN_BACK, Field
 from core.seam.messages import Author
 from core.session import SessionKey
 from core.store import Connection, policies
@@ -29,6 +30,33 @@ def listed(policy: Policy) -> str:
     )
 
 
+def fields(policy: Policy, deployed: Policy, overrides: Overrides) -> tuple[Field, ...]:
+    """What can be set for a channel, each with what holds there; `deployed` is the policy for which nothing is set."""
+    return tuple(_field(setting, policy, deployed.choices(setting.name), overrides) for setting in SETTINGS.values())
+
+
+def _field(setting: Setting, policy: Policy, choices: tuple[str, ...], overrides: Overrides) -> Field:
+    value = getattr(policy, setting.name)
+    taken_back = (TAKEN_BACK,) if choices and is_set(overrides.channel, setting.name) else ()
+    return Field(
+        name=setting.name,
+        label=f"{setting.name} · {ORIGINS[policy.origin(setting.name)]}",
+        value=value if isinstance(value, str) else setting.shown(value),
+        hint=setting.help,
+        choices=choices + taken_back,
+        most=setting.most,
+        lines=setting.lines,
+    )
+
+
+def tried(overrides: Overrides, deployed: Mind, given: Mapping[str, str]) -> Overrides:
+    """What would be set after a command for a channel was given this. Raises Wrong where it can't be done."""
+    setting, said = SETTINGS[given["name"]], given.get("value")
+    after = replace(overrides, channel=edited(overrides.channel, setting.name, said))
+    _become(deployed, after, setting, said)
+    return after
+
+
 def change(
     connection: Connection, key: SessionKey, deployed: Mind, given: Mapping[str, str], *, asker: Author, direct: bool
 ) -> str:
@@ -44,10 +72,7 @@ def change(
         return f"`{setting.name}` is not set for {_PLACES[level]}."
     after = edited(before, setting.name, said)
     try:
-        value = None if said is None else deployed.policy.read(setting.name, said)
-        mind = deployed.under(_with(policies.of(connection, key), level, after))
-        if said is not None and setting.name in _TAKES_ROOM:
-            _require_room(mind)
+        value, mind = _become(deployed, _with(policies.of(connection, key), level, after), setting, said)
         if setting.name in _SHUT_OUT:
             _require_asker(mind.policy, key, asker, direct=direct)
     except Wrong as wrong:
@@ -55,6 +80,15 @@ def change(
     policies.keep(connection, key.workspace, scope, after)
     done = f"`{setting.name}` is {setting.shown(value)}" if said is not None else f"`{setting.name}` is no longer set"
     return f"{done} for {_PLACES[level]}, from the next answer on.{_beside(mind.policy, setting.name, level)}"
+
+
+def _become(deployed: Mind, after: Overrides, setting: Setting, said: str | None) -> tuple[object, Mind]:
+    """The value that was said, None where it is taken back, and the mind that answers then. Raises Wrong."""
+    value = None if said is None else deployed.policy.read(setting.name, said)
+    mind = deployed.under(after)
+    if said is not None and setting.name in _TAKES_ROOM:
+        _require_room(mind)
+    return value, mind
 
 
 def _with(overrides: Overrides, level: Level, settings: str) -> Overrides:

@@ -64,7 +64,8 @@ class Command:
 
     `deed` is what `core.access` is asked about before it is done; without one, everyone may. `at_once` commands don't
     queue behind a running answer. `anywhere` says that no session is needed. In the menus of messages, where a platform
-    has them, it goes by its `menu`, of at most 24 characters, or is not there.
+    has them, it goes by its `menu`, of at most 24 characters, or is not there. Said alone, one that has a form asks for
+    it: `form` is the command that takes back what was emptied there.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Command:
     deed: Deed | None = None
     shown: Shown = Shown.LISTS
     menu: str | None = None
+    form: str | None = None
     private: bool = False
     at_once: bool = False
     anywhere: bool = False
@@ -82,6 +84,11 @@ class Command:
     def link(self) -> Parameter | None:
         """The parameter that is a link to a message: chosen in that message's menu, the command is given the link."""
         return next((one for one in self.parameters if one.link), None)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the fields of its form: one for each value of its first parameter that has some."""
+        return next((one.values for one in self.parameters if one.values and self.form is not None), ())
 
     @property
     def usage(self) -> str:
@@ -158,6 +165,7 @@ COMMANDS = _table(
         help="Set something for this channel, or for all of the workspace",
         parameters=(_WORKSPACE, _NAME, Parameter(name="value", help="What it is to be", rest=True)),
         deed=Deed.SET,
+        form="unset",
         at_once=True,
         anywhere=True,
     ),
@@ -178,6 +186,7 @@ COMMANDS = _table(
             ),
             Parameter(name="value", help="What you wish for; nothing takes it back", optional=True, rest=True),
         ),
+        form="prefer",
         private=True,
         anywhere=True,
     ),

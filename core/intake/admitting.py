@@ -4,22 +4,24 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from core.access import Refusal, refusal
+from core.access import Denial, denial
 from core.commands.table import NOT_ADMITTED
 from core.events import Events, TurnedAway
+from core.intake import judging
 from core.memory.mind import Mind
 from core.policy import Overrides
-from core.seam.messages import Audience, Inbound
+from core.seam.messages import Inbound
+from core.session import Kind
 from core.store import Database, arrivals, denials
 from core.work.worker import Worker
 
 
 class NotAdmitted(Exception):
-    """Its author is not talked with; nothing was stored."""
+    """Its author is not talked with; nothing was stored. Where nobody is talked with, they are not told so either."""
 
-    def __init__(self, why: Refusal) -> None:
+    def __init__(self, why: Denial, *, is_told: bool) -> None:
         super().__init__(why.name)
-        self.why = why
+        self.why, self.is_told = why, is_told
 
 
 class Admitting:
@@ -31,32 +33,32 @@ class Admitting:
         self._mind = mind
         self._events = events
 
-    def refusal(self, message: Inbound, overrides: Overrides) -> Refusal | None:
+    def denial(self, message: Inbound, overrides: Overrides) -> Denial | None:
         """Why its author is not talked with; None where they are."""
-        return refusal(message, self._mind.policy.under(overrides))
+        return denial(message, self._mind.policy.under(overrides))
 
     def check(self, message: Inbound) -> Callable[[Overrides], None]:
         """What is called with what is set for the session in which the message is being stored, and may prevent it."""
 
         def check(overrides: Overrides) -> None:
-            why = self.refusal(message, overrides)
+            why = self.denial(message, overrides)
             if why is not None:
-                raise NotAdmitted(why)
+                policy = self._mind.policy.under(overrides)
+                raise NotAdmitted(why, is_told=message.verb is not None or judging.of_called(policy) is Kind.SAID)
 
         return check
 
-    async def turn_away(self, message: Inbound, why: Refusal) -> None:
+    async def turn_away(self, message: Inbound, refused: NotAdmitted) -> None:
         """Tells the author so, and nobody else, if the message was for us. What they said goes no further.
 
         A command by the platform's own means is always answered, as the platform waits for that.
         """
-        is_for_us = message.direct or message.audience is Audience.BOT or message.verb is not None
-        told = is_for_us and await self._tell(message, why)
-        self._events.tell(TurnedAway(address=message.address, reason=why.name.lower(), told=told))
+        told = refused.is_told and judging.is_called(message) and await self._tell(message, refused.why)
+        self._events.tell(TurnedAway(address=message.address, reason=refused.why.name.lower(), told=told))
 
-    async def _tell(self, message: Inbound, why: Refusal) -> bool:
+    async def _tell(self, message: Inbound, why: Denial) -> bool:
         """Whether the author is told so this time."""
-        each_time = message.verb is not None or why is Refusal.UNKNOWN
+        each_time = message.verb is not None or why is Denial.UNKNOWN
         answer = replace(message, id=f"denied:{message.id}", text=why.value, quotes=(), verb=NOT_ADMITTED.name)
         with self._worker.asides.open((answer.address, answer.id)) as hand_over, suppress(arrivals.Duplicate):
             accepted = await self._database.write(denials.deny, answer, each_time=each_time)

@@ -76,7 +76,7 @@ class News:
             event.id,
             seconds=self._timings.lease,
             pieces=partial(composing.messages, adapter),
-            count=self._mind.count,
+            count=self._mind.count_answer,
         )
         if waited is None:
             return

@@ -3,13 +3,14 @@
 from core.policy.admission import DIRECT_CHANNELS, Named, Names
 from core.policy.policy import NOTHING, Overrides, Policy, edited, is_set
 from core.policy.table import ANSWER_TOKENS, CONTEXT_TOKENS, REASONING, SETTINGS, Answers, Hearing, Level, Setting
-from core.policy.values import ADMINS, People, Wrong
+from core.policy.values import ADMINS, MEMBERS, People, Wrong
 
 __all__ = [
     "ADMINS",
     "ANSWER_TOKENS",
     "CONTEXT_TOKENS",
     "DIRECT_CHANNELS",
+    "MEMBERS",
     "NOTHING",
     "REASONING",
     "SETTINGS",

@@ -91,6 +91,17 @@ class Policy:
             return True
         return value in self.allowed and (name == "reasoning") == (value in REASONING)
 
+    def choices(self, name: str) -> tuple[str, ...]:
+        """What people may choose from for this setting, under this policy of the deployment's; none where they write.
+
+        Where there is but the operator's own value, they may write what is refused with the reason.
+        """
+        if name not in _ALLOWED:
+            return SETTINGS[name].choices
+        own, others = getattr(self, name), sorted(one for one in self.allowed if self.allows(name, one))
+        choices = tuple(dict.fromkeys((own, *others)))
+        return choices if own and len(choices) > 1 else ()
+
     def read(self, name: str, said: str) -> object:
         """The value that somebody wants to set, under this policy of the deployment's. Raises Wrong."""
         value = SETTINGS[name].read(said)

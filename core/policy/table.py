@@ -8,13 +8,17 @@ from typing import Literal
 from core.policy import admission, values
 
 Hearing = Literal["thread", "channel", "off"]
-Answers = Literal["follow", "mention"]
+Answers = Literal["follow", "mention", "all", "observe", "off"]
+_HEARING: tuple[Hearing, ...] = ("channel", "thread", "off")
+_ANSWERS: tuple[Answers, ...] = ("follow", "mention", "all", "observe", "off")
 REASONING = ("auto", "none", "minimal", "low", "medium", "high")
 """How hard a model may be told to think; none is called so."""
 
 CONTEXT_TOKENS = range(500, 2_000_001)
 ANSWER_TOKENS = range(16, 1_000_001)
 """What may be set for these."""
+
+_LIST = 2_000  # characters of a list of people, in a form
 
 
 class Level(IntEnum):
@@ -31,15 +35,19 @@ class Level(IntEnum):
 class Setting:
     """Something that can be set: `help` is one line, `read` makes the value of what was said, or raises Wrong.
 
-    `shown` is how people are told the value. `levels` are those for which they may set it; the deployment's value is
-    the operator's, by `variable`, where there is one. What is set nearer takes the place of what is set farther off,
-    but where `join` says what both are together.
+    `shown` is how people are told the value. In a form it is one of the `choices`, where there are some, or is written
+    in at most so many characters, in several `lines` perhaps. `levels` are those for which people may set it; the
+    deployment's value is the operator's, by `variable`, where there is one. What is set nearer takes the place of what
+    is set farther off, but where `join` says what both are together.
     """
 
     name: str
     help: str
     read: Callable[[str], object]
     shown: Callable[[object], str] = str
+    choices: tuple[str, ...] = ()
+    most: int = 100
+    lines: bool = False
     variable: str | None = None
     levels: frozenset[Level] = frozenset({Level.WORKSPACE, Level.CHANNEL})
     join: Callable[[object, object], object] = lambda _farther, nearer: nearer
@@ -53,13 +61,16 @@ SETTINGS = _table(
     Setting(
         name="hear",
         help="What a new session is told of the talk before it",
-        read=values.one_of("channel", "thread", "off"),
+        read=values.one_of(*_HEARING),
+        choices=_HEARING,
         variable="BACKSCROLL_HEAR",
     ),
     Setting(
         name="answers",
-        help="What I answer in a thread of mine: all that is said there (follow), or what mentions me (mention)",
-        read=values.one_of("follow", "mention"),
+        help="What I answer: all in a thread of mine (follow), what mentions me (mention), all (all), only commands, "
+        "but I listen (observe), or only commands of those who may change this (off)",
+        read=values.one_of(*_ANSWERS),
+        choices=_ANSWERS,
         variable="BACKSCROLL_ANSWERS",
     ),
     Setting(
@@ -67,6 +78,8 @@ SETTINGS = _table(
         help="Who I am here, beside my instructions",
         read=values.persona,
         shown=values.words,
+        most=values.PERSONA,
+        lines=True,
         variable="BACKSCROLL_PERSONA",
     ),
     Setting(
@@ -118,60 +131,68 @@ SETTINGS = _table(
     ),
     Setting(
         name="allow",
-        help="With whom alone I talk: mentions, or workspace:ID, channel:ID, person:ID, role:ID, with commas between",
+        help="With whom alone I talk: person:ID, role:ID, channel:ID, workspace:ID",
         read=admission.allowed,
         shown=admission.shown_allowed,
+        most=_LIST,
         variable="BACKSCROLL_ALLOW",
         join=admission.joined,
     ),
     Setting(
         name="deny",
-        help="With whom I don't talk, and of whom I remember nothing, in the same words",
+        help="With whom I don't talk at all",
         read=admission.denied,
         shown=admission.shown_denied,
+        most=_LIST,
         variable="BACKSCROLL_DENY",
         join=admission.joined,
     ),
     Setting(
         name="guests",
-        help="Whether I talk with the workspace's guests: yes or no",
+        help="Whether I talk with guests",
         read=values.yes_or_no,
         shown=values.whether,
+        choices=("yes", "no"),
         variable="BACKSCROLL_GUESTS",
     ),
     Setting(
         name="external",
-        help="Whether I talk with people of other organisations, in channels that are shared with them: yes or no",
+        help="Whether I talk with other organisations",
         read=values.yes_or_no,
         shown=values.whether,
+        choices=("yes", "no"),
         variable="BACKSCROLL_EXTERNAL",
     ),
     Setting(
         name="may_read",
-        help="Who may see what I remember, have it told, and see its cost: everyone, admins, or IDs",
+        help="Who may be told what I remember",
         read=values.somebody,
         shown=values.told("nobody"),
+        most=_LIST,
         variable="BACKSCROLL_MAY_READ",
     ),
     Setting(
         name="may_stop",
-        help="Who may stop another's answer: everyone, asker, admins, or IDs with commas between them",
+        help="Who may stop another's answer: everyone, members, asker, admins, or IDs with commas between them",
         read=values.people,
         shown=values.told("asker"),
+        most=_LIST,
         variable="BACKSCROLL_MAY_STOP",
     ),
     Setting(
         name="may_reset",
-        help="Who may reset, and take that back: everyone, admins, or IDs with commas between them",
+        help="Who may reset, and take that back: everyone, members, admins, or IDs with commas between them",
         read=values.somebody,
         shown=values.told("nobody"),
+        most=_LIST,
         variable="BACKSCROLL_MAY_RESET",
     ),
     Setting(
         name="may_set",
-        help="Who may change these settings: everyone, admins, or IDs with commas between them",
+        help="Who may change these settings: everyone, members, admins, or IDs with commas between them",
         read=values.somebody,
         shown=values.told("nobody"),
+        most=_LIST,
         variable="BACKSCROLL_MAY_SET",
     ),
 )

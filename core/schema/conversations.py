@@ -114,6 +114,7 @@ turns = Table(
     Column("edited_at", BigInteger),  # the newest change of the message, by the platform's clock
     Column("covers", Integer),  # a summary's first seq: it tells of the turns from there up to its own
     Column("shown_seqs", Text),  # of an answer: which turns before its question the model was shown, -3..20,25
+    Column("shown_parts", Text),  # and of what parts: checkpoints:1..40=300,turns=950
     Column("quotes", SmallInteger),  # how many it came with
     Column("changes", SmallInteger),  # how often its words have changed
     Column("follows", Integer),  # of what was overheard: the newest seq before it that was not, or not after that

@@ -82,6 +82,21 @@ def find(connection: Connection, address: Address) -> Found | None:
     )
 
 
+class Whereabouts(NamedTuple):
+    """What somebody finds who speaks in a place: since when a session lives there, if one does, and what is set."""
+
+    live_since: float | None
+    overrides: Overrides
+
+
+def around(connection: Connection, address: Address) -> Whereabouts:
+    """What is known of a place, also where nothing has ever been stored of it."""
+    found = find(connection, address)
+    if found is not None:
+        return Whereabouts(found.live_since, found.overrides)
+    return Whereabouts(None, policies.at(connection, address))
+
+
 def known(connection: Connection, address: Address, messages: Sequence[str]) -> set[str]:
     """Which of these messages of a session have been accepted before."""
     here = find(connection, address)

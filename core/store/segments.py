@@ -7,7 +7,7 @@ None is changed or deleted, and no turn is. A session without any shows everythi
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, select, true, update
+from sqlalchemy import Connection, and_, func, select, true, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import segments, sessions
@@ -69,6 +69,25 @@ def newest(connection: Connection, key: SessionKey) -> tuple[int, Move | None]:
     found = select(segments.c.number, segments.c.kind).where(mine).order_by(segments.c.number.desc()).limit(1)
     row = connection.execute(found).one_or_none()
     return (0, None) if row is None else (row.number, Move(row.kind))
+
+
+def moved(connection: Connection, key: SessionKey, *, after: int, before: int) -> Move | None:
+    """What has moved the view last between these two turns; None where nothing has. A time-out moves none."""
+    mine = and_(segments.c.workspace == key.workspace, segments.c.session == key.session)
+    asked = func.coalesce(segments.c.seq, segments.c.start)
+    between = and_(mine, segments.c.kind != Move.TIMED_OUT, asked >= after, asked < before)
+    kind = connection.execute(select(segments.c.kind).where(between).order_by(segments.c.number.desc()).limit(1))
+    found = kind.scalar_one_or_none()
+    return None if found is None else Move(found)
+
+
+def start(connection: Connection, key: SessionKey, seq: int) -> int:
+    """The seq behind which the turns in view began when the turn with this seq was said."""
+    mine = and_(segments.c.workspace == key.workspace, segments.c.session == key.session)
+    before = and_(mine, segments.c.kind != Move.TIMED_OUT, func.coalesce(segments.c.seq, segments.c.start) < seq)
+    newest = select(segments.c.start).where(before).order_by(segments.c.number.desc()).limit(1)
+    found: int | None = connection.execute(newest).scalar_one_or_none()
+    return EVERYTHING if found is None else found
 
 
 class _Segment(NamedTuple):

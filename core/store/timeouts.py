@@ -26,10 +26,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import Insert
 
 from core.policy import Overrides
-from core.schema import segments, sessions
+from core.schema import segments, sessions, turns
 from core.seam.address import Address
-from core.session import SessionKey
-from core.store import notices, policies, remembered
+from core.session import Kind, Lease, SessionKey, Turn, Validity
+from core.store import notices, policies, queue, remembered
 from core.store.arrivals import Session
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, filled, fixed, given, insert, now
@@ -75,6 +75,14 @@ class Waking:
     burst: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Awakening:
+    """A session was woken after so many seconds. With `late` its present had been over, and was ended only then."""
+
+    seconds: float
+    late: bool
+
+
 TIMED_OUT = and_(sessions.c.spoken_at.is_not(None), sessions.c.present_since.is_(None))
 """Of a session's row: people have talked with us there, and its present is over."""
 
@@ -100,7 +108,7 @@ def _present(row: Row[*tuple[object, ...]]) -> Present:
     return Present(key=key, since=row.present_since, spoken_at=row.spoken_at, now=row.now, overrides=overrides)
 
 
-def time_out(connection: Connection, over: Sequence[Present]) -> list[SessionKey]:
+def time_out(connection: Connection, over: Sequence[Present]) -> list[Present]:
     """Ends the presents of these sessions, but for those in which somebody has talked since; returns the ended ones.
 
     What is locked by somebody else is passed over: something happens there.
@@ -109,7 +117,7 @@ def time_out(connection: Connection, over: Sequence[Present]) -> list[SessionKey
     for one in over:
         if _QUIET.first(connection, **place(one.key), spoken_at=one.spoken_at) is not None:
             _end(connection, one.key)
-            ended.append(one.key)
+            ended.append(one)
     return ended
 
 
@@ -119,6 +127,26 @@ def _end(connection: Connection, key: SessionKey) -> None:
     before = _SHOWN.first(connection, **place(key), number=ended.segment - 1)
     row = {"number": ended.segment, "start": ended.start, "back_to": before or 0}
     _APPENDED.run(connection, **place(key), **row)
+
+
+def fall_asleep(connection: Connection, lease: Lease, notice: Turn) -> bool:
+    """Before people are told, by this notice, that a conversation goes on: whether it does not.
+
+    Nothing is left of what woke the session, and of what was said since and answered: it is timed out again, as if
+    that had never been said. Raises LeaseLost.
+    """
+    queue.require(connection, lease)
+    key = lease.key
+    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
+    since = and_(mine, turns.c.seq >= notice.seq - 1, turns.c.kind.in_((Kind.SAID, Kind.ANSWER, Kind.SUMMARY)))
+    standing = [row.validity for row in connection.execute(select(turns.c.validity).where(since))]
+    if not standing or any(one != Validity.ERASED for one in standing):
+        return False
+    here = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
+    back = update(sessions).where(here, sessions.c.present_since.is_not(None))
+    if connection.execute(back.values(spoken_at=sessions.c.silent_since)).rowcount:
+        _end(connection, key)
+    return True
 
 
 class _Ended(NamedTuple):
@@ -160,24 +188,27 @@ _SHOWN = Prepared(
 _APPENDED = Prepared(_appending, tuple)
 
 
-def wake(connection: Connection, key: SessionKey, session: Session, overrides: Overrides, waking: Waking) -> bool:
-    """After talk has arrived: wakes the session if it was timed out, or should have been by then; whether it was so.
+def wake(
+    connection: Connection, key: SessionKey, session: Session, overrides: Overrides, waking: Waking
+) -> Awakening | None:
+    """After talk has arrived: wakes the session if it was timed out, or should have been by then; None if neither.
 
     People are told behind the answer, unless somebody has started clean since, or there is nothing to remember.
     """
     before, spoken_at = session.silent_since, session.spoken_at
     if before is None or spoken_at is None:
-        return False
+        return None
     here = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
     if session.present_since is not None:
         was = Present(key=key, since=session.present_since, spoken_at=before, now=spoken_at, overrides=overrides)
         if not waking.is_over(was):
-            return False
+            return None
         _end(connection, key)
     connection.execute(update(sessions).where(here).values(present_since=spoken_at))
     number, move = newest(connection, key)
     remembers = remembered.count(connection, key).all if move is Move.TIMED_OUT else 0
+    silence = (spoken_at - before) / 1000
     if remembers:
-        words = waking.line((spoken_at - before) / 1000, remembers)
+        words = waking.line(silence, remembers)
         notices.tell(connection, key, name=f"{notices.WAKING} {number}", text=words, behind=waking.burst)
-    return True
+    return Awakening(seconds=silence, late=session.present_since is not None)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.access import Refusal, is_heard, refusal, shuts_out
+from core.access import Denial, denial, is_heard, shuts_out
 from core.policy import SETTINGS, Level, Policy
 from core.seam.address import Address
 from core.seam.messages import Author, Inbound, Standing
@@ -25,40 +25,40 @@ def said(standing: Standing = MEMBER, **facts: object) -> Inbound:
     return message("hello", **(usual | facts))
 
 
-JUDGED: dict[str, tuple[dict[str, str], Inbound, Refusal | None]] = {
+JUDGED: dict[str, tuple[dict[str, str], Inbound, Denial | None]] = {
     "a member": ({}, said(), None),
     "a guest": ({}, said(GUEST), None),
-    "a guest where guests are not talked with": ({"guests": "no"}, said(GUEST), Refusal.GUEST),
-    "whoever may be a guest there": ({"guests": "no"}, said(Standing(is_guest=None)), Refusal.UNKNOWN),
-    "an external": ({}, said(PARTNER), Refusal.EXTERNAL),
+    "a guest where guests are not talked with": ({"guests": "no"}, said(GUEST), Denial.GUEST),
+    "whoever may be a guest there": ({"guests": "no"}, said(Standing(is_guest=None)), Denial.UNKNOWN),
+    "an external": ({}, said(PARTNER), Denial.EXTERNAL),
     "an external where the channel opts in": ({"external": "yes"}, said(PARTNER), None),
-    "whoever may be an external": ({}, said(Standing(is_external=None)), Refusal.UNKNOWN),
+    "whoever may be an external": ({}, said(Standing(is_external=None)), Denial.UNKNOWN),
     "somebody of the same organisation's other workspace": ({}, said(SISTER), None),
     "nothing known, and nothing asked": ({"external": "yes"}, said(NOT_KNOWN), None),
-    "deny a person": ({"deny": "person:U1"}, said(), Refusal.DENIED),
+    "deny a person": ({"deny": "person:U1"}, said(), Denial.DENIED),
     "deny another": ({"deny": "person:U2"}, said(), None),
-    "deny a channel": ({"deny": "channel:C1"}, said(), Refusal.DENIED),
-    "deny a workspace": ({"deny": "workspace:T1"}, said(), Refusal.DENIED),
-    "deny an organisation": ({"deny": "workspace:T2", "external": "yes"}, said(PARTNER), Refusal.DENIED),
-    "deny a role": ({"deny": "role:R5"}, said(MODERATOR), Refusal.DENIED),
+    "deny a channel": ({"deny": "channel:C1"}, said(), Denial.DENIED),
+    "deny a workspace": ({"deny": "workspace:T1"}, said(), Denial.DENIED),
+    "deny an organisation": ({"deny": "workspace:T2", "external": "yes"}, said(PARTNER), Denial.DENIED),
+    "deny a role": ({"deny": "role:R5"}, said(MODERATOR), Denial.DENIED),
     "deny a role that one has not": ({"deny": "role:R6"}, said(MODERATOR), None),
-    "deny a role that one may have": ({"deny": "role:R5"}, said(ROLES_UNKNOWN), Refusal.UNKNOWN),
-    "deny direct messages": ({"deny": "channel:@me"}, said(direct=True), Refusal.DENIED),
-    "deny goes before allow": ({"deny": "person:U1", "allow": "person:U1"}, said(), Refusal.DENIED),
-    "deny is told before all else": ({"deny": "person:U1"}, said(PARTNER), Refusal.DENIED),
+    "deny a role that one may have": ({"deny": "role:R5"}, said(ROLES_UNKNOWN), Denial.UNKNOWN),
+    "deny direct messages": ({"deny": "channel:@me"}, said(direct=True), Denial.DENIED),
+    "deny goes before allow": ({"deny": "person:U1", "allow": "person:U1"}, said(), Denial.DENIED),
+    "deny is told before all else": ({"deny": "person:U1"}, said(PARTNER), Denial.DENIED),
     "allow a person": ({"allow": "person:U1"}, said(), None),
-    "allow another": ({"allow": "person:U2"}, said(), Refusal.NOT_ALLOWED),
+    "allow another": ({"allow": "person:U2"}, said(), Denial.NOT_ALLOWED),
     "allow a role": ({"allow": "role:R5, person:U9"}, said(MODERATOR), None),
-    "allow a role that one may have": ({"allow": "role:R5"}, said(ROLES_UNKNOWN), Refusal.UNKNOWN),
+    "allow a role that one may have": ({"allow": "role:R5"}, said(ROLES_UNKNOWN), Denial.UNKNOWN),
     "allow a channel": ({"allow": "channel:C1"}, said(), None),
-    "allow another channel": ({"allow": "channel:C2, person:U1"}, said(), Refusal.NOT_ALLOWED),
-    "allow a person in a channel": ({"allow": "channel:C1, person:U2"}, said(), Refusal.NOT_ALLOWED),
-    "allow no direct messages": ({"allow": "channel:C2"}, said(direct=True), Refusal.NOT_ALLOWED),
+    "allow another channel": ({"allow": "channel:C2, person:U1"}, said(), Denial.NOT_ALLOWED),
+    "allow a person in a channel": ({"allow": "channel:C1, person:U2"}, said(), Denial.NOT_ALLOWED),
+    "allow no direct messages": ({"allow": "channel:C2"}, said(direct=True), Denial.NOT_ALLOWED),
     "allow direct messages": ({"allow": "channel:@me"}, said(direct=True), None),
     "allow a workspace": ({"allow": "workspace:T1"}, said(), None),
-    "allow no partner": ({"allow": "workspace:T1", "external": "yes"}, said(PARTNER), Refusal.NOT_ALLOWED),
+    "allow no partner": ({"allow": "workspace:T1", "external": "yes"}, said(PARTNER), Denial.NOT_ALLOWED),
     "allow a partner": ({"allow": "workspace:T1, workspace:T2", "external": "yes"}, said(PARTNER), None),
-    "allow lets no external in": ({"allow": "person:U1"}, said(PARTNER), Refusal.EXTERNAL),
+    "allow lets no external in": ({"allow": "person:U1"}, said(PARTNER), Denial.EXTERNAL),
 }
 
 
@@ -66,7 +66,7 @@ JUDGED: dict[str, tuple[dict[str, str], Inbound, Refusal | None]] = {
 def test_who_is_talked_with(case: str) -> None:
     given, heard, why = JUDGED[case]
 
-    assert refusal(heard, policy(**given)) is why
+    assert denial(heard, policy(**given)) is why
 
 
 def test_each_level_may_keep_more_people_out_and_lets_nobody_in() -> None:
@@ -74,8 +74,8 @@ def test_each_level_may_keep_more_people_out_and_lets_nobody_in() -> None:
     nearer = {name: SETTINGS[name].read(value) for name, value in (("allow", "person:U2"), ("deny", "person:U9"))}
     both = operators.with_values(Level.CHANNEL, nearer)
 
-    assert refusal(said(), both) is Refusal.NOT_ALLOWED
-    assert refusal(said(author=BEN), both) is Refusal.DENIED
+    assert denial(said(), both) is Denial.NOT_ALLOWED
+    assert denial(said(author=BEN), both) is Denial.DENIED
 
 
 def test_other_programs_are_overheard_unless_they_are_denied() -> None:
@@ -97,6 +97,6 @@ def test_who_would_shut_themselves_out_is_known_as_far_as_it_can_be() -> None:
 
 
 def test_a_denial_says_why_and_what_may_be_done() -> None:
-    assert all(why.value.endswith(".") and why.value.startswith("I ") for why in Refusal)
-    assert "set external yes" in Refusal.EXTERNAL.value
-    assert "set guests yes" in Refusal.GUEST.value
+    assert all(why.value.endswith(".") and why.value.startswith("I ") for why in Denial)
+    assert "set external yes" in Denial.EXTERNAL.value
+    assert "set guests yes" in Denial.GUEST.value

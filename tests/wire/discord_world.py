@@ -15,6 +15,7 @@ TEXT, DIRECT, THREAD, FORUM = 0, 1, 11, 15
 VIEW_CHANNEL = 1 << 10
 USUAL = VIEW_CHANNEL | 1 << 11 | 1 << 16  # and to send messages, and read earlier ones
 EPHEMERAL = 1 << 6
+COMPONENT, SUBMISSION = 3, 5  # kinds of interaction beside a command
 STARTER = 21  # the type of the first message of a thread that began with a message
 CONTENT_FLAG = 1 << 19
 NONCE = "nonce"
@@ -80,8 +81,12 @@ class Interaction:
     token: str
     channel: str
     at: float
+    kind: int = 2
+    author: str = ""
+    modal: Payload | None = None
     deferred: bool = False
     private: bool = False
+    first: int = 0  # how it was answered at first
     original: str | None = None
     acknowledged_after: float | None = None
     done: Event = field(default_factory=Event)

@@ -8,7 +8,7 @@ from time import time
 import pytest
 from sqlalchemy import update
 
-from core.access import Refusal
+from core.access import Denial
 from core.events import TurnedAway
 from core.policy import Named
 from core.schema import denials, sessions, turns
@@ -20,7 +20,7 @@ from tests.script import House, house, rows
 from tests.values import BEN, HERE, message
 
 THREAD = replace(HERE, thread="t1")
-DENIAL = Refusal.DENIED.value
+DENIAL = Denial.DENIED.value
 
 
 @asynccontextmanager
@@ -68,7 +68,7 @@ async def test_what_nobody_can_find_out_now_may_be_asked_again_at_once(database:
     async with house(database) as running:
         running.mind.policy = replace(running.mind.policy, guests=False)
         await running.say(*(bens(standing=Standing(is_guest=None)) for _ in range(2)))
-        await running.answered(*(Refusal.UNKNOWN.value,) * 2)
+        await running.answered(*(Denial.UNKNOWN.value,) * 2)
 
 
 async def test_an_edit_of_a_refused_message_finds_nothing(database: Database) -> None:

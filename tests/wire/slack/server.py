@@ -212,8 +212,16 @@ class SlackServer:
 
     async def _acknowledged(self, frame: Arguments) -> None:
         if envelope := self._unacknowledged.pop(str(frame.get("envelope_id")), None):
+            if envelope.payload.get("type") == "view_submission":
+                self._submitted(envelope.payload["view"]["id"], frame.get("payload") or {})
             envelope.acked.set()
         await self._changed()
+
+    def _submitted(self, view: str, answer: Arguments) -> None:
+        """A modal closes once it is acknowledged, unless something in it is wrong."""
+        modal = next(one for one in self.workspace.modals if one.id == view)
+        modal.errors = answer["errors"] if answer.get("response_action") == "errors" else {}
+        modal.is_open = bool(modal.errors)
 
     async def disconnect(self, reason: str = "refresh_requested", which: int = 0) -> None:
         """Slack's own farewell to one socket; the client is expected to come back."""

@@ -1,7 +1,7 @@
 """What a Slack workspace holds, and what the methods of the Web API do to it, within Slack's documented limits."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from time import time
 from typing import Any
@@ -68,6 +68,27 @@ class Message:
         return kept
 
 
+@dataclass(kw_only=True)
+class Modal:
+    """A form that one person has before them: `errors` are what they are told of its fields."""
+
+    id: str
+    user: str
+    view: Arguments
+    is_open: bool = True
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def field(self, name: str) -> Arguments:
+        """The input of this name."""
+        return next(block for block in self.view["blocks"] if block["block_id"] == name)
+
+    def shown(self, name: str) -> str | None:
+        """What this field holds before anybody has typed."""
+        element = self.field(name)["element"]
+        chosen = element.get("initial_option") or {}
+        return element.get("initial_value") or chosen.get("value")
+
+
 class Workspace:
     """`said` is told of every message that the bot posts and that anybody changes or deletes, with what it was before.
 
@@ -90,6 +111,9 @@ class Workspace:
         self.url = ""
         self.closed: dict[str, str] = {}
         self.statuses: list[tuple[str, Arguments]] = []
+        self.modals: list[Modal] = []
+        self.trigger_seconds = 3.0
+        self._triggers: dict[str, tuple[str, float]] = {}
         self.rationed = False
         self.streams_a_minute: int | None = None
         self._read_at: dict[str, float] = {}
@@ -101,6 +125,12 @@ class Workspace:
         """A time that no other message has."""
         self._last = max(int(time() * 1_000_000), self._last + 1)
         return f"{self._last // 1_000_000}.{self._last % 1_000_000:06}"
+
+    def trigger(self, user: str) -> str:
+        """What this person has done may open a modal, once and soon."""
+        trigger = f"trigger-{self.ts()}"
+        self._triggers[trigger] = user, time()
+        return trigger
 
     def add(self, channel: str, user: str, text: str, **more: Any) -> Message:
         """A message of a person, or of another bot."""
@@ -182,6 +212,7 @@ class Workspace:
             "chat.startStream": self._start,
             "chat.appendStream": self._append,
             "chat.stopStream": self._stop,
+            "views.open": self._open_view,
             "reactions.add": self._react,
             "reactions.remove": self._unreact,
             "conversations.replies": self._replies,
@@ -285,6 +316,21 @@ class Workspace:
         if message.bot != BOT:
             raise No(otherwise)
         return message
+
+    def _open_view(self, given: Arguments) -> Arguments:
+        """docs.slack.dev/reference/methods/views.open."""
+        trigger = given["trigger_id"]
+        if trigger not in self._triggers:
+            raise No("invalid_trigger_id")
+        user, at = self._triggers[trigger]
+        if not user:
+            raise No("exchanged_trigger_id")
+        if time() - at > self.trigger_seconds:
+            raise No("expired_trigger_id")
+        _check_view(given["view"])
+        self._triggers[trigger] = "", at
+        self.modals.append(Modal(id=f"V{len(self.modals)}", user=user, view=given["view"]))
+        return {"view": given["view"] | {"id": self.modals[-1].id}}
 
     def _update(self, given: Arguments) -> Arguments:
         message, text, blocks = self._mine(given), given.get("text") or "", given.get("blocks") or []
@@ -420,11 +466,49 @@ class Workspace:
         return {}
 
 
+def _check_charts(blocks: Iterable[Arguments]) -> None:
+    """docs.slack.dev/reference/block-kit/blocks/data-visualization-block."""
+    for block in blocks:
+        chart = block["chart"]
+        names, series = chart["axis_config"]["categories"], chart["series"]
+        fits = chart["type"] == "bar" and 1 <= len(series) <= 6 and 1 <= len(names) <= 20
+        matches = all([point["label"] for point in one["data"]] == names for one in series)
+        if not (fits and matches and 1 <= len(block["title"]) <= 50 and all(1 <= len(name) <= 20 for name in names)):
+            raise No("invalid_blocks")
+
+
+def _check_view(view: Arguments) -> None:
+    """Slack's limits for modals and inputs; docs.slack.dev/reference/views/modal-views."""
+    titles = [view[name]["text"] for name in ("title", "submit", "close")]
+    blocks = view["blocks"]
+    if view["type"] != "modal" or not all(0 < len(one) <= 24 for one in titles) or not 1 <= len(blocks) <= 100:
+        raise No("invalid_arguments")
+    if len(view["private_metadata"]) > 3_000 or len(view["callback_id"]) > 255:
+        raise No("invalid_arguments")
+    if len({block["block_id"] for block in blocks}) < len(blocks):
+        raise No("invalid_arguments")
+    for block in blocks:
+        element, hint = block["element"], block.get("hint", {}).get("text", "…")
+        if len(block["label"]["text"]) > 2_000 or not 0 < len(hint) <= 2_000 or len(element["action_id"]) > 255:
+            raise No("invalid_arguments")
+        if element["type"] == "plain_text_input":
+            most, value = element["max_length"], element.get("initial_value", "…")
+            if not 1 <= most <= 3_000 or not 0 < len(value) <= most:
+                raise No("invalid_arguments")
+        else:
+            options, chosen = element["options"], element.get("initial_option")
+            if not 1 <= len(options) <= 100 or (chosen is not None and chosen not in options):
+                raise No("invalid_arguments")
+            if any(len(one["text"]["text"]) > 75 or not 1 <= len(one["value"]) <= 150 for one in options):
+                raise No("invalid_arguments")
+
+
 def _check(blocks: list[Arguments], metadata: Arguments | None) -> None:
     """Slack's limits for blocks, options and metadata; docs.slack.dev/reference."""
     markdown = sum(len(block["text"]) for block in blocks if block["type"] == "markdown")
     if len(blocks) > 50 or markdown > 12_000:
         raise No("invalid_blocks")
+    _check_charts(block for block in blocks if block["type"] == "data_visualization")
     for block in blocks:
         for element in block.get("elements", ()):
             if element["type"] == "button":
