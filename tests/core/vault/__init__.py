@@ -1,0 +1,1 @@
+"""The vault: ciphers, envelopes and the ring, without a database."""
