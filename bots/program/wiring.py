@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 import migrations
-from bots.program import owner
+from bots.program import owner, vaults
 from core import journal
 from core.assistant.assistant import Assistant
 from core.assistant.folding import Folder
@@ -33,6 +33,7 @@ from core.model.offline import OfflineModel
 from core.model.prices import Prices
 from core.seam.adapter import Adapter
 from core.store import Database, claims, connect, ledger, servers
+from core.store.sealing import Vault
 from core.timings import Timings
 from core.work.shifts import Shifts
 from core.work.worker import Worker
@@ -54,7 +55,9 @@ async def run(
 
     Raises BackscrollError when it can't start or a platform will not have us.
     """
-    await prepare(settings, database)
+    vault = await prepare(settings, database)
+    if vault is None:
+        log.warning("stored in the clear", what="all that people say", remedy=vaults.REMEDY)
     mind = await make_mind(settings, model, prices.read(settings.backscroll_prices_file), others)
     for one in (model, *(others or {}).values()):
         await one.recall(_Recollection(database))
@@ -116,19 +119,23 @@ def _build(
     return _House(database=database, adapters=adapters, inbox=inbox, worker=worker, chores=Chores(table, shifts))
 
 
-async def prepare(settings: Settings, database: Database) -> None:
-    """A SQLite file is brought to the newest schema; a PostgreSQL is the operator's to migrate.
+async def prepare(settings: Settings, database: Database) -> Vault | None:
+    """Has bodies sealed and opened by the key ring, if there is one, which must be the right one for this database.
 
-    Raises DatabaseBehind, which says so.
+    A SQLite file is brought to the newest schema; a PostgreSQL is the operator's to migrate.
+    Raises ConfigurationError where the ring is not the right one, before anything is written, and DatabaseBehind.
     """
+    ring = vaults.ring(settings)
+    await vaults.require(ring, database)
     if settings.database_url.startswith("sqlite"):
         await database.write(migrations.upgrade)
-        return
-    have, need = await database.read(migrations.current), migrations.newest()
-    if have != need:
-        raise DatabaseBehind(
-            f"the schema is at {have or 'nothing'}, this program needs {need}: run `backscroll migrate`"
-        )
+    else:
+        have, need = await database.read(migrations.current), migrations.newest()
+        if have != need:
+            raise DatabaseBehind(
+                f"the schema is at {have or 'nothing'}, this program needs {need}: run `backscroll migrate`"
+            )
+    return await vaults.enter(ring, database)
 
 
 def open_database(settings: Settings) -> Database:

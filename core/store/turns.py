@@ -84,9 +84,8 @@ def shown(key: SessionKey, *shown: *Shown) -> Turn:
     """A row as the rest of the core sees it, but for its quotes, which few have: `quoting` reads those."""
     seq, role, kind, progress, validity, body, tokens, at, author, name, pointed = shown
     row, words = (seq, role), bodies.TURN.open(key, (seq, role), body).encode()
-    return _plain(
-        seq, role, kind, progress, validity, words, tokens, at, author, bodies.NAME.open(key, row, name), pointed
-    )
+    known = bodies.NAME.open(key, row, name)
+    return _plain(seq, role, kind, progress, validity, words, tokens, at, author, known, pointed)
 
 
 def _plain(
@@ -103,13 +102,17 @@ def _plain(
     pointed: int | None,
 ) -> Turn:
     """The same, where bodies are stored as they are."""
+    try:
+        words = body.decode()
+    except UnicodeDecodeError:  # other processes seal by now, and this one was given no key
+        words = bodies.LOST
     shown = Turn(
         seq,
         _ROLES[role],
         _KINDS[kind],
         _PROGRESS[progress],
         _VALIDITY[validity],
-        body.decode(),
+        words,
         tokens,
         seconds(at),
         None if author is None else _author(author, name or ""),

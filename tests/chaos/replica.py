@@ -11,7 +11,5 @@ if __name__ == "__main__":
 
         naive.blind()
     from bots.program.cli import main
-    from tests.sealed import seal_if_told
 
-    seal_if_told()
     main()
