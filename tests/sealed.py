@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Row, Table
 
 from core.store import bodies
-from core.store.bodies import Place, Unreadable
+from core.store.bodies import NotOpened, Place
 from core.store.sealing import Vault
 from core.vault import ring
 
@@ -22,10 +22,10 @@ SWITCH = "BACKSCROLL_KEYS"
 class Strict(Vault):
     """What can't be opened is an error of ours: no test tampers with what this one reads."""
 
-    def open(self, place: Place, envelope: bytes) -> bytes:
+    def open(self, place: Place, packet: bytes) -> bytes:
         try:
-            return super().open(place, envelope)
-        except Unreadable:
+            return super().open(place, packet)
+        except NotOpened:
             raise AssertionError(f"this was not sealed for {place}") from None
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import LargeBinary, Text
 from sqlalchemy.sql.schema import Column
 
 from core.schema import checkpoints, deliveries, policies, preferences, quotes, rejections, turns
-from core.vault.envelope import MARK, MARK_OF_TEXT, Malformed, as_text, of_text
+from core.vault.packet import MARK, MARK_OF_TEXT, NoPacket, as_text, of_text
 
 log = structlog.get_logger()
 
@@ -58,7 +58,7 @@ class Place(NamedTuple):
     row: Row
 
 
-class Unreadable(Exception):
+class NotOpened(Exception):
     """What is stored in a place can't be opened; `erased` where its key was destroyed on purpose."""
 
     def __init__(self, *, erased: bool = False) -> None:
@@ -74,10 +74,10 @@ class Codec(Protocol):
         """Whether nothing is stored in the clear any more: what is nevertheless, we have not stored."""
 
     def seal(self, place: Place, words: bytes, by: str) -> bytes:
-        """The words in an envelope, by the key of whoever wrote them; another time they are sealed otherwise."""
+        """The words in a packet, by the key of whoever wrote them; another time they are sealed otherwise."""
 
-    def open(self, place: Place, envelope: bytes) -> bytes:
-        """What `seal` was given. Raises Unreadable where it was sealed for another place, or is not as it was."""
+    def open(self, place: Place, packet: bytes) -> bytes:
+        """What `seal` was given. Raises NotOpened where it was sealed for another place, or is not as it was."""
 
 
 _codec: Codec | None = None
@@ -122,7 +122,7 @@ class Body:
                 return _opened(place, stored)
             _admit_plain()
             return stored.decode()
-        except (Unreadable, UnicodeDecodeError) as error:
+        except (NotOpened, UnicodeDecodeError) as error:
             _tell(place, error)
             return self._lost
 
@@ -153,27 +153,27 @@ class Note:
             if stored[0] == MARK_OF_TEXT:
                 return _opened(place, of_text(stored))
             _admit_plain()
-        except (Unreadable, Malformed, UnicodeDecodeError) as error:
+        except (NotOpened, NoPacket, UnicodeDecodeError) as error:
             _tell(place, error)
             return self._lost
         return stored
 
 
-def _opened(place: Place, envelope: bytes) -> str:
+def _opened(place: Place, packet: bytes) -> str:
     if _codec is None:
-        raise Unreadable
-    return _codec.open(place, envelope).decode()
+        raise NotOpened
+    return _codec.open(place, packet).decode()
 
 
 def _admit_plain() -> None:
-    """Raises Unreadable where all is sealed: then somebody else has put this here."""
+    """Raises NotOpened where all is sealed: then somebody else has put this here."""
     if _codec is not None and _codec.all_sealed:
-        raise Unreadable
+        raise NotOpened
 
 
 def _tell(place: Place, error: Exception) -> None:
     """What was erased is gone quietly."""
-    if not (isinstance(error, Unreadable) and error.erased):
+    if not (isinstance(error, NotOpened) and error.erased):
         _tell_once(place.table, place.column, place.workspace, place.session)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, func, inspect, select, update
 
 from core.schema import data_keys
 from core.store.engine.sql import erases, insert, now
-from core.vault.envelope import about
+from core.vault.packet import about
 
 DEPLOYMENT = 0
 PROOF, ALL_SEALED = "", "sealed"

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from core.store import keys
-from core.store.bodies import Place, Unreadable
+from core.store.bodies import NotOpened, Place
 from core.store.engine.again import NotYet
 from core.store.engine.database import Database
 from core.store.keys import DataKey
 from core.vault.cipher import KEY, NONCE, Cipher, NotAuthentic
-from core.vault.envelope import Malformed, about, head, number_of
+from core.vault.packet import NoPacket, about, head, number_of
 from core.vault.ring import NoSuchKey, Ring
 
 _MOST = 20_000
@@ -45,28 +45,28 @@ class Vault:
         self._noting = threading.Lock()
 
     def seal(self, place: Place, words: bytes, by: str) -> bytes:
-        """The words in an envelope. Raises NotYet where the key is not at hand."""
+        """The words in a packet. Raises NotYet where the key is not at hand."""
         number = self._newest.get((place.workspace, by), 0)
         key = self._keys.get((place.workspace, number))
         if not isinstance(key, Cipher):
             raise NotYet(partial(self._make, place.workspace, [by]))
         return head(number) + key.seal(words, _about(place), nonce=secrets.token_bytes(NONCE))
 
-    def open(self, place: Place, envelope: bytes) -> bytes:
-        """What was sealed for this place. Raises Unreadable, and NotYet where the key is not at hand."""
+    def open(self, place: Place, packet: bytes) -> bytes:
+        """What was sealed for this place. Raises NotOpened, and NotYet where the key is not at hand."""
         try:
-            number, start = number_of(envelope)
-        except Malformed:
-            raise Unreadable from None
+            number, start = number_of(packet)
+        except NoPacket:
+            raise NotOpened from None
         key = self._keys.get((place.workspace, number))
         if key is None:
             raise NotYet(partial(self._read, place.workspace, number))
         if isinstance(key, _Gone):
-            raise Unreadable(erased=key.destroyed)
+            raise NotOpened(erased=key.destroyed)
         try:
-            return key.open(envelope[start:], _about(place))
+            return key.open(packet[start:], _about(place))
         except NotAuthentic:
-            raise Unreadable from None
+            raise NotOpened from None
 
     def newest(self, workspace: int, by: str) -> int:
         """The number of the key that seals what this author writes. Raises NotYet where it is not at hand."""

@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.roles import FromClauseRole
 
-from core.vault.envelope import MARK_OF_TEXT
+from core.vault.packet import MARK_OF_TEXT
 
 CHANNEL = "backscroll"
 """The name under which PostgreSQL passes hints from process to process."""

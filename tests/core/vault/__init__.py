@@ -1,1 +1,1 @@
-"""The vault: ciphers, envelopes and the ring, without a database."""
+"""The vault: ciphers, packets and the ring, without a database."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ConfigurationError
-from core.vault import envelope, ring
+from core.vault import packet, ring
 from core.vault.cipher import KEY, NONCE, TAG, Cipher, NotAuthentic
 from core.vault.ring import NoSuchKey, OwnKeys
 
@@ -58,32 +58,32 @@ def test_one_bit_that_has_changed_is_enough(
 
 
 @given(number=numbers, sealed=st.binary(max_size=80))
-def test_an_envelope_tells_its_data_key_and_is_no_text(number: int, sealed: bytes) -> None:
-    stored = envelope.head(number) + sealed
+def test_a_packet_tells_its_data_key_and_is_no_text(number: int, sealed: bytes) -> None:
+    stored = packet.head(number) + sealed
 
-    found, start = envelope.number_of(stored)
+    found, start = packet.number_of(stored)
 
     assert (found, stored[start:]) == (number, sealed)
     with pytest.raises(UnicodeDecodeError):
         stored.decode()
-    assert envelope.of_text(envelope.as_text(stored)) == stored
+    assert packet.of_text(packet.as_text(stored)) == stored
 
 
 @given(text=st.text(min_size=1))
-def test_no_text_begins_as_an_envelope_does(text: str) -> None:
-    assert text.encode("utf-8", "replace")[0] != envelope.MARK
+def test_no_text_begins_as_a_packet_does(text: str) -> None:
+    assert text.encode("utf-8", "replace")[0] != packet.MARK
 
 
 @pytest.mark.parametrize("broken", [b"\xfe", b"\xfe\x80", b"\xfe\xff\xff\xff\xff\xff\x01"])
-def test_half_an_envelope_is_none(broken: bytes) -> None:
-    with pytest.raises(envelope.Malformed):
-        envelope.number_of(broken)
+def test_half_a_packet_is_none(broken: bytes) -> None:
+    with pytest.raises(packet.NoPacket):
+        packet.number_of(broken)
 
 
 @given(text=st.text(alphabet="!?ø \n=", min_size=1, max_size=9))
 def test_other_text_behind_the_mark_is_none(text: str) -> None:
-    with pytest.raises(envelope.Malformed):
-        envelope.of_text(f"{envelope.MARK_OF_TEXT}{text}")
+    with pytest.raises(packet.NoPacket):
+        packet.of_text(f"{packet.MARK_OF_TEXT}{text}")
 
 
 parts = st.one_of(numbers, st.text(alphabet="12|:-aø", max_size=6))
@@ -91,7 +91,7 @@ parts = st.one_of(numbers, st.text(alphabet="12|:-aø", max_size=6))
 
 @given(one=st.lists(parts, max_size=5), other=st.lists(parts, max_size=5))
 def test_no_two_places_are_written_alike(one: list[int | str], other: list[int | str]) -> None:
-    assert (envelope.about("turns.body", *one) == envelope.about("turns.body", *other)) is (one == other)
+    assert (packet.about("turns.body", *one) == packet.about("turns.body", *other)) is (one == other)
 
 
 @given(one=keys, other=keys, data_key=keys)

@@ -1,4 +1,4 @@
-"""The envelope: how a sealed body is told from one in the clear, and which data key opens it.
+"""The packet: how a sealed body is told from one in the clear, and which data key opens it.
 
 `0xFE | number of the data key | nonce (12) | ciphertext | tag (16)`. No text begins with that byte, since UTF-8 never
 has it. As text it is `U+0001` and the rest in base64, without what fills that up; no text of ours begins so either
@@ -19,8 +19,8 @@ Part = int | str
 """What tells a row from another: a number, or a text."""
 
 
-class Malformed(Exception):
-    """What begins as an envelope is none."""
+class NoPacket(Exception):
+    """What begins as a packet is none."""
 
 
 def head(number: int) -> bytes:
@@ -34,26 +34,26 @@ def head(number: int) -> bytes:
 
 
 def number_of(stored: bytes) -> tuple[int, int]:
-    """The data key's number, and where the sealed bytes begin. Raises Malformed."""
+    """The data key's number, and where the sealed bytes begin. Raises NoPacket."""
     number = 0
     for place, byte in enumerate(stored[1 : 1 + _LONGEST]):
         number |= (byte & 0x7F) << 7 * place
         if byte < 0x80:
             return number, place + 2
-    raise Malformed
+    raise NoPacket
 
 
 def as_text(stored: bytes) -> str:
-    """An envelope as a column of text holds it."""
+    """A packet as a column of text holds it."""
     return MARK_OF_TEXT + b2a_base64(stored[1:], newline=False).rstrip(b"=").decode()
 
 
 def of_text(stored: str) -> bytes:
-    """The envelope in such a text. Raises Malformed."""
+    """The packet in such a text. Raises NoPacket."""
     try:
         return b"\xfe" + a2b_base64(stored[1:] + "=" * (-(len(stored) - 1) % 4), strict_mode=True)
     except (Error, ValueError):
-        raise Malformed from None
+        raise NoPacket from None
 
 
 def about(column: str, *row: Part) -> bytes:
