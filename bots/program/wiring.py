@@ -58,6 +58,8 @@ async def run(
     vault = await prepare(settings, database)
     if vault is None:
         log.warning("stored in the clear", what="all that people say", remedy=vaults.REMEDY)
+    elif not vault.all_sealed:
+        log.warning("not all is sealed yet", until="the log says so")
     mind = await make_mind(settings, model, prices.read(settings.backscroll_prices_file), others)
     for one in (model, *(others or {}).values()):
         await one.recall(_Recollection(database))
@@ -71,6 +73,7 @@ async def run(
         mind=mind,
         owner=owner.ourselves(place),
         timings=timings or Timings(lease=settings.backscroll_lease_seconds),
+        vault=vault,
     )
     log.info("ready", platforms=list(adapters), model=model.name, taken_up=freed, tried_again=again)
     await _serve(house, settings.backscroll_drain_seconds, stop)
@@ -95,6 +98,7 @@ def _build(
     mind: Mind,
     owner: str,
     timings: Timings,
+    vault: Vault | None,
 ) -> _House:
     events = Events(journal.note)
     outbox = Outbox(database=database, adapters=adapters, timings=timings, events=events)
@@ -115,6 +119,7 @@ def _build(
         folding=due_sessions if settings.has_model else None,
         policy=mind.policy,
         timings=timings,
+        vault=vault,
     )
     return _House(database=database, adapters=adapters, inbox=inbox, worker=worker, chores=Chores(table, shifts))
 
@@ -130,12 +135,17 @@ async def prepare(settings: Settings, database: Database) -> Vault | None:
     if settings.database_url.startswith("sqlite"):
         await database.write(migrations.upgrade)
     else:
-        have, need = await database.read(migrations.current), migrations.newest()
-        if have != need:
-            raise DatabaseBehind(
-                f"the schema is at {have or 'nothing'}, this program needs {need}: run `backscroll migrate`"
-            )
+        await require_newest(database)
     return await vaults.enter(ring, database)
+
+
+async def require_newest(database: Database) -> None:
+    """Raises DatabaseBehind where the schema is not the one that this program needs."""
+    have, need = await database.read(migrations.current), migrations.newest()
+    if have != need:
+        raise DatabaseBehind(
+            f"the schema is at {have or 'nothing'}, this program needs {need}: run `backscroll migrate`"
+        )
 
 
 def open_database(settings: Settings) -> Database:

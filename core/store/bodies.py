@@ -118,13 +118,18 @@ class Body:
             return ""
         place = _place(self.column, owner, row)
         try:
-            if stored[0] == MARK:
-                return _opened(place, stored)
-            _admit_plain()
-            return stored.decode()
+            return _read(place, stored)
         except (NotOpened, UnicodeDecodeError) as error:
             _tell(place, error)
             return self._lost
+
+    def again(self, owner: Owner, row: Row, stored: bytes, *, by: str) -> bytes:
+        """The same words sealed anew. Raises NotOpened."""
+        return self.seal(owner, row, _read(_place(self.column, owner, row), stored), by=by)
+
+    def packet(self, stored: bytes) -> bytes | None:
+        """What is stored, if it is sealed."""
+        return stored if stored[0] == MARK else None
 
 
 class Note:
@@ -150,13 +155,39 @@ class Note:
             return stored
         place = _place(self.column, owner, row)
         try:
-            if stored[0] == MARK_OF_TEXT:
-                return _opened(place, of_text(stored))
-            _admit_plain()
-        except (NotOpened, NoPacket, UnicodeDecodeError) as error:
+            return _read_text(place, stored)
+        except (NotOpened, UnicodeDecodeError) as error:
             _tell(place, error)
             return self._lost
-        return stored
+
+    def again(self, owner: Owner, row: Row, stored: str, *, by: str) -> str | None:
+        """The same words sealed anew. Raises NotOpened."""
+        return self.seal(owner, row, _read_text(_place(self.column, owner, row), stored), by=by)
+
+    def packet(self, stored: str) -> bytes | None:
+        """What is stored, if it is sealed. Raises NotOpened."""
+        return _packet(stored) if stored[0] == MARK_OF_TEXT else None
+
+
+def _read(place: Place, stored: bytes) -> str:
+    if stored[0] == MARK:
+        return _opened(place, stored)
+    _admit_plain()
+    return stored.decode()
+
+
+def _read_text(place: Place, stored: str) -> str:
+    if stored[0] == MARK_OF_TEXT:
+        return _opened(place, _packet(stored))
+    _admit_plain()
+    return stored
+
+
+def _packet(stored: str) -> bytes:
+    try:
+        return of_text(stored)
+    except NoPacket:
+        raise NotOpened from None
 
 
 def _opened(place: Place, packet: bytes) -> str:
@@ -228,3 +259,6 @@ ALL = (
     *(PAYLOAD, REASON),
 )
 """Every column that holds what people or models wrote."""
+
+OWN = (TURN, NAME, QUOTE, QUOTED_NAME, TITLE, PREFERENCES)
+"""Those that hold a person's own words, where a person has written the row."""

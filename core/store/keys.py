@@ -8,7 +8,7 @@ proves that the ring is the right one, another says that everything is sealed.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, func, inspect, select, update
+from sqlalchemy import Connection, and_, exists, func, inspect, select, update
 
 from core.schema import data_keys
 from core.store.engine.sql import erases, insert, now
@@ -87,6 +87,15 @@ def changed(connection: Connection, since: int) -> tuple[int, list[DataKey]]:
     moment: int = connection.execute(select(now(connection))).scalar_one()
     rows = connection.execute(select(*_COLUMNS).where(data_keys.c.changed_at >= since)).all()
     return moment, [DataKey(*row) for row in rows]
+
+
+def older(connection: Connection) -> set[tuple[int, int]]:
+    """Workspace and number of the keys that seal nothing any more, since their author has a newer one."""
+    newer = data_keys.alias("newer")
+    same = and_(newer.c.workspace == data_keys.c.workspace, newer.c.author == data_keys.c.author)
+    there = exists().where(same, newer.c.number > data_keys.c.number, newer.c.wrapped != b"")
+    rows = connection.execute(select(data_keys.c.workspace, data_keys.c.number).where(there))
+    return {(workspace, number) for workspace, number in rows.all()}
 
 
 @erases
