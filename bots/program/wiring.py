@@ -56,10 +56,6 @@ async def run(
     Raises BackscrollError when it can't start or a platform will not have us.
     """
     vault = await prepare(settings, database)
-    if vault is None:
-        log.warning("stored in the clear", what="all that people say", remedy=vaults.REMEDY)
-    elif not vault.all_sealed:
-        log.warning("not all is sealed yet", until="the log says so")
     mind = await make_mind(settings, model, prices.read(settings.backscroll_prices_file), others)
     for one in (model, *(others or {}).values()):
         await one.recall(_Recollection(database))
@@ -75,8 +71,16 @@ async def run(
         timings=timings or Timings(lease=settings.backscroll_lease_seconds),
         vault=vault,
     )
+    _say_how_sealed(vault)
     log.info("ready", platforms=list(adapters), model=model.name, taken_up=freed, tried_again=again)
     await _serve(house, settings.backscroll_drain_seconds, stop)
+
+
+def _say_how_sealed(vault: Vault | None) -> None:
+    if vault is None:
+        log.warning("stored in the clear", what="all that people say", remedy=vaults.REMEDY)
+    elif not vault.all_sealed:
+        log.warning("not all is sealed yet", until="the log says so")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,6 +87,7 @@ def use(codec: Codec | None) -> None:
     """From now on, this process seals and opens by this codec; None leaves bodies as they are. Called at the start."""
     global _codec
     _codec = codec
+    _tell_once.cache_clear()
 
 
 def are_plain() -> bool:

@@ -18,6 +18,7 @@ DEPLOYMENT = 0
 PROOF, ALL_SEALED = "", "sealed"
 """What the deployment's keys have for an author."""
 
+_GREATEST = 2**31 - 1
 _AROUND = 64
 """So many numbers before and after the one that is asked for are read with it: people who speak came to speak at
 about the same time."""
@@ -77,7 +78,7 @@ def ensure(connection: Connection, workspace: int, author: str, make: Make, *, a
 
 def around(connection: Connection, workspace: int, number: int) -> list[DataKey]:
     """The key with this number, and those with numbers near it."""
-    near = data_keys.c.number.between(number - _AROUND, number + _AROUND)
+    near = data_keys.c.number.between(number - _AROUND, min(number, _GREATEST - _AROUND) + _AROUND)
     rows = connection.execute(select(*_COLUMNS).where(data_keys.c.workspace == workspace, near))
     return [DataKey(*row) for row in rows.all()]
 

@@ -14,6 +14,7 @@ MARK_OF_TEXT = "\x01"
 """The same of what is sealed in a column of text."""
 
 _LONGEST = 5  # bytes of a number
+_GREATEST = 2**31 - 1
 
 Part = int | str
 """What tells a row from another: a number, or a text."""
@@ -38,7 +39,7 @@ def number_of(stored: bytes) -> tuple[int, int]:
     number = 0
     for place, byte in enumerate(stored[1 : 1 + _LONGEST]):
         number |= (byte & 0x7F) << 7 * place
-        if byte < 0x80:
+        if byte < 0x80 and number <= _GREATEST:
             return number, place + 2
     raise NoPacket
 
