@@ -73,7 +73,7 @@ fix: $(BIN)/.dev ## Formats, and mends what the linter can mend
 figures: $(BIN)/.dev ## Says how long the house's parts are, who imports whom, and what one message visits
 	$(BIN)/python -m docs.figures
 
-BENCH ?= window folding latency turns throughput streams memory startup takeover
+BENCH ?= window folding latency turns throughput streams memory startup takeover sealing
 bench: $(BIN)/.bench ## Measures everything, or BENCH="turns streams"; draws into benchmarks/plots
 	@for name in $(BENCH); do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
