@@ -15,7 +15,7 @@ from core.memory.mind import Mind
 from core.model import prices
 from core.model.llm import Model
 from core.seam.adapter import Adapter, Finding
-from core.store import Database, servers, sqlite_files
+from core.store import Database, keys, servers, sqlite_files
 
 
 async def examine(
@@ -126,10 +126,11 @@ def _readers(subject: str, files: Sequence[Path]) -> Sequence[Finding]:
 
 async def _encryption(settings: Settings, make: Callable[[], Database]) -> Sequence[Finding]:
     """That nothing is sealed is for the operator to decide, and nothing wrong."""
-    ring, file = vaults.ring(settings), settings.backscroll_keys_file
-    with suppress(DatabaseError):  # what is wrong with the database is a finding of its own
+    ring, file, used = vaults.ring(settings), settings.backscroll_keys_file, set[str]()
+    with suppress(BackscrollError):  # what is wrong with the database is a finding of its own
         async with _visited(settings, make) as database:
-            await vaults.require(ring, database)
+            used = await database.read(keys.rings)
+    vaults.require_known(ring, used)
     if ring is None:
         detail = f"none: all that people say is stored in the clear; {vaults.REMEDY}"
         return [Finding(subject="encryption", ok=True, detail=detail)]

@@ -1,6 +1,6 @@
 """The vault of a deployment: made of the settings' key ring, held against the database, and put to use or refused."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from core.config import Settings, own_keys
 from core.errors import ConfigurationError
@@ -20,7 +20,11 @@ def ring(settings: Settings) -> Ring | None:
 
 async def require(ring: Ring | None, database: Database) -> None:
     """Only reads. Raises ConfigurationError where this database was sealed by keys that the ring does not have."""
-    used = await database.read(keys.rings)
+    require_known(ring, await database.read(keys.rings))
+
+
+def require_known(ring: Ring | None, used: Set[str]) -> None:
+    """Raises ConfigurationError where the ring lacks some of the keys with these fingerprints."""
     lacking = used - set(() if ring is None else ring.fingerprints)
     if not lacking:
         return

@@ -88,6 +88,7 @@ def use(codec: Codec | None) -> None:
     global _codec
     _codec = codec
     _tell_once.cache_clear()
+    forget_opened()
 
 
 def are_plain() -> bool:
@@ -105,19 +106,20 @@ class Body:
         assert isinstance(column.type, LargeBinary)  # noqa: S101 – each is named below
         self.column = column
         self._lost = lost
+        self._here = column.table.name, column.name
 
     def seal(self, owner: Owner, row: Row, words: str, *, by: str = "") -> bytes:
         """The words as they are stored in this row; `by` is the ID of the person whose own words they are."""
         plain = words.encode("utf-8", "replace")
         if _codec is None or not plain:
             return plain
-        return _codec.seal(_place(self.column, owner, row), plain, by)
+        return _codec.seal(Place(*self._here, owner.workspace, owner.session, row), plain, by)
 
     def open(self, owner: Owner, row: Row, stored: bytes) -> str:
         """The words that are stored in this row."""
         if not stored:
             return ""
-        place = _place(self.column, owner, row)
+        place = Place(*self._here, owner.workspace, owner.session, row)
         try:
             return _read(place, stored)
         except (NotOpened, UnicodeDecodeError) as error:
@@ -126,7 +128,7 @@ class Body:
 
     def again(self, owner: Owner, row: Row, stored: bytes, *, by: str) -> bytes:
         """The same words sealed anew. Raises NotOpened."""
-        return self.seal(owner, row, _read(_place(self.column, owner, row), stored), by=by)
+        return self.seal(owner, row, _read(Place(*self._here, owner.workspace, owner.session, row), stored), by=by)
 
     def packet(self, stored: bytes) -> bytes | None:
         """What is stored, if it is sealed."""
@@ -143,27 +145,28 @@ class Note:
         assert isinstance(column.type, Text)  # noqa: S101 – each is named below
         self.column = column
         self._lost = lost
+        self._here = column.table.name, column.name
 
     def seal(self, owner: Owner, row: Row, words: str | None, *, by: str = "") -> str | None:
         """The words as they are stored in this row; `by` is the ID of the person whose own words they are."""
         if _codec is None or not words:
             return words
-        return as_text(_codec.seal(_place(self.column, owner, row), words.encode(), by))
+        return as_text(_codec.seal(Place(*self._here, owner.workspace, owner.session, row), words.encode(), by))
 
     def open(self, owner: Owner, row: Row, stored: str | None) -> str | None:
         """The words that are stored in this row."""
         if not stored:
             return stored
-        place = _place(self.column, owner, row)
+        place = Place(*self._here, owner.workspace, owner.session, row)
         try:
-            return _read_text(place, stored)
+            return _read_text_again(place, stored) if self is NAME else _read_text(place, stored)
         except (NotOpened, UnicodeDecodeError) as error:
             _tell(place, error)
             return self._lost
 
     def again(self, owner: Owner, row: Row, stored: str, *, by: str) -> str | None:
         """The same words sealed anew. Raises NotOpened."""
-        return self.seal(owner, row, _read_text(_place(self.column, owner, row), stored), by=by)
+        return self.seal(owner, row, _read_text(Place(*self._here, owner.workspace, owner.session, row), stored), by=by)
 
     def packet(self, stored: str) -> bytes | None:
         """What is stored, if it is sealed. Raises NotOpened."""
@@ -182,6 +185,21 @@ def _read_text(place: Place, stored: str) -> str:
         return _opened(place, _packet(stored))
     _admit_plain()
     return stored
+
+
+@lru_cache(10_000)
+def _read_sealed(place: Place, stored: str) -> str:
+    return _opened(place, _packet(stored))
+
+
+def _read_text_again(place: Place, stored: str) -> str:
+    """The same, for what every window reads again."""
+    return _read_sealed(place, stored) if stored[0] == MARK_OF_TEXT else _read_text(place, stored)
+
+
+def forget_opened() -> None:
+    """Whatever was opened before is opened anew: its key may be gone."""
+    _read_sealed.cache_clear()
 
 
 def _packet(stored: str) -> bytes:
@@ -219,11 +237,6 @@ def _tell_once(table: str, column: str, workspace: int, session: int) -> None:
         session=session,
         reason="it was changed or moved, or its key is not here",
     )
-
-
-def _place(column: Column[bytes] | Column[str], owner: Owner, row: Row) -> Place:
-    plain = tuple(part if isinstance(part, str) else int(part) for part in row)  # a role is a number to the database
-    return Place(column.table.name, column.name, owner.workspace, owner.session, plain)
 
 
 def as_read(words: str) -> str:

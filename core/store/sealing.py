@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from core.store import keys
-from core.store.bodies import NotOpened, Place
+from core.store.bodies import NotOpened, Place, forget_opened
 from core.store.engine.again import NotYet
 from core.store.engine.database import Database
 from core.store.keys import DataKey
 from core.vault.cipher import KEY, NONCE, Cipher, NotAuthentic
-from core.vault.packet import NoPacket, about, head, number_of
+from core.vault.packet import NoPacket, head, number_of
 from core.vault.ring import NoSuchKey, Ring
 
 _MOST = 20_000
@@ -64,7 +64,7 @@ class Vault:
         if isinstance(key, _Gone):
             raise NotOpened(erased=key.destroyed)
         try:
-            return key.open(packet[start:], _about(place))
+            return key.open(packet, _about(place), start=start)
         except NotAuthentic:
             raise NotOpened from None
 
@@ -94,6 +94,8 @@ class Vault:
     def hear(self, changed: Iterable[DataKey]) -> None:
         """Takes notice of keys that were made or destroyed by others, as far as they concern what is at hand."""
         for row in changed:
+            if not row.wrapped:
+                forget_opened()
             if row.workspace == keys.DEPLOYMENT:
                 self.all_sealed = self.all_sealed or (row.author == keys.ALL_SEALED and self.proves(row))
             elif (row.workspace, row.number) in self._keys or (row.workspace, row.author) in self._newest:
@@ -137,4 +139,9 @@ class Vault:
 
 
 def _about(place: Place) -> bytes:
-    return about(f"{place.table}.{place.column}", place.workspace, place.session, *place.row)
+    """As `packet.about` writes it; in one go, as every message of a window is opened."""
+    table, column, workspace, session, row = place
+    written = f"{table}.{column}|{workspace}|{session}"
+    for part in row:
+        written += f"|{len(part)}:{part}" if isinstance(part, str) else f"|{part:d}"
+    return written.encode()

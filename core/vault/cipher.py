@@ -26,11 +26,12 @@ class Cipher:
         """The bytes as only this key opens them, and only for this place; a nonce is for once."""
         return nonce + self._aes.encrypt(nonce, plain, about)
 
-    def open(self, sealed: bytes, about: bytes) -> bytes:
-        """What `seal` was given. Raises NotAuthentic."""
-        if len(sealed) < NONCE + TAG:
+    def open(self, sealed: bytes, about: bytes, *, start: int = 0) -> bytes:
+        """What `seal` was given, which is there from the `start` on. Raises NotAuthentic."""
+        begins = start + NONCE
+        if len(sealed) < begins + TAG:
             raise NotAuthentic
         try:
-            return self._aes.decrypt(sealed[:NONCE], sealed[NONCE:], about)
+            return self._aes.decrypt(sealed[start:begins], sealed[begins:], about)
         except InvalidTag:
             raise NotAuthentic from None

@@ -91,7 +91,8 @@ async def test_without_the_right_key_a_start_is_refused_and_writes_nothing(
     assert line.startswith(f"backscroll: {complaint}")
     assert "hello" not in out
     assert await kept(url) == before
-    assert backscroll("dead", "list", DATABASE_URL=url, **given).exit_code == 2
+    refused = await asyncio.to_thread(backscroll, "dead", "list", DATABASE_URL=url, **given)
+    assert refused.exit_code == 2
 
 
 async def test_a_ring_in_a_file_is_the_same(tmp_path: Path) -> None:

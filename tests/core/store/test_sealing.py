@@ -13,13 +13,15 @@ from sqlalchemy import Connection, select, update
 from core.chores.sealing import Hearing, Resealing
 from core.schema import data_keys, quotes, turns
 from core.seam.messages import Author, Quote
-from core.session import Kind, Turn
+from core.session import Kind, Role, Turn
 from core.store import Database, bodies, connect, keys, places, resealing, rotating
 from core.store.bodies import NotOpened, Place
 from core.store.inbound import accept
 from core.store.keys import DataKey, identity
 from core.store.remembered import newest
 from core.store.sealing import Vault
+from core.vault.cipher import Cipher
+from core.vault.packet import about, number_of
 from core.vault.ring import OwnKeys
 from tests.script import rows
 from tests.values import HERE, message
@@ -299,6 +301,18 @@ async def test_a_process_hears_of_keys_that_another_has_made(vault: Vault, datab
     await hearing.look()
 
     assert vault.newest(1, "U1") == row.number > number
+
+
+def test_a_place_is_written_as_the_vault_does() -> None:
+    place = Place("preferences", "body", 7, 0, ("U1|2", 3, Role.ASSISTANT))
+    vault, shared = Vault(RING), bytes(32)
+    vault.know([DataKey(7, 300, "", RING.newest, RING.wrap(shared, identity(7, 300, "")))])
+
+    packet = vault.seal(place, b"words", "")
+
+    number, start = number_of(packet)
+    assert number == 300
+    assert Cipher(shared).open(packet, about("preferences.body", 7, 0, "U1|2", 3, 1), start=start) == b"words"
 
 
 PARTS = st.tuples(
