@@ -159,7 +159,7 @@ class Note:
             return stored
         place = Place(*self._here, owner.workspace, owner.session, row)
         try:
-            return _read_text_again(place, stored) if self is NAME else _read_text(place, stored)
+            return _name_again(place, stored) if self is NAME and _is_sealed(stored) else _read_text(place, stored)
         except (NotOpened, UnicodeDecodeError) as error:
             _tell(place, error)
             return self._lost
@@ -170,36 +170,46 @@ class Note:
 
     def packet(self, stored: str) -> bytes | None:
         """What is stored, if it is sealed. Raises NotOpened."""
-        return _packet(stored) if stored[0] == MARK_OF_TEXT else None
+        return _packet(stored) if _is_sealed(stored) else None
 
 
 def _read(place: Place, stored: bytes) -> str:
     if stored[0] == MARK:
-        return _opened(place, stored)
+        return _opened_again(place, stored) if len(stored) <= _SHORT else _opened(place, stored)
     _admit_plain()
     return stored.decode()
 
 
 def _read_text(place: Place, stored: str) -> str:
-    if stored[0] == MARK_OF_TEXT:
+    if _is_sealed(stored):
         return _opened(place, _packet(stored))
     _admit_plain()
     return stored
 
 
-@lru_cache(10_000)
-def _read_sealed(place: Place, stored: str) -> str:
+# A window is read again for every answer, and all but its newest message was in the one before. What these hold has a
+# bound: bodies of ordinary length, and names.
+_MOST, _SHORT = 8_192, 1_024  # bodies; bytes
+
+
+@lru_cache(_MOST)
+def _opened_again(place: Place, packet: bytes) -> str:
+    return _opened(place, packet)
+
+
+@lru_cache(_MOST)
+def _name_again(place: Place, stored: str) -> str:
     return _opened(place, _packet(stored))
-
-
-def _read_text_again(place: Place, stored: str) -> str:
-    """The same, for what every window reads again."""
-    return _read_sealed(place, stored) if stored[0] == MARK_OF_TEXT else _read_text(place, stored)
 
 
 def forget_opened() -> None:
     """Whatever was opened before is opened anew: its key may be gone."""
-    _read_sealed.cache_clear()
+    _opened_again.cache_clear()
+    _name_again.cache_clear()
+
+
+def _is_sealed(stored: str) -> bool:
+    return stored[0] == MARK_OF_TEXT
 
 
 def _packet(stored: str) -> bytes:

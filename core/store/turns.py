@@ -83,9 +83,8 @@ def showing(key: SessionKey) -> Callable[[*Shown], Turn]:
 def shown(key: SessionKey, *shown: *Shown) -> Turn:
     """A row as the rest of the core sees it, but for its quotes, which few have: `quoting` reads those."""
     seq, role, kind, progress, validity, body, tokens, at, author, name, pointed = shown
-    row, words = (seq, role), bodies.TURN.open(key, (seq, role), body).encode()
-    known = bodies.NAME.open(key, row, name)
-    return _plain(seq, role, kind, progress, validity, words, tokens, at, author, known, pointed)
+    words, known = bodies.TURN.open(key, (seq, role), body), name and bodies.NAME.open(key, (seq, role), name)
+    return _made(seq, role, kind, progress, validity, words, tokens, at, author, known, pointed)
 
 
 def _plain(
@@ -106,6 +105,22 @@ def _plain(
         words = body.decode()
     except UnicodeDecodeError:  # other processes seal by now, and this one was given no key
         words = bodies.LOST
+    return _made(seq, role, kind, progress, validity, words, tokens, at, author, name, pointed)
+
+
+def _made(
+    seq: int,
+    role: int,
+    kind: int,
+    progress: int,
+    validity: int,
+    words: str,
+    tokens: int,
+    at: int,
+    author: str | None,
+    name: str | None,
+    pointed: int | None,
+) -> Turn:
     shown = Turn(
         seq,
         _ROLES[role],
