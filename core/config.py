@@ -81,6 +81,8 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_instructions: str | None = None
     backscroll_instructions_file: Path | None = None
     backscroll_prices_file: Path | None = None
+    backscroll_keys: SecretStr | None = None
+    backscroll_keys_file: Path | None = None
     backscroll_log: Literal["text", "json"] = "text"
 
     @field_validator(
@@ -252,15 +254,25 @@ def _is_loopback(host: str) -> bool:
 
 def own_instructions(settings: Settings) -> str | None:
     """The operator's instructions, if there are any. Raises ConfigurationError."""
-    path = settings.backscroll_instructions_file
+    return _given("BACKSCROLL_INSTRUCTIONS", settings.backscroll_instructions, settings.backscroll_instructions_file)
+
+
+def own_keys(settings: Settings) -> str | None:
+    """The key ring as it is written, if there is one. Raises ConfigurationError."""
+    given = settings.backscroll_keys
+    return _given("BACKSCROLL_KEYS", None if given is None else given.get_secret_value(), settings.backscroll_keys_file)
+
+
+def _given(name: str, value: str | None, path: Path | None) -> str | None:
+    """What a setting holds, or the file that is named in its place."""
     if path is None:
-        return settings.backscroll_instructions
-    if settings.backscroll_instructions is not None:
-        raise ConfigurationError("BACKSCROLL_INSTRUCTIONS and BACKSCROLL_INSTRUCTIONS_FILE are both set: remove one")
+        return value
+    if value is not None:
+        raise ConfigurationError(f"{name} and {name}_FILE are both set: remove one")
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
-        raise ConfigurationError(f"BACKSCROLL_INSTRUCTIONS_FILE: {path} can't be read: {_why(error)}") from error
+        raise ConfigurationError(f"{name}_FILE: {path} can't be read: {_why(error)}") from error
 
 
 def _why(error: OSError | UnicodeError) -> str:

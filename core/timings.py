@@ -55,6 +55,12 @@ class Timings:
     forget: float = 3_600.0
     """Between two looks through all that has arrived, for what may be forgotten."""
 
+    # Sealing
+    keys: float = 10.0
+    """Between two looks at which data keys others have made or destroyed."""
+    seal: float = 3_600.0
+    """Between two looks whether everything is sealed, once it is."""
+
     # Folding
     fold: float = 2.0
     """Between two looks at which sessions are due to be folded."""

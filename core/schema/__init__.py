@@ -19,12 +19,24 @@ from core.schema.conversations import (
     workspaces,
 )
 from core.schema.naming import metadata
-from core.schema.records import calls, chores, denials, policies, preferences, presence, rejections, servers, usage
+from core.schema.records import (
+    calls,
+    chores,
+    data_keys,
+    denials,
+    policies,
+    preferences,
+    presence,
+    rejections,
+    servers,
+    usage,
+)
 
 __all__ = [
     "calls",
     "checkpoints",
     "chores",
+    "data_keys",
     "deliveries",
     "denials",
     "folds",

@@ -100,3 +100,17 @@ rejections = Table(
     Column("rejected_at", BigInteger, nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
+
+data_keys = Table(  # by which bodies are sealed; see `core/store/keys.py`
+    "data_keys",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),  # 0 is the deployment
+    Column("number", Integer, primary_key=True, autoincrement=False),  # which stands in front of what it has sealed
+    Column("author", Text, nullable=False),  # whose own words it is for, by the platform's ID; empty for all others
+    Column("ring", Text, nullable=False),  # the fingerprint of the key that wraps it
+    Column("made_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),  # when it was made, or destroyed
+    Column("wrapped", LargeBinary, nullable=False),  # empty where it was destroyed
+    Index("ix_data_keys_workspace_author", "workspace", "author", "number"),
+    Index("ix_data_keys_changed_at", "changed_at"),
+)

@@ -93,7 +93,7 @@ def accept(
         turn = turn._replace(seq=seq, edited_at=None if edited_at is None else seconds(edited_at))
         quotes.forget(connection, key, [seq])
     if turn.quotes:
-        turn = turn._replace(quotes=quotes.keep(connection, key, turn.seq, turn.quotes))
+        turn = turn._replace(quotes=quotes.keep(connection, key, turn.seq, turn.quotes, by=message.author.id))
     if others:
         notify(connection)
     woken = None
@@ -144,12 +144,12 @@ def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
         "tokens": turn.tokens,
         "message": turn.message,
         "author": turn.author.id,
-        "name": bodies.NAME.seal(key, row, turn.author.name),
+        "name": bodies.NAME.seal(key, row, turn.author.name, by=turn.author.id),
         "verb": turn.verb,
         "slip": bodies.SLIP.seal(key, row, slip),
         "edited_at": None if turn.edited_at is None else micro(turn.edited_at),
         "quotes": len(turn.quotes) or None,
-        "body": bodies.TURN.seal(key, row, turn.text),
+        "body": bodies.TURN.seal(key, row, turn.text, by=turn.author.id),
     }
 
 

@@ -51,6 +51,8 @@ PROMISED = {
     "BACKSCROLL_INSTRUCTIONS": None,
     "BACKSCROLL_INSTRUCTIONS_FILE": None,
     "BACKSCROLL_PRICES_FILE": None,
+    "BACKSCROLL_KEYS": None,
+    "BACKSCROLL_KEYS_FILE": None,
     "BACKSCROLL_LOG": "text",
 }
 """What people, scripts and checks rely on; it changes only with an entry in the changelog."""

@@ -7,8 +7,8 @@ it does may bring back what was set aside when a place was opened. Taking this b
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0025"
-down_revision = "0021"
+revision = "0023"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 
