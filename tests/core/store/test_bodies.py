@@ -27,6 +27,7 @@ NO_WORDS = {
     "servers": {"server", "model", "manners"},
     "policies": {"scope"},
     "preferences": {"author"},
+    "denials": {"channel", "author"},
     "rejections": {"id"},
     "data_keys": {"author", "ring", "wrapped"},
 }
