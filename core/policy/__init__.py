@@ -1,5 +1,6 @@
 """The policy: the effective settings of one session, each with the level that it comes from."""
 
+from core.policy.limits import Limit, Limits, Period, Unit
 from core.policy.policy import NOTHING, Overrides, Policy, edited, is_set
 from core.policy.table import ANSWER_TOKENS, CONTEXT_TOKENS, REASONING, SETTINGS, Answers, Hearing, Level, Setting
 from core.policy.values import ADMINS, People, Wrong
@@ -14,10 +15,14 @@ __all__ = [
     "Answers",
     "Hearing",
     "Level",
+    "Limit",
+    "Limits",
     "Overrides",
     "People",
+    "Period",
     "Policy",
     "Setting",
+    "Unit",
     "Wrong",
     "edited",
     "is_set",

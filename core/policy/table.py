@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
-from core.policy import values
+from core.policy import limits, values
 
 Hearing = Literal["thread", "channel", "off"]
 Answers = Literal["follow", "mention"]
@@ -113,6 +113,27 @@ SETTINGS = _table(
         help="Whose time is told, as Europe/Berlin: it says when a day begins",
         read=values.zone,
         levels=frozenset({Level.WORKSPACE, Level.CHANNEL, Level.PERSON}),
+    ),
+    Setting(
+        name="budget",
+        help="What may be spent here, or in all of the workspace: 5 usd/day, 1m tokens/month, 10 requests/minute; none",
+        read=limits.limits,
+        shown=limits.shown,
+        variable="BACKSCROLL_BUDGET",
+    ),
+    Setting(
+        name="budget_person",
+        help="What each person may spend, in the same form",
+        read=limits.limits,
+        shown=limits.shown,
+        variable="BACKSCROLL_BUDGET_PERSON",
+    ),
+    Setting(
+        name="cheaper_model",
+        help="Which model answers once most of a budget is used, of those that my operator allows",
+        read=str.strip,
+        shown=lambda name: str(name) or "none",
+        variable="BACKSCROLL_CHEAPER_MODEL",
     ),
     Setting(
         name="may_stop",

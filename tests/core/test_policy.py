@@ -39,13 +39,13 @@ def test_where_nothing_is_set_the_deployments_policy_is_not_even_copied() -> Non
 
 
 def test_every_setting_is_a_field_and_every_field_a_setting() -> None:
-    assert {one.name for one in fields(Policy)} - {"origins", "allowed"} == set(SETTINGS)
+    assert {one.name for one in fields(Policy)} - {"said", "allowed"} == set(SETTINGS)
 
 
 def test_what_the_operator_sets_is_the_lowest_level_and_the_rest_is_built_in() -> None:
     variables = {name: setting.variable.lower() for name, setting in SETTINGS.items() if setting.variable}
     said = {"hear": "off", "answers": "mention", "context_tokens": "500", "answer_tokens": "16", "reasoning": "low"}
-    said |= {"idle": "1d", "max_age": "2d"}
+    said |= {"idle": "1d", "max_age": "2d", "budget": "5 usd/day", "budget_person": "9 tokens/week"}
     set_all = settings(openai_api_key="k", **{own: said.get(name, "U1") for name, own in variables.items()}).policy
 
     assert settings().policy == settings(backscroll_idle=None).policy == Policy()
