@@ -9,6 +9,7 @@ import structlog
 
 from core.assistant.remaking import Remaking
 from core.assistant.streaming import stream
+from core.assistant.tabs import Tab
 from core.commands import moments
 from core.commands.orders import Order
 from core.delivery.outbox import Outbox
@@ -47,6 +48,8 @@ class Sight:
 class Case:
     """A question that the model answers: under which lease, with which mind, and where people see the answer grow.
 
+    What the model's calls for it cost is on its tab.
+
     With an `order` the question is that command, and the model is asked its prompt in its place. An answer that is
     ended in the middle was shown what `sight` has by then.
     """
@@ -55,6 +58,7 @@ class Case:
     mind: Mind
     question: Turn
     speech: Speech
+    tab: Tab
     order: Order | None = None
     sight: Sight = field(default_factory=Sight)
 
@@ -179,7 +183,13 @@ class Asking:
             case.sight.window = window
             try:
                 words, finish = await stream(
-                    case.mind, case.lease, window, cause=question, speech=case.speech, once=since is not None
+                    case.mind,
+                    case.lease,
+                    window,
+                    tab=case.tab,
+                    cause=question,
+                    speech=case.speech,
+                    once=since is not None,
                 )
                 break
             except ModelError as error:
@@ -213,7 +223,7 @@ class Asking:
         shown, newest = await self._database.read(recalling.recall, lease.key, budget=mind.room, question=asks)
         if since is not None:
             shown, newest = _of(shown, newest, since)
-        told = await self._remaking.renewed(mind, lease, newest)
+        told = await self._remaking.renewed(mind, lease, newest, case.tab)
         adapter = self._adapters[lease.key.address.platform]
         asked = [self._asked(case, since), *told]
         asked = await attachments.fetched(self._database, adapter, mind, lease, asked, within=self._timings.fetch)

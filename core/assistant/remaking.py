@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import structlog
 
 from core.assistant.streaming import stream
+from core.assistant.tabs import Tab
 from core.errors import ModelError
 from core.memory.mind import Mind
 from core.memory.prompts import SUMMARIZE
@@ -21,15 +22,15 @@ class Remaking:
     def __init__(self, *, database: Database) -> None:
         self._database = database
 
-    async def renewed(self, mind: Mind, lease: Lease, newest: Sequence[Turn]) -> Sequence[Turn]:
+    async def renewed(self, mind: Mind, lease: Lease, newest: Sequence[Turn], tab: Tab) -> Sequence[Turn]:
         """The turns with every stale summary made again, the oldest first; one that can't be is left out."""
         for stale in [turn for turn in reversed(newest) if turn.validity is Validity.STALE]:
-            fresh = await self._remade(mind, lease, stale)
+            fresh = await self._remade(mind, lease, stale, tab)
             if fresh is not None:
                 newest = [fresh if turn is stale else turn for turn in newest]
         return [turn for turn in newest if turn.validity is not Validity.STALE]
 
-    async def _remade(self, mind: Mind, lease: Lease, stale: Turn) -> Turn | None:
+    async def _remade(self, mind: Mind, lease: Lease, stale: Turn, tab: Tab) -> Turn | None:
         """The summary as it is now; None where it can't be made, or has changed again meanwhile."""
         folded, before = await self._database.read(recalling.recall, lease.key, budget=mind.room, before=stale.seq)
         first = await self._covers(lease, stale)
@@ -39,7 +40,7 @@ class Remaking:
         if told or folded:
             window = _window(mind, told, folded)
             try:
-                words, _ = await stream(mind, lease, window, cause=stale, once=True)
+                words, _ = await stream(mind, lease, window, tab=tab, cause=stale, once=True)
             except ModelError as error:
                 log.warning("summary left out", session=lease.key.address.id, error=type(error).__name__)
                 return None

@@ -1,10 +1,12 @@
 """Streaming: one call of the model, from the window to its last word."""
 
 from contextlib import aclosing
+from dataclasses import replace
 from hashlib import blake2b
 
+from core.assistant.tabs import Tab
 from core.delivery.speech import Speech
-from core.errors import ModelInterrupted
+from core.errors import ModelError, ModelInterrupted
 from core.memory import stable
 from core.memory.mind import Length, Mind
 from core.memory.window import Window
@@ -13,29 +15,39 @@ from core.session import Lease, Preferences, Role, Turn
 
 
 async def stream(
-    mind: Mind, lease: Lease, window: Window, *, cause: Turn, speech: Speech | None = None, once: bool = False
+    mind: Mind,
+    lease: Lease,
+    window: Window,
+    *,
+    tab: Tab,
+    cause: Turn,
+    speech: Speech | None = None,
+    once: bool = False,
 ) -> tuple[str, Finish]:
     """What the model says, shown as it grows where there is a speech; one that never stops is held to its limit.
 
-    With `once`, the window is the beginning of no other.
+    With `once`, the window is the beginning of no other. What it costs is put on the tab.
     Raises a ModelError; what had come of an interrupted answer is in it.
     """
-    return await written(mind, _prompt(mind, lease, window, cause, once=once), speech=speech)
+    prompt = replace(_prompt(mind, lease, window, cause, once=once), person=_person(tab))
+    return await written(mind, prompt, tab=tab, speech=speech)
 
 
-async def written(mind: Mind, prompt: Prompt, *, speech: Speech | None = None) -> tuple[str, Finish]:
+async def written(mind: Mind, prompt: Prompt, *, tab: Tab, speech: Speech | None = None) -> tuple[str, Finish]:
     """The same for a prompt."""
-    words, length = "", Length(mind)
+    prompt = await tab.begin(mind, prompt)
+    words, length = "", Length(mind, prompt.most)
     try:
         async with aclosing(mind.model.stream(prompt)) as pieces:
             async for piece in pieces:
+                tab.hear(piece)
                 match piece:
                     case Finish():
                         if piece.usage is not None:
                             mind.calibration.learn(prompt.tokens, piece.usage.shown)
                         return words, piece
                     case Afresh():
-                        words, length = "", Length(mind)
+                        words, length = "", Length(mind, prompt.most)
                     case Usage():
                         continue
                     case _:
@@ -44,10 +56,21 @@ async def written(mind: Mind, prompt: Prompt, *, speech: Speech | None = None) -
                             speech.say(words)
                         if length.is_over(words):
                             return words, Finish(model=mind.model.name, cut="length")
-    except ModelInterrupted as error:
-        error.words = words
+    except ModelError as error:
+        tab.fail(error)
+        if isinstance(error, ModelInterrupted):
+            error.words = words
         raise
     raise AssertionError("a model's stream ends with a Finish")
+
+
+def _person(tab: Tab) -> str | None:
+    """Who asks, by a name that says nothing: the same one in all of a workspace, and nowhere else."""
+    address, author = tab.account.key.address, tab.account.author
+    if not author:
+        return None
+    whole = "\0".join((address.platform, address.workspace, author))
+    return blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _prompt(mind: Mind, lease: Lease, window: Window, cause: Turn, *, once: bool) -> Prompt:

@@ -19,7 +19,19 @@ from core.schema.conversations import (
     workspaces,
 )
 from core.schema.naming import metadata
-from core.schema.records import calls, chores, policies, preferences, presence, rejections, servers, usage
+from core.schema.records import (
+    calls,
+    chores,
+    holds,
+    policies,
+    preferences,
+    presence,
+    rejections,
+    servers,
+    spent,
+    usage,
+    warned,
+)
 
 __all__ = [
     "calls",
@@ -28,6 +40,7 @@ __all__ = [
     "deliveries",
     "folds",
     "gone",
+    "holds",
     "metadata",
     "policies",
     "preferences",
@@ -37,7 +50,9 @@ __all__ = [
     "segments",
     "servers",
     "sessions",
+    "spent",
     "turns",
     "usage",
+    "warned",
     "workspaces",
 ]

@@ -1,0 +1,81 @@
+"""Holding: what a call may cost is held before it is made, in one transaction with the look at what is left."""
+
+from dataclasses import dataclass
+
+from core.budget import deciding, periods
+from core.budget.caps import Cap, caps
+from core.budget.deciding import Fits, Known, Verdict
+from core.model.prices import Prices
+from core.policy import Policy
+from core.session import Lease, SessionKey
+from core.store import Connection, budgets
+from core.store.budgets import Hold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who asks in which session, under which policy, at what prices; `author` is empty for what nobody asked for."""
+
+    key: SessionKey
+    author: str
+    policy: Policy
+    prices: Prices
+
+    @property
+    def caps(self) -> tuple[Cap, ...]:
+        """All caps that hold for it."""
+        return tuple(caps(self.policy, self.key.address, self.author))
+
+    def today(self, at: float) -> int:
+        """The day that it is for its workspace."""
+        return periods.day(at, self.policy.workspace_zone)
+
+
+def known(connection: Connection, account: Account, *, at: float, but: int = 0) -> Known:
+    """What is known of an account's budgets now, `but` for this hold."""
+    today = account.today(at)
+    since = min(periods.began("month", today), periods.began("week", today))
+    held = budgets.held(connection, account.key.workspace, but=but)
+    days = budgets.days(connection, account.key, account.author, since=since)
+    return Known(days=days, held=held, today=today, prices=account.prices)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What became of a wish to make a call, and the caps that people are now to be warned of."""
+
+    verdict: Verdict
+    warns: tuple[Cap, ...] = ()
+
+
+def hold(
+    connection: Connection, account: Account, call: Hold, *, lease: Lease | None, at: float, seconds: float
+) -> Held:
+    """Holds what the call may cost, if it fits; without a lease it ends in so many seconds. Repeatable."""
+    workspace = account.key.workspace
+    budgets.lock(connection, workspace)
+    budgets.sweep(connection, workspace)
+    seen = known(connection, account, at=at, but=call.hold)
+    verdict = deciding.decide(account.caps, call, seen)
+    if not isinstance(verdict, Fits):
+        return Held(verdict=verdict)
+    holding = Hold(
+        hold=call.hold,
+        author=call.author,
+        model=call.model,
+        requests=call.requests,
+        shown=call.shown,
+        written=verdict.written,
+    )
+    budgets.hold(connection, account.key, holding, lease=lease, seconds=seconds)
+    return Held(verdict=verdict, warns=tuple(one for one in verdict.near if _is_news(connection, account, one, seen)))
+
+
+def _is_news(connection: Connection, account: Account, cap: Cap, seen: Known) -> bool:
+    since = periods.began(cap.limit.period, seen.today)
+    return budgets.warn(connection, account.key.workspace, cap.channel, cap.author, str(cap.limit), since=since)
+
+
+def is_near(connection: Connection, account: Account, *, at: float) -> bool:
+    """Whether any of an account's budgets is nearly used up."""
+    return bool(deciding.near(account.caps, known(connection, account, at=at)))
