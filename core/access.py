@@ -14,6 +14,7 @@ class Deed(Enum):
     STOP = "stop"  # end the answer to a turn, which is another person's perhaps
     RESET = "reset"  # set aside what is remembered, or take that back
     SET = "set"  # change what is set for a channel or a workspace
+    USAGE = "usage"  # see what all people there have used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,7 @@ class Access:
                 return self.policy.may_stop
             case Deed.RESET:
                 return self.policy.may_reset
-            case Deed.SET:
+            case Deed.SET | Deed.USAGE:
                 return self.policy.may_set
 
 
@@ -89,3 +90,5 @@ def _why_not(deed: Deed, turn: Turn, people: frozenset[str]) -> str:
             return f"Only {named} may reset this session, or take a reset back."
         case Deed.SET:
             return f"Only {named} may change my settings here."
+        case Deed.USAGE:
+            return f"Only {named} may see what all people here have used; `usage` shows you your own."

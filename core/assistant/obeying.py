@@ -85,7 +85,7 @@ class Obeying:
 
     async def _is_admin(self, order: Order) -> bool | None:
         """Whether its asker is an admin, where that matters; None where the platform does not tell in time."""
-        author, deed, place = order.turn.author, order.command.deed, order.key.address
+        author, deed, place = order.turn.author, order.deed, order.key.address
         if author is None or deed is None:
             return False
         overrides = await self._database.read(policies.of, order.key)

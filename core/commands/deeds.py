@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from core.access import Deed
-from core.commands import hindsight, moments, pictures, settings, spending, wishes
+from core.commands import hindsight, moments, pictures, settings, spending, usage, wishes
 from core.commands.orders import Desk, Order, Said
 from core.commands.table import COMMANDS, UNKNOWN, Cost, Shown, find
 from core.memory.mind import Mind
@@ -22,7 +22,7 @@ Effect = Callable[[Connection, Desk], Said]
 """What a command does and says, in the transaction that stores its answer: both happen, once, or neither."""
 
 
-_OF_THE_PLACE = (Deed.RESET, Deed.SET)
+_OF_THE_PLACE = (Deed.RESET, Deed.SET, Deed.USAGE)
 """What is done to no one turn: whether it may be is known before it is done."""
 
 
@@ -32,7 +32,7 @@ def run(connection: Connection, desk: Desk) -> Said:
         return choose(connection, desk.order)
     if (wrong := desk.order.misfit) is not None:
         return Said(text=wrong)
-    if desk.order.command.deed in _OF_THE_PLACE and (why := desk.may(desk.turn).reason) is not None:
+    if desk.order.deed in _OF_THE_PLACE and (why := desk.may(desk.turn).reason) is not None:
         return Said(text=why)
     return EFFECTS[desk.order.command.name](connection, desk)
 
@@ -162,6 +162,10 @@ def _is_long(turn: Turn) -> bool:
     return turn.verb is None or find(turn.verb).cost is Cost.MODEL
 
 
+def _usage(connection: Connection, desk: Desk) -> Said:
+    return Said(text=usage.told(connection, desk))
+
+
 def _prefer(connection: Connection, desk: Desk) -> Said:
     return Said(text=wishes.change(connection, desk.key, desk.asker, desk.order.arguments))
 
@@ -188,6 +192,7 @@ EFFECTS: Mapping[str, Effect] = {
     "undo": _undo,
     "status": _status,
     "context": _context,
+    "usage": _usage,
     "stop": _stop,
     "settings": _settings,
     "set": _set,

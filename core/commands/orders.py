@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from core.access import GRANTED, Access, Permission
+from core.access import GRANTED, Access, Deed, Permission
 from core.commands.lines import Misfit, arguments
 from core.commands.table import Command, Cost, find
 from core.memory.mind import Mind
@@ -41,6 +41,13 @@ class Order:
     def arguments(self) -> Mapping[str, str]:
         """What it was given, by the names of its parameters. Raises Misfit."""
         return arguments(self.command, self.turn.text)
+
+    @property
+    def deed(self) -> Deed | None:
+        """What `core.access` is asked about; nothing where it is about its asker alone."""
+        flags = {one.name for one in self.command.parameters if one.flag}
+        is_own = self.command.own and self.misfit is None and not flags & self.arguments.keys()
+        return None if is_own else self.command.deed
 
     @property
     def link(self) -> str | None:
@@ -119,7 +126,7 @@ class Desk:
 
     def may(self, turn: Turn) -> Permission:
         """Whether whoever gave the command may do what it does to this turn."""
-        deed = self.order.command.deed
+        deed = self.order.deed
         return GRANTED if deed is None else self.access.may(self.turn.author, deed, turn)
 
 

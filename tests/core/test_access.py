@@ -31,7 +31,7 @@ def test_only_the_asker_and_those_who_are_named_may_stop_an_answer() -> None:
     assert "for somebody else" in (named.may(BEN, Deed.STOP, nobodys).reason or "")
 
 
-@pytest.mark.parametrize("deed", [Deed.RESET, Deed.SET])
+@pytest.mark.parametrize("deed", [Deed.RESET, Deed.SET, Deed.USAGE])
 def test_that_a_command_is_ones_own_does_not_mean_that_one_may(deed: Deed) -> None:
     given = turn(author=BEN)
 
@@ -47,6 +47,7 @@ def test_what_not_everyone_may_is_named_in_the_table() -> None:
         **dict.fromkeys(("reset", "undo"), Deed.RESET),
         "stop": Deed.STOP,
         **dict.fromkeys(("set", "unset"), Deed.SET),
+        "usage": Deed.USAGE,
     }
 
 
