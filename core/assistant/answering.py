@@ -206,7 +206,7 @@ class Answering:
 def _account(mind: Mind, lease: Lease, question: Turn) -> Account:
     """Who pays for the answer."""
     author = "" if question.author is None else question.author.id
-    return Account(key=lease.key, author=author, policy=mind.policy, prices=mind.prices)
+    return Account(key=lease.key, author=author, policy=mind.policy, prices=mind.prices, seq=question.seq)
 
 
 def _look_in(case: Case, answer: Answer) -> float | None:

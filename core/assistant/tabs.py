@@ -67,7 +67,6 @@ class Tab:
         self._seconds = seconds
         self._clock = clock
         self._call: _Call | None = None
-        self._is_asked = not account.author  # what nobody asked for is no request
         self._is_offered = False
 
     async def begin(self, mind: Mind, prompt: Prompt) -> Prompt:
@@ -75,16 +74,16 @@ class Tab:
         await self.close()
         hold = Hold(
             hold=int(self._clock() * 1000) << _RANDOM | randbits(_RANDOM),
+            session=self.account.key.session,
+            seq=self.account.seq,
             author=self.account.author,
             model=mind.model.name,
-            requests=0 if self._is_asked else 1,
             shown=ceil(prompt.tokens * mind.calibration.measure),
             written=mind.model.longest(prompt),
         )
         has_budget = bool(self.account.caps)
         if has_budget:
             prompt = replace(prompt, most=await self._room(hold))
-        self._is_asked = True
         self._call = _Call(mind=mind, hold=hold, was_held=has_budget)
         return prompt
 

@@ -20,7 +20,7 @@ class Fits:
     """It may be made, and write so many tokens. These caps are nearly reached."""
 
     written: int
-    near: Sequence[Cap] = ()
+    near: tuple[Cap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +69,17 @@ class Known:
         """What is held under it."""
         return sum((self.worst(cap, one.model, one.shown, one.written) for one in self._under(cap)), 0.0)
 
-    def requests(self, cap: Cap) -> Sequence[int]:
-        """How long ago the requests of the last minute under it were made, in milliseconds, the latest first."""
-        return sorted(one.age for one in self._under(cap) if one.requests and one.age < MINUTE)
+    def requests(self, cap: Cap, *, but: Hold | None = None) -> Sequence[int]:
+        """How long ago the questions of the last minute under it were asked, in milliseconds, the latest first.
+
+        All calls for one question are one request; `but` those for the question of this call.
+        """
+        asked = dict[tuple[int, int], int]()
+        for one in self._under(cap):
+            if one.seq is not None and one.age < MINUTE:
+                question = one.session, one.seq
+                asked[question] = max(one.age, asked.get(question, 0))
+        return sorted(age for question, age in asked.items() if but is None or question != (but.session, but.seq))
 
     def _under(self, cap: Cap) -> Sequence[Held]:
         return [one for one in self.held if cap.channel in {"", one.channel} and cap.author in {"", one.author}]
@@ -105,9 +113,9 @@ def _is_under(cap: Cap, *, here: bool, mine: bool) -> bool:
     return (here or not cap.channel) and (mine or not cap.author)
 
 
-def near(caps: Sequence[Cap], known: Known) -> Sequence[Cap]:
+def near(caps: Sequence[Cap], known: Known) -> tuple[Cap, ...]:
     """Those that are nearly used up, or are."""
-    return [cap for cap in caps if cap.limit.unit != "requests" and known.share(cap) >= NEARLY]
+    return tuple(cap for cap in caps if cap.limit.unit != "requests" and known.share(cap) >= NEARLY)
 
 
 def decide(caps: Sequence[Cap], call: Hold, known: Known) -> Verdict:
@@ -131,9 +139,9 @@ def decide(caps: Sequence[Cap], call: Hold, known: Known) -> Verdict:
 
 
 def _too_often(cap: Cap, call: Hold, known: Known) -> Over | None:
-    if cap.limit.unit != "requests" or not call.requests:
+    if cap.limit.unit != "requests" or call.seq is None:
         return None
-    ages = known.requests(cap)
+    ages = known.requests(cap, but=call)
     most = max(1, int(cap.limit.amount))
     return None if len(ages) < most else Over(cap=cap, seconds=(MINUTE - ages[most - 1]) / 1000)
 

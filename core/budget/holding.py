@@ -1,6 +1,6 @@
 """Holding: what a call may cost is held before it is made, in one transaction with the look at what is left."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.budget import deciding, periods
 from core.budget.caps import Cap, caps
@@ -14,12 +14,16 @@ from core.store.budgets import Hold
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Who asks in which session, under which policy, at what prices; `author` is empty for what nobody asked for."""
+    """Who asks in which session, under which policy, at what prices. `seq` is the question.
+
+    What nobody asked for has none, and an empty `author`.
+    """
 
     key: SessionKey
     author: str
     policy: Policy
     prices: Prices
+    seq: int | None = None
 
     @property
     def caps(self) -> tuple[Cap, ...]:
@@ -31,13 +35,13 @@ class Account:
         return periods.day(at, self.policy.workspace_zone)
 
 
-def known(connection: Connection, account: Account, *, at: float, but: int = 0) -> Known:
-    """What is known of an account's budgets now, `but` for this hold."""
+def known(connection: Connection, account: Account, *, at: float, but: int = 0, days: int = 1) -> Known:
+    """What is known of an account's budgets now, `but` for this hold, and at least of so many days."""
     today = account.today(at)
-    since = min(periods.began("month", today), periods.began("week", today))
+    since = min(periods.began("month", today), periods.began("week", today), today - days + 1)
     held = budgets.held(connection, account.key.workspace, but=but)
-    days = budgets.days(connection, account.key, account.author, since=since)
-    return Known(days=days, held=held, today=today, prices=account.prices)
+    spent = budgets.days(connection, account.key, account.author, since=since)
+    return Known(days=spent, held=held, today=today, prices=account.prices)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +63,7 @@ def hold(
     verdict = deciding.decide(account.caps, call, seen)
     if not isinstance(verdict, Fits):
         return Held(verdict=verdict)
-    holding = Hold(
-        hold=call.hold,
-        author=call.author,
-        model=call.model,
-        requests=call.requests,
-        shown=call.shown,
-        written=verdict.written,
-    )
-    budgets.hold(connection, account.key, holding, lease=lease, seconds=seconds)
+    budgets.hold(connection, account.key, replace(call, written=verdict.written), lease=lease, seconds=seconds)
     return Held(verdict=verdict, warns=tuple(one for one in verdict.near if _is_news(connection, account, one, seen)))
 
 

@@ -1,6 +1,6 @@
 """The tables of what is kept beside conversations: who hears, what is set and preferred, what was paid."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, SmallInteger, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text, text
 
 from core.schema.naming import metadata
 
@@ -81,11 +81,11 @@ holds = Table(  # what calls may cost that are being made, where there is a budg
     Column("channel", Text, nullable=False),
     Column("author", Text, nullable=False),
     Column("model", Text, nullable=False),
-    Column("requests", SmallInteger, nullable=False),  # 1 for the first call of a question
     Column("shown", Integer, nullable=False),  # tokens, at most; 0 once it is settled
     Column("written", Integer, nullable=False),
     Column("held_at", BigInteger, nullable=False),
     Column("session", Integer, nullable=False),
+    Column("seq", Integer),  # the question, all of whose calls are one request; none for what nobody asked for
     Column("fence", Integer),  # of the lease with which it ends
     Column("until", BigInteger),  # when it ends that has no lease
     Column("settled", Boolean, nullable=False),  # it is kept a while, as a request

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
+    case,
     delete,
     exists,
     false,
@@ -46,12 +47,13 @@ _SUMS = ("calls", *_TOKENS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """What a call may cost at most, in tokens; `requests` is 1 for the first call of a question."""
+    """What a call may cost at most, in tokens. `seq` is its question, None for what nobody asked for."""
 
     hold: int
+    session: int
+    seq: int | None
     author: str
     model: str
-    requests: int
     shown: int
     written: int
 
@@ -59,10 +61,11 @@ class Hold:
 class Held(NamedTuple):
     """The same of another call, by its channel. `age` is how many milliseconds ago it was held."""
 
+    session: int
+    seq: int | None
     channel: str
     author: str
     model: str
-    requests: int
     shown: int
     written: int
     age: int
@@ -86,9 +89,11 @@ def lock(connection: Connection, workspace: int) -> None:
 def held(connection: Connection, workspace: int, *, but: int) -> Sequence[Held]:
     """What is held in a workspace now, `but` for this call, and the requests of the last minute."""
     age = (clock(connection.dialect.name) - holds.c.held_at).label("age")
-    columns = [holds.c[name] for name in Held._fields if name != "age"]
-    counts = and_(holds.c.workspace == workspace, holds.c.hold != but, or_(_is_known(connection), _lives(connection)))
-    return [Held(**row) for row in connection.execute(select(*columns, age).where(counts)).mappings()]
+    lives = _lives(connection)
+    facts = [holds.c[name] for name in ("session", "seq", "channel", "author", "model")]
+    tokens = [case((lives, holds.c[name]), else_=fixed(0)).label(name) for name in ("shown", "written")]
+    counts = and_(holds.c.workspace == workspace, holds.c.hold != but, or_(_is_known(connection), lives))
+    return [Held(**row) for row in connection.execute(select(*facts, *tokens, age).where(counts)).mappings()]
 
 
 def days(connection: Connection, key: SessionKey, author: str, *, since: int) -> Sequence[Day]:
@@ -117,7 +122,7 @@ def days(connection: Connection, key: SessionKey, author: str, *, since: int) ->
 
 def hold(connection: Connection, key: SessionKey, new: Hold, *, lease: Lease | None, seconds: float) -> None:
     """Holds this, for as long as the lease lasts, or so many seconds without one. Repeatable."""
-    row: dict[str, object] = {**asdict(new), "workspace": key.workspace, "session": key.session}
+    row: dict[str, object] = {**asdict(new), "workspace": key.workspace}
     row |= {"channel": key.address.channel_address.id, "held_at": now(connection), "settled": False}
     row |= {"fence": None if lease is None else lease.fence}
     row |= {"until": now(connection) + int(seconds * 1000) if lease is None else None}
@@ -134,7 +139,7 @@ def book(connection: Connection, key: SessionKey, author: str, bill: Bill) -> No
     """Settles a call that no answer is stored for, once. Repeatable: a call has a number of its own."""
     done: dict[str, object] = {"workspace": key.workspace, "hold": bill.hold, "session": key.session, "author": author}
     done |= {"channel": key.address.channel_address.id, "model": bill.model, "held_at": now(connection)}
-    done |= {"requests": 0, "shown": 0, "written": 0, "settled": True}
+    done |= {"shown": 0, "written": 0, "settled": True}
     new = insert(connection.dialect.name, holds).values(done)
     known = {"shown": 0, "written": 0, "settled": True}
     once = new.on_conflict_do_update(
