@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from core.budget import periods
 from core.budget.caps import Cap
 from core.model.prices import Prices
-from core.store.budgets import MINUTE, Day, Held, Hold
+from core.store.budgets import MINUTE, Day, Hold, Reserved
 from core.store.ledger import Spent
 
 NEARLY = 0.8
@@ -51,7 +51,7 @@ class Known:
     """
 
     days: Sequence[Day]
-    held: Sequence[Held]
+    held: Sequence[Reserved]
     today: int
     prices: Prices
 
@@ -81,7 +81,7 @@ class Known:
                 asked[question] = max(one.age, asked.get(question, 0))
         return sorted(age for question, age in asked.items() if but is None or question != (but.session, but.seq))
 
-    def _under(self, cap: Cap) -> Sequence[Held]:
+    def _under(self, cap: Cap) -> Sequence[Reserved]:
         return [one for one in self.held if cap.channel in {"", one.channel} and cap.author in {"", one.author}]
 
     def worst(self, cap: Cap, model: str, shown: int, written: int) -> float:

@@ -45,7 +45,7 @@ def known(connection: Connection, account: Account, *, at: float, but: int = 0, 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class Decision:
     """What became of a wish to make a call, and the caps that people are now to be warned of."""
 
     verdict: Verdict
@@ -54,7 +54,7 @@ class Held:
 
 def hold(
     connection: Connection, account: Account, call: Hold, *, lease: Lease | None, at: float, seconds: float
-) -> Held:
+) -> Decision:
     """Holds what the call may cost, if it fits; without a lease it ends in so many seconds. Repeatable."""
     workspace = account.key.workspace
     budgets.lock(connection, workspace)
@@ -62,9 +62,11 @@ def hold(
     seen = known(connection, account, at=at, but=call.hold)
     verdict = deciding.decide(account.caps, call, seen)
     if not isinstance(verdict, Fits):
-        return Held(verdict=verdict)
+        return Decision(verdict=verdict)
     budgets.hold(connection, account.key, replace(call, written=verdict.written), lease=lease, seconds=seconds)
-    return Held(verdict=verdict, warns=tuple(one for one in verdict.near if _is_news(connection, account, one, seen)))
+    return Decision(
+        verdict=verdict, warns=tuple(one for one in verdict.near if _is_news(connection, account, one, seen))
+    )
 
 
 def _is_news(connection: Connection, account: Account, cap: Cap, seen: Known) -> bool:

@@ -58,7 +58,7 @@ class Hold:
     written: int
 
 
-class Held(NamedTuple):
+class Reserved(NamedTuple):
     """The same of another call, by its channel. `age` is how many milliseconds ago it was held."""
 
     session: int
@@ -86,14 +86,14 @@ def lock(connection: Connection, workspace: int) -> None:
     connection.execute(select(workspaces.c.workspace).where(workspaces.c.workspace == workspace).with_for_update())
 
 
-def held(connection: Connection, workspace: int, *, but: int) -> Sequence[Held]:
+def held(connection: Connection, workspace: int, *, but: int) -> Sequence[Reserved]:
     """What is held in a workspace now, `but` for this call, and the requests of the last minute."""
     age = (clock(connection.dialect.name) - holds.c.held_at).label("age")
     lives = _lives(connection)
     facts = [holds.c[name] for name in ("session", "seq", "channel", "author", "model")]
     tokens = [case((lives, holds.c[name]), else_=fixed(0)).label(name) for name in ("shown", "written")]
     counts = and_(holds.c.workspace == workspace, holds.c.hold != but, or_(_is_known(connection), lives))
-    return [Held(**row) for row in connection.execute(select(*facts, *tokens, age).where(counts)).mappings()]
+    return [Reserved(**row) for row in connection.execute(select(*facts, *tokens, age).where(counts)).mappings()]
 
 
 def days(connection: Connection, key: SessionKey, author: str, *, since: int) -> Sequence[Day]:

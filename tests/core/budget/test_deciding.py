@@ -11,7 +11,7 @@ from core.budget.caps import Cap, caps
 from core.budget.deciding import Fits, Known, Over, Waits
 from core.model.prices import Price, Prices
 from core.policy import SETTINGS, Level, Limit, Limits, Overrides, Period, Policy, Unit, edited
-from core.store.budgets import Day, Held, Hold
+from core.store.budgets import Day, Hold, Reserved
 from core.store.ledger import Spent
 from tests.values import HERE
 
@@ -30,13 +30,13 @@ def day(shown: int, *, day: int = TODAY, here: bool = True, mine: bool = True, m
     return Day(day=day, here=here, mine=mine, calls=1, spent=spent)
 
 
-def held(shown: int, *, channel: str = "c", author: str = "U1", seq: int | None = 9, age: int = 0) -> Held:
-    return Held(session=1, seq=seq, channel=channel, author=author, model="m", shown=shown, written=0, age=age)
+def held(shown: int, *, channel: str = "c", author: str = "U1", seq: int | None = 9, age: int = 0) -> Reserved:
+    return Reserved(session=1, seq=seq, channel=channel, author=author, model="m", shown=shown, written=0, age=age)
 
 
-def known(*facts: Day | Held, prices: Prices = PRICES) -> Known:
+def known(*facts: Day | Reserved, prices: Prices = PRICES) -> Known:
     days = [one for one in facts if isinstance(one, Day)]
-    return Known(days=days, held=[one for one in facts if isinstance(one, Held)], today=TODAY, prices=prices)
+    return Known(days=days, held=[one for one in facts if isinstance(one, Reserved)], today=TODAY, prices=prices)
 
 
 def test_all_that_are_set_hold_each_for_its_own_reach() -> None:
