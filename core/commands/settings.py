@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from core.memory.mind import Mind
-from core.policy import SETTINGS, Level, Overrides, Policy, Wrong, edited, is_set
+from core.policy import SETTINGS, Level, Limit, Overrides, Policy, Wrong, edited, is_set
 from core.session import SessionKey
 from core.store import Connection, policies
 
@@ -48,7 +48,8 @@ def change(connection: Connection, key: SessionKey, deployed: Mind, given: Mappi
         return f"{wrong}."
     policies.keep(connection, key.workspace, scope, after)
     done = f"`{setting.name}` is {setting.shown(value)}" if said is not None else f"`{setting.name}` is no longer set"
-    return f"{done} for {_PLACES[level]}, from the next answer on.{_beside(mind.policy, setting.name, level)}"
+    beside = _beside(mind.policy, setting.name, level) + _unpriced(mind, value)
+    return f"{done} for {_PLACES[level]}, from the next answer on.{beside}"
 
 
 def _with(overrides: Overrides, level: Level, settings: str) -> Overrides:
@@ -73,6 +74,14 @@ def _require_room(mind: Mind) -> None:
             f"My instructions would take {mind.fixed:,} tokens, and may take half of the {mind.limit:,} that my model "
             "has room for"
         )
+
+
+def _unpriced(mind: Mind, value: object) -> str:
+    """What a budget of money does where nobody knows what the model costs."""
+    is_money = isinstance(value, tuple) and any(isinstance(one, Limit) and one.unit == "usd" for one in value)
+    if not is_money or mind.prices.of(mind.model.name) is not None:
+        return ""
+    return f" I don't know what {mind.model.name} costs: it counts as the dearest model whose price I know."
 
 
 def _beside(policy: Policy, name: str, level: Level) -> str:

@@ -245,7 +245,12 @@ async def test_usage_shows_ones_own_to_everybody_and_all_of_it_to_admins(databas
 
 
 async def test_a_price_that_is_not_known_is_said(database: Database) -> None:
-    async with house(database, clock=lambda: NOON) as running:
+    async with house(database, clock=lambda: NOON, adapter=Governed()) as running:
+        assert await said(running, "!set budget 5 usd/day, 9k tokens/day") == (
+            "`budget` is 5 usd/day, 9,000 tokens/day for this channel, from the next answer on. I don't know what "
+            "scripted costs: it counts as the dearest model whose price I know."
+        )
+        assert "I don't know" not in await said(running, "!set budget 900k tokens/day")
         running.model.usage = Usage(shown=50_000, written=0)
         await said(running)
         told = await said(running, "!usage")
