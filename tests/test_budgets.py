@@ -1,14 +1,16 @@
 """A budget that several processes share: they never spend more than there is, and whoever dies locks nobody out."""
 
+import asyncio
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
-from core.schema import holds, spent
-from core.store import Connection, budgets, connect
+from core.schema import holds, spent, turns
+from core.session import Role
+from core.store import Connection, Database, budgets, connect
 from tests.process import process
 from tests.stage import Shown, Stage
 from tests.stages import STAGES
@@ -86,6 +88,18 @@ async def ask(stage: Stage, people: range) -> None:
         await stage.say(f"hello {number}", place=place(number), author=f"person {number % 7}")
 
 
+async def accepted(database: Database, number: int) -> None:
+    """Waits until so many questions are stored: what a process has only heard dies with it."""
+
+    def questions(connection: Connection) -> int:
+        said = select(func.count()).select_from(turns).where(turns.c.role == Role.PERSON, turns.c.seq > 0)
+        return int(connection.execute(said).scalar_one())
+
+    async with asyncio.timeout(60):
+        while await database.read(questions) < number:  # noqa: ASYNC110 – a database tells nobody
+            await asyncio.sleep(0.05)
+
+
 SETTINGS = {
     "backscroll_budget": f"{BUDGET} tokens/month",
     "backscroll_instructions": "Be kind.",
@@ -114,24 +128,28 @@ async def test_fifty_who_ask_two_processes_at_once_never_spend_more_than_there_i
 
 @both
 async def test_a_process_that_is_killed_in_the_middle_frees_what_it_held(tmp_path: Path, url: str) -> None:
+    database = connect(url)
     async with OpenAIServer(answer=lambda _: "Well, well.") as model, DiscordStage() as stage:
         till = Till(model)
         common = {"DATABASE_URL": url, **stage.environment(), **model.environment()}
         environment = common | {name.upper(): value for name, value in SETTINGS.items()}
         environment["BACKSCROLL_LEASE_SECONDS"] = "3"
         model.hold()
+        half = PEOPLE // 2
         async with process(tmp_path, "run", "discord", **environment) as dying:
-            await ask(stage, range(PEOPLE // 2))
+            await stage.until(lambda: len(stage.gateway.connected) == 1, seconds=60)
+            await ask(stage, range(half))
             await model.until(lambda: len(model.requests) >= 3, seconds=60)
             async with process(tmp_path, "run", "discord", **environment):
-                await ask(stage, range(PEOPLE // 2, PEOPLE))
+                await stage.until(lambda: len(stage.gateway.connected) == 2, seconds=60)
+                await ask(stage, range(half, PEOPLE))
+                await accepted(database, PEOPLE)
                 dying.send_signal(signal.SIGKILL)
                 await dying.wait()
                 await model.until(lambda: sum(request.gone for request in model.requests) >= 3)
                 model.release()
                 await stage.until(lambda: len(answers(stage)) == PEOPLE, seconds=180)
 
-    database = connect(url)
     over = [one.text for one in answers(stage) if "is used up" in one.text]
     assert 0 < len(over) < PEOPLE
     assert till.peak <= BUDGET
