@@ -6,7 +6,7 @@ OLD := sys.version_info < (3, 11)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: .venv help run test lint types imports tests cover chaos real fix figures lock bench clean
+.PHONY: .venv help run test lint types imports tests cover chaos real fix figures pictures lock bench clean
 
 .venv: # made again where it was left half-made, or by a Python that is too old
 	@$(PYTHON) -c 'import sys; sys.exit($(OLD) and "Backscroll needs Python 3.11 or newer, and $(PYTHON) is " \
@@ -65,6 +65,7 @@ chaos: $(BIN)/.dev ## Breaks everything for MINUTES by SEED, on both databases, 
 
 real: $(BIN)/.real ## Talks with a real small model on llama.cpp (130 MB, once), and looks at what people see
 	$(BIN)/python -m tests.real $(if $(CONTEXTS),--contexts $(CONTEXTS)) $(if $(STAGE),--stage $(STAGE))
+	$(BIN)/python -m tests.real.folds $(if $(TALKS),--talks $(TALKS))
 
 fix: $(BIN)/.dev ## Formats, and mends what the linter can mend
 	$(BIN)/ruff format .
@@ -73,7 +74,10 @@ fix: $(BIN)/.dev ## Formats, and mends what the linter can mend
 figures: $(BIN)/.dev ## Says how long the house's parts are, who imports whom, and what one message visits
 	$(BIN)/python -m docs.figures
 
-BENCH ?= window folding latency turns throughput streams memory startup takeover
+pictures: $(BIN)/.dev ## Draws the README's pictures anew, from conversations that it really holds
+	$(BIN)/python -m docs.picture
+
+BENCH ?= window folding latency turns throughput streams memory ageing startup takeover
 bench: $(BIN)/.bench ## Measures everything, or BENCH="turns streams"; draws into benchmarks/plots
 	@for name in $(BENCH); do $(BIN)/python -m benchmarks.$$name || exit 1; done
 

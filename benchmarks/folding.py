@@ -6,8 +6,8 @@ The window and the plan are the product's own. The baseline is a window that sli
 that fit. Prices are in units of one uncached input token: cached 0.1, written to the cache 1.25, output 5; a request
 finds what an earlier one has ended a breakpoint with: at its end, before its question, and behind its checkpoints.
 The answers' own output is left out, being the same for all. `passes` are the texts that a turn's words went through,
-but for the state block. What a summary is worth is not measured here.
-It ends with what must hold and does not.
+but for the state block; a request `loses` where turns are neither shown nor told of. What a summary is worth is not
+measured here. It draws `plots/folding.png`, and ends with what must hold and does not.
 """
 
 import argparse
@@ -243,12 +243,14 @@ class Result:
     stale: tuple[float, int]
     passes: int
     over: int
+    loses: float
     summaries: float
 
 
 def run(budget: int, length: int, way: Building, *, seed: int, fails: bool = False) -> Result:
     memory, cache = Memory(budget=budget, fails=fails), Cache()
     kept, verbatim, over, price, before = list[float](), list[int](), 0, 0.0, None
+    loses = 0
     summaries = list[int]()
     for number, (heard, asked, told, cold) in enumerate(conversation(seed, length)):
         memory.turns += heard
@@ -261,6 +263,7 @@ def run(budget: int, length: int, way: Building, *, seed: int, fails: bool = Fal
         if before is not None and not idle:
             kept.append(_kept(before, window.messages))
         before, over = window.messages, over + (window.tokens > budget)
+        loses += window.since is not None
         if number > 2:
             verbatim.append(sum(1 for one in window.messages if one.role == "assistant"))
         summaries.append(sum(one.tokens for one in window.checkpoints))
@@ -276,6 +279,7 @@ def run(budget: int, length: int, way: Building, *, seed: int, fails: bool = Fal
         stale=_stale(memory, seed),
         passes=max((hands for part, hands in memory.passes.items() if part.kind is not Fold.STATE), default=0),
         over=over,
+        loses=100 * loses / length if way is stepping else math.nan,
         summaries=statistics.mean(summaries),
     )
 
@@ -294,6 +298,7 @@ def several(budget: int, length: int, way: Building, *, seed: int, fails: bool =
         stale=(statistics.mean(one.stale[0] for one in found), max(one.stale[1] for one in found)),
         passes=max(one.passes for one in found),
         over=sum(one.over for one in found),
+        loses=statistics.mean(one.loses for one in found),
         summaries=statistics.mean(one.summaries for one in found),
     )
 
@@ -348,24 +353,59 @@ def wrong(budget: int, length: int, folded: Result, stepped: Result, base: Resul
     return [f"{budget:,} tokens, {length:,} exchanges: {bar}" for bar, held in holds.items() if not held]
 
 
+Ways = dict[str, Result]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--quick", action="store_true", help="conversations of 300 exchanges only")
+    parser.add_argument("--quick", action="store_true", help="conversations of 300 exchanges only, and no drawing")
     given = parser.parse_args()
-    screen, missed = Console(width=160), list[str]()
-    columns = ("window", "exchanges", "way", "kept %", "price", "units", "folds per 100", "takes in % (least)")
-    table = Table(*columns, "verbatim, least", "summaries", "stale (most)", "passes", "over")
+    found, missed = dict[tuple[int, int], Ways](), list[str]()
     for budget in BARS:
         for length in (300,) if given.quick else (300, 3_000):
             base = several(budget, length, sliding, seed=given.seed)
             folded = several(budget, length, stepping, seed=given.seed)
             stepped = several(budget, length, stepping, seed=given.seed, fails=True)
-            for way, one in (("sliding", base), ("folding", folded), ("folds fail", stepped)):
-                table.add_row(f"{budget:,}", f"{length:,}", way, *_row(one, base))
+            found[budget, length] = {"sliding": base, "folding": folded, "folds fail": stepped}
             missed += wrong(budget, length, folded, stepped, base)
-    screen.print(table)
+    told(found)
+    if not given.quick:
+        draw(found)
     sys.exit("\n".join(["These bars are not met:", *missed]) if missed else 0)
+
+
+def told(found: dict[tuple[int, int], Ways]) -> None:
+    columns = ("window", "exchanges", "way", "kept %", "price", "units", "folds per 100", "takes in % (least)")
+    table = Table(*columns, "verbatim, least", "loses per 100", "summaries", "stale (most)", "passes", "over")
+    for (budget, length), ways in found.items():
+        for way, one in ways.items():
+            table.add_row(f"{budget:,}", f"{length:,}", way, *_row(one, ways["sliding"]))
+    Console(width=175).print(table)
+
+
+def draw(found: dict[tuple[int, int], Ways]) -> None:
+    from benchmarks import chart  # what draws is not there where only the tests are
+
+    figure, ((kept, price),) = chart.canvas(1, 2, size=(10, 3.6))
+    colours = {"sliding": chart.GREY, "folding": chart.BLUE, "folds fail": chart.ORANGE}
+    names = [f"{budget:,}\n{length:,}" for budget, length in found]
+    for nth, (way, colour) in enumerate(colours.items()):
+        places = [place + 0.26 * (nth - 1) for place in range(len(found))]
+        shown = [ways[way] for ways in found.values()]
+        kept.bar(places, [one.kept for one in shown], 0.24, color=colour, label=way)
+        prices = [one.price / ways["sliding"].price for one, ways in zip(shown, found.values(), strict=True)]
+        price.bar(places, prices, 0.24, color=colour, label=way)
+    for axes, title in ((kept, "Bytes of a request that begin the next (%)"), (price, "Price (a sliding window: 1)")):
+        axes.set_title(title)
+        axes.set_xticks(range(len(found)), names)
+        axes.set_xlabel("tokens of a window, exchanges")
+        axes.grid(visible=False, axis="x")
+    for place, (budget, _) in enumerate(found):
+        for axes, bar in ((kept, BARS[budget].kept), (price, BARS[budget].price)):
+            axes.hlines(bar, place - 0.4, place + 0.4, color=chart.VERMILION, linestyles="dotted", linewidth=1.5)
+    figure.legend(*kept.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    print(chart.save(figure, "folding"))
 
 
 def _row(one: Result, base: Result) -> tuple[str, ...]:
@@ -376,6 +416,7 @@ def _row(one: Result, base: Result) -> tuple[str, ...]:
         f"{one.folds:.1f}",
         f"{one.takes[0]:.0f} ({one.takes[1]:.0f})",
         f"{one.verbatim}",
+        f"{one.loses:.1f}",
         f"{one.summaries:,.0f}",
         f"{one.stale[0]:.1f} ({one.stale[1]})",
         f"{one.passes}",

@@ -73,6 +73,11 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_budget: str | None = None
     backscroll_budget_person: str | None = None
     backscroll_cheaper_model: str | None = None
+    backscroll_allow: str | None = None
+    backscroll_deny: str | None = None
+    backscroll_guests: Literal["yes", "no"] = "yes"
+    backscroll_external: Literal["yes", "no"] = "no"
+    backscroll_may_read: str = "everyone"
     backscroll_may_stop: str = "everyone"
     backscroll_may_reset: str = "everyone"
     backscroll_may_set: str = "admins"
@@ -82,7 +87,9 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_log: Literal["text", "json"] = "text"
 
     @field_validator(
-        "openai_api", "openai_reasoning", "backscroll_hear", "backscroll_answers", "backscroll_log", mode="before"
+        *("openai_api", "openai_reasoning", "backscroll_hear", "backscroll_answers", "backscroll_log"),
+        *("backscroll_guests", "backscroll_external"),
+        mode="before",
     )
     @classmethod
     def _in_small_letters(cls, word: object) -> object:
@@ -96,7 +103,15 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
         SETTINGS["may_stop"].read(people)
         return people
 
-    @field_validator("backscroll_may_reset", "backscroll_may_set")
+    @field_validator("backscroll_allow", "backscroll_deny")
+    @classmethod
+    def _stable_ids(cls, names: str | None) -> str | None:
+        """A name that is none would keep everybody out, or nobody."""
+        if names is not None:
+            SETTINGS["deny"].read(names)
+        return names
+
+    @field_validator("backscroll_may_read", "backscroll_may_reset", "backscroll_may_set")
     @classmethod
     def _somebody(cls, people: str) -> str:
         SETTINGS["may_set"].read(people)

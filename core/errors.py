@@ -8,6 +8,7 @@ BackscrollError
 │   ├── DatabaseBehind        its schema is older than the one that this program needs
 │   └── DatabaseAhead         its schema is one that this program does not know
 ├── LeaseLost               another process owns this session, or chore, now
+├── NotFilled               what was filled into a form can't be done; it says why, field by field
 ├── DeliveryError           a reply did not certainly arrive
 │   ├── DeliveryDelayed       certainly not sent; try again after `retry_after` seconds
 │   ├── DeliveryUnknown       it may or may not be on screen: look before sending again
@@ -24,6 +25,7 @@ BackscrollError
         └── RequestNotTaken     or it is what was said, and the server has no words for it that we know
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -57,6 +59,14 @@ class DatabaseAhead(DatabaseError):
 
 class LeaseLost(BackscrollError):
     """Another process owns this session, or this chore, now; what was being done for it must not be written."""
+
+
+class NotFilled(BackscrollError):
+    """What was filled into a form can't be done: `reasons` say why, in a sentence each, by the names of its fields."""
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        super().__init__(f"a form with {len(reasons)} wrong fields")
+        self.reasons = reasons
 
 
 class DeliveryError(BackscrollError):

@@ -18,6 +18,9 @@ from core.events import (
     QuestionChanged,
     Refused,
     Skipped,
+    TimedOut,
+    TurnedAway,
+    Woken,
 )
 
 log = structlog.get_logger()
@@ -28,6 +31,8 @@ def note(event: Event) -> None:
     match event:
         case Skipped():
             log.warning("skipped", session=event.address.id, messages=event.messages)
+        case TurnedAway():
+            log.info("turned away", session=event.address.id, reason=event.reason, told=event.told)
         case Edited():
             log.info("edited", session=event.address.id)
         case Deleted():
@@ -37,6 +42,10 @@ def note(event: Event) -> None:
             log.info("closed", session=event.address.id, waiting=event.waiting, kept=kept)
         case Left():
             _left(event)
+        case TimedOut():
+            log.debug("session timed out", session=event.address.id, seconds=round(event.seconds))
+        case Woken():
+            log.info("woken", session=event.address.id, seconds=round(event.seconds), late=event.late)
         case Folded() | FoldRefused():
             _fold(event)
         case _:

@@ -19,6 +19,14 @@ Seqs = tuple[tuple[int, int], ...]
 """Turns by their numbers, in order: runs without a gap, each from its first to its last."""
 
 
+class ShownPart(NamedTuple):
+    """One part of a window: the name of its section, its tokens by our count, and of a checkpoint, what it tells of."""
+
+    name: str
+    tokens: int
+    seqs: tuple[int, int] | None = None
+
+
 class Role(IntEnum):
     """Whose turn it is; the number orders an answer behind its question."""
 
@@ -242,8 +250,9 @@ class Answer:
 
     `memory` is None where nothing is to be remembered (a command's answer, an apology). `error` says why a question
     got no answer, `refused` that the model's provider will not read it. A summary `covers` the turns from that seq on.
-    Where a model has written it, `bill` is what that has cost, and `shown_seqs` are the turns before the question that
-    it was shown. In `look_in` seconds it is worth a look whether turns are to be folded.
+    Where a model has written it, `bill` is what that has cost, `shown_seqs` are the turns before the question that it
+    was shown, and `shown_parts` what its window was made of. In `look_in` seconds it is worth a look whether turns are
+    to be folded.
     """
 
     parts: tuple[str, ...]
@@ -252,6 +261,7 @@ class Answer:
     stopped: bool = False
     model: str | None = None
     shown_seqs: Seqs | None = None
+    shown_parts: tuple[ShownPart, ...] | None = None
     bill: Bill | None = None
     error: str | None = None
     covers: int | None = None

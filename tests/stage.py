@@ -46,6 +46,9 @@ class Stage(ABC):
     has_links = False
     """Whether people open messages by links."""
 
+    draws = False
+    """Whether numbers are drawn by the platform itself, in the place of bars of text."""
+
     def __init__(self) -> None:
         self.changed = Condition()
 

@@ -2,19 +2,28 @@
 
 import asyncio
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
+
+from sqlalchemy import Connection, update
 
 from bots.program import wiring
+from core import schema
 from core.config import Settings
 from core.model.llm import Model
 from core.model.openai import OpenAIModel
+from core.schema import segments, sessions, turns
 from core.seam.adapter import Adapter
 from core.seam.address import Address
 from core.store import connect, notices, places
 from core.store.engine.database import CLEAN_AFTER
 from core.timings import Timings
 from tests.stage import Stage
-from tests.wire.openai import OpenAIServer
+
+
+class Served(Protocol):
+    """A model's server, real or not."""
+
+    def environment(self) -> dict[str, str]: ...
 
 
 class Running:
@@ -23,7 +32,7 @@ class Running:
     def __init__(
         self,
         url: str,
-        model: OpenAIServer,
+        model: Served,
         *stages: Stage,
         timings: Timings | None = None,
         clean_after: float = CLEAN_AFTER,
@@ -82,4 +91,32 @@ async def tell(url: str, stage: Stage, text: str) -> None:
     found = await database.read(places.find, Address.parse(stage.session("main")))
     assert found is not None
     assert await database.write(notices.tell, found[0], name="warning 1", text=text)
+    await database.close()
+
+
+DAY = 86_400
+MILLISECONDS = (
+    *(sessions.c[name] for name in ("touched_at", "spoken_at", "silent_since", "present_since", "due_at")),
+    *(table.c.due_at for table in (schema.chores, schema.folds, schema.deliveries)),
+    *(segments.c.opened_at, schema.presence.c.heard_at, schema.gone.c.gone_at, schema.checkpoints.c.made_at),
+)
+MICROSECONDS = (sessions.c.live_since, turns.c.at, turns.c.edited_at, schema.checkpoints.c.since)
+"""What a session's row knows of times, in milliseconds."""
+
+
+async def days_pass(url: str, days: int) -> None:
+    """All that is known of times lies further back, as if the clocks had gone on.
+
+    So the program starts as it does so many days later: also when somebody was last heard lies so far back, and what
+    was said since is looked for.
+    """
+
+    def move(connection: Connection) -> None:
+        for unit, columns in ((1_000, MILLISECONDS), (1_000_000, MICROSECONDS)):
+            for column in columns:
+                back = {column.name: column - days * DAY * unit}
+                connection.execute(update(column.table).where(column > 0).values(back))
+
+    database = connect(url)
+    await database.write(move)
     await database.close()

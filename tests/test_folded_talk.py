@@ -3,6 +3,7 @@
 import asyncio
 import re
 
+from core.memory.checkpoints.shown import EXPLAINED
 from core.timings import Timings
 from tests.script import SECONDS
 from tests.stage import Stage
@@ -44,6 +45,8 @@ async def test_what_was_said_long_ago_is_in_later_requests_as_a_record(url: str)
                 shown = await ask(stage, server, TALK)
 
         assert "The key is in the blue box." not in shown
+        assert EXPLAINED not in server.requests[0].instructions, "nobody reads of records before there are any"
+        assert server.requests[-1].instructions == f"{server.requests[0].instructions}\n\n{EXPLAINED}"
         assert "Ada keeps the key in the blue box (1)" in shown
         shown = await ask(stage, server, "Where is it?")
         assert "Ada keeps the key in the blue box (1)" in shown, "and it stays"

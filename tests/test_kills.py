@@ -1,17 +1,26 @@
 """A process that is killed loses nothing and says nothing twice: the program as a process of its own."""
 
 import asyncio
+import re
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Row, Table
 
+from core.schema import checkpoints, folds, segments
+from core.session import Validity
+from core.store import connect
 from tests.process import process
+from tests.script import rows
 from tests.stage import Stage
 from tests.stages import STAGES
-from tests.talk import tell
-from tests.wire.openai import OpenAIServer, Request
+from tests.talk import days_pass, tell
+from tests.wire.faults import Fault
+from tests.wire.openai import OpenAIServer, Request, Silence
+from tests.wire.slack import SlackStage
 
 
 @pytest.fixture(params=[name for name, stage in STAGES.items() if stage.starts])
@@ -152,3 +161,197 @@ async def test_a_killed_console_answers_once_after_a_restart(tmp_path: Path, url
 
     assert line == b"You said: hello\n"
     assert rest.strip() == b"You said: and again"
+
+
+# In the middle of what ages
+
+both = pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
+TALK = "and so we talked about this and that for long. " * 30
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackStage]:
+    async with SlackStage() as stage:
+        yield stage
+
+
+def posts_of(slack: SlackStage, words: str) -> list[str]:
+    """Has the next post that says this be done and never answered; who has met that is in the list."""
+    met: list[str] = []
+
+    def fault(method: str, arguments: object) -> Fault | None:
+        if met or method != "chat.postMessage" or words not in str(arguments):
+            return None
+        met.append(method)
+        return Fault("hang")
+
+    slack.server.faults = fault
+    return met
+
+
+def said(request: Request) -> list[str]:
+    """What people have said, as the model is shown it."""
+    return [text.partition("] ")[2] for role, text in request.texts if role == "user"]
+
+
+async def stored(url: str, table: Table) -> Sequence[Row[Any]]:
+    database = connect(url)
+    found = await rows(database, table)
+    await database.close()
+    return found
+
+
+async def kill(running: asyncio.subprocess.Process) -> None:
+    running.send_signal(signal.SIGKILL)
+    await running.wait()
+
+
+async def is_acknowledged(slack: SlackStage, message: str) -> None:
+    """Waits until Slack has been told that this is kept."""
+    for one in [one for one in slack.server.envelopes if one.payload.get("event", {}).get("ts") == message]:
+        async with asyncio.timeout(20):
+            await one.acked.wait()
+
+
+async def talk_until_due(url: str, slack: SlackStage) -> int:
+    """Says numbers until there is something to fold; how many."""
+    told = 0
+    while not await stored(url, folds):
+        await slack.say(f"number {told} is in the blue box {TALK}")
+        told += 1
+        await slack.until(lambda expected=["Noted."] * told: texts(slack) == expected)
+    return told
+
+
+def record_of(request: Request) -> str | None:
+    """The first of the turns of which it asks for a record; None where it asks for an answer."""
+    asked = re.search(r"Write the record of (-?\d+)-", request.texts[-1][1])
+    return None if asked is None else asked[1]
+
+
+@both
+async def test_killed_in_the_middle_of_a_fold_it_is_made_once_by_the_next_start(
+    tmp_path: Path, url: str, slack: SlackStage
+) -> None:
+    def answer(request: Request) -> str:
+        first = record_of(request)
+        return "Noted." if first is None else f"# facts\n- Ada keeps the key in the blue box ({first})"
+
+    async with OpenAIServer(answer=answer) as model:
+        limits = {"BACKSCROLL_CONTEXT_TOKENS": "4000", "BACKSCROLL_LEASE_SECONDS": "3"}
+        environment = {"DATABASE_URL": url, **slack.environment(), **model.environment(), **limits}
+        model.weather = lambda request: None if record_of(request) is None else Silence()
+        async with process(tmp_path, "run", "slack", **environment) as first:
+            told = await talk_until_due(url, slack)
+            await model.until(lambda: any(map(record_of, model.requests)))
+            await kill(first)
+        assert await stored(url, checkpoints) == [], "nothing of it is there"
+        model.weather = lambda _: None
+
+        async with process(tmp_path, "run", "slack", **environment):
+            await model.until(lambda: sum(map(bool, map(record_of, model.requests))) > 1)
+            async with asyncio.timeout(20):
+                while not await stored(url, checkpoints):  # noqa: ASYNC110 – a database tells nobody
+                    await asyncio.sleep(0.05)
+            await slack.say("Where is it?")
+            await slack.until(lambda: texts(slack) == ["Noted."] * (told + 1))
+
+    made = await stored(url, checkpoints)
+    assert {one.validity for one in made} == {Validity.STANDS}
+    assert [one.first for one in made] == [1, *(one.last + 1 for one in made[:-1])], "each begins where one ends"
+    shown = "\n".join(text for _, text in model.requests[-1].texts)
+    assert shown.count("[[record of turns") == shown.count("Ada keeps the key") == len(made)
+    verbatim = [seq for seq in range(told) if f"number {seq} is" in shown]
+    assert verbatim == list(range(told - len(verbatim), told)), "what is not told is there as it was said"
+    assert 0 < len(verbatim) < told
+
+
+@both
+async def test_killed_while_it_says_that_a_conversation_goes_on_it_says_so_once(
+    tmp_path: Path, url: str, slack: SlackStage
+) -> None:
+    async with OpenAIServer(answer=echo) as model:
+        environment = {"DATABASE_URL": url, **slack.environment(), **model.environment()}
+        async with process(tmp_path, "run", "slack", **environment) as first:
+            await slack.say("hello")
+            await slack.until(lambda: texts(slack) == ["You said: hello"])
+            first.send_signal(signal.SIGTERM)
+            await first.wait()
+        await days_pass(url, 9)
+        met = posts_of(slack, "Picked up")
+        async with process(tmp_path, "run", "slack", **environment) as second:
+            await slack.say("and again")
+            await slack.until(lambda: met)
+            await kill(second)
+
+        async with process(tmp_path, "run", "slack", **environment):
+            await slack.say("and now?")
+            await slack.until(lambda: texts(slack)[-1] == "You said: and now?")
+
+    assert [text.partition(":")[0].strip("_*") for text in texts(slack)] == [
+        "You said",
+        "You said",
+        "Picked up after 9 days",
+        "You said",
+    ]
+    assert said(model.requests[-1]) == ["hello", "and again", "and now?"], "and nothing is forgotten"
+    assert [(one.number, one.kind) for one in await stored(url, segments)] == [(1, "timed out")]
+
+
+async def commanded(
+    tmp_path: Path, environment: dict[str, str], slack: SlackStage, model: OpenAIServer, verb: str
+) -> None:
+    """Killed twice over this command: while it waits behind an answer, and when its reply has just been posted."""
+    model.hold()
+    async with process(tmp_path, "run", "slack", **environment) as first:
+        asked = len(model.requests)
+        await slack.say("before it")
+        await model.until(lambda: len(model.requests) > asked)
+        await is_acknowledged(slack, await slack.say(f"!{verb}"))
+        await kill(first)
+    model.release()
+    met = posts_of(slack, " turns ")
+    async with process(tmp_path, "run", "slack", **environment) as second:
+        await slack.until(lambda: met)
+        await kill(second)
+    async with process(tmp_path, "run", "slack", **environment):
+        await slack.say("behind it")
+        await slack.until(lambda: texts(slack)[-1] == "You said: behind it")
+
+
+@both
+async def test_killed_in_the_middle_of_a_reset_it_sets_aside_once_and_says_so_once(
+    tmp_path: Path, url: str, slack: SlackStage
+) -> None:
+    async with OpenAIServer(answer=echo) as model:
+        environment = {"DATABASE_URL": url, **slack.environment(), **model.environment()}
+        async with process(tmp_path, "run", "slack", **environment):
+            await slack.say("hello")
+            await slack.until(lambda: texts(slack) == ["You said: hello"])
+        await commanded(tmp_path, environment, slack, model, "reset")
+
+    _, before, reset, after = texts(slack)
+    assert (before, after) == ("You said: before it", "You said: behind it")
+    assert "I set 4 turns aside" in reset
+    assert said(model.requests[-1]) == ["behind it"]
+    assert [(one.number, one.kind) for one in await stored(url, segments)] == [(1, "reset")]
+
+
+@both
+async def test_killed_in_the_middle_of_an_undo_it_takes_back_once_and_says_so_once(
+    tmp_path: Path, url: str, slack: SlackStage
+) -> None:
+    async with OpenAIServer(answer=echo) as model:
+        environment = {"DATABASE_URL": url, **slack.environment(), **model.environment()}
+        async with process(tmp_path, "run", "slack", **environment):
+            await slack.say("hello")
+            await slack.until(lambda: texts(slack) == ["You said: hello"])
+            await slack.say("!reset")
+            await slack.until(lambda: len(texts(slack)) == 2)
+        await commanded(tmp_path, environment, slack, model, "undo")
+
+    _, _, before, undo, after = texts(slack)
+    assert (before, after) == ("You said: before it", "You said: behind it")
+    assert "I remember 4 turns again" in undo
+    assert said(model.requests[-1]) == ["hello", "before it", "behind it"]
+    assert [(one.number, one.kind) for one in await stored(url, segments)] == [(1, "reset"), (2, "undo")]

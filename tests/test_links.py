@@ -126,3 +126,23 @@ async def test_slack_sends_a_link_in_brackets(url: str, model: OpenAIServer) -> 
         said = await told(stage, "For this answer")
 
     assert "its question alone" in said
+
+
+async def test_what_was_shown_is_a_chart_where_there_are_charts_and_bars_elsewhere(
+    url: str, stage: Stage, model: OpenAIServer
+) -> None:
+    async with Running(url, model, stage):
+        await talk(stage)
+        await stage.say("!context")
+        now = await told(stage, "With your next question")
+        await stage.say(f"!context {await link(stage, 'You said: two')}")
+        then = await told(stage, "For this answer") if stage.has_links else ""
+
+    assert ("█" in now) is not stage.draws
+    assert ("█" in then) is (stage.has_links and not stage.draws)
+    if isinstance(stage, SlackStage):
+        blocks = [block for message in stage.server.workspace.messages for block in message.blocks]
+        first, second = [block["chart"] for block in blocks if block["type"] == "data_visualization"]
+        assert first["axis_config"]["categories"] == ["instructions", "turns", "room"]
+        assert second["axis_config"]["categories"] == ["instructions", "turns", "question"]
+        assert all(point["value"] > 0 for point in second["series"][0]["data"])

@@ -190,7 +190,7 @@ async def test_a_time_out_becomes_an_undo_of_nothing_that_the_release_before_pas
     await database.write(migrations.upgrade)
     (one,) = await database.read(timeouts.present, "console", after=timeouts.FIRST, most=9)
     assert (one.key, one.since, one.spoken_at) == (side, 7, 9), "as if its present had begun with its life"
-    assert await database.write(timeouts.time_out, [one]) == [side]
+    assert await database.write(timeouts.time_out, [one]) == [one]
     await database.write(migrations.downgrade, "0018")
 
     def moves(connection: Connection) -> list[tuple[object, ...]]:
@@ -311,6 +311,32 @@ async def test_a_call_of_an_older_release_has_written_to_no_cache(empty_url: str
     await database.close()
 
 
+_ANSWER = """
+INSERT INTO turns (workspace, session, seq, role, kind, progress, validity, at, tokens, shown_seqs, body)
+VALUES (1, 1, 7, 1, 3, 2, 0, 9, 5, '1..6', :body)
+"""
+
+
+async def test_what_an_older_release_has_answered_is_known_without_its_parts(empty_url: str) -> None:
+    def read(connection: Connection, columns: str) -> tuple[object, ...]:
+        return tuple(connection.execute(text(f"SELECT {columns} FROM turns")).one())
+
+    database = connect(empty_url)
+    await database.write(migrations.upgrade, "0020")
+    await database.write(lambda connection: connection.execute(text(_ANSWER), {"body": b"Yes."}) and None)
+
+    await database.write(migrations.upgrade, "0021")
+    assert await database.read(read, "seq, shown_seqs, shown_parts, body") == (7, "1..6", None, b"Yes.")
+    parts = text("UPDATE turns SET shown_parts = 'turns=950'")
+    await database.write(lambda connection: connection.execute(parts) and None)
+    await database.write(migrations.downgrade, "0020")
+
+    assert await database.read(read, "seq, shown_seqs, body") == (7, "1..6", b"Yes.")
+    await database.write(migrations.upgrade)
+    assert await database.read(read, "seq, shown_parts") == (7, None)
+    await database.close()
+
+
 _OLD_PLACES = """
 INSERT INTO sessions (workspace, session, address, platform, channel, tail, waiting, backscroll_read, segment, start,
     fence, attempts, touched_at)
@@ -338,7 +364,7 @@ async def test_what_was_spent_before_is_known_by_day_channel_and_person(empty_ur
         columns = "day, channel, author, model, above, calls, shown, cached, cache_written, written"
         return [tuple(row) for row in connection.execute(text(f"SELECT {columns} FROM spent ORDER BY author"))]
 
-    await database.write(migrations.upgrade, "0020")
+    await database.write(migrations.upgrade, "0025")
     await database.write(old_calls)
     await database.write(migrations.upgrade)
     assert await database.read(spent) == [

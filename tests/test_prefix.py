@@ -10,6 +10,7 @@ import pytest
 from core.model.openai import OpenAIModel
 from core.seam.messages import Audience, Inbound, Quote
 from core.store import connect
+from tests.everything import everything
 from tests.script import House, ScriptedModel, TranscriptAdapter
 from tests.values import ADA, BEN, HERE
 from tests.wire.openai import KEY, MODEL, OpenAIServer, Request
@@ -111,3 +112,21 @@ async def test_openai_looks_for_each_conversation_where_it_has_kept_it(
     for before, after in pairwise(requests):
         assert before.texts[-1][1] in after.marks
         assert after.texts[: len(before.texts) - 1] == before.texts[:-1]
+
+
+async def test_in_a_long_run_of_everything_each_change_of_it_has_its_name(make_url: Callable[[str], str]) -> None:
+    """What an action must be called; `python -m tests.everything` prints the list."""
+    run = await everything(make_url("sqlite"), actions=120, seed=8)
+
+    assert [change for change in run.changes if len(change.names) < change.times] == []
+    named = {
+        action: {name for change in run.changes if change.action == action for name in change.names}
+        for action in run.done
+    }
+    assert set().union(*named.values()) >= {"edit", "erasure", "fold", "model", "reset", "settings", "step", "undo"}
+    assert named["fold"] <= {"fold", "step"}
+    assert named["reset"] == {"reset"}
+    assert named["undo"] <= {"undo", "step"}
+    assert named["talk"] | named["late"] | named["overhear"] | named["time_out"] <= {"step", "late"}
+    assert named["prefer"] == set(), "it goes with the newest message alone"
+    assert run.done.keys() >= {"time_out", "restart", "replica", "summarize"}

@@ -84,3 +84,74 @@ async def test_whom_a_mention_names_may_do_what_is_set(url: str, model: OpenAISe
         await stage.until(lambda: len(stage.shown()) > before)
         assert "`answer_tokens` is 77" in await said(stage, "!set answer_tokens 77", author="ben")
         assert "may change my settings" in await said(stage, "!set answer_tokens 77", author="eve")
+
+
+async def test_a_persona_is_told_as_code_and_calls_nobody(url: str, stage: Stage, model: OpenAIServer) -> None:
+    """What people set is told to others: it must not ring, nor pass for words of ours."""
+    persona = "**Boss** `x` <!channel> @everyone <@U999>"
+    model.answer = lambda _: "well"
+    async with Running(url, model, stage):
+        await said(stage, "hello")
+        stage.empower("ada")
+        if stage.admins == "nobody":
+            return
+        answer = await said(stage, f"!set persona {persona}")
+        listed = await said(stage, "settings", native=True)
+
+    code = "`**Boss** 'x' <!channel> @everyone <@U999>`"
+    for text in (answer, listed):
+        assert code in text.replace("&lt;", "<").replace("&gt;", ">")
+
+
+async def test_an_admin_undoes_what_would_lock_everybody_out(url: str, stage: Stage, model: OpenAIServer) -> None:
+    model.answer = lambda _: "well"
+    async with Running(url, model, stage):
+        await said(stage, "hello")
+        stage.empower("ada")
+        if stage.admins == "nobody":
+            return
+        assert "`may_set` is U0" in await said(stage, "!set may_set U0")
+        if stage.overhears:
+            assert "Only those who are named" in await said(stage, "!set answer_tokens 77")
+        else:
+            assert "`answer_tokens` is 78" in await said(stage, "!set answer_tokens 78"), "it is all their own"
+        assert "`may_set` is no longer set" in await said(stage, "!unset may_set")
+        assert "`answer_tokens` is 77" in await said(stage, "!set answer_tokens 77")
+
+
+async def test_members_may_what_others_may_not(url: str, stage: Stage, model: OpenAIServer) -> None:
+    model.answer = lambda _: "well"
+    async with Running(url, model, stage, backscroll_may_reset="members"):
+        first = await said(stage, "!reset")
+        if stage.overhears:
+            assert "Only those who have said something to me here" in first
+        else:
+            assert "this session is new" in first, "it is all their own"
+        await said(stage, "hello")
+        assert "A fresh start" in await said(stage, "!reset")
+
+
+async def test_what_is_answered_is_as_it_is_set(url: str, stage: Stage, model: OpenAIServer) -> None:
+    """All, then nothing but commands while it listens, then nothing at all, and all that is kept of it."""
+    model.answer = lambda request: f"You said: {request.last.partition('] ')[2]}"
+    async with Running(url, model, stage, backscroll_answers="all"):
+        await stage.say("hello")
+        await stage.until(lambda: [one.text for one in stage.shown()] == ["You said: hello"])
+        if stage.overhears:
+            await stage.say("to nobody", place="new", author="ben", to_bot=False)
+            await stage.until(lambda: [one.text for one in stage.shown("new")] == ["You said: to nobody"])
+    shown = len(stage.shown())
+    async with Running(url, model, stage, backscroll_answers="observe", backscroll_may_set="everyone"):
+        await stage.say("we ship on Friday")
+        assert "I remember" in await said(stage, "!status"), "it comes after what was said before"
+        assert "off for this channel" in await said(stage, "!set answers off")
+        assert len(stage.shown()) == shown + 2
+        await stage.say("we ship on Monday")
+        assert "no longer set" in await said(stage, "!unset answers")
+        assert len(stage.shown()) == shown + 3
+    async with Running(url, model, stage):
+        await said(stage, "when do we ship?")
+
+    heard = [text.partition("] ")[2] for role, text in model.requests[-1].texts if role == "user"]
+    assert "we ship on Friday" in heard
+    assert "we ship on Monday" not in heard

@@ -9,20 +9,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, func, select, update
 
-from core.schema import chores, segments, sessions, turns
+from core.schema import segments, sessions, turns
 from core.session import Kind
 from core.store import Database, connect, inbound
 from core.timings import Timings
 from tests.process import process
 from tests.stage import Stage
 from tests.stages import STAGES
-from tests.talk import Running
+from tests.talk import Running, days_pass
 from tests.values import HERE, message
+from tests.wire.discord import DiscordStage
 from tests.wire.openai import OpenAIServer, Request
 from tests.wire.slack import SlackStage
-
-DAY = 86_400
-TIMES = ("touched_at", "spoken_at", "silent_since", "present_since")
 
 
 @pytest.fixture(params=list(STAGES))
@@ -45,18 +43,6 @@ def dialect() -> str:
 
 def echo(request: Request) -> str:
     return f"You said: {request.last.partition('] ')[2]}"
-
-
-async def days_pass(url: str, days: int) -> None:
-    """All that is known of times lies further back, as if the clocks had gone on."""
-
-    def move(connection: Connection) -> None:
-        back = {name: sessions.c[name] - days * DAY * 1_000 for name in TIMES}
-        connection.execute(update(sessions).values(back))
-        connection.execute(update(turns).values(at=turns.c.at - days * DAY * 1_000_000))
-        connection.execute(update(chores).values(due_at=chores.c.due_at - days * DAY * 1_000))
-
-    await _on(url, lambda database: database.write(move))
 
 
 async def timed_out(url: str) -> int:
@@ -154,6 +140,41 @@ async def test_slacks_button_starts_clean_for_whoever_presses_it(url: str, model
     assert questions(model) == ["new"]
 
 
+async def test_discords_button_starts_clean_for_whoever_presses_it_and_twice_does_no_harm(
+    url: str, model: OpenAIServer
+) -> None:
+    async with DiscordStage() as stage:
+        async with Running(url, model, stage):
+            await said(stage, "old")
+            await days_pass(url, 9)
+            _, line = await said(stage, "back", more=2)
+            assert is_line(line, "9 days", 2)
+        async with Running(url, model, stage):
+            await stage.until(lambda: len(stage.gateway.identified) == 2 and stage.gateway.connected)
+            waking = stage.shown()[-1].id
+            pressed = [await stage.press(waking, author=author) for author in ("ben", "eve")]
+            await stage.until(lambda: all(one.original for one in pressed))
+            answers = sorted(one.text for one in stage.shown() if one.id in {one.original for one in pressed})
+            assert [one.split(":")[0] for one in answers] == ["A fresh start", "There was nothing to set aside"]
+            assert "I set 4 turns aside" in answers[0]
+            assert not any(one.private for one in stage.shown())
+            await said(stage, "new")
+
+    assert questions(model) == ["new"]
+
+
+async def test_whoever_may_not_start_clean_is_told_so_by_discords_button(url: str, model: OpenAIServer) -> None:
+    async with DiscordStage() as stage, Running(url, model, stage, backscroll_may_reset="admins"):
+        await said(stage, "old")
+        await days_pass(url, 9)
+        await said(stage, "back", more=2)
+        await stage.press(stage.shown()[-1].id, author="ben")
+        await stage.until(lambda: any("Only admins may reset" in text for text in texts(stage)))
+        await said(stage, "and on")
+
+    assert questions(model) == ["old", "back", "and on"]
+
+
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
 async def test_the_program_killed_just_after_it_woke_says_so_once(
     tmp_path: Path, url: str, model: OpenAIServer, dialect: str
@@ -220,3 +241,27 @@ async def test_killed_in_the_middle_of_timing_out_nothing_is_half_done(
     async with process(tmp_path, "run", "console", **environment):
         await has_timed_out(url, number)
     assert await _on(url, lambda database: database.read(halves)) == []
+
+
+@pytest.mark.parametrize("platform", ["slack", "discord"])
+async def test_where_what_woke_it_is_deleted_before_its_answer_no_line_is_posted(
+    url: str, model: OpenAIServer, platform: str
+) -> None:
+    async with STAGES[platform]() as stage:
+        assert isinstance(stage, SlackStage | DiscordStage)
+        async with Running(url, model, stage):
+            await said(stage, "fact")
+        await days_pass(url, 9)
+        async with Running(url, model, stage, timings=Timings(poll=0.1)):
+            await has_timed_out(url, 1)
+            model.hold()
+            taken_back = await stage.say("never mind")
+            await model.until(lambda: len(model.requests) == 2)
+            await stage.delete(taken_back)
+            await has_timed_out(url, 2)
+            model.release()
+            answer, line = await said(stage, "what do you know?", more=2)
+
+        assert answer == "You said: what do you know?"
+        assert is_line(line, "9 days", 2)
+        assert "never mind" not in questions(model)

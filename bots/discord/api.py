@@ -8,7 +8,7 @@ from asyncio import Lock
 from collections.abc import Sequence
 from typing import Any
 
-from bots.discord.library import Client, Json, LoginFailure, Redirect
+from bots.discord.library import Client, Json, LoginFailure, NotFound, Redirect
 from bots.discord.payloads import Payload
 from core.errors import PlatformError
 
@@ -67,15 +67,12 @@ class Api:
         """One request; see `Client.call`."""
         return await (await self.client()).call(method, path, **parameters)  # type: ignore[arg-type]  # handed through
 
-    async def post(
-        self, channel: str, text: str, mentions: Payload, *, nonce: str, reply_to: str | None = None
-    ) -> Payload:
+    async def post(self, channel: str, content: Payload, *, nonce: str, reply_to: str | None = None) -> Payload:
         """A new message; the same nonce gives the message that it made before, for "the past few minutes"."""
         body: dict[str, Any] = {
-            "content": text,
+            **content,
             "nonce": nonce,
             "enforce_nonce": True,
-            "allowed_mentions": mentions,
             "flags": SUPPRESS_EMBEDS,
         }
         if reply_to is not None:
@@ -83,14 +80,14 @@ class Api:
         made: Payload = await self.call("POST", "/channels/{channel_id}/messages", channel_id=channel, json=body)
         return made
 
-    async def edit(self, channel: str, message: str, text: str, mentions: Payload) -> Payload:
-        """The same message with another text. Without `allowed_mentions` an edit is parsed for mentions anew."""
+    async def edit(self, channel: str, message: str, content: Payload) -> Payload:
+        """The same message with another content. Without `allowed_mentions` an edit is parsed for mentions anew."""
         edited: Payload = await self.call(
             "PATCH",
             "/channels/{channel_id}/messages/{message_id}",
             channel_id=channel,
             message_id=message,
-            json={"content": text, "allowed_mentions": mentions},
+            json=content,
         )
         return edited
 
@@ -146,6 +143,15 @@ class Api:
         """A person in a server, with their roles there."""
         found: Payload = await self.call("GET", "/guilds/{guild_id}/members/{user_id}", guild_id=guild, user_id=user)
         return found
+
+    async def is_in(self, thread: str, user: str) -> bool:
+        """Whether a person is in a thread."""
+        path = "/channels/{channel_id}/thread-members/{user_id}"
+        try:
+            await self.call("GET", path, channel_id=thread, user_id=user)
+        except NotFound:
+            return False
+        return True
 
     async def typing(self, channel: str) -> None:
         """Shows for ten seconds that we are at work."""

@@ -14,6 +14,7 @@ Trouble = (HTTPException, RateLimited, LoginFailure, aiohttp.ClientError, Timeou
 
 UNKNOWN_MESSAGE = 10008
 TOO_MANY_OLD_EDITS = 30046
+ALREADY_ACKNOWLEDGED = 40060
 ARCHIVED = 50083
 
 _SLOW = frozenset({20016, 20022, 20028, 20029, TOO_MANY_OLD_EDITS, 40062})

@@ -11,23 +11,26 @@ thread with a session every message has one. The asker can still be mentioned in
 
 from asyncio import Lock
 from collections.abc import Callable
+from dataclasses import replace
 from weakref import WeakValueDictionary
 
 import structlog
 
 from bots.discord.api import Api
 from bots.discord.errors import Trouble, calling
+from bots.discord.forms import modal
 from bots.discord.library import Forbidden, HTTPException
 from bots.discord.lookup import Lookup, copies, likely
 from bots.discord.payloads import PLATFORM, Payload, channel_of, instant
 from bots.discord.reconcile import reconcile
-from bots.discord.replies import mentions, with_choices
+from bots.discord.replies import content, with_choices
 from bots.discord.responses import Responses
 from bots.discord.screen import Screen
 from bots.discord.ticket import Ticket
 from bots.discord.timings import Timings
 from core.errors import DeliveryDelayed
 from core.seam.cache import Recent
+from core.seam.forms import LATE
 from core.seam.messages import Draft, Reply
 
 log = structlog.get_logger(platform=PLATFORM)
@@ -82,6 +85,10 @@ class Posting:
 
     async def _deliver(self, reply: Reply) -> str:
         ticket = self._ticket(reply)
+        if ticket is not None and ticket.awaits and reply.form is not None:
+            if await self._responses.open(ticket, modal(reply.form, ticket.fields)):
+                return ticket.awaits
+            reply = replace(reply, text=LATE)
         if ticket is not None:
             answered = await self._answer(reply, ticket)
             if answered is not None:
@@ -106,10 +113,10 @@ class Posting:
     async def _answer(self, reply: Reply, ticket: Ticket) -> str | None:
         """The message as the interaction's answer; None when the interaction is over, so that it goes out plainly."""
         try:
-            if reply.part == 0:
-                return str((await self._responses.answer(ticket, reply.text, mentions(reply)))["id"])
+            if reply.part == 0 and not ticket.many:
+                return str((await self._responses.answer(ticket, content(reply)))["id"])
             if ticket.private:
-                return str((await self._responses.whisper(ticket, reply.text, mentions(reply)))["id"])
+                return str((await self._responses.whisper(ticket, content(reply)))["id"])
         except HTTPException as error:
             if error.status not in (401, 403, 404):
                 raise
@@ -127,7 +134,7 @@ class Posting:
     async def _post(self, reply: Reply) -> Payload:
         """A new message; what it replies to is a hint, so a refusal is tried again without."""
         reply_to = reply.reply_to if reply.part == 0 else None
-        arguments = (channel_of(reply.address), reply.text, mentions(reply))
+        arguments = (channel_of(reply.address), content(reply))
         try:
             return await self._api.post(*arguments, nonce=reply.key, reply_to=reply_to)
         except HTTPException as error:
@@ -143,8 +150,8 @@ class Posting:
 
     async def _show(self, reply: Reply) -> Draft | None:
         draft, ticket = reply.draft, self._ticket(reply)
-        if ticket is not None and reply.part == 0:
-            shown = await self._responses.answer(ticket, reply.text, mentions(reply))
+        if ticket is not None and reply.part == 0 and not ticket.many:
+            shown = await self._responses.answer(ticket, content(reply))
             return Draft(id=shown["id"], text=reply.text, note=_PRIVATE if ticket.private else "")
         if ticket is not None and ticket.private:
             return draft
@@ -153,7 +160,7 @@ class Posting:
             return Draft(id=posted["id"], text=posted["content"])
         if draft.note == _PRIVATE or self._now() - instant(draft.id) > self._timings.oldest_edit:
             return draft
-        await self._api.edit(channel_of(reply.address), draft.id, reply.text, mentions(reply))
+        await self._api.edit(channel_of(reply.address), draft.id, content(reply))
         return Draft(id=draft.id, text=reply.text)
 
     async def _type(self, reply: Reply) -> None:

@@ -1,6 +1,7 @@
 """Standard Markdown in Discord's dialect: what Discord does not draw is written so that it can be read.
 
-Discord draws no tables, no images, no formulas and no headings below the third level. Code is never touched: a fence
+Discord draws no tables, no images, no formulas and no headings below the third level, and shows a preview of what a
+link leads to, which nobody wants of a message. Code is never touched: a fence
 that is still open at the end of the text is code to the end. Of fences, Discord knows three backticks alone, and three
 backticks end them wherever they stand.
 
@@ -25,6 +26,7 @@ _IMAGE = re.compile(r"!\[(?P<what>[^\[\]\n]*)\]\((?P<where>[^\s()<>]+(?:\([^\s()
 _RULE = re.compile(r":?-+:?")
 _BAR = re.compile(r"(?<!\\)\|")
 _LINK = re.compile(r"\[(?P<what>[^\[\]]+)\]\((?P<where>[^()\s]+)\)")
+_MESSAGE = re.compile(r"(?<=\]\()https://discord\.com/channels/(?:@me|\d{1,20})/\d{1,20}/\d{1,20}(?=\))")
 _EMPHASIS = re.compile(r"(\*\*|__|~~)(?=\S)((?:(?!\1).)+)(?<=\S)\1")
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
@@ -193,7 +195,7 @@ def _title(text: str) -> str:
 
 def _inline(line: str) -> str:
     """Everything outside code spans."""
-    if "![" not in line and "$" not in line and "\\" not in line:
+    if not any(sign in line for sign in ("![", "$", "\\", "/channels/")):
         return line
     done, at = "", 0
     for start, end in _code(line):
@@ -203,7 +205,7 @@ def _inline(line: str) -> str:
 
 
 def _words(text: str) -> str:
-    return formulas.inline(_images(text))
+    return formulas.inline(_MESSAGE.sub(r"<\g<0>>", _images(text)))
 
 
 def _code(line: str) -> Iterator[tuple[int, int]]:

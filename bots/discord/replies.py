@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from bots.discord.forms import components
 from core.seam.messages import Reply
 
 
@@ -10,6 +11,16 @@ def with_choices(reply: Reply) -> Reply:
     """Choices as a numbered list: on Discord every command says where it was typed, so nobody needs buttons."""
     listed = "".join(f"\n{number}. {choice.label}" for number, choice in enumerate(reply.choices, 1))
     return replace(reply, text=reply.text + listed, choices=())
+
+
+def content(reply: Reply) -> dict[str, Any]:
+    """What a message of ours is made of; what may be pressed beneath it goes with the last edit as with the first."""
+    pressed = components(reply.buttons)
+    return {
+        "content": reply.text,
+        "allowed_mentions": mentions(reply),
+        **({"components": pressed} if pressed else {}),
+    }
 
 
 def mentions(reply: Reply) -> dict[str, Any]:

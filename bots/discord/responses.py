@@ -3,16 +3,33 @@
 They go by the token of the interaction, not to its channel; whether only the asker sees them is decided first.
 """
 
-from asyncio import Event
+from asyncio import Event, timeout
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 
 from bots.discord.api import SUPPRESS_EMBEDS, Api
+from bots.discord.errors import ALREADY_ACKNOWLEDGED
+from bots.discord.library import HTTPException
 from bots.discord.payloads import Payload
 from bots.discord.ticket import Ticket
 
 _EPHEMERAL = 1 << 6
-_DEFERRED = 5
+_DEFERRED, _DEFERRED_UPDATE, _MODAL = 5, 6, 9
+_UNKNOWN_INTERACTION = 10062
+
+
+@dataclass(slots=True)
+class _Promise:
+    """An interaction that is being taken in: whether an answer waits already, and whether it can be given.
+
+    One that asks for a form was `opened` with it, or it is too `late` for that.
+    """
+
+    wanted: Event = field(default_factory=Event)
+    kept: Event = field(default_factory=Event)
+    opened: bool = False
+    late: bool = False
 
 
 class Responses:
@@ -20,53 +37,93 @@ class Responses:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._deferring: dict[str, Event] = {}
+        self._promises: dict[str, _Promise] = {}
 
     async def defer(self, interaction: str, token: str, *, private: bool) -> None:
         """Tells Discord that an answer follows; whether it will be private is decided here and for good."""
-        await self._api.call(
-            "POST",
-            "/interactions/{webhook_id}/{webhook_token}/callback",
-            webhook_id=interaction,
-            webhook_token=token,
-            json={"type": _DEFERRED, "data": {"flags": _EPHEMERAL if private else 0}},
-        )
+        await self._respond(interaction, token, {"type": _DEFERRED, "data": {"flags": _EPHEMERAL if private else 0}})
+
+    async def take(self, interaction: str, token: str) -> None:
+        """Tells Discord that a form has arrived; what is said to it are messages of their own."""
+        await self._respond(interaction, token, {"type": _DEFERRED_UPDATE})
+
+    async def open(self, ticket: Ticket, modal: Payload) -> bool:
+        """Shows a modal to whoever asked for it; False where Discord does not wait for one any more.
+
+        What is acknowledged already, and not by us, was so by this modal: the library repeats what failed.
+        """
+        promise = self._promises.get(ticket.token, _Promise(late=True))
+        try:
+            await self._respond(ticket.awaits, ticket.token, {"type": _MODAL, "data": modal})
+        except HTTPException as error:
+            if error.code not in (ALREADY_ACKNOWLEDGED, _UNKNOWN_INTERACTION):
+                raise
+            if promise.late or error.code == _UNKNOWN_INTERACTION:
+                return False
+        promise.opened = True
+        promise.wanted.set()
+        return True
 
     @contextmanager
     def deferring(self, token: str) -> Iterator[None]:
-        """While a command is stored and acknowledged: an answer that is quicker than that has to wait."""
-        self._deferring[token] = Event()
+        """While an interaction is stored and acknowledged: an answer that is quicker than that has to wait."""
+        self._promises[token] = _Promise()
         try:
             yield
         finally:
             self.deferred(token)
-            del self._deferring[token]
+            del self._promises[token]
 
     def deferred(self, token: str) -> None:
         """From here on the interaction can be answered."""
-        self._deferring[token].set()
+        self._promises[token].kept.set()
 
-    async def answer(self, ticket: Ticket, text: str, mentions: Payload) -> Payload:
-        """The interaction's answer, with this text; as often as one likes."""
-        if ticket.token in self._deferring:
-            await self._deferring[ticket.token].wait()
+    async def is_opened(self, token: str, *, within: float) -> bool:
+        """Whether the interaction is answered with a modal; waits until that is known, or so many seconds."""
+        promise = self._promises[token]
+        with suppress(TimeoutError):
+            async with timeout(within):
+                await promise.wanted.wait()
+        promise.late = not promise.opened
+        return promise.opened
+
+    async def answer(self, ticket: Ticket, reply: Payload) -> Payload:
+        """The interaction's answer, with this content; as often as one likes."""
+        await self._kept(ticket)
         edited: Payload = await self._api.call(
             "PATCH",
             "/webhooks/{webhook_id}/{webhook_token}/messages/@original",
             webhook_id=ticket.app,
             webhook_token=ticket.token,
-            json={"content": text, "allowed_mentions": mentions, "flags": SUPPRESS_EMBEDS},
+            json={**reply, "flags": SUPPRESS_EMBEDS},
         )
         return edited
 
-    async def whisper(self, ticket: Ticket, text: str, mentions: Payload) -> Payload:
+    async def whisper(self, ticket: Ticket, reply: Payload) -> Payload:
         """One more message for the asker alone. No nonce is known for it: a repetition may be seen twice."""
+        await self._kept(ticket)
         made: Payload = await self._api.call(
             "POST",
             "/webhooks/{webhook_id}/{webhook_token}",
             webhook_id=ticket.app,
             webhook_token=ticket.token,
             query={"wait": "true"},
-            json={"content": text, "allowed_mentions": mentions, "flags": SUPPRESS_EMBEDS | _EPHEMERAL},
+            json={**reply, "flags": SUPPRESS_EMBEDS | _EPHEMERAL},
         )
         return made
+
+    async def _kept(self, ticket: Ticket) -> None:
+        """Until the interaction can be answered."""
+        if (promise := self._promises.get(ticket.token)) is not None:
+            promise.wanted.set()
+            await promise.kept.wait()
+
+    async def _respond(self, interaction: str, token: str, response: Payload) -> None:
+        """The first word to an interaction, for which Discord waits three seconds."""
+        await self._api.call(
+            "POST",
+            "/interactions/{webhook_id}/{webhook_token}/callback",
+            webhook_id=interaction,
+            webhook_token=token,
+            json=response,
+        )

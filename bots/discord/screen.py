@@ -6,7 +6,7 @@ from bots.discord.api import Api
 from bots.discord.errors import ARCHIVED, is_gone
 from bots.discord.library import Forbidden, HTTPException, NotFound
 from bots.discord.payloads import PLATFORM, channel_of
-from bots.discord.replies import mentions
+from bots.discord.replies import content
 from core.seam.address import Address
 from core.seam.messages import Reply
 
@@ -41,9 +41,9 @@ class Screen:
 
     async def _edit(self, channel: str, message: str, reply: Reply) -> None:
         try:
-            await self._api.edit(channel, message, reply.text, mentions(reply))
+            await self._api.edit(channel, message, content(reply))
         except HTTPException as error:
             if error.code != ARCHIVED:
                 raise
             await self._api.unarchive(channel)
-            await self._api.edit(channel, message, reply.text, mentions(reply))
+            await self._api.edit(channel, message, content(reply))

@@ -9,16 +9,24 @@ LIFETIME = 15 * 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """An interaction that was deferred: application, token, and until when. `private` was fixed by the deferral."""
+    """An interaction: application, token, and until when. `private` was fixed by its deferral.
+
+    One that waits for a form has its own ID as `awaits`, and the names of the `fields` that are wanted. With `many`,
+    several replies answer it, each by a message of its own.
+    """
 
     app: str
     token: str = field(repr=False)
     until: float
     private: bool = False
+    awaits: str = ""
+    fields: tuple[str, ...] = ()
+    many: bool = False
 
     def write(self) -> str:
-        """The note as it is stored."""
-        return json.dumps(asdict(self))
+        """The note as it is stored. What is usual is not said: a process of an older release may have to read it."""
+        usual = {"awaits": "", "fields": (), "many": False}
+        return json.dumps({name: value for name, value in asdict(self).items() if value != usual.get(name)})
 
     @classmethod
     def read(cls, note: str | None, *, now: float) -> "Ticket | None":

@@ -9,19 +9,15 @@ from rich.console import Console
 from rich.text import Text
 
 import migrations
-from bots.program import doors, letters, logs, wiring
+from bots.program import doors, letters, logs, overrides, wiring
 from bots.program.doctor import examine
 from bots.program.doors import Platform
 from bots.program.exits import go, known_settings
 from bots.program.run import run as run_platforms
-from core.commands.settings import listed
 from core.config import Settings, examine_settings, misspelt_settings
-from core.errors import ConfigurationError
 from core.model.offline import OfflineModel
 from core.model.prices import Prices
-from core.policy import Overrides
-from core.seam.address import Address, AddressError
-from core.store import connect, policies
+from core.store import connect
 
 app = typer.Typer(
     name="backscroll",
@@ -69,9 +65,19 @@ def settings(
         str | None,
         typer.Option(metavar="ID", help="Of this channel, as the log names it: PLATFORM:WORKSPACE:CHANNEL."),
     ] = None,
+    workspace: Annotated[
+        str | None, typer.Option(metavar="ID", help="Of this workspace, without a channel: PLATFORM:WORKSPACE.")
+    ] = None,
+    unset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Take back what people have set for this setting there, such as a may_set that locks them all out.",
+        ),
+    ] = None,
 ) -> None:
-    """Show every effective value with where it comes from: the deployment's, or a channel's."""
-    go(lambda: _settings(known_settings(quiet=True), channel))
+    """Show every effective value with where it comes from: the deployment's, a workspace's or a channel's."""
+    go(lambda: _settings(known_settings(quiet=True), overrides.scope(channel, workspace), unset))
 
 
 app.add_typer(letters.app, name="dead", no_args_is_help=True)
@@ -94,7 +100,7 @@ def _manifest() -> None:
 
 
 def main() -> None:
-    """The console script `backscroll`; `python -m bots` is the same."""
+    """Reads the words behind the program's name, and does what they say."""
     app()
 
 
@@ -112,24 +118,8 @@ async def _migrate(settings: Settings) -> int:
     return 0
 
 
-async def _settings(known: Settings, channel: str | None) -> int:
-    typer.echo(listed(known.policy if channel is None else known.policy.under(await _set_for(known, channel))))
-    return 0
-
-
-async def _set_for(known: Settings, channel: str) -> Overrides:
-    try:
-        address = Address.parse(channel)
-    except AddressError as error:
-        raise ConfigurationError(f"--channel: {error}") from error
-    if address.platform not in set(Platform):
-        raise ConfigurationError(f"--channel: {address.platform!r} is none of {', '.join(Platform)}")
-    database = wiring.open_database(known)
-    try:
-        await wiring.prepare(known, database)
-        return await database.read(policies.at, address)
-    finally:
-        await database.close()
+async def _settings(known: Settings, place: overrides.Scope | None, unset: str | None) -> int:
+    return await (overrides.show(known, place) if unset is None else overrides.unset(known, place, unset))
 
 
 async def _doctor(settings: Settings, wrong: Sequence[str]) -> int:

@@ -15,9 +15,10 @@ from core.model import prices
 from core.model.llm import Model
 from core.seam.adapter import Adapter
 from core.store import Database
+from core.timings import Timings
 
 
-async def run(settings: Settings, named: Sequence[Platform]) -> int:
+async def run(settings: Settings, named: Sequence[Platform], *, timings: Timings | None = None) -> int:
     """Runs these platforms until SIGTERM, Ctrl-C, or the end of what they say."""
     for one in misspelt_settings():
         structlog.get_logger().warning("unknown setting", name=one.name, remedy=one.remedy)
@@ -33,7 +34,9 @@ async def run(settings: Settings, named: Sequence[Platform]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        await wiring.run(settings, database=database, model=model, adapters=doors, stop=stop, others=others)
+        await wiring.run(
+            settings, database=database, model=model, adapters=doors, stop=stop, timings=timings, others=others
+        )
     finally:
         await _close(database, [model, *others.values()], doors.values())
     return 0

@@ -22,6 +22,7 @@ from core.errors import ConfigurationError, DatabaseBehind, DatabaseError
 from core.events import Events
 from core.intake.catchup import CatchUp
 from core.intake.inbox import Inbox
+from core.memory.checkpoints.shown import EXPLAINED as RECORDS
 from core.memory.mind import Mind
 from core.memory.prompts import instructions
 from core.model import prices, tokens
@@ -111,6 +112,7 @@ def _build(
         model=mind.model,
         folding=due_sessions if settings.has_model else None,
         policy=mind.policy,
+        events=events,
         timings=timings,
     )
     return _House(database=database, adapters=adapters, inbox=inbox, worker=worker, chores=Chores(table, shifts))
@@ -174,6 +176,7 @@ async def make_mind(settings: Settings, model: Model, known: Prices, others: Map
         counter=counter,
         calibration=calibration,
         policy=settings.policy,
+        records=RECORDS,
         prices=known,
         others={settings.openai_model: (model, calibration)} | named if settings.has_model else {},
     )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from structlog import get_logger
 
 from bots.slack.links import link, linked
+from bots.slack.members import standing
 from bots.slack.payloads import (
     PLATFORM,
     Payload,
@@ -22,7 +23,7 @@ from bots.slack.ticket import RESPONSE_SECONDS, Ticket
 from core.commands.lines import line_of
 from core.commands.table import COMMANDS, Command, find
 from core.seam.address import Address, AddressError
-from core.seam.messages import Audience, Author, Inbound
+from core.seam.messages import Audience, Author, Choice, Inbound
 
 PICKER, BUTTON = "session_picker", "session_button"
 SHORTCUTS = {f"session_{verb}": verb for verb, command in COMMANDS.items() if command.menu is not None}
@@ -43,6 +44,8 @@ def stopped(payload: Payload, event: Payload, view: View) -> Inbound:
         audience=Audience.BOT,
         direct=is_direct(channel),
         verb="stop",
+        standing=standing(user, {}, workspace_of(payload, view.us), view),
+        public=view.public,
     )
 
 
@@ -65,6 +68,8 @@ def slash(payload: Payload, view: View) -> Inbound:
         direct=is_direct(channel),
         verb=_verb(verb),
         vague=thread is None and not is_plain_dm(channel, view),
+        standing=standing(user, {"team": payload.get("team_id")}, view.us.workspace, view),
+        public=view.public,
         ticket=_answerable(payload, view),
     )
 
@@ -97,17 +102,16 @@ def choice(payload: Payload, view: View) -> Inbound | None:
     """Something picked from our list of sessions, or a button of ours: all are of this channel. Others are not ours."""
     for action in payload.get("actions") or ():
         if isinstance(action, Mapping) and (value := _value(action)) is not None:
-            verb, session, line = _chosen(value)
             try:
-                address = Address.parse(session)
+                chosen = Choice.read(value)
             except AddressError as error:
                 raise Unreadable("the chosen value names no session") from error
             channel = word(part(payload, "channel"), "id")
             here = Address(platform=PLATFORM, workspace=view.us.workspace, channel=channel)
-            if address.channel_address != here:
+            if chosen.address.channel_address != here:
                 log.warning("choice ignored", session=here.id, reason="the chosen session is of another place")
                 return None
-            return _pressed(payload, view, verb=verb, line=line, address=address)
+            return _pressed(payload, view, verb=chosen.verb, line=chosen.line, address=chosen.address)
     return None
 
 
@@ -119,13 +123,6 @@ def _value(action: Payload) -> str | None:
         case str(name) if name.startswith(BUTTON):
             return word(action, "value")
     return None
-
-
-def _chosen(value: str) -> tuple[str, str, str]:
-    """The verb, the session, and the line of arguments that the command was given with."""
-    verb, _, rest = value.partition(" ")
-    session, _, line = rest.partition(" ")
-    return verb, session, line
 
 
 def _pressed(payload: Payload, view: View, *, verb: str, address: Address, line: str = "") -> Inbound:
@@ -140,6 +137,8 @@ def _pressed(payload: Payload, view: View, *, verb: str, address: Address, line:
         audience=Audience.BOT,
         direct=is_direct(address.channel),
         verb=verb,
+        standing=standing(word(user, "id"), {"team": user.get("team_id")}, view.us.workspace, view),
+        public=view.public,
         ticket=_answerable(payload, view),
     )
 
@@ -150,5 +149,7 @@ def _verb(word: str) -> str:
 
 
 def _answerable(payload: Payload, view: View) -> str | None:
-    url = payload.get("response_url")
-    return Ticket(url=url, until=view.now + RESPONSE_SECONDS).written() if isinstance(url, str) else None
+    url, trigger = payload.get("response_url"), str(payload.get("trigger_id") or "")
+    if not isinstance(url, str):
+        return None
+    return Ticket(url=url, until=view.now + RESPONSE_SECONDS, trigger=trigger).written()

@@ -27,11 +27,11 @@ from core.errors import PlatformError
 
 log = get_logger(platform=PLATFORM)
 
-Take = Callable[[Payload], Awaitable[None]]
+Take = Callable[[Payload], Awaitable[Payload | None]]
 
 
 class Sockets:
-    """The way in. `take` gets each payload: when it returns, the envelope is acknowledged; when it raises, not."""
+    """The way in. `take` gets each payload: the envelope is acknowledged with what it returns; when it raises, not."""
 
     def __init__(
         self, *, bot_token: str, app_token: str, api_url: str, take: Take, timings: Timings, count: int = 2
@@ -87,8 +87,8 @@ class Sockets:
             if (task := current_task()) is not None:
                 self._taking.add(task)
                 task.add_done_callback(self._taking.discard)
-            await self._take(body)
-            return BoltResponse(status=200, body="")
+            answer = await self._take(body)
+            return BoltResponse(status=200, body=dict(answer) if answer else "")
 
         async def not_taken(error: Exception) -> None:
             log.warning("not acknowledged", reason=type(error).__name__)

@@ -16,8 +16,13 @@ def link(us: Ourselves, address: Address, message: str) -> str | None:
     ts = _TS.fullmatch(message)
     if ts is None or not us.url:
         return None
-    thread = "" if address.thread in (None, message) else f"?thread_ts={address.thread}&cid={address.channel}"
+    thread = f"?thread_ts={address.thread}&cid={address.channel}" if _is_reply(address, message) else ""
     return f"{us.url.rstrip('/')}/archives/{address.channel}/p{ts[1]}{ts[2]}{thread}"
+
+
+def _is_reply(address: Address, message: str) -> bool:
+    """Whether it stands in the thread: what was said before that opened was said in the channel."""
+    return is_ts(address.thread) and float(message) > float(address.thread)
 
 
 def linked(us: Ourselves, words: str, *, agent_view: bool) -> Linked | None:

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from structlog import get_logger
 
+from bots.slack import forms
 from bots.slack.api import Api, Bucket
+from bots.slack.charts import Charts
 from bots.slack.errors import Refused
 from bots.slack.lookup import Lookup
 from bots.slack.markup import escaped
@@ -27,6 +30,7 @@ from bots.slack.status import Status
 from bots.slack.ticket import Ticket
 from core.errors import DeliveryDelayed, DeliveryRefused
 from core.seam.cache import Recent
+from core.seam.forms import LATE
 from core.seam.messages import Draft, Inbound, Reply
 
 log = get_logger(platform=PLATFORM)
@@ -50,6 +54,7 @@ class Posting:
         now: Callable[[], float],
     ) -> None:
         self._api, self._lookup, self._screen, self._status, self._now = api, lookup, screen, status, now
+        self._charts = Charts(api)
         self._streams = Bucket(streams_a_minute, api.clock)
         self._cannot_stream = False
         self._in_doubt: Recent[None] = Recent()
@@ -71,6 +76,11 @@ class Posting:
         if reply.draft is not None:
             await self._screen.complete(reply, reply.draft.id, is_stream=reply.draft.note == STREAM)
             return reply.draft.id
+        if reply.form is not None and forms.is_awaited(reply):
+            shown = await forms.opened(self._api, reply, reply.form)
+            if shown is not None:
+                return shown
+            reply = replace(reply, text=LATE)
         if reply.private or reply.choices:
             shown = await self._privately(reply)
             if shown is not None:
@@ -101,7 +111,7 @@ class Posting:
     async def _post(self, reply: Reply) -> str:
         lane = reply.address.channel
         with self._doubting(reply):
-            posted = await self._api.show("chat.postMessage", message(reply), plainly(reply), lane=lane)
+            posted = await self._charts.show("chat.postMessage", reply, message(reply), plainly(reply), lane=lane)
         self._replied.note(reply.address.id, None)
         return str(posted.get("ts", ""))
 
@@ -132,7 +142,7 @@ class Posting:
             shown_in = None if self._is_bare(reply) else thread
             place = {"channel": reply.address.channel, "user": reply.asker.id, "thread_ts": shown_in}
             plain = {**place, "text": escaped(reply.text)}
-            posted = await self._api.show("chat.postEphemeral", {**place, **body}, plain)
+            posted = await self._charts.show("chat.postEphemeral", reply, {**place, **body}, plain)
         except DeliveryRefused as error:
             log.info("not privately", session=reply.address.id, reason=str(error))
             return None

@@ -64,24 +64,20 @@ def _buttons(choices: Sequence[Choice]) -> list[Arguments]:
         {
             "type": "button",
             "action_id": f"{BUTTON}_{number}",
-            "text": {"type": "plain_text", "text": _short(choice.label, _LABEL), "emoji": False},
-            "value": _command(choice),
+            "text": {"type": "plain_text", "text": short(choice.label, _LABEL), "emoji": False},
+            "value": choice.command,
         }
         for number, choice in enumerate(choices)
     ]
     return [{"type": "actions", "block_id": BUTTON, "elements": buttons}] if buttons else []
 
 
-def _command(choice: Choice) -> str:
-    return f"{choice.verb} {choice.address.id} {choice.line}".strip()
-
-
 def picker(choices: Sequence[Choice]) -> list[Arguments]:
     """A menu of sessions; each value is the whole command, so that no state is kept while people think."""
     options = [
-        {"text": {"type": "plain_text", "text": _short(choice.label, _LABEL) or "…", "emoji": False}, "value": value}
+        {"text": {"type": "plain_text", "text": short(choice.label, _LABEL) or "…", "emoji": False}, "value": value}
         for choice in choices
-        if len(value := _command(choice)) <= _VALUE
+        if len(value := choice.command) <= _VALUE
     ][:_OPTIONS]
     if not options:
         return []
@@ -117,9 +113,9 @@ def digest(text: str) -> str:
 def fallback(reply: Reply) -> str:
     """The text without its Markdown, escaped, short enough for every method; only the asker's mention is one."""
     plain = _LINK.sub(r"\1", _MARKS.sub("", reply.text)).strip() or "…"
-    short = _short(plain, _FALLBACK)
-    while len(sure := escaped(short)) > _FALLBACK:
-        short = _short(plain, len(short) - (len(sure) - _FALLBACK + 4) // 5)
+    words = short(plain, _FALLBACK)
+    while len(sure := escaped(words)) > _FALLBACK:
+        words = short(plain, len(words) - (len(sure) - _FALLBACK + 4) // 5)
     if reply.asker is None:
         return sure
     return sure.replace(escaped(f"<@{reply.asker.id}>"), f"<@{reply.asker.id}>")
@@ -156,5 +152,6 @@ def without_nothing(arguments: Arguments) -> Arguments:
     return {name: value for name, value in arguments.items() if value is not None}
 
 
-def _short(text: str, limit: int) -> str:
+def short(text: str, limit: int) -> str:
+    """The text, or its beginning, in so many characters."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"

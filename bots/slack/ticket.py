@@ -10,6 +10,7 @@ RESPONSE_SECONDS = 30 * 60
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
     """`url` answers the asker alone until `until` (seconds since 1970); `team` is the asker's where it is not ours.
+    For three seconds, `trigger` opens a form for the asker.
 
     What is written into a stored ticket may be read by a later version: unknown and missing fields are no error.
     """
@@ -17,10 +18,11 @@ class Ticket:
     url: str = field(default="", repr=False)
     until: float = 0.0
     team: str = ""
+    trigger: str = field(default="", repr=False)
 
     def written(self) -> str | None:
         """The note as text; None when there is nothing to note."""
-        noted = {"url": self.url, "until": self.until, "team": self.team}
+        noted = {"url": self.url, "until": self.until, "team": self.team, "trigger": self.trigger}
         kept = {name: value for name, value in noted.items() if value}
         return json.dumps(kept) if kept else None
 
@@ -30,7 +32,10 @@ class Ticket:
         try:
             noted = json.loads(text or "{}")
             return cls(
-                url=str(noted.get("url", "")), until=float(noted.get("until", 0)), team=str(noted.get("team", ""))
+                url=str(noted.get("url", "")),
+                until=float(noted.get("until", 0)),
+                team=str(noted.get("team", "")),
+                trigger=str(noted.get("trigger", "")),
             )
         except (ValueError, TypeError, AttributeError):
             return cls()

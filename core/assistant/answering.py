@@ -1,12 +1,12 @@
 """Answering: what is said to a question, be it the model's words or an honest sentence in their place."""
 
 from dataclasses import replace
-from zoneinfo import ZoneInfo
 
 import structlog
 
 from core.assistant import apologies, covering, thrift
-from core.assistant.asking import Asking, Case, NothingSaid, Written
+from core.assistant.asking import Asking
+from core.assistant.cases import Case, NothingSaid, Written
 from core.assistant.running import Runs, Stopped
 from core.assistant.tabs import Tabs
 from core.budget.holding import Account
@@ -20,7 +20,8 @@ from core.delivery.speech import Speech
 from core.errors import BudgetNotHeld, BudgetSpent, ModelError, ModelInterrupted, ModelRefused, ModelUnavailable
 from core.memory import folding
 from core.memory.mind import Mind
-from core.session import ATTEMPTS, Answer, Fate, Lease, SessionKey, Turn
+from core.seam.cache import Recent
+from core.session import ATTEMPTS, Answer, Fate, Lease, Turn
 from core.store import Database, queue, turns
 from core.timings import Clock, Timings
 
@@ -35,19 +36,17 @@ _REMEMBERED_CUTS = 1_000  # answers of which it is known how often they broke of
 class _Cuts:
     """How often answers have broken off after some words; each is billed."""
 
-    def __init__(self) -> None:
-        self._cuts: dict[tuple[SessionKey, int], int] = {}
+    def __init__(self, clock: Clock) -> None:
+        self._cuts: Recent[int] = Recent(_REMEMBERED_CUTS, clock=clock)
 
     def are_enough(self, case: Case, error: ModelInterrupted) -> bool:
         """Counts this one; whether the asker must be told now."""
         if not (case.speech.shown or error.words):
             return False
-        answer = case.lease.key, case.question.seq
-        cuts = self._cuts[answer] = self._cuts.pop(answer, 0) + 1
-        if cuts >= CUTS:
-            del self._cuts[answer]
-        while len(self._cuts) > _REMEMBERED_CUTS:
-            del self._cuts[next(iter(self._cuts))]
+        answer = f"{case.session}/{case.question.seq}"
+        cuts = (self._cuts.forget(answer) or 0) + 1
+        if cuts < CUTS:
+            self._cuts.note(answer, cuts)
         return cuts >= CUTS
 
 
@@ -63,8 +62,8 @@ class Answering:
         self._timings = timings
         self._runs = runs
         self._clock = clock
-        self._asking = Asking(database=database, outbox=outbox, timings=timings)
-        self._cuts = _Cuts()
+        self._asking = Asking(database=database, outbox=outbox, timings=timings, clock=clock)
+        self._cuts = _Cuts(clock)
         self._tabs = Tabs(database=database, clock=clock)
 
     async def talk(self, lease: Lease, question: Turn, order: Order | None) -> Fate:
@@ -146,6 +145,7 @@ class Answering:
             memory=words or None,
             tokens=self._mind.count(words),
             shown_seqs=case.sight.seqs,
+            shown_parts=case.sight.parts,
             stopped=True,
         )
 
@@ -164,16 +164,18 @@ class Answering:
         """What there is of an answer, be it on screen or not, and that it is not whole."""
         speech = case.speech
         await speech.end()
-        words = "\n\n".join(speech.shown) or error.words
+        written = case.seen(error.words)
+        words = "\n\n".join(speech.shown) or written
         if speech.shown:
             parts = speech.beneath(apologies.BROKE_OFF)
         else:
-            parts = self._pieces(case, f"{error.words}\n\n{apologies.BROKE_OFF}")
+            parts = self._pieces(case, f"{written}\n\n{apologies.BROKE_OFF}")
         return Answer(
             parts=parts,
             memory=words,
             tokens=self._mind.count(words),
             shown_seqs=case.sight.seqs,
+            shown_parts=case.sight.parts,
             stopped=True,
             error=_reason(error),
         )
@@ -187,15 +189,16 @@ class Answering:
     def _remembered(self, case: Case, written: Written) -> Answer:
         """The answer as it is stored, with its bill."""
         finish, is_summary = written.finish, case.order is not None
-        words = written.words + apologies.beneath(written.finish.cut, written.quotes)
-        words += covering.told(written.window, written.since, ZoneInfo(case.mind.policy.zone)) if is_summary else ""
+        words = case.seen(written.words) + apologies.beneath(written.finish.cut, written.quotes)
+        words += covering.told(written.window, written.since, case.zone) if is_summary else ""
         warning = thrift.warning(case.tab.warns, case.mind.cheaper)
         return Answer(
             parts=self._pieces(case, words + warning),
             memory=words,
-            tokens=self._mind.count(words),
+            tokens=self._mind.count_summary(words) if is_summary else self._mind.count(words),
             model=finish.model,
             shown_seqs=case.sight.seqs,
+            shown_parts=case.sight.parts,
             covers=written.first if is_summary else None,
         )
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC
 from functools import partial
+from zoneinfo import ZoneInfo
 
 from core.memory import beginning
 from core.memory.checkpoints import asked
@@ -106,18 +106,18 @@ def sources(
 
 
 def assigned(mind: Mind, text: Text, said: Sequence[Turn], records: Mapping[Part, Record]) -> Assignment:
-    """What the model is to write."""
+    """What the model is to write; times are told in the session's zone, so that a day is what it is to its people."""
     part, parts = text.part, [records[source] for source in text.sources]
     covers = part.first, part.last
     if part.kind is Fold.NODE:
         return asked.node(parts, most=text.tokens)
     if part.kind is Fold.OLD:
         return asked.old(parts, most=text.tokens)
-    longest = mind.shares.message
+    longest, zone = mind.shares.message, ZoneInfo(mind.policy.zone)
     if part.kind is Fold.STATE:
-        return asked.state(parts, (), covers=covers, zone=UTC, cut=mind.cut, longest=longest, most=text.tokens)
+        return asked.state(parts, (), covers=covers, zone=zone, cut=mind.cut, longest=longest, most=text.tokens)
     told = [turn for turn in said if _is_in(turn, part)]
-    return asked.checkpoint(told, covers=covers, zone=UTC, cut=mind.cut, longest=longest, most=text.tokens)
+    return asked.checkpoint(told, covers=covers, zone=zone, cut=mind.cut, longest=longest, most=text.tokens)
 
 
 def _is_in(turn: Turn, part: Part) -> bool:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import structlog
 
-from core.access import Access
+from core.access import Access, Deed, Permission
 from core.assistant.running import Runs
-from core.commands import deeds
+from core.commands import deeds, forms
 from core.commands.orders import Desk, Order, Said
 from core.delivery import composing
 from core.delivery.errands import Errand
@@ -18,9 +18,9 @@ from core.memory.mind import Mind
 from core.policy import Overrides
 from core.seam.address import DIRECT
 from core.seam.links import Linked
-from core.seam.messages import Choice
+from core.seam.messages import Author
 from core.session import Answer, Fate, Lease
-from core.store import Connection, Database, answering, policies, withdrawals
+from core.store import Connection, Database, answering, policies, turns, withdrawals
 from core.store.deliveries import Delivery
 
 log = structlog.get_logger()
@@ -42,33 +42,64 @@ class Obeying:
 
     async def obey(self, order: Order, lease: Lease | None) -> Fate:
         """Does it, once, and says what came of it. Raises LeaseLost, or a DeliveryError."""
-        is_admin, linked = await self._is_admin(order), await self._linked(order)
+        is_admin, linked = await self._is_admin(order, order.deed), await self._linked(order)
         try:
             said, parts = await self._database.write(self._effect, order, lease, is_admin=is_admin, linked=linked)
         except answering.AlreadyAnswered:  # nothing was done twice
             return Fate.GIVEN_BACK if lease is None else await self.finish(order, lease)
         if said.stopped is not None:
             self._runs.stop(order.key, said.stopped)
-        begun = order.turn.begun
+        begun, private = order.turn.begun, order.is_private or said.is_denial
         # What was begun was an answer, before an edit: its message becomes the command's, unless that is for one alone.
-        fresh = answering.stored(parts) if order.is_private or not begun else None
-        return await self._say(order, lease, fresh, said.choices, decided=True)
+        fresh = answering.stored(parts) if private or not begun else None
+        return await self._say(order, lease, fresh, said, decided=True, private=private)
+
+    async def permits(self, order: Order, overrides: Overrides) -> bool:
+        """Whether its asker may have it done by the model, by what is set for the session; where not, it is obeyed."""
+        deed = order.deed
+        if order.turn.author is None or deed is None or self._access(order, overrides).is_for_everyone(deed):
+            return True
+        is_admin = await self._is_admin(order, deed)
+        return (await self._database.read(self._may, order, deed, overrides, is_admin=is_admin)).granted
+
+    async def ignores(self, order: Order) -> bool:
+        """Whether nothing is said to it: we are switched off there, and its asker may not change that."""
+        overrides = await self._database.read(policies.of, order.key)
+        if self._mind.policy.under(overrides).answers != "off":
+            return False
+        deed = Deed.HAND_OVER if order.deed is Deed.HAND_OVER else Deed.SET
+        is_admin = await self._is_admin(order, deed)
+        allowed = await self._database.read(self._may, order, deed, overrides, is_admin=is_admin)
+        return not allowed.granted
+
+    def _may(
+        self, connection: Connection, order: Order, deed: Deed, overrides: Overrides, *, is_admin: bool | None
+    ) -> Permission:
+        """Whether its asker may do this."""
+        access = self._known_access(connection, order, deed, overrides, is_admin=is_admin)
+        return access.may(order.turn.author, deed, order.turn)
 
     async def finish(self, order: Order, lease: Lease) -> Fate:
         """Says what was stored before."""
-        choices: tuple[Choice, ...] = ()
+        return await self._say(order, lease, None, await self._beside(order), decided=False, private=order.is_private)
+
+    async def _beside(self, order: Order) -> Said:
+        """What goes with words that are stored already: nothing is done for it, so it is found anew."""
         if order.is_vague:
-            choices = (await self._database.read(deeds.choose, order)).choices
-        return await self._say(order, lease, None, choices, decided=False)
+            return await self._database.read(deeds.choose, order)
+        if order.asks_for_form:
+            return await self._database.read(self._run, order, is_admin=await self._is_admin(order, order.deed))
+        return Said(text="", buttons=forms.offered(order))
 
     async def _say(
         self,
         order: Order,
         lease: Lease | None,
         fresh: Sequence[Delivery] | None,
-        choices: tuple[Choice, ...],
+        said: Said,
         *,
         decided: bool,
+        private: bool,
     ) -> Fate:
         errand = Errand(
             key=order.key,
@@ -76,16 +107,19 @@ class Obeying:
             lease=lease,
             stored=fresh,
             doubtful=order.turn.begun,
-            private=order.is_private,
-            choices=choices,
+            private=private,
+            choices=said.choices,
+            chart=said.chart,
+            buttons=said.buttons,
+            form=said.form,
             command=order.command.name,
             decided=decided,
         )
         return await self._outbox.deliver(errand)
 
-    async def _is_admin(self, order: Order) -> bool | None:
+    async def _is_admin(self, order: Order, deed: Deed | None) -> bool | None:
         """Whether its asker is an admin, where that matters; None where the platform does not tell in time."""
-        author, deed, place = order.turn.author, order.deed, order.key.address
+        author, place = order.turn.author, order.key.address
         if author is None or deed is None:
             return False
         overrides = await self._database.read(policies.of, order.key)
@@ -109,7 +143,17 @@ class Obeying:
         """What is allowed; who may do something to all of the workspace is not for one of its channels to say."""
         reach = replace(overrides, channel=None) if order.is_for_workspace else overrides
         strangers = order.is_for_workspace and order.key.address.workspace == DIRECT
-        return Access(policy=self._mind.policy.under(reach), is_admin=is_admin, strangers=strangers)
+        own = order.turn.slip.direct and not order.is_for_workspace
+        return Access(policy=self._mind.policy.under(reach), is_admin=is_admin, strangers=strangers, own=own)
+
+    def _known_access(
+        self, connection: Connection, order: Order, deed: Deed | None, overrides: Overrides, *, is_admin: bool | None
+    ) -> Access:
+        """The same, once it is known of the asker what matters for this deed."""
+        access, author = self._access(order, overrides, is_admin=is_admin), order.turn.author
+        if author is None or deed is None or not access.asks_for_members(author, deed):
+            return access
+        return replace(access, is_member=_is_member(connection, order, author))
 
     def _effect(
         self,
@@ -121,15 +165,24 @@ class Obeying:
         linked: Linked | None,
     ) -> tuple[Said, tuple[str, ...]]:
         """What it does and says, in one transaction."""
-        overrides = policies.of(connection, order.key)
-        access = self._access(order, overrides, is_admin=is_admin)
-        mind = self._mind.under(overrides)
-        desk = Desk(order=order, access=access, mind=mind, deployed=self._mind, linked=linked)
-        said = deeds.run(connection, desk)
+        said = self._run(connection, order, is_admin=is_admin, linked=linked)
         adapter = self._outbox.adapters[order.key.address.platform]
         decided = Answer(parts=composing.pieces(adapter, order.turn, said.text))
         if order.turn.begun:
-            kept = 0 if order.is_private else len(decided.parts)
+            kept = 0 if order.is_private or said.is_denial else len(decided.parts)
             withdrawals.set_aside(connection, order.key, order.turn.seq, kept)
         answering.answer(connection, order.key, order.turn, decided, lease=lease)
         return said, decided.parts
+
+    def _run(
+        self, connection: Connection, order: Order, *, is_admin: bool | None, linked: Linked | None = None
+    ) -> Said:
+        overrides = policies.of(connection, order.key)
+        access = self._known_access(connection, order, order.deed, overrides, is_admin=is_admin)
+        mind = self._mind.under(overrides)
+        return deeds.run(connection, Desk(order=order, access=access, mind=mind, deployed=self._mind, linked=linked))
+
+
+def _is_member(connection: Connection, order: Order, author: Author) -> bool:
+    """Whether somebody has taken part in the session; nobody has in all of a workspace."""
+    return not order.is_for_workspace and turns.has_said(connection, order.key, author.id)

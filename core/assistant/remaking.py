@@ -1,16 +1,20 @@
 """Remaking: a summary of turns that have changed since is made again before the model is shown it."""
 
 from collections.abc import Sequence
+from functools import partial
+from zoneinfo import ZoneInfo
 
 import structlog
 
 from core.assistant.streaming import stream
 from core.assistant.tabs import Tab
 from core.errors import ModelError
+from core.memory import citations, numbering
+from core.memory.citations import Source
 from core.memory.mind import Mind
 from core.memory.prompts import SUMMARIZE
 from core.memory.window import Window, build
-from core.session import Checkpoint, Fold, Kind, Lease, Progress, Role, Seqs, Turn, Validity
+from core.session import Checkpoint, Fold, Kind, Lease, Progress, Role, Seqs, ShownPart, Turn, Validity
 from core.store import Database, recalling, summaries, turns
 
 log = structlog.get_logger()
@@ -37,19 +41,36 @@ class Remaking:
         told = [turn for turn in before if turn.validity is not Validity.STALE and turn.seq >= first]
         folded = [one for one in folded if (one.first if one.kind is Fold.STATE else one.last) >= first]
         words, shown, covers = "", Seqs(), None  # of nothing, the summary is nothing
+        parts = tuple[ShownPart, ...]()
         if told or folded:
             window = _window(mind, told, folded)
             try:
-                words, _ = await stream(mind, lease, window, tab=tab, cause=stale, once=True)
+                words = await self._written(mind, lease, window, stale, numbering.citable(told, folded), tab)
             except ModelError as error:
                 log.warning("summary left out", session=lease.key.address.id, error=type(error).__name__)
                 return None
-            shown, covers = window.seqs, window.first
-        tokens = mind.count(words)
+            shown, parts, covers = window.seqs, window.parts, window.first
+        tokens = mind.count_summary(words)
         stands = await self._database.write(
-            summaries.remade, lease, stale, text=words, tokens=tokens, shown_seqs=shown, covers=covers
+            summaries.remade,
+            lease,
+            stale,
+            text=words,
+            tokens=tokens,
+            shown_seqs=shown,
+            shown_parts=parts,
+            covers=covers,
         )
         return stale._replace(text=words, tokens=tokens, validity=Validity.STANDS) if stands else None
+
+    async def _written(
+        self, mind: Mind, lease: Lease, window: Window, stale: Turn, seqs: Sequence[int], tab: Tab
+    ) -> str:
+        """What the model writes, in the form in which it is shown a summary: nobody sees it, so it has no links."""
+        words, _ = await stream(mind, lease, window, tab=tab, cause=stale, once=True)
+        said = await self._database.read(summaries.sources, lease.key, seqs)
+        sources = {seq: Source(at=one.at) for seq, one in said.items()}
+        return citations.told(words, sources, ZoneInfo(mind.policy.zone))
 
     async def _covers(self, lease: Lease, stale: Turn) -> int:
         """The first seq that it tells of, and is to tell of again: what was asked for need not be all."""
@@ -70,4 +91,14 @@ def _window(mind: Mind, told: Sequence[Turn], folded: Sequence[Checkpoint]) -> W
         tokens=tokens,
         at=0.0,
     )
-    return build(asked, told, budget=mind.room, fixed=mind.fixed, cut=mind.cut, count=mind.count, checkpoints=folded)
+    windowed = partial(
+        build,
+        newest_first=told,
+        budget=mind.room,
+        fixed=mind.fixed,
+        explaining=mind.explaining,
+        cut=mind.cut,
+        count=mind.count,
+        checkpoints=folded,
+    )
+    return numbering.built(windowed, asked, told, mind.shares, mind.count)

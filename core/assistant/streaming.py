@@ -1,17 +1,20 @@
 """Streaming: one call of the model, from the window to its last word."""
 
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
 from hashlib import blake2b
 
 from core.assistant.tabs import Tab
-from core.delivery.speech import Speech
 from core.errors import ModelError, ModelInterrupted
 from core.memory import stable
 from core.memory.mind import Length, Mind
 from core.memory.window import Window
 from core.model.llm import Afresh, Cause, Finish, Prompt, Usage
 from core.session import Lease, Preferences, Role, Turn
+
+Say = Callable[[str], None]
+"""Takes the whole text so far, each time that it has grown."""
 
 
 async def stream(
@@ -21,19 +24,19 @@ async def stream(
     *,
     tab: Tab,
     cause: Turn,
-    speech: Speech | None = None,
+    say: Say | None = None,
     once: bool = False,
 ) -> tuple[str, Finish]:
-    """What the model says, shown as it grows where there is a speech; one that never stops is held to its limit.
+    """What the model says, handed to `say` as it grows; one that never stops is held to its limit.
 
     With `once`, the window is the beginning of no other. What it costs is put on the tab.
     Raises a ModelError; what had come of an interrupted answer is in it.
     """
     prompt = replace(_prompt(mind, lease, window, cause, once=once), person=_person(tab))
-    return await written(mind, prompt, tab=tab, speech=speech)
+    return await written(mind, prompt, tab=tab, say=say)
 
 
-async def written(mind: Mind, prompt: Prompt, *, tab: Tab, speech: Speech | None = None) -> tuple[str, Finish]:
+async def written(mind: Mind, prompt: Prompt, *, tab: Tab, say: Say | None = None) -> tuple[str, Finish]:
     """The same for a prompt."""
     prompt = await tab.begin(mind, prompt)
     words, length = "", Length(mind, prompt.most)
@@ -52,8 +55,8 @@ async def written(mind: Mind, prompt: Prompt, *, tab: Tab, speech: Speech | None
                         continue
                     case _:
                         words += piece
-                        if speech is not None:
-                            speech.say(words)
+                        if say is not None:
+                            say(words)
                         if length.is_over(words):
                             return words, Finish(model=mind.model.name, cut="length")
     except ModelError as error:
@@ -78,7 +81,7 @@ def _prompt(mind: Mind, lease: Lease, window: Window, cause: Turn, *, once: bool
     stays = not is_summary and cause.preferences == Preferences()  # which it is shown with this once
     folded = sum(1 for one in window.checkpoints if one.text)  # of what is all gone, nothing is told
     return Prompt(
-        instructions=mind.told,
+        instructions=mind.told_of_records if folded else mind.told,
         messages=window.messages,
         tokens=window.tokens,
         conversation=blake2b(lease.key.address.id.encode(), digest_size=16).hexdigest(),

@@ -9,6 +9,7 @@ from core.chores.folding import NAME, DueSessions
 from core.chores.runner import Chore
 from core.chores.timing_out import TimingOut
 from core.delivery.reconcile import Reconciler
+from core.events import Events
 from core.intake.catchup import CatchUp
 from core.model.llm import Model
 from core.policy import Policy
@@ -28,6 +29,7 @@ def chores(
     model: Model,
     folding: DueSessions | None,
     policy: Policy,
+    events: Events,
     timings: Timings,
 ) -> Sequence[Chore]:
     """All of them; without `folding`, nothing is folded."""
@@ -35,7 +37,7 @@ def chores(
         reconciling(reconciler, timings),
         forgetting(database, timings),
         *(catching_up(catch_up, adapter, timings) for adapter in adapters),
-        *(timing_out(database, policy, adapter, timings) for adapter in adapters),
+        *(timing_out(database, policy, adapter, events, timings) for adapter in adapters),
         looking(model, timings),
         *([] if folding is None else [folding_sessions(folding, timings)]),
     ]
@@ -75,12 +77,12 @@ def folding_sessions(folding: DueSessions, timings: Timings) -> Chore:
     return Chore(name=NAME, do=folding.look, every=every, after_failure=every, by_one=False)
 
 
-def timing_out(database: Database, policy: Policy, adapter: Adapter, timings: Timings) -> Chore:
+def timing_out(database: Database, policy: Policy, adapter: Adapter, events: Events, timings: Timings) -> Chore:
     """Sessions with which nobody has talked for long are timed out, by one process for each platform."""
     return Chore(
         name="timing out",
         platform=adapter.platform,
-        do=TimingOut(database=database, policy=policy, adapter=adapter, timings=timings).sweep,
+        do=TimingOut(database=database, policy=policy, adapter=adapter, events=events, timings=timings).sweep,
         every=timings.age,
         after_failure=timings.put_off,
         by_one=True,

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from core.access import Deed
-from core.commands import hindsight, moments, pictures, settings, spending, usage, wishes
+from core.commands import forms, hindsight, moments, pictures, settings, spending, usage, wishes
 from core.commands.orders import Desk, Order, Said
-from core.commands.table import COMMANDS, UNKNOWN, Cost, Shown, find
+from core.commands.table import COMMANDS, NOT_ADMITTED, UNKNOWN, Cost, Shown, find
 from core.memory.mind import Mind
 from core.memory.window import Window, build
 from core.seam.messages import Choice
@@ -22,7 +22,7 @@ Effect = Callable[[Connection, Desk], Said]
 """What a command does and says, in the transaction that stores its answer: both happen, once, or neither."""
 
 
-_OF_THE_PLACE = (Deed.RESET, Deed.SET, Deed.USAGE)
+_OF_THE_PLACE = (Deed.READ, Deed.RESET, Deed.SET, Deed.HAND_OVER, Deed.USAGE)
 """What is done to no one turn: whether it may be is known before it is done."""
 
 
@@ -30,10 +30,13 @@ def run(connection: Connection, desk: Desk) -> Said:
     """Does what a command does; where it can't know which session is meant, it lets the asker choose."""
     if desk.order.is_vague:
         return choose(connection, desk.order)
-    if (wrong := desk.order.misfit) is not None:
+    asks = desk.order.asks_for_form
+    if not asks and (wrong := desk.order.misfit) is not None:
         return Said(text=wrong)
     if desk.order.deed in _OF_THE_PLACE and (why := desk.may(desk.turn).reason) is not None:
-        return Said(text=why)
+        return Said(text=why, is_denial=True)
+    if asks:
+        return forms.asked(connection, desk)
     return EFFECTS[desk.order.command.name](connection, desk)
 
 
@@ -97,13 +100,16 @@ def _window(connection: Connection, desk: Desk) -> Window:
     mind = desk.mind
     folded, told = recalling.recall(connection, desk.key, budget=mind.room)
     newest = [one for one in told if one.validity is not Validity.STALE]
-    return build(None, newest, budget=mind.room, fixed=mind.fixed, cut=mind.cut, checkpoints=folded)
+    return build(
+        None, newest, budget=mind.room, fixed=mind.fixed, explaining=mind.explaining, cut=mind.cut, checkpoints=folded
+    )
 
 
 def _context(connection: Connection, desk: Desk) -> Said:
     if desk.order.link is None:
-        return Said(text=pictures.drawn(_window(connection, desk), desk.mind))
-    return Said(text=hindsight.told(connection, desk.key, desk.linked))
+        text, chart = pictures.drawn(_window(connection, desk), desk.mind)
+        return Said(text=text, chart=chart)
+    return hindsight.told(connection, desk.key, desk.linked)
 
 
 def _beside(known: remembered.Count) -> str:
@@ -138,11 +144,13 @@ def _size(mind: Mind) -> str:
 
 
 def _settings(_connection: Connection, desk: Desk) -> Said:
-    return Said(text=settings.listed(desk.mind.policy))
+    return Said(text=settings.listed(desk.mind.policy), buttons=forms.offered(desk.order))
 
 
 def _set(connection: Connection, desk: Desk) -> Said:
-    return Said(text=settings.change(connection, desk.key, desk.deployed, desk.order.arguments))
+    asker, direct = desk.asker, desk.turn.slip.direct
+    given = desk.order.arguments
+    return Said(text=settings.change(connection, desk.key, desk.deployed, given, asker=asker, direct=direct))
 
 
 def _stop(connection: Connection, desk: Desk) -> Said:
@@ -153,7 +161,7 @@ def _stop(connection: Connection, desk: Desk) -> Said:
         return Said(text="There is no answer to stop.")
     permission = desk.may(running)
     if permission.reason is not None:
-        return Said(text=permission.reason)
+        return Said(text=permission.reason, is_denial=True)
     queue.stop(connection, desk.key, desk.turn.seq)
     return Said(text="Stopped.", stopped=desk.turn.seq)
 
@@ -171,7 +179,7 @@ def _prefer(connection: Connection, desk: Desk) -> Said:
 
 
 def _preferences(connection: Connection, desk: Desk) -> Said:
-    return Said(text=wishes.listed(connection, desk.key, desk.asker))
+    return Said(text=wishes.listed(connection, desk.key, desk.asker), buttons=forms.offered(desk.order))
 
 
 def _help(_connection: Connection, _desk: Desk) -> Said:
@@ -181,6 +189,10 @@ def _help(_connection: Connection, _desk: Desk) -> Said:
 
 def _unknown(connection: Connection, desk: Desk) -> Said:
     return Said(text=f"I don't know the command `{desk.turn.verb}`.\n\n{_help(connection, desk).text}")
+
+
+def _not_admitted(_connection: Connection, desk: Desk) -> Said:
+    return Said(text=desk.turn.text)
 
 
 def _turns(number: int) -> str:
@@ -200,6 +212,7 @@ EFFECTS: Mapping[str, Effect] = {
     "prefer": _prefer,
     "preferences": _preferences,
     "help": _help,
+    NOT_ADMITTED.name: _not_admitted,
     UNKNOWN.name: _unknown,
 }
 """What is done for each command that the model is not asked about."""

@@ -1,11 +1,13 @@
 """Hindsight in words: what the model was shown for an earlier answer, and what has become of that."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from core.commands import moments
+from core.commands import moments, pictures
+from core.commands.orders import Said
 from core.seam.links import Linked
-from core.session import SessionKey
+from core.seam.messages import Chart
+from core.session import SessionKey, ShownPart
 from core.store import Connection, ledger, shown
 from core.store.ledger import Billed
 from core.store.shown import Hindsight
@@ -16,22 +18,24 @@ _NOT_MINE = "The message at this link is none of my answers in this conversation
 _UNKNOWN = "I don't know what my model was shown for this answer: that was not kept when it was written."
 
 
-def told(connection: Connection, key: SessionKey, linked: Linked | None) -> str:
+def told(connection: Connection, key: SessionKey, linked: Linked | None) -> Said:
     """What was shown for the answer at a link, in Markdown; in a sentence, why that can't be said."""
     if linked is None:
-        return _NO_LINK
+        return Said(text=_NO_LINK)
     if not linked.may_be_in(key.address):
-        return _ELSEWHERE
+        return Said(text=_ELSEWHERE)
     seq = shown.answer(connection, key, linked.message)
     if seq is None:
-        return _NOT_MINE
+        return Said(text=_NOT_MINE)
     known = shown.hindsight(connection, key, seq)
     if known is None:
-        return _UNKNOWN
-    return "\n".join(_lines(known, ledger.billed(connection, key, seq)))
+        return Said(text=_UNKNOWN)
+    billed = ledger.billed(connection, key, seq)
+    chart = pictures.chart(*_sections(known.parts, billed)) if known.parts else None
+    return Said(text="\n".join(_lines(known, billed, chart)), chart=chart)
 
 
-def _lines(known: Hindsight, billed: Billed | None) -> Iterator[str]:
+def _lines(known: Hindsight, billed: Billed | None, chart: Chart | None) -> Iterator[str]:
     yield f"For this answer {known.model or 'my model'} was shown {_seen(known)}."
     changes = {"edited": known.edited, "erased": known.erased}
     said = [f"{number:,} {'was' if number == 1 else 'were'} {what}" for what, number in changes.items() if number]
@@ -43,11 +47,48 @@ def _lines(known: Hindsight, billed: Billed | None) -> Iterator[str]:
             f"It read {about}{billed.shown:,} tokens for that, {billed.cached:,} of them from its provider's cache, "
             f"and wrote {about}{billed.written:,}."
         )
+    if chart is not None:
+        yield chart.words
+    yield from (f"- {line}" for line in (*_records(known), *_unshown(known)))
+
+
+def _sections(parts: Sequence[ShownPart], billed: Billed | None) -> tuple[Mapping[str, int], int]:
+    """What each section took, and all together: by our count, or where it was billed, in the model's."""
+    ours = sum(one.tokens for one in parts)
+    whole = ours if billed is None else billed.shown
+    sums = dict[str, int]()
+    for one in parts:
+        sums[one.name] = sums.get(one.name, 0) + one.tokens
+    return {name: tokens * whole // ours for name, tokens in sums.items()}, whole
+
+
+def _records(known: Hindsight) -> Iterator[str]:
+    """Which stretches of what was said before were told in short."""
+    if not known.records:
+        return
+    number = len(known.records)
+    spans = "; ".join(f"{_moment(since)} – {_moment(until)}" for since, until in known.records)
+    yield f"what was said before that, told in {number:,} {'record' if number == 1 else 'records'}: of {spans}"
+
+
+def _unshown(known: Hindsight) -> Iterator[str]:
+    why = {"set aside before that": known.aside, "left out for what is newer": known.left}
+    for reason, one in why.items():
+        if one.turns:
+            yield f"not shown: {one.turns:,} {_turns(one.turns)} of {one.tokens:,} tokens, {reason}"
+
+
+def _turns(number: int) -> str:
+    return "turn" if number == 1 else "turns"
+
+
+def _moment(seconds: float) -> str:
+    return moments.told(datetime.fromtimestamp(seconds, UTC))
 
 
 def _seen(known: Hindsight) -> str:
     if known.since is None:
-        return "its question alone"
+        return "its question, and no turn before it word for word" if known.records else "its question alone"
     overheard = f" and {known.overheard:,} of the messages around them that I overheard" if known.overheard else ""
-    own = f"{known.own:,} {'turn' if known.own == 1 else 'turns'} word for word"
-    return f"{own}{overheard}, since {moments.told(datetime.fromtimestamp(known.since, UTC))}, and its question"
+    own = f"{known.own:,} {_turns(known.own)} word for word"
+    return f"{own}{overheard}, since {_moment(known.since)}, and its question"

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core.commands import moments
-from core.commands.table import COMMANDS, Command, Parameter, Table
+from core.commands.table import COMMANDS, Command, Parameter, Table, find
+from core.seam.forms import changed
 from core.seam.links import secure
 from core.seam.messages import Audience, Inbound
 
@@ -78,6 +79,24 @@ def line_of(command: Command, given: Mapping[str, str]) -> str:
         return " ".join(given.values()).strip()
     said = [_said(parameter, given[parameter.name]) for parameter in command.parameters if parameter.name in given]
     return " ".join(said)
+
+
+def asks_for_form(verb: str, line: str, table: Table = COMMANDS) -> bool:
+    """Whether this is a command that has a form, and is said alone, or with its flags."""
+    command = find(verb, table)
+    return command.form is not None and command.flags.issuperset(line.lower().split())
+
+
+def filled(verb: str, line: str, held: Mapping[str, str], table: Table = COMMANDS) -> Mapping[str, Given]:
+    """The commands that say what was changed in the form of this one, by its fields, which hold this by their IDs."""
+    flags = {flag: flag for flag in line.lower().split()}
+    return {name: _told(table[verb], flags | {"name": name}, value, table) for name, value in changed(held).items()}
+
+
+def _told(command: Command, given: Mapping[str, str], value: str, table: Table) -> Given:
+    if not value and command.form is not None:
+        return Given(verb=command.form, line=line_of(table[command.form], given))
+    return Given(verb=command.name, line=line_of(command, {**given, "value": value}))
 
 
 def _taken(command: Command, parameter: Parameter, line: str) -> tuple[str | None, str]:

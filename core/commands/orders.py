@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from core.access import GRANTED, Access, Deed, Permission
-from core.commands.lines import Misfit, arguments
+from core.commands.lines import Misfit, arguments, asks_for_form
 from core.commands.table import Command, Cost, find
 from core.memory.mind import Mind
 from core.memory.prompts import SUMMARIZE
+from core.seam.forms import Form
 from core.seam.links import Linked
-from core.seam.messages import Author, Choice
+from core.seam.messages import Author, Chart, Choice
 from core.session import SessionKey, Turn
 
 PROMPTS: Mapping[str, Callable[[Mapping[str, str]], str]] = {"summarize": lambda _arguments: SUMMARIZE}
@@ -35,7 +36,12 @@ class Order:
     @property
     def is_private(self) -> bool:
         """Whether what is said to it is for the asker alone."""
-        return self.command.private or self.is_vague
+        return self.command.private or self.is_vague or self.asks_for_form
+
+    @property
+    def asks_for_form(self) -> bool:
+        """Whether its asker wants to fill in what they have not said."""
+        return asks_for_form(self.command.name, self.turn.text)
 
     @property
     def arguments(self) -> Mapping[str, str]:
@@ -44,9 +50,13 @@ class Order:
 
     @property
     def deed(self) -> Deed | None:
-        """What `core.access` is asked about; nothing where it is about its asker alone."""
-        flags = {one.name for one in self.command.parameters if one.flag}
-        is_own = self.command.own and self.misfit is None and not flags & self.arguments.keys()
+        """What `core.access` is asked about before it is done; None where everyone may, or it is about oneself."""
+        if self.misfit is not None:
+            return self.command.deed
+        given = self.arguments
+        if self.command.deed is Deed.SET and given["name"] == "may_set":
+            return Deed.HAND_OVER
+        is_own = self.command.own and not self.command.flags & given.keys()
         return None if is_own else self.command.deed
 
     @property
@@ -63,6 +73,8 @@ class Order:
     @property
     def is_for_workspace(self) -> bool:
         """Whether it is about all of the workspace. One whose arguments don't fit is about nothing."""
+        if self.asks_for_form:
+            return "workspace" in self.turn.text.lower().split()
         return self.misfit is None and "workspace" in self.arguments
 
     @property
@@ -132,8 +144,16 @@ class Desk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """A command's answer, what the asker may choose from, and the seq before which an answer was stopped."""
+    """A command's answer, what the asker may choose from, what may be pressed beneath it, the form that it is where
+    there are forms, and the seq before which an answer was stopped.
+
+    A `chart` shows the same as some of its words. A denial is for the asker alone, whatever the command is.
+    """
 
     text: str
     choices: tuple[Choice, ...] = ()
+    chart: Chart | None = None
+    buttons: tuple[Choice, ...] = ()
+    form: Form | None = None
     stopped: int | None = None
+    is_denial: bool = False

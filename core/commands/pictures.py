@@ -1,37 +1,44 @@
-"""Pictures of a window: what the model is shown, part by part, as bars of text that every platform can show."""
+"""Pictures of a window: what the model is shown, part by part, as bars that every platform can show as text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from core.memory.mind import Mind
-from core.memory.window import Section, Window
+from core.memory.window import Window
+from core.seam.messages import Chart
 
 _WIDTH = 24
 """Characters of a bar that is the whole budget; with its names and numbers a line fits a telephone."""
 
 _FULL, _EMPTY = "█", "░"
+_TITLE = "What my model is shown, in tokens"
+_ROOM = "room"  # what is left
 
 
-def drawn(window: Window, mind: Mind) -> str:
+def drawn(window: Window, mind: Mind) -> tuple[str, Chart]:
     """What the next question will find, in Markdown: each section with its tokens in the model's count, and the room
-    that is left.
+    that is left. The chart shows the same as the bars in it.
     """
     scale = mind.limit / mind.room
-    parts = [section for section in window.sections if section.tokens and section.name != "question"]
+    parts = {one.name: int(one.tokens * scale) for one in window.sections if one.tokens and one.name != "question"}
     used = int(window.tokens * scale)
-    left = Section(name="room", tokens=max(0, mind.room - window.tokens))
-    bars = "\n".join(_bar(section, mind.room, scale) for section in (*parts, left))
+    left = {_ROOM: int(max(0, mind.room - window.tokens) * scale)}
+    picture = chart(parts | left, mind.limit)
     told = "\n".join(f"- {line}" for line in _told(window))
-    return (
-        f"With your next question my model is shown {used:,} of {mind.limit:,} tokens beside it:\n"
-        f"```\n{bars}\n```\n{told}"
-    )
+    shown = f"With your next question my model is shown {used:,} of {mind.limit:,} tokens beside it:"
+    return f"{shown}\n{picture.words}\n{told}", picture
 
 
-def _bar(section: Section, room: int, scale: float) -> str:
-    full = round(section.tokens * _WIDTH / room)
-    filled = min(_WIDTH, full if full or section.name == "room" else 1)
-    mark = _EMPTY if section.name == "room" else _FULL
-    return f"{section.name:<12} {int(section.tokens * scale):>7,}  {mark * filled}".rstrip()
+def chart(tokens: Mapping[str, int], whole: int) -> Chart:
+    """Numbers of tokens by their names; in words, in Markdown, each is a bar of this whole."""
+    lines = "\n".join(_bar(name, number, whole) for name, number in tokens.items())
+    return Chart(title=_TITLE, numbers=tuple(tokens.items()), words=f"```\n{lines}\n```")
+
+
+def _bar(name: str, tokens: int, whole: int) -> str:
+    full = round(tokens * _WIDTH / max(1, whole))
+    filled = min(_WIDTH, full if full or name == _ROOM else 1)
+    mark = _EMPTY if name == _ROOM else _FULL
+    return f"{name:<12} {tokens:>7,}  {mark * filled}".rstrip()
 
 
 def bar(part: float, *, is_share: bool = True) -> str:

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from core.access import shuts_out
 from core.memory.mind import Mind
-from core.policy import SETTINGS, Level, Limit, Overrides, Policy, Wrong, edited, is_set
+from core.policy import SETTINGS, Level, Limit, Overrides, Policy, Setting, Wrong, edited, is_set
+from core.seam.forms import TAKEN_BACK, Field
+from core.seam.messages import Author
 from core.session import SessionKey
 from core.store import Connection, policies
 
@@ -27,23 +30,55 @@ def listed(policy: Policy) -> str:
     )
 
 
-def change(connection: Connection, key: SessionKey, deployed: Mind, given: Mapping[str, str]) -> str:
+def fields(policy: Policy, deployed: Policy, stored: str | None) -> tuple[Field, ...]:
+    """What can be set, each with what holds; `stored` is what is set where a form sets it.
+
+    `deployed` is the policy for which nothing is set.
+    """
+    return tuple(_field(setting, policy, deployed.choices(setting.name), stored) for setting in SETTINGS.values())
+
+
+def _field(setting: Setting, policy: Policy, choices: tuple[str, ...], stored: str | None) -> Field:
+    value = getattr(policy, setting.name)
+    taken_back = (TAKEN_BACK,) if choices and is_set(stored, setting.name) else ()
+    return Field(
+        name=setting.name,
+        label=f"{setting.name} · {ORIGINS[policy.origin(setting.name)]}",
+        value=value if isinstance(value, str) else setting.shown(value),
+        hint=setting.help,
+        choices=choices + taken_back,
+        most=setting.most,
+        lines=setting.lines,
+    )
+
+
+def tried(overrides: Overrides, deployed: Mind, given: Mapping[str, str]) -> Overrides:
+    """What would be set after a command was given this. Raises Wrong where it can't be done."""
+    setting, said, level = SETTINGS[given["name"]], given.get("value"), _level(given)
+    before = overrides.workspace if level is Level.WORKSPACE else overrides.channel
+    after = _with(overrides, level, edited(before, setting.name, said))
+    _become(deployed, after, setting, said)
+    return after
+
+
+def change(
+    connection: Connection, key: SessionKey, deployed: Mind, given: Mapping[str, str], *, asker: Author, direct: bool
+) -> str:
     """Sets what a command was given, or without a value takes it back; what is said to it.
 
-    `deployed` is the mind for which nothing is set.
+    `deployed` is the mind for which nothing is set. Nobody shuts themselves out.
     """
     setting, said = SETTINGS[given["name"]], given.get("value")
-    level = Level.WORKSPACE if "workspace" in given else Level.CHANNEL
+    level = _level(given)
     scope = policies.WORKSPACE if level is Level.WORKSPACE else key.address.channel_address.id
     before = policies.locked(connection, key.workspace, scope)
     if said is None and not is_set(before, setting.name):
         return f"`{setting.name}` is not set for {_PLACES[level]}."
     after = edited(before, setting.name, said)
     try:
-        value = None if said is None else deployed.policy.read(setting.name, said)
-        mind = deployed.under(_with(policies.of(connection, key), level, after))
-        if said is not None and setting.name in _TAKES_ROOM:
-            _require_room(mind)
+        value, mind = _become(deployed, _with(policies.of(connection, key), level, after), setting, said)
+        if setting.name in _SHUT_OUT:
+            _require_asker(mind.policy, key, asker, direct=direct)
     except Wrong as wrong:
         return f"{wrong}."
     policies.keep(connection, key.workspace, scope, after)
@@ -52,11 +87,27 @@ def change(connection: Connection, key: SessionKey, deployed: Mind, given: Mappi
     return f"{done} for {_PLACES[level]}, from the next answer on.{beside}"
 
 
+def _level(given: Mapping[str, str]) -> Level:
+    return Level.WORKSPACE if "workspace" in given else Level.CHANNEL
+
+
+def _become(deployed: Mind, after: Overrides, setting: Setting, said: str | None) -> tuple[object, Mind]:
+    """The value that was said, None where it is taken back, and the mind that answers then. Raises Wrong."""
+    value = None if said is None else deployed.policy.read(setting.name, said)
+    mind = deployed.under(after)
+    if said is not None and setting.name in _TAKES_ROOM:
+        _require_room(mind)
+    return value, mind
+
+
 def _with(overrides: Overrides, level: Level, settings: str) -> Overrides:
     if level is Level.WORKSPACE:
         return replace(overrides, workspace=settings)
     return replace(overrides, channel=settings)
 
+
+_SHUT_OUT = ("allow", "deny")
+"""What may keep people from talking with us."""
 
 _TAKES_ROOM = ("persona", "context_tokens", "model")
 """What may leave the conversation too little of the window."""
@@ -74,6 +125,12 @@ def _require_room(mind: Mind) -> None:
             f"My instructions would take {mind.fixed:,} tokens, and may take half of the {mind.limit:,} that my model "
             "has room for"
         )
+
+
+def _require_asker(policy: Policy, key: SessionKey, asker: Author, *, direct: bool) -> None:
+    """Raises Wrong where the asker would not be talked with any more."""
+    if shuts_out(policy, key.address, asker, direct=direct):
+        raise Wrong("That would shut you out, so that you could not take it back")
 
 
 def _unpriced(mind: Mind, value: object) -> str:

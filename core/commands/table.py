@@ -65,7 +65,8 @@ class Command:
     `deed` is what `core.access` is asked about before it is done; without one, everyone may. What is `own` is about the
     asker alone, who always may, unless it is given a flag. `at_once` commands don't
     queue behind a running answer. `anywhere` says that no session is needed. In the menus of messages, where a platform
-    has them, it goes by its `menu`, of at most 24 characters, or is not there.
+    has them, it goes by its `menu`, of at most 24 characters, or is not there. Said alone, one that has a form asks for
+    it: `form` is the command that takes back what was emptied there.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Command:
     own: bool = False
     shown: Shown = Shown.LISTS
     menu: str | None = None
+    form: str | None = None
     private: bool = False
     at_once: bool = False
     anywhere: bool = False
@@ -84,6 +86,16 @@ class Command:
     def link(self) -> Parameter | None:
         """The parameter that is a link to a message: chosen in that message's menu, the command is given the link."""
         return next((one for one in self.parameters if one.link), None)
+
+    @property
+    def flags(self) -> frozenset[str]:
+        """The names of its flags."""
+        return frozenset(one.name for one in self.parameters if one.flag)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the fields of its form: one for each value of its first parameter that has some."""
+        return next((one.values for one in self.parameters if one.values and self.form is not None), ())
 
     @property
     def usage(self) -> str:
@@ -125,14 +137,22 @@ COMMANDS = _table(
         name="summarize",
         help="Post a summary of this session so far, or of what was said since a certain moment",
         parameters=(_SINCE,),
+        deed=Deed.READ,
         menu="Summarize session",
         cost=Cost.MODEL,
     ),
-    Command(name="status", help="Show what I remember here, and which model answers", private=True, at_once=True),
+    Command(
+        name="status",
+        help="Show what I remember here, and which model answers",
+        deed=Deed.READ,
+        private=True,
+        at_once=True,
+    ),
     Command(
         name="context",
         help="Show what my model is shown, part by part; or what it was shown for one of my answers",
         parameters=(_LINK,),
+        deed=Deed.READ,
         menu="What was shown for this",
         private=True,
         at_once=True,
@@ -165,6 +185,7 @@ COMMANDS = _table(
         help="Set something for this channel, or for all of the workspace",
         parameters=(_WORKSPACE, _NAME, Parameter(name="value", help="What it is to be", rest=True)),
         deed=Deed.SET,
+        form="unset",
         at_once=True,
         anywhere=True,
     ),
@@ -185,6 +206,7 @@ COMMANDS = _table(
             ),
             Parameter(name="value", help="What you wish for; nothing takes it back", optional=True, rest=True),
         ),
+        form="prefer",
         private=True,
         anywhere=True,
     ),
@@ -208,6 +230,17 @@ UNKNOWN = Command(
 )
 
 
+NOT_ADMITTED = Command(
+    name="not admitted",
+    help="Say why somebody is not talked with; nobody can say this",
+    shown=Shown.NOWHERE,
+    private=True,
+    at_once=True,
+    anywhere=True,
+)
+"""What is said by somebody who is not talked with, in the place of their words: it has our own for its line."""
+
+
 def find(verb: str, table: Table = COMMANDS) -> Command:
     """The command with this name, or the one that says that there is none."""
-    return table.get(verb, UNKNOWN)
+    return NOT_ADMITTED if verb == NOT_ADMITTED.name else table.get(verb, UNKNOWN)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from core.commands.table import COMMANDS
 from core.memory.preferences import KNOWN, Unfit, told
+from core.seam.forms import Field
 from core.seam.messages import Author
 from core.session import SessionKey
 from core.store import Connection, preferences
@@ -33,6 +34,15 @@ def listed(connection: Connection, key: SessionKey, asker: Author) -> str:
     return (
         f"This is how you wish to be answered. My model is told so with your newest message alone.\n\n{lines}\n\n"
         "`prefer` and one of these words takes it back."
+    )
+
+
+def fields(connection: Connection, key: SessionKey, asker: Author) -> tuple[Field, ...]:
+    """What this person may prefer, each with what they have told us."""
+    wishes = told(preferences.of(connection, key, asker.id))
+    return tuple(
+        Field(name=one.name, label=one.name, value=wishes.get(one.name, ""), most=one.most, lines=one.free)
+        for one in KNOWN.values()
     )
 
 

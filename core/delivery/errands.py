@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from core.delivery import composing
-from core.seam.messages import Choice, Draft, Reply
+from core.seam.forms import Form
+from core.seam.messages import Chart, Choice, Draft, Reply
 from core.session import Lease, SessionKey, Turn
 from core.store.deliveries import Delivery
 from core.store.stages import Stage
@@ -20,8 +21,9 @@ class Errand:
     moment ago: the intent to post its first part stands, and no call has been made on it; None where it must be read,
     because somebody may have begun already. `drafts` is what is on screen of it by now. With `doubtful` something on
     screen may still change, so it is reconciled later. `private` is for the asker's eyes alone, who may pick one of the
-    `choices`; `buttons` are for everybody. What answers a `command` has its name in the table. With `decided` it was
-    this process that has stored what is said, a moment ago.
+    `choices`, or fill in the `form`; `buttons` are for everybody. A `chart` may stand in place of some of the words.
+    What answers a `command` has its name in the table. With `decided` it was this process that has stored what is said,
+    a moment ago.
     """
 
     key: SessionKey
@@ -33,6 +35,8 @@ class Errand:
     private: bool = False
     choices: tuple[Choice, ...] = ()
     buttons: tuple[Choice, ...] = ()
+    chart: Chart | None = None
+    form: Form | None = None
     command: str | None = None
     decided: bool = False
 
@@ -55,4 +59,6 @@ class Errand:
             private=self.private,
             choices=self.choices if last else (),
             buttons=self.buttons if last else (),
+            chart=self.chart,
+            form=self.form if last else None,
         )

@@ -158,6 +158,6 @@ class Outbox:
 
 def _buttons(key: SessionKey, notice: Turn) -> tuple[Choice, ...]:
     """What may be pressed beneath a notice: where a conversation goes on, that it does not."""
-    if notice.notice is None or not notice.notice.startswith(notices.WAKING):
+    if not notices.is_waking(notice):
         return ()
     return (Choice(label="Start clean", verb="reset", address=key.address),)

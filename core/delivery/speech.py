@@ -1,7 +1,7 @@
 """Speech: an answer while it grows, and how it ends beside what people have seen of it already."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import structlog
@@ -39,6 +39,7 @@ class Speech:
         self._office, self._lease, self._question = office, lease, question
         self._previews = previews
         self._text = ""
+        self._seen: Callable[[str], str] = str
         self._changed = asyncio.Event()
         self._growing = asyncio.create_task(self._grow())
 
@@ -63,10 +64,10 @@ class Speech:
         """Whether nothing of the answer is on screen, or on its way there."""
         return not self._previews.intended
 
-    def say(self, text: str) -> None:
-        """The whole text so far."""
+    def say(self, text: str, seen: Callable[[str], str] = str) -> None:
+        """The whole text so far, and what people see of it: that is asked only as often as it is shown."""
         if text:
-            self._text = text
+            self._text, self._seen = text, seen
             self._changed.set()
 
     async def end(self) -> None:
@@ -117,7 +118,7 @@ class Speech:
                 continue
             self._changed.clear()
             await self._previews.turn()
-            await self._previews.snapshot(self._text)
+            await self._previews.snapshot(self._seen(self._text))
             await self._changed.wait()
 
     async def _wait(self, seconds: float) -> None:

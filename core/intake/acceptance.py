@@ -14,12 +14,14 @@ import structlog
 from core.commands import lines, table
 from core.commands.lines import Given
 from core.errors import DatabaseError
-from core.events import Accepted, Events, Skipped
+from core.events import Accepted, Events, Skipped, Woken
+from core.intake import judging
+from core.intake.admitting import Admitting, NotAdmitted
 from core.memory import ageing
 from core.memory.mind import Mind
 from core.model import envelope
-from core.policy import Policy
-from core.seam.messages import Audience, Inbound
+from core.policy import Overrides
+from core.seam.messages import Inbound
 from core.session import Kind, Progress
 from core.store import Database, arrivals, inbound, places, queue
 from core.timings import Timings
@@ -51,7 +53,8 @@ class Judged:
     @property
     def is_at_once(self) -> bool:
         """Whether it is a command that does not queue."""
-        return self.given is not None and table.find(self.given.verb).at_once
+        given = self.given
+        return given is not None and (table.find(given.verb).at_once or lines.asks_for_form(given.verb, given.line))
 
 
 class Acceptance:
@@ -63,16 +66,28 @@ class Acceptance:
         self._mind = mind
         self._timings = timings
         self._events = events
+        self._admitting = Admitting(database=database, worker=worker, mind=mind, events=events)
 
     async def accept(self, message: Inbound) -> bool:
         """Whether the message was news, and something of ours."""
         given = lines.parse(message)
         kind = await self._judge(message, given)
-        return kind is not None and await self._store(Judged(message=message, kind=kind, given=given))
+        if kind is None:
+            return False
+        try:
+            return await self._store(Judged(message=message, kind=kind, given=given))
+        except inbound.Unanswered as unanswered:
+            kind = judging.of_called(self._mind.policy.under(unanswered.overrides))
+        return kind is Kind.OVERHEARD and await self._store(Judged(message=message, kind=kind))
 
     async def is_to_be_answered(self, message: Inbound) -> bool:
         """Whether it would be, were it in time."""
-        return await self._judge(message, lines.parse(message)) in (Kind.SAID, Kind.COMMAND)
+        kind = await self._judge(message, lines.parse(message))
+        if not judging.is_called(message) or kind is None:
+            return kind in (Kind.SAID, Kind.COMMAND)
+        overrides = (await self._database.read(places.around, message.address)).overrides
+        is_admitted = self._admitting.denial(message, overrides) is None
+        return is_admitted and (kind is Kind.COMMAND or self._is_answered(overrides))
 
     async def skip(self, late: Sequence[Inbound]) -> int:
         """Accepts messages of one session that are too old to be answered; returns how many were news to us.
@@ -99,32 +114,43 @@ class Acceptance:
         return self._mind.count(envelope.spoken(message.author, message.at, message.text, message.quotes))
 
     async def _judge(self, message: Inbound, given: Given | None) -> Kind | None:
-        """What a message is to us: to be answered, overheard, or nothing of ours."""
+        """What a message is to us: to be answered, overheard, or nothing of ours.
+
+        Whether talk is to be answered that is for us by itself, is only known when it is stored.
+        """
         if message.author.is_bot or message.author.is_self:
             return None
-        asked = Kind.SAID if given is None else Kind.COMMAND
-        if message.direct or message.audience is Audience.BOT or message.verb is not None:
-            return asked
-        found = await self._database.read(places.find, message.address)
-        if found is None or found.live_since is None:
+        if judging.is_called(message):
+            return Kind.SAID if given is None else Kind.COMMAND
+        found = await self._database.read(places.around, message.address)
+        if self._admitting.denial(message, found.overrides) is not None:
             return None
         policy = self._mind.policy.under(found.overrides)
-        return asked if given is not None else _judge_talk(message, found.live_since, policy)
+        return judging.of_others(message, found.live_since, policy, is_command=given is not None)
+
+    def _is_answered(self, overrides: Overrides) -> bool:
+        """Whether talk that is for us by itself is answered where this is set."""
+        return judging.of_called(self._mind.policy.under(overrides)) is Kind.SAID
 
     async def _store(self, judged: Judged) -> bool:
-        """Whether it was news."""
-        if judged.is_at_once:
-            accepted = await self._answer_aside(judged)
-        elif judged.waits:
-            accepted = await self._answer_in_turn(judged)
-        else:
-            accepted = await self._write(judged)
+        """Whether it was news, by somebody who is talked with."""
+        try:
+            accepted = await self._taken_in(judged)
+        except NotAdmitted as refused:
+            await self._admitting.turn_away(judged.message, refused)
+            return False
         if accepted is None:
             log.debug("known already", session=judged.message.address.id)
             return False
         address, seq = judged.message.address, accepted.turn.seq
         self._events.tell(Accepted(address=address, seq=seq, to_be_answered=judged.waits))
         return True
+
+    async def _taken_in(self, judged: Judged) -> inbound.Stored | None:
+        """None where it was known. Raises NotAdmitted."""
+        if judged.is_at_once:
+            return await self._answer_aside(judged)
+        return await (self._answer_in_turn(judged) if judged.waits else self._write(judged))
 
     async def _answer_aside(self, judged: Judged) -> inbound.Stored | None:
         """Beside the queue."""
@@ -140,7 +166,8 @@ class Acceptance:
         accepted = await self._write(judged, claimant=None if claims is None else claims[0])
         if accepted is None:
             return None
-        if accepted.woken:
+        if (woken := accepted.woken) is not None:
+            self._events.tell(Woken(address=accepted.key.address, seconds=woken.seconds, late=woken.late))
             self._worker.courtesies.show_present(accepted.key)
         if accepted.lease is not None and claims is not None:
             self._worker.take(accepted.lease, [accepted.turn], claims[1])
@@ -151,7 +178,7 @@ class Acceptance:
         return accepted
 
     async def _write(self, judged: Judged, *, claimant: arrivals.Claimant | None = None) -> inbound.Stored | None:
-        """The message as it was stored; None where it was known already."""
+        """The message as it was stored; None where it was known already. Raises NotAdmitted."""
         kept = self.kept(judged.message, judged.given)
         accepting = asyncio.create_task(
             self._database.write(
@@ -166,6 +193,8 @@ class Acceptance:
                 claimant=claimant,
                 others=judged.waits and self._worker.is_full,
                 waking=ageing.waking(self._mind.policy, burst=self._timings.burst),
+                check=self._admitting.check(judged.message),
+                is_answered=self._is_answered if judging.is_called(judged.message) else None,
             )
         )
         try:
@@ -178,16 +207,7 @@ class Acceptance:
 
     async def _leave(self, accepting: asyncio.Task[inbound.Stored]) -> None:
         """We are told to stop while this is on its way: nobody here will answer it."""
-        with suppress(DatabaseError, arrivals.Duplicate):
+        with suppress(DatabaseError, arrivals.Duplicate, NotAdmitted, inbound.Unanswered):
             left = await accepting
             if left.lease is not None:
                 await self._database.write(queue.release, left.lease, attempts=0, others=True)
-
-
-def _judge_talk(message: Inbound, live_since: float, policy: Policy) -> Kind | None:
-    """What is said to nobody in particular is to us, where a session has lived since this instant."""
-    in_thread = message.address.thread is not None
-    said_since = message.at >= live_since  # what was said before may arrive after it, and is no question
-    if in_thread and said_since and message.audience is Audience.ROOM and policy.answers == "follow":
-        return Kind.SAID
-    return Kind.OVERHEARD if policy.hear == "channel" or (in_thread and policy.hear == "thread") else None

@@ -7,14 +7,16 @@ from weakref import WeakValueDictionary
 
 import structlog
 
+from core.commands import forms
 from core.delivery.outbox import Outbox
+from core.errors import NotFilled
 from core.events import Events
 from core.intake.acceptance import Acceptance
 from core.intake.news import News
 from core.memory.mind import Mind
 from core.seam.adapter import Whole
 from core.seam.address import Address
-from core.seam.messages import Audience, Closed, Deleted, Edited, Event, Inbound, Left, Receipt, Rejected
+from core.seam.messages import Audience, Closed, Deleted, Edited, Event, Filled, Inbound, Left, Receipt, Rejected
 from core.store import Database, inbound, receipts
 from core.timings import Clock, Timings
 from core.work.worker import Worker
@@ -37,6 +39,7 @@ class Inbox:
         clock: Clock = time,
     ) -> None:
         self._database = database
+        self._mind = mind
         self._timings = timings
         self._clock = clock
         self._acceptance = Acceptance(database=database, worker=worker, mind=mind, events=events, timings=timings)
@@ -63,6 +66,8 @@ class Inbox:
                 )
             case Inbound():
                 await self._hear(event)
+            case Filled():
+                await self._fill(event)
             case Edited():
                 async with self._door(event.message.address):
                     await self._news.edit(event)
@@ -114,6 +119,14 @@ class Inbox:
     def _door(self, address: Address) -> asyncio.Lock:
         """One arrival at a time per session."""
         return self._doors.setdefault(address.id, asyncio.Lock())
+
+    async def _fill(self, form: Filled) -> None:
+        """All of it is taken in, or where something is wrong, nothing. Raises NotFilled."""
+        reasons = await self._database.read(forms.wrong, self._mind, form)
+        if reasons:
+            raise NotFilled(reasons)
+        for order in form.orders.values():
+            await self._hear(order)
 
     async def _hear(self, event: Inbound) -> None:
         """A message in a thread that nobody seems to have called us to is judged twice, a moment apart.

@@ -1,12 +1,13 @@
 """Epochs: the reasons for which what stands before a question may change from one window to the next; all of them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from core.memory.window import Window
 from core.seam.cache import Recent
 from core.session import Fold
+from core.store.segments import Move
 
 
 class Epoch(StrEnum):
@@ -15,8 +16,8 @@ class Epoch(StrEnum):
     MODEL = "model"  # another one is asked
     SETTINGS = "settings"  # other instructions, or another budget
     MEASURE = "measure"  # the budget holds more or less of our tokens than we knew
-    RESET = "reset"  # nothing of before is in view, by a command or a closed place
-    UNDO = "undo"  # older turns are in view again
+    RESET = "reset"  # what was said before is set aside, by a command or a closed place
+    UNDO = "undo"  # a reset was taken back, or the newest undo
     FOLD = "fold"  # checkpoints stand in place of turns
     STEP = "step"  # old turns had no room any more
     ERASURE = "erasure"  # a turn is gone: deleted, or refused by the model's provider
@@ -29,9 +30,11 @@ class Prefix:
     """What stood before a question: what was set, and the messages, each by its hash.
 
     `seqs` are the turns that were shown, as runs of numbers from the first to the last, and `told` those in whose place
-    checkpoints were; together all that there are if `whole`.
+    checkpoints were; together all that there are if `whole`. `asked` is the
+    newest question's seq: this one, or one before, where an old turn was called upon late.
     """
 
+    asked: int
     model: str
     instructions: str
     budget: int
@@ -42,9 +45,10 @@ class Prefix:
     whole: bool
 
     @classmethod
-    def of(cls, window: Window, *, model: str, instructions: str, budget: int, room: int) -> "Prefix":
+    def of(cls, window: Window, *, asked: int, model: str, instructions: str, budget: int, room: int) -> "Prefix":
         """That of a window whose last message is its question."""
         return cls(
+            asked=asked,
             model=model,
             instructions=instructions,
             budget=budget,
@@ -55,15 +59,20 @@ class Prefix:
             whole=window.since is None,
         )
 
+    def follows(self, before: "Prefix") -> bool:
+        """Whether it begins with that one."""
+        same = (self.model, self.instructions) == (before.model, before.instructions)
+        return same and self.messages[: len(before.messages)] == before.messages
 
-def why(before: Prefix, after: Prefix) -> Epoch | None:
-    """Why the one does not begin with the other; None where it does."""
+
+def why(before: Prefix, after: Prefix, moved: Move | None = None) -> Epoch:
+    """Why the one does not begin with the other; `moved` is what has moved the view between the two questions."""
     if before.model != after.model:
         return Epoch.MODEL
     if before.instructions != after.instructions:
         return Epoch.SETTINGS
-    if after.messages[: len(before.messages)] == before.messages:
-        return None
+    if moved is not None:
+        return Epoch.UNDO if moved is Move.UNDO else Epoch.RESET
     if before.budget != after.budget:
         return Epoch.SETTINGS
     return Epoch.MEASURE if before.room != after.room else _of_turns(before, after)
@@ -72,17 +81,15 @@ def why(before: Prefix, after: Prefix) -> Epoch | None:
 def _of_turns(before: Prefix, after: Prefix) -> Epoch:
     """Why, by which turns stand no more, and which stand only now."""
     then, now = _all(before), _all(after)
-    if not then & now:
-        return Epoch.RESET
-    if min(now) < min(then):
-        return Epoch.UNDO
     if after.told != before.told:  # what is stale is shown as it was said, until it is told again
         return Epoch.FOLD if len(_seqs(after.told)) > len(_seqs(before.told)) else Epoch.EDIT
-    if min(now) > min(then) and not after.whole:
+    gone, shown = then - now, _seqs(after.seqs)
+    if gone and not after.whole and (not shown or min(gone) < min(shown)):
         return Epoch.STEP
-    if then - now or _lacks(before.messages, after.messages):
+    if gone or _lacks(before.messages, after.messages):
         return Epoch.ERASURE
-    return Epoch.LATE if any(seq < max(then) for seq in now - then) else Epoch.EDIT
+    first = min(then) if not before.whole else min(now)  # what is older may have had no room before
+    return Epoch.LATE if any(first <= seq < max(then) for seq in now - then) else Epoch.EDIT
 
 
 def _lacks(before: tuple[int, ...], after: tuple[int, ...]) -> bool:
@@ -102,11 +109,12 @@ def _seqs(runs: Iterable[tuple[int, int]]) -> set[int]:
 class Epochs:
     """What stood before the last question of each session, as far as this process remembers it."""
 
-    def __init__(self) -> None:
-        self._last: Recent[Prefix] = Recent(1_000)
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._last: Recent[Prefix] = Recent(1_000, clock=clock)
 
-    def note(self, session: str, prefix: Prefix) -> Epoch | None:
-        """Why it does not begin with the one before; None where it does, or that is not known."""
+    def note(self, session: str, prefix: Prefix) -> Prefix | None:
+        """The one before, where this one does not begin with it; None where it does, or that is not known."""
         before = self._last.get(session)
-        self._last.note(session, prefix)
-        return None if before is None else why(before, prefix)
+        asked = prefix.asked if before is None else max(prefix.asked, before.asked)
+        self._last.note(session, replace(prefix, asked=asked))
+        return None if before is None or prefix.follows(before) else before

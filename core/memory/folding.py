@@ -18,7 +18,7 @@ FAN = 8
 """So many checkpoints or nodes have a node over them."""
 
 _SHRINKS = 8  # a text has one part in so many of what it tells of, where that is less than its share
-_SHORTEST = 100  # tokens that a text may have in any case
+_SHORTEST = 170  # tokens that a text may have in any case: two lines, between its marks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

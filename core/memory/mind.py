@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import inf
 
+from core.memory.citations import bare
 from core.memory.prompts import with_persona
 from core.memory.shares import Shares, shares
 from core.memory.window import MESSAGE_TOKENS, REPLY_TOKENS, text
@@ -36,8 +37,8 @@ _SLACK = 1.25  # its model counts by a vocabulary of its own, and was told the l
 class Mind:
     """What answering needs beside the session: the model, its instructions, how its tokens are counted and paid.
 
-    `policy` is what is set: the deployment's, until the mind is asked for the one of a session. `others` are the models
-    that it may name, each with its own calibration.
+    `records` is what is said of records, to whoever is shown any. `policy` is what is set: the deployment's, until the
+    mind is asked for the one of a session. `others` are the models that it may name, each with its own calibration.
     """
 
     model: Model
@@ -45,6 +46,7 @@ class Mind:
     counter: Counter
     calibration: Calibration
     policy: Policy
+    records: str = ""
     prices: Prices = field(default_factory=Prices)
     others: Mapping[str, tuple[Model, Calibration]] = field(default_factory=dict)
 
@@ -69,6 +71,10 @@ class Mind:
     def count(self, words: str) -> int:
         """What a message with these words costs in the window."""
         return self.counter.count(words) + MESSAGE_TOKENS
+
+    def count_summary(self, words: str) -> int:
+        """What a summary with these words costs in the window, where its links are not shown."""
+        return self.count(bare(words))
 
     def cut(self, words: str, most: int) -> str:
         """The words with their middle cut out, so that they cost at most `most` tokens."""
@@ -109,9 +115,19 @@ class Mind:
         return with_persona(self.instructions, self.policy.persona)
 
     @property
+    def told_of_records(self) -> str:
+        """The same for whoever is shown records: what they are is said behind it, so that it begins alike."""
+        return f"{self.told}\n\n{self.records}" if self.records else self.told
+
+    @property
     def fixed(self) -> int:
-        """What that costs."""
-        return _counted(self.counter, self.told) + MESSAGE_TOKENS
+        """What that costs, and is kept free also before there are any."""
+        return _counted(self.counter, self.told_of_records) + MESSAGE_TOKENS
+
+    @property
+    def explaining(self) -> int:
+        """How much of it is about records."""
+        return self.fixed - _counted(self.counter, self.told) - MESSAGE_TOKENS
 
     @property
     def shares(self) -> Shares:
@@ -134,7 +150,7 @@ class Mind:
         return wanted if context is None else min(wanted, context - context // SHARE)
 
 
-@lru_cache(64)
+@lru_cache(128)
 def _counted(counter: Counter, instructions: str) -> int:
     """They are the same for every answer, and may be long."""
     return counter.count(instructions)

@@ -81,7 +81,7 @@ class _Row(NamedTuple):
 _SMALL = 30  # per cent of the room for one message where nothing is folded
 _ROWS = (
     _Row(3_000, 20, begins=90, idle=None, after=0, verbatim=10, checkpoint=6, summaries=20, old=6, state=0),
-    _Row(6_000, 20, begins=90, idle=None, after=0, verbatim=10, checkpoint=6, summaries=20, old=6, state=150),
+    _Row(6_000, 20, begins=90, idle=None, after=0, verbatim=10, checkpoint=6, summaries=20, old=6, state=180),
     _Row(12_000, 20, begins=85, idle=60, after=35, verbatim=15, checkpoint=8, summaries=20, old=6, state=300),
     _Row(60_000, 20, begins=60, idle=40, after=35, verbatim=15, checkpoint=8, summaries=10, old=3, state=400),
 )

@@ -14,10 +14,11 @@ from typing import Literal
 from core.memory import beginning
 from core.memory.brevity import Count, Cut, brief
 from core.memory.checkpoints.shown import told
+from core.memory.citations import bare
 from core.memory.shares import shares
 from core.model.envelope import spoken
 from core.model.llm import Message
-from core.session import Checkpoint, Fold, Kind, Role, Turn
+from core.session import Checkpoint, Fold, Kind, Role, ShownPart, Turn
 
 MESSAGE_TOKENS = 4
 """What a message costs beside its text: three for the frame, one for the role (OpenAI's cookbook, up to gpt-4o)."""
@@ -77,6 +78,13 @@ class Window:
         return sum(section.turns for section in self.sections if section.name == "overheard")
 
     @property
+    def parts(self) -> tuple[ShownPart, ...]:
+        """What it is made of, in order: each checkpoint by itself, and every other section; without what is empty."""
+        sections = [ShownPart(one.name, one.tokens) for one in self.sections if one.name not in _FOLDED.values()]
+        told = [ShownPart(_FOLDED[one.kind], one.tokens, (one.first, one.last)) for one in self.checkpoints]
+        return tuple(one for one in (*sections[:1], *told, *sections[1:]) if one.tokens)
+
+    @property
     def first(self) -> int | None:
         """The seq of the oldest turn that it shows or tells of; None where there is none before the question."""
         told = [one.first for one in self.checkpoints] + [run[0] for run in self.seqs]
@@ -90,11 +98,14 @@ def build(
     budget: int,
     fixed: int,
     cut: Cut,
+    explaining: int = 0,
     count: Count | None = None,
     checkpoints: Sequence[Checkpoint] = (),
 ) -> Window:
     """The window of at most `budget` tokens, of which the instructions take `fixed`.
 
+    So much of that is `explaining` what checkpoints are: it is kept free, but takes nothing where none is shown. So the
+    first one changes no turn's size.
     The question is always in it, cut down to a message's share if need be; without one, the window is what the next
     question would find. Tokens are those stored with each turn; with `count`, what is quoted is brief where the window
     holds it. The `checkpoints`, oldest first and the state behind them, are shown in place of the turns that they tell
@@ -108,13 +119,14 @@ def build(
     left = room - sum(beginning.cost(turn, parts) for turn in asked) - sum(one.tokens for one in folded)
     shown = beginning.chosen(known, left, parts)[::-1]
     turns = [*shown, *asked]
+    spared = 0 if any(one.text for one in folded) else explaining
     briefly = turns if count is None else brief(turns, cut, count)
     ordered = [_fitted(turn, beginning.most(turn, parts), cut, count) for turn in briefly]
     parted = [(_section(turn, question), tokens) for turn, (_, tokens) in zip(turns, ordered, strict=True)]
     return Window(
         messages=tuple(_woven(shown, [message for message, _ in ordered], folded)),
         sections=(
-            Section(name="instructions", tokens=fixed + REPLY_TOKENS),
+            Section(name="instructions", tokens=fixed + REPLY_TOKENS - spared),
             *_told(folded),
             *(_summed(name, parted) for name in ("turns", "overheard", "question")),
         ),
@@ -210,7 +222,9 @@ def _parted(turn: Turn, most: int, cut: Cut, count: Count) -> str:
 
 
 def text(turn: Turn) -> str:
-    """A turn as the model reads it: a person's with its speaker, the assistant's as it was."""
+    """A turn as the model reads it: a person's with its speaker, the assistant's as it was, a summary without links."""
+    if turn.kind is Kind.SUMMARY:
+        return bare(turn.text)
     if turn.role is Role.ASSISTANT or turn.author is None:
         return turn.text
     return spoken(turn.author, turn.at, turn.text, turn.quotes)

@@ -1,14 +1,17 @@
 """The policy: the effective settings of one session, each with the level that it comes from."""
 
+from core.policy.admission import DIRECT_CHANNELS, Named, Names
 from core.policy.limits import Limit, Limits, Period, Unit
 from core.policy.policy import NOTHING, Overrides, Policy, edited, is_set
 from core.policy.table import ANSWER_TOKENS, CONTEXT_TOKENS, REASONING, SETTINGS, Answers, Hearing, Level, Setting
-from core.policy.values import ADMINS, People, Wrong
+from core.policy.values import ADMINS, MEMBERS, People, Wrong
 
 __all__ = [
     "ADMINS",
     "ANSWER_TOKENS",
     "CONTEXT_TOKENS",
+    "DIRECT_CHANNELS",
+    "MEMBERS",
     "NOTHING",
     "REASONING",
     "SETTINGS",
@@ -17,6 +20,8 @@ __all__ = [
     "Level",
     "Limit",
     "Limits",
+    "Named",
+    "Names",
     "Overrides",
     "People",
     "Period",

@@ -12,6 +12,7 @@ from math import inf
 
 import structlog
 
+from core.policy.admission import Names
 from core.policy.limits import Limits
 from core.policy.table import REASONING, SETTINGS, Answers, Hearing, Level
 from core.policy.values import ADMINS, People, Wrong, brief
@@ -39,6 +40,8 @@ NOTHING = Overrides()
 class Policy:
     """The effective settings of one session. `may_stop` are those who may end another's answer.
 
+    Whoever is to be talked with is in each of the lists of `allow`, and in none of `deny`.
+
     `idle` and `max_age` are in seconds; without an `idle` it is what is usual in such a place. `allowed` are the
     models, and how hard they think, that people may choose beside the operator's own.
 
@@ -59,6 +62,11 @@ class Policy:
     budget: Limits = ()
     budget_person: Limits = ()
     cheaper_model: str = ""
+    allow: tuple[Names, ...] = ()
+    deny: Names = frozenset()
+    guests: bool = True
+    external: bool = False
+    may_read: People = None
     may_stop: People = None
     may_reset: People = None
     may_set: People = frozenset({ADMINS})
@@ -95,6 +103,17 @@ class Policy:
             return True
         return value in self.allowed and (name == "reasoning") == (value in REASONING)
 
+    def choices(self, name: str) -> tuple[str, ...]:
+        """What people may choose from for this setting, under this policy of the deployment's; none where they write.
+
+        Where there is but the operator's own value, they may write what is refused with the reason.
+        """
+        if name not in _ALLOWED:
+            return SETTINGS[name].choices
+        own, others = getattr(self, name), sorted(one for one in self.allowed if self.allows(name, one))
+        choices = tuple(dict.fromkeys((own, *others)))
+        return choices if own and len(choices) > 1 else ()
+
     def read(self, name: str, said: str) -> object:
         """The value that somebody wants to set, under this policy of the deployment's. Raises Wrong."""
         value = SETTINGS[name].read(said)
@@ -108,8 +127,9 @@ class Policy:
         """The same, but for these values, which come from this level."""
         if not values:
             return self
-        said = {**self.said, level: values}
-        return replace(self, **values, said=said)  # type: ignore[arg-type]  # each is what its setting reads
+        said = {**self.said, level: {**self.said.get(level, {}), **values}}
+        joined = {name: SETTINGS[name].join(getattr(self, name), value) for name, value in values.items()}
+        return replace(self, **joined, said=said)  # type: ignore[arg-type]  # each is what its setting reads
 
 
 @lru_cache(1024)

@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
-from core.policy import limits, values
+from core.policy import admission, limits, values
 
 Hearing = Literal["thread", "channel", "off"]
-Answers = Literal["follow", "mention"]
+Answers = Literal["follow", "mention", "all", "observe", "off"]
+_HEARING: tuple[Hearing, ...] = ("channel", "thread", "off")
+_ANSWERS: tuple[Answers, ...] = ("follow", "mention", "all", "observe", "off")
 REASONING = ("auto", "none", "minimal", "low", "medium", "high")
 """How hard a model may be told to think; none is called so."""
 
 CONTEXT_TOKENS = range(500, 2_000_001)
 ANSWER_TOKENS = range(16, 1_000_001)
 """What may be set for these."""
+
+_LIST = 2_000  # characters of a list, in a form
 
 
 class Level(IntEnum):
@@ -31,16 +35,22 @@ class Level(IntEnum):
 class Setting:
     """Something that can be set: `help` is one line, `read` makes the value of what was said, or raises Wrong.
 
-    `shown` is how people are told the value. `levels` are those for which they may set it; the deployment's value is
-    the operator's, by `variable`, where there is one.
+    `shown` is how people are told the value. In a form it is one of the `choices`, where there are some, or is written
+    in at most so many characters, in several `lines` perhaps. `levels` are those for which people may set it; the
+    deployment's value is the operator's, by `variable`, where there is one. What is set nearer takes the place of what
+    is set farther off, but where `join` says what both are together.
     """
 
     name: str
     help: str
     read: Callable[[str], object]
     shown: Callable[[object], str] = str
+    choices: tuple[str, ...] = ()
+    most: int = 100
+    lines: bool = False
     variable: str | None = None
     levels: frozenset[Level] = frozenset({Level.WORKSPACE, Level.CHANNEL})
+    join: Callable[[object, object], object] = lambda _farther, nearer: nearer
 
 
 def _table(*settings: Setting) -> Mapping[str, Setting]:
@@ -51,13 +61,16 @@ SETTINGS = _table(
     Setting(
         name="hear",
         help="What a new session is told of the talk before it",
-        read=values.one_of("channel", "thread", "off"),
+        read=values.one_of(*_HEARING),
+        choices=_HEARING,
         variable="BACKSCROLL_HEAR",
     ),
     Setting(
         name="answers",
-        help="What I answer in a thread of mine: all that is said there (follow), or what mentions me (mention)",
-        read=values.one_of("follow", "mention"),
+        help="What I answer: all in a thread of mine (follow), what mentions me (mention), all (all), only commands, "
+        "but I listen (observe), or only commands of those who may change this (off)",
+        read=values.one_of(*_ANSWERS),
+        choices=_ANSWERS,
         variable="BACKSCROLL_ANSWERS",
     ),
     Setting(
@@ -65,6 +78,8 @@ SETTINGS = _table(
         help="Who I am here, beside my instructions",
         read=values.persona,
         shown=values.words,
+        most=values.PERSONA,
+        lines=True,
         variable="BACKSCROLL_PERSONA",
     ),
     Setting(
@@ -116,9 +131,10 @@ SETTINGS = _table(
     ),
     Setting(
         name="budget",
-        help="What may be spent here, or in all of the workspace: 5 usd/day, 1m tokens/month, 10 requests/minute; none",
+        help="What may be spent: 5 usd/day, 1m tokens/month, 10 requests/minute, with commas between; none",
         read=limits.limits,
         shown=limits.shown,
+        most=_LIST,
         variable="BACKSCROLL_BUDGET",
     ),
     Setting(
@@ -126,6 +142,7 @@ SETTINGS = _table(
         help="What each person may spend, in the same form",
         read=limits.limits,
         shown=limits.shown,
+        most=_LIST,
         variable="BACKSCROLL_BUDGET_PERSON",
     ),
     Setting(
@@ -136,24 +153,69 @@ SETTINGS = _table(
         variable="BACKSCROLL_CHEAPER_MODEL",
     ),
     Setting(
+        name="allow",
+        help="With whom alone I talk: person:ID, role:ID, channel:ID, workspace:ID",
+        read=admission.allowed,
+        shown=admission.shown_allowed,
+        most=_LIST,
+        variable="BACKSCROLL_ALLOW",
+        join=admission.joined,
+    ),
+    Setting(
+        name="deny",
+        help="With whom I don't talk at all",
+        read=admission.denied,
+        shown=admission.shown_denied,
+        most=_LIST,
+        variable="BACKSCROLL_DENY",
+        join=admission.joined,
+    ),
+    Setting(
+        name="guests",
+        help="Whether I talk with guests",
+        read=values.yes_or_no,
+        shown=values.whether,
+        choices=("yes", "no"),
+        variable="BACKSCROLL_GUESTS",
+    ),
+    Setting(
+        name="external",
+        help="Whether I talk with other organisations",
+        read=values.yes_or_no,
+        shown=values.whether,
+        choices=("yes", "no"),
+        variable="BACKSCROLL_EXTERNAL",
+    ),
+    Setting(
+        name="may_read",
+        help="Who may be told what I remember",
+        read=values.somebody,
+        shown=values.told("nobody"),
+        most=_LIST,
+        variable="BACKSCROLL_MAY_READ",
+    ),
+    Setting(
         name="may_stop",
-        help="Who may stop another's answer: everyone, asker, admins, or IDs with commas between them",
+        help="Who may stop another's answer: everyone, members, asker, admins, or IDs with commas between them",
         read=values.people,
         shown=values.told("asker"),
+        most=_LIST,
         variable="BACKSCROLL_MAY_STOP",
     ),
     Setting(
         name="may_reset",
-        help="Who may reset, and take that back: everyone, admins, or IDs with commas between them",
+        help="Who may reset, and take that back: everyone, members, admins, or IDs with commas between them",
         read=values.somebody,
         shown=values.told("nobody"),
+        most=_LIST,
         variable="BACKSCROLL_MAY_RESET",
     ),
     Setting(
         name="may_set",
-        help="Who may change these settings: everyone, admins, or IDs with commas between them",
+        help="Who may change these settings: everyone, members, admins, or IDs with commas between them",
         read=values.somebody,
         shown=values.told("nobody"),
+        most=_LIST,
         variable="BACKSCROLL_MAY_SET",
     ),
 )

@@ -40,6 +40,16 @@ def one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
+def yes_or_no(said: str) -> bool:
+    """Reads one of these two words."""
+    return one_of("yes", "no")(said) == "yes"
+
+
+def whether(value: object) -> str:
+    """How that is shown."""
+    return "yes" if value else "no"
+
+
 def brief(said: str) -> str:
     """What somebody said, as a sentence can have it."""
     words = " ".join(said.split())
@@ -49,15 +59,19 @@ def brief(said: str) -> str:
 ADMINS = "admins"
 """In the place of an ID: those whom the platform gives power over the place."""
 
-_PEOPLE = ("everyone", "asker", ADMINS)
+MEMBERS = "members"
+"""In the place of an ID: those who have said something to us in the session."""
+
+_GROUPS = frozenset({ADMINS, MEMBERS})
+_PEOPLE = ("everyone", "asker", ADMINS, MEMBERS)
 _MEANT = {
-    **dict.fromkeys(("everybody", "anyone", "anybody", "all", "members"), "everyone"),
+    **dict.fromkeys(("everybody", "anyone", "anybody", "all"), "everyone"),
     **dict.fromkeys(("nobody", "none", "me", "owner", "owners", "moderators"), ADMINS),
 }
 """What people write for that; taken for IDs, these would be nobody's."""
 
 People = frozenset[str] | None
-"""Who may do something: IDs of people, ADMINS among them; None is everyone."""
+"""Who may do something: IDs of people, ADMINS and MEMBERS among them; None is everyone."""
 
 
 _ID = pattern(r"[^\s()@<>`]{1,80}")
@@ -77,22 +91,28 @@ def people(said: str) -> People:
     if "everyone" in {name.lower() for name in names}:
         return None
     named = frozenset(name for name in names if name.lower() not in {"", *_PEOPLE})
-    return named | {ADMINS} if ADMINS in {name.lower() for name in names} else named
+    return named | (_GROUPS & {name.lower() for name in names})
+
+
+def mentioned(name: str) -> str | None:
+    """The ID of the person whom a mention names; None for what is no mention."""
+    mention = _MENTION.fullmatch(name)
+    return None if mention is None else mention[1]
 
 
 def _id(name: str) -> str:
     """The ID that a name of the list is, or stands for."""
-    mention = _MENTION.fullmatch(name)
-    if mention is None and name and not _ID.fullmatch(name):
+    person = mentioned(name)
+    if person is None and name and not _ID.fullmatch(name):
         raise Wrong(f"{brief(name)} is no ID: write mentions, or IDs, with commas between them")
-    return name if mention is None else mention[1]
+    return person or name
 
 
 def somebody(said: str) -> People:
     """The same, where there is no asker who always may: a list of nobody would shut all out."""
     found = people(said)
     if found == frozenset():
-        raise Wrong("That would be nobody: write everyone, admins, or IDs with commas between them")
+        raise Wrong("That would be nobody: write everyone, members, admins, or IDs with commas between them")
     return found
 
 
@@ -112,14 +132,15 @@ def number(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-_PERSONA = 4_000  # characters
+PERSONA = 4_000
+"""How many characters it may have."""
 
 
 def persona(said: str) -> str:
     """A text that is not too long."""
     words = said.strip()
-    if not 0 < len(words) <= _PERSONA:
-        raise Wrong(f"A persona has 1 to {_PERSONA:,} characters; this has {len(words):,}")
+    if not 0 < len(words) <= PERSONA:
+        raise Wrong(f"A persona has 1 to {PERSONA:,} characters; this has {len(words):,}")
     return words
 
 
@@ -159,5 +180,6 @@ def zone(said: str) -> str:
 
 
 def words(value: object) -> str:
-    """How a text is shown."""
-    return brief(str(value)) or "none"
+    """How a text is shown: as code, whatever marks and mentions are in it."""
+    shown = brief(str(value)).replace("`", "'").replace("|", "¦")  # which would end the code, or hide it from the guard
+    return f"`{shown}`" if shown else "none"

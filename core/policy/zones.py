@@ -24,5 +24,5 @@ def _spelt(said: str) -> str:
 
 @cache
 def _zones() -> Mapping[str, str]:
-    """The zones that this machine knows, by their names in small letters; `UTC` on every one."""
+    """The zones that this machine or the package `tzdata` knows, by their names in small letters."""
     return {name.lower(): name for name in available_timezones() - {"Factory", "localtime"} | {"UTC"}}

@@ -22,6 +22,7 @@ from core.schema.naming import metadata
 from core.schema.records import (
     calls,
     chores,
+    denials,
     holds,
     policies,
     preferences,
@@ -38,6 +39,7 @@ __all__ = [
     "checkpoints",
     "chores",
     "deliveries",
+    "denials",
     "folds",
     "gone",
     "holds",

@@ -50,6 +50,7 @@ sessions = Table(
     Column("spoken_at", BigInteger),  # when people last talked with us, commands apart; NULL never
     Column("silent_since", BigInteger),  # when they had before that
     Column("present_since", BigInteger),  # from its first talk, or its waking, to its time-out
+    Column("public", Boolean),  # whether all of the workspace may see its place; NULL not known
     Column("news", Boolean, nullable=False, server_default=false()),  # what waits has changed: the holder looks again
     Column("stop", Integer),  # what is being answered of before this seq is to end where it is
     UniqueConstraint("workspace", "address"),
@@ -113,6 +114,7 @@ turns = Table(
     Column("edited_at", BigInteger),  # the newest change of the message, by the platform's clock
     Column("covers", Integer),  # a summary's first seq: it tells of the turns from there up to its own
     Column("shown_seqs", Text),  # of an answer: which turns before its question the model was shown, -3..20,25
+    Column("shown_parts", Text),  # and of what parts: checkpoints:1..40=300,turns=950
     Column("quotes", SmallInteger),  # how many it came with
     Column("changes", SmallInteger),  # how often its words have changed
     Column("follows", Integer),  # of what was overheard: the newest seq before it that was not, or not after that

@@ -126,6 +126,15 @@ preferences = Table(
     Column("body", LargeBinary, nullable=False),  # values by their names (JSON); empty where all is taken back
 )
 
+denials = Table(
+    "denials",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("channel", Text, primary_key=True),  # the ID of its address
+    Column("author", Text, primary_key=True),  # whoever is not talked with there
+    Column("told_at", BigInteger, nullable=False),
+)
+
 rejections = Table(
     "rejections",
     metadata,

@@ -13,7 +13,7 @@ The promises, each a test that every adapter passes (`tests/test_adapter_promise
 3. Never echo yourself.
 4. `deliver` may be called twice with the same key. When `attempt` is above 1, look before you post again;
    use the platform's own idempotency where there is one.
-5. Everything but text and address is a hint. An expired ticket, a lost draft, no ephemeral replies:
+5. Everything but text and address is a hint. An expired ticket, a lost draft, no ephemeral replies, no forms:
    deliver anyway, plainly.
 6. What was missed can be asked for. `since` gives it with the same IDs and facts as `listen` would have.
 """
@@ -120,6 +120,13 @@ class Adapter(ABC):
         Asked only when a person does what admins may. Raises a DeliveryError when it can't be known now.
         """
         return False
+
+    async def sees(self, address: Address, person: str) -> bool:
+        """Whether this person, by their ID, sees this place now, and so what is said there.
+
+        Raises a DeliveryError when it can't be known now; a DeliveryRefused where it can't be found out at all.
+        """
+        return True
 
     def hears(self) -> bool:
         """Whether what people say reaches us at this moment."""

@@ -5,6 +5,7 @@ four strings, and parses back. Only what would make it ambiguous or unprintable 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from re import compile as pattern
 from urllib.parse import unquote_to_bytes
 
@@ -58,7 +59,9 @@ class Address:
         return self.id
 
 
+@lru_cache(4096)
 def _escape(part: str) -> str:
+    """Each message's address has the same few workspaces and channels in it, and looks for its session by its ID."""
     return _UNSAFE.sub(
         lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogatepass")), part
     )

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from core.errors import where
+from core.errors import NotFilled, where
 from core.seam.adapter import Receive
-from core.seam.messages import Closed, Edited, Event, Left, Receipt
+from core.seam.messages import Closed, Edited, Event, Filled, Left, Receipt
 
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, *(60.0,) * 8)
 """Between two tries of the same event, in seconds: about nine minutes."""
@@ -26,11 +26,13 @@ class Keeper:
         self._log = structlog.get_logger(platform=platform)
 
     async def keep(self, event: Event) -> bool:
-        """Offers it to `receive` until that takes it; False when it never did."""
+        """Offers it to `receive` until that takes it; False when it never did. Raises NotFilled: that nothing mends."""
         known_as = _known_as(event)
         for pause in self._pauses:
             try:
                 await self._receive(event)
+            except NotFilled:
+                raise
             except Exception as error:  # noqa: BLE001  # whatever it is, nobody else would say this again
                 self._log.warning("not stored", id=known_as, error=type(error).__name__, where=where(error))
                 await self._pause(pause)
@@ -44,7 +46,7 @@ def _known_as(event: Event) -> str:
     match event:
         case Edited():
             return event.message.id
-        case Closed():
+        case Closed() | Filled():
             return event.address.id
         case Left():
             return event.workspace

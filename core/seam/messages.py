@@ -1,10 +1,12 @@
 """The values that cross the seam between a platform's adapter and the core: what was said, and what is to be said."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
 from core.seam.address import Address
+from core.seam.forms import Form
 
 
 class Audience(Enum):
@@ -23,6 +25,24 @@ class Author:
     name: str
     is_bot: bool = False
     is_self: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a person is in the place where they speak, as the platform tells it; None where it does not tell now.
+
+    `home` is the workspace that they are a member of, where that is another one than the place's. Those of another
+    organisation are `is_external`. A member whom the workspace gives few of its places is a guest. `roles` are IDs.
+    """
+
+    home: str | None = None
+    is_external: bool | None = False
+    is_guest: bool | None = False
+    roles: frozenset[str] | None = frozenset()
+
+
+MEMBER = Standing()
+"""Somebody of the place's own workspace, of whom there is nothing more to tell."""
 
 
 Pointing = Literal["replies to", "forwards", "attaches", "embeds", "hangs on", "is under", "prefers"]
@@ -69,6 +89,8 @@ class Inbound:
     `reply_to` is the message that an answer attaches to, where there is one.
     `quotes` are the words of others, and the files, that it points at, in the order in which people see them.
     `edited_at` is when a person last changed it (seconds since 1970), where a history tells that.
+    `standing` is what its author is there. `public` says whether all of the workspace may see the place, and None that
+    this is not known, or can't change.
     `ticket` is the adapter's own note for answering this event; it is stored with it, may expire, and is never logged.
     """
 
@@ -84,6 +106,8 @@ class Inbound:
     reply_to: str | None = None
     quotes: tuple[Quote, ...] = ()
     edited_at: float | None = field(default=None, compare=False)
+    standing: Standing = field(default=MEMBER, compare=False)
+    public: bool | None = field(default=None, compare=False)
     ticket: str | None = field(default=None, repr=False)
 
 
@@ -146,6 +170,23 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """A form that somebody has filled in: the commands that say what they have changed, by the names of the fields.
+
+    They are taken in as if each had been said, in this order; but where one can't be done as it is, none of them is,
+    and `receive` raises NotFilled. A form in which nothing was changed is nothing to tell of.
+    """
+
+    address: Address
+    orders: Mapping[str, Inbound]
+
+    @property
+    def author(self) -> Author:
+        """Who has filled it in."""
+        return next(iter(self.orders.values())).author
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """A message already on screen that is still growing: its platform ID and the text shown so far.
 
@@ -166,6 +207,27 @@ class Choice:
     address: Address
     line: str = field(default="", repr=False)
 
+    @property
+    def command(self) -> str:
+        """The whole command in one line, so that nothing need be kept until it is picked: `read` reads it."""
+        return f"{self.verb} {self.address.id} {self.line}".strip()
+
+    @classmethod
+    def read(cls, command: str) -> "Choice":
+        """What was picked, by its command. Raises AddressError."""
+        verb, _, rest = command.partition(" ")
+        session, _, line = rest.partition(" ")
+        return cls(label="", verb=verb, address=Address.parse(session), line=line)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """Numbers that a platform may draw as bars, by their names. `words` is the part of a text that shows the same."""
+
+    title: str
+    numbers: tuple[tuple[str, int], ...]
+    words: str
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
@@ -178,7 +240,9 @@ class Reply:
     `others` and `after` are for a look at the screen that finds messages of ours which do not say what they are.
     `others` are the IDs of those that are known to be other replies: this reply is none of them. `after` is the ID of
     the reply to what was said before, where it is known: this reply is to stand below it.
-    `choices` are for the asker, who is asked; `buttons` are for anybody, and the text says in words what they do.
+    `choices` are for the asker, who is asked; `buttons` are for anybody: what they do can be said in words as well.
+    A `form` is for the asker, in place of the text, where the platform has forms and still waits for one.
+    `chart` may stand in the place of its words, where the text has them.
     `asker` is the one person whom the text may mention, and who sees it when it is `private`.
     Everything but `address` and `text` is a hint: an adapter that can't use one delivers anyway, plainly.
     """
@@ -195,11 +259,13 @@ class Reply:
     private: bool = False
     choices: tuple[Choice, ...] = ()
     buttons: tuple[Choice, ...] = ()
+    chart: Chart | None = None
+    form: Form | None = None
     others: frozenset[str] = frozenset()
     after: str | None = None
     draft: Draft | None = None
     ticket: str | None = field(default=None, repr=False)
 
 
-Event = Inbound | Edited | Deleted | Closed | Left | Receipt | Rejected
+Event = Inbound | Filled | Edited | Deleted | Closed | Left | Receipt | Rejected
 """What an adapter hands to the core."""

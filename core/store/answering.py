@@ -62,6 +62,7 @@ def answer(connection: Connection, key: SessionKey, question: Turn, decided: Ans
         "tokens": decided.tokens,
         "covers": decided.covers,
         "shown_seqs": shown.written(decided.shown_seqs),
+        "shown_parts": shown.listed(decided.shown_parts),
         "model": decided.model,
     }
     author = None if question.author is None else question.author.id
@@ -129,7 +130,7 @@ def _closing(_dialect: str, *, leased: bool) -> Update:
 def _remembering(dialect: str, *closed: FromClauseRole) -> Insert:
     memory = bindparam("memory", type_=LargeBinary)
     row = given(turns, "workspace", "session", "seq", "kind", "progress", "at", "tokens", "model")
-    row |= given(turns, "covers", "shown_seqs")
+    row |= given(turns, "covers", "shown_seqs", "shown_parts")
     row |= {"role": fixed(Role.ASSISTANT), "validity": fixed(Validity.STANDS), "body": memory}
     return filled(insert(dialect, turns), row, memory.is_not(None), *closed)
 

@@ -8,7 +8,7 @@ from core.schema import sessions, turns
 from core.seam.address import Address
 from core.seam.messages import Inbound
 from core.session import Kind, Lease, Progress, Role, SessionKey, Validity
-from core.store import bodies, gone, quotes, timeouts
+from core.store import bodies, gone, places, quotes, timeouts
 from core.store.engine.sql import insert, micro, storable
 from core.store.queue import require
 
@@ -23,12 +23,13 @@ def is_read(connection: Connection, key: SessionKey) -> bool:
 def keep(connection: Connection, lease: Lease, messages: Sequence[Inbound], tokens: Sequence[int]) -> None:
     """Stores what was said before the session's birth, oldest first, in front of its first turn. Raises LeaseLost.
 
-    What was deleted while it was read is left out.
+    What was deleted while it was read is left out, and so is what was overheard already.
     """
     require(connection, lease)
     key = lease.key
-    deleted = gone.among(connection, key, [message.id for message in messages])
-    stand = [(message, size) for message, size in zip(messages, tokens, strict=True) if message.id not in deleted]
+    said = [message.id for message in messages]
+    left_out = gone.among(connection, key, said) | places.known(connection, key.address, said)
+    stand = [(message, size) for message, size in zip(messages, tokens, strict=True) if message.id not in left_out]
     messages, tokens = [message for message, _ in stand], [size for _, size in stand]
     mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
     connection.execute(update(sessions).where(mine).values(backscroll_read=True))

@@ -3,7 +3,7 @@
 A chore is known by its name and its place: the platform or session that it is for, empty for the whole deployment.
 """
 
-from sqlalchemy import BigInteger, Connection, and_, cast, exists, or_, select, update
+from sqlalchemy import BigInteger, Connection, and_, cast, delete, exists, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import chores
@@ -23,8 +23,8 @@ def take(connection: Connection, name: str, place: str, *, owner: str, lease: fl
     taken = update(chores).where(_this(name, place), free).values(owner=owner, due_at=_in(connection, lease))
     if connection.execute(taken).rowcount:
         return 0.0
-    left: int = connection.execute(select(chores.c.due_at - due_at).where(_this(name, place))).scalar_one()
-    return max(left, 1) / 1000
+    left = connection.execute(select(chores.c.due_at - due_at).where(_this(name, place))).scalar_one_or_none()
+    return max(left or 0, 1) / 1000  # nothing is left of what somebody has just left
 
 
 def extend(connection: Connection, name: str, place: str, *, owner: str, lease: float) -> bool:
@@ -34,9 +34,15 @@ def extend(connection: Connection, name: str, place: str, *, owner: str, lease: 
 
 
 def leave(connection: Connection, name: str, place: str, *, owner: str, after: float) -> None:
-    """It is over, done or not: in so many seconds it is due for anybody. Changes nothing where it was taken over."""
-    mine = update(chores).where(_this(name, place), chores.c.owner == owner)
-    connection.execute(mine.values(owner=None, due_at=_in(connection, after)))
+    """It is over, done or not: in so many seconds it is due for anybody. Changes nothing where it was taken over.
+
+    What is due at once is forgotten: a session's chores leave nothing behind that would outlast it.
+    """
+    mine = and_(_this(name, place), chores.c.owner == owner)
+    if after > 0:
+        connection.execute(update(chores).where(mine).values(owner=None, due_at=_in(connection, after)))
+    else:
+        connection.execute(delete(chores).where(mine))
 
 
 def is_at(name: str, place: str, owner: str) -> ColumnElement[bool]:

@@ -1,5 +1,6 @@
 """Acceptance: a message is stored as its session's newest turn, once, before its platform is told so."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, bindparam, func, select, true, update
@@ -9,7 +10,7 @@ from core.policy import Overrides
 from core.schema import rejections, turns
 from core.seam.messages import Author, Inbound, Rejected
 from core.session import Kind, Lease, Progress, Role, SessionKey, Slip, Turn, Validity
-from core.store import bodies, policies, quotes, timeouts
+from core.store import bodies, openings, policies, quotes, timeouts
 from core.store.arrivals import Claimant, Duplicate, Session, extend
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import fixed, insert, micro, notify, now, seconds, storable
@@ -17,18 +18,26 @@ from core.store.turns import preferring, written
 from core.store.workspaces import workspace_of
 
 
+class Unanswered(Exception):
+    """By what is set here this is not to be answered; nothing was changed."""
+
+    def __init__(self, overrides: Overrides) -> None:
+        super().__init__()
+        self.overrides = overrides
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
     """A message as it was stored: its session and turn, how many turns wait there now, the lease if it was free.
 
-    `woken` says that the session had been timed out.
+    `woken` is what has become of a session that had been timed out.
     """
 
     key: SessionKey
     turn: Turn
     waiting: int
     lease: Lease | None
-    woken: bool = False
+    woken: timeouts.Awakening | None = None
 
 
 def accept(
@@ -44,13 +53,18 @@ def accept(
     claimant: Claimant | None = None,
     others: bool = False,
     waking: timeouts.Waking | None = None,
+    check: Callable[[Overrides], None] | None = None,
+    is_answered: Callable[[Overrides], bool] | None = None,
 ) -> Stored:
     """Stores a message as its session's newest turn, and makes the session due if it is to be answered.
 
     If the session is idle and somebody is there to answer, it is claimed in the same breath; else `others` are told.
     A session that backs off is due at once, but for an at-once command. What was overheard never waits.
     Talk wakes a session that was timed out, as `waking` says.
-    Raises Duplicate, also where the message was deleted before it came. Acknowledge only after this is committed.
+    What it says of its place is noted: what was remembered there while it was private is set aside where it is not.
+    Raises what `check` raises, which is called with what is set for the session, where the message waits.
+    Raises Duplicate, also where the message was deleted before it came, and Unanswered where talk that is to be
+    answered is not so by what is set here, as `is_answered` says. Acknowledge only after this is committed.
     """
     progress = Progress.DONE if kind is Kind.OVERHEARD else progress
     waits = progress is Progress.WAITING
@@ -58,6 +72,15 @@ def accept(
     talk_at = micro(message.at) if waits and verb is None else None
     session = extend(connection, message, talk_at, waits=waits, at_once=at_once, claimant=claimant)
     key = SessionKey(workspace=session.workspace, session=session.session, address=message.address)
+    overrides = policies.opened(key.workspace, key.address, session.set_in_workspace, session.set_in_channel)
+    if waits and check is not None:
+        check(overrides)
+    talks = talk_at is not None
+    if talks and is_answered is not None and not is_answered(overrides):
+        raise Unanswered(overrides)
+    if message.public is not None:
+        behind = 0.0 if waking is None else waking.burst
+        openings.note(connection, key, session, public=message.public, behind=behind)
     turn = _turn(message, seq=session.tail, kind=kind, progress=progress, verb=verb, tokens=tokens, missed=missed)
     turn = preferring(key, turn, session.preferred)
     row = _row(key, turn)
@@ -73,9 +96,9 @@ def accept(
         turn = turn._replace(quotes=quotes.keep(connection, key, turn.seq, turn.quotes))
     if others:
         notify(connection)
-    overrides = policies.opened(key.workspace, key.address, session.set_in_workspace, session.set_in_channel)
-    talks = talk_at is not None
-    woken = talks and waking is not None and timeouts.wake(connection, key, session, overrides, waking)
+    woken = None
+    if talks and waking is not None:
+        woken = timeouts.wake(connection, key, session, overrides, waking)
     ours = claimant is not None and session.owner == claimant.owner
     lease = _lease(key, session, overrides) if ours else None
     return Stored(key=key, turn=turn, waiting=session.waiting, lease=lease, woken=woken)

@@ -7,7 +7,7 @@ what people edit and delete is something else, it joins no burst, and the model 
 from sqlalchemy import Connection, and_, func, select, update
 
 from core.schema import sessions, turns
-from core.session import Kind, Progress, Role, SessionKey, Slip, Validity
+from core.session import Kind, Progress, Role, SessionKey, Slip, Turn, Validity
 from core.store import bodies
 from core.store.engine.sql import insert, micro, notify, now, storable
 from core.store.turns import WAITS, place, written
@@ -51,6 +51,11 @@ def tell(connection: Connection, key: SessionKey, *, name: str, text: str, behin
     connection.execute(update(sessions).where(mine).values(queued))
     notify(connection)
     return True
+
+
+def is_waking(turn: Turn) -> bool:
+    """Whether it is one that says that a conversation goes on."""
+    return turn.notice is not None and turn.notice.startswith(WAKING)
 
 
 def _behind_all(connection: Connection, key: SessionKey) -> int:

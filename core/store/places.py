@@ -42,7 +42,7 @@ class Found(NamedTuple):
     overrides: Overrides
 
 
-def born(connection: Connection, workspace: int, address: Address) -> None:
+def born(connection: Connection, workspace: int, address: Address, *, public: bool | None = None) -> None:
     """Makes the session at this address, empty; somebody else may do so at the same moment."""
     number = connection.execute(
         update(workspaces)
@@ -64,6 +64,7 @@ def born(connection: Connection, workspace: int, address: Address) -> None:
         fence=0,
         attempts=0,
         touched_at=now(connection),
+        public=public,
     )
     connection.execute(born.on_conflict_do_nothing())
 
@@ -79,6 +80,21 @@ def find(connection: Connection, address: Address) -> Found | None:
         live_since=None if row.live_since is None else seconds(row.live_since),
         overrides=policies.opened(key.workspace, address, row.set_in_workspace, row.set_in_channel),
     )
+
+
+class Whereabouts(NamedTuple):
+    """What somebody finds who speaks in a place: since when a session lives there, if one does, and what is set."""
+
+    live_since: float | None
+    overrides: Overrides
+
+
+def around(connection: Connection, address: Address) -> Whereabouts:
+    """What is known of a place, also where nothing has ever been stored of it."""
+    found = find(connection, address)
+    if found is not None:
+        return Whereabouts(found.live_since, found.overrides)
+    return Whereabouts(None, policies.at(connection, address))
 
 
 def known(connection: Connection, address: Address, messages: Sequence[str]) -> set[str]:

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, Label, Text, and_, bindparam, literal_column, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.policy import NOTHING, Overrides
+from core.policy import NOTHING, Overrides, edited, is_set
 from core.schema import policies, sessions
 from core.seam.address import Address
 from core.session import SessionKey
@@ -80,6 +80,15 @@ def locked(connection: Connection, workspace: int, scope: str) -> str | None:
     connection.execute(new.on_conflict_do_nothing())
     stored: str = connection.execute(select(policies.c.settings).where(mine).with_for_update()).scalar_one()
     return bodies.SETTINGS.open(bodies.Mine(workspace), (scope,), stored)
+
+
+def take_back(connection: Connection, address: Address, scope: str, name: str) -> bool:
+    """Takes back what is set for a setting in a scope of this address's workspace; False where nothing is."""
+    workspace: int | None = connection.execute(select(WORKSPACE_OF), names(address)).scalar_one()
+    if workspace is None or not is_set(before := locked(connection, workspace, scope), name):
+        return False
+    keep(connection, workspace, scope, edited(before, name, None))
+    return True
 
 
 def keep(connection: Connection, workspace: int, scope: str, settings: str) -> None:

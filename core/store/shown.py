@@ -1,17 +1,23 @@
-"""What an answer was shown: the turns before its question, as runs of seqs, so that it can be shown again.
+"""What an answer was shown: the turns before its question, as runs of seqs, and the parts that its window was made of.
 
 They are no body: a turn that was erased since is a number that leads to nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, func, not_, select
+from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import deliveries, turns
-from core.session import Kind, Role, Seqs, SessionKey, Validity
+from core.session import Kind, Progress, Role, Seqs, SessionKey, ShownPart, Validity
+from core.store import segments
 from core.store.engine.sql import seconds
 from core.store.queue import turn
+
+STATE = "state"
+"""The part that tells of all that was ever said, beside the checkpoints."""
 
 
 def written(seqs: Seqs | None) -> str | None:
@@ -19,6 +25,27 @@ def written(seqs: Seqs | None) -> str | None:
     if seqs is None:
         return None
     return ",".join(str(first) if first == last else f"{first}..{last}" for first, last in seqs)
+
+
+def listed(parts: Sequence[ShownPart] | None) -> str | None:
+    """As they are stored: `instructions=350,checkpoints:1..40=300,turns=950`. None stays None."""
+    if parts is None:
+        return None
+    return ",".join(f"{one.name}{_told(one)}={one.tokens}" for one in parts)
+
+
+def _told(part: ShownPart) -> str:
+    return "" if part.seqs is None else f":{part.seqs[0]}..{part.seqs[1]}"
+
+
+def _parts(stored: str | None) -> tuple[ShownPart, ...]:
+    return tuple(map(_part, filter(None, (stored or "").split(","))))
+
+
+def _part(stored: str) -> ShownPart:
+    words, _, tokens = stored.rpartition("=")
+    name, _, run = words.partition(":")
+    return ShownPart(name, int(tokens), _read(run)[0] if run else None)
 
 
 def of(connection: Connection, key: SessionKey, seq: int) -> Seqs | None:
@@ -45,12 +72,21 @@ def answer(connection: Connection, key: SessionKey, message: str) -> int | None:
     return connection.execute(noted.union(posted)).scalars().first()
 
 
+class Unshown(NamedTuple):
+    """Turns that were not shown: how many, and their tokens by our count as it is now."""
+
+    turns: int
+    tokens: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hindsight:
     """What is known now of the turns that an answer was shown.
 
     How many they were, those that were overheard apart, when the oldest was said (since 1970), and how many of all
-    were edited since the question was said, or erased. `model` has written the answer.
+    were edited since the question was said, or erased. `model` has written the answer. `parts` are what the window was
+    made of, `records` when what its checkpoints tell of was said, from then until then. What was not shown was set
+    `aside` by then, or `left` out for what had room.
     """
 
     own: int
@@ -59,6 +95,10 @@ class Hindsight:
     edited: int
     erased: int
     model: str | None
+    parts: tuple[ShownPart, ...]
+    records: tuple[tuple[float, float], ...]
+    aside: Unshown
+    left: Unshown
 
 
 def hindsight(connection: Connection, key: SessionKey, seq: int) -> Hindsight | None:
@@ -67,7 +107,11 @@ def hindsight(connection: Connection, key: SessionKey, seq: int) -> Hindsight | 
     if seqs is None:
         return None
     this = and_(turn(key, seq), turns.c.role == Role.ASSISTANT)
-    asked_at, model = connection.execute(select(turns.c.at, turns.c.model).where(this)).one()
+    columns = turns.c.at, turns.c.model, turns.c.shown_parts
+    asked_at, model, stored = connection.execute(select(*columns).where(this)).one()
+    parts = _parts(stored)
+    told = [one.seqs for one in parts if one.seqs is not None and one.name != STATE]
+    aside = segments.start(connection, key, seq)
     found = [one for one in _between(connection, key, seqs) if any(run[0] <= one.seq <= run[1] for run in seqs)]
     standing = [one for one in found if one.validity != Validity.ERASED]
     overheard = sum(one.kind == Kind.OVERHEARD for one in found)
@@ -78,7 +122,32 @@ def hindsight(connection: Connection, key: SessionKey, seq: int) -> Hindsight | 
         edited=sum(one.edited_at is not None and one.edited_at > asked_at for one in standing),
         erased=len(found) - len(standing),
         model=model,
+        parts=parts,
+        records=tuple(when for run in told if (when := _when(connection, key, run)) is not None),
+        aside=_unshown(connection, key, (*seqs, *told), turns.c.seq <= aside, turns.c.seq < seq),
+        left=_unshown(connection, key, (*seqs, *told), turns.c.seq > aside, turns.c.seq < seq),
     )
+
+
+def _when(connection: Connection, key: SessionKey, run: tuple[int, int]) -> tuple[float, float] | None:
+    """When the first and the last of these turns were said; None where none of them is known."""
+    said = and_(_talk(key), turns.c.seq.between(*run))
+    since, until = connection.execute(select(func.min(turns.c.at), func.max(turns.c.at)).where(said)).one()
+    return None if since is None else (seconds(since), seconds(until))
+
+
+def _unshown(connection: Connection, key: SessionKey, seqs: Seqs, *which: ColumnElement[bool]) -> Unshown:
+    """Those of these turns that stand and are in none of the runs; what the provider refuses is never shown."""
+    stand = and_(turns.c.validity != Validity.ERASED, turns.c.progress != Progress.REFUSED)
+    beside = [not_(turns.c.seq.between(first, last)) for first, last in seqs]
+    counted = select(func.count(), func.coalesce(func.sum(turns.c.tokens), 0))
+    return Unshown(*connection.execute(counted.where(_talk(key), stand, *which, *beside)).one())
+
+
+def _talk(key: SessionKey) -> ColumnElement[bool]:
+    """What a window may show."""
+    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
+    return and_(mine, turns.c.kind.not_in((Kind.COMMAND, Kind.NOTICE)))
 
 
 class _Shown(NamedTuple):
@@ -93,7 +162,6 @@ def _between(connection: Connection, key: SessionKey, seqs: Seqs) -> list[_Shown
     """The turns from the first to the last of these, without what no window shows."""
     if not seqs:
         return []
-    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
-    there = and_(turns.c.seq.between(seqs[0][0], seqs[-1][1]), turns.c.kind.not_in((Kind.COMMAND, Kind.NOTICE)))
-    found = connection.execute(select(*(turns.c[name] for name in _Shown._fields)).where(mine, there))
+    there = and_(_talk(key), turns.c.seq.between(seqs[0][0], seqs[-1][1]))
+    found = connection.execute(select(*(turns.c[name] for name in _Shown._fields)).where(there))
     return [_Shown(*row) for row in found]

@@ -1,10 +1,14 @@
 """Summaries of what has changed: their words go at once, and they are made again before they are next shown."""
 
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
 from sqlalchemy import Connection, and_, func, select, update
 
 from core.schema import deliveries, sessions, turns
-from core.session import Kind, Lease, Progress, Role, Seqs, SessionKey, Turn, Validity
+from core.session import Kind, Lease, Progress, Role, Seqs, SessionKey, ShownPart, Turn, Validity
 from core.store import bodies, checkpoints, shown
+from core.store.engine.sql import seconds
 from core.store.queue import require, turn
 from core.store.stages import Stage
 
@@ -39,7 +43,15 @@ def outdate(connection: Connection, key: SessionKey, seq: int) -> None:
 
 
 def remade(
-    connection: Connection, lease: Lease, old: Turn, *, text: str, tokens: int, shown_seqs: Seqs, covers: int | None
+    connection: Connection,
+    lease: Lease,
+    old: Turn,
+    *,
+    text: str,
+    tokens: int,
+    shown_seqs: Seqs,
+    shown_parts: Sequence[ShownPart],
+    covers: int | None,
 ) -> bool:
     """Puts a summary that was made again in place of the stale one; it covers the turns from that seq on, if any.
 
@@ -50,10 +62,31 @@ def remade(
     stale = and_(same, turns.c.validity == Validity.STALE)
     body = bodies.TURN.seal(lease.key, (old.seq, Role.ASSISTANT), text)
     fresh = {"progress": Progress.DONE, "validity": Validity.STANDS, "body": body, "tokens": tokens}
-    fresh["shown_seqs"] = shown.written(shown_seqs)
+    fresh |= {"shown_seqs": shown.written(shown_seqs), "shown_parts": shown.listed(shown_parts)}
     if covers is not None:
         fresh["covers"] = covers
     stands = connection.execute(update(turns).where(stale).values(fresh)).rowcount > 0
     if stands:
         checkpoints.outdate(connection, lease.key, old.seq)
     return stands
+
+
+class Spoken(NamedTuple):
+    """When a turn was said, and the platform's ID of its message, where it is known by one."""
+
+    at: float
+    message: str | None
+
+
+def sources(connection: Connection, key: SessionKey, seqs: Collection[int]) -> dict[int, Spoken]:
+    """The turns with these seqs that still stand, in order: what lines of a summary come from.
+
+    Of a question and its answer, the question.
+    """
+    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session, turns.c.seq.in_(seqs))
+    stand = and_(turns.c.kind.not_in((Kind.COMMAND, Kind.NOTICE)), turns.c.validity != Validity.ERASED)
+    rows = select(turns.c.seq, turns.c.at, turns.c.message).where(mine, stand).order_by(turns.c.seq, turns.c.role)
+    found = dict[int, Spoken]()
+    for seq, at, message in connection.execute(rows).all():
+        found.setdefault(seq, Spoken(at=seconds(at), message=message))
+    return found

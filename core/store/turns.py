@@ -60,6 +60,13 @@ def last_said(connection: Connection, key: SessionKey, author: str, *, before: i
     return None if at is None else seconds(at)
 
 
+def has_said(connection: Connection, key: SessionKey, author: str) -> bool:
+    """Whether this person has said something to us in this session; a command is none of that."""
+    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
+    theirs = and_(turns.c.author == author, turns.c.kind == Kind.SAID)
+    return connection.execute(select(turns.c.seq).where(mine, theirs).limit(1)).first() is not None
+
+
 def place(key: SessionKey) -> dict[str, int]:
     """What `MINE` is looked up by."""
     return {"workspace": key.workspace, "session": key.session}

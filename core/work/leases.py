@@ -82,21 +82,22 @@ class Leases:
 
     async def renew(self) -> None:
         """Keeps what is in hand, until cancelled."""
-        every = self._timings.renewed_every
         while True:
-            await asyncio.sleep(every)
-            held = self.held
-            if not held:
-                continue
-            until, leases = self.until(), [one.lease for one in held]
-            try:
-                async with asyncio.timeout(every):
-                    ours = await self._database.write(queue.renew, leases, lease=self._timings.lease)
-            except (DatabaseError, TimeoutError) as error:
-                log.error("leases not renewed", reason=str(error) or "no answer in time")
-                continue
-            for one in held:
-                self._renewed(one, until) if one.lease.fenced in ours else self.lose(one)
+            await asyncio.sleep(self._timings.renewed_every)
+            if held := self.held:
+                await self._renew(held)
+            del held  # while it sleeps, nothing of a session that is idle by now stays
+
+    async def _renew(self, held: Sequence[Held]) -> None:
+        until, leases = self.until(), [one.lease for one in held]
+        try:
+            async with asyncio.timeout(self._timings.renewed_every):
+                ours = await self._database.write(queue.renew, leases, lease=self._timings.lease)
+        except (DatabaseError, TimeoutError) as error:
+            log.error("leases not renewed", reason=str(error) or "no answer in time")
+            return
+        for one in held:
+            self._renewed(one, until) if one.lease.fenced in ours else self.lose(one)
 
     def _renewed(self, held: Held, until: float) -> None:
         if held not in self._serving:

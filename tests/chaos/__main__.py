@@ -39,6 +39,8 @@ def _figures(report: Report) -> dict[str, str]:
         "outdated": f"{verdict.number('outdated')}",
         "unwanted": f"{verdict.number('unwanted')}",
         "leaked, kept": f"{verdict.number('leaked')}, {verdict.number('kept')}",
+        "forgotten, returned": f"{verdict.number('forgotten')}, {verdict.number('returned')}",
+        "twice, torn": f"{verdict.number('twice')}, {verdict.number('torn')}",
         "overtaken on the way": f"{verdict.overtaken}",
         "taken over": f"{len(taken)}",
         "longest, seconds": f"{max(taken, default=0):.1f}",

@@ -2,8 +2,9 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -16,6 +17,8 @@ from core.errors import DatabaseError
 from core.seam.address import Address
 from core.session import Kind, Progress, Validity
 from core.store import Connection, Database, bodies, connect, notices, places
+from tests.chaos import ages
+from tests.chaos.ages import Aged
 from tests.process import process
 from tests.wire.postgresql import Road, road
 
@@ -118,13 +121,40 @@ class Base(ABC):
                 notices.tell(connection, found[0], name=name, text=text)
             return found is not None
 
+        await self._certainly(tell)
+
+    async def days_pass(self, session: str) -> None:
+        """Days pass in a session, as soon as there is one."""
+        await self._certainly(partial(ages.days_pass, session=session))
+
+    async def _certainly(self, work: Callable[[Connection], bool]) -> None:
+        """Does this again and again, until it says that it is done."""
         assert self._database is not None
-        told = False
-        while not told:
+        done = False
+        while not done:
             with suppress(DatabaseError, TimeoutError):
                 async with asyncio.timeout(_WITHIN):
-                    told = await self._database.write(tell)
+                    done = await self._database.write(work)
             await asyncio.sleep(_PAUSE)
+
+    async def aged(self) -> Mapping[str, Aged]:
+        """What has aged in every session, by its ID."""
+        assert self._database is not None
+        return await self._database.read(ages.all_aged)
+
+    async def folds(self) -> bool:
+        """Whether something is still to be folded."""
+        return bool(await self._asked("SELECT 1 FROM folds LIMIT 1"))
+
+    async def at_work(self, session: str, chore: str) -> str:
+        """The name of the process that is at work on this session, or at this chore; empty where that is not known."""
+        held = "SELECT owner FROM sessions WHERE address = :session AND owner IS NOT NULL"
+        taken = "SELECT owner FROM chores WHERE name = :chore AND owner IS NOT NULL"
+        with suppress(Exception):
+            async with asyncio.timeout(_WITHIN):
+                found = await self._asked(f"{held} UNION ALL {taken}", session=session, chore=chore)
+                return str(found[0][0]) if found else ""
+        return ""
 
     async def doubts(self) -> bool:
         """Whether what is on screen of an answer is still to be looked at."""

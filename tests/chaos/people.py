@@ -4,16 +4,16 @@ And what the bot says to them by itself: its record is where that begins.
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from time import time
 
 from tests.chaos.chronicle import Chronicle
 from tests.chaos.databases import Base, Turn
-from tests.chaos.plan import Change, Line, Notice, Plan, Platform
+from tests.chaos.plan import Change, Line, Notice, Order, Place, Plan, Platform, Silence
 from tests.chaos.platforms import City, Slack, subject
-from tests.chaos.verdict import Asked, Changed
+from tests.chaos.verdict import Asked, Changed, Ordered
 from tests.chaos.words import answer, told
 
 _LOOKS = 0.1
@@ -24,11 +24,16 @@ class People:
     """Everybody in both cities. `asked` is what they have said so far, by its number in the plan.
 
     `notices` is what they are told unasked; each counts as a question that nobody has asked, and is answered once.
+    `orders` are the commands that they have given, `silences` how often days have passed, by session.
     """
 
     def __init__(self, plan: Plan, cities: Mapping[Platform, City], base: Base, chronicle: Chronicle) -> None:
         self.asked: dict[int, Asked] = {}
         self.notices: list[Asked] = []
+        self.orders: list[Ordered] = []
+        self.silences: Counter[str] = Counter()
+        self.silent: set[str] = set()
+        """Where nobody has been answered since."""
         self._plan, self._cities, self._base, self._chronicle = plan, cities, base, chronicle
         self._said: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
 
@@ -62,13 +67,43 @@ class People:
 
     async def tell(self, notice: Notice) -> None:
         """The bot is to say this to them now."""
-        first = next(line.number for line in self._plan.lines if line.place is notice.place)
-        await self._said[first].wait()
-        session, max_text = self.asked[first].session, self.asked[first].max_text
+        first = await self._begun(notice.place)
+        session, max_text = first.session, first.max_text
         marker = notice.marker
         self.notices.append(Asked(marker=marker, id=marker, session=session, at=time(), max_text=max_text))
         await self._base.tell(session, marker, answer(marker))
         self._chronicle.note("TOLD", session=session, marker=marker)
+
+    def speaks(self, marker: str) -> str:
+        """The session in which this was said, if it is the first since days have passed there; else nothing."""
+        session = next((one.session for one in self.asked.values() if marker in one.versions), "")
+        if session not in self.silent:
+            return ""
+        self.silent.discard(session)
+        return session
+
+    async def order(self, order: Order) -> str:
+        """Somebody gives a command now; returns the session's ID."""
+        await self._begun(order.place)
+        message, session = await self._cities[order.place.platform].order(order)
+        self.orders.append(Ordered(verb=order.verb, id=message, session=session))
+        self._chronicle.note(order.verb.upper(), session=session, id=message)
+        return session
+
+    async def wait(self, silence: Silence) -> str:
+        """Days pass there now; returns the session's ID."""
+        session = (await self._begun(silence.place)).session
+        self.silences[session] += 1
+        self._chronicle.note("DAYS PASS", session=session)
+        await self._base.days_pass(session)
+        self.silent.add(session)
+        return session
+
+    async def _begun(self, place: Place) -> Asked:
+        """What was said there first, once it is."""
+        first = next(line.number for line in self._plan.lines if line.place is place)
+        await self._said[first].wait()
+        return self.asked[first]
 
     async def watch(self) -> None:
         """Looks for ever: at what is acknowledged also while the record takes its time to say anything."""
@@ -100,7 +135,7 @@ class People:
 
     def _reached(self, number: int, turn: Turn | None) -> tuple[Changed, ...]:
         """The changes of this message, newest first known: with what is known of a change, all before it are over."""
-        said, line = self.asked[number], self._plan.lines[number - 1]
+        said, line = self.asked[number], self._plan.said[number - 1]
         heard, known, reached = self._cities[line.place.platform].heard, list[Changed](), False
         for change in reversed(said.changes):
             at = heard.get(subject(said.id, change.marker))
@@ -116,10 +151,14 @@ class People:
         asked = [self._known(number, turns.get(said.id), begun, finished) for number, said in self.asked.items()]
         return [*asked, *(_recorded(notice, turns.get(notice.id)) for notice in self.notices)]
 
+    def ordered(self, turns: Mapping[str, Turn]) -> list[Ordered]:
+        """All commands that were given, and where the bot's record has them."""
+        return [replace(one, seq=turns[one.id].seq if one.id in turns else None) for one in self.orders]
+
     def _known(
         self, number: int, turn: Turn | None, begun: Mapping[str, float], finished: Mapping[str, float]
     ) -> Asked:
-        said, city = self.asked[number], self._cities[self._plan.lines[number - 1].place.platform]
+        said, city = self.asked[number], self._cities[self._plan.said[number - 1].place.platform]
         return replace(
             said,
             heard=city.heard.get(said.id),

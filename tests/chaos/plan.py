@@ -5,9 +5,12 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
 
+from tests.chaos.words import TALK
+
 Database = Literal["sqlite", "postgresql"]
 Platform = Literal["slack", "discord"]
 Blows = Literal["kill", "freeze", "drain", "crash", "cut", "hang", "sockets"]
+Verb = Literal["reset", "undo"]
 
 PEOPLE = ("ada", "bob", "cleo", "dora", "emil")
 LEASE = 3.0
@@ -46,7 +49,8 @@ class Line:
     """One message: when it is said (seconds from the start), and how it reaches the bot.
 
     It arrives `late` by so many seconds, so that a later one may overtake it, and once more after each of `again`.
-    `plain` leaves the mention out where the bot has answered before. `long` asks for an answer of several messages.
+    `plain` leaves the mention out where the bot has answered before. `long` asks for an answer of several messages,
+    and `brief` leaves out what people say beside the question.
     """
 
     number: int
@@ -57,12 +61,18 @@ class Line:
     again: tuple[float, ...] = ()
     plain: bool = False
     long: bool = False
+    brief: bool = False
     changes: tuple[Change, ...] = ()
 
     @property
     def marker(self) -> str:
         """The word by which this message and its answer are known."""
         return f"K{self.number:05}{'L' if self.long else 'S'}"
+
+    @property
+    def words(self) -> str:
+        """What is said, beside a mention."""
+        return f"tell me about {self.marker} please.{'' if self.brief else TALK}"
 
     @property
     def arrivals(self) -> tuple[float, ...]:
@@ -83,6 +93,24 @@ class Notice:
     def marker(self) -> str:
         """The word by which it is known."""
         return f"N{self.number:05}{'L' if self.long else 'S'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A command that a person gives, in a place where people talk: it sets aside what was said, or takes that back."""
+
+    at: float
+    place: Place
+    person: str
+    verb: Verb
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """Days pass in a place where people talk, so that its present is over."""
+
+    at: float
+    place: Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +138,20 @@ class Plan:
     lines: tuple[Line, ...]
     blows: tuple[Blow, ...]
     notices: tuple[Notice, ...] = ()
+    orders: tuple[Order, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    closing: tuple[Line, ...] = ()
+    """What is said once everything is at rest, in each place where people have talked; its `at` is not used.
+
+    It is brief: a long message may take a window from room enough, so that nothing is folded, to too little.
+    """
     ambiguous: float = 0.2
     failing: float = 0.12
+
+    @property
+    def said(self) -> tuple[Line, ...]:
+        """All messages to the bot but commands, in the order of their numbers."""
+        return (*self.lines, *self.closing)
 
 
 _EVERY: dict[Database, dict[Blows, tuple[float, int]]] = {
@@ -146,6 +186,9 @@ def draw(*, seed: int, database: Database, seconds: float, messages: int) -> Pla
         lines=tuple(_changed(second_thoughts, lines, blows, seconds)),
         blows=blows,
         notices=tuple(_notices(Random(f"notices {seed}/{database}"), lines, seconds)),
+        orders=tuple(_orders(Random(f"orders {seed}/{database}"), lines, seconds)),
+        silences=tuple(_silences(Random(f"silences {seed}/{database}"), lines, seconds)),
+        closing=tuple(_closing(lines)),
     )
 
 
@@ -209,6 +252,29 @@ def _notices(random: Random, lines: Sequence[Line], seconds: float) -> Iterator[
         line = random.choice(lines)
         at = min(line.at + random.uniform(0.1, 6.0), max(line.at, seconds))
         yield Notice(number=number, at=at, place=line.place, long=line.place.platform == "discord" and number % 3 == 0)
+
+
+def _orders(random: Random, lines: Sequence[Line], seconds: float) -> Iterator[Order]:
+    """Resets, most of which are taken back a moment later; now and then that is taken back as well."""
+    for _ in range(max(4, len(lines) // 10)):
+        line, at = random.choice(lines), 0.0
+        verbs: tuple[Verb, ...] = random.choice((("reset",), ("reset", "undo"), ("reset", "undo"), ("undo",)))
+        for verb in verbs:
+            at = max(line.at, at) + random.uniform(0.2, 5.0)
+            yield Order(at=min(at, max(line.at, seconds)), place=line.place, person=line.person, verb=verb)
+
+
+def _silences(random: Random, lines: Sequence[Line], seconds: float) -> Iterator[Silence]:
+    """Each a moment after somebody has spoken, where somebody speaks again: while that is answered, or after."""
+    spoken = [line for line in lines if any(one.place is line.place and one.at > line.at + 2 for one in lines)]
+    for line in random.sample(spoken, min(len(spoken), max(4, len(lines) // 12))):
+        yield Silence(at=min(line.at + random.uniform(0.5, 8.0), max(line.at, seconds)), place=line.place)
+
+
+def _closing(lines: Sequence[Line]) -> Iterator[Line]:
+    places = {line.place.name: line.place for line in lines}
+    for number, place in enumerate(places.values(), len(lines) + 1):
+        yield Line(number=number, at=0.0, place=place, person=PEOPLE[0], brief=True)
 
 
 def _later(random: Random, at: float, blows: Sequence[Blow]) -> float:

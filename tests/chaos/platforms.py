@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from asyncio import Task, create_task, gather, sleep
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from json import dumps
 from random import Random
@@ -15,7 +15,7 @@ from bots.slack import SlackAdapter
 from core.seam.address import Address
 from tests.chaos.chronicle import Chronicle
 from tests.chaos.misfortune import Misfortune
-from tests.chaos.plan import PEOPLE, Change, Line, Place
+from tests.chaos.plan import PEOPLE, Change, Line, Order, Place
 from tests.chaos.words import MARKER, told
 from tests.wire.discord import DiscordStage
 from tests.wire.slack import SlackStage
@@ -47,6 +47,8 @@ class City(ABC):
         self.chronicle = chronicle
         self.misfortune = misfortune
         self.heard: dict[str, float] = {}
+        self.watch: Callable[[str, str], None] = lambda words, session: None
+        """Is told of each request that may put something on screen: its words, and the session that it is for."""
         self._later: set[Task[None]] = set()
 
     @abstractmethod
@@ -70,6 +72,10 @@ class City(ABC):
         """A person says this; returns the message's ID and its session's. Nothing waits for its arrival."""
 
     @abstractmethod
+    async def order(self, order: Order) -> tuple[str, str]:
+        """A person gives a command; returns the message's ID and its session's. Nothing waits for its arrival."""
+
+    @abstractmethod
     async def change(self, message: str, line: Line, change: Change) -> None:
         """A person edits or deletes what they have said. Nothing waits for its arrival."""
 
@@ -88,6 +94,7 @@ class City(ABC):
         """What a request meets, and the line about it."""
         fault = self.misfortune.meet(kind)
         words = dumps(arguments, default=str)
+        self.watch(words, session)
         self.chronicle.note(
             f"  -> {kind}",
             session=session,
@@ -149,14 +156,21 @@ class Slack(City):
         await self.stage.until(lambda: len(self.server.sockets) >= 2 * replicas, seconds)
 
     async def say(self, line: Line, *, plain: bool) -> tuple[str, str]:
-        assert line.place.inside is not None
-        channel, root = line.place.inside, self._roots.get(line.place.name)
         mention = "" if plain else f"<@{BOT_USER}> "
-        words = f"{mention}tell me about {line.marker} please"
-        message = self.server.workspace.add(channel, self.stage.user(line.person), words, thread_ts=root)
-        root = self._roots.setdefault(line.place.name, message.ts)
-        self._arrivals[message.ts] = line.arrivals
-        self.stage.sent(message, to_bot=not plain)
+        return await self._said(line.place, line.person, f"{mention}{line.words}", line.arrivals, to_bot=not plain)
+
+    async def order(self, order: Order) -> tuple[str, str]:
+        return await self._said(order.place, order.person, f"<@{BOT_USER}> !{order.verb}", (0.0,), to_bot=True)
+
+    async def _said(
+        self, place: Place, person: str, words: str, arrivals: tuple[float, ...], *, to_bot: bool
+    ) -> tuple[str, str]:
+        assert place.inside is not None
+        channel, root = place.inside, self._roots.get(place.name)
+        message = self.server.workspace.add(channel, self.stage.user(person), words, thread_ts=root)
+        root = self._roots.setdefault(place.name, message.ts)
+        self._arrivals[message.ts] = arrivals
+        self.stage.sent(message, to_bot=to_bot)
         await self.stage.change()
         return message.ts, self._session(channel, root)
 
@@ -250,11 +264,18 @@ class Discord(City):
             self._sessions[number] = self.stage.session(place.name)
 
     async def say(self, line: Line, *, plain: bool) -> tuple[str, str]:
+        mention = "" if plain and line.place.inside else f"<@{self.stage.world.bot['id']}> "
+        return await self._said(line.place, line.person, f"{mention}{line.words}", line.arrivals)
+
+    async def order(self, order: Order) -> tuple[str, str]:
+        words = f"<@{self.stage.world.bot['id']}> !{order.verb}"
+        return await self._said(order.place, order.person, words, (0.0,))
+
+    async def _said(self, place: Place, person: str, words: str, arrivals: tuple[float, ...]) -> tuple[str, str]:
         world = self.stage.world
-        channel = await self.stage.place(line.place.name)
-        mention = "" if plain and line.place.inside else f"<@{world.bot['id']}> "
-        payload = world.message(channel, world.person(line.person), f"{mention}tell me about {line.marker} please")
-        for seconds in line.arrivals:  # as it was said, whatever becomes of it meanwhile
+        channel = await self.stage.place(place.name)
+        payload = world.message(channel, world.person(person), words)
+        for seconds in arrivals:  # as it was said, whatever becomes of it meanwhile
             self.later(seconds, self._tell("MESSAGE_CREATE", dict(payload), self._connected()))
         await self.stage.change()
         return str(payload["id"]), self._sessions[channel]

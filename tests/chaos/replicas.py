@@ -94,9 +94,6 @@ class Replica:
                     sys.executable,
                     "-m",
                     "tests.chaos.replica",
-                    "run",
-                    "slack",
-                    "discord",
                     cwd=self._chronicle.folder,
                     env={
                         "PATH": os.environ["PATH"],

@@ -1,23 +1,28 @@
 """One run: the plan is carried out, everything comes to rest, and the screens are judged."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from time import monotonic, time
 
+from core.store.segments import Move
+from tests.chaos.ageing import judge_ageing
+from tests.chaos.ages import Aged
+from tests.chaos.aims import Aim, Aims
 from tests.chaos.chronicle import Chronicle
 from tests.chaos.databases import Base, OneFile, Server, Turn
 from tests.chaos.misfortune import Misfortune
 from tests.chaos.people import People
-from tests.chaos.plan import LEASE, Blow, Line, Notice, Plan
+from tests.chaos.plan import LEASE, Blow, Line, Notice, Order, Plan, Silence
 from tests.chaos.platforms import Discord, Seen, Slack
 from tests.chaos.replicas import Replica
 from tests.chaos.verdict import Asked, Prompt, Verdict, judge
-from tests.chaos.words import MARKER, answer, asked
-from tests.wire.openai import Fault, OpenAIServer, Request, Weather
+from tests.chaos.words import MARKER, answer, asked, folds, in_records, in_turns, is_moving, is_waking, record
+from tests.wire.openai import KEY, Fault, OpenAIServer, Request, Weather
 
 _START = 90.0
 """Seconds within which all replicas must be connected."""
@@ -35,7 +40,9 @@ _COUNTED = {
     "edits": "EDITED",
     "deletions": "DELETED",
     "notices": "TOLD",
+    "records": "record written",
     "kills": "KILL",
+    "aimed kills": "AIMED",
     "freezes": "FREEZE",
     "drains": "DRAIN",
     "crashes": "CRASH of the database",
@@ -43,6 +50,12 @@ _COUNTED = {
     "hangs": "HANG from the database",
 }
 """The rows of the table that are counts of events."""
+
+_CONTEXT = 4_000
+"""Tokens of a window: it is full after a few messages, and the least with which anything is folded is 3,000."""
+
+_PID = re.compile(r":(\d+)@")
+"""The process in an owner's name."""
 
 _LONGEST_STORY = 80
 """Lines that are told about one offence."""
@@ -75,7 +88,7 @@ class Report:
 class Run:
     """A plan being carried out in a folder."""
 
-    def __init__(self, plan: Plan, folder: Path, *, naive: bool = False, patience: float = 120.0) -> None:
+    def __init__(self, plan: Plan, folder: Path, *, naive: bool = False, patience: float = 300.0) -> None:
         self.plan, self.folder, self.naive, self.patience = plan, folder, naive, patience
         self.chronicle = Chronicle(folder)
         self.misfortune = Misfortune(plan.seed, ambiguous=plan.ambiguous)
@@ -83,14 +96,18 @@ class Run:
         self.discord = Discord(self.chronicle, self.misfortune)
         self.base: Base = OneFile(folder) if plan.database == "sqlite" else Server(folder, plan.replicas)
         self.model = OpenAIServer(answer=self._answer, pause=_PIECE)
+        self.model.usage = "none"  # each process would learn another measure, and drop what another one has room for
         self.weather = Weather(seed=plan.seed, rate=plan.failing)
         self.model.weather, self.model.whole = self._asked, self._answered
         self.replicas: list[Replica] = []
         self.people = People(plan, {"slack": self.slack, "discord": self.discord}, self.base, self.chronicle)
+        self.aims = Aims(plan.seed, self._aim)
+        self.slack.watch = self.discord.watch = self._posts
         self.asked: list[Asked] = []
         self.prompts: list[Prompt] = []
         self.begun: dict[str, float] = {}
         self.finished: dict[str, float] = {}
+        self.aged: Mapping[str, Aged] = {}
         self._held: list[tuple[float, str]] = []
         self._random = Random(f"run {plan.seed}")
 
@@ -108,8 +125,14 @@ class Run:
                 await self._all_connected()
                 self.chronicle.note("BEGIN")
                 await self._perform()
-                verdict = await self._settled()
+                rested = await self._settle(_REST)
+                if rested and not self.naive:
+                    await self._close()
+                    rested = await self._settle(LEASE)
+                verdict = await self._final()
             report = await self._report(verdict)
+        if not rested:
+            report.unplanned.append(f"no rest within {self.patience:.0f} s: what is in view is not judged")
         report.seconds = monotonic() - began
         return report
 
@@ -124,6 +147,8 @@ class Run:
             **self.slack.environment(),
             **self.discord.environment(),
             **self.model.environment(),
+            "OPENAI_API_KEY": f"{KEY}-{number}",
+            "BACKSCROLL_CONTEXT_TOKENS": f"{_CONTEXT}",
         }
 
     async def _all_connected(self) -> None:
@@ -131,20 +156,39 @@ class Run:
             await city.until_connected(self.plan.replicas, _START)
 
     def _asked(self, request: Request) -> Fault | None:
-        said = (text for role, text in request.texts if role == "user")
-        self.prompts.append(Prompt(at=time(), markers=frozenset(MARKER.findall("\n".join(said)))))
+        said = "\n".join(text for role, text in request.texts if role == "user")
+        if folds(request.last):
+            self.prompts.append(Prompt(at=time(), told=(*in_records(said), *in_turns(said))))
+            self.aims.see("fold", replica=_maker(request))
+        else:
+            about = asked(request.last)
+            self.prompts.append(Prompt(at=time(), told=(*MARKER.findall(said), *in_records(said)), about=about))
+            if woken := self.people.speaks(about):
+                self.aims.see("waking", woken)
         return self.weather(request)
 
     def _answered(self, request: Request) -> None:
+        if folds(request.last):
+            self.chronicle.note("record written")
+            self.aims.see("folded", replica=_maker(request))
+            return
         marker = asked(request.last)
         self.finished.setdefault(marker, time())
         self.chronicle.note("model answered", marker=marker)
 
     def _answer(self, request: Request) -> str:
+        if folds(request.last):
+            return record(request.last)
         marker = asked(request.last)
         self.begun.setdefault(marker, time())
         self.chronicle.note("model asked", marker=marker)
         return answer(marker) if marker else "Nobody has asked me anything."
+
+    def _posts(self, words: str, session: str) -> None:
+        if is_waking(words):
+            self.aims.see("woken", session)
+        elif is_moving(words):
+            self.aims.see("obeyed", session)
 
     # The plan
 
@@ -155,6 +199,7 @@ class Run:
             await asyncio.sleep(max(0.0, began + at - asyncio.get_running_loop().time()))
 
         watching = asyncio.create_task(self.people.watch())
+        self.aims.on = not self.naive
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._talk(when))
@@ -162,10 +207,15 @@ class Run:
                     group.create_task(self._tell(notice, when))
                 for line in self.plan.lines:
                     group.create_task(self._think_again(line, when))
+                for order in () if self.naive else self.plan.orders:
+                    group.create_task(self._order(order, when))
+                for silence in () if self.naive else self.plan.silences:
+                    group.create_task(self._wait(silence, when))
                 for blow in self.plan.blows:
                     group.create_task(self._strike_at(blow, when))
         finally:
             watching.cancel()
+            await self.aims.rest()
         self.chronicle.note("END OF THE BLOWS")
 
     async def _talk(self, when: When) -> None:
@@ -183,6 +233,30 @@ class Run:
         with suppress(TimeoutError):  # then it is missing
             async with asyncio.timeout(self.patience):
                 await self.people.tell(notice)
+
+    async def _order(self, order: Order, when: When) -> None:
+        await when(order.at)
+        self.aims.see(order.verb, await self.people.order(order))
+
+    async def _wait(self, silence: Silence, when: When) -> None:
+        await when(silence.at)
+        with suppress(TimeoutError):  # then there never was a session
+            async with asyncio.timeout(self.patience):
+                self.aims.see("time-out", await self.people.wait(silence))
+
+    async def _aim(self, aim: Aim, session: str, replica: int | None) -> None:
+        """Kills the one who is at it, as far as that can be known."""
+        pid = None if replica is None else self.replicas[replica].pid
+        if replica is None:
+            owner = await self.base.at_work(session, "timing out" if aim == "time-out" else "")
+            found = _PID.search(owner)
+            pid = int(found[1]) if found else None
+        victim = next((one for one in self.replicas if one.pid is not None and one.pid == pid), None)
+        if victim is None:
+            victim = await self._some(Blow(at=0.0, kind="kill", seconds=0.0, victim=self._random.randrange(1_000)))
+        if not victim.frozen:
+            self.chronicle.note("AIMED", at=aim, session=session, replica=victim.number)
+            await self._fell(victim, 0.0)
 
     async def _strike_at(self, blow: Blow, when: When) -> None:
         await when(blow.at)
@@ -218,12 +292,15 @@ class Run:
             await asyncio.sleep(0.05)
 
     async def _kill(self, blow: Blow) -> None:
-        replica = await self._some(blow)
+        await self._fell(await self._some(blow), blow.seconds)
+
+    async def _fell(self, replica: Replica, seconds: float) -> None:
         pid = replica.pid
-        assert pid is not None
+        if pid is None:
+            return
         replica.stop()
         held = await self.base.held(pid)
-        replica.kill(restart_after=blow.seconds)
+        replica.kill(restart_after=seconds)
         self._held.extend((time(), session) for session in held)
 
     async def _sever(self, blow: Blow) -> None:
@@ -236,23 +313,30 @@ class Run:
 
     # Rest and judgement
 
-    async def _settled(self) -> Verdict:
-        """The verdict once nothing changes any more. Misfortune goes on until everybody has some answer."""
+    async def _settle(self, rest: float) -> bool:
+        """Whether nothing changes any more, once that is so. Misfortune goes on until everybody has some answer."""
         ends, before, since = monotonic() + self.patience, None, monotonic()
         while monotonic() < ends:
             await self.people.look()
             seen = self._seen()
             if seen != before:
                 before, since = seen, monotonic()
-            verdict, still = judge(self._known({}), seen), monotonic() - since
+            verdict, still = judge(self._known({}), seen, orders=self.people.orders), monotonic() - since
             if not verdict.number("missing") or still > _REST:
                 self.misfortune.on = False
                 self.weather.rate = 0.0
-            if still > (_REST if verdict.is_clean or self.naive else _HOPELESS) and not await self._waits():
-                break
+            if still > (rest if verdict.is_clean or self.naive else _HOPELESS) and not await self._waits():
+                self.chronicle.note("AT REST")
+                return True
             await asyncio.sleep(0.25)
-        self.chronicle.note("AT REST")
-        return await self._final()
+        self.chronicle.note("NO REST")
+        return False
+
+    async def _close(self) -> None:
+        """Somebody asks once more in each place: what is remembered there is in that request."""
+        for line in self.plan.closing:
+            if any(one.place is line.place and one.number in self.people.asked for one in self.plan.lines):
+                await self.people.say(line)
 
     async def _waits(self) -> bool:
         """Whether a message is still to be answered, or an answer to be looked at once more.
@@ -261,12 +345,20 @@ class Run:
         """
         if self.naive:
             return False
-        return any(turn.is_open for turn in (await self.base.turns()).values()) or await self.base.doubts()
+        is_open = any(turn.is_open for turn in (await self.base.turns()).values())
+        return is_open or await self.base.doubts() or await self.base.folds()
 
     async def _final(self) -> Verdict:
         await self.people.look()
-        self.asked = self._known(await self.base.turns())
-        return judge(self.asked, self._seen(), self.prompts)
+        turns, seen = await self.base.turns(), self._seen()
+        self.asked, orders = self._known(turns), self.people.ordered(turns)
+        verdict = judge(self.asked, seen, self.prompts, orders)
+        if self.naive:
+            return verdict
+        self.aged = await self.base.aged()
+        closing = [line.marker for line in self.plan.closing]
+        aged = judge_ageing(self.asked, self.prompts, orders, self.people.silences, self.aged, seen, closing)
+        return replace(verdict, offences=(*verdict.offences, *aged))
 
     def _known(self, turns: Mapping[str, Turn]) -> list[Asked]:
         return self.people.known(turns, self.begun, self.finished)
@@ -280,7 +372,9 @@ class Run:
             naive=self.naive,
             verdict=verdict,
             counts={name: self.chronicle.number(what) for name, what in _COUNTED.items()}
-            | {"model faults": self.weather.sent.total()},
+            | {"model faults": self.weather.sent.total()}
+            | {"time-outs": self._moves(Move.TIMED_OUT), "resets": self._moves(Move.RESET)}
+            | {"undos": self._moves(Move.UNDO), "wakings": sum(one.wakings for one in self.aged.values())},
             writes=self.misfortune.writes,
             ambiguous=self.misfortune.ambiguous,
             takeovers=sorted(self._takeovers(), reverse=True),
@@ -288,12 +382,18 @@ class Run:
             stories=await self._stories(verdict),
         )
 
+    def _moves(self, kind: Move) -> int:
+        return sum(one.kind == kind for known in self.aged.values() for one in known.segments)
+
     async def _stories(self, verdict: Verdict) -> list[str]:
         turns = await self.base.turns() if verdict.offences else {}
         questions = {one.marker: one for one in self.asked}
         stories: list[str] = []
         for offence in verdict.offences:
             stories.append(f"{offence.kind.upper()} {offence.marker} in {offence.session}: {offence.why}")
+            if not offence.marker:
+                lines = self.chronicle.story(offence.session, (), since=self.chronicle.began, until=time())
+                stories.extend(f"  {line}" for line in lines[-_LONGEST_STORY:])
             question = questions.pop(offence.marker, None)
             if question is not None:
                 stories.append(f"  record: {_recorded(turns.get(question.id))}")
@@ -313,6 +413,11 @@ class Run:
             after = next((then - at for then, there in alive if then > at + _UNDER_WAY and there == session), None)
             if after is not None:
                 yield after, at - self.chronicle.began, session
+
+
+def _maker(request: Request) -> int:
+    """The replica that has made this request, by its key."""
+    return int(request.headers["Authorization"].rpartition("-")[2])
 
 
 def _recorded(turn: Turn | None) -> str:

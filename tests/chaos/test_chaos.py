@@ -1,4 +1,4 @@
-"""Nothing lost, said twice or kept against anybody's will: replicas under load, everything around them breaking."""
+"""Nothing lost, forgotten, said twice or kept against anybody's will, while everything around replicas breaks."""
 
 import asyncio
 from collections.abc import Mapping
@@ -53,6 +53,8 @@ def test_every_message_has_one_whole_answer_in_its_place_and_order(
     assert report.counts["edits"] >= 3
     assert report.counts["deletions"] >= 3
     assert report.counts["notices"] >= 3
+    assert report.counts["aimed kills"] >= 2
+    assert all(report.counts[name] >= 1 for name in ("records", "time-outs", "resets", "undos", "wakings"))
     assert report.ambiguous >= 0.1 * report.writes
 
 

@@ -178,7 +178,7 @@ def test_a_message_that_was_edited_and_then_deleted_has_no_answer_to_either() ->
 def test_what_is_gone_and_shown_to_the_model_all_the_same_is_found(
     asked: list[Asked], marker: str, at: float, expected: list[Kind]
 ) -> None:
-    prompts = [Prompt(at=at, markers=frozenset({marker}))]
+    prompts = [Prompt(at=at, told=(marker,))]
 
     assert [one.kind for one in judge(asked, [shown(FIRST, 3)], prompts).offences] == expected
 

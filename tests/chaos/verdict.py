@@ -6,7 +6,7 @@ from math import inf
 from typing import Literal
 
 from tests.chaos.platforms import Seen
-from tests.chaos.words import MARKER, bare, expected, told
+from tests.chaos.words import MARKER, bare, expected, is_moving, is_waking, told
 
 _BEGINNING = 5.0
 """Seconds that may pass between the choice of the next message to be answered and the first that the model hears."""
@@ -14,7 +14,21 @@ _BEGINNING = 5.0
 _FORGETTING = 5.0
 """Seconds in which what the bot knows to be gone may still be shown to the model."""
 
-Kind = Literal["missing", "doubled", "out of order", "wrong", "incomplete", "outdated", "unwanted", "leaked", "kept"]
+Kind = Literal[
+    "missing",
+    "doubled",
+    "out of order",
+    "wrong",
+    "incomplete",
+    "outdated",
+    "unwanted",
+    "leaked",
+    "kept",
+    "forgotten",
+    "returned",
+    "twice",
+    "torn",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +46,30 @@ class Changed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """A request to the model: when it came, and the markers in what it said that people had said."""
+    """A request to the model: when it came, and the markers of what it said, or told, that people had said.
+
+    They are those of the question that it is `about`, too; a request for a record is about none. `told` has each as
+    often as it is there.
+    """
 
     at: float
-    markers: frozenset[str]
+    told: tuple[str, ...]
+    about: str = ""
+
+    @property
+    def markers(self) -> frozenset[str]:
+        """Each of them once."""
+        return frozenset(self.told)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """A command that somebody has given: the message's ID, and the place that the bot's record gives it."""
+
+    verb: str
+    id: str
+    session: str
+    seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,24 +151,39 @@ class Verdict:
         return sum(offence.kind == kind for offence in self.offences)
 
 
-def judge(asked: Sequence[Asked], seen: Iterable[Seen], prompts: Sequence[Prompt] = ()) -> Verdict:
+def judge(
+    asked: Sequence[Asked], seen: Iterable[Seen], prompts: Sequence[Prompt] = (), orders: Sequence[Ordered] = ()
+) -> Verdict:
     """For every message one complete answer, in its place, in order; and nothing else of the bot's on any screen.
 
     What was edited is answered as it last was, what was deleted in time is not, and what is gone is remembered nowhere.
+    Each command is answered once.
     """
     by_marker: dict[str, list[Seen]] = {}
     for message in sorted(seen, key=lambda one: one.order):
         by_marker.setdefault(told(message.text), []).append(message)
+    strays = by_marker.pop("", [])
     offences = [
         Offence(kind="wrong", marker="", session=stray.session, why=f"answers nothing: {stray.text[:80]!r}")
-        for stray in by_marker.pop("", [])
+        for stray in strays
+        if not (is_waking(stray.text) or is_moving(stray.text))
     ]
+    offences.extend(_obeyed(orders, [one for one in strays if is_moving(one.text)]))
     answers = {one.marker: [text for version in one.versions for text in by_marker.get(version, [])] for one in asked}
     for question in asked:
         offences.extend(_answered(question, answers[question.marker]))
         offences.extend(_remembered(question, prompts))
     disorder, overtaken = _order(asked, answers)
     return Verdict(offences=(*offences, *disorder), overtaken=overtaken)
+
+
+def _obeyed(orders: Sequence[Ordered], replies: Sequence[Seen]) -> Iterable[Offence]:
+    """As many replies in each session as commands."""
+    for session in {one.session for one in (*orders, *replies)}:
+        given, said = (sum(one.session == session for one in many) for many in (orders, replies))
+        if given != said:
+            kind: Kind = "missing" if said < given else "doubled"
+            yield Offence(kind=kind, marker="", session=session, why=f"{given} commands, and {said} replies")
 
 
 def _answered(question: Asked, answers: Sequence[Seen]) -> Iterable[Offence]:

@@ -58,6 +58,8 @@ def test_the_log_has_the_lines_that_people_rely_on() -> None:
         tell(Edited(address=HERE, message="m1"))
         tell(Deleted(address=HERE, message="m1"))
         tell(events.Closed(address=HERE, waiting=2, gone=False))
+        tell(events.TimedOut(address=HERE, seconds=86_400.4))
+        tell(events.Woken(address=HERE, seconds=90_000.2, late=True))
         tell(events.Left(platform="p", workspace="w", closed=3, waiting=1))
         tell(events.Skipped(address=HERE, messages=4))
 
@@ -69,6 +71,8 @@ def test_the_log_has_the_lines_that_people_rely_on() -> None:
         {"event": "edited", "log_level": "info", **here},
         {"event": "deleted", "log_level": "info", **here},
         {"event": "closed", "log_level": "info", "waiting": 2, "kept": "words", **here},
+        {"event": "session timed out", "log_level": "debug", "seconds": 86_400, **here},
+        {"event": "woken", "log_level": "info", "seconds": 90_000, "late": True, **here},
         {
             "event": "removed from a workspace",
             "log_level": "warning",

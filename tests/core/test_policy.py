@@ -45,13 +45,16 @@ def test_every_setting_is_a_field_and_every_field_a_setting() -> None:
 def test_what_the_operator_sets_is_the_lowest_level_and_the_rest_is_built_in() -> None:
     variables = {name: setting.variable.lower() for name, setting in SETTINGS.items() if setting.variable}
     said = {"hear": "off", "answers": "mention", "context_tokens": "500", "answer_tokens": "16", "reasoning": "low"}
-    said |= {"idle": "1d", "max_age": "2d", "budget": "5 usd/day", "budget_person": "9 tokens/week"}
+    said |= {"idle": "1d", "max_age": "2d", "guests": "no", "external": "yes", "allow": "person:U1", "deny": "role:5"}
+    said |= {"budget": "5 usd/day", "budget_person": "9 tokens/week"}
     set_all = settings(openai_api_key="k", **{own: said.get(name, "U1") for name, own in variables.items()}).policy
 
     assert settings().policy == settings(backscroll_idle=None).policy == Policy()
     assert (set_all.hear, set_all.context_tokens, set_all.answer_tokens) == ("off", 500, 16)
     assert (set_all.idle, set_all.max_age) == (86_400, 2 * 86_400)
-    assert {set_all.may_stop, set_all.may_reset, set_all.may_set} == {frozenset({"U1"})}
+    assert {set_all.may_read, set_all.may_stop, set_all.may_reset, set_all.may_set} == {frozenset({"U1"})}
+    assert (set_all.guests, set_all.external) == (False, True)
+    assert (set_all.shown("allow"), set_all.shown("deny")) == ("person:U1", "role:5")
     assert {set_all.origin(name) for name in variables} == {Level.DEPLOYMENT}
 
 
@@ -150,6 +153,14 @@ def test_the_stand_in_is_told_by_no_other_models_name() -> None:
         ("idle", "-1d", "-1d is no duration"),
         ("idle", "9" * 5_000 + "d", "is no duration"),
         ("max_age", "7w", "7w is no duration"),
+        ("guests", "maybe", "maybe is none of yes, no"),
+        ("deny", "U1", "U1 names nobody: write mentions, or workspace:ID, channel:ID, person:ID, role:ID, with commas"),
+        ("deny", "person:U1, ", "Nothing names nobody"),
+        ("allow", "everyone", "everyone names nobody"),
+        ("allow", "team:T1", "team:T1 names nobody"),
+        ("allow", "person:", "person: names nobody"),
+        ("allow", "person:U1\n- `deny`: x", "names nobody"),
+        ("may_read", ",", "That would be nobody"),
         ("may_stop", "U1, evryone", "evryone is no ID; write everyone"),
         (
             "may_stop",
@@ -157,14 +168,14 @@ def test_the_stand_in_is_told_by_no_other_models_name() -> None:
             "U1 - `hear`: off is no ID: write mentions, or IDs, with commas between them",
         ),
         ("may_set", "Everybody", "Everybody is no ID; write everyone"),
-        ("may_stop", "members", "members is no ID; write everyone"),
+        ("may_stop", "member", "member is no ID; write members"),
         ("may_set", "nobody", "nobody is no ID; write admins"),
         ("may_reset", "U1, me", "me is no ID; write admins"),
         ("may_set", "@Ada", "@Ada is no ID"),
         ("may_set", "Ada Lovelace", "Ada Lovelace is no ID"),
         ("may_set", "@Eve), U2, (Mallory (U3)", "is no ID"),
         ("may_stop", "U" * 81, "is no ID"),
-        ("may_set", "asker", "That would be nobody: write everyone, admins, or IDs with commas between them"),
+        ("may_set", "asker", "That would be nobody: write everyone, members, admins, or IDs with"),
         ("may_reset", ",", "That would be nobody"),
     ],
 )
@@ -181,6 +192,7 @@ def test_a_wrong_value_is_told_with_what_would_be_right(name: str, said: str, wh
         ("hear", " Thread ", "thread"),
         ("context_tokens", "2,000,000", 2_000_000),
         ("answers", "MENTION", "mention"),
+        ("answers", " Observe ", "observe"),
         ("persona", " a pirate ", "a pirate"),
         ("idle", "30m", 1_800.0),
         ("max_age", " 7D ", 604_800.0),
@@ -192,6 +204,8 @@ def test_a_wrong_value_is_told_with_what_would_be_right(name: str, said: str, wh
         ("may_stop", "asker", frozenset()),
         ("may_stop", "everyone, U1", None),
         ("may_set", "Admins, asker, U1", frozenset({"admins", "U1"})),
+        ("may_stop", "Members", frozenset({"members"})),
+        ("may_reset", "admins, MEMBERS, U1", frozenset({"admins", "members", "U1"})),
         ("may_set", "@Ada (U1), @Eve (U9) (U3), U2", frozenset({"U1", "U2", "U3"})),
     ],
 )
@@ -202,8 +216,9 @@ def test_a_value_is_read_as_people_write_it(name: str, said: str, value: object)
 @pytest.mark.parametrize(
     ("name", "said", "shown"),
     [
-        ("persona", "a  pirate", "a pirate"),
-        ("persona", "x" * 99, "x" * 59 + "…"),
+        ("persona", "a  pirate", "`a pirate`"),
+        ("persona", "x" * 99, "`" + "x" * 59 + "…`"),
+        ("persona", "```sh\n**a** | <!here>\n```", "`'''sh **a** ¦ <!here> '''`"),
         ("idle", "48h", "2d"),
         ("idle", "90m", "90m"),
         ("max_age", "never", "never"),
@@ -246,3 +261,15 @@ def test_a_duration_is_shown_as_it_can_be_said_again(said: str) -> None:
 
     assert policy.shown("idle") == said
     assert (Policy().shown("idle"), Policy().shown("max_age")) == ("7d in threads, 24h elsewhere", "never")
+
+
+def test_lists_of_admission_hold_together_so_that_nobody_is_let_in_by_what_is_set_nearer() -> None:
+    operators = settings(backscroll_allow="channel:C1, channel:C2", backscroll_deny="person:U9").policy
+    stored = Overrides(workspace=set_to(deny="@Eve (U8)"), channel=set_to(allow="role: 5", deny="workspace:T2"))
+
+    policy = operators.under(stored)
+
+    assert policy.shown("allow") == "channel:C1, channel:C2; and of these role:5"
+    assert policy.shown("deny") == "person:U8, person:U9, workspace:T2"
+    assert policy.origin("allow") is Level.CHANNEL
+    assert (Policy().shown("allow"), Policy().shown("deny")) == ("everyone", "nobody")

@@ -4,17 +4,15 @@ import argparse
 import asyncio
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 
-from aiohttp import ClientSession
-
-from tests.process import ROOT
-from tests.real.conversation import Room, converse, last_words
+from tests.real.conversation import Room, converse
 from tests.real.llama import NAME, model
 from tests.real.questions import drawn
+from tests.real.server import count, llama
 from tests.real.tap import Tap
 from tests.real.verdict import Offence, Told, judge
 from tests.stages import STAGES
@@ -23,48 +21,17 @@ _COLUMNS = "{:>3}  {:<4} {:>8} {:>9} {:>8} {:>7} {:>8} {:>9} {:>8}  {}"
 _HEAD = ("no", "who", "seconds", "requests", "too long", "shown", "written", "messages", "longest", "outcome")
 
 
-@asynccontextmanager
-async def _llama(context: int, log: Path) -> AsyncIterator[str]:
-    """The model's server, by its address; its log goes into a file."""
-    with log.open("ab") as words:
-        running = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tests.real.llama",
-            str(context),
-            cwd=ROOT,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=words,
-        )
-    assert running.stdout is not None
-    try:
-        address = (await running.stdout.readline()).decode().strip()
-        if not address.startswith("http"):
-            raise RuntimeError(f"llama.cpp's server did not start: {last_words(log)}")
-        yield address
-    finally:
-        if running.returncode is None:
-            running.kill()
-        await running.wait()
-
-
-async def _count(address: str, text: str) -> int:
-    async with ClientSession() as session, session.post(f"{address}/tokenize", json={"content": text}) as answer:
-        return len((await answer.json())["tokens"])
-
-
 async def _conversation(given: argparse.Namespace, context: int, folder: Path) -> list[Offence]:
     _say(f"\n{NAME}, a context of {context:,} tokens, answers of {given.ceiling} at the most, on {given.stage}")
     _say(_COLUMNS.format(*_HEAD))
     # Pasted material alone is then half as much again as the context: four characters are about a token.
     questions = drawn(seed=given.seed, number=given.questions, characters=context * 6 // given.questions)
     told: list[Told] = []
-    async with _llama(context, folder / "llama.log") as address, Tap(address) as tap, STAGES[given.stage]() as stage:
+    async with llama(context, folder / "llama.log") as address, Tap(address) as tap, STAGES[given.stage]() as stage:
         room = Room(
             stage=stage,
             tap=tap,
-            count=partial(_count, address),
+            count=partial(count, address),
             folder=folder,
             environment={
                 "OPENAI_BASE_URL": f"{tap.url}/v1",

@@ -123,13 +123,14 @@ async def _over(room: Room, database: Database, running: asyncio.subprocess.Proc
     """Waits until the program has done with this message; False where it ends or our patience does."""
     ends = monotonic() + room.patience
     while running.returncode is None and monotonic() < ends:
-        if await database.read(_is_over, message):
+        if await database.read(is_over, message):
             return True
         await asyncio.sleep(0.1)  # a database tells nobody
     return False
 
 
-def _is_over(connection: Connection, message: str) -> bool:
+def is_over(connection: Connection, message: str) -> bool:
+    """Whether the program has heard this message, and has done with it."""
     if connection.execute(select(turns.c.seq).where(turns.c.message == message)).first() is None:
         return False
     rows = connection.execute(select(sessions.c.waiting, sessions.c.due_at)).all()

@@ -20,7 +20,8 @@ _HOPS = {"connection", "content-length", "host", "keep-alive", "transfer-encodin
 class Request:
     """One request for an answer, by the server's own count of tokens; None is what it did not say.
 
-    Without a status the client hung up before there was one; without a `finish`, before the end.
+    Without a status the client hung up before there was one; without a `finish`, before the end. `told` are its
+    instructions and `asked` its last message, `said` is what the model has written.
     """
 
     status: int | None = None
@@ -28,6 +29,9 @@ class Request:
     shown: int | None = None
     written: int | None = None
     finish: str | None = None
+    asked: str = ""
+    told: str = ""
+    said: str = ""
 
 
 class Tap:
@@ -58,6 +62,10 @@ class Tap:
         await self._runner.cleanup()
         await self._session.close()
 
+    def environment(self) -> dict[str, str]:
+        """The settings that make the program ask by way of it."""
+        return {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": f"{self.url}/v1"}
+
     async def _pass(self, request: web.Request) -> web.StreamResponse:
         assert self._session is not None
         noted = Request()
@@ -65,6 +73,7 @@ class Tap:
             self.requests.append(noted)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOPS}
         body = await request.read()
+        noted.told, noted.asked = _ends(body.decode(errors="replace"))
         url = f"{self._upstream}{request.path_qs}"
         async with self._session.request(request.method, url, data=body or None, headers=headers) as answer:
             noted.status = answer.status
@@ -82,6 +91,14 @@ class Tap:
             return response
 
 
+def _ends(body: str) -> tuple[str, str]:
+    """The instructions and the last message of a request."""
+    given = next(_objects(body), {})
+    messages = [one for one in given.get("messages", given.get("input", ())) if isinstance(one, dict)]
+    words = [one["content"] for one in messages if isinstance(one.get("content"), str)]
+    return given.get("instructions") or (words[0] if words else ""), words[-1] if words else ""
+
+
 def _note(request: Request, heard: str) -> None:
     """Notes what the server said of this request, in one body or in the frames of a stream."""
     for said in _objects(heard):
@@ -94,10 +111,16 @@ def _note(request: Request, heard: str) -> None:
         if usage:
             request.shown = usage.get("prompt_tokens", usage.get("input_tokens"))
             request.written = usage.get("completion_tokens", usage.get("output_tokens"))
+        request.said += "".join(_words(choice) for choice in said.get("choices", ()))
         ended = [choice.get("finish_reason") for choice in said.get("choices", ())]
         status = whole.get("status")
         ended += [status] if status in {"completed", "incomplete", "failed"} else []
         request.finish = next((reason for reason in ended if reason), request.finish)
+
+
+def _words(choice: Mapping[str, Any]) -> str:
+    """What the model says in one piece of a chat's answer, or in the whole of it."""
+    return (_part(choice, "delta") or _part(choice, "message")).get("content") or ""
 
 
 def _part(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -106,7 +129,8 @@ def _part(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _objects(heard: str) -> Iterator[dict[str, Any]]:
-    for line in [heard, *heard.splitlines()]:
+    lines = heard.splitlines()
+    for line in lines if len(lines) == 1 else [heard, *lines]:
         with suppress(ValueError):
             said = json.loads(line.removeprefix("data:"))
             if isinstance(said, dict):

@@ -9,7 +9,19 @@ from bots.discord import DiscordAdapter
 from tests.stage import Shown, Stage
 from tests.wire.discord_gateway import Gateway
 from tests.wire.discord_rest import BASE, Rest
-from tests.wire.discord_world import DIRECT, EPHEMERAL, FORUM, STARTER, THREAD, Interaction, Kept, Payload, World
+from tests.wire.discord_world import (
+    COMPONENT,
+    DIRECT,
+    EPHEMERAL,
+    FORUM,
+    STARTER,
+    SUBMISSION,
+    THREAD,
+    Interaction,
+    Kept,
+    Payload,
+    World,
+)
 
 CONNECT_WITHIN = 20.0
 
@@ -163,6 +175,32 @@ class DiscordStage(Stage):
         await self.gateway.dispatch("INTERACTION_CREATE", payload)
         await self.change()
 
+    async def press(self, message: str, *chosen: str, author: str = "ada", row: int = 0) -> Interaction:
+        """A person presses the button beneath a message, in this row, or chooses these in the menu there."""
+        await self._online()
+        kept = self.kept(message).payload
+        (part,) = kept["components"][row]["components"]
+        data = {"custom_id": part["custom_id"], "component_type": part["type"], "id": 2}
+        assert set(chosen) <= {option["value"] for option in part.get("options", ())}
+        data |= {"values": list(chosen)} if chosen else {}
+        return await self._interact(COMPONENT, kept["channel_id"], author, {"data": data, "message": kept})
+
+    async def submit(self, shown: Interaction, **typed: str) -> Interaction:
+        """Who was shown this modal types this into its fields, leaves the others alone, and sends it."""
+        assert shown.modal is not None
+        held = [one["component"] for one in shown.modal["components"]]
+        labels = [{"type": 18, "id": 1, "component": _typed(one, typed.get(name_of(one)))} for one in held]
+        data = {"custom_id": shown.modal["custom_id"], "components": labels}
+        return await self._interact(SUBMISSION, shown.channel, shown.author, {"data": data})
+
+    async def _interact(self, kind: int, channel: str, author: str, more: Payload) -> Interaction:
+        payload = self.interaction("", channel, author) | {"type": kind} | more
+        interaction = self.world.interactions[payload["token"]]
+        interaction.kind, interaction.author = kind, author
+        await self.gateway.dispatch("INTERACTION_CREATE", payload)
+        await self.change()
+        return interaction
+
     def interaction(self, verb: str, channel: str, author: str, text: str = "") -> Payload:
         """An INTERACTION_CREATE for /session VERB, known to the server from now on."""
         number = self.world.snowflake()
@@ -192,7 +230,11 @@ class DiscordStage(Stage):
         }
         if place["type"] == DIRECT:
             return payload | {"context": 1, "user": user}
-        return payload | {"context": 0, "guild_id": self.world.guild, "member": {"user": user, "nick": None}}
+        return payload | {
+            "context": 0,
+            "guild_id": self.world.guild,
+            "member": self.world.member(user["id"]) | {"user": user},
+        }
 
     def shown(self, place: str = "main") -> list[Shown]:
         kept = self.world.messages.get(self._places.get(place, ""), {}).values()
@@ -317,3 +359,22 @@ def _shown(kept: Kept) -> Shown:
         reply_to=(payload.get("message_reference") or {}).get("message_id"),
         edits=kept.edits,
     )
+
+
+def name_of(field: Payload) -> str:
+    """The name of a field of a modal."""
+    return str(field["custom_id"].partition(" ")[0])
+
+
+def held_by(field: Payload) -> str:
+    """What a field of a modal holds before anybody has typed."""
+    if field["type"] == 3:
+        return "".join(option["value"] for option in field["options"] if option["default"])
+    return str(field["value"])
+
+
+def _typed(field: Payload, typed: str | None) -> Payload:
+    """A field as it is sent, once somebody has typed this, or has left it alone."""
+    value, known = held_by(field) if typed is None else typed, {"type": field["type"], "id": 3}
+    known |= {"custom_id": field["custom_id"]}
+    return known | ({"values": [value] if value else []} if field["type"] == 3 else {"value": value})

@@ -11,7 +11,9 @@ from aiohttp import web
 
 from tests.wire.discord_gateway import Gateway
 from tests.wire.discord_world import (
+    COMPONENT,
     EPHEMERAL,
+    SUBMISSION,
     THREAD,
     Interaction,
     Kept,
@@ -58,6 +60,7 @@ class Rest:
             web.put(commands, self._overwrite),
             web.get(channel, self._channel),
             web.patch(channel, self._modify),
+            web.get(f"{channel}/thread-members/{{user}}", self._thread_member),
             web.get(f"{channel}/messages", self._history),
             web.get(f"{channel}/messages/{{message}}", self._message),
             web.post(f"{channel}/messages", self._create),
@@ -233,6 +236,12 @@ class Rest:
     async def _member(self, request: web.Request) -> web.Response:
         return answer(self.world.member(request.match_info["user"]))
 
+    async def _thread_member(self, request: web.Request) -> web.Response:
+        thread, user = self._place(request)["id"], request.match_info["user"]
+        if user not in self.world.in_thread.get(thread, ()):
+            raise Refused(404, 10007, "Unknown Member")
+        return answer({"id": thread, "user_id": user, "flags": 0})
+
     async def _channel(self, request: web.Request) -> web.Response:
         return answer(self._place(request))
 
@@ -274,6 +283,7 @@ class Rest:
         if body.get("enforce_nonce") and known is not None:
             return answer(known)
         more: Payload = {"nonce": body.get("nonce"), "flags": body.get("flags", 0)}
+        more["components"] = body.get("components", [])
         reference = body.get("message_reference")
         if reference is not None:
             if reference["message_id"] in self.world.messages[channel]:
@@ -325,16 +335,26 @@ class Rest:
             raise Refused(404, 10062, "Unknown interaction")
         if interaction.deferred:
             raise Refused(400, 40060, "Interaction has already been acknowledged")
-        if body["type"] != 5 or body.get("data", {}).get("flags", 0) & ~EPHEMERAL:
-            raise Refused(400, 50035, "Invalid Form Body")
+        data = body.get("data", {})
+        match body["type"]:
+            case 5 if not data.get("flags", 0) & ~EPHEMERAL:
+                interaction.private = bool(data.get("flags", 0) & EPHEMERAL)
+            case 6 if interaction.kind in (COMPONENT, SUBMISSION):
+                pass
+            case 9 if interaction.kind != SUBMISSION and is_modal(data):
+                interaction.modal = data
+            case _:
+                raise Refused(400, 50035, "Invalid Form Body")
         interaction.deferred, interaction.acknowledged_after = True, late
-        interaction.private = bool(body.get("data", {}).get("flags", 0) & EPHEMERAL)
+        interaction.first = body["type"]
         return web.Response(status=204)
 
     async def _edit_original(self, request: web.Request) -> web.Response:
         interaction, body = self._interaction(request), await request.json()
         if not interaction.deferred:
             raise Refused(404, 10015, "Unknown Webhook")
+        if interaction.first != 5:
+            raise Refused(404, 10008, "Unknown Message")
         if interaction.original is not None:
             return await self._changed(self.world.messages[interaction.channel][interaction.original], body)
         payload = await self._by_webhook(interaction, body, private=interaction.private)
@@ -357,6 +377,7 @@ class Rest:
             type=20,
             webhook_id=self.world.application,
             flags=body.get("flags", 0) | (EPHEMERAL if private else 0),
+            components=body.get("components", []),
         )
         if not private:
             await self.gateway.dispatch("MESSAGE_CREATE", payload, self.world.channels[interaction.channel])
@@ -365,6 +386,7 @@ class Rest:
     async def _changed(self, kept: Kept, body: Payload) -> web.Response:
         self._check(body)
         self.world.edit(kept, body["content"].strip())
+        kept.payload["components"] = body.get("components", kept.payload["components"])
         if kept.listed:
             channel = self.world.channels[kept.payload["channel_id"]]
             await self.gateway.dispatch("MESSAGE_UPDATE", kept.payload, channel)
@@ -401,6 +423,8 @@ class Rest:
             raise Refused(400, 50006, "Cannot send an empty message")
         if len(content) > 2000 or len(str(body.get("nonce", ""))) > 25:
             raise Refused(400, 50035, "Invalid Form Body")
+        if not all(map(is_row, body.get("components", ()))) or len(body.get("components", ())) > 5:
+            raise Refused(400, 50035, "Invalid Form Body")
         mentions = body.get("allowed_mentions", {})
         if "users" in mentions.get("parse", ()) and mentions.get("users"):
             raise Refused(400, 50035, "Invalid Form Body")
@@ -417,3 +441,46 @@ def _stored(command: Any) -> Any:
     if isinstance(command, dict):
         return {key: _stored(value) for key, value in command.items() if value != []}
     return [_stored(one) for one in command] if isinstance(command, list) else command
+
+
+def is_row(row: Payload) -> bool:
+    """Whether Discord takes this beneath a message: up to five buttons, or one menu (components/reference)."""
+    kinds = [one["type"] for one in row["components"]]
+    buttons = all(kind == 2 for kind in kinds) and 1 <= len(kinds) <= 5
+    fits = all(0 < len(one["custom_id"]) <= 100 and len(one.get("label", "")) <= 80 for one in row["components"])
+    return row["type"] == 1 and fits and (buttons or (kinds == [3] and is_menu(row["components"][0])))
+
+
+def is_menu(menu: Payload) -> bool:
+    """Whether Discord takes this menu."""
+    options, bounds = menu["options"], (menu["min_values"], menu["max_values"])
+    fits = all(0 < len(one["label"]) <= 100 and 0 < len(one["value"]) <= 100 for one in options)
+    chosen = sum(bool(one.get("default")) for one in options)
+    in_order = 0 <= bounds[0] <= bounds[1] <= len(options) and chosen <= bounds[1]
+    return 1 <= len(options) <= 25 and fits and in_order and len(menu.get("placeholder", "")) <= 150
+
+
+def is_modal(modal: Payload) -> bool:
+    """Whether Discord takes this modal."""
+    labels = modal["components"]
+    return (
+        0 < len(modal["custom_id"]) <= 100
+        and 0 < len(modal["title"]) <= 45
+        and 1 <= len(labels) <= 5
+        and all(
+            one["type"] == 18
+            and 0 < len(one["label"]) <= 45
+            and 0 < len(one.get("description", "…")) <= 100
+            and is_field(one["component"])
+            for one in labels
+        )
+    )
+
+
+def is_field(field: Payload) -> bool:
+    """Whether Discord takes this in a modal, beneath a label."""
+    if not 0 < len(field["custom_id"]) <= 100:
+        return False
+    if field["type"] == 3:
+        return is_menu(field)
+    return field["type"] == 4 and field["style"] in (1, 2) and len(field["value"]) <= field["max_length"] <= 4000

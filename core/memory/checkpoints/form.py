@@ -11,7 +11,7 @@ The model writes no times; each line gets that of the first turn that it names, 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from re import IGNORECASE
 from re import compile as pattern
@@ -111,13 +111,18 @@ def _entry(topic: Topic, words: str) -> Entry:
     """The state stands before the turns, or by mistake behind them."""
     stamp = _STAMP.match(words)
     at = None if stamp is None else _time(stamp[1])
-    words = words[stamp.end() :] if stamp else words
-    words, late = _stated(topic, words)
-    words, seqs = _cited(words)
+    words, late = _stated(topic, unstamped(words))
+    words, seqs = cited(words)
     words, state = (words, late) if late else _stated(topic, words)
     if not words:
         raise Malformed
     return Entry(topic=topic, words=words, seqs=seqs, state=state, at=at)
+
+
+def unstamped(words: str) -> str:
+    """A line without the time at its beginning."""
+    stamp = _STAMP.match(words)
+    return words[stamp.end() :] if stamp else words
 
 
 def _time(stamp: str) -> datetime | None:
@@ -139,7 +144,7 @@ def _stated(topic: Topic, words: str) -> tuple[str, State | None]:
     return words, None
 
 
-def _cited(words: str) -> tuple[str, tuple[Run, ...]]:
+def cited(words: str) -> tuple[str, tuple[Run, ...]]:
     """The words without the turns at their end, and these; none where they name none."""
     plain = words.rstrip(" .")
     head, _, tail = plain.rpartition("(")
@@ -177,6 +182,13 @@ def _written(entry: Entry) -> str:
 def _ranged(run: Run) -> str:
     first, last = run
     return str(first) if first == last else f"{first}-{last}"
+
+
+def zone(text: str) -> tzinfo:
+    """In which zone a text of our form tells its times: in that of its first line; UTC where it has none."""
+    stamp = _STAMP.search(text)
+    at = None if stamp is None else _time(stamp[1])
+    return UTC if at is None or at.tzinfo is None else at.tzinfo
 
 
 def stamped(at: datetime) -> str:

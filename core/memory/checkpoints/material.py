@@ -13,6 +13,7 @@ from core.memory.checkpoints.disguises import line
 from core.memory.checkpoints.form import stamped
 from core.memory.checkpoints.redaction import redacted
 from core.memory.checkpoints.wording import defused
+from core.memory.citations import bare
 from core.model.envelope import speaker, whole
 from core.seam.messages import Quote
 from core.session import Kind, Role, Turn
@@ -49,7 +50,7 @@ def _lines(turn: Turn, zone: tzinfo, cut: Cut, most: int) -> Iterator[str]:
     yield f"#{turn.seq} [{DAYS[at.weekday()]} {stamped(at)}] {_who(turn)}{quotes}:"
     for quote in turn.quotes:
         yield from _marked(">> ", cut(redacted(quote.text), most // QUOTED // len(turn.quotes)))
-    yield from _marked("> ", cut(redacted(turn.text), most))
+    yield from _marked("> ", cut(redacted(bare(turn.text) if turn.kind is Kind.SUMMARY else turn.text), most))
 
 
 def _who(turn: Turn) -> str:

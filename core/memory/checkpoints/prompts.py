@@ -3,10 +3,13 @@
 from core.memory.checkpoints.form import TOPICS, Topic
 from core.session import Fold
 
-LINE = 45
-"""Tokens: what a line costs about, with its time and its turns."""
+LINE = 55
+"""Tokens: what a line of twenty words costs about, with its time and its turns."""
 
-_LEAST = 3  # lines
+MARKS = 60
+"""Tokens: what a record costs beside its lines, for the marks around it."""
+
+_LEAST = 2  # lines
 
 _TASKS = {
     Fold.CHECKPOINT: """\
@@ -62,4 +65,4 @@ and end with their turns, such as ({last}). Copy none of the lines above.
 def instructions(kind: Fold, most: int) -> str:
     """What is to be written, in at most so many tokens."""
     headings = "\n".join(_HEADINGS[topic] for topic in Topic if topic in TOPICS[kind])
-    return f"{_TASKS[kind]}\n{_RULES.format(headings=headings, lines=max(_LEAST, most // LINE))}"
+    return f"{_TASKS[kind]}\n{_RULES.format(headings=headings, lines=max(_LEAST, (most - MARKS) // LINE))}"

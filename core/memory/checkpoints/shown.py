@@ -5,9 +5,9 @@ look like a mark, which is checked before a checkpoint is used.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from core.memory.checkpoints.form import Entry, Run, parsed, stamped
+from core.memory.checkpoints.form import Entry, Run, parsed, stamped, zone
 from core.memory.checkpoints.wording import MARK
 from core.session import Checkpoint, Fold
 
@@ -59,12 +59,16 @@ def block(checkpoint: Record) -> str:
 
 
 def record(stored: Checkpoint) -> Record:
-    """What is stored, as it is shown and as others are made of it: its times are told in UTC."""
+    """What is stored, as it is shown and as others are made of it.
+
+    Its times are told in the zone of its lines, whatever is set by now: it stays the same bytes.
+    """
+    where = zone(stored.text)
     return Record(
         kind=stored.kind,
         covers=(stored.first, stored.last),
-        since=datetime.fromtimestamp(stored.since, UTC),
-        until=datetime.fromtimestamp(stored.until, UTC),
+        since=datetime.fromtimestamp(stored.since, where),
+        until=datetime.fromtimestamp(stored.until, where),
         text=stored.text,
         tokens=stored.tokens,
     )

@@ -51,6 +51,13 @@ def test_code_in_a_cell_can_not_end_the_block_around_the_table() -> None:
     assert render("| a | b |\n|--|--|\n| ```x``` | `y` |").count("```") == 2
 
 
+def test_a_link_to_a_message_has_no_preview() -> None:
+    link = "https://discord.com/channels/@me/1/2"
+
+    assert render(f"- tea [1]({link}) [2]({link})") == f"- tea [1](<{link}>) [2](<{link}>)"
+    assert render(f"`[1]({link})` {link} [1](<{link}>)") == f"`[1]({link})` {link} [1](<{link}>)"
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

@@ -14,7 +14,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 import migrations
-from bots.program.cli import app, main
+from bots.__main__ import main
+from bots.program.cli import app
 from core.config import Settings
 from core.errors import ModelStalled
 from core.session import ATTEMPTS
@@ -406,3 +407,47 @@ def test_the_effective_settings_are_shown_with_where_they_come_from(url: str) ->
     assert odd.stderr.startswith("backscroll: --channel: 'general' has 1 parts")
     assert misspelt.exit_code == 2
     assert misspelt.stderr == "backscroll: --channel: 'Slack' is none of slack, discord, console\n"
+
+
+def test_the_operator_takes_back_what_people_have_set(url: str) -> None:
+    async def lock_all_out() -> None:
+        database = connect(url)
+        async with House(database, ScriptedModel(), TranscriptAdapter()) as running:
+            await running.say(message())
+            await running.answered("You said: hello")
+        await database.write(policies.keep, 1, "console:local:main", '{"may_set": "U0", "answer_tokens": "77"}')
+        await database.write(policies.keep, 1, policies.WORKSPACE, '{"may_set": "U1"}')
+        await database.close()
+
+    asyncio.run(lock_all_out())
+
+    channel, workspace = ("--channel", "console:local:main"), ("--workspace", "console:local")
+    first = backscroll("settings", *channel, "--unset", "may_set", DATABASE_URL=url)
+    again = backscroll("settings", *channel, "--unset", "may_set", DATABASE_URL=url)
+    all_of_it = backscroll("settings", *workspace, "--unset", "may_set", DATABASE_URL=url)
+    here = backscroll("settings", *channel, DATABASE_URL=url)
+    around = backscroll("settings", *workspace, DATABASE_URL=url)
+
+    assert first.stdout == "`may_set` is no longer set there: it is U1 (set for the workspace).\n"
+    assert again.stdout == "`may_set` was not set there: it is U1 (set for the workspace).\n"
+    assert all_of_it.stdout == "`may_set` is no longer set there: it is admins (built in).\n"
+    assert "- `may_set`: admins (built in)" in here.stdout
+    assert "- `answer_tokens`: 77 (set for this channel)" in here.stdout
+    assert "- `answer_tokens`: 4,000 (built in)" in around.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--unset", "may_set"), "--unset: say where, by --channel or --workspace"),
+        (("--channel", "slack:T1:C1", "--unset", "mayset"), "--unset: 'mayset' is none of hear, "),
+        (("--channel", "slack:T1:C1", "--workspace", "slack:T1"), "--channel and --workspace: name one of them"),
+        (("--workspace", "T1"), "--workspace: 'T1' is no PLATFORM:WORKSPACE"),
+        (("--workspace", "irc:T1"), "--workspace: 'irc' is none of slack, discord, console"),
+    ],
+)
+def test_an_option_of_settings_that_does_not_fit_says_what_would(words: tuple[str, ...], why: str) -> None:
+    result = backscroll("settings", *words)
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"backscroll: {why}")

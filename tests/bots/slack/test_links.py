@@ -20,6 +20,7 @@ REPLY = "https://acme.slack.com/archives/C1/p1700000005000200?thread_ts=17000000
     [
         (THREAD, "1700000000.000100", ROOT),
         (THREAD, "1700000005.000200", REPLY),
+        (THREAD, "1699999999.000100", "https://acme.slack.com/archives/C1/p1699999999000100"),
         (CHANNEL, "1700000005.000200", REPLY.partition("?")[0]),
         (THREAD, "ephemeral-1", None),
         (THREAD, "trigger-17.5", None),

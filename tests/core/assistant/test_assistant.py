@@ -16,7 +16,7 @@ from core.errors import (
     RequestNotTaken,
     WindowTooLong,
 )
-from core.memory.prompts import SUMMARIZE
+from core.memory.prompts import NUMBERS, SUMMARIZE
 from core.model.llm import Finish, Usage
 from core.policy import Policy
 from core.schema import spent, turns
@@ -257,7 +257,8 @@ async def test_a_summary_is_the_models_and_remembered_and_its_command_is_not(dat
         await running.say(message("thanks"))
         await running.answered("yes", summary, "You said: thanks")
 
-    assert [one.text for one in running.model.prompts[1].messages[-1:]] == [SUMMARIZE], "it is nobody's words"
+    asked = f"{SUMMARIZE}{NUMBERS}1: [2023-11-14 22:13] do you like tea?"
+    assert [one.text for one in running.model.prompts[1].messages[-1:]] == [asked], "it is nobody's words"
     assert running.model.asked(1)[:2] == ["do you like tea?", "yes"]
     assert running.model.asked(2) == ["do you like tea?", "yes", summary, "thanks"]
     assert running.adapter.delivered[1].private is False

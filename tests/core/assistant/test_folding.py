@@ -8,18 +8,20 @@ from re import compile as pattern
 
 import pytest
 from sqlalchemy import update
+from structlog.testing import capture_logs
 
 from core.events import Folded, FoldRefused
 from core.memory.checkpoints.shown import EXPLAINED
 from core.memory.folding import IDLE
-from core.memory.prompts import instructions
+from core.memory.window import REPLY_TOKENS
 from core.model.llm import Finish, Prompt
+from core.model.metered import Metered
 from core.policy import SETTINGS, Level
-from core.schema import checkpoints, folds, spent, turns
+from core.schema import calls, checkpoints, folds, spent, turns
 from core.seam.address import Address
 from core.seam.messages import Deleted, Edited, Inbound
 from core.session import Fold, Validity
-from core.store import Database
+from core.store import Database, ledger
 from core.store import chores as store_chores
 from core.store import folds as store_folds
 from tests.core.memory.checkpoints.folder import folded
@@ -71,12 +73,12 @@ ORDERED = pattern(r"Write the record of (-?\d+)-")
 class Talking(House):
     """A house that remembers what was said to it, and whose time is that of the newest message."""
 
-    def __init__(self, database: Database, **facts) -> None:
+    def __init__(self, database: Database, *, adapter: TranscriptAdapter | None = None, **facts) -> None:
         self.now = 0.0
         self.said: dict[int, Inbound] = {}
         """By the number of the exchange."""
         facts = {"budget": BUDGET, "clock": lambda: self.now} | facts
-        super().__init__(database, FoldingModel(), TranscriptAdapter(), **facts)
+        super().__init__(database, FoldingModel(), adapter or TranscriptAdapter(), **facts)
 
 
 def folding_house(database: Database, **facts) -> Talking:
@@ -277,9 +279,66 @@ async def test_a_window_in_part_full_is_folded_when_nobody_has_spoken_for_long(d
         assert await rows(database, checkpoints) != []
 
 
-async def test_records_are_explained_before_there_are_any() -> None:
-    assert instructions(None).endswith(EXPLAINED)
-    assert instructions("Be kind.").endswith(EXPLAINED)
+@pytest.mark.parametrize("writes", [written, lambda prompt: "I am sorry, I can't do that."])
+async def test_every_call_of_a_fold_is_billed_be_it_of_use_or_not(
+    database: Database, writes: Callable[[Prompt], str]
+) -> None:
+    async with folding_house(database) as running:
+        model = model_of(running)
+        model.writes = writes
+        running.mind.model = metered = Metered(model, lambda call: database.write(ledger.record, call))
+        await talk(running, 1, 12)
+        await metered.close()
+
+    found = [row for row in await rows(database, calls) if row.purpose == "fold"]
+    assert [(row.seq, row.outcome, row.author) for row in found] == [
+        (prompt.cause.seq, "answered", None) for prompt in model.asked_to_fold if prompt.cause
+    ]
+    assert len(found) >= 2
+    assert all(row.shown > 300 and row.written for row in found)
+
+
+async def test_records_are_explained_behind_all_else_where_any_are_shown_and_nowhere_else(database: Database) -> None:
+    async with folding_house(database) as running:
+        running.mind.records = EXPLAINED
+        await talk(running, 1, 30)
+
+        told, asked = running.mind.told, running.model.prompts
+        first = next(number for number, prompt in enumerate(asked) if "[[record of turns" in prompt.messages[0].text)
+        assert {prompt.instructions for prompt in asked[:first]} == {told}
+        assert {prompt.instructions for prompt in asked[first:]} == {f"{told}\n\n{EXPLAINED}"}
+        counted = [running.mind.count(prompt.instructions) for prompt in asked]
+        parts = [sum(running.mind.count(one.text) for one in prompt.messages) for prompt in asked]
+        assert [prompt.tokens for prompt in asked] == [
+            a + b + REPLY_TOKENS for a, b in zip(counted, parts, strict=True)
+        ]
+
+
+async def test_records_tell_times_in_the_zone_that_is_set_and_stay_the_same_bytes_when_another_is(
+    database: Database,
+) -> None:
+    async with folding_house(database) as running:
+        running.mind.policy = replace(running.mind.policy, zone="Asia/Kathmandu")
+        await talk(running, 1, 12)
+        before = running.model.prompts[-1].messages[0].text
+        turns, record = model_of(running).asked_to_fold[0].messages[0].text, before.splitlines()
+
+        assert turns.count(" +05:45] ") > 5
+        assert record[0].count(" +05:45") == 2, "from when until when"
+        assert all(" +05:45] " in line for line in record[1:-1] if line.startswith("- "))
+
+        running.mind.policy = replace(running.mind.policy, zone="Europe/Berlin")
+        await talk(running, 13, 14)
+        assert running.model.prompts[-1].messages[0].text == before
+
+
+async def test_the_log_names_the_first_fold_as_why_the_beginning_changed(database: Database) -> None:
+    async with folding_house(database) as running:
+        running.mind.records = EXPLAINED
+        with capture_logs() as logs:
+            await talk(running, 1, 12)
+
+        assert [line["epoch"] for line in logs if line["event"] == "prefix changed"] == ["fold"]
 
 
 async def test_status_says_what_is_shown_as_it_was_said_and_what_is_folded(database: Database) -> None:

@@ -1,22 +1,27 @@
 """Timing out: what is over is ended by one process, a few at a time, and nothing is posted for it."""
 
 import asyncio
+import gc
 import json
 from dataclasses import replace
 from math import inf
+from time import time
 
 import pytest
 from structlog.testing import capture_logs
 
+from core import schema
 from core.chores.runner import Chores
 from core.chores.table import timing_out
 from core.chores.timing_out import TimingOut
 from core.errors import DatabaseUnreachable, DeliveryUnknown
+from core.events import Event, Events, Subscriber, TimedOut, Woken
 from core.policy import Policy
-from core.schema import segments, sessions
+from core.schema import chores, deliveries, segments, sessions, turns
 from core.seam.address import Address
-from core.session import Kind
-from core.store import Database, inbound, policies, timeouts
+from core.seam.cache import Recent
+from core.session import Kind, SessionKey
+from core.store import Connection, Database, doubts, folds, inbound, policies, timeouts
 from core.timings import Timings
 from core.work.shifts import Shifts
 from tests.core.store.test_timeouts import DAY, pass_time, present, said
@@ -41,8 +46,10 @@ class Carded(TranscriptAdapter):
         self.change()
 
 
-def sweeper(database: Database, adapter: TranscriptAdapter, policy: Policy | None = None) -> TimingOut:
-    return TimingOut(database=database, policy=policy or Policy(), adapter=adapter, timings=QUICK)
+def sweeper(
+    database: Database, adapter: TranscriptAdapter, policy: Policy | None = None, *told: Subscriber
+) -> TimingOut:
+    return TimingOut(database=database, policy=policy or Policy(), adapter=adapter, events=Events(*told), timings=QUICK)
 
 
 async def born(database: Database, number: int) -> list[Address]:
@@ -113,22 +120,87 @@ async def test_the_sign_is_changed_back_when_talk_wakes_the_session(database: Da
         await adapter.until(lambda: adapter.cards == {HERE.id: True})
 
 
+async def test_each_time_out_and_each_waking_is_told_once(database: Database) -> None:
+    told: list[Event] = []
+    async with house(database) as running:
+        await said(running, "hello")
+        await pass_time(database, DAY)
+        for _ in range(2):
+            await sweeper(database, running.adapter, None, told.append).sweep()
+        await said(running, "back")
+        await said(running, "more")
+        await pass_time(database, 2 * DAY)
+        await said(running, "back before anybody had noticed")
+        woken = [(one.address, one.late) for one in running.told if isinstance(one, Woken)]
+        silences = [one.seconds for one in (*told, *running.told) if isinstance(one, TimedOut | Woken)]
+
+    assert [type(one) for one in told] == [TimedOut]
+    assert woken == [(HERE, False), (HERE, True)]
+    assert [round(seconds / DAY) for seconds in silences] == [1, 1, 2]
+
+
+async def test_of_five_hundred_sessions_that_age_nothing_is_left_but_what_is_remembered(database: Database) -> None:
+    """Receipts, shifts, marks: in the database and in the process."""
+    there = [replace(HERE, channel=f"aged {number}") for number in range(500)]
+    moved = 0.0
+    async with house(database, clock=lambda: time() + moved) as running:
+        said_there = [message(f"hello {place.channel}", address=place) for place in there]
+        for start in range(0, len(said_there), 50):
+            await asyncio.gather(*(running.say(one) for one in said_there[start:][:50]))
+            await running.unserved()
+        await database.write(lambda connection: [folds.mark(connection, one.key) for one in found(connection)[:16]])
+        while await database.read(folds.due, 1):
+            await running.folding.look()
+        assert len(await rows(database, deliveries)) == len(hints()) == 500
+
+        moved = 2 * DAY
+        await pass_time(database, moved)
+        await sweeper(database, running.adapter).sweep()
+        await database.write(doubts.forget)
+        await said(running, "somebody else")
+        await running.unserved()
+        gc.collect()
+
+        left = {table.name: len(await rows(database, table)) for table in (deliveries, schema.folds, chores)}
+        assert left == {"deliveries": 1, "folds": 0, "chores": 0}, "but for what is said just now"
+        assert hints() == []
+        keys = [one for one in gc.get_objects() if isinstance(one, SessionKey) and one.address in there]
+        assert keys == []
+        remembered = [row for row in await rows(database, turns) if row.body.startswith(b"hello aged")]
+        assert len(remembered) == 500, "nothing is forgotten"
+
+        shown = len(running.adapter.delivered)
+        await asyncio.gather(*(running.say(one) for one in said_there))
+        await running.over()
+        assert len(running.adapter.delivered) == shown, "what arrives once more is known"
+
+
+def found(connection: Connection) -> list[timeouts.Present]:
+    return timeouts.present(connection, "console", after=timeouts.FIRST, most=1_000)
+
+
+def hints() -> list[str]:
+    """Which of those sessions any cache of hints in this process knows."""
+    caches = [one for one in gc.get_objects() if isinstance(one, Recent)]
+    return [key for cache in caches for key in cache._kept if "aged" in key]
+
+
 async def test_cut_off_in_the_middle_another_process_ends_the_rest_and_no_session_is_ended_twice(
     database: Database,
 ) -> None:
     road, adapter = Interrupted(database), Carded()
-    await born(database, 35)
+    await born(database, 185)
     await pass_time(database, DAY)
     with road.hold("time_out") as run:
         cut_off = asyncio.create_task(sweeper(road, adapter).sweep())
         await run.wait()
         cut_off.cancel()
         await asyncio.wait([cut_off])
-    assert len(await rows(database, segments)) == 10, "what was committed is whole"
-    assert len(await present(database)) == 25
+    assert len(await rows(database, segments)) == 100, "what was committed is whole"
+    assert len(await present(database)) == 85
 
     await asyncio.gather(*(sweeper(database, adapter).sweep() for _ in range(2)))
-    assert len(await rows(database, segments)) == 35
+    assert len(await rows(database, segments)) == 185
     assert await present(database) == []
 
 
@@ -137,7 +209,7 @@ async def test_it_is_a_chore_that_one_process_does_for_each_platform(database: D
     await born(database, 3)
     await pass_time(database, DAY)
     timings = Timings(between=0.0, put_off=0.01)
-    row = timing_out(road, Policy(), adapter, timings)
+    row = timing_out(road, Policy(), adapter, Events(), timings)
     assert (row.by_one, row.platform, row.every) == (True, "console", 600.0)
 
     road.fail("present", DatabaseUnreachable("no answer"))

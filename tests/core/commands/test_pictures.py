@@ -9,7 +9,7 @@ from tests.core.commands.test_settings import said
 from tests.script import house
 
 
-def _bars(text: str) -> dict[str, tuple[int, int]]:
+def bars(text: str) -> dict[str, tuple[int, int]]:
     """Each line of the picture: its tokens, and how long its bar is."""
     found = re.findall(r"^([a-z ]+?) +([\d,]+)(?:  ([█░]*))?$", text, re.MULTILINE)
     return {name: (int(tokens.replace(",", "")), len(bar)) for name, tokens, bar in found}
@@ -22,13 +22,13 @@ async def test_context_draws_what_the_next_question_will_find(database: Database
             await said(running, f"{number} " + "many words " * 20)
         full = await said(running, "!context")
 
-    assert set(_bars(new)) == {"instructions", "room"}
+    assert set(bars(new)) == {"instructions", "room"}
     assert "no turn word for word yet" in new
-    bars = _bars(full)
-    assert set(bars) == {"instructions", "turns", "room"}
-    assert sum(tokens for tokens, _ in bars.values()) in range(998, 1_001), "the parts are the whole"
-    assert bars["turns"][0] > bars["instructions"][0]
-    assert bars["turns"][1] > bars["instructions"][1] > 0
+    parts = bars(full)
+    assert set(parts) == {"instructions", "turns", "room"}
+    assert sum(tokens for tokens, _ in parts.values()) in range(998, 1_001), "the parts are the whole"
+    assert parts["turns"][0] > parts["instructions"][0]
+    assert parts["turns"][1] > parts["instructions"][1] > 0
     assert "6 turns word for word" in full
     assert len(running.model.prompts) == 3, "no matter for the model"
 
@@ -36,7 +36,10 @@ async def test_context_draws_what_the_next_question_will_find(database: Database
 async def test_a_part_that_is_there_is_seen_however_small_it_is(database: Database) -> None:
     async with house(database, budget=100_000) as running:
         window = Window(messages=(), sections=(Section(name="instructions", tokens=5),))
-        bars = _bars(drawn(window, running.mind))
+        words, chart = drawn(window, running.mind)
+        parts = bars(words)
 
-    assert bars["instructions"] == (5, 1)
-    assert bars["room"] == (99_995, 24)
+    assert parts["instructions"] == (5, 1)
+    assert parts["room"] == (99_995, 24)
+    assert chart.numbers == (("instructions", 5), ("room", 99_995))
+    assert chart.words in words

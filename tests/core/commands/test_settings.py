@@ -8,7 +8,7 @@ from core.errors import DeliveryDelayed
 from core.memory.prompts import with_persona
 from core.model.calibration import Calibration
 from core.model.llm import Usage
-from core.policy import SETTINGS
+from core.policy import MEMBERS, SETTINGS
 from core.schema import policies
 from core.seam.messages import Audience
 from core.store import Database
@@ -29,10 +29,11 @@ class Governed(TranscriptAdapter):
 
 async def said(running: House, text: str, **facts) -> str:
     before = len(running.adapter.texts)
-    await running.say(message(text, **facts))
+    usual = {"direct": False, "audience": Audience.BOT}  # in their own direct messages people may do everything
+    await running.say(message(text, **(usual | facts)))
     await running.adapter.until(lambda: len(running.adapter.texts) > before)
     await running.over()
-    return running.adapter.texts[-1]
+    return "\n".join(running.adapter.texts[before:])  # a long one is several messages
 
 
 FORMS: list[dict[str, object]] = [
@@ -122,6 +123,38 @@ async def test_a_platform_that_names_no_admins_has_none(database: Database) -> N
         assert await said(running, "!set hear off") == "Only admins may change my settings here."
 
 
+async def test_a_wrong_id_locks_nobody_out_for_good(database: Database) -> None:
+    async with house(database, adapter=Governed()) as running:
+        await said(running, "!set may_set U0")
+        for text in ("!set hear off", "!unset answers"):
+            assert "Only those who are named" in await said(running, text), "it holds for everything else"
+        assert "Only those who are named" in await said(running, "!set may_set everyone", author=BEN)
+        assert "`may_set` is no longer set for this channel" in await said(running, "!unset may_set")
+        await said(running, "!set workspace may_set U0")
+        assert "Only those who are named" in await said(running, "!unset workspace may_set", author=BEN)
+        assert "`may_set` is admins for all" in await said(running, "!set workspace may_set admins")
+
+
+async def test_members_are_those_who_have_said_something_in_the_session(database: Database) -> None:
+    thread = replace(HERE, thread="side")
+    async with house(database, adapter=Governed()) as running:
+        await said(running, "!set may_reset members, admins")
+        await said(running, "!set may_set members")
+        refusal = "Only those who have said something to me here may change my settings here."
+        assert await said(running, "!set hear off", author=BEN) == refusal
+        assert "Only those who are named" in await said(running, "!reset", author=BEN)
+        await said(running, "hello", author=BEN)
+        assert "`hear` is off" in await said(running, "!set hear off", author=BEN)
+        assert "I set 2 turns aside" in await said(running, "!reset", author=BEN)
+        assert "`hear` is thread" in await said(running, "!set hear thread", author=BEN), (
+            "a reset changes nothing there"
+        )
+        assert await said(running, "!set hear off", author=BEN, address=thread) == refusal, "it is another session"
+
+        running.mind.policy = replace(running.mind.policy, may_set=frozenset({MEMBERS}))
+        assert await said(running, "!set workspace hear off", author=BEN) == refusal, "nobody is of all the workspace"
+
+
 async def test_who_may_not_reset_is_told_so(database: Database) -> None:
     async with house(database, adapter=Governed()) as running:
         await said(running, "hello")
@@ -181,7 +214,7 @@ async def test_a_persona_that_the_models_context_has_no_room_for_is_not_set(data
     async with house(database, adapter=Governed()) as running:
         running.model.context = 800
         refusal = await said(running, f"!set persona {'You are kind. ' * 100}")
-        assert "`persona` is You are kind. for this channel" in await said(running, "!set persona You are kind.")
+        assert "`persona` is `You are kind.` for this channel" in await said(running, "!set persona You are kind.")
 
     assert refusal.startswith("My instructions would take ")
     assert refusal.endswith(" tokens, and may take half of the 600 that my model has room for.")
@@ -195,7 +228,7 @@ async def test_what_is_said_to_the_bot_and_sets_nothing_is_talk(database: Databa
 async def test_a_persona_stands_behind_the_instructions_and_what_is_set_elsewhere_does_not(database: Database) -> None:
     persona = "a pirate\nwho rhymes"
     async with house(database, adapter=Governed()) as running:
-        assert "`persona` is a pirate who rhymes for this channel" in await said(running, f"!set persona {persona}")
+        assert "`persona` is `a pirate who rhymes` for this channel" in await said(running, f"!set persona {persona}")
         await said(running, "hello")
         await said(running, "hello", address=replace(HERE, channel="other"))
 

@@ -12,6 +12,7 @@ from core.model.llm import Message
 from core.seam.messages import Audience, Deleted, Edited
 from core.session import Checkpoint, Fold
 from core.store import Database
+from core.store.segments import Move
 from tests.script import House, house
 from tests.values import BEN, HERE, message
 
@@ -40,7 +41,7 @@ def prefix(shown: list[Shown], *folded: tuple[int, int], whole: bool = True) -> 
         since=None if whole else 60.0,
         checkpoints=told,
     )
-    return Prefix.of(window, model="m", instructions="Be kind.", budget=900, room=800)
+    return Prefix.of(window, asked=9, model="m", instructions="Be kind.", budget=900, room=800)
 
 
 @pytest.mark.parametrize(
@@ -48,9 +49,9 @@ def prefix(shown: list[Shown], *folded: tuple[int, int], whole: bool = True) -> 
     [
         (TALK, None),
         ([*TALK, Shown(6, "6")], None),
-        ([], Epoch.RESET),
-        ([Shown(6, "6"), Shown(7, "7")], Epoch.RESET),
-        ([Shown(0, "0"), *TALK], Epoch.UNDO),
+        ([], Epoch.ERASURE),
+        ([Shown(6, "6"), Shown(7, "7")], Epoch.ERASURE),
+        ([Shown(0, "0"), *TALK], Epoch.LATE),
         (TALK[2:], Epoch.ERASURE),
         ([TALK[0], *TALK[2:]], Epoch.ERASURE),
         (TALK[:-1], Epoch.ERASURE),
@@ -59,18 +60,31 @@ def prefix(shown: list[Shown], *folded: tuple[int, int], whole: bool = True) -> 
     ],
 )
 def test_each_change_of_what_is_shown_has_its_name(now: list[Shown], expected: Epoch | None) -> None:
-    assert why(prefix(TALK), prefix(now)) is expected
+    before, after = prefix(TALK), prefix(now)
+
+    assert after.follows(before) is (expected is None)
+    assert expected is None or why(before, after) is expected
+
+
+@pytest.mark.parametrize("now", [[], TALK[2:], [Shown(0, "0"), *TALK], [TALK[0], Shown(6, "6")]])
+def test_what_has_moved_the_view_gives_the_name_whatever_is_shown(now: list[Shown]) -> None:
+    assert why(prefix(TALK), prefix(now), Move.RESET) is Epoch.RESET
+    assert why(prefix(TALK), prefix(now, (-9, -1), whole=False), Move.UNDO) is Epoch.UNDO
+    assert why(prefix(TALK), prefix(now), Move.CLOSED) is Epoch.RESET
 
 
 def test_a_fold_is_told_from_a_step_and_from_what_is_to_be_told_again() -> None:
     assert why(prefix(TALK), prefix(TALK[2:], (1, 3))) is Epoch.FOLD
     assert why(prefix(TALK[2:], (1, 3)), prefix(TALK[3:], (1, 3), (4, 4))) is Epoch.FOLD
-    assert why(prefix(TALK[2:], (1, 3)), prefix([*TALK[2:], Shown(6, "6")], (1, 3))) is None
+    assert prefix([*TALK[2:], Shown(6, "6")], (1, 3)).follows(prefix(TALK[2:], (1, 3)))
+    assert why(prefix(TALK[2:], whole=False), prefix(TALK[3:], (1, 4))) is Epoch.FOLD, "of what had no room before"
     assert why(prefix(TALK[2:], (1, 3)), prefix(TALK)) is Epoch.EDIT
 
 
 def test_old_turns_for_which_there_is_no_room_are_not_gone() -> None:
     assert why(prefix(TALK), prefix([*TALK[2:], Shown(6, "6")], whole=False)) is Epoch.STEP
+    assert why(prefix(TALK[2:], (1, 3)), prefix([TALK[3], Shown(6, "6")], (1, 3), whole=False)) is Epoch.STEP
+    assert why(prefix(TALK[1:], whole=False), prefix([TALK[0], Shown(2, "short"), *TALK[2:]])) is Epoch.EDIT
 
 
 def test_a_question_is_gone_though_its_answer_is_left() -> None:
@@ -84,15 +98,15 @@ def test_what_is_set_has_its_name_whatever_is_shown() -> None:
     assert why(before, replace(before, instructions="Be brief.")) is Epoch.SETTINGS
     assert why(before, replace(prefix(TALK[1:]), budget=700, room=700)) is Epoch.SETTINGS
     assert why(before, replace(prefix(TALK[1:]), room=700)) is Epoch.MEASURE
-    assert why(before, replace(before, budget=700, room=700)) is None, "all of it has room"
+    assert replace(before, budget=700, room=700).follows(before), "all of it has room"
 
 
 def test_the_first_question_and_another_session_change_nothing() -> None:
-    epochs = Epochs()
+    epochs = Epochs(lambda: 0.0)
     assert epochs.note("a", prefix(TALK)) is None
     assert epochs.note("b", prefix([])) is None
     assert epochs.note("b", prefix(TALK)) is None, "it begins with nothing"
-    assert epochs.note("a", prefix([])) is Epoch.RESET
+    assert epochs.note("a", prefix([])) == prefix(TALK)
 
 
 async def test_a_change_is_told_in_the_log_by_its_name(database: Database) -> None:

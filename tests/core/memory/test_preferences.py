@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 from core.errors import ModelUnavailable
 from core.memory import preferences
 from core.memory.preferences import KNOWN, Unfit
-from core.memory.prompts import SUMMARIZE, instructions
+from core.memory.prompts import NUMBERS, SUMMARIZE, instructions
 from core.memory.window import build
 from core.model.llm import Prompt
 from core.session import Kind, Preferences, Progress, Role, Turn, Validity
@@ -165,7 +165,7 @@ async def test_a_preference_goes_with_its_persons_newest_message_alone(database:
         summary = await ask(running, "!summarize")
 
     assert told(before) == told(bens) == told(summary) == []
-    assert summary.messages[-1].text == SUMMARIZE
+    assert summary.messages[-1].text.startswith(f"{SUMMARIZE}{NUMBERS}1: [")
     assert told(second) == ["> [prefers]\n>> tone: dry | second"]
     assert told(third) == ["> [prefers]\n>> tone: dry | third"]
     assert bens.messages[: len(third.messages) - 1] == third.messages[:-1], "what is before it does not change"

@@ -37,7 +37,7 @@ def test_a_small_model_is_given_no_more_to_fold_than_it_can_read() -> None:
 
 def test_an_idle_fold_and_a_state_block_are_for_windows_that_they_pay_in() -> None:
     assert [folding(budget).idle for budget in (3_000, 6_000, 12_000, 100_000)] == [None, None, 7_200, 40_000]
-    assert [folding(budget).state for budget in (3_000, 6_000, 12_000, 100_000)] == [0, 150, 300, 400]
+    assert [folding(budget).state for budget in (3_000, 6_000, 12_000, 100_000)] == [0, 180, 300, 400]
 
 
 @pytest.mark.parametrize(

@@ -24,3 +24,16 @@ def test_nothing_noted_is_told_from_nothing_known() -> None:
     recent.forget("a")
     recent.forget("b")
     assert "a" not in recent
+
+
+def test_what_has_not_been_noted_for_long_goes_with_the_next_that_is() -> None:
+    now = 0.0
+    recent: Recent[int] = Recent(lasts=10.0, clock=lambda: now)
+    for number, key in enumerate("abcd"):
+        recent.note(key, number)
+    now = 9.0
+    recent.note("a", 9)
+    now = 10.5
+    assert len(recent) == 4, "of a process in which nothing happens, nothing is asked"
+    recent.note("e", 10)
+    assert [key for key in "abcde" if key in recent] == ["a", "e"]

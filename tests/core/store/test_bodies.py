@@ -16,7 +16,7 @@ NO_WORDS = {
     "workspaces": {"platform", "name"},
     "sessions": {"address", "platform", "channel", "owner"},
     "segments": {"kind"},
-    "turns": {"message", "author", "verb", "notice", "model", "shown_seqs"},
+    "turns": {"message", "author", "verb", "notice", "model", "shown_seqs", "shown_parts"},
     "checkpoints": {"model"},
     "quotes": {"kind", "author", "message"},
     "gone": {"channel", "message"},

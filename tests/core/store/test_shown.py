@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from core.seam.messages import Audience, Deleted
-from core.session import Answer, Kind, Seqs
+from core.session import Answer, Kind, Seqs, ShownPart
 from core.store import Database, answering, inbound, places, shown
 from tests.script import house
 from tests.values import BEN, HERE, message
@@ -24,6 +24,30 @@ async def test_what_an_answer_was_shown_is_stored_with_it(database: Database, se
     await database.write(answering.answer, asked.key, asked.turn, decided, lease=None)
 
     assert await of(database, asked.turn.seq) == seqs
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (),
+        (ShownPart("instructions", 350), ShownPart("turns", 9), ShownPart("question", 7)),
+        (
+            ShownPart("old summary", 90, (-20, 40)),
+            ShownPart("checkpoints", 80, (41, 41)),
+            ShownPart("state", 5, (-20, 41)),
+        ),
+    ],
+)
+async def test_the_parts_of_a_window_are_stored_with_its_answer(
+    database: Database, parts: tuple[ShownPart, ...]
+) -> None:
+    asked = await database.write(inbound.accept, message(), kind=Kind.SAID, verb=None, tokens=7)
+    decided = Answer(parts=("yes",), memory="yes", tokens=3, model="m", shown_seqs=(), shown_parts=parts)
+    await database.write(answering.answer, asked.key, asked.turn, decided, lease=None)
+    known = await database.read(shown.hindsight, asked.key, asked.turn.seq)
+
+    assert known is not None
+    assert known.parts == parts
 
 
 async def test_it_is_what_stood_before_the_question_and_nothing_that_was_left_out(database: Database) -> None:

@@ -6,10 +6,12 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Connection, func, select, update
 
+from core.events import Woken
 from core.memory import ageing
 from core.policy import Policy
 from core.schema import deliveries, segments, sessions, turns
 from core.seam.address import Address
+from core.seam.messages import Deleted
 from core.session import Kind, Progress, SessionKey
 from core.store import Database, backscroll, closings, inbound, places, remembered, timeouts
 from core.store import segments as views
@@ -42,7 +44,7 @@ async def present(database: Database) -> list[Present]:
 async def time_out(database: Database, policy: Policy | None = None) -> list[SessionKey]:
     """Ends what is over, as the chore does."""
     over = [one for one in await present(database) if ageing.is_over(policy or Policy(), one)]
-    return await database.write(timeouts.time_out, over)
+    return [one.key for one in await database.write(timeouts.time_out, over)]
 
 
 async def shown(database: Database) -> list[str]:
@@ -181,6 +183,48 @@ async def test_who_has_started_clean_before_is_told_nothing(database: Database) 
         assert await said(running, "newer") == ["You said: newer"], "nothing is picked up where nothing is remembered"
 
     assert running.model.asked() == ["newer"]
+
+
+@pytest.mark.parametrize("by_chore", [True, False], ids=["timed out by the chore", "found by the message"])
+async def test_where_the_message_that_woke_it_is_deleted_nothing_is_told_and_the_silence_goes_on(
+    database: Database, *, by_chore: bool
+) -> None:
+    async with house(database) as running:
+        await said(running, "fact")
+        before = list(running.adapter.texts)
+        await pass_time(database, 9 * DAY)
+        if by_chore:
+            await time_out(database)
+        go = asyncio.Event()
+        running.model.script.append([go, "too late"])
+        await running.say(message("never mind", id="m9"))
+        await running.model.until(lambda: running.model.running == 1)
+        await running.say(Deleted(address=HERE, id="m9"))
+        go.set()
+        await running.over()
+        assert running.adapter.texts == before, "no line stands alone"
+        assert await present(database) == []
+
+        await pass_time(database, DAY)
+        answer, told = await said(running, "what do you know?")
+        assert (answer, told) == ("You said: what do you know?", line("10 days", "2 turns"))
+        assert len([one for one in running.told if isinstance(one, Woken)]) == 2
+
+
+async def test_what_was_said_behind_a_deleted_message_keeps_the_session_awake(database: Database) -> None:
+    async with house(database) as running:
+        await said(running, "fact")
+        await pass_time(database, 9 * DAY)
+        go = asyncio.Event()
+        running.model.script.append([go, "too late"])
+        await running.say(message("never mind", id="m9"), message("who is there?", author=BEN))
+        await running.model.until(lambda: running.model.running == 1)
+        await running.say(Deleted(address=HERE, id="m9"))
+        go.set()
+        await running.over()
+
+        assert running.adapter.texts[1:] == ["You said: who is there?", line("9 days", "2 turns")]
+        assert len(await present(database)) == 1
 
 
 async def test_undo_passes_over_time_outs(database: Database) -> None:

@@ -30,7 +30,11 @@ from tests.wire.faults import Fault, Faults, faultless
 from tests.wire.slack.workspace import BOT_USER, SCOPES, TEAM, Arguments, Message, No, TooMany, Workspace
 
 BOT_TOKEN, APP_TOKEN = "xoxb-test", "xapp-test"
-_NEEDED = {"files.info": "files:read", "conversations.info": "channels:read"}
+_NEEDED = {
+    "files.info": "files:read",
+    "conversations.info": "channels:read",
+    "conversations.members": "groups:read",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,8 +212,16 @@ class SlackServer:
 
     async def _acknowledged(self, frame: Arguments) -> None:
         if envelope := self._unacknowledged.pop(str(frame.get("envelope_id")), None):
+            if envelope.payload.get("type") == "view_submission":
+                self._submitted(envelope.payload["view"]["id"], frame.get("payload") or {})
             envelope.acked.set()
         await self._changed()
+
+    def _submitted(self, view: str, answer: Arguments) -> None:
+        """A modal closes once it is acknowledged, unless something in it is wrong."""
+        modal = next(one for one in self.workspace.modals if one.id == view)
+        modal.errors = answer["errors"] if answer.get("response_action") == "errors" else {}
+        modal.is_open = bool(modal.errors)
 
     async def disconnect(self, reason: str = "refresh_requested", which: int = 0) -> None:
         """Slack's own farewell to one socket; the client is expected to come back."""
@@ -340,7 +352,7 @@ class SlackServer:
     # What happens in the workspace is an event
 
     def _said(self, what: str, message: Message, before: Arguments) -> None:
-        place = {"channel": message.channel, "channel_type": "im" if message.channel.startswith("D") else "channel"}
+        place = {"channel": message.channel, "channel_type": self.workspace.kind(message.channel)}
         if what == "posted":
             self.event({**message.payload(), **place})
         else:

@@ -8,7 +8,7 @@ from core.seam.adapter import Adapter
 from core.seam.address import Address
 from tests.stage import Shown, Stage
 from tests.wire.slack.server import APP_TOKEN, BOT_TOKEN, SlackServer
-from tests.wire.slack.workspace import BOT, BOT_USER, CHANNEL, TEAM, Arguments, Message
+from tests.wire.slack.workspace import BOT, BOT_USER, CHANNEL, TEAM, Arguments, Message, Modal
 
 _SHORTCUTS = {"reset": "session_reset", "summarize": "session_summarize"}
 
@@ -16,6 +16,7 @@ _SHORTCUTS = {"reset": "session_reset", "summarize": "session_summarize"}
 class SlackStage(Stage):
     platform = "slack"
     has_links = True
+    draws = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,7 +75,8 @@ class SlackStage(Stage):
         """A mention reaches the app as two events, in no certain order."""
         is_direct = message.channel.startswith("D")
         event = {**message.payload(), "channel": message.channel, "event_ts": message.ts}
-        events = [{**event, "channel_type": "im" if is_direct else "channel", "client_msg_id": f"c-{message.ts}"}]
+        kind = self.server.workspace.kind(message.channel)
+        events = [{**event, "channel_type": kind, "client_msg_id": f"c-{message.ts}"}]
         if to_bot and not is_direct:
             events.insert(0 if self._mention_first else 1, {**event, "type": "app_mention"})
             self._mention_first = not self._mention_first
@@ -117,7 +119,7 @@ class SlackStage(Stage):
             {
                 "type": "message_action",
                 "callback_id": callback,
-                "trigger_id": f"trigger-{self.server.workspace.ts()}",
+                "trigger_id": self.server.workspace.trigger(user),
                 "action_ts": self.server.workspace.ts(),
                 "team": {"id": TEAM, "domain": "test"},
                 "enterprise": None,
@@ -146,7 +148,7 @@ class SlackStage(Stage):
                 "user_name": author,
                 "api_app_id": "A0TEST",
                 "is_enterprise_install": "false",
-                "trigger_id": f"trigger-{self.server.workspace.ts()}",
+                "trigger_id": self.server.workspace.trigger(user),
                 "response_url": self.server.response_url(channel, user),
             },
         )
@@ -158,19 +160,42 @@ class SlackStage(Stage):
         picked = {"type": "static_select", "selected_option": menu["options"][option]}
         self._acted(message, picked | {"action_id": menu["action_id"], "block_id": actions["block_id"]}, user, author)
 
-    def press(self, message: Message, author: str = "ada") -> None:
-        """Somebody presses the button in a message."""
+    def press(self, message: Message, author: str = "ada", nth: int = 0) -> None:
+        """Somebody presses the button in a message, or this one of several."""
         (actions,) = [block for block in message.blocks if block["type"] == "actions"]
-        (button,) = actions["elements"]
+        button = actions["elements"][nth]
         pressed = {name: button[name] for name in ("type", "action_id", "value")}
         self._acted(message, pressed | {"block_id": actions["block_id"]}, self.user(author), author)
+
+    def modal(self, author: str = "ada") -> Modal | None:
+        """The form that this person has before them."""
+        mine = [one for one in self.server.workspace.modals if one.user == self.user(author) and one.is_open]
+        return mine[-1] if mine else None
+
+    def submit(self, modal: Modal, author: str = "ada", **typed: str) -> None:
+        """Somebody types this into the fields of a form, leaves the others alone, and saves it."""
+        user = self.user(author)
+        held = {block["block_id"]: block["element"] for block in modal.view["blocks"]}
+        values = {name: {one["action_id"]: _state(one, typed.get(name))} for name, one in held.items()}
+        self.server.send(
+            "interactive",
+            {
+                "type": "view_submission",
+                "team": {"id": TEAM, "domain": "test"},
+                "user": {"id": user, "username": author, "name": author, "team_id": TEAM},
+                "api_app_id": "A0TEST",
+                "trigger_id": self.server.workspace.trigger(user),
+                "view": {**modal.view, "id": modal.id, "team_id": TEAM, "state": {"values": values}},
+                "response_urls": [],
+            },
+        )
 
     def _acted(self, message: Message, action: dict[str, Any], user: str, author: str) -> None:
         self.server.send(
             "interactive",
             {
                 "type": "block_actions",
-                "trigger_id": f"trigger-{self.server.workspace.ts()}",
+                "trigger_id": self.server.workspace.trigger(user),
                 "team": {"id": TEAM, "domain": "test"},
                 "user": {"id": user, "username": author, "name": author, "team_id": TEAM},
                 "channel": {"id": message.channel, "name": "general"},
@@ -210,3 +235,14 @@ class SlackStage(Stage):
 def _typed(text: str, *, to_bot: bool) -> str:
     typed = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return f"<@{BOT_USER}> {typed}" if to_bot else typed
+
+
+def _state(element: Arguments, typed: str | None) -> Arguments:
+    """What a field holds once somebody has typed this, or has left it alone."""
+    if element["type"] == "plain_text_input":
+        value = element.get("initial_value") if typed is None else typed or None
+        return {"type": element["type"], "value": value}
+    chosen = element.get("initial_option")
+    if typed is not None:
+        chosen = next(option for option in element["options"] if option["value"] == typed)
+    return {"type": element["type"], "selected_option": chosen}

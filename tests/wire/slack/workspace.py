@@ -1,7 +1,7 @@
 """What a Slack workspace holds, and what the methods of the Web API do to it, within Slack's documented limits."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from time import time
 from typing import Any
@@ -16,7 +16,7 @@ CHANNEL, DM = "C0GENERAL", "D0ADA"
 SLACKBOT, TOMBSTONE = "USLACKBOT", "tombstone"
 SCOPES = (
     "app_mentions:read,assistant:write,channels:history,channels:read,chat:write,commands,files:read,groups:history,"
-    "im:history,metadata.message:read,mpim:history,reactions:write,users:read"
+    "groups:read,im:history,im:read,metadata.message:read,mpim:history,mpim:read,reactions:write,users:read"
 )
 
 
@@ -68,6 +68,27 @@ class Message:
         return kept
 
 
+@dataclass(kw_only=True)
+class Modal:
+    """A form that one person has before them: `errors` are what they are told of its fields."""
+
+    id: str
+    user: str
+    view: Arguments
+    is_open: bool = True
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def field(self, name: str) -> Arguments:
+        """The input of this name."""
+        return next(block for block in self.view["blocks"] if block["block_id"] == name)
+
+    def shown(self, name: str) -> str | None:
+        """What this field holds before anybody has typed."""
+        element = self.field(name)["element"]
+        chosen = element.get("initial_option") or {}
+        return element.get("initial_value") or chosen.get("value")
+
+
 class Workspace:
     """`said` is told of every message that the bot posts and that anybody changes or deletes, with what it was before.
 
@@ -81,11 +102,18 @@ class Workspace:
         """What Slack says of a person beside the name: `is_admin`, `is_owner` …"""
         self.channels = {CHANNEL, DM}
         self.channel_names = {CHANNEL: "general"}
+        self.facts: dict[str, Arguments] = {}
+        """What Slack says of a person otherwise than of a member: `team_id`, `is_restricted`, `deleted` …"""
         self.private: set[str] = set()
+        self.outside: dict[str, set[str]] = {}
+        """Who of the workspace is not in a channel; all others are."""
         self.files: dict[str, Stored] = {}
         self.url = ""
         self.closed: dict[str, str] = {}
         self.statuses: list[tuple[str, Arguments]] = []
+        self.modals: list[Modal] = []
+        self.trigger_seconds = 3.0
+        self._triggers: dict[str, tuple[str, float]] = {}
         self.rationed = False
         self.streams_a_minute: int | None = None
         self._read_at: dict[str, float] = {}
@@ -97,6 +125,12 @@ class Workspace:
         """A time that no other message has."""
         self._last = max(int(time() * 1_000_000), self._last + 1)
         return f"{self._last // 1_000_000}.{self._last % 1_000_000:06}"
+
+    def trigger(self, user: str) -> str:
+        """What this person has done may open a modal, once and soon."""
+        trigger = f"trigger-{self.ts()}"
+        self._triggers[trigger] = user, time()
+        return trigger
 
     def add(self, channel: str, user: str, text: str, **more: Any) -> Message:
         """A message of a person, or of another bot."""
@@ -169,6 +203,7 @@ class Workspace:
             "auth.test": self._auth_test,
             "users.info": self._users_info,
             "conversations.info": self._conversations_info,
+            "conversations.members": self._conversations_members,
             "files.info": self._files_info,
             "chat.postMessage": self._post,
             "chat.postEphemeral": self._post_ephemeral,
@@ -177,6 +212,7 @@ class Workspace:
             "chat.startStream": self._start,
             "chat.appendStream": self._append,
             "chat.stopStream": self._stop,
+            "views.open": self._open_view,
             "reactions.add": self._react,
             "reactions.remove": self._unreact,
             "conversations.replies": self._replies,
@@ -197,6 +233,8 @@ class Workspace:
         if name is None:
             raise No("user_not_found")
         user = {"id": given["user"], "name": name.lower(), "profile": {"display_name": name}, "is_admin": False}
+        user |= {"team_id": TEAM, "is_restricted": False, "is_ultra_restricted": False, "deleted": False}
+        user |= self.facts.get(given["user"], {})
         return {"user": user | {power: True for person, power in self.powers.items() if person == given["user"]}}
 
     def _conversations_info(self, given: Arguments) -> Arguments:
@@ -204,6 +242,13 @@ class Workspace:
         if name is None:
             raise No("channel_not_found")
         return {"channel": {"id": given["channel"], "name": name, "is_private": given["channel"] in self.private}}
+
+    def _conversations_members(self, given: Arguments) -> Arguments:
+        """docs.slack.dev/reference/methods/conversations.members: a page, and where the next one begins."""
+        channel, start, most = given["channel"], int(given.get("cursor") or 0), int(given["limit"])
+        found = sorted(self.users.keys() - self.outside.get(channel, set()))
+        more = str(start + most) if len(found) > start + most else ""
+        return {"members": found[start : start + most], "response_metadata": {"next_cursor": more}}
 
     def _files_info(self, given: Arguments) -> Arguments:
         if given["file"] not in self.files:
@@ -224,6 +269,10 @@ class Workspace:
         if message.thread_ts is None or self.is_active(message.channel, message.thread_ts):
             self.messages.append(message)
         return {"message_ts": message.ts}
+
+    def kind(self, channel: str) -> str:
+        """The `channel_type` of what is said there."""
+        return "im" if channel.startswith("D") else "group" if channel in self.private else "channel"
 
     def is_active(self, channel: str, root: str) -> bool:
         """docs.slack.dev/reference/methods/chat.postEphemeral: a thread without replies shows nothing to anybody."""
@@ -267,6 +316,21 @@ class Workspace:
         if message.bot != BOT:
             raise No(otherwise)
         return message
+
+    def _open_view(self, given: Arguments) -> Arguments:
+        """docs.slack.dev/reference/methods/views.open."""
+        trigger = given["trigger_id"]
+        if trigger not in self._triggers:
+            raise No("invalid_trigger_id")
+        user, at = self._triggers[trigger]
+        if not user:
+            raise No("exchanged_trigger_id")
+        if time() - at > self.trigger_seconds:
+            raise No("expired_trigger_id")
+        _check_view(given["view"])
+        self._triggers[trigger] = "", at
+        self.modals.append(Modal(id=f"V{len(self.modals)}", user=user, view=given["view"]))
+        return {"view": given["view"] | {"id": self.modals[-1].id}}
 
     def _update(self, given: Arguments) -> Arguments:
         message, text, blocks = self._mine(given), given.get("text") or "", given.get("blocks") or []
@@ -402,11 +466,49 @@ class Workspace:
         return {}
 
 
+def _check_charts(blocks: Iterable[Arguments]) -> None:
+    """docs.slack.dev/reference/block-kit/blocks/data-visualization-block."""
+    for block in blocks:
+        chart = block["chart"]
+        names, series = chart["axis_config"]["categories"], chart["series"]
+        fits = chart["type"] == "bar" and 1 <= len(series) <= 6 and 1 <= len(names) <= 20
+        matches = all([point["label"] for point in one["data"]] == names for one in series)
+        if not (fits and matches and 1 <= len(block["title"]) <= 50 and all(1 <= len(name) <= 20 for name in names)):
+            raise No("invalid_blocks")
+
+
+def _check_view(view: Arguments) -> None:
+    """Slack's limits for modals and inputs; docs.slack.dev/reference/views/modal-views."""
+    titles = [view[name]["text"] for name in ("title", "submit", "close")]
+    blocks = view["blocks"]
+    if view["type"] != "modal" or not all(0 < len(one) <= 24 for one in titles) or not 1 <= len(blocks) <= 100:
+        raise No("invalid_arguments")
+    if len(view["private_metadata"]) > 3_000 or len(view["callback_id"]) > 255:
+        raise No("invalid_arguments")
+    if len({block["block_id"] for block in blocks}) < len(blocks):
+        raise No("invalid_arguments")
+    for block in blocks:
+        element, hint = block["element"], block.get("hint", {}).get("text", "…")
+        if len(block["label"]["text"]) > 2_000 or not 0 < len(hint) <= 2_000 or len(element["action_id"]) > 255:
+            raise No("invalid_arguments")
+        if element["type"] == "plain_text_input":
+            most, value = element["max_length"], element.get("initial_value", "…")
+            if not 1 <= most <= 3_000 or not 0 < len(value) <= most:
+                raise No("invalid_arguments")
+        else:
+            options, chosen = element["options"], element.get("initial_option")
+            if not 1 <= len(options) <= 100 or (chosen is not None and chosen not in options):
+                raise No("invalid_arguments")
+            if any(len(one["text"]["text"]) > 75 or not 1 <= len(one["value"]) <= 150 for one in options):
+                raise No("invalid_arguments")
+
+
 def _check(blocks: list[Arguments], metadata: Arguments | None) -> None:
     """Slack's limits for blocks, options and metadata; docs.slack.dev/reference."""
     markdown = sum(len(block["text"]) for block in blocks if block["type"] == "markdown")
     if len(blocks) > 50 or markdown > 12_000:
         raise No("invalid_blocks")
+    _check_charts(block for block in blocks if block["type"] == "data_visualization")
     for block in blocks:
         for element in block.get("elements", ()):
             if element["type"] == "button":

@@ -1,13 +1,17 @@
 """What a model is asked: the order is short, stands last, and no word of people can take its place."""
 
+import re
 from datetime import UTC, timedelta
 
 import pytest
 
 from core.memory.checkpoints import asked
+from core.memory.checkpoints.checks import checked
 from core.memory.checkpoints.form import Topic
 from core.memory.checkpoints.refusals import REMEDIES, Reason
 from core.memory.checkpoints.shown import Record
+from core.memory.window import MESSAGE_TOKENS
+from core.model.tokens import load
 from core.seam.messages import Quote
 from core.session import Fold
 from tests.core.memory.checkpoints.folder import assigned, folded, made
@@ -53,8 +57,25 @@ def test_every_form_is_shown_what_it_is_to_look_like(kind: Fold) -> None:
 
 
 def test_a_small_checkpoint_is_asked_for_few_lines() -> None:
-    assert "At most 3 lines" in assigned(turn(1, "Hello"), most=100).instructions
-    assert "At most 22 lines" in assigned(turn(1, "Hello"), most=1_000).instructions
+    assert "At most 2 lines" in assigned(turn(1, "Hello"), most=100).instructions
+    assert "At most 17 lines" in assigned(turn(1, "Hello"), most=1_000).instructions
+
+
+@pytest.mark.parametrize("most", [170, 180, 300, 360, 1_920])
+async def test_a_checkpoint_of_as_many_full_lines_as_it_was_asked_for_is_taken(most: int) -> None:
+    talk = [turn(seq, "talk, and more talk, of this and of that " * 60) for seq in range(1_212, 1_260)]
+    given = assigned(*talk, most=most)
+    asked_for = re.search(r"At most (\d+) lines of at most (\d+) words", given.instructions)
+    assert asked_for
+    words = "Ada and Ben agreed to ship the new version of the billing service at six after all its tests pass"
+    assert len(words.split()) == int(asked_for[2])
+    lines = [f"- {words} ({1_212 + nth}-{1_213 + nth})" for nth in range(int(asked_for[1]))]
+    counter = await load("gpt-5")
+
+    record = checked("\n".join(["# decided", *lines]), given, lambda text: counter.count(text) + MESSAGE_TOKENS)
+
+    assert isinstance(record, Record)
+    assert len(record.entries) == len(lines)
 
 
 def test_a_node_is_made_of_its_parts_and_of_nothing_else() -> None:

@@ -1,5 +1,6 @@
 """A checkpoint stands in a window between marks that name its turns, and one more changes nothing before it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -72,3 +73,23 @@ def test_what_is_stored_is_told_between_its_marks_with_its_times() -> None:
 
     assert record(stored) == checkpoint()
     assert told(stored) == block(checkpoint())
+
+
+def test_its_times_are_told_in_the_zone_of_its_lines() -> None:
+    """Which is what was set when it was written: what is set later changes no byte of it."""
+    stored = Checkpoint(
+        number=1,
+        kind=Fold.CHECKPOINT,
+        level=0,
+        first=12,
+        last=87,
+        since=checkpoint().since.timestamp(),
+        until=checkpoint().until.timestamp(),
+        tokens=60,
+        text="# decided\n- [2026-03-03 15:05 +01:00] Ada chose v2 [2026-01-01 00:00 +09:00] (12)",
+    )
+
+    assert told(stored).startswith(
+        "[[record of turns 12-87, from 2026-03-03 15:05 +01:00 to 2026-03-05 10:10 +01:00]]\n"
+    )
+    assert told(replace(stored, text="Nothing")).startswith("[[record of turns 12-87, from 2026-03-03 14:05 +00:00 to")
