@@ -24,12 +24,15 @@ from core.schema.records import (
     chores,
     data_keys,
     denials,
+    holds,
     policies,
     preferences,
     presence,
     rejections,
     servers,
+    spent,
     usage,
+    warned,
 )
 
 __all__ = [
@@ -41,6 +44,7 @@ __all__ = [
     "denials",
     "folds",
     "gone",
+    "holds",
     "metadata",
     "policies",
     "preferences",
@@ -50,7 +54,9 @@ __all__ = [
     "segments",
     "servers",
     "sessions",
+    "spent",
     "turns",
     "usage",
+    "warned",
     "workspaces",
 ]

@@ -51,6 +51,7 @@ def test_what_not_everyone_may_is_named_in_the_table() -> None:
         **dict.fromkeys(("reset", "undo"), Deed.RESET),
         "stop": Deed.STOP,
         **dict.fromkeys(("set", "unset"), Deed.SET),
+        "usage": Deed.USAGE,
     }
 
 
@@ -94,7 +95,7 @@ def test_each_deed_has_its_setting_and_a_sentence_for_those_who_may_not() -> Non
         "may_read": {Deed.READ, Deed.FORK, Deed.EXPORT},
         "may_stop": {Deed.STOP},
         "may_reset": {Deed.RESET, Deed.FORGET},
-        "may_set": {Deed.SET, Deed.HAND_OVER},
+        "may_set": {Deed.SET, Deed.HAND_OVER, Deed.USAGE},
     }
     usual = Access(policy=Policy())
 
@@ -102,7 +103,7 @@ def test_each_deed_has_its_setting_and_a_sentence_for_those_who_may_not() -> Non
         strict = Access(policy=replace(Policy(may_set=None), **{setting: nobody}))
         assert {deed for deed in Deed if not strict.may(ADA, deed, given).granted} == deeds
         assert all("Only" in why or "only" in why for deed in deeds if (why := strict.may(ADA, deed, given).reason))
-    assert {deed for deed in Deed if not usual.may(ADA, deed, given).granted} == {Deed.SET, Deed.HAND_OVER}
+    assert {deed for deed in Deed if not usual.may(ADA, deed, given).granted} == asks["may_set"]
 
 
 def test_in_their_own_direct_messages_people_may_do_everything() -> None:
