@@ -364,7 +364,7 @@ async def test_what_was_spent_before_is_known_by_day_channel_and_person(empty_ur
         columns = "day, channel, author, model, above, calls, shown, cached, cache_written, written"
         return [tuple(row) for row in connection.execute(text(f"SELECT {columns} FROM spent ORDER BY author"))]
 
-    await database.write(migrations.upgrade, "0025")
+    await database.write(migrations.upgrade, "0023")
     await database.write(old_calls)
     await database.write(migrations.upgrade)
     assert await database.read(spent) == [
