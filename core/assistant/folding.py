@@ -65,8 +65,7 @@ class Folder:
         except (ModelError, _Unusable) as error:
             failures = due.failures + 1
             self._refuse(due.key, error, failures)
-            rest = self._rest(failures)
-            await self._database.write(folds.put_off, due, seconds=rest, failures=failures)
+            await self._database.write(folds.failed, due, seconds=self._rest(failures))
             return
         if again is None:
             await self._database.write(folds.settle, due)

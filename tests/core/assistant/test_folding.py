@@ -147,6 +147,26 @@ async def test_what_is_no_use_is_asked_for_once_more_and_the_session_is_left_alo
         assert await rows(database, checkpoints) == []
 
 
+async def test_a_fold_that_fails_while_people_talk_is_counted_and_rests_all_the_same(database: Database) -> None:
+    async with folding_house(database) as running:
+        model = model_of(running)
+        model.writes = lambda prompt: "I am sorry, I can't do that."
+        await talk(running, 1, 12, look=False)
+        for failures in (1, 2):
+            model.hold, asked = asyncio.Event(), len(model.asked_to_fold)
+            looking = asyncio.create_task(running.folding.look())
+            await model.until(lambda asked=asked: len(model.asked_to_fold) > asked)
+            await talk(running, 12 + failures, 12 + failures, look=False)
+            model.hold.set()
+            await looking
+
+            (due,) = await rows(database, folds)
+            assert due.failures == failures
+            await talk(running, 20 + failures, 20 + failures)
+            assert len(model.asked_to_fold) == asked + 2, "it rests, whoever talks"
+            await database.write(lambda connection: connection.execute(update(folds).values(due_at=0)))
+
+
 async def test_a_model_that_is_away_while_it_folds_keeps_no_answer_waiting(database: Database) -> None:
     async with folding_house(database, timings=brisk(fold_text=0.05)) as running:
         model_of(running).hold = asyncio.Event()
