@@ -148,3 +148,23 @@ async def test_what_is_answered_is_as_it_is_set(url: str, stage: Stage, model: O
     heard = [text.partition("] ")[2] for role, text in model.requests[-1].texts if role == "user"]
     assert "we ship on Friday" in heard
     assert "we ship on Monday" not in heard
+
+
+@pytest.mark.parametrize(("platform", "verb"), [("discord", "status"), ("discord", "reset"), ("slack", "reset")])
+async def test_where_we_are_off_a_native_command_is_told_so_and_what_is_typed_is_not(
+    url: str, model: OpenAIServer, platform: str, verb: str
+) -> None:
+    """Discord shows a command of its own that nobody answers as one that failed."""
+    model.answer = lambda _: "well"
+    async with STAGES[platform]() as stage:
+        async with Running(url, model, stage):
+            await said(stage, "hello")
+        before = len(stage.shown())
+        async with Running(url, model, stage, backscroll_answers="off"):
+            await stage.say(f"!{verb}")
+            await stage.command(verb)
+            await stage.until(lambda: len(stage.shown()) > before and stage.shown()[-1].done)
+
+    (told,) = stage.shown()[before:]
+    assert told.text == "I am switched off here, and listen only to those who may change my settings."
+    assert told.private or (platform, verb) == ("discord", "reset"), "who sees it is decided when that is given"

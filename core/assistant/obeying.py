@@ -26,6 +26,7 @@ from core.store.deliveries import Delivery
 log = structlog.get_logger()
 
 _ASKED_FOR = 5.0  # seconds, for a platform to say whether somebody is an admin
+_OFF = "I am switched off here, and listen only to those who may change my settings."
 
 
 class Obeying:
@@ -63,6 +64,23 @@ class Obeying:
         is_admin = await self._is_admin(order, deed)
         allowed = await self._database.read(self._may, order, deed, overrides, is_admin=is_admin)
         return not allowed.granted
+
+    async def ignore(self, order: Order, lease: Lease | None) -> Fate:
+        """Says nothing to it; but in private that we are switched off, where a platform waits for its answer.
+
+        That is for what was given by the platform's own means, which come with a ticket. Raises a DeliveryError.
+        """
+        adapter, asked = self._outbox.adapters[order.key.address.platform], order.turn
+        parts = () if asked.slip.ticket is None else composing.pieces(adapter, asked, _OFF)
+        errand = Errand(
+            key=order.key,
+            cause=asked,
+            lease=lease,
+            stored=answering.stored(parts),
+            private=True,
+            command=order.command.name,
+        )
+        return await self._outbox.answer(errand, Answer(parts=parts))
 
     def _may(
         self, connection: Connection, order: Order, deed: Deed, overrides: Overrides, *, is_admin: bool | None
