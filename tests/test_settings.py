@@ -8,6 +8,7 @@ from core.model.openai.asking import THINKING
 from tests.stage import Stage
 from tests.stages import STAGES
 from tests.talk import Running
+from tests.wire.discord import DiscordStage
 from tests.wire.openai import OpenAIServer
 from tests.wire.slack import SlackStage
 
@@ -83,6 +84,31 @@ async def test_whom_a_mention_names_may_do_what_is_set(url: str, model: OpenAISe
         await stage.write(f"!set may_set <@{stage.user('ben')}>, admins")
         await stage.until(lambda: len(stage.shown()) > before)
         assert "`answer_tokens` is 77" in await said(stage, "!set answer_tokens 77", author="ben")
+        assert "may change my settings" in await said(stage, "!set answer_tokens 77", author="eve")
+
+
+@pytest.mark.parametrize("platform", ["slack", "discord"])
+@pytest.mark.parametrize("named", ["Doe, Jane (she/her) 🦊", "x (7), everyone, @y"])
+async def test_a_mention_names_one_person_whatever_that_person_is_called(
+    url: str, model: OpenAIServer, platform: str, named: str
+) -> None:
+    """Commas part the people of a list, and anybody may call themselves what would be several."""
+    model.answer = lambda _: "well"
+    async with STAGES[platform]() as stage, Running(url, model, stage):
+        stage.empower("ada")
+        await said(stage, "hello")
+        if isinstance(stage, SlackStage):
+            number = stage.user(named)
+            mentioning = stage.write(f"!set may_set <@{number}>")
+        else:
+            assert isinstance(stage, DiscordStage)
+            number = stage.world.person(named)["id"]
+            mentioning = stage.speak(f"!set may_set <@{number}>", mentions=stage.world.mentioned(f"<@{number}>"))
+        before = len(stage.shown())
+        await mentioning
+        await stage.until(lambda: len(stage.shown()) > before and stage.shown()[-1].done)
+        assert f"`may_set` is {number} for this channel" in stage.shown()[-1].text
+        assert "`answer_tokens` is 77" in await said(stage, "!set answer_tokens 77", author=named)
         assert "may change my settings" in await said(stage, "!set answer_tokens 77", author="eve")
 
 
