@@ -150,9 +150,10 @@ class Obeying:
 
     def _access(self, order: Order, overrides: Overrides, *, is_admin: bool | None = False) -> Access:
         """What is allowed; who may do something to all of the workspace is not for one of its channels to say."""
-        reach = replace(overrides, channel=None) if order.is_for_workspace else overrides
-        strangers = order.is_for_workspace and order.key.address.workspace == DIRECT
-        return Access(policy=self._mind.policy.under(reach), is_admin=is_admin, strangers=strangers)
+        everywhere = order.is_for_workspace
+        policy = self._mind.policy.under(replace(overrides, channel=None) if everywhere else overrides)
+        strangers = everywhere and order.key.address.workspace == DIRECT
+        return Access(policy=policy, is_admin=is_admin, everywhere=everywhere, strangers=strangers)
 
     def _known_access(
         self, connection: Connection, order: Order, deed: Deed | None, overrides: Overrides, *, is_admin: bool | None
