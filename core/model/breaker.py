@@ -41,7 +41,8 @@ class Breaker(Around):
     """A model behind a breaker of its own: one for each endpoint and process. `jitter` gives numbers from 0 to 1.
 
     A call counts once, when it is over, and only while the state holds in which it began: what was sent before an
-    outage and fails after it says nothing new. A call that is given up (people stop answers) does not count.
+    outage and fails after it says nothing new. A call that is given up (people stop answers) does not count, nor does
+    one of a fold: nobody's answer waits because folds fail, or while a fold finds out whether the endpoint is back.
     """
 
     def __init__(
@@ -56,6 +57,12 @@ class Breaker(Around):
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         """See core.model.llm.Model. While the breaker is open: ModelUnavailable at once, with how long to wait."""
+        if _is_beside_answers(prompt):
+            self._require_over(self._rest())
+            async with aclosing(self._model.stream(prompt)) as pieces:
+                async for piece in pieces:
+                    yield piece
+            return
         probe = self._admit()
         outcomes = self._outcomes
         try:
@@ -86,12 +93,19 @@ class Breaker(Around):
         """Lets a call through, and says whether it is the probe. Raises ModelUnavailable."""
         if self._open_until is None:
             return False
-        rest = OPEN if self._probing else self._open_until - self._clock()
+        self._require_over(OPEN if self._probing else self._rest())
+        self._probing = True
+        return True
+
+    def _rest(self) -> float:
+        """For how many seconds more nobody calls."""
+        return 0.0 if self._open_until is None else self._open_until - self._clock()
+
+    def _require_over(self, rest: float) -> None:
+        """Raises ModelUnavailable while something is left of it."""
         if rest > 0:
             wait = rest + self._jitter() * SPREAD
             raise ModelUnavailable("The model's server has failed too often; it is left alone.", retry_after=wait)
-        self._probing = True
-        return True
 
     def _count(self, outcomes: deque[tuple[float, bool]], *, failed: bool) -> None:
         if outcomes is not self._outcomes:
@@ -118,3 +132,7 @@ class Breaker(Around):
         self._outcomes = deque()
         self._open_until, self._probing = None, False
         return self._outcomes
+
+
+def _is_beside_answers(prompt: Prompt) -> bool:
+    return prompt.cause is not None and prompt.cause.purpose == "fold"
