@@ -31,6 +31,7 @@ from core.store.folds import Due
 from core.timings import Clock, Timings
 
 _ATTEMPTS = 2
+_ROOM = 3  # times the length that a text may have: its model may have smaller tokens than those we count
 _EFFORT = "low"  # a record is copied out more than thought out
 _LONGEST_REST = 86_400.0  # seconds
 
@@ -142,7 +143,7 @@ class Folder:
 
     async def _text(self, mind: Mind, key: SessionKey, assignment: Assignment) -> tuple[Record, str]:
         """What the model writes, and which model that was. Raises a ModelError, or _Unusable."""
-        given, reason = assignment, Reason.EMPTY
+        mind, given, reason = _long_enough(mind, assignment), assignment, Reason.EMPTY
         for _ in range(_ATTEMPTS):
             found, model = await self._attempt(mind, key, given)
             if isinstance(found, Record):
@@ -165,6 +166,15 @@ class Folder:
         if given.kind is Fold.STATE and found == Refusal(reason=Reason.EMPTY):
             found = _nothing(given)
         return found, finish.model
+
+
+def _long_enough(mind: Mind, given: Assignment) -> Mind:
+    """The same, under a policy by which what is written may be as long as it is asked for, however short answers are.
+
+    Else a channel that is set to short answers would never be folded.
+    """
+    longest = max(mind.policy.answer_tokens, _ROOM * given.most)
+    return replace(mind, policy=replace(mind.policy, answer_tokens=longest))
 
 
 def _nothing(given: Assignment) -> Record:

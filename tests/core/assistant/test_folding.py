@@ -51,8 +51,9 @@ class FoldingModel(ScriptedModel):
         self.change()
         if self.hold is not None:
             await self.hold.wait()
-        yield self.writes(prompt)
-        yield Finish(model=self.name)
+        words, longest = self.writes(prompt), (prompt.answer_tokens or 4_000) * 4  # characters
+        yield words[:longest]
+        yield Finish(model=self.name, cut="length" if len(words) > longest else None)
 
 
 def is_fact(words: str) -> bool:
@@ -145,6 +146,18 @@ async def test_what_is_no_use_is_asked_for_once_more_and_the_session_is_left_alo
         assert len(running.model.prompts) == 40, "every question was answered"
         assert all(prompt.tokens <= BUDGET for prompt in running.model.prompts)
         assert await rows(database, checkpoints) == []
+
+
+async def test_a_channel_that_is_set_to_short_answers_is_folded_like_any_other(database: Database) -> None:
+    async with folding_house(database) as running:
+        running.mind.policy = replace(running.mind.policy, answer_tokens=16)
+        facts = await talk(running, 1, 24)
+        await running.say(message("What was it?"))
+        await running.over()
+
+        assert not any(isinstance(one, FoldRefused) for one in running.told)
+        assert [fact for fact in facts if fact not in request(running)] == []
+        assert {prompt.answer_tokens for prompt in running.model.prompts} == {16}, "answers are as short as is set"
 
 
 async def test_a_fold_that_fails_while_people_talk_is_counted_and_rests_all_the_same(database: Database) -> None:
