@@ -7,7 +7,7 @@ from core.memory.mind import Mind
 from core.policy import SETTINGS, Level, Overrides, Policy, Setting, Wrong, edited, is_set
 from core.seam.forms import TAKEN_BACK, Field
 from core.session import SessionKey
-from core.store import Connection, policies
+from core.store import Connection, folds, policies
 
 ORIGINS: Mapping[Level, str] = {
     Level.BUILT_IN: "built in",
@@ -76,6 +76,8 @@ def change(connection: Connection, key: SessionKey, deployed: Mind, given: Mappi
     except Wrong as wrong:
         return f"{wrong}."
     policies.keep(connection, key.workspace, scope, after)
+    if setting.name in _TAKES_ROOM:
+        folds.mark(connection, key)  # before the next question finds that not all it needs has room
     done = f"`{setting.name}` is {setting.shown(value)}" if said is not None else f"`{setting.name}` is no longer set"
     return f"{done} for {_PLACES[level]}, from the next answer on.{_beside(mind.policy, setting.name, level)}"
 

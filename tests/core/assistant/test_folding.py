@@ -160,6 +160,22 @@ async def test_a_channel_that_is_set_to_short_answers_is_folded_like_any_other(d
         assert {prompt.answer_tokens for prompt in running.model.prompts} == {16}, "answers are as short as is set"
 
 
+async def test_what_a_smaller_window_has_no_room_for_is_folded_before_the_next_question(database: Database) -> None:
+    async with folding_house(database, budget=24_000) as running:
+        running.mind.policy = replace(running.mind.policy, may_set=None)
+        facts = await talk(running, 1, 20)
+        assert await rows(database, folds) == []
+
+        await running.say(message(f"!set context_tokens {BUDGET}"))
+        await running.over()
+        await running.folding.look()
+        await running.say(message("What was it?"))
+        await running.over()
+
+    assert running.model.prompts[-1].tokens <= BUDGET
+    assert [fact for fact in facts if fact not in request(running)] == []
+
+
 async def test_a_fold_that_fails_while_people_talk_is_counted_and_rests_all_the_same(database: Database) -> None:
     async with folding_house(database) as running:
         model = model_of(running)
