@@ -55,14 +55,19 @@ class Breaker(Around):
         self._open_until: float | None = None
         self._probing = False
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
+    def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         """See core.model.llm.Model. While the breaker is open: ModelUnavailable at once, with how long to wait."""
-        if _is_beside_answers(prompt):
-            self._require_over(self._rest())
-            async with aclosing(self._model.stream(prompt)) as pieces:
-                async for piece in pieces:
-                    yield piece
-            return
+        is_fold = prompt.cause is not None and prompt.cause.purpose == "fold"
+        return self._beside(prompt) if is_fold else self._counted(prompt)
+
+    async def _beside(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
+        """A call that no answer waits for, and of which none hears."""
+        self._require_over(self._rest())
+        async with aclosing(self._model.stream(prompt)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _counted(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         probe = self._admit()
         outcomes = self._outcomes
         try:
@@ -132,7 +137,3 @@ class Breaker(Around):
         self._outcomes = deque()
         self._open_until, self._probing = None, False
         return self._outcomes
-
-
-def _is_beside_answers(prompt: Prompt) -> bool:
-    return prompt.cause is not None and prompt.cause.purpose == "fold"
