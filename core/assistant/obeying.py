@@ -66,10 +66,7 @@ class Obeying:
         return not allowed.granted
 
     async def ignore(self, order: Order, lease: Lease | None) -> Fate:
-        """Says nothing to it; but in private that we are switched off, where a platform waits for its answer.
-
-        That is for what was given by the platform's own means, which come with a ticket. Raises a DeliveryError.
-        """
+        """Says nothing, or in private that we are off: to what has a ticket, for which its platform wants an answer."""
         adapter, asked = self._outbox.adapters[order.key.address.platform], order.turn
         parts = () if asked.slip.ticket is None else composing.pieces(adapter, asked, _OFF)
         errand = Errand(
