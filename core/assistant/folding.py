@@ -13,7 +13,7 @@ from time import time
 from core.assistant import drawing
 from core.assistant.drawing import Drawn
 from core.assistant.streaming import written
-from core.errors import EmptyAnswer, ModelError, ModelStalled
+from core.errors import DatabaseError, EmptyAnswer, LeaseLost, ModelError, ModelStalled
 from core.events import Events, Folded, FoldRefused
 from core.memory.checkpoints import asked
 from core.memory.checkpoints.asked import Assignment
@@ -63,7 +63,9 @@ class Folder:
         """
         try:
             again = await self._done(due.key)
-        except (ModelError, _Unusable) as error:
+        except (DatabaseError, LeaseLost):
+            raise
+        except Exception as error:  # noqa: BLE001 – whatever it is, it rests, and keeps no other session waiting
             failures = due.failures + 1
             self._refuse(due.key, error, failures)
             await self._database.write(folds.failed, due, seconds=self._rest(failures))
@@ -79,7 +81,7 @@ class Folder:
             return self._timings.fold_again
         return min(self._timings.fold_rest * 2.0 ** min(failures - 2, 16), _LONGEST_REST)
 
-    def _refuse(self, key: SessionKey, error: ModelError | _Unusable, failures: int) -> None:
+    def _refuse(self, key: SessionKey, error: Exception, failures: int) -> None:
         reason = error.reason.name.lower() if isinstance(error, _Unusable) else type(error).__name__
         self._events.tell(FoldRefused(address=key.address, reason=reason, failures=failures))
 

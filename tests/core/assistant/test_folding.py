@@ -16,7 +16,7 @@ from core.memory.folding import IDLE
 from core.memory.window import REPLY_TOKENS
 from core.model.llm import Finish, Prompt
 from core.model.metered import Metered
-from core.schema import calls, checkpoints, folds, turns
+from core.schema import calls, checkpoints, folds, sessions, turns
 from core.seam.address import Address
 from core.seam.messages import Deleted, Edited, Inbound
 from core.session import Fold, Validity
@@ -414,3 +414,27 @@ async def test_one_session_whose_fold_takes_long_keeps_no_other_one_waiting(data
         assert [one.address for one in running.told if isinstance(one, Folded)] == [SIDE]
         held.set()
         await looking
+
+
+async def test_one_session_that_can_not_be_folded_for_a_fault_of_ours_keeps_no_other_one_waiting(
+    database: Database,
+) -> None:
+    async with folding_house(database) as running:
+        await talk(running, 1, 12, look=False)
+        (first,) = await rows(database, sessions)
+
+        def faulty(prompt: Prompt) -> str:
+            if prompt.cause is not None and prompt.cause.session == first.session:
+                raise KeyError("a fault of ours")
+            return written(prompt)
+
+        model_of(running).writes = faulty
+        await talk(running, 13, 24, look=False, address=SIDE)
+        await running.folding.look()
+
+        told = [row.session for row in await rows(database, checkpoints)]
+        assert told
+        assert first.session not in told
+        (due,) = await rows(database, folds)
+        assert (due.session, due.failures) == (first.session, 1), "it rests, like any that fails"
+        assert [one.reason for one in running.told if isinstance(one, FoldRefused)] == ["KeyError"]
