@@ -374,6 +374,30 @@ async def test_what_was_spent_before_is_known_by_day_channel_and_person(empty_ur
     await database.close()
 
 
+_SHIFT = "INSERT INTO chores (name, place, owner, due_at) VALUES (:name, :place, :owner, 7)"
+
+
+async def test_what_old_shifts_have_left_goes_and_what_is_being_done_stays(empty_url: str) -> None:
+    left = [{"name": "folding", "place": f"1/{number}", "owner": None} for number in range(3)]
+    stays = [
+        {"name": "folding", "place": "1/9", "owner": "host:1"},
+        {"name": "catching up", "place": "slack", "owner": None},
+    ]
+
+    def places(connection: Connection) -> list[str]:
+        return list(connection.execute(text("SELECT place FROM chores ORDER BY place")).scalars())
+
+    database = connect(empty_url)
+    await database.write(migrations.upgrade, "0024")
+    await database.write(lambda connection: connection.execute(text(_SHIFT), [*left, *stays]) and None)
+
+    await database.write(migrations.upgrade, "0025")
+    assert await database.read(places) == ["1/9", "slack"]
+    await database.write(migrations.downgrade, "0024")
+    assert await database.read(places) == ["1/9", "slack"]
+    await database.close()
+
+
 async def test_on_sqlite_the_outbox_is_kept_in_the_order_of_its_key(empty_url: str, dialect: str) -> None:
     """The room of a text that has arrived is used again, which nothing that is only appended to does."""
     if dialect == "postgresql":

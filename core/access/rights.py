@@ -38,19 +38,26 @@ GRANTED = Permission()
 
 _UNKNOWN = Permission(reason="I can't find out just now whether you may do that. Please try again in a minute.")
 
+_NO_MEMBERS = (
+    "`may_set` is members for all of the workspace, and they are members of one conversation each. An admin can say "
+    "`set workspace may_set admins`, or name others."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
     """What is allowed in one session, by its policy, to a person of whom it is known what they are there.
 
     `is_admin` is None where the platform did not say so when it was asked. `is_member` says that they have said
-    something to us in the session. In their `own` direct messages they may do everything. What reaches `strangers`, who
-    share nothing with that person but us, is not for everyone to do.
+    something to us in the session; `everywhere`, in all of a workspace, nobody is a member. In their `own` direct
+    messages they may do everything. What reaches `strangers`, who share nothing with that person but us, is not for
+    everyone to do.
     """
 
     policy: Policy
     is_admin: bool | None = False
     is_member: bool = False
+    everywhere: bool = False
     strangers: bool = False
     own: bool = False
 
@@ -83,6 +90,8 @@ class Access:
             return GRANTED
         if ADMINS in people and self.is_admin is not False:
             return GRANTED if self.is_admin else _UNKNOWN
+        if self.everywhere and people == {MEMBERS}:
+            return Permission(reason=_NO_MEMBERS)
         return Permission(reason=_why_not(deed, turn, people))
 
     def _people(self, deed: Deed) -> People:

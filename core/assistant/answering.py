@@ -22,7 +22,7 @@ from core.memory import folding
 from core.memory.mind import Mind
 from core.seam.cache import Recent
 from core.session import ATTEMPTS, Answer, Fate, Lease, Turn
-from core.store import Database, queue, turns
+from core.store import Database, queue, recalling, turns
 from core.timings import Clock, Timings
 
 log = structlog.get_logger()
@@ -143,10 +143,11 @@ class Answering:
         return Answer(
             parts=case.speech.shown,
             memory=words or None,
-            tokens=self._mind.count(words),
+            tokens=_size(case, words),
             shown_seqs=case.sight.seqs,
             shown_parts=case.sight.parts,
             stopped=True,
+            covers=_covers(case),
         )
 
     async def _unavailable(self, case: Case, error: ModelUnavailable) -> Answer:
@@ -173,10 +174,11 @@ class Answering:
         return Answer(
             parts=parts,
             memory=words,
-            tokens=self._mind.count(words),
+            tokens=_size(case, words),
             shown_seqs=case.sight.seqs,
             shown_parts=case.sight.parts,
             stopped=True,
+            covers=_covers(case),
             error=_reason(error),
         )
 
@@ -188,18 +190,18 @@ class Answering:
 
     def _remembered(self, case: Case, written: Written) -> Answer:
         """The answer as it is stored, with its bill."""
-        finish, is_summary = written.finish, case.order is not None
+        finish = written.finish
         words = case.seen(written.words) + apologies.beneath(written.finish.cut, written.quotes)
-        words += covering.told(written.window, written.since, case.zone) if is_summary else ""
+        words += "" if case.order is None else covering.told(written.window, written.since, case.zone)
         warning = thrift.warning(case.tab.warns, case.mind.cheaper)
         return Answer(
             parts=self._pieces(case, words + warning),
             memory=words,
-            tokens=self._mind.count_summary(words) if is_summary else self._mind.count(words),
+            tokens=_size(case, words),
             model=finish.model,
             shown_seqs=case.sight.seqs,
             shown_parts=case.sight.parts,
-            covers=written.first if is_summary else None,
+            covers=_covers(case),
         )
 
     def _pieces(self, case: Case, words: str) -> tuple[str, ...]:
@@ -210,6 +212,24 @@ def _account(mind: Mind, lease: Lease, question: Turn) -> Account:
     """Who pays for the answer."""
     author = "" if question.author is None else question.author.id
     return Account(key=lease.key, author=author, policy=mind.policy, prices=mind.prices, seq=question.seq)
+
+
+def _size(case: Case, words: str) -> int:
+    """What the answer with these words costs in later windows."""
+    return case.mind.count(words) if case.order is None else case.mind.count_summary(words)
+
+
+def _covers(case: Case) -> int | None:
+    """The first seq that a summary may tell of, whole or not; None for any other answer.
+
+    Of what an earlier attempt has left on screen nobody knows any more what it was shown: of anything, perhaps.
+    """
+    if case.order is None:
+        return None
+    window = case.sight.window
+    if window is None:
+        return recalling.FIRST
+    return case.question.seq if window.first is None else window.first
 
 
 def _look_in(case: Case, answer: Answer) -> float | None:

@@ -71,8 +71,7 @@ class Asking:
         await self._leave_out(case, tries.refused)
         if since is None:
             await self._note(case, window)
-        first = question.seq if window.first is None else window.first
-        return Written(words=words, finish=finish, first=first, window=window, since=since, quotes=question.quotes)
+        return Written(words=words, finish=finish, window=window, since=since, quotes=question.quotes)
 
     async def _since(self, case: Case) -> datetime | None:
         """From when on the model is shown what was said; None for all, also where its asker was never here before."""

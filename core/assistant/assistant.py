@@ -60,7 +60,7 @@ class Assistant:
         if question.progress is Progress.ANSWERED:
             return await self._finish(lease, question, order)
         if not question.begun and await self._is_ignored(lease, question, order):
-            return await self._pass_over(lease.key, question, lease)
+            return await self._ignore(lease, question, order)
         try:
             if not await self._rechecking.sees(lease.key, question, queued=queued):
                 return await self._withhold(lease, question)
@@ -77,7 +77,7 @@ class Assistant:
         is_fresh = notice.progress is Progress.WAITING and not notice.begun
         is_waking = is_fresh and notices.is_waking(notice)
         if is_waking and await self._database.write(timeouts.fall_asleep, lease, notice):
-            return await self._pass_over(lease.key, notice, lease)
+            return await self._pass_over(lease, notice)
         return await self._outbox.notify(lease, notice)
 
     async def _is_ignored(self, lease: Lease, question: Turn, order: Order | None) -> bool:
@@ -86,9 +86,14 @@ class Assistant:
             return await self._obeying.ignores(order)
         return self._mind.policy.under(lease.overrides).answers in ("observe", "off")
 
-    async def _pass_over(self, key: SessionKey, question: Turn, lease: Lease | None) -> Fate:
+    async def _ignore(self, lease: Lease, question: Turn, order: Order | None) -> Fate:
+        if order is not None:
+            return await self._obeying.ignore(order, lease)
+        return await self._pass_over(lease, question)
+
+    async def _pass_over(self, lease: Lease, question: Turn) -> Fate:
         """Ends a turn to which nothing is said."""
-        nothing = Errand(key=key, cause=question, lease=lease, stored=())
+        nothing = Errand(key=lease.key, cause=question, lease=lease, stored=())
         return await self._outbox.answer(nothing, Answer(parts=()))
 
     async def _finish(self, lease: Lease, question: Turn, order: Order | None) -> Fate:
@@ -100,14 +105,14 @@ class Assistant:
         """Ends a turn without a word: its author does not see the place any more."""
         reason = "its asker does not see this place any more"
         log.warning("answer withheld", session=lease.key.address.id, seq=question.seq, reason=reason)
-        return await self._pass_over(lease.key, question, lease)
+        return await self._pass_over(lease, question)
 
     async def answer_aside(self, key: SessionKey, question: Turn) -> None:
         """Answers a command that does not queue (`at_once`), without a lease. Raises a DeliveryError."""
         order = orders.order(key, question)
         assert order is not None, "only commands are answered without a lease"  # noqa: S101
         if await self._obeying.ignores(order):
-            await self._pass_over(key, question, None)
+            await self._obeying.ignore(order, None)
         else:
             await self._obeying.obey(order, None)
 

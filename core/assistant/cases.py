@@ -87,14 +87,13 @@ class NothingSaid(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What the model has written, the first seq that it was shown, and what its question points at.
+    """What the model has written, and what its question points at.
 
     It was shown the `window`, of what was said `since` then, if not of all.
     """
 
     words: str
     finish: Finish
-    first: int
     window: Window
     since: datetime | None
     quotes: tuple[Quote, ...]

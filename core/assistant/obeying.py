@@ -26,6 +26,7 @@ from core.store.deliveries import Delivery
 log = structlog.get_logger()
 
 _ASKED_FOR = 5.0  # seconds, for a platform to say whether somebody is an admin
+_OFF = "I am switched off here, and listen only to those who may change my settings."
 
 
 class Obeying:
@@ -71,6 +72,20 @@ class Obeying:
         is_admin = await self._is_admin(order, deed)
         allowed = await self._database.read(self._may, order, deed, overrides, is_admin=is_admin)
         return not allowed.granted
+
+    async def ignore(self, order: Order, lease: Lease | None) -> Fate:
+        """Says nothing, or in private that we are off: to what has a ticket, for which its platform wants an answer."""
+        adapter, asked = self._outbox.adapters[order.key.address.platform], order.turn
+        parts = () if asked.slip.ticket is None else composing.pieces(adapter, asked, _OFF)
+        errand = Errand(
+            key=order.key,
+            cause=asked,
+            lease=lease,
+            stored=answering.stored(parts),
+            private=True,
+            command=order.command.name,
+        )
+        return await self._outbox.answer(errand, Answer(parts=parts))
 
     def _may(
         self, connection: Connection, order: Order, deed: Deed, overrides: Overrides, *, is_admin: bool | None
@@ -141,10 +156,11 @@ class Obeying:
 
     def _access(self, order: Order, overrides: Overrides, *, is_admin: bool | None = False) -> Access:
         """What is allowed; who may do something to all of the workspace is not for one of its channels to say."""
-        reach = replace(overrides, channel=None) if order.is_for_workspace else overrides
-        strangers = order.is_for_workspace and order.key.address.workspace == DIRECT
-        own = order.turn.slip.direct and not order.is_for_workspace
-        return Access(policy=self._mind.policy.under(reach), is_admin=is_admin, strangers=strangers, own=own)
+        everywhere = order.is_for_workspace
+        policy = self._mind.policy.under(replace(overrides, channel=None) if everywhere else overrides)
+        strangers = everywhere and order.key.address.workspace == DIRECT
+        own = order.turn.slip.direct and not everywhere
+        return Access(policy=policy, is_admin=is_admin, everywhere=everywhere, strangers=strangers, own=own)
 
     def _known_access(
         self, connection: Connection, order: Order, deed: Deed | None, overrides: Overrides, *, is_admin: bool | None

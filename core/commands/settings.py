@@ -9,7 +9,7 @@ from core.policy import SETTINGS, Level, Limit, Overrides, Policy, Setting, Wron
 from core.seam.forms import TAKEN_BACK, Field
 from core.seam.messages import Author
 from core.session import SessionKey
-from core.store import Connection, policies
+from core.store import Connection, folds, policies
 
 ORIGINS: Mapping[Level, str] = {
     Level.BUILT_IN: "built in",
@@ -82,6 +82,8 @@ def change(
     except Wrong as wrong:
         return f"{wrong}."
     policies.keep(connection, key.workspace, scope, after)
+    if setting.name in _TAKES_ROOM:
+        folds.mark(connection, key)  # before the next question finds that not all it needs has room
     done = f"`{setting.name}` is {setting.shown(value)}" if said is not None else f"`{setting.name}` is no longer set"
     beside = _beside(mind.policy, setting.name, level) + _unpriced(mind, value)
     return f"{done} for {_PLACES[level]}, from the next answer on.{beside}"

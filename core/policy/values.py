@@ -52,7 +52,7 @@ def whether(value: object) -> str:
 
 def brief(said: str) -> str:
     """What somebody said, as a sentence can have it."""
-    words = " ".join(said.split())
+    words = " ".join(said.split()) or "nothing"
     return words if len(words) <= 60 else f"{words[:59]}…"
 
 
@@ -181,5 +181,7 @@ def zone(said: str) -> str:
 
 def words(value: object) -> str:
     """How a text is shown: as code, whatever marks and mentions are in it."""
+    if not value:
+        return "none"
     shown = brief(str(value)).replace("`", "'").replace("|", "¦")  # which would end the code, or hide it from the guard
-    return f"`{shown}`" if shown else "none"
+    return f"`{shown}`"

@@ -133,7 +133,7 @@ def test_the_stand_in_is_told_by_no_other_models_name() -> None:
         ("idle", "0h", "write 30m"),
         ("idle", "00000000010001d", "write 30m"),
         ("max_age", "7", "write 30m"),
-        ("max_age", "", "write 30m"),
+        ("max_age", "", "nothing is no duration: write 30m"),
         ("zone", "Berlin", "Berlin is no time zone: write one as Europe/Berlin"),
         ("zone", "../../etc/passwd", "is no time zone"),
         ("budget", "5", "5 is no limit: write one as 5 usd/day, 100k tokens/month or 10 requests/minute"),
