@@ -329,6 +329,7 @@ async def test_a_conversation_in_the_console_has_the_screen_to_itself(url: str, 
 
     assert running.returncode == 0
     assert ANSWERED in shown.decode()
-    (line,) = said.decode().splitlines()
+    in_the_clear, line = said.decode().splitlines()
+    assert "BACKSCROLL_KEYS" in in_the_clear
     assert "to be tried again" in line
     assert_private(said.decode(), KEY)
