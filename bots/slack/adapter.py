@@ -95,7 +95,6 @@ class SlackAdapter(Adapter):
             receive, us, self._names, self._heard, order=self._order, agent_view=self._agent_view, now=self._now
         )
         self._sockets = sockets = Sockets(
-            bot_token=self._bot_token,
             app_token=self._app_token,
             api_url=self._api_url,
             take=events.take,
