@@ -25,9 +25,11 @@ from typing import Literal, Self
 
 from aiohttp import web
 
+from tests import watch
+
 API = Literal["responses", "chat"]
 MODEL = "gpt-test"
-KEY = "sk-loopback-key"
+KEY = watch.secret("sk-loopback-key")
 
 
 @dataclass(kw_only=True, eq=False)
@@ -329,7 +331,7 @@ class OpenAIServer:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         await response.prepare(http)
         end = fault if isinstance(fault, End) else End()
-        text = self.answer(request) if end.text is None else end.text
+        text = watch.said(self.answer(request) if end.text is None else end.text)
         wire = (ResponsesWire if request.api == "responses" else ChatWire)(request, end, text, self.usage)
         for event in wire.opening():
             await response.write(event)

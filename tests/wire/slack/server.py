@@ -28,10 +28,11 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from tests import watch
 from tests.wire.faults import Fault, Faults, faultless
 from tests.wire.slack.workspace import BOT_USER, SCOPES, TEAM, Arguments, Message, No, TooMany, Workspace
 
-BOT_TOKEN, APP_TOKEN = "xoxb-test", "xapp-test"
+BOT_TOKEN, APP_TOKEN = watch.secret("xoxb-test"), watch.secret("xapp-test")
 _NEEDED = {"files.info": "files:read", "conversations.info": "channels:read"}
 
 
