@@ -76,10 +76,17 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_instructions: str | None = None
     backscroll_instructions_file: Path | None = None
     backscroll_prices_file: Path | None = None
+    backscroll_moderation: Literal["off", "openai"] = "off"
     backscroll_log: Literal["text", "json"] = "text"
 
     @field_validator(
-        "openai_api", "openai_reasoning", "backscroll_hear", "backscroll_answers", "backscroll_log", mode="before"
+        "openai_api",
+        "openai_reasoning",
+        "backscroll_hear",
+        "backscroll_answers",
+        "backscroll_moderation",
+        "backscroll_log",
+        mode="before",
     )
     @classmethod
     def _in_small_letters(cls, word: object) -> object:

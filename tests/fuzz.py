@@ -40,7 +40,7 @@ from tests.wire.slack.server import Envelope
 from tests.wire.slack.workspace import BOT, BOT_USER, CHANNEL, TEAM
 
 BATCH = 50
-IN_TIME = 20.0
+IN_TIME = 30.0
 """Seconds within which a question is answered between two batches, on a busy machine."""
 LARGEST = 2_000_000
 """Characters of a frame: both client libraries close a socket over four million bytes."""
@@ -238,9 +238,11 @@ async def fuzz(platform: str, url: str, *, events: int, seed: int) -> Fuzzed:
                         wire.spoils = False
                         await wire.taken()
                         await _asked(stage, number + 1, done)
-            finally:
-                lines = logged.getvalue().splitlines()
-                done.logged = Counter(_event(line) for line in lines)
+            except BaseException as error:
+                error.add_note("\n".join(line[:300] for line in logged.getvalue().splitlines()[-30:]))
+                raise
+            lines = logged.getvalue().splitlines()
+            done.logged = Counter(_event(line) for line in lines)
     _judge(lines)
     database = connect(url)
     done.rejected = len(await rows(database, rejections))
