@@ -9,7 +9,7 @@ from core.seam.messages import Rejected
 from tests.bots.slack.ear import Ear
 from tests.wire.slack import SlackStage
 from tests.wire.slack.server import Envelope
-from tests.wire.slack.workspace import CHANNEL
+from tests.wire.slack.workspace import CHANNEL, TEAM
 
 DEEP = "[" * 20_000 + "]" * 20_000
 PAYLOADS = ["null", "7", '"text"', "[]", "[null]", DEEP, f'{{"type": "event_callback", "event": {DEEP}}}', "{}}", "NaN"]
@@ -70,3 +70,17 @@ async def test_an_event_s_own_id_is_no_line_of_the_log(stage: SlackStage, ear: E
 
     (kept,) = ear.of(Rejected)
     assert kept.id.isalnum()
+
+
+@pytest.mark.parametrize("session", [f"slack:{TEAM}:C0OTHER:1.1", "slack:T0OTHER:C0GENERAL:1.1", "discord:1:2"])
+async def test_a_button_that_names_a_session_of_another_place_is_none(
+    stage: SlackStage, ear: Ear, session: str
+) -> None:
+    pressed = {"action_id": "session_button_0", "value": f"reset {session}"}
+    person, place = {"id": "U0ADA", "name": "ada"}, {"id": CHANNEL}
+    payload = {"type": "block_actions", "trigger_id": "1.2.3", "user": person, "channel": place, "actions": [pressed]}
+    stage.server.send("interactive", payload)
+    await stage.until(lambda: stage.server.envelopes and stage.server.envelopes[-1].acked.is_set())
+
+    await stage.say("still here?")
+    assert {one.text for one in await ear.until(1)} == {"still here?"}
