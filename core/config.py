@@ -86,11 +86,12 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_prices_file: Path | None = None
     backscroll_keys: SecretStr | None = None
     backscroll_keys_file: Path | None = None
+    backscroll_moderation: Literal["off", "openai"] = "off"
     backscroll_log: Literal["text", "json"] = "text"
 
     @field_validator(
         *("openai_api", "openai_reasoning", "backscroll_hear", "backscroll_answers", "backscroll_log"),
-        *("backscroll_guests", "backscroll_external"),
+        *("backscroll_guests", "backscroll_external", "backscroll_moderation"),
         mode="before",
     )
     @classmethod

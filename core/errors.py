@@ -20,6 +20,7 @@ BackscrollError
     ├── WindowTooLong         the request is over the model's context; a smaller window may do
     ├── EmptyAnswer           the answer is complete, and holds no word
     ├── ModelRefused          the provider will not answer this
+    │   └── Flagged             moderation will not have the question, or the answer to it
     ├── OutOfCredit           the account has no money or quota left
     └── ModelMisconfigured    wrong key, unknown model, unknown parameter: a person must mend the settings
         └── RequestNotTaken     or it is what was said, and the server has no words for it that we know
@@ -149,6 +150,10 @@ class EmptyAnswer(ModelError):
 
 class ModelRefused(ModelError):
     """The provider will not answer this."""
+
+
+class Flagged(ModelRefused):
+    """Moderation will not have the question, or the answer: to show the model less of what was said is no use."""
 
 
 class OutOfCredit(ModelError):

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 import migrations
 from core.store import Database, connect
 from core.vault import ring
+from tests import watch
 from tests.sealed import SWITCH, seal_if_told
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -32,6 +33,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--sealed"):
         os.environ[SWITCH] = ring.generate()
+    watch.begin()
+
+
+@pytest.fixture(autouse=True)
+def nothing_said_is_logged() -> Iterator[None]:
+    """A test fails in which a line of the log has a secret in it, or what somebody has said."""
+    yield
+    lines = watch.found()
+    assert not lines, f"this must not be in a log: {lines[:3]}"
 
 
 _reached: list[str] = []

@@ -16,7 +16,7 @@ from bots.discord.connection import Gateway
 from bots.discord.errors import Trouble
 from bots.discord.library import Forbidden, Guild, NotFound, Thread
 from bots.discord.names import Names
-from bots.discord.payloads import PLATFORM, THREADS, Payload, address_of, snowflake_at
+from bots.discord.payloads import DIGITS, PLATFORM, THREADS, Payload, address_of, snowflake, snowflake_at
 from core.seam.address import Address
 from core.seam.cache import Recent
 from core.seam.keeping import Sleep
@@ -58,7 +58,7 @@ class Places:
 
         Discord is asked once, however many wait for the answer.
         """
-        channel, named = payload["channel_id"], payload.get("channel") or {}
+        channel, named = snowflake(payload["channel_id"]), payload.get("channel") or {}
         if payload.get("guild_id") is None:
             return None
         if "type" in named:
@@ -153,4 +153,4 @@ class _Place:
 
 
 def _is_number(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and value.isdecimal()
+    return isinstance(value, str) and value.isdecimal() and len(value) <= DIGITS

@@ -169,10 +169,11 @@ def make_model(settings: Settings, database: Database | None = None, name: str |
     if not settings.has_model:
         return OfflineModel()
     from core.model.openai import OpenAIModel  # a client library is loaded by those who need it
+    from core.model.openai.moderation import Moderated
 
-    key = settings.openai_api_key
+    key = settings.openai_api_key.get_secret_value() if settings.openai_api_key is not None else "none"
     model: Model = OpenAIModel(
-        api_key=key.get_secret_value() if key is not None else "none",
+        api_key=key,
         base_url=settings.openai_base_url,
         model=name or settings.openai_model,
         api=settings.openai_api,
@@ -183,7 +184,10 @@ def make_model(settings: Settings, database: Database | None = None, name: str |
     )
     if database is not None:
         model = Metered(model, lambda call: database.write(ledger.record, call))
-    return Breaker(model)
+    model = Breaker(model)
+    if settings.backscroll_moderation == "off":
+        return model
+    return Moderated(model, api_key=key, base_url=settings.openai_base_url)
 
 
 async def make_mind(settings: Settings, model: Model, known: Prices, others: Mapping[str, Model] | None = None) -> Mind:

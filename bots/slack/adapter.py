@@ -104,7 +104,6 @@ class SlackAdapter(Adapter):
             now=self._now,
         )
         self._sockets = sockets = Sockets(
-            bot_token=self._bot_token,
             app_token=self._app_token,
             api_url=self._api_url,
             take=events.take,

@@ -4,11 +4,9 @@ Reading is pure, and most payloads are none for us. What can't be stored is not 
 Slack sends an event again, and tells a person that their command has failed.
 """
 
-import json
 from asyncio import gather
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from hashlib import sha256
 
 from bots.slack import forms
 from bots.slack.changes import changed, deleted, left, left_channel, receipt
@@ -16,11 +14,11 @@ from bots.slack.channels import Channels
 from bots.slack.commands import choice, shortcut, slash, stopped
 from bots.slack.messages import completes, said
 from bots.slack.names import Names, nameless_in
-from bots.slack.payloads import PLATFORM, Ourselves, Payload, Unreadable, View, part, word, workspace_of
+from bots.slack.payloads import PLATFORM, Ourselves, Payload, Unreadable, View, identity, part, workspace_of
 from core.errors import NotFilled
-from core.seam import evidence
 from core.seam.adapter import Receive
 from core.seam.address import Address
+from core.seam.evidence import UNREADABLE, rejected
 from core.seam.messages import Closed, Deleted, Edited, Event, Filled, Inbound, Left, Receipt, Rejected
 from core.seam.ordering import Ordering
 
@@ -51,8 +49,11 @@ class Events:
         self._receive, self._us, self._names, self._channels, self._heard = receive, us, names, channels, heard
         self._order, self._agent_view, self._now = order, agent_view, now
 
-    async def take(self, payload: Payload) -> Payload | None:
+    async def take(self, payload: object) -> Payload | None:
         """All that one payload tells; what Slack is answered to it. When it raises, not everything was taken in."""
+        if not isinstance(payload, Mapping):
+            await self._receive(_rejected(payload, Unreadable("no payload")))
+            return None
         happened = payload.get("event")
         public = self._channels.note(happened) if isinstance(happened, Mapping) else None
         view = View(us=self._us, agent_view=self._agent_view, now=self._now(), public=public)
@@ -100,18 +101,15 @@ def translate(payload: Payload, view: View) -> tuple[Event, ...]:
     """One payload of a Socket Mode envelope or of an HTTP request, in our words; all its events are of one place."""
     try:
         return tuple(event for event in _events(payload, view) if event is not None)
-    except Unreadable as problem:
-        return (rejected(payload, str(problem)),)
-    except (TypeError, ValueError, AttributeError) as problem:
-        return (rejected(payload, f"not of Slack's shape ({type(problem).__name__})"),)
+    except UNREADABLE as problem:
+        return (_rejected(payload, problem),)
 
 
-def rejected(payload: Payload, reason: str) -> Rejected:
-    """The payload as evidence, without what answers in our name. What tells two events apart may be among that."""
-    whole = json.dumps(payload, sort_keys=True, default=str)
-    event_id = payload.get("event_id")
-    name = event_id if isinstance(event_id, str) and event_id else sha256(whole.encode()).hexdigest()[:24]
-    return Rejected(platform=PLATFORM, id=name, reason=reason, payload=evidence.kept(whole))
+def _rejected(payload: object, problem: Exception) -> Rejected:
+    """Why is said of what we have found out by ourselves; what a library says may quote the payload."""
+    own = isinstance(problem, Unreadable)
+    reason = str(problem) if own else f"not of Slack's shape ({type(problem).__name__})"
+    return replace(rejected(PLATFORM, payload, problem, name="event_id"), reason=reason)
 
 
 def _events(payload: Payload, view: View) -> tuple[Event | None, ...]:
@@ -142,5 +140,5 @@ def _happened(payload: Payload, event: Payload, view: View) -> tuple[Event | Non
         case "agent_session_stopped", _:
             return (stopped(payload, event, view),)
         case (("message" | "app_mention"), _):
-            return (said(event, word(event, "channel"), workspace_of(payload, view.us), view),)
+            return (said(event, identity(event, "channel"), workspace_of(payload, view.us), view),)
     return ()

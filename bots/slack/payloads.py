@@ -6,12 +6,13 @@ from re import compile as pattern
 from typing import Any, TypeGuard
 
 from core.seam.address import Address
+from core.seam.evidence import is_id
 
 Payload = Mapping[str, Any]
 
 PLATFORM = "slack"
 
-_TS = pattern(r"[0-9]{1,11}\.[0-9]+")  # Python has no dates after the year 9999
+_TS = pattern(r"[0-9]{1,11}\.[0-9]{1,9}")  # Python has no dates after the year 9999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,14 @@ def word(payload: Payload, name: str) -> str:
     return found
 
 
+def identity(payload: Payload, name: str) -> str:
+    """What must be there, and be an ID: one that is endless, or of several lines, has no place in a key or in a log."""
+    found = payload.get(name)
+    if not is_id(found):
+        raise Unreadable(f"no {name}")
+    return found
+
+
 def seconds(ts: str) -> float:
     """A message's ID as the time that it is, in seconds since 1970."""
     if not is_ts(ts):
@@ -84,7 +93,7 @@ def is_ts(name: object) -> TypeGuard[str]:
 
 def thread_of(message: Payload) -> str | None:
     """The root of the thread that a message is in; of a root itself, once it has replies."""
-    return word(message, "thread_ts") if message.get("thread_ts") else None
+    return identity(message, "thread_ts") if message.get("thread_ts") else None
 
 
 def workspace_of(payload: Payload, us: Ourselves) -> str:
@@ -93,7 +102,7 @@ def workspace_of(payload: Payload, us: Ourselves) -> str:
     first = installs[0] if isinstance(installs, list) and installs else None
     if isinstance(first, Mapping):
         found = first.get("enterprise_id") if first.get("is_enterprise_install") else first.get("team_id")
-        if isinstance(found, str) and found:
+        if is_id(found):
             return found
     return us.workspace
 

@@ -7,6 +7,7 @@ from re import compile as pattern
 from core.commands import moments
 from core.errors import (
     EmptyAnswer,
+    Flagged,
     ModelError,
     ModelMisconfigured,
     ModelRefused,
@@ -31,6 +32,8 @@ _ONLY_THOUGHT = (
     "or tell those who run me: `BACKSCROLL_ANSWER_TOKENS` sets the room."
 )
 _WHY_NONE: dict[type[ModelError], str] = {
+    Flagged: "I don't answer this: the moderation that is set up for me has flagged the question, or my answer to it. "
+    "I leave it out from now on, so that you can go on here.",
     ModelRefused: "The provider of my model declined to answer this. I leave it out from now on, so that you can go on "
     "here.",
     EmptyAnswer: "My model finished without saying anything, twice. Please ask in another way.",

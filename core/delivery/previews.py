@@ -89,6 +89,8 @@ class Previews:
         """Waits for a call that is under way, and takes back the intents of which nothing was shown."""
         if self._call is not None and not self._call.done():
             await asyncio.wait([self._call])
+            if not self._call.cancelled() and (error := self._call.exception()) is not None:
+                log.info("preview failed", session=self._lease.key.address.id, error=type(error).__name__)
         nothing = self.intended - self.drafts.keys() - self._uncertain
         if nothing:
             await self._office.database.write(deliveries.forget, self._lease.key, self._question.seq, nothing)

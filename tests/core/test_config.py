@@ -56,6 +56,7 @@ PROMISED = {
     "BACKSCROLL_PRICES_FILE": None,
     "BACKSCROLL_KEYS": None,
     "BACKSCROLL_KEYS_FILE": None,
+    "BACKSCROLL_MODERATION": "off",
     "BACKSCROLL_LOG": "text",
 }
 """What people, scripts and checks rely on; it changes only with an entry in the changelog."""

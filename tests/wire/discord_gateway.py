@@ -71,9 +71,12 @@ class Socket:
         self._squeeze = _COMPRESSIONS[compress]()
 
     async def send(self, payload: Payload) -> None:
+        await self.write(json.dumps(payload))
+
+    async def write(self, text: str) -> None:
+        """A frame exactly as given."""
         if self.web.closed:
             return
-        text = json.dumps(payload)
         if self._squeeze is None:
             await self.web.send_str(text)
         else:

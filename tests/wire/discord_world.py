@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests import watch
+
 Payload = dict[str, Any]
 
 EPOCH = 1_420_070_400_000
@@ -98,7 +100,7 @@ class World:
     def __init__(self) -> None:
         self.now: Callable[[], float] = time.time
         self._counter = itertools.count()
-        self.token = "bot-token"
+        self.token = watch.secret("bot-token")
         self.bot = self._user("900000000000000001", "backscroll", bot=True)
         self.application = "900000000000000002"
         self.guild = "900000000000000003"
@@ -179,7 +181,7 @@ class World:
             "type": 0,
             "channel_id": channel,
             "author": author,
-            "content": content,
+            "content": watch.said(content),
             "timestamp": stamp(((int(number) >> 22) + EPOCH) / 1000),
             "edited_timestamp": None,
             "tts": False,

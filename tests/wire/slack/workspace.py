@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from time import time
 from typing import Any
 
+from tests import watch
 from tests.wire.slack.shared import Stored, forwarded, stored
 
 Arguments = dict[str, Any]
@@ -134,7 +135,7 @@ class Workspace:
 
     def add(self, channel: str, user: str, text: str, **more: Any) -> Message:
         """A message of a person, or of another bot."""
-        message = Message(ts=self.ts(), channel=channel, user=user, text=text, **more)
+        message = Message(ts=self.ts(), channel=channel, user=user, text=watch.said(text), **more)
         self.messages.append(message)
         return message
 
@@ -142,7 +143,7 @@ class Workspace:
         """A person changes what they have said."""
         message = self.find(channel, ts)
         before = message.payload()
-        message.text, message.edited = text, {"user": message.user, "ts": self.ts()}
+        message.text, message.edited = watch.said(text), {"user": message.user, "ts": self.ts()}
         self._said("changed", message, before)
         return message
 
