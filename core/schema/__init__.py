@@ -19,13 +19,14 @@ from core.schema.conversations import (
     workspaces,
 )
 from core.schema.naming import metadata
-from core.schema.records import calls, chores, policies, preferences, presence, rejections, servers, usage
+from core.schema.records import calls, chores, erasures, policies, preferences, presence, rejections, servers, usage
 
 __all__ = [
     "calls",
     "checkpoints",
     "chores",
     "deliveries",
+    "erasures",
     "folds",
     "gone",
     "metadata",
