@@ -14,6 +14,8 @@ class Deed(Enum):
     STOP = "stop"  # end the answer to a turn, which is another person's perhaps
     RESET = "reset"  # set aside what is remembered, or take that back
     SET = "set"  # change what is set for a channel or a workspace
+    FORGET = "forget"  # erase what others have said
+    EXPORT = "export"  # be handed what others have said
     HAND_OVER = "hand over"  # change who may do that; admins always may, so that nobody is locked out for good
 
 
@@ -87,6 +89,8 @@ class Access:
                 return self.policy.may_reset
             case Deed.SET:
                 return self.policy.may_set
+            case Deed.FORGET | Deed.EXPORT:
+                return frozenset({ADMINS})
             case Deed.HAND_OVER:
                 return None if self.policy.may_set is None else self.policy.may_set | {ADMINS}
 
@@ -102,5 +106,9 @@ def _why_not(deed: Deed, turn: Turn, people: frozenset[str]) -> str:
             return f"This answer is for {whose}: only they, and {named}, may stop it."
         case Deed.RESET:
             return f"Only {named} may reset this session, or take a reset back."
+        case Deed.FORGET:
+            return f"Only {named} may have me forget what others have said. `forget me` is for everyone."
+        case Deed.EXPORT:
+            return f"Only {named} may be shown all of a session. `export` shows you what I have stored of you."
         case Deed.SET | Deed.HAND_OVER:
             return f"Only {named} may change my settings here."

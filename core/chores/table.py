@@ -5,6 +5,7 @@ from functools import partial
 
 import structlog
 
+from core.chores.erasing import Erasing
 from core.chores.folding import NAME, DueSessions
 from core.chores.runner import Chore
 from core.chores.timing_out import TimingOut
@@ -28,6 +29,7 @@ def chores(
     adapters: Collection[Adapter],
     model: Model,
     folding: DueSessions | None,
+    erasing: Erasing,
     policy: Policy,
     events: Events,
     timings: Timings,
@@ -38,6 +40,7 @@ def chores(
         forgetting(database, timings),
         *(catching_up(catch_up, adapter, timings) for adapter in adapters),
         *(timing_out(database, policy, adapter, events, timings) for adapter in adapters),
+        erasing_words(erasing, timings),
         looking(model, timings),
         *([] if folding is None else [folding_sessions(folding, timings)]),
     ]
@@ -75,6 +78,12 @@ def folding_sessions(folding: DueSessions, timings: Timings) -> Chore:
     """Old turns become checkpoints where a window is full; each session is one process's at a time, in a shift."""
     every = timings.fold
     return Chore(name=NAME, do=folding.look, every=every, after_failure=every, by_one=False)
+
+
+def erasing_words(erasing: Erasing, timings: Timings) -> Chore:
+    """What people want forgotten is taken out, by one process, in a shift of its own while there is something."""
+    every = timings.erase
+    return Chore(name="erasing", do=erasing.look, every=every, after_failure=timings.put_off, by_one=False)
 
 
 def timing_out(database: Database, policy: Policy, adapter: Adapter, events: Events, timings: Timings) -> Chore:

@@ -50,9 +50,15 @@ class Order:
 
     @property
     def deed(self) -> Deed | None:
-        """What `core.access` is asked about before it is done; None where everyone may."""
+        """What `core.access` is asked about before it is done; None where everyone may, as with what is their own."""
+        if self.command.deed in (Deed.FORGET, Deed.EXPORT) and not self._is_of_others:
+            return None
         changes_who_may = self.command.deed is Deed.SET and self.misfit is None and self.arguments["name"] == "may_set"
         return Deed.HAND_OVER if changes_who_may else self.command.deed
+
+    @property
+    def _is_of_others(self) -> bool:
+        return self.misfit is None and self.arguments.get("what", "me") != "me"
 
     @property
     def link(self) -> str | None:
