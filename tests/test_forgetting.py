@@ -1,13 +1,20 @@
 """What people want forgotten is gone from everything that is stored, and others keep what is theirs."""
 
+import asyncio
 from dataclasses import replace
 
-from core.schema import erasures, metadata
-from core.seam.address import Address
-from core.store import Database
-from tests.script import House, TranscriptAdapter, house, memory, rows
-from tests.values import ADA, BEN, message
+import pytest
 
+from core.errors import DatabaseUnreachable
+from core.schema import erasures, metadata, turns
+from core.seam.address import Address
+from core.seam.messages import Audience, Author, Left, Quote
+from core.session import Kind
+from core.store import Database
+from tests.script import House, Interrupted, TranscriptAdapter, house, memory, rows
+from tests.values import ADA, BEN, HERE, message
+
+EVE = Author(id="U3", name="Eve")
 CHANNEL = Address(platform="console", workspace="local", channel="busy")
 ONE, OTHER = replace(CHANNEL, thread="t1"), replace(CHANNEL, thread="t2")
 
@@ -41,17 +48,12 @@ async def forgotten(running: House) -> str:
 
 async def stored(database: Database) -> str:
     """All that there is in the database."""
-    found = [row for table in metadata.sorted_tables for row in await rows(database, table)]
-    return " ".join(
-        one.decode(errors="replace") if isinstance(one, bytes) else str(one) for row in found for one in row
-    )
+    found = [one for table in metadata.sorted_tables for row in await rows(database, table) for one in row]
+    return " ".join(one.decode(errors="replace") if isinstance(one, bytes) else str(one) for one in found)
 
 
 async def test_who_wants_to_be_forgotten_is_and_others_keep_what_is_theirs(database: Database) -> None:
-    adapter = TranscriptAdapter()
-    async with house(
-        database, "Tuna it is.", "Noon. The code is tuna! Bring bread.", "Fine.", adapter=adapter
-    ) as running:
+    async with house(database, "Tuna it is.", "Noon. The code is tuna! Bring bread.", "Fine.") as running:
         await said(running, "the code is tuna", author=ADA)
         await said(running, "when do we meet?", author=BEN)
         await said(running, "I bring bread", author=BEN)
@@ -61,13 +63,125 @@ async def test_who_wants_to_be_forgotten_is_and_others_keep_what_is_theirs(datab
         receipt = await forgotten(running)
         shown = running.adapter.screen[list(running.adapter.screen)[-1]]
 
-    assert shown.private and shown.asker is not None and shown.asker.id == ADA.id
+    assert shown.private
+    assert shown.asker is not None
+    assert shown.asker.id == ADA.id
     assert "3 messages, 1 answer of mine, sentences of 1 answer to others, 1 person's preferences" in receipt
     left = await stored(database)
-    assert "tuna" not in left.lower() and "pirate" not in left and "Ada" not in left and ADA.id not in left
+    assert [one for one in ("tuna", "Tuna", "pirate", "Ada", ADA.id) if one in left] == []
     assert await memory(database) == [
         ("person", "when do we meet?"),
         ("assistant", "Noon. […] Bring bread."),
         ("person", "I bring bread"),
         ("assistant", "Fine."),
     ]
+
+
+async def test_it_is_forgotten_where_it_was_overheard_and_quoted_and_where_it_waits(database: Database) -> None:
+    """In every session of the workspace; what is being written for others begins again without it."""
+    adapter, never = TranscriptAdapter(), asyncio.Event()
+    to_bot: dict[str, object] = {"author": BEN, "audience": Audience.BOT, "direct": False}
+    heard = message("the code is tuna", id="m0", address=ONE, author=ADA, direct=False)
+    quoted = Quote(kind="replies to", text="the code is tuna", author=ADA, at=heard.at, message="m0")
+    adapter.past = [heard]
+    async with house(database, "Noted.", "Tuna.", [never], "Bread.", adapter=adapter) as running:
+        await said(running, "who knows?", address=OTHER, **to_bot)
+        await said(running, "is it right?", address=ONE, quotes=(quoted,), **to_bot)
+        await running.say(message("go on", address=OTHER, **to_bot))
+        await running.model.until(lambda: running.model.running == 1)
+        await running.say(message("and add salmon", address=OTHER, **to_bot | {"author": ADA}))
+        await running.say(message("!forget me yes", author=ADA))
+        await adapter.until(lambda: "I am forgetting it now" in adapter.texts[-1])
+        await running.erasing.look()
+        await running.model.until(lambda: len(running.model.prompts) > 3)
+        await adapter.until(lambda: any("I have forgotten you" in text for text in adapter.texts))
+        await running.over()
+        await running.erasing.look()
+
+    assert "tuna" in str(running.model.prompts[2])
+    assert [one for one in ("tuna", "salmon") if one in str(running.model.prompts[-1])] == []
+    left = await stored(database)
+    assert [one for one in ("tuna", "Tuna", "salmon", "Ada") if one in left] == []
+    assert [one.body for one in await rows(database, turns) if one.kind == Kind.NOTICE] == [b""]
+    assert await memory(database, OTHER) == [
+        ("person", "who knows?"),
+        ("assistant", "Noted."),
+        ("person", "go on"),
+        ("assistant", "Bread."),
+    ]
+    assert await memory(database, ONE) == [("person", "is it right?")]
+
+
+@pytest.mark.parametrize(
+    "step", ["hide", "unquote", "said", "answers", "shorten", "erase", "reach", "unname", "_settle"]
+)
+async def test_whoever_goes_on_with_it_comes_to_the_same_end(database: Database, step: str) -> None:
+    """Wherever a process was ended."""
+    road = Interrupted(database)
+    async with house(road, "Tuna it is.", "Noon. Tuna!", "Fine.") as running:
+        await said(running, "the code is tuna", author=ADA)
+        await said(running, "when do we meet?", author=BEN)
+        await said(running, "I am done", author=ADA)
+        await said(running, "!forget me yes", author=ADA)
+        road.fail(step, DatabaseUnreachable("gone"))
+        with pytest.raises(DatabaseUnreachable):
+            await running.erasing.look()
+        receipt = await forgotten(running)
+
+    assert "2 messages, 2 answers of mine, sentences of 1 answer to others" in receipt
+    assert [one for one in ("tuna", "Tuna", "Ada") if one in await stored(database)] == []
+    assert await memory(database) == [("person", "when do we meet?"), ("assistant", "Noon. […]")]
+
+
+async def test_what_comes_afterwards_is_a_new_beginning(database: Database) -> None:
+    async with house(database) as running:
+        await said(running, "tuna", author=ADA)
+        await said(running, "!forget me yes", author=ADA)
+        await said(running, "salmon", author=ADA)
+        await said(running, "!prefer tone kind", author=ADA)
+        await forgotten(running)
+        assert await said(running, "and?", author=ADA) == "You said: and?"
+
+    assert running.model.asked() == ["salmon", "You said: salmon", "and?"]
+
+
+async def test_only_admins_have_others_forgotten(database: Database) -> None:
+    async with house(database, adapter=Governed()) as running:
+        await said(running, "the code is tuna", author=ADA)
+        for what in ("session", "channel"):
+            denied = await said(running, f"!forget {what} yes", author=ADA)
+            assert denied == "Only admins may have me forget what others have said. `forget me` is for everyone."
+        assert "Only admins may be shown all" in await said(running, "!export session", author=ADA)
+        assert "tuna" in await said(running, "!export session", author=BEN)
+        assert "tuna" in await said(running, "!export", author=ADA)
+        assert await said(running, "!export", author=EVE) == "I have stored nothing of you in this session."
+        assert await rows(database, erasures) == []
+
+
+@pytest.mark.parametrize("what", ["session", "channel"])
+async def test_a_place_is_forgotten_with_all_that_was_said_there(database: Database, what: str) -> None:
+    beside, elsewhere_ = replace(HERE, thread="t1"), replace(HERE, channel="other")
+    async with house(database, adapter=Governed()) as running:
+        for place, word in ((HERE, "tuna"), (beside, "salmon"), (elsewhere_, "bread")):
+            await said(running, word, address=place, author=ADA)
+        await said(running, "!set persona a pirate", author=BEN)
+        assert "by everybody" in await said(running, f"!forget {what}", author=BEN)
+        await said(running, f"!forget {what} yes", author=BEN)
+        receipt = await forgotten(running)
+
+    assert f"I have forgotten this {what}" in receipt
+    left = await stored(database)
+    assert {word for word in ("tuna", "salmon", "bread", "pirate") if word in left} == (
+        {"salmon", "bread", "pirate"} if what == "session" else {"bread"}
+    )
+
+
+async def test_a_workspace_that_removes_us_is_forgotten(database: Database) -> None:
+    async with house(database) as running:
+        await said(running, "tuna")
+        await said(running, "!prefer tone pirate")
+        await running.say(Left(platform=HERE.platform, workspace=HERE.workspace))
+        await running.erasing.look()
+
+    left = await stored(database)
+    assert [one for one in ("tuna", "pirate", "Ada", ADA.id) if one in left] == []

@@ -1,7 +1,7 @@
 """Erasing: what is to be forgotten is taken out in small steps, by one process, and goes on where another has ended."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -57,7 +57,6 @@ class Erasing:
                 await self._forget(erasure)
             elif await self._database.write(erasures.tidy, erasure):
                 log.info("forgotten", scope=erasure.scope.value)
-        await self._database.write(erasures.forget)
 
     async def _forget(self, erasure: Erasure) -> None:
         """All of it; every step may be taken again. What channels were done before, stays so."""
@@ -102,12 +101,12 @@ class Erasing:
         """What this person alone has said in these sessions."""
         theirs, others = Words(), Words()
         for key in keys:
-            async for page in self._pages(partial(forgetting.said, key=key, erasure=erasure)):
+            async for page in _pages(partial(self._said, key, erasure)):
                 await asyncio.to_thread(_take_in, page, theirs, others)
         return theirs.without(others)
 
     async def _shorten(self, erasure: Erasure, key: SessionKey, words: Words) -> None:
-        async for page in self._pages(partial(forgetting.answers, key=key)):
+        async for page in _pages(partial(self._answers, key)):
             seqs = await asyncio.to_thread(_holding, words, page)
             for start in range(0, len(seqs), _SHORTENED):
                 await self._database.write(
@@ -119,11 +118,11 @@ class Erasing:
                     count=self._count,
                 )
 
-    async def _pages(self, read: "Read") -> AsyncIterator[list[Said]]:
-        after = _FIRST
-        while page := await self._database.read(read, after=after):
-            yield page
-            after = page[-1].seq
+    async def _said(self, key: SessionKey, erasure: Erasure, after: int) -> list[Said]:
+        return await self._database.read(forgetting.said, key, erasure, after)
+
+    async def _answers(self, key: SessionKey, after: int) -> list[Said]:
+        return await self._database.read(forgetting.answers, key, after)
 
     async def _beside(self, erasure: Erasure) -> None:
         """What is known beside sessions; then it is told what came of all that."""
@@ -133,13 +132,6 @@ class Erasing:
         await self._database.write(identities.drop_rejected, erasure)
         await self._database.write(_settle, erasure)
         self._wake()
-
-
-class Read(Protocol):
-    """Reads what was said behind a seq, a page of it."""
-
-    def __call__(self, connection: Connection, *, after: int) -> list[Said]:
-        """One page."""
 
 
 class Take(Protocol):
@@ -168,3 +160,11 @@ def _take_in(page: Sequence[Said], theirs: Words, others: Words) -> None:
 def _holding(words: Words, page: Sequence[Said]) -> list[int]:
     """The seqs of those that have something of these words."""
     return [one.seq for one in page if words.is_in(one.words)]
+
+
+async def _pages(read: Callable[[int], Awaitable[list[Said]]]) -> AsyncIterator[list[Said]]:
+    """What is read behind each seq in turn, until there is nothing left."""
+    after = _FIRST
+    while page := await read(after):
+        yield page
+        after = page[-1].seq

@@ -15,7 +15,7 @@ from core.intake.catchup import CatchUp
 from core.model.llm import Model
 from core.policy import Policy
 from core.seam.adapter import Adapter
-from core.store import Database, doubts
+from core.store import Database, doubts, erasures
 from core.timings import Timings
 
 log = structlog.get_logger()
@@ -56,6 +56,7 @@ def forgetting(database: Database, timings: Timings) -> Chore:
     """What has arrived for certain long ago is forgotten, a bounded number of rows at once."""
 
     async def forget() -> float | None:
+        await database.write(erasures.forget)
         found = await database.write(doubts.forget)
         return timings.reconcile if found >= doubts.FORGET_AT_ONCE else None
 

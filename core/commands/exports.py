@@ -30,14 +30,15 @@ _KINDS = {
 
 def turn(key: SessionKey, one: Turn) -> Record:
     """What was said in one turn."""
+    is_ours = one.role is Role.ASSISTANT or one.kind is Kind.NOTICE
     return _known(
         type=_KINDS[one.kind],
         session=key.address.id,
         seq=one.seq,
         at=_moment(one.at),
         edited_at=None if one.edited_at is None else _moment(one.edited_at),
-        by="assistant" if one.role is Role.ASSISTANT else "person",
-        **_author(one.author),
+        by="assistant" if is_ours else "person",
+        **_author(None if is_ours else one.author),
         message=one.message,
         command=one.verb,
         text=one.text,

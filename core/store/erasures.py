@@ -110,9 +110,11 @@ def begin(connection: Connection, erasure: Erasure) -> bool:
 
 
 def begin_in(connection: Connection, platform: str, workspace: str, scope: Scope, subject: str) -> Erasure:
-    """The same for the operator, in the workspace of this name; returns what is being forgotten."""
+    """The same for the operator, in the workspace of this name: all that there is, also where less was asked for."""
     erasure = Erasure(workspace=workspace_of(connection, platform, workspace), scope=scope, subject=subject)
-    begin(connection, erasure)
+    if not begin(connection, erasure):
+        less = and_(_this(erasure), erasures.c.before.is_not(None))
+        connection.execute(update(erasures).where(less).values(before=None, after=""))
     return erasure
 
 
@@ -147,6 +149,11 @@ def settle(connection: Connection, erasure: Erasure) -> None:
     connection.execute(update(erasures).where(_this(erasure)).values(done_at=now(connection)))
 
 
+def end(connection: Connection, erasure: Erasure) -> None:
+    """The operator has been told what was erased; whoever asked in chat is told by others."""
+    connection.execute(delete(erasures).where(_this(erasure), erasures.c.seq.is_(None)))
+
+
 def tell(connection: Connection, erasure: Erasure, text: str) -> None:
     """Tells whoever asked for it in chat what was erased, once, and nobody else where the platform can do that."""
     asked = erasure.asked
@@ -174,7 +181,7 @@ def tidy(connection: Connection, erasure: Erasure) -> bool:
 
 
 def forget(connection: Connection) -> None:
-    """Lets go of what the operator had erased long ago."""
+    """Lets go of what was done long ago, and of which nobody is to be told."""
     connection.execute(delete(erasures).where(erasures.c.done_at < now(connection) - _KEPT))
 
 
@@ -201,7 +208,9 @@ def sessions_in(connection: Connection, erasure: Erasure, channel: str) -> list[
     ]
 
 
-def workspaces_with(connection: Connection, platform: str | None, name: str | None) -> list[tuple[str, str]]:
+def workspaces_with(
+    connection: Connection, platform: str | None = None, name: str | None = None
+) -> list[tuple[str, str]]:
     """The workspaces that there are, by their platforms and names: all, or those of this platform, or this one."""
     found = select(workspaces.c.platform, workspaces.c.name).order_by(workspaces.c.workspace)
     if platform is not None:

@@ -153,15 +153,12 @@ def erase(connection: Connection, key: SessionKey, erasure: Erasure, *, seconds:
 
 
 def _theirs(erasure: Erasure) -> ColumnElement[bool]:
-    """What is to be forgotten: notices are told to people, and said by nobody."""
-    said_before = and_(turns.c.kind != Kind.NOTICE, _before(erasure.before))
+    """What is to be forgotten; a notice of ours that is still to be told is not."""
+    told = or_(turns.c.kind != Kind.NOTICE, turns.c.progress == Progress.DONE)
+    before = told if erasure.before is None else and_(told, turns.c.at < erasure.before)
     if erasure.is_of_person:
-        return and_(said_before, turns.c.author == erasure.subject, turns.c.role == Role.PERSON)
-    return said_before
-
-
-def _before(at: int | None) -> ColumnElement[bool]:
-    return turns.c.seq.is_not(None) if at is None else turns.c.at < at
+        return and_(before, turns.c.author == erasure.subject, turns.c.role == Role.PERSON)
+    return before
 
 
 def _next(connection: Connection, key: SessionKey, which: ColumnElement[bool]) -> Sequence[Row[*tuple[object, ...]]]:
