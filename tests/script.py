@@ -459,7 +459,7 @@ async def rows(database: Database, table: Table) -> Sequence[Any]:
     """All rows of a table, in the order of their keys, and their bodies opened."""
 
     def read(connection: Connection) -> Sequence[Any]:
-        return [opened(table, row) for row in connection.execute(select(table).order_by(*table.primary_key))]
+        return [opened(table, row) for row in connection.execute(select(table).order_by(*table.primary_key)).all()]
 
     return await database.read(read)
 

@@ -1,17 +1,25 @@
 """What people want forgotten is gone from everything that is stored, and others keep what is theirs."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
+from core.chores.erasing import Erasing
 from core.errors import DatabaseUnreachable
-from core.schema import erasures, metadata, turns
+from core.schema import data_keys, erasures, metadata, preferences, turns
 from core.seam.address import Address
 from core.seam.messages import Audience, Author, Left, Quote
 from core.session import Kind
-from core.store import Database
+from core.store import Connection, Database, bodies
+from core.store.bodies import NotOpened, Place
+from core.store.sealing import Vault
+from core.vault.ring import OwnKeys
+from core.work.shifts import Shifts
 from tests.script import House, Interrupted, TranscriptAdapter, house, memory, rows
+from tests.sealed import seal_if_told
 from tests.values import ADA, BEN, HERE, message
 
 EVE = Author(id="U3", name="Eve")
@@ -140,9 +148,61 @@ async def test_what_comes_afterwards_is_a_new_beginning(database: Database) -> N
         await said(running, "salmon", author=ADA)
         await said(running, "!prefer tone kind", author=ADA)
         await forgotten(running)
-        assert await said(running, "and?", author=ADA) == "You said: and?"
+        await said(running, "and?", author=ADA)
 
-    assert running.model.asked() == ["salmon", "You said: salmon", "and?"]
+    asked = str(running.model.prompts[-1].messages)
+    assert [word for word in ("tuna", "salmon", "kind", "and?") if word in asked] == ["salmon", "kind", "and?"]
+    assert "tuna" not in await stored(database)
+
+
+async def test_the_key_of_what_was_said_is_destroyed_and_what_comes_afterwards_can_be_read(database: Database) -> None:
+    """So a copy of the database of before holds nothing that could be read, if it is without the keys."""
+    vault = Vault(OwnKeys(bytes(32)))
+    bodies.use(vault)
+    async with house(database) as running:
+        running.erasing = Erasing(
+            database=database,
+            shifts=Shifts(database=database, owner="host:boot:1:a.", timings=running.timings),
+            count=len,
+            timings=replace(running.timings, keys=0.05),
+            wake=running.worker.wake,
+            vault=vault,
+        )
+        await said(running, "the code is tuna", author=ADA)
+        await said(running, "!prefer tone pirate", author=ADA)
+        before = await database.read(_keys_and_bodies)
+        await said(running, "!forget me yes", author=ADA)
+        await said(running, "salmon", author=ADA)
+        await said(running, "!prefer tone kind", author=ADA)
+        receipt = await forgotten(running)
+        bodies.use(later := Vault(OwnKeys(bytes(32))))
+        asked = [one.body for one in await rows(database, turns) if one.author == ADA.id and one.kind == Kind.SAID]
+        (preferred,) = await rows(database, preferences)
+        after = await database.read(_keys_and_bodies)
+
+    assert ", 1 key." in receipt
+    assert "without the table `data_keys`" in receipt
+    assert asked == [b"salmon"]
+    assert b"kind" in preferred.body
+    old = {number for author, number, wrapped in before[0] if author == ADA.id}
+    assert {wrapped for author, number, wrapped in after[0] if number in old} == {b""}
+    (sealed,) = [body for author, body in before[1] if author == ADA.id]
+    with pytest.raises(NotOpened) as lost:
+        later.open(Place("turns", "body", 1, 1, (1, 0)), sealed)
+    assert lost.value.erased
+
+
+def _keys_and_bodies(connection: Connection) -> tuple[list[tuple[str, int, bytes]], list[tuple[str, bytes]]]:
+    keys = connection.execute(select(data_keys.c.author, data_keys.c.number, data_keys.c.wrapped)).all()
+    said = connection.execute(select(turns.c.author, turns.c.body).where(turns.c.kind == Kind.SAID)).all()
+    return [(one[0], one[1], one[2]) for one in keys], [(one[0], one[1]) for one in said]
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    """Sealed as the tests were told to be, whatever a test has used."""
+    yield
+    seal_if_told()
 
 
 async def test_only_admins_have_others_forgotten(database: Database) -> None:

@@ -26,11 +26,11 @@ BRISK = Timings(poll=0.1, fold=0.05, erase=0.1, reconcile=0.1)
 
 def answer(request: Request) -> str:
     """All that it was shown, a line for each word; a record of what it is to fold."""
-    shown = sorted(set(_MARK.findall(str(request.texts))))
     asked = asked_to_fold(request)
     if asked is None:
+        shown = _MARK.findall(str(request.texts))[-3:]
         return "\n".join(["Noted.", *(f"- I know {word}." for word in shown), "That is all."])
-    told = sorted(set(_MARK.findall(request.texts[-1][1])))
+    told = sorted(set(_MARK.findall(request.texts[-1][1])))[:2]  # the alphabet begins with Ada
     return "\n".join(["# facts", *(f"- {word} was said ({asked[1]})" for word in told or ["nothing"])])
 
 

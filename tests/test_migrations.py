@@ -190,7 +190,7 @@ async def test_a_time_out_becomes_an_undo_of_nothing_that_the_release_before_pas
     await database.write(migrations.upgrade)
     (one,) = await database.read(timeouts.present, "console", after=timeouts.FIRST, most=9)
     assert (one.key, one.since, one.spoken_at) == (side, 7, 9), "as if its present had begun with its life"
-    assert await database.write(timeouts.time_out, [one]) == [side]
+    assert await database.write(timeouts.time_out, [one]) == [one]
     await database.write(migrations.downgrade, "0018")
 
     def moves(connection: Connection) -> list[tuple[object, ...]]:

@@ -15,6 +15,7 @@ from core.model.offline import OfflineModel
 from core.model.prices import Prices
 from core.store import Connection, Database, erasures
 from core.store.erasures import Erasure
+from core.store.sealing import Vault
 from core.timings import Timings
 from core.work.shifts import Shifts
 
@@ -32,11 +33,11 @@ async def forget(known: Settings, named: Subject) -> int:
     """Erases it, beside running processes or alone, and prints the receipt. Raises NothingThere."""
     database = wiring.open_database(known)
     try:
-        await wiring.prepare(known, database)
+        vault = await wiring.prepare(known, database)
         wanted = await database.write(_begun, named)
         if not wanted:
             raise NothingThere
-        await _erase(known, database, wanted)
+        await _erase(known, database, wanted, vault)
     finally:
         await database.close()
     return 0
@@ -51,11 +52,11 @@ def _begun(connection: Connection, named: Subject) -> list[Erasure]:
     ]
 
 
-async def _erase(known: Settings, database: Database, wanted: Sequence[Erasure]) -> None:
+async def _erase(known: Settings, database: Database, wanted: Sequence[Erasure], vault: Vault | None) -> None:
     timings = Timings(lease=known.backscroll_lease_seconds)
     mind = await wiring.make_mind(known, OfflineModel(), Prices())
     shifts = Shifts(database=database, owner=owner.ourselves(owner.own_place()), timings=timings)
-    erasing = Erasing(database=database, shifts=shifts, count=mind.count, timings=timings)
+    erasing = Erasing(database=database, shifts=shifts, count=mind.count, timings=timings, vault=vault)
     for erasure in wanted:
         while True:
             await erasing.look()

@@ -10,9 +10,10 @@ import structlog
 from core.commands import accounts
 from core.memory.traces import Words
 from core.session import SessionKey
-from core.store import Connection, Database, erasures, forgetting, identities
-from core.store.erasures import Erasure
+from core.store import Connection, Database, erasures, forgetting, identities, retiring
+from core.store.erasures import Counts, Erasure
 from core.store.forgetting import Said
+from core.store.sealing import Vault
 from core.timings import Timings
 from core.work.shifts import Shifts
 
@@ -28,7 +29,8 @@ _SHORTENED = 10  # answers in one transaction
 class Erasing:
     """Works off what is to be forgotten. `count` says what an answer costs in tokens.
 
-    `wake` is called when somebody who holds a session is to look again, or something is to be said.
+    `wake` is called when somebody who holds a session is to look again, or something is to be said. Where bodies are
+    sealed, it is by this `vault`.
     """
 
     def __init__(
@@ -39,12 +41,14 @@ class Erasing:
         count: Callable[[str], int],
         timings: Timings,
         wake: Callable[[], None] = lambda: None,
+        vault: Vault | None = None,
     ) -> None:
         self._database = database
         self._shifts = shifts
         self._count = count
         self._timings = timings
         self._wake = wake
+        self._vault = vault
 
     async def look(self) -> None:
         """Works off all that there is, unless another process does. Raises a DatabaseError, or LeaseLost."""
@@ -60,6 +64,7 @@ class Erasing:
 
     async def _forget(self, erasure: Erasure) -> None:
         """All of it; every step may be taken again. What channels were done before, stays so."""
+        erasure = await self._with_key(erasure)
         while channels := await self._database.read(erasures.channels, erasure, _CHANNELS):
             for channel in channels:
                 keys = await self._database.read(erasures.sessions_in, erasure, channel)
@@ -87,6 +92,18 @@ class Erasing:
                 await self._shorten(erasure, key, words)
         for key in keys:
             await self._each(forgetting.erase, key, erasure)
+            if erasure.last_key is not None:
+                await self._database.write(retiring.keep, key, erasure)
+
+    async def _with_key(self, erasure: Erasure) -> Erasure:
+        """What is said meanwhile is sealed by a new key, in every process, before the old one is destroyed."""
+        if self._vault is None or not erasure.is_of_person:
+            return erasure
+        fresh = await self._database.write(retiring.succeed, erasure, self._vault.wrap_new)
+        if fresh is not None:
+            self._vault.know([fresh.key])
+            await asyncio.sleep(max(0.0, 2 * self._timings.keys - fresh.age))
+        return await self._database.read(erasures.find, erasure) or erasure
 
     async def _each(self, take: "Take", key: SessionKey, erasure: Erasure) -> None:
         while True:
@@ -144,6 +161,7 @@ class Take(Protocol):
 def _settle(connection: Connection, erasure: Erasure) -> None:
     """What is left to be forgotten beside sessions is gone, and whoever asked for it is told, as one."""
     identities.forget(connection, erasure)
+    erasures.add(connection, erasure, Counts(keys=retiring.destroy(connection, erasure)))
     erasures.settle(connection, erasure)
     done = erasures.find(connection, erasure)
     if done is not None:

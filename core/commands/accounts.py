@@ -7,7 +7,9 @@ def told(erasure: Erasure, leftovers: Leftovers) -> str:
     """The receipt, as Markdown."""
     gone = listed(erasure.counts)
     erased = f"Erased: {gone}." if gone else "There was nothing of it to be erased."
-    return "\n\n".join((f"I have forgotten {_subject(erasure)}. {erased}", _left(erasure), _traces(leftovers)))
+    return "\n\n".join(
+        (f"I have forgotten {_subject(erasure)}. {erased}", _left(erasure), _traces(erasure.counts, leftovers))
+    )
 
 
 def listed(counts: Counts) -> str:
@@ -50,8 +52,13 @@ def _left(erasure: Erasure) -> str:
     )
 
 
-def _traces(leftovers: Leftovers) -> str:
-    copies = "Backups that were made before still hold it, unless its keys were destroyed and are in none of them."
+def _traces(counts: Counts, leftovers: Leftovers) -> str:
+    """Where it may still be."""
+    copies = "Backups that were made before still hold it."
+    if counts.keys:
+        copies = (
+            "Backups that were made before, without the table `data_keys`, hold it sealed by a key that is destroyed."
+        )
     match leftovers:
         case Leftovers.A_MINUTE:
             return f"Within a minute it has left the database's files. {copies}"

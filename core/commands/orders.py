@@ -148,7 +148,7 @@ class Said:
     """A command's answer, what the asker may choose from, what may be pressed beneath it, the form that it is where
     there are forms, and the seq before which an answer was stopped.
 
-    A `chart` shows the same as some of its words.
+    A `chart` shows the same as some of its words. A denial is for the asker alone, whatever the command is.
     """
 
     text: str
@@ -157,3 +157,4 @@ class Said:
     buttons: tuple[Choice, ...] = ()
     form: Form | None = None
     stopped: int | None = None
+    is_denial: bool = False

@@ -138,14 +138,22 @@ COMMANDS = _table(
         name="summarize",
         help="Post a summary of this session so far, or of what was said since a certain moment",
         parameters=(_SINCE,),
+        deed=Deed.READ,
         menu="Summarize session",
         cost=Cost.MODEL,
     ),
-    Command(name="status", help="Show what I remember here, and which model answers", private=True, at_once=True),
+    Command(
+        name="status",
+        help="Show what I remember here, and which model answers",
+        deed=Deed.READ,
+        private=True,
+        at_once=True,
+    ),
     Command(
         name="context",
         help="Show what my model is shown, part by part; or what it was shown for one of my answers",
         parameters=(_LINK,),
+        deed=Deed.READ,
         menu="What was shown for this",
         private=True,
         at_once=True,
@@ -230,6 +238,17 @@ UNKNOWN = Command(
 )
 
 
+NOT_ADMITTED = Command(
+    name="not admitted",
+    help="Say why somebody is not talked with; nobody can say this",
+    shown=Shown.NOWHERE,
+    private=True,
+    at_once=True,
+    anywhere=True,
+)
+"""What is said by somebody who is not talked with, in the place of their words: it has our own for its line."""
+
+
 def find(verb: str, table: Table = COMMANDS) -> Command:
     """The command with this name, or the one that says that there is none."""
-    return table.get(verb, UNKNOWN)
+    return NOT_ADMITTED if verb == NOT_ADMITTED.name else table.get(verb, UNKNOWN)

@@ -12,6 +12,7 @@ from math import inf
 
 import structlog
 
+from core.policy.admission import Names
 from core.policy.table import REASONING, SETTINGS, Answers, Hearing, Level
 from core.policy.values import ADMINS, People, Wrong, brief
 
@@ -36,6 +37,8 @@ NOTHING = Overrides()
 class Policy:
     """The effective settings of one session. `may_stop` are those who may end another's answer.
 
+    Whoever is to be talked with is in each of the lists of `allow`, and in none of `deny`.
+
     `idle` and `max_age` are in seconds; without an `idle` it is what is usual in such a place. `allowed` are the
     models, and how hard they think, that people may choose beside the operator's own.
 
@@ -52,6 +55,11 @@ class Policy:
     idle: float | None = None
     max_age: float = inf
     zone: str = "UTC"
+    allow: tuple[Names, ...] = ()
+    deny: Names = frozenset()
+    guests: bool = True
+    external: bool = False
+    may_read: People = None
     may_stop: People = None
     may_reset: People = None
     may_set: People = frozenset({ADMINS})
@@ -106,7 +114,8 @@ class Policy:
     def with_values(self, level: Level, values: Mapping[str, object]) -> "Policy":
         """The same, but for these values, which come from this level."""
         origins = {**self.origins, **dict.fromkeys(values, level)}
-        return replace(self, **values, origins=origins)  # type: ignore[arg-type]  # each is what its setting reads
+        joined = {name: SETTINGS[name].join(getattr(self, name), value) for name, value in values.items()}
+        return replace(self, **joined, origins=origins)  # type: ignore[arg-type]  # each is what its setting reads
 
 
 @lru_cache(1024)

@@ -19,13 +19,27 @@ from core.schema.conversations import (
     workspaces,
 )
 from core.schema.naming import metadata
-from core.schema.records import calls, chores, erasures, policies, preferences, presence, rejections, servers, usage
+from core.schema.records import (
+    calls,
+    chores,
+    data_keys,
+    denials,
+    erasures,
+    policies,
+    preferences,
+    presence,
+    rejections,
+    servers,
+    usage,
+)
 
 __all__ = [
     "calls",
     "checkpoints",
     "chores",
+    "data_keys",
     "deliveries",
+    "denials",
     "erasures",
     "folds",
     "gone",

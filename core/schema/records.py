@@ -92,9 +92,19 @@ erasures = Table(  # what is to be forgotten, and how far that has come
     Column("session", Integer),  # where it was asked for, and is told; NULL for the operator
     Column("seq", Integer),  # the turn that asked for it
     Column("author", Text),  # who did
+    Column("last_key", Integer),  # the number of the data key that is to be destroyed, and those before it
     Column("after", Text, nullable=False),  # what was said in channels up to this one, in their order, is gone
     Column("counts", Text, nullable=False),  # how much is gone so far (JSON)
     Column("done_at", BigInteger),  # NULL while it is under way
+)
+
+denials = Table(
+    "denials",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("channel", Text, primary_key=True),  # the ID of its address
+    Column("author", Text, primary_key=True),  # whoever is not talked with there
+    Column("told_at", BigInteger, nullable=False),
 )
 
 rejections = Table(
@@ -105,4 +115,18 @@ rejections = Table(
     Column("reason", Text, nullable=False),
     Column("rejected_at", BigInteger, nullable=False),
     Column("body", LargeBinary, nullable=False),
+)
+
+data_keys = Table(  # by which bodies are sealed; see `core/store/keys.py`
+    "data_keys",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),  # 0 is the deployment
+    Column("number", Integer, primary_key=True, autoincrement=False),  # which stands in front of what it has sealed
+    Column("author", Text, nullable=False),  # whose own words it is for, by the platform's ID; empty for all others
+    Column("ring", Text, nullable=False),  # the fingerprint of the key that wraps it
+    Column("made_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),  # when it was made, or destroyed
+    Column("wrapped", LargeBinary, nullable=False),  # empty where it was destroyed
+    Index("ix_data_keys_workspace_author", "workspace", "author", "number"),
+    Index("ix_data_keys_changed_at", "changed_at"),
 )

@@ -7,7 +7,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, Row, and_, delete, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.schema import erasures, sessions, turns, workspaces
+from core.schema import erasures, preferences, sessions, turns, workspaces
 from core.seam.address import Address
 from core.session import Progress, Role, SessionKey
 from core.store import notices
@@ -71,7 +71,8 @@ class Erasure:
 
     The `subject` is a person's ID, or that of a session's or a channel's address; empty for the workspace. Only what
     was said `before` that moment is (microseconds, by the platform's clock); None is all that there is. `asked` is None
-    where the operator wants it. `after` is the last channel that is done.
+    where the operator wants it. `after` is the last channel that is done, `last_key` the number of the person's newest
+    data key of before, once that is to be destroyed.
     """
 
     workspace: int
@@ -82,6 +83,7 @@ class Erasure:
     after: str = ""
     counts: Counts = Counts()
     is_done: bool = False
+    last_key: int | None = None
 
     @property
     def is_of_person(self) -> bool:
@@ -90,10 +92,14 @@ class Erasure:
 
 
 def begin(connection: Connection, erasure: Erasure) -> bool:
-    """From now on this is being forgotten, by whoever is free; False where it was already."""
+    """From now on this is being forgotten, by whoever is free; False where it was already.
+
+    What a person prefers goes at once, so that what they wish for afterwards stays.
+    """
     this = _this(erasure)
     connection.execute(delete(erasures).where(this, erasures.c.done_at.is_not(None)))
     asked = erasure.asked
+    preferred = _preferred(connection, erasure)
     row = {
         "workspace": erasure.workspace,
         "scope": erasure.scope,
@@ -103,10 +109,18 @@ def begin(connection: Connection, erasure: Erasure) -> bool:
         "seq": asked and asked.seq,
         "author": asked and asked.author,
         "after": "",
-        "counts": json.dumps({}),
+        "counts": json.dumps(asdict(Counts(preferences=preferred))),
     }
     new = insert(connection.dialect.name, erasures).values(row).on_conflict_do_nothing()
     return connection.execute(new).rowcount > 0
+
+
+def _preferred(connection: Connection, erasure: Erasure) -> int:
+    """Takes out what the person prefers; how many such rows there were."""
+    if not erasure.is_of_person:
+        return 0
+    mine = and_(preferences.c.workspace == erasure.workspace, preferences.c.author == erasure.subject)
+    return connection.execute(delete(preferences).where(mine)).rowcount
 
 
 def begin_in(connection: Connection, platform: str, workspace: str, scope: Scope, subject: str) -> Erasure:
@@ -253,4 +267,5 @@ def _read(row: Row[*tuple[object, ...]]) -> Erasure:
         after=row.after,
         counts=Counts(**{name: number for name, number in counted.items() if name in known}),
         is_done=row.done_at is not None,
+        last_key=row.last_key,
     )

@@ -7,7 +7,7 @@ begins again. So what answers to others have of them can be found in peace, befo
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, Table, and_, func, or_, select, update
+from sqlalchemy import Connection, Row, Table, and_, case, func, not_, null, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import checkpoints as records
@@ -35,7 +35,7 @@ class Step(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What was said in one turn, by whom, and what they were called; `is_theirs` says that it is to be forgotten."""
+    """What was said in one turn, and what its speaker was called; `is_theirs` says that it is to be forgotten."""
 
     seq: int
     role: Role
@@ -86,9 +86,14 @@ def unquote(connection: Connection, key: SessionKey, erasure: Erasure) -> list[S
 
 
 def said(connection: Connection, key: SessionKey, erasure: Erasure, after: int) -> list[Said]:
-    """What people have said here behind this seq, a page of it, and what they were called."""
+    """What people have said here behind this seq, a page of it, and what they were called.
+
+    Whoever is forgotten has no name in what they have said since.
+    """
     people = and_(turns.c.role == Role.PERSON, turns.c.validity != Validity.ERASED, turns.c.kind != Kind.NOTICE)
-    columns = (turns.c.seq, turns.c.role, turns.c.body, turns.c.name, _theirs(erasure).label("theirs"))
+    theirs, again = _theirs(erasure), turns.c.author == erasure.subject
+    name = case((and_(again, not_(theirs)), null()), else_=turns.c.name).label("name")
+    columns = (turns.c.seq, turns.c.role, turns.c.body, name, theirs.label("theirs"))
     rows = select(*columns).where(_in(turns, key), people, turns.c.seq > after).order_by(turns.c.seq).limit(_PAGE)
     return [_said(key, row, is_theirs=bool(row.theirs)) for row in connection.execute(rows).all()]
 

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, and_, delete, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.schema import calls, gone, policies, preferences, rejections, usage, workspaces
+from core.schema import calls, denials, gone, policies, preferences, rejections, usage, workspaces
 from core.store import bodies
 from core.store.engine.sql import erases, insert
 from core.store.erasures import Counts, Erasure, Scope, add
@@ -22,12 +22,13 @@ def forget(connection: Connection, erasure: Erasure) -> None:
     number = 0
     match erasure.scope:
         case Scope.PERSON:
-            number = connection.execute(delete(preferences).where(mine, _whose(preferences.c.author, erasure))).rowcount
+            _undeny(connection, erasure)
             _merge(connection, erasure)
         case Scope.WORKSPACE:
             number = connection.execute(delete(preferences).where(mine)).rowcount
             connection.execute(delete(policies).where(policies.c.workspace == erasure.workspace))
             connection.execute(delete(gone).where(gone.c.workspace == erasure.workspace))
+            _undeny(connection, erasure)
             _merge(connection, erasure)
         case Scope.CHANNEL:
             here = and_(policies.c.workspace == erasure.workspace, policies.c.scope == erasure.subject)
@@ -83,6 +84,12 @@ def _named(connection: Connection, erasure: Erasure) -> str | None:
         return None
     name = select(workspaces.c.name).where(workspaces.c.workspace == erasure.workspace)
     return connection.execute(name).scalar_one() or None
+
+
+def _undeny(connection: Connection, erasure: Erasure) -> None:
+    """Who was told that they are not talked with is told again."""
+    mine = and_(denials.c.workspace == erasure.workspace, _whose(denials.c.author, erasure))
+    connection.execute(delete(denials).where(mine))
 
 
 def _merge(connection: Connection, erasure: Erasure) -> None:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0027"
-down_revision = "0021"
+down_revision = "0023"
 branch_labels = None
 depends_on = None
 
@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("session", sa.Integer()),
         sa.Column("seq", sa.Integer()),
         sa.Column("author", sa.Text()),
+        sa.Column("last_key", sa.Integer()),
         sa.Column("after", sa.Text(), nullable=False),
         sa.Column("counts", sa.Text(), nullable=False),
         sa.Column("done_at", sa.BigInteger()),

@@ -45,13 +45,15 @@ def test_every_setting_is_a_field_and_every_field_a_setting() -> None:
 def test_what_the_operator_sets_is_the_lowest_level_and_the_rest_is_built_in() -> None:
     variables = {name: setting.variable.lower() for name, setting in SETTINGS.items() if setting.variable}
     said = {"hear": "off", "answers": "mention", "context_tokens": "500", "answer_tokens": "16", "reasoning": "low"}
-    said |= {"idle": "1d", "max_age": "2d"}
+    said |= {"idle": "1d", "max_age": "2d", "guests": "no", "external": "yes", "allow": "person:U1", "deny": "role:5"}
     set_all = settings(openai_api_key="k", **{own: said.get(name, "U1") for name, own in variables.items()}).policy
 
     assert settings().policy == settings(backscroll_idle=None).policy == Policy()
     assert (set_all.hear, set_all.context_tokens, set_all.answer_tokens) == ("off", 500, 16)
     assert (set_all.idle, set_all.max_age) == (86_400, 2 * 86_400)
-    assert {set_all.may_stop, set_all.may_reset, set_all.may_set} == {frozenset({"U1"})}
+    assert {set_all.may_read, set_all.may_stop, set_all.may_reset, set_all.may_set} == {frozenset({"U1"})}
+    assert (set_all.guests, set_all.external) == (False, True)
+    assert (set_all.shown("allow"), set_all.shown("deny")) == ("person:U1", "role:5")
     assert {set_all.origin(name) for name in variables} == {Level.DEPLOYMENT}
 
 
@@ -119,6 +121,14 @@ def test_the_stand_in_is_told_by_no_other_models_name() -> None:
         ("idle", "-1d", "-1d is no duration"),
         ("idle", "9" * 5_000 + "d", "is no duration"),
         ("max_age", "7w", "7w is no duration"),
+        ("guests", "maybe", "maybe is none of yes, no"),
+        ("deny", "U1", "U1 names nobody: write mentions, or workspace:ID, channel:ID, person:ID, role:ID, with commas"),
+        ("deny", "person:U1, ", "Nothing names nobody"),
+        ("allow", "everyone", "everyone names nobody"),
+        ("allow", "team:T1", "team:T1 names nobody"),
+        ("allow", "person:", "person: names nobody"),
+        ("allow", "person:U1\n- `deny`: x", "names nobody"),
+        ("may_read", ",", "That would be nobody"),
         ("may_stop", "U1, evryone", "evryone is no ID; write everyone"),
         (
             "may_stop",
@@ -219,3 +229,15 @@ def test_a_duration_is_shown_as_it_can_be_said_again(said: str) -> None:
 
     assert policy.shown("idle") == said
     assert (Policy().shown("idle"), Policy().shown("max_age")) == ("7d in threads, 24h elsewhere", "never")
+
+
+def test_lists_of_admission_hold_together_so_that_nobody_is_let_in_by_what_is_set_nearer() -> None:
+    operators = settings(backscroll_allow="channel:C1, channel:C2", backscroll_deny="person:U9").policy
+    stored = Overrides(workspace=set_to(deny="@Eve (U8)"), channel=set_to(allow="role: 5", deny="workspace:T2"))
+
+    policy = operators.under(stored)
+
+    assert policy.shown("allow") == "channel:C1, channel:C2; and of these role:5"
+    assert policy.shown("deny") == "person:U8, person:U9, workspace:T2"
+    assert policy.origin("allow") is Level.CHANNEL
+    assert (Policy().shown("allow"), Policy().shown("deny")) == ("everyone", "nobody")

@@ -29,7 +29,8 @@ class Governed(TranscriptAdapter):
 
 async def said(running: House, text: str, **facts) -> str:
     before = len(running.adapter.texts)
-    await running.say(message(text, **facts))
+    usual = {"direct": False, "audience": Audience.BOT}  # in their own direct messages people may do everything
+    await running.say(message(text, **(usual | facts)))
     await running.adapter.until(lambda: len(running.adapter.texts) > before)
     await running.over()
     return running.adapter.texts[-1]
