@@ -10,7 +10,7 @@ from bots.program import subjects, wiring
 from bots.program.forgetting import NothingThere
 from bots.program.subjects import Subject
 from core.commands import exports
-from core.commands.exports import Record
+from core.commands.exports import Item
 from core.config import Settings
 from core.seam.address import Address
 from core.session import SessionKey
@@ -46,7 +46,7 @@ async def export(known: Settings, named: Subject, form: Form) -> int:
     return 0
 
 
-async def _records(database: Database, named: Subject) -> AsyncIterator[Record]:
+async def _records(database: Database, named: Subject) -> AsyncIterator[Item]:
     if named.scope is Scope.SESSION:
         found = await database.read(places.find, Address.parse(named.id))
         if found is not None:
@@ -59,14 +59,14 @@ async def _records(database: Database, named: Subject) -> AsyncIterator[Record]:
             yield record
 
 
-async def _session(database: Database, key: SessionKey) -> AsyncIterator[Record]:
+async def _session(database: Database, key: SessionKey) -> AsyncIterator[Item]:
     async for record in _said(database, key, None):
         yield record
     for one in await database.read(exporting.told, key):
         yield exports.passage(key, one)
 
 
-async def _person(database: Database, number: int, workspace: str, author: str) -> AsyncIterator[Record]:
+async def _person(database: Database, number: int, workspace: str, author: str) -> AsyncIterator[Item]:
     for key in await database.read(exporting.sessions_of, number):
         async for record in _said(database, key, author):
             yield record
@@ -79,7 +79,7 @@ async def _person(database: Database, number: int, workspace: str, author: str) 
         yield exports.spending(workspace, one)
 
 
-async def _said(database: Database, key: SessionKey, author: str | None) -> AsyncIterator[Record]:
+async def _said(database: Database, key: SessionKey, author: str | None) -> AsyncIterator[Item]:
     after = exporting.FIRST
     while page := await database.read(exporting.said, key, after, author=author):
         for one in page:

@@ -12,7 +12,7 @@ from core.memory.traces import Words
 from core.session import SessionKey
 from core.store import Connection, Database, erasures, forgetting, identities, retiring
 from core.store.erasures import Counts, Erasure
-from core.store.forgetting import Said
+from core.store.forgetting import Utterance
 from core.store.sealing import Vault
 from core.timings import Timings
 from core.work.shifts import Shifts
@@ -135,10 +135,10 @@ class Erasing:
                     count=self._count,
                 )
 
-    async def _said(self, key: SessionKey, erasure: Erasure, after: int) -> list[Said]:
+    async def _said(self, key: SessionKey, erasure: Erasure, after: int) -> list[Utterance]:
         return await self._database.read(forgetting.said, key, erasure, after)
 
-    async def _answers(self, key: SessionKey, after: int) -> list[Said]:
+    async def _answers(self, key: SessionKey, after: int) -> list[Utterance]:
         return await self._database.read(forgetting.answers, key, after)
 
     async def _beside(self, erasure: Erasure) -> None:
@@ -168,19 +168,19 @@ def _settle(connection: Connection, erasure: Erasure) -> None:
         erasures.tell(connection, done, accounts.told(done, erasures.leftovers(connection)))
 
 
-def _take_in(page: Sequence[Said], theirs: Words, others: Words) -> None:
+def _take_in(page: Sequence[Utterance], theirs: Words, others: Words) -> None:
     for one in page:
         words = theirs if one.is_theirs else others
         words.add(one.words)
         words.add_name(one.name)
 
 
-def _holding(words: Words, page: Sequence[Said]) -> list[int]:
+def _holding(words: Words, page: Sequence[Utterance]) -> list[int]:
     """The seqs of those that have something of these words."""
     return [one.seq for one in page if words.is_in(one.words)]
 
 
-async def _pages(read: Callable[[int], Awaitable[list[Said]]]) -> AsyncIterator[list[Said]]:
+async def _pages(read: Callable[[int], Awaitable[list[Utterance]]]) -> AsyncIterator[list[Utterance]]:
     """What is read behind each seq in turn, until there is nothing left."""
     after = _FIRST
     while page := await read(after):

@@ -11,7 +11,7 @@ from core.session import Kind, Preferences, Role, SessionKey, Turn
 from core.store import Connection, exporting, preferences
 from core.store.exporting import Passage, Spending
 
-Record = Mapping[str, object]
+Item = Mapping[str, object]
 """One thing that is stored, as a line of JSON tells it: `type` says what it is."""
 
 _LONGEST = 12_000
@@ -28,7 +28,7 @@ _KINDS = {
 }
 
 
-def turn(key: SessionKey, one: Turn) -> Record:
+def turn(key: SessionKey, one: Turn) -> Item:
     """What was said in one turn."""
     is_ours = one.role is Role.ASSISTANT or one.kind is Kind.NOTICE
     return _known(
@@ -46,35 +46,35 @@ def turn(key: SessionKey, one: Turn) -> Record:
     )
 
 
-def quoted(key: SessionKey, seq: int, quote: Quote) -> Record:
+def quoted(key: SessionKey, seq: int, quote: Quote) -> Item:
     """What another's message quotes."""
     return {"type": "quoted", "session": key.address.id, "seq": seq, **_quote(quote)}
 
 
-def passage(key: SessionKey, one: Passage) -> Record:
+def passage(key: SessionKey, one: Passage) -> Item:
     """A text in place of turns."""
     place = {"session": key.address.id, "first": one.first, "last": one.last}
     return {"type": "record", "kind": one.kind.name.lower(), **place, "text": one.words}
 
 
-def preferred(workspace: str, wishes: Preferences) -> Record | None:
+def preferred(workspace: str, wishes: Preferences) -> Item | None:
     """What somebody prefers; None for nothing."""
     told = {name: value for name, value in asdict(wishes).items() if value is not None}
     return {"type": "preferences", "workspace": workspace, **told} if told else None
 
 
-def spending(workspace: str, one: Spending) -> Record:
+def spending(workspace: str, one: Spending) -> Item:
     """What was paid for somebody on one day."""
     day = date(1970, 1, 1) + timedelta(days=one.day)
     return {"type": "usage", "workspace": workspace, **one._asdict(), "day": day.isoformat()}
 
 
-def line(record: Record) -> str:
+def line(record: Item) -> str:
     """As one line of JSON."""
     return json.dumps(record, ensure_ascii=False)
 
 
-def markdown(record: Record) -> str:
+def markdown(record: Item) -> str:
     """As Markdown: a line that says what it is, and the words as a quote: none of them passes for such a line."""
     said = {name: value for name, value in record.items() if name not in _HEADED}
     words = str(said.pop("text", ""))
@@ -87,7 +87,7 @@ def markdown(record: Record) -> str:
 _HEADED = ("type", "session", "seq", "at", "edited_at", "by", "author", "name", "message", "command")
 
 
-def _heading(record: Record) -> str:
+def _heading(record: Item) -> str:
     kind = str(record["type"])
     who = "I" if record.get("by") == "assistant" else _plain(record.get("name") or record.get("author") or "")
     what = f"{kind} `{_plain(record['command'])}`" if record.get("command") else kind
@@ -124,7 +124,7 @@ def said(connection: Connection, desk: Desk) -> str:
     return f"This is what I have stored {subject}.\n\n{found}" if found else f"I have stored nothing {subject}."
 
 
-def _records(connection: Connection, desk: Desk, *, everybody: bool) -> Iterable[Record]:
+def _records(connection: Connection, desk: Desk, *, everybody: bool) -> Iterable[Item]:
     author = None if everybody else desk.asker.id
     if author is not None:
         wishes = preferred(desk.key.address.workspace, preferences.of(connection, desk.key, author))
@@ -135,7 +135,7 @@ def _records(connection: Connection, desk: Desk, *, everybody: bool) -> Iterable
         after = (page[-1].seq, page[-1].role)
 
 
-def _cut(records: Iterable[Record], how: str) -> str:
+def _cut(records: Iterable[Item], how: str) -> str:
     """As many of them as a message has room for."""
     told, length = list[str](), 0
     for record in records:
@@ -147,7 +147,7 @@ def _cut(records: Iterable[Record], how: str) -> str:
     return "\n\n".join(told)
 
 
-def _known(**facts: object) -> Record:
+def _known(**facts: object) -> Item:
     return {name: value for name, value in facts.items() if value is not None}
 
 

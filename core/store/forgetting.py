@@ -34,7 +34,7 @@ class Step(NamedTuple):
     told: list[SessionKey]
 
 
-class Said(NamedTuple):
+class Utterance(NamedTuple):
     """What was said in one turn, and what its speaker was called; `is_theirs` says that it is to be forgotten."""
 
     seq: int
@@ -85,7 +85,7 @@ def unquote(connection: Connection, key: SessionKey, erasure: Erasure) -> list[S
     return told
 
 
-def said(connection: Connection, key: SessionKey, erasure: Erasure, after: int) -> list[Said]:
+def said(connection: Connection, key: SessionKey, erasure: Erasure, after: int) -> list[Utterance]:
     """What people have said here behind this seq, a page of it, and what they were called.
 
     Whoever is forgotten has no name in what they have said since.
@@ -98,7 +98,7 @@ def said(connection: Connection, key: SessionKey, erasure: Erasure, after: int) 
     return [_said(key, row, is_theirs=bool(row.theirs)) for row in connection.execute(rows).all()]
 
 
-def answers(connection: Connection, key: SessionKey, after: int) -> list[Said]:
+def answers(connection: Connection, key: SessionKey, after: int) -> list[Utterance]:
     """What we have said here behind this seq, a page of it; what is hidden is not to be kept."""
     ours = and_(turns.c.role == Role.ASSISTANT, turns.c.validity.in_((Validity.STANDS, Validity.STALE)))
     columns = (turns.c.seq, turns.c.role, turns.c.body, turns.c.name)
@@ -243,9 +243,9 @@ def _lock(connection: Connection, key: SessionKey) -> None:
     connection.execute(select(sessions.c.fence).where(this).with_for_update())
 
 
-def _said(key: SessionKey, row: Row[*tuple[object, ...]], *, is_theirs: bool = False) -> Said:
+def _said(key: SessionKey, row: Row[*tuple[object, ...]], *, is_theirs: bool = False) -> Utterance:
     here = (row.seq, row.role)
-    return Said(
+    return Utterance(
         seq=row.seq,
         role=Role(row.role),
         words=bodies.TURN.open(key, here, row.body),
