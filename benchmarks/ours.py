@@ -15,11 +15,12 @@ from core.schema import sessions
 from core.schema import turns as table
 from core.seam.address import Address
 from core.seam.messages import Author, Inbound
-from core.session import Answer, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
+from core.session import Answer, Bill, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
 from core.store import Database, answering, arrivals, bodies, connect, inbound, receipts, remembered
 
 LEASE = 3600.0
-ANSWER = Answer(parts=(TEXT,), memory=TEXT, tokens=TOKENS, model="m", shown=WINDOW * TOKENS, written=TOKENS)
+BILL = Bill(hold=1, was_held=False, day=20_000, model="m", above=0, shown=WINDOW * TOKENS, written=TOKENS)
+ANSWER = Answer(parts=(TEXT,), memory=TEXT, tokens=TOKENS, model="m", bill=BILL)
 BUDGET = WINDOW * TOKENS - 1
 """The window that holds twenty of these messages: it is full with the message that exceeds it."""
 

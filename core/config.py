@@ -70,6 +70,9 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_max_age: str = "never"
     backscroll_lease_seconds: float = Field(default=30, ge=3, le=3600)
     backscroll_models: str | None = None
+    backscroll_budget: str | None = None
+    backscroll_budget_person: str | None = None
+    backscroll_cheaper_model: str | None = None
     backscroll_allow: str | None = None
     backscroll_deny: str | None = None
     backscroll_guests: Literal["yes", "no"] = "yes"
@@ -131,6 +134,13 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
             SETTINGS["idle"].read(said)
         return said
 
+    @field_validator("backscroll_budget", "backscroll_budget_person")
+    @classmethod
+    def _limits(cls, said: str | None) -> str | None:
+        if said is not None:
+            SETTINGS["budget"].read(said)
+        return said
+
     @model_validator(mode="before")
     @classmethod
     def _without_blanks(cls, given: Mapping[str, object]) -> dict[str, object]:
@@ -150,8 +160,8 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
         variables = {setting.name: setting.variable.lower() for setting in SETTINGS.values() if setting.variable}
         given = {name: getattr(self, own) for name, own in variables.items() if own in self.model_fields_set}
         values = {name: SETTINGS[name].read(str(value)) for name, value in given.items() if value is not None}
-        if not self.has_model:
-            values.pop("model", None)  # the stand-in answers, whatever is named
+        if not self.has_model:  # the stand-in answers, whatever is named
+            values = {name: value for name, value in values.items() if name not in {"model", "cheaper_model"}}
         standing = Policy(model=self.openai_model if self.has_model else "", allowed=self._allowed)
         return standing.with_values(Level.DEPLOYMENT, values)
 
@@ -164,7 +174,8 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     @property
     def other_models(self) -> Sequence[str]:
         """The models that people may choose beside the usual one."""
-        return sorted(self._allowed - {*REASONING, self.openai_model}) if self.has_model else []
+        wanted = self._allowed | ({self.backscroll_cheaper_model} if self.backscroll_cheaper_model else set())
+        return sorted(wanted - {*REASONING, self.openai_model}) if self.has_model else []
 
     @property
     def has_model(self) -> bool:

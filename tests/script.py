@@ -92,6 +92,9 @@ class ScriptedModel(Watched):
         """The messages of a prompt, without the brackets that name their speakers."""
         return [bare(message.text) for message in self.prompts[nth].messages]
 
+    def longest(self, prompt: Prompt) -> int:
+        return prompt.answer_tokens or 4_000
+
     async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Finish, None]:
         self.prompts.append(prompt)
         self.change()

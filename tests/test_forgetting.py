@@ -206,15 +206,16 @@ def as_before() -> Iterator[None]:
 
 
 async def test_only_admins_have_others_forgotten(database: Database) -> None:
+    among: dict[str, object] = {"direct": False, "audience": Audience.BOT}
     async with house(database, adapter=Governed()) as running:
-        await said(running, "the code is tuna", author=ADA)
+        await said(running, "the code is tuna", author=ADA, **among)
         for what in ("session", "channel"):
-            denied = await said(running, f"!forget {what} yes", author=ADA)
+            denied = await said(running, f"!forget {what} yes", author=ADA, **among)
             assert denied == "Only admins may have me forget what others have said. `forget me` is for everyone."
-        assert "Only admins may be shown all" in await said(running, "!export session", author=ADA)
-        assert "tuna" in await said(running, "!export session", author=BEN)
-        assert "tuna" in await said(running, "!export", author=ADA)
-        assert await said(running, "!export", author=EVE) == "I have stored nothing of you in this session."
+        assert "Only admins may be shown all" in await said(running, "!export session", author=ADA, **among)
+        assert "tuna" in await said(running, "!export session", author=BEN, **among)
+        assert "tuna" in await said(running, "!export", author=ADA, **among)
+        assert await said(running, "!export", author=EVE, **among) == "I have stored nothing of you in this session."
         assert await rows(database, erasures) == []
 
 

@@ -75,7 +75,7 @@ async def _person(database: Database, number: int, workspace: str, author: str) 
     wishes = exports.preferred(workspace, await database.read(preferences.of, Mine(number), author))
     if wishes is not None:
         yield wishes
-    for one in await database.read(exporting.spent, number, author):
+    for one in await database.read(exporting.paid, number, author):
         yield exports.spending(workspace, one)
 
 

@@ -193,15 +193,17 @@ def make_model(settings: Settings, database: Database | None = None, name: str |
 async def make_mind(settings: Settings, model: Model, known: Prices, others: Mapping[str, Model] | None = None) -> Mind:
     """What answering needs beside the session. Raises ConfigurationError when too little room is left."""
     counter = await tokens.load(settings.openai_model) if settings.has_model else tokens.Estimate()
+    calibration = _calibration(settings, counter)
+    named = {name: (one, _calibration(settings, counter)) for name, one in (others or {}).items()}
     mind = Mind(
         model=model,
         instructions=instructions(own_instructions(settings)),
         counter=counter,
-        calibration=_calibration(settings, counter),
+        calibration=calibration,
         policy=settings.policy,
         records=RECORDS,
         prices=known,
-        others={name: (one, _calibration(settings, counter)) for name, one in (others or {}).items()},
+        others={settings.openai_model: (model, calibration)} | named if settings.has_model else {},
     )
     budget = mind.policy.context_tokens
     if mind.fixed > budget // 2:

@@ -18,6 +18,7 @@ class Deed(Enum):
     STOP = "stop"  # end the answer to a turn, which is another person's perhaps
     RESET = "reset"  # set aside what is remembered, or take that back
     SET = "set"  # change what is set for a channel or a workspace
+    USAGE = "usage"  # see what all people there have used
     HAND_OVER = "hand over"  # change who may do that; admins always may, so that nobody is locked out for good
 
 
@@ -96,7 +97,7 @@ class Access:
                 return self.policy.may_stop
             case Deed.RESET:
                 return self.policy.may_reset
-            case Deed.SET:
+            case Deed.SET | Deed.USAGE:
                 return self.policy.may_set
             case Deed.FORGET | Deed.EXPORT:
                 return frozenset({ADMINS})
@@ -125,3 +126,5 @@ def _why_not(deed: Deed, turn: Turn, people: frozenset[str]) -> str:
             return f"Only {named} may be shown all of a session. `export` shows you what I have stored of you."
         case Deed.SET | Deed.HAND_OVER:
             return f"Only {named} may change my settings here."
+        case Deed.USAGE:
+            return f"Only {named} may see what all people here have used; `usage` shows you your own."

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from core.access import Deed
-from core.commands import exports, forgetting, forms, hindsight, moments, pictures, settings, spending, wishes
+from core.commands import exports, forgetting, forms, hindsight, moments, pictures, settings, spending, usage, wishes
 from core.commands.orders import Desk, Order, Said
 from core.commands.table import COMMANDS, NOT_ADMITTED, UNKNOWN, Cost, Shown, find
 from core.memory.mind import Mind
@@ -22,7 +22,7 @@ Effect = Callable[[Connection, Desk], Said]
 """What a command does and says, in the transaction that stores its answer: both happen, once, or neither."""
 
 
-_OF_THE_PLACE = (Deed.READ, Deed.RESET, Deed.SET, Deed.HAND_OVER, Deed.FORGET, Deed.EXPORT)
+_OF_THE_PLACE = (Deed.READ, Deed.RESET, Deed.SET, Deed.HAND_OVER, Deed.USAGE, Deed.FORGET, Deed.EXPORT)
 """What is done to no one turn: whether it may be is known before it is done."""
 
 
@@ -170,6 +170,10 @@ def _is_long(turn: Turn) -> bool:
     return turn.verb is None or find(turn.verb).cost is Cost.MODEL
 
 
+def _usage(connection: Connection, desk: Desk) -> Said:
+    return Said(text=usage.told(connection, desk))
+
+
 def _prefer(connection: Connection, desk: Desk) -> Said:
     return Said(text=wishes.change(connection, desk.key, desk.asker, desk.order.arguments))
 
@@ -210,6 +214,7 @@ EFFECTS: Mapping[str, Effect] = {
     "undo": _undo,
     "status": _status,
     "context": _context,
+    "usage": _usage,
     "stop": _stop,
     "settings": _settings,
     "set": _set,

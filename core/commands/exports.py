@@ -66,7 +66,8 @@ def preferred(workspace: str, wishes: Preferences) -> Item | None:
 def spending(workspace: str, one: Spending) -> Item:
     """What was paid for somebody on one day."""
     day = date(1970, 1, 1) + timedelta(days=one.day)
-    return {"type": "usage", "workspace": workspace, **one._asdict(), "day": day.isoformat()}
+    facts = {**one._asdict(), "day": day.isoformat(), "channel": one.channel or None}
+    return _known(type="usage", workspace=workspace, **facts)
 
 
 def line(record: Item) -> str:

@@ -50,15 +50,14 @@ class Order:
 
     @property
     def deed(self) -> Deed | None:
-        """What `core.access` is asked about before it is done; None where everyone may, as with what is their own."""
-        if self.command.deed in (Deed.FORGET, Deed.EXPORT) and not self._is_of_others:
-            return None
-        changes_who_may = self.command.deed is Deed.SET and self.misfit is None and self.arguments["name"] == "may_set"
-        return Deed.HAND_OVER if changes_who_may else self.command.deed
-
-    @property
-    def _is_of_others(self) -> bool:
-        return self.misfit is None and self.arguments.get("what", "me") != "me"
+        """What `core.access` is asked about before it is done; None where everyone may, or it is about oneself."""
+        if self.misfit is not None:
+            return self.command.deed
+        given = self.arguments
+        if self.command.deed is Deed.SET and given["name"] == "may_set":
+            return Deed.HAND_OVER
+        is_own = self.command.own and not self.command.flags & given.keys() and given.get("what", "me") == "me"
+        return None if is_own else self.command.deed
 
     @property
     def link(self) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from core.access import shuts_out
 from core.memory.mind import Mind
-from core.policy import SETTINGS, Level, Overrides, Policy, Setting, Wrong, edited, is_set
+from core.policy import SETTINGS, Level, Limit, Overrides, Policy, Setting, Wrong, edited, is_set
 from core.seam.forms import TAKEN_BACK, Field
 from core.seam.messages import Author
 from core.session import SessionKey
@@ -83,7 +83,8 @@ def change(
         return f"{wrong}."
     policies.keep(connection, key.workspace, scope, after)
     done = f"`{setting.name}` is {setting.shown(value)}" if said is not None else f"`{setting.name}` is no longer set"
-    return f"{done} for {_PLACES[level]}, from the next answer on.{_beside(mind.policy, setting.name, level)}"
+    beside = _beside(mind.policy, setting.name, level) + _unpriced(mind, value)
+    return f"{done} for {_PLACES[level]}, from the next answer on.{beside}"
 
 
 def _level(given: Mapping[str, str]) -> Level:
@@ -130,6 +131,14 @@ def _require_asker(policy: Policy, key: SessionKey, asker: Author, *, direct: bo
     """Raises Wrong where the asker would not be talked with any more."""
     if shuts_out(policy, key.address, asker, direct=direct):
         raise Wrong("That would shut you out, so that you could not take it back")
+
+
+def _unpriced(mind: Mind, value: object) -> str:
+    """What a budget of money does where nobody knows what the model costs."""
+    is_money = isinstance(value, tuple) and any(isinstance(one, Limit) and one.unit == "usd" for one in value)
+    if not is_money or mind.prices.of(mind.model.name) is not None:
+        return ""
+    return f" I don't know what {mind.model.name} costs: it counts as the dearest model whose price I know."
 
 
 def _beside(policy: Policy, name: str, level: Level) -> str:

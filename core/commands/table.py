@@ -62,7 +62,8 @@ class Parameter:
 class Command:
     """A message with a verb. `help` is one line of at most 100 characters; a `private` answer is for the asker.
 
-    `deed` is what `core.access` is asked about before it is done; without one, everyone may. `at_once` commands don't
+    `deed` is what `core.access` is asked about before it is done; without one, everyone may. What is `own` is about the
+    asker alone, who always may, unless it is given a flag. `at_once` commands don't
     queue behind a running answer. `anywhere` says that no session is needed. In the menus of messages, where a platform
     has them, it goes by its `menu`, of at most 24 characters, or is not there. Said alone, one that has a form asks for
     it: `form` is the command that takes back what was emptied there.
@@ -72,6 +73,7 @@ class Command:
     help: str
     parameters: tuple[Parameter, ...] = ()
     deed: Deed | None = None
+    own: bool = False
     shown: Shown = Shown.LISTS
     menu: str | None = None
     form: str | None = None
@@ -159,6 +161,19 @@ COMMANDS = _table(
         at_once=True,
     ),
     Command(
+        name="usage",
+        help="Show what you have used of the model, and of your budget; or all of the channel, or workspace",
+        parameters=(
+            Parameter(name="channel", help="What all in this channel have used", flag=True),
+            Parameter(name="workspace", help="What all in the workspace have used", flag=True),
+        ),
+        deed=Deed.USAGE,
+        own=True,
+        private=True,
+        at_once=True,
+        anywhere=True,
+    ),
+    Command(
         name="stop", help="Stop the answer that I am writing; what is on screen stays", deed=Deed.STOP, at_once=True
     ),
     Command(
@@ -210,6 +225,7 @@ COMMANDS = _table(
         help="Show what I have stored of you in this session, or of all of it",
         parameters=(_OF_SESSION,),
         deed=Deed.EXPORT,
+        own=True,
         private=True,
         at_once=True,
     ),
@@ -221,6 +237,7 @@ COMMANDS = _table(
             Parameter(name="sure", help="Without it, I ask whether you are sure", values=("yes",), optional=True),
         ),
         deed=Deed.FORGET,
+        own=True,
         private=True,
         at_once=True,
         anywhere=True,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
-from core.policy import admission, values
+from core.policy import admission, limits, values
 
 Hearing = Literal["thread", "channel", "off"]
 Answers = Literal["follow", "mention", "all", "observe", "off"]
@@ -18,7 +18,7 @@ CONTEXT_TOKENS = range(500, 2_000_001)
 ANSWER_TOKENS = range(16, 1_000_001)
 """What may be set for these."""
 
-_LIST = 2_000  # characters of a list of people, in a form
+_LIST = 2_000  # characters of a list, in a form
 
 
 class Level(IntEnum):
@@ -128,6 +128,29 @@ SETTINGS = _table(
         help="Whose time is told, as Europe/Berlin: it says when a day begins",
         read=values.zone,
         levels=frozenset({Level.WORKSPACE, Level.CHANNEL, Level.PERSON}),
+    ),
+    Setting(
+        name="budget",
+        help="What may be spent: 5 usd/day, 1m tokens/month, 10 requests/minute, with commas between; none",
+        read=limits.limits,
+        shown=limits.shown,
+        most=_LIST,
+        variable="BACKSCROLL_BUDGET",
+    ),
+    Setting(
+        name="budget_person",
+        help="What each person may spend, in the same form",
+        read=limits.limits,
+        shown=limits.shown,
+        most=_LIST,
+        variable="BACKSCROLL_BUDGET_PERSON",
+    ),
+    Setting(
+        name="cheaper_model",
+        help="Which model answers once most of a budget is used, of those that my operator allows",
+        read=str.strip,
+        shown=lambda name: str(name) or "none",
+        variable="BACKSCROLL_CHEAPER_MODEL",
     ),
     Setting(
         name="allow",

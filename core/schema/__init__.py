@@ -25,12 +25,15 @@ from core.schema.records import (
     data_keys,
     denials,
     erasures,
+    holds,
     policies,
     preferences,
     presence,
     rejections,
     servers,
+    spent,
     usage,
+    warned,
 )
 
 __all__ = [
@@ -43,6 +46,7 @@ __all__ = [
     "erasures",
     "folds",
     "gone",
+    "holds",
     "metadata",
     "policies",
     "preferences",
@@ -52,7 +56,9 @@ __all__ = [
     "segments",
     "servers",
     "sessions",
+    "spent",
     "turns",
     "usage",
+    "warned",
     "workspaces",
 ]

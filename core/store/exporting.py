@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, exists, literal, or_, select, tuple_
 
-from core.schema import checkpoints, sessions, turns, usage
+from core.schema import checkpoints, sessions, spent, turns, usage
 from core.schema import quotes as table
 from core.seam.address import Address
 from core.seam.messages import Quote
@@ -31,11 +31,12 @@ class Passage(NamedTuple):
 
 
 class Spending(NamedTuple):
-    """What was paid for one person on one day (since 1970, UTC), in tokens."""
+    """What was paid for one person on one day (since 1970), in tokens; in which channel, as far as it is known."""
 
     day: int
+    channel: str
     model: str
-    answers: int
+    calls: int
     shown: int
     cached: int
     cache_written: int
@@ -96,9 +97,10 @@ def told(connection: Connection, key: SessionKey) -> list[Passage]:
     ]
 
 
-def spent(connection: Connection, workspace: int, author: str) -> list[Spending]:
-    """What was paid for this person."""
-    mine = and_(usage.c.workspace == workspace, usage.c.author == author)
-    columns = [usage.c[name] for name in Spending._fields]
-    rows = connection.execute(select(*columns).where(mine).order_by(usage.c.day, usage.c.model)).all()
-    return [Spending(*row) for row in rows]
+def paid(connection: Connection, workspace: int, author: str) -> list[Spending]:
+    """What was paid for this person, also what releases before this one have noted."""
+    old = select(usage, literal("").label("channel"), usage.c.answers.label("calls"))
+    before = old.where(usage.c.workspace == workspace, usage.c.author == author)
+    since = select(spent).where(spent.c.workspace == workspace, spent.c.author == author)
+    rows = [row for one in (before, since) for row in connection.execute(one).mappings().all()]
+    return sorted(Spending(**{name: row[name] for name in Spending._fields}) for row in rows)

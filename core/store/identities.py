@@ -3,16 +3,18 @@
 from sqlalchemy import Connection, and_, delete, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.schema import calls, denials, gone, policies, preferences, rejections, usage, workspaces
+from core.schema import calls, denials, gone, holds, policies, preferences, rejections, spent, usage, warned, workspaces
 from core.store import bodies
 from core.store.engine.sql import erases, insert
 from core.store.erasures import Counts, Erasure, Scope, add
 
 NOBODY = ""
-"""Whose the sums are of those who were forgotten."""
+"""Whose the sums are of those who were forgotten, as of what nobody has asked for."""
 
 _STEP = 500  # rows
-_SUMS = ("answers", "shown", "cached", "cache_written", "written")
+_TOKENS = ("shown", "cached", "cache_written", "written")
+_PAID = {usage: ("answers", *_TOKENS), spent: ("calls", *_TOKENS)}
+"""Where it is summed up what was paid for whom, and which columns are sums."""
 
 
 @erases
@@ -93,13 +95,18 @@ def _undeny(connection: Connection, erasure: Erasure) -> None:
 
 
 def _merge(connection: Connection, erasure: Erasure) -> None:
-    """What was paid is added to what was paid for others who were forgotten."""
-    theirs = and_(usage.c.workspace == erasure.workspace, _whose(usage.c.author, erasure), usage.c.author != NOBODY)
-    for row in connection.execute(select(usage).where(theirs)).mappings().all():
-        new = insert(connection.dialect.name, usage).values({**row, "author": NOBODY})
-        sums = {name: usage.c[name] + new.excluded[name] for name in _SUMS}
-        connection.execute(new.on_conflict_do_update(index_elements=list(usage.primary_key), set_=sums))
-    connection.execute(delete(usage).where(theirs))
+    """What was paid is added to what was paid for nobody, and a request that is over was nobody's."""
+    for table, sums in _PAID.items():
+        theirs = and_(table.c.workspace == erasure.workspace, _whose(table.c.author, erasure), table.c.author != NOBODY)
+        for row in connection.execute(select(table).where(theirs)).mappings().all():
+            new = insert(connection.dialect.name, table).values({**row, "author": NOBODY})
+            more = {name: table.c[name] + new.excluded[name] for name in sums}
+            connection.execute(new.on_conflict_do_update(index_elements=list(table.primary_key), set_=more))
+        connection.execute(delete(table).where(theirs))
+    told = and_(warned.c.workspace == erasure.workspace, _whose(warned.c.author, erasure), warned.c.author != NOBODY)
+    connection.execute(delete(warned).where(told))
+    over = and_(holds.c.workspace == erasure.workspace, _whose(holds.c.author, erasure), holds.c.settled)
+    connection.execute(update(holds).where(over).values(author=NOBODY))
 
 
 def _whose(author: ColumnElement[str], erasure: Erasure) -> ColumnElement[bool]:

@@ -57,6 +57,7 @@ def test_what_not_everyone_may_is_named_in_the_table() -> None:
         **dict.fromkeys(("set", "unset"), Deed.SET),
         "export": Deed.EXPORT,
         "forget": Deed.FORGET,
+        "usage": Deed.USAGE,
     }
 
 
@@ -110,7 +111,7 @@ def test_each_deed_has_its_setting_and_a_sentence_for_those_who_may_not() -> Non
         "may_read": {Deed.READ, Deed.FORK},
         "may_stop": {Deed.STOP},
         "may_reset": {Deed.RESET},
-        "may_set": {Deed.SET, Deed.HAND_OVER},
+        "may_set": {Deed.SET, Deed.HAND_OVER, Deed.USAGE},
     }
     admins, usual = FOR_ADMINS, Access(policy=Policy())
 
@@ -120,7 +121,7 @@ def test_each_deed_has_its_setting_and_a_sentence_for_those_who_may_not() -> Non
         assert all(
             "Only" in why or "only" in why for deed in deeds | admins if (why := strict.may(ADA, deed, given).reason)
         )
-    assert {deed for deed in Deed if not usual.may(ADA, deed, given).granted} == {Deed.SET, Deed.HAND_OVER} | admins
+    assert {deed for deed in Deed if not usual.may(ADA, deed, given).granted} == asks["may_set"] | admins
 
 
 def test_in_their_own_direct_messages_people_may_do_everything() -> None:

@@ -39,13 +39,14 @@ def test_where_nothing_is_set_the_deployments_policy_is_not_even_copied() -> Non
 
 
 def test_every_setting_is_a_field_and_every_field_a_setting() -> None:
-    assert {one.name for one in fields(Policy)} - {"origins", "allowed"} == set(SETTINGS)
+    assert {one.name for one in fields(Policy)} - {"said", "allowed"} == set(SETTINGS)
 
 
 def test_what_the_operator_sets_is_the_lowest_level_and_the_rest_is_built_in() -> None:
     variables = {name: setting.variable.lower() for name, setting in SETTINGS.items() if setting.variable}
     said = {"hear": "off", "answers": "mention", "context_tokens": "500", "answer_tokens": "16", "reasoning": "low"}
     said |= {"idle": "1d", "max_age": "2d", "guests": "no", "external": "yes", "allow": "person:U1", "deny": "role:5"}
+    said |= {"budget": "5 usd/day", "budget_person": "9 tokens/week"}
     set_all = settings(openai_api_key="k", **{own: said.get(name, "U1") for name, own in variables.items()}).policy
 
     assert settings().policy == settings(backscroll_idle=None).policy == Policy()
@@ -70,9 +71,29 @@ def test_people_choose_among_what_the_operator_allows_and_the_operators_own() ->
         ours.read("reasoning", "low")
     with pytest.raises(Wrong, match="my operator allows nothing else"):
         DEPLOYED.read("model", "better")
+    with pytest.raises(Wrong, match="beside none, my operator allows better"):
+        ours.read("cheaper_model", "dear")
     for name, stored in chosen.items():
         assert ours.under(Overrides(channel=stored)).origin(name) is Level.CHANNEL
         assert DEPLOYED.under(Overrides(channel=stored)) == DEPLOYED, "what is allowed no more does not hold"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("5 usd/day", "5 usd/day"),
+        ("$2.50 per week,1,000 tokens/day", "2.50 usd/week, 1,000 tokens/day"),
+        ("100k tokens/month, 1.5M tokens a month", "100,000 tokens/month, 1,500,000 tokens/month"),
+        ("10/minute and 5 dollars/day,100 Tokens/Week", "10 requests/minute, 5 usd/day, 100 tokens/week"),
+        ("5 usd/day, 5 usd/day", "5 usd/day"),
+        ("none", "none"),
+    ],
+)
+def test_a_budget_is_read_as_people_write_it_and_shown_so_that_it_is_read_again(said: str, shown: str) -> None:
+    budget = SETTINGS["budget"]
+
+    assert budget.shown(budget.read(said)) == shown
+    assert budget.read(shown) == budget.read(said)
 
 
 def test_a_word_of_how_hard_to_think_is_no_models_name() -> None:
@@ -115,6 +136,17 @@ def test_the_stand_in_is_told_by_no_other_models_name() -> None:
         ("max_age", "", "write 30m"),
         ("zone", "Berlin", "Berlin is no time zone: write one as Europe/Berlin"),
         ("zone", "../../etc/passwd", "is no time zone"),
+        ("budget", "5", "5 is no limit: write one as 5 usd/day, 100k tokens/month or 10 requests/minute"),
+        ("budget", "0 usd/day", "0 usd/day is no limit"),
+        ("budget", "five usd/day", "is no limit"),
+        ("budget", "5 usd/fortnight", "is no limit"),
+        ("budget", "5 euro/day", "is no limit"),
+        ("budget", "-5 usd/day", "is no limit"),
+        ("budget", "5 usd/day, ", "is no limit"),
+        ("budget", "٥ usd/day", "is no limit"),
+        ("budget", "9" * 5_000 + " usd/day", "is no limit"),
+        ("budget_person", "5 requests/day", "requests are counted by the minute, and nothing else is"),
+        ("budget_person", "5 tokens/minute", "requests are counted by the minute, and nothing else is"),
         ("idle", "a week", "a week is no duration: write 30m, 12h, 7d or never"),
         ("idle", "0d", "0d is no duration"),
         ("idle", "d", "d is no duration"),

@@ -33,7 +33,7 @@ async def said(running: House, text: str, **facts) -> str:
     await running.say(message(text, **(usual | facts)))
     await running.adapter.until(lambda: len(running.adapter.texts) > before)
     await running.over()
-    return running.adapter.texts[-1]
+    return "\n".join(running.adapter.texts[before:])  # a long one is several messages
 
 
 FORMS: list[dict[str, object]] = [
