@@ -46,8 +46,9 @@ def _left(erasure: Erasure) -> str:
     screen = "what stands on people's screens, which is theirs to delete"
     if not erasure.is_of_person:
         return f"Not erased: {screen}; and what was overheard in places that are none of this."
+    keys = "the ID by which keys are named; " if erasure.counts.keys else ""
     return (
-        f"Not erased: what others have written or quoted in their own words, names in it included; {screen}; "
+        f"Not erased: {keys}what others have written or quoted in their own words, names in it included; {screen}; "
         "and settings of channels and of the workspace. What is said from now on is a new beginning."
     )
 
