@@ -15,8 +15,8 @@ _RUN = 3  # words
 _SHORTEST = 3  # letters of a word that tells something by itself
 
 _WORD = re.compile(r"[^\W_]+(?:['’_-][^\W_]+)*")
-_SENTENCE = re.compile(
-    r"[^\n.!?。！？]*(?:[.!?。！？](?![\s)\]\"'*`_]|$)[^\n.!?。！？]*)*[.!?。！？]*[)\]\"'*`_]*[ \t]*|\n"
+_SENTENCE = re.compile(  # a dot within a word or a number ends none
+    r"[^\n.!?。！？]*(?:[.!?](?![\s)\]\"'*`_]|$)[^\n.!?。！？]*)*[.!?。！？]*[)\]\"'*`_]*[ \t]*|\n"
 )
 _SPACELESS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 
@@ -74,7 +74,8 @@ class Words:
         if not any(stays and _WORD.search(one) for one, stays in kept):
             return ""
         said = "".join(one if stays else f"{TAKEN_OUT} " for one, stays in kept)
-        shorter = re.sub(rf"(?:{re.escape(TAKEN_OUT)}[ \t]*)+", f"{TAKEN_OUT} ", said).strip()
+        once = re.sub(rf"(?:{re.escape(TAKEN_OUT)}[ \t]*)+", f"{TAKEN_OUT} ", said)
+        shorter = once.replace(f"{TAKEN_OUT} \n", f"{TAKEN_OUT}\n").strip()
         return "" if self.is_in(shorter) else shorter  # what crosses two sentences
 
 
