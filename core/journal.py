@@ -85,5 +85,5 @@ def _left(event: Left) -> None:
         workspace=event.workspace,
         closed=event.closed,
         waiting=event.waiting,
-        kept="what was said there, until you delete it",
+        kept="nothing: what was said there is being erased",
     )

@@ -74,7 +74,11 @@ class Timings:
     age: float = 600.0
     """Between two looks through all sessions that are present, for those that are to be timed out."""
     between: float = 0.02
-    """Between two steps of that at the least, so that what is being answered comes first."""
+    """Between two steps of that, or of an erasure, at the least, so that what is being answered comes first."""
+
+    # Erasing
+    erase: float = 2.0
+    """Between two looks at what is to be forgotten."""
 
     # The model
     model: float = 86_400.0

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, Table, select, update
 from core import journal
 from core.assistant.assistant import Assistant
 from core.assistant.folding import Folder
+from core.chores.erasing import Erasing
 from core.chores.folding import DueSessions
 from core.chores.runner import Chores
 from core.chores.table import forgetting, reconciling
@@ -392,6 +393,9 @@ class House:
         reconciler = Reconciler(database=database, outbox=self.outbox, platforms=platforms, timings=timings)
         shifts = Shifts(database=database, owner=f"{owner}.", timings=timings)
         self.chores = Chores([reconciling(reconciler, timings), forgetting(database, timings)], shifts)
+        self.erasing = Erasing(
+            database=database, shifts=shifts, count=self.mind.count, timings=timings, wake=self.worker.wake
+        )
         self.folder = Folder(database=database, mind=self.mind, timings=timings, events=events, clock=clock)
         self.folding = DueSessions(database=database, folder=self.folder, shifts=shifts, every=timings.fold)
 

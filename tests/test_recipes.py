@@ -98,6 +98,7 @@ async def working(database: Database, owner: str, *more: Chore) -> AsyncIterator
             adapters=[running.adapter],
             model=running.model,
             folding=running.folding,
+            erasing=running.erasing,
             policy=running.mind.policy,
             timings=BRISK,
             events=Events(),

@@ -12,6 +12,7 @@ from bots.program import owner, vaults
 from core import journal
 from core.assistant.assistant import Assistant
 from core.assistant.folding import Folder
+from core.chores.erasing import Erasing
 from core.chores.folding import DueSessions
 from core.chores.runner import Chores
 from core.chores.table import chores
@@ -122,6 +123,9 @@ def _build(
         adapters=adapters.values(),
         model=mind.model,
         folding=due_sessions if settings.has_model else None,
+        erasing=Erasing(
+            database=database, shifts=shifts, count=mind.count, timings=timings, wake=worker.wake, vault=vault
+        ),
         policy=mind.policy,
         events=events,
         timings=timings,

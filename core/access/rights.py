@@ -13,8 +13,8 @@ class Deed(Enum):
 
     READ = "read"  # see what is remembered, have it told, see what it cost
     FORK = "fork"  # take what is remembered along to another place
-    EXPORT = "export"  # take it out
-    FORGET = "forget"  # have it erased
+    EXPORT = "export"  # be handed all of it, what others have said as well
+    FORGET = "forget"  # have it erased for good, what others have said as well
     STOP = "stop"  # end the answer to a turn, which is another person's perhaps
     RESET = "reset"  # set aside what is remembered, or take that back
     SET = "set"  # change what is set for a channel or a workspace
@@ -100,14 +100,16 @@ class Access:
 
     def _named(self, deed: Deed) -> People:
         match deed:
-            case Deed.READ | Deed.FORK | Deed.EXPORT:
+            case Deed.READ | Deed.FORK:
                 return self.policy.may_read
             case Deed.STOP:
                 return self.policy.may_stop
-            case Deed.RESET | Deed.FORGET:
+            case Deed.RESET:
                 return self.policy.may_reset
             case Deed.SET | Deed.USAGE:
                 return self.policy.may_set
+            case Deed.FORGET | Deed.EXPORT:
+                return frozenset({ADMINS})
             case Deed.HAND_OVER:
                 return None if self.policy.may_set is None else self.policy.may_set | {ADMINS}
 
@@ -123,12 +125,14 @@ def _why_not(deed: Deed, turn: Turn, people: frozenset[str]) -> str:
             return f"This answer is for {whose}: only they, and {named}, may stop it."
         case Deed.READ:
             return f"Only {named} may see what I remember here, and what it cost."
-        case Deed.FORK | Deed.EXPORT:
+        case Deed.FORK:
             return f"Only {named} may take along what I remember here."
-        case Deed.FORGET:
-            return f"Only {named} may have me forget this session."
         case Deed.RESET:
             return f"Only {named} may reset this session, or take a reset back."
+        case Deed.FORGET:
+            return f"Only {named} may have me forget what others have said. `forget me` is for everyone."
+        case Deed.EXPORT:
+            return f"Only {named} may be shown all of a session. `export` shows you what I have stored of you."
         case Deed.SET | Deed.HAND_OVER:
             return f"Only {named} may change my settings here."
         case Deed.USAGE:

@@ -5,6 +5,7 @@ from functools import partial
 
 import structlog
 
+from core.chores.erasing import Erasing
 from core.chores.folding import NAME, DueSessions
 from core.chores.runner import Chore
 from core.chores.sealing import Hearing, Resealing
@@ -15,7 +16,7 @@ from core.intake.catchup import CatchUp
 from core.model.llm import Model
 from core.policy import Policy
 from core.seam.adapter import Adapter
-from core.store import Database, doubts
+from core.store import Database, doubts, erasures
 from core.store.sealing import Vault
 from core.timings import Timings
 
@@ -30,6 +31,7 @@ def chores(
     adapters: Collection[Adapter],
     model: Model,
     folding: DueSessions | None,
+    erasing: Erasing,
     policy: Policy,
     events: Events,
     timings: Timings,
@@ -41,6 +43,7 @@ def chores(
         forgetting(database, timings),
         *(catching_up(catch_up, adapter, timings) for adapter in adapters),
         *(timing_out(database, policy, adapter, events, timings) for adapter in adapters),
+        erasing_words(erasing, timings),
         looking(model, timings),
         *([] if folding is None else [folding_sessions(folding, timings)]),
         *([] if vault is None else [hearing_of_keys(database, vault, timings)]),
@@ -58,6 +61,7 @@ def forgetting(database: Database, timings: Timings) -> Chore:
     """What has arrived for certain long ago is forgotten, a bounded number of rows at once."""
 
     async def forget() -> float | None:
+        await database.write(erasures.forget)
         found = await database.write(doubts.forget)
         return timings.reconcile if found >= doubts.FORGET_AT_ONCE else None
 
@@ -80,6 +84,12 @@ def folding_sessions(folding: DueSessions, timings: Timings) -> Chore:
     """Old turns become checkpoints where a window is full; each session is one process's at a time, in a shift."""
     every = timings.fold
     return Chore(name=NAME, do=folding.look, every=every, after_failure=every, by_one=False)
+
+
+def erasing_words(erasing: Erasing, timings: Timings) -> Chore:
+    """What people want forgotten is taken out, by one process, in a shift of its own while there is something."""
+    every = timings.erase
+    return Chore(name="erasing", do=erasing.look, every=every, after_failure=timings.put_off, by_one=False)
 
 
 def timing_out(database: Database, policy: Policy, adapter: Adapter, events: Events, timings: Timings) -> Chore:

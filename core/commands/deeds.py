@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from core.access import Deed
-from core.commands import forms, hindsight, moments, pictures, settings, spending, usage, wishes
+from core.commands import exports, forgetting, forms, hindsight, moments, pictures, settings, spending, usage, wishes
 from core.commands.orders import Desk, Order, Said
 from core.commands.table import COMMANDS, NOT_ADMITTED, UNKNOWN, Cost, Shown, find
 from core.memory.mind import Mind
@@ -22,7 +22,7 @@ Effect = Callable[[Connection, Desk], Said]
 """What a command does and says, in the transaction that stores its answer: both happen, once, or neither."""
 
 
-_OF_THE_PLACE = (Deed.READ, Deed.RESET, Deed.SET, Deed.HAND_OVER, Deed.USAGE)
+_OF_THE_PLACE = (Deed.READ, Deed.RESET, Deed.SET, Deed.HAND_OVER, Deed.USAGE, Deed.FORGET, Deed.EXPORT)
 """What is done to no one turn: whether it may be is known before it is done."""
 
 
@@ -182,6 +182,16 @@ def _preferences(connection: Connection, desk: Desk) -> Said:
     return Said(text=wishes.listed(connection, desk.key, desk.asker), buttons=forms.offered(desk.order))
 
 
+def _export(connection: Connection, desk: Desk) -> Said:
+    return Said(text=exports.said(connection, desk))
+
+
+def _forget(connection: Connection, desk: Desk) -> Said:
+    if desk.turn.slip.vague and desk.order.arguments["what"] == "session":
+        return choose(connection, desk.order)
+    return Said(text=forgetting.change(connection, desk))
+
+
 def _help(_connection: Connection, _desk: Desk) -> Said:
     lines = [f"- `{command.usage}`: {command.help}" for command in COMMANDS.values() if Shown.HELP in command.shown]
     return Said(text="\n".join(["Say `!` and one of these words, or mention me with the word alone:", "", *lines]))
@@ -211,6 +221,8 @@ EFFECTS: Mapping[str, Effect] = {
     "unset": _set,
     "prefer": _prefer,
     "preferences": _preferences,
+    "export": _export,
+    "forget": _forget,
     "help": _help,
     NOT_ADMITTED.name: _not_admitted,
     UNKNOWN.name: _unknown,

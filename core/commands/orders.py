@@ -56,7 +56,7 @@ class Order:
         given = self.arguments
         if self.command.deed is Deed.SET and given["name"] == "may_set":
             return Deed.HAND_OVER
-        is_own = self.command.own and not self.command.flags & given.keys()
+        is_own = self.command.own and not self.command.flags & given.keys() and given.get("what", "me") == "me"
         return None if is_own else self.command.deed
 
     @property

@@ -123,6 +123,9 @@ _SINCE = Parameter(
     named=True,
     moment=True,
 )
+_OF_SESSION = Parameter(
+    name="what", help="For admins: of all that was said in this session", values=("session",), optional=True
+)
 _NAME = Parameter(name="name", help="Which setting", values=tuple(SETTINGS))
 
 COMMANDS = _table(
@@ -213,6 +216,28 @@ COMMANDS = _table(
     Command(
         name="preferences",
         help="Show you, and nobody else, what you have told me to prefer",
+        private=True,
+        at_once=True,
+        anywhere=True,
+    ),
+    Command(
+        name="export",
+        help="Show what I have stored of you in this session, or of all of it",
+        parameters=(_OF_SESSION,),
+        deed=Deed.EXPORT,
+        own=True,
+        private=True,
+        at_once=True,
+    ),
+    Command(
+        name="forget",
+        help="Erase all that you have said, or all that was said in this session or channel",
+        parameters=(
+            Parameter(name="what", help="Whose words", values=("me", "session", "channel")),
+            Parameter(name="sure", help="Without it, I ask whether you are sure", values=("yes",), optional=True),
+        ),
+        deed=Deed.FORGET,
+        own=True,
         private=True,
         at_once=True,
         anywhere=True,

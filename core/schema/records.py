@@ -126,6 +126,22 @@ preferences = Table(
     Column("body", LargeBinary, nullable=False),  # values by their names (JSON); empty where all is taken back
 )
 
+erasures = Table(  # what is to be forgotten, and how far that has come
+    "erasures",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("scope", Text, primary_key=True),  # person, session, channel, workspace
+    Column("subject", Text, primary_key=True),  # a person's ID, that of an address; empty for the workspace
+    Column("before", BigInteger),  # what was said from then on is a new beginning (as `turns.at`); NULL for all
+    Column("session", Integer),  # where it was asked for, and is told; NULL for the operator
+    Column("seq", Integer),  # the turn that asked for it
+    Column("author", Text),  # who did
+    Column("last_key", Integer),  # the number of the data key that is to be destroyed, and those before it
+    Column("after", Text, nullable=False),  # what was said in channels up to this one, in their order, is gone
+    Column("counts", Text, nullable=False),  # how much is gone so far (JSON)
+    Column("done_at", BigInteger),  # NULL while it is under way
+)
+
 denials = Table(
     "denials",
     metadata,

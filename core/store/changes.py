@@ -81,7 +81,7 @@ def edit(
     for key, quote in quoted:
         if quotes.follow(connection, key, quote, edited, fit):
             _count_again(connection, key, quote.seq, size)
-            told += _requoted(connection, key, quote.seq)
+            told += requoted(connection, key, quote.seq)
     return told
 
 
@@ -95,7 +95,7 @@ def _count_again(connection: Connection, key: SessionKey, seq: int, size: Callab
         connection.execute(update(turns).where(this).values(tokens=tokens))
 
 
-def _requoted(connection: Connection, key: SessionKey, seq: int) -> list[SessionKey]:
+def requoted(connection: Connection, key: SessionKey, seq: int) -> list[SessionKey]:
     """What a turn quotes has changed: its session, if the turn waits."""
     summaries.outdate(connection, key, seq)
     checkpoints.outdate(connection, key, seq)
@@ -174,11 +174,11 @@ def erase(
         summaries.outdate(connection, key, row.seq)
         checkpoints.outdate(connection, key, row.seq)
         if row.progress in (Progress.WAITING, Progress.ANSWERED):
-            _end(connection, key, row, seconds)
+            end(connection, key, row, seconds)
             told.append(tell(connection, key))
     for key, quote in quoted:
         quotes.take_out(connection, key, quote.seq, quote.place)
-        told += _requoted(connection, key, quote.seq)
+        told += requoted(connection, key, quote.seq)
     return told
 
 
@@ -195,7 +195,7 @@ def _bars(
     return gone.bar(connection, here[0], message)
 
 
-def _end(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], seconds: float) -> None:
+def end(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], seconds: float) -> None:
     """Nothing answers this turn any more: not the answer that is being posted either, which nobody has seen whole."""
     slip = bodies.SLIP.open(key, (row.seq, row.role), row.slip)
     if not _revived(connection, key, slip):

@@ -100,12 +100,14 @@ def older(connection: Connection) -> set[tuple[int, int]]:
 
 
 @erases
-def destroy(connection: Connection, workspace: int, author: str) -> int:
-    """Destroys all keys of this author's words, which nobody can read from then on; returns how many there were.
+def destroy(connection: Connection, workspace: int, author: str | None, *, last: int = _GREATEST) -> int:
+    """Destroys the keys of this author's words, up to the last number, or all keys of a workspace; how many there were.
 
-    Other processes know some seconds later.
+    Nobody can read from then on what they have sealed. Other processes know some seconds later.
     """
-    mine = and_(data_keys.c.workspace == workspace, data_keys.c.author == author, data_keys.c.wrapped != b"")
+    mine = and_(data_keys.c.workspace == workspace, data_keys.c.number <= last, data_keys.c.wrapped != b"")
+    if author is not None:
+        mine = and_(mine, data_keys.c.author == author)
     gone = {"wrapped": b"", "changed_at": now(connection)}
     return connection.execute(update(data_keys).where(mine).values(gone)).rowcount
 

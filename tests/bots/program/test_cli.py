@@ -80,6 +80,8 @@ async def discord() -> AsyncIterator[DiscordStage]:
         (("doctor",), "Check every setting against the real services"),
         (("manifest",), "Print the app manifest that fits this configuration"),
         (("manifest", "slack"), "Print the manifest of the Slack app"),
+        (("forget",), "Erase what was said by a person, or in a session, channel or workspace"),
+        (("export",), "Print what is stored of a person or a session"),
         (("dead",), "Messages that got no answer"),
         (("dead", "list"), "List the messages that got an apology"),
         (("dead", "retry"), "Have them answered after all"),
