@@ -30,6 +30,7 @@ NO_WORDS = {
     "servers": {"server", "model", "manners"},
     "policies": {"scope"},
     "preferences": {"author"},
+    "erasures": {"scope", "subject", "author", "after", "counts"},
     "denials": {"channel", "author"},
     "rejections": {"id"},
     "data_keys": {"author", "ring", "wrapped"},
