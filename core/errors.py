@@ -106,6 +106,14 @@ class ModelUnavailable(ModelError):
         self.retry_after = retry_after
 
 
+class BudgetNotHeld(ModelUnavailable):
+    """What the call may cost can't be held now: the database does not take it, or the rest is held for others."""
+
+
+class BudgetSpent(ModelError):
+    """The call does not fit into a budget any more. The message is a sentence for the one who asked."""
+
+
 class ModelInterrupted(ModelUnavailable):
     """The stream broke, ended before the API said that it was finished, or held something unreadable.
 

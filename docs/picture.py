@@ -68,7 +68,7 @@ def _rows(held: Held) -> Iterator[tuple[int, str]]:
             yield top, f'<text x="{_LEFT}" y="{top}" fill="#71717a" font-size="12">Only visible to you</text>'
         for row in _body(said.text):
             top += LINE if row else _GAP
-            yield top, row.format(x=_LEFT, y=top)
+            yield top, row.format(x=_LEFT, y=top, above=top - 10)
         top += 36
     yield top - 36, ""
 
@@ -83,15 +83,32 @@ def _head(who: str, top: int) -> Iterator[str]:
 
 def _body(text: str) -> Iterator[str]:
     """A message's lines, each with its place left open; an empty one is a gap."""
-    is_code = False
+    fence = ""
     for line in text.splitlines():
         if line.startswith("```"):
-            is_code = not is_code
-        elif is_code:
+            fence = "" if fence else line
+        elif fence == "```chart":
+            yield _bar(*line.split("\t"), _most(text))
+        elif fence:
             yield f'<text x="{{x}}" y="{{y}}" xml:space="preserve"{_attributes(_CODE)}>{_safe(line)}</text>'
         else:
             for words in _wrapped(_spans(*_shaped(line))):
                 yield f'<text x="{{x}}" y="{{y}}">{_row(words)}</text>' if words else ""
+
+
+def _most(text: str) -> float:
+    """The longest bar of a message's chart."""
+    return max(float(value) for value in re.findall(r"\t([\d.]+)$", text, re.MULTILINE))
+
+
+def _bar(label: str, value: str, most: float) -> str:
+    """One bar of a chart, with what it is about and how much."""
+    width = max(2, round(360 * float(value) / most))
+    return (
+        f'<text x="{{x}}" y="{{y}}" fill="#52525b" font-size="12.5">{_safe(label)}</text>'
+        f'<rect x="{_LEFT + 100}" y="{{above}}" width="{width}" height="12" rx="2" fill="#1d4ed8"/>'
+        f'<text x="{_LEFT + 108 + width}" y="{{y}}" fill="#52525b" font-size="12.5">{float(value):,.0f}</text>'
+    )
 
 
 def _shaped(line: str) -> tuple[str, _Looks]:

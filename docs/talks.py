@@ -20,7 +20,7 @@ from core.timings import Timings
 from tests.talk import Running
 from tests.test_timeouts import days_pass, has_timed_out
 from tests.wire.openai import OpenAIServer, Request
-from tests.wire.slack import SlackStage
+from tests.wire.slack import Message, SlackStage
 
 LAST, HOUR = date(2026, 11, 30), "09:12"
 """The day on which the stories end, and what time it is in them."""
@@ -57,12 +57,12 @@ async def launch() -> Held:
 
 
 _LAUNCH = {
-    "changelog": "Got it: the launch moves to **Thursday**, and Ben owns the changelog.",
-    "left for me": "Just the **changelog**, Ben. Ada moved the launch to Thursday, so that is all.",
     "Summarize": (
         "# decided\n- Ada moved the launch to **Thursday** (1)\n- Ben writes the **changelog** (1, 2)\n"
         "# open\n- Nobody has said who announces it (1)"
     ),
+    "changelog": "Got it: the launch moves to **Thursday**, and Ben owns the changelog.",
+    "left for me": "Just the **changelog**, Ben. Ada moved the launch to Thursday, so that is all.",
 }
 
 
@@ -94,10 +94,6 @@ async def month() -> Held:
 
 
 _MONTH = {
-    "goes out": "Noted: release **2.4** on 2026-11-19, without new invoices.",
-    "Which ticket": "`BILL-42`. And you write the **changelog**.",
-    "two bugs": "Then it is **2026-12-01**, in place of 2026-11-19. The invoices stay out.",
-    "holidays": "We ship on **2026-12-01**: the testers found two bugs. The **changelog** is left for you.",
     "Summarize": (
         "# about\n- Release 2.4 of the billing service (1-4)\n"
         "# decided\n- Ada moved the release from 2026-11-19 to **2026-12-01**, for two bugs (1, 3)\n"
@@ -105,6 +101,10 @@ _MONTH = {
         "# open\n- Ben writes the **changelog** (2, 4)\n"
         "# links\n- `BILL-42` is the release's ticket (1)"
     ),
+    "goes out": "Noted: release **2.4** on 2026-11-19, without new invoices.",
+    "Which ticket": "`BILL-42`. And you write the **changelog**.",
+    "two bugs": "Then it is **2026-12-01**, in place of 2026-11-19. The invoices stay out.",
+    "holidays": "We ship on **2026-12-01**: the testers found two bugs. The **changelog** is left for you.",
 }
 
 
@@ -129,7 +129,11 @@ class _Room:
         await self.stage.until(lambda: len(self._done()) >= before + more)
         self.held.append(Said(who=who, text=f"@Backscroll {text}" if mention else text))
         shown = [one for one in self.stage.shown() if one.done][before:]
-        self.held += [Said(who="", text=self._dated(one.text), private=one.private) for one in shown]
+        messages = {one.ts: one for one in self.stage.server.workspace.messages}
+        texts = [_seen(messages[one.id]) or one.text for one in shown]
+        self.held += [
+            Said(who="", text=self._dated(text), private=one.private) for text, one in zip(texts, shown, strict=True)
+        ]
 
     def _done(self) -> Sequence[str]:
         return [one.id for one in self.stage.shown() if one.done]
@@ -163,9 +167,21 @@ class _Room:
         return _DATE.sub(told, text)
 
 
+def _seen(message: Message) -> str:
+    """What stands in a message's blocks, with a chart as a fence of its own: a bar in each line."""
+    parts = list[str]()
+    for block in message.blocks:
+        if block["type"] == "markdown":
+            parts.append(block["text"])
+        if block["type"] == "data_visualization":
+            bars = [(point["label"], point["value"]) for one in block["chart"]["series"] for point in one["data"]]
+            parts.append("\n".join(("```chart", *(f"{label}\t{value}" for label, value in bars), "```")))
+    return "\n".join(parts)
+
+
 @asynccontextmanager
 async def _room(words: Mapping[str, str], *, days: int = 0) -> AsyncIterator[_Room]:
-    """Where a conversation is held: the model says these words to what has their cue in it."""
+    """Where a conversation is held: the model says these words to what has their cue in it, the first that fits."""
 
     def answer(request: Request) -> str:
         return next((said for cue, said in words.items() if cue in request.last), "Yes.")

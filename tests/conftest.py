@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 import migrations
 from core.store import Database, connect
+from core.vault import ring
 from tests import watch
 from tests.sealed import SWITCH, seal_if_told
 
@@ -31,8 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--sealed"):
-        os.environ[SWITCH] = "1"
-    seal_if_told()
+        os.environ[SWITCH] = ring.generate()
     watch.begin()
 
 
@@ -77,6 +77,14 @@ def only_loopback() -> Iterator[None]:
     _reached.clear()
     yield
     assert not _reached, f"the test reached for {_reached}"
+
+
+@pytest.fixture(autouse=True)
+def sealed_if_told() -> Iterator[None]:
+    """Each test has databases of its own, and so data keys."""
+    seal_if_told()
+    yield
+    seal_if_told()
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ from structlog.testing import capture_logs
 
 import migrations
 from core.chores.timing_out import TimingOut
+from core.events import Events
 from core.memory.prompts import SUMMARIZE
 from core.model.openai import OpenAIModel
 from core.schema import sessions
@@ -219,7 +220,8 @@ class Everything:
         back = {name: sessions.c[name] - DAYS for name in names}
         await running.database.write(lambda connection: connection.execute(update(sessions).values(back)))
         if self.dice.random() < 0.5:  # else it is the question that finds it over
-            chore = TimingOut(database=running.database, policy=running.mind.policy, adapter=self.screen, timings=BRISK)
+            policy, adapter = running.mind.policy, self.screen
+            chore = TimingOut(database=running.database, policy=policy, adapter=adapter, timings=BRISK, events=Events())
             await chore.sweep()
 
     async def do_reset(self) -> None:

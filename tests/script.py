@@ -91,6 +91,9 @@ class ScriptedModel(Watched):
         """The messages of a prompt, without the brackets that name their speakers."""
         return [bare(message.text) for message in self.prompts[nth].messages]
 
+    def longest(self, prompt: Prompt) -> int:
+        return prompt.answer_tokens or 4_000
+
     async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Finish, None]:
         self.prompts.append(prompt)
         self.change()
@@ -455,7 +458,7 @@ async def rows(database: Database, table: Table) -> Sequence[Any]:
     """All rows of a table, in the order of their keys, and their bodies opened."""
 
     def read(connection: Connection) -> Sequence[Any]:
-        return [opened(table, row) for row in connection.execute(select(table).order_by(*table.primary_key))]
+        return [opened(table, row) for row in connection.execute(select(table).order_by(*table.primary_key)).all()]
 
     return await database.read(read)
 

@@ -7,11 +7,12 @@ from typing import Protocol, Self
 from sqlalchemy import Connection, update
 
 from bots.program import wiring
+from core import schema
 from core.config import Settings
 from core.model.llm import Model
 from core.model.openai import OpenAIModel
 from core.model.openai.moderation import Moderated
-from core.schema import chores, sessions, turns
+from core.schema import segments, sessions, turns
 from core.seam.adapter import Adapter
 from core.seam.address import Address
 from core.store import connect, notices, places
@@ -98,18 +99,27 @@ async def tell(url: str, stage: Stage, text: str) -> None:
 
 
 DAY = 86_400
-TIMES = ("touched_at", "spoken_at", "silent_since", "present_since")
+MILLISECONDS = (
+    *(sessions.c[name] for name in ("touched_at", "spoken_at", "silent_since", "present_since", "due_at")),
+    *(table.c.due_at for table in (schema.chores, schema.folds, schema.deliveries)),
+    *(segments.c.opened_at, schema.presence.c.heard_at, schema.gone.c.gone_at, schema.checkpoints.c.made_at),
+)
+MICROSECONDS = (sessions.c.live_since, turns.c.at, turns.c.edited_at, schema.checkpoints.c.since)
 """What a session's row knows of times, in milliseconds."""
 
 
 async def days_pass(url: str, days: int) -> None:
-    """All that is known of times lies further back, as if the clocks had gone on."""
+    """All that is known of times lies further back, as if the clocks had gone on.
+
+    So the program starts as it does so many days later: also when somebody was last heard lies so far back, and what
+    was said since is looked for.
+    """
 
     def move(connection: Connection) -> None:
-        back = {name: sessions.c[name] - days * DAY * 1_000 for name in TIMES}
-        connection.execute(update(sessions).values(back))
-        connection.execute(update(turns).values(at=turns.c.at - days * DAY * 1_000_000))
-        connection.execute(update(chores).values(due_at=chores.c.due_at - days * DAY * 1_000))
+        for unit, columns in ((1_000, MILLISECONDS), (1_000_000, MICROSECONDS)):
+            for column in columns:
+                back = {column.name: column - days * DAY * unit}
+                connection.execute(update(column.table).where(column > 0).values(back))
 
     database = connect(url)
     await database.write(move)

@@ -4,6 +4,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,22 @@ READS_ENVIRONMENT = {"migrations/env.py"}  # Alembic's own command line; ours re
 SHARED = {  # what is in each: CONTRIBUTING.md
     *("adapter", "timings", "connection", "events", "api", "errors", "doctor", "forms"),
     *("messages", "changes", "commands", "quotes", "markup", "names", "payloads", "ticket"),
-    *("replies", "posting", "screen", "lookup", "reconcile", "reactions", "history", "files", "admins", "links"),
+    *(
+        "replies",
+        "posting",
+        "screen",
+        "lookup",
+        "reconcile",
+        "reactions",
+        "history",
+        "files",
+        "admins",
+        "members",
+        "links",
+    ),
 }
 OWN = {
-    "slack": {"blocks", "charts", "clients", "manifest", "pages", "status"},
+    "slack": {"blocks", "channels", "charts", "clients", "manifest", "pages", "status"},
     "discord": {
         "formulas",
         "gate",
@@ -54,8 +67,13 @@ def literals(tree: ast.AST) -> Iterator[ast.Constant]:
             yield node
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def offenders(paths: list[Path], offends: Callable[[ast.Module], object]) -> set[str]:
-    return {name(path) for path in paths if offends(ast.parse(path.read_text(encoding="utf-8")))}
+    return {name(path) for path in paths if offends(parsed(path))}
 
 
 def names_platforms(tree: ast.Module) -> bool:
@@ -119,8 +137,8 @@ def test_a_file_is_named_after_what_it_is() -> None:
 
 def test_one_name_of_the_core_is_one_class() -> None:
     """So that a class is known by its name, wherever it is read."""
-    core = [ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES if path.is_relative_to(ROOT / "core")]
-    classes = Counter(node.name for tree in core for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    core = [parsed(path) for path in SOURCES if path.is_relative_to(ROOT / "core")]
+    classes = Counter(node.name for one in core for node in ast.walk(one) if isinstance(node, ast.ClassDef))
 
     assert {known for known, times in classes.items() if times > 1 and not known.startswith("_")} == TWICE
 
@@ -158,7 +176,7 @@ def test_no_class_outgrows_a_reader() -> None:
     lengths = {
         f"{name(path)}: {node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
         for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.ClassDef)
     }
 

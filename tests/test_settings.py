@@ -111,7 +111,10 @@ async def test_an_admin_undoes_what_would_lock_everybody_out(url: str, stage: St
         if stage.admins == "nobody":
             return
         assert "`may_set` is U0" in await said(stage, "!set may_set U0")
-        assert "Only those who are named" in await said(stage, "!set answer_tokens 77")
+        if stage.overhears:
+            assert "Only those who are named" in await said(stage, "!set answer_tokens 77")
+        else:
+            assert "`answer_tokens` is 78" in await said(stage, "!set answer_tokens 78"), "it is all their own"
         assert "`may_set` is no longer set" in await said(stage, "!unset may_set")
         assert "`answer_tokens` is 77" in await said(stage, "!set answer_tokens 77")
 
@@ -119,7 +122,11 @@ async def test_an_admin_undoes_what_would_lock_everybody_out(url: str, stage: St
 async def test_members_may_what_others_may_not(url: str, stage: Stage, model: OpenAIServer) -> None:
     model.answer = lambda _: "well"
     async with Running(url, model, stage, backscroll_may_reset="members"):
-        assert "Only those who have said something to me here" in await said(stage, "!reset")
+        first = await said(stage, "!reset")
+        if stage.overhears:
+            assert "Only those who have said something to me here" in first
+        else:
+            assert "this session is new" in first, "it is all their own"
         await said(stage, "hello")
         assert "A fresh start" in await said(stage, "!reset")
 

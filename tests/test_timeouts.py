@@ -241,3 +241,27 @@ async def test_killed_in_the_middle_of_timing_out_nothing_is_half_done(
     async with process(tmp_path, "run", "console", **environment):
         await has_timed_out(url, number)
     assert await _on(url, lambda database: database.read(halves)) == []
+
+
+@pytest.mark.parametrize("platform", ["slack", "discord"])
+async def test_where_what_woke_it_is_deleted_before_its_answer_no_line_is_posted(
+    url: str, model: OpenAIServer, platform: str
+) -> None:
+    async with STAGES[platform]() as stage:
+        assert isinstance(stage, SlackStage | DiscordStage)
+        async with Running(url, model, stage):
+            await said(stage, "fact")
+        await days_pass(url, 9)
+        async with Running(url, model, stage, timings=Timings(poll=0.1)):
+            await has_timed_out(url, 1)
+            model.hold()
+            taken_back = await stage.say("never mind")
+            await model.until(lambda: len(model.requests) == 2)
+            await stage.delete(taken_back)
+            await has_timed_out(url, 2)
+            model.release()
+            answer, line = await said(stage, "what do you know?", more=2)
+
+        assert answer == "You said: what do you know?"
+        assert is_line(line, "9 days", 2)
+        assert "never mind" not in questions(model)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bots.discord.members import standing
 from bots.discord.names import name
 from bots.discord.payloads import Payload, channel_of, instant, rejected, snowflake, token_of
 from bots.discord.ticket import LIFETIME, Ticket
@@ -101,6 +102,7 @@ def _order(given: Given, field: str, asked: Choice, payload: Payload) -> Inbound
         audience=Audience.BOT,
         direct="guild_id" not in payload,
         verb=given.verb,
+        standing=standing(payload, asked.address),
         ticket=ticket.write(),
     )
 

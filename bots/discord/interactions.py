@@ -98,7 +98,8 @@ class Interactions:
         heard: Inbound | Rejected | None
         try:
             parent = None if payload["type"] == commands.COMPONENT else await self._places.parent(payload)
-            heard = commands.interaction(payload, parent)
+            names = self._places.names(payload.get("guild_id"))
+            heard = commands.interaction(payload, parent, names=names)
         except (*Trouble, *UNREADABLE) as error:
             heard = rejected(payload, error)
         return heard is None or await self._keeper.keep(heard)

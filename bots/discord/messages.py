@@ -8,6 +8,7 @@ from datetime import datetime
 
 from bots.discord import quotes
 from bots.discord.markup import readable
+from bots.discord.members import standing
 from bots.discord.names import Names, author
 from bots.discord.payloads import Payload, address_of, instant, rejected, snowflake
 from core.seam.address import DIRECT, Address
@@ -45,6 +46,8 @@ def said(payload: Payload, address: Address, names: Names) -> Inbound:
         reply_to=payload["id"],
         edited_at=edited_at(payload),
         quotes=(*_title(payload, address, names), *quotes.pointed(payload, names)),
+        standing=standing(payload, address),
+        public=names.public(address),
     )
 
 

@@ -6,6 +6,7 @@ What the gateway has told is in the library's cache; what it has not, as for arc
 from asyncio import Task, create_task
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeGuard
 
 import structlog
@@ -87,7 +88,13 @@ class Places:
             return found.name if found else None
 
         mine = server.self_role
-        return Names(me=self._me, my_roles=frozenset({str(mine.id)} if mine else ()), channel=channel, role=role)
+        return Names(
+            me=self._me,
+            my_roles=frozenset({str(mine.id)} if mine else ()),
+            channel=channel,
+            role=role,
+            public=partial(_is_public, server),
+        )
 
     def spoken(self, since: float) -> Sequence[Address]:
         """Where the newest message is younger than this instant, in seconds since 1970; the newest place first."""
@@ -127,6 +134,14 @@ class Places:
                 parent = found["parent_id"] if found["type"] in THREADS else None
                 return _Place(parent=parent, name=found.get("name"))
         raise TimeoutError("Discord did not say which channel this is")
+
+
+def _is_public(server: Guild, address: Address) -> bool | None:
+    """Whether everybody in the server may see this place; a thread that is for some alone stays so."""
+    channel, thread = server.get_channel(int(address.channel)), server.get_thread(int(address.thread or 0))
+    if channel is None or (thread is not None and thread.is_private()):
+        return None
+    return channel.permissions_for(server.default_role).view_channel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 import migrations
-from bots.program import doors, letters, logs, overrides, wiring
+from bots.program import doors, keys, letters, logs, overrides, wiring
 from bots.program.doctor import examine
 from bots.program.doors import Platform
 from bots.program.exits import go, known_settings
@@ -81,6 +81,7 @@ def settings(
 
 
 app.add_typer(letters.app, name="dead", no_args_is_help=True)
+app.add_typer(keys.app, name="keys", no_args_is_help=True)
 
 show = typer.Typer(help="Print the app manifest that fits this configuration.", no_args_is_help=True)
 app.add_typer(show, name="manifest")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from structlog import get_logger
 
 from bots.slack.links import link, linked
+from bots.slack.members import standing
 from bots.slack.payloads import (
     PLATFORM,
     Payload,
@@ -45,6 +46,8 @@ def stopped(payload: Payload, event: Payload, view: View) -> Inbound:
         audience=Audience.BOT,
         direct=is_direct(channel),
         verb="stop",
+        standing=standing(user, {}, workspace_of(payload, view.us), view),
+        public=view.public,
     )
 
 
@@ -67,6 +70,8 @@ def slash(payload: Payload, view: View) -> Inbound:
         direct=is_direct(channel),
         verb=_verb(verb),
         vague=thread is None and not is_plain_dm(channel, view),
+        standing=standing(user, {"team": payload.get("team_id")}, view.us.workspace, view),
+        public=view.public,
         ticket=_answerable(payload, view),
     )
 
@@ -134,6 +139,8 @@ def _pressed(payload: Payload, view: View, *, verb: str, address: Address, line:
         audience=Audience.BOT,
         direct=is_direct(address.channel),
         verb=verb,
+        standing=standing(word(user, "id"), {"team": user.get("team_id")}, view.us.workspace, view),
+        public=view.public,
         ticket=_answerable(payload, view),
     )
 

@@ -4,17 +4,20 @@ Reading is pure, and most payloads are none for us. What can't be stored is not 
 Slack sends an event again, and tells a person that their command has failed.
 """
 
+from asyncio import gather
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from bots.slack import forms
 from bots.slack.changes import changed, deleted, left, left_channel, receipt
+from bots.slack.channels import Channels
 from bots.slack.commands import choice, shortcut, slash, stopped
 from bots.slack.messages import completes, said
 from bots.slack.names import Names, nameless_in
 from bots.slack.payloads import PLATFORM, Ourselves, Payload, Unreadable, View, identity, part, workspace_of
 from core.errors import NotFilled
 from core.seam.adapter import Receive
+from core.seam.address import Address
 from core.seam.evidence import UNREADABLE, rejected
 from core.seam.messages import Closed, Deleted, Edited, Event, Filled, Inbound, Left, Receipt, Rejected
 from core.seam.ordering import Ordering
@@ -36,13 +39,14 @@ class Events:
         receive: Receive,
         us: Ourselves,
         names: Names,
+        channels: Channels,
         heard: Callable[[Inbound], None],
         *,
         order: Ordering,
         agent_view: bool,
         now: Callable[[], float],
     ) -> None:
-        self._receive, self._us, self._names, self._heard = receive, us, names, heard
+        self._receive, self._us, self._names, self._channels, self._heard = receive, us, names, channels, heard
         self._order, self._agent_view, self._now = order, agent_view, now
 
     async def take(self, payload: object) -> Payload | None:
@@ -50,7 +54,9 @@ class Events:
         if not isinstance(payload, Mapping):
             await self._receive(_rejected(payload, Unreadable("no payload")))
             return None
-        view = View(us=self._us, agent_view=self._agent_view, now=self._now())
+        happened = payload.get("event")
+        public = self._channels.note(happened) if isinstance(happened, Mapping) else None
+        view = View(us=self._us, agent_view=self._agent_view, now=self._now(), public=public)
         try:
             for place, event in enumerate(translate(payload, view)):
                 if isinstance(event, Rejected | Receipt | Left):
@@ -77,12 +83,18 @@ class Events:
                 await self._receive(Edited(message=known, at=known.at))
 
     async def _named(self, event: Event, payload: Payload, view: View, place: int) -> Event:
-        """What the payload says at this place, once more with the names that people and channels go by."""
+        """What the payload says at this place, once more with what Slack says of the people and channels in it."""
         if not isinstance(event, Inbound | Filled | Edited):
             return event
-        author = event.message.author if isinstance(event, Edited) else event.author
-        names = await self._names.of((author.id, *nameless_in(payload.get("event"))), view.us)
-        return translate(payload, replace(view, names=names))[place]
+        said = event.message if isinstance(event, Edited) else event
+        asked = said.author.id, *nameless_in(payload.get("event"))
+        public, names = await gather(self._public(said.address, view), self._names.of(asked, view.us))
+        people = self._names.people((said.author.id,))
+        return translate(payload, replace(view, names=names, people=people, public=public))[place]
+
+    async def _public(self, address: Address, view: View) -> bool | None:
+        """Whether its channel is public: an `app_mention` and a command don't say of what kind theirs is."""
+        return view.public if view.public is not None else await self._channels.is_public(address.channel)
 
 
 def translate(payload: Payload, view: View) -> tuple[Event, ...]:

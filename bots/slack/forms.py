@@ -7,6 +7,7 @@ from structlog import get_logger
 
 from bots.slack.api import Api
 from bots.slack.errors import Refused
+from bots.slack.members import standing
 from bots.slack.payloads import PLATFORM, Payload, Unreadable, View, identity, is_direct, part, word
 from bots.slack.replies import Arguments
 from bots.slack.ticket import Ticket
@@ -90,6 +91,8 @@ def _order(given: Given, form: str, asked: Choice, payload: Payload, view: View)
         audience=Audience.BOT,
         direct=is_direct(asked.address.channel),
         verb=given.verb,
+        standing=standing(word(user, "id"), {"team": user.get("team_id")}, asked.address.workspace, view),
+        public=view.public,
     )
 
 

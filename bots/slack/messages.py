@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from bots.slack.blocks import written
 from bots.slack.markup import is_quoted, mentioned, readable, without_mention
+from bots.slack.members import standing
 from bots.slack.payloads import (
     Ourselves,
     Payload,
@@ -49,6 +50,8 @@ def said(message: Payload, channel: str, workspace: str, view: View) -> Inbound 
         reply_to=thread if is_plain_dm(channel, view) and thread != ts else None,
         edited_at=_edited_at(message),
         quotes=pointed(message, channel, view),
+        standing=standing(author, message, workspace, view),
+        public=view.public,
         ticket=_foreign(message, workspace),
     )
 
@@ -118,6 +121,7 @@ def _past(message: Payload, address: Address, view: View) -> Inbound | None:
         audience=_audience(message, text, view.us),
         direct=is_direct(address.channel),
         quotes=pointed(message, address.channel, view),
+        standing=standing(str(message.get("user") or ""), message, address.workspace, view),
     )
 
 

@@ -19,7 +19,7 @@ _TS = pattern(r"[0-9]{1,11}\.[0-9]{1,9}")  # Python has no dates after the year 
 class Ourselves:
     """Who the token says that we are: installation, bot user, bot, the name of the workspace for people, and ours.
 
-    `url` is where people open the workspace.
+    `url` is where people open the workspace. `organisation` is that of Slack's Enterprise Grid, where it is in one.
     """
 
     workspace: str
@@ -28,6 +28,7 @@ class Ourselves:
     name: str = ""
     handle: str = ""
     url: str = ""
+    organisation: str = ""
 
     def said(self, message: Payload) -> bool:
         """Whether a message is ours."""
@@ -38,13 +39,16 @@ class Ourselves:
 class View:
     """What a translation depends on besides the payload. `now` dates what Slack itself does not date.
 
-    `names` are those by which people and channels go, by their IDs, as far as they are known.
+    `names` are those by which people and channels go, by their IDs, as far as they are known; `people` is what Slack
+    says of those who speak, and `public` whether all of the workspace may see the channel.
     """
 
     us: Ourselves
     agent_view: bool
     now: float
     names: Mapping[str, str] = field(default_factory=dict)
+    people: Mapping[str, Payload] = field(default_factory=dict)
+    public: bool | None = None
 
 
 class Unreadable(ValueError):

@@ -25,6 +25,7 @@ CUT_OFF: dict[Cut, str] = {
 
 BROKE_OFF = "_(My model broke off here, several times. Please ask me again for the rest.)_"
 GAVE_UP = "I have tried several times to answer this, and failed. Your message is kept; please ask me again later."
+UNSEEN = "I can't find out just now whether you still see this conversation. Please ask me again in a few minutes."
 
 _ONLY_THOUGHT = (
     "My model spent the whole answer on thinking, and had no room left to say anything. Please ask for less at once, "

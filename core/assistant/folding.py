@@ -13,6 +13,8 @@ from time import time
 from core.assistant import drawing
 from core.assistant.drawing import Drawn
 from core.assistant.streaming import written
+from core.assistant.tabs import Tabs
+from core.budget.holding import Account
 from core.errors import EmptyAnswer, ModelError, ModelStalled
 from core.events import Events, Folded, FoldRefused
 from core.memory.checkpoints import asked
@@ -54,6 +56,7 @@ class Folder:
         self._timings = timings
         self._events = events
         self._clock = clock
+        self._tabs = Tabs(database=database, clock=clock)
 
     async def look(self, due: Due) -> None:
         """Does what is due in a session, if anything is.
@@ -153,9 +156,11 @@ class Folder:
         raise _Unusable(reason)
 
     async def _attempt(self, mind: Mind, key: SessionKey, given: Assignment) -> tuple[Record | Refusal, str]:
+        account = Account(key=key, author="", policy=mind.policy, prices=mind.prices)
+        seconds = self._timings.fold_text
         try:
-            async with asyncio.timeout(self._timings.fold_text):
-                words, finish = await written(mind, _prompt(mind, key, given))
+            async with self._tabs.open(account, seconds=seconds) as tab, asyncio.timeout(seconds):
+                words, finish = await written(mind, _prompt(mind, key, given), tab=tab)
         except TimeoutError as error:
             raise ModelStalled("One text of a fold took too long.") from error
         except EmptyAnswer:

@@ -49,10 +49,18 @@ class Obeying:
             return Fate.GIVEN_BACK if lease is None else await self.finish(order, lease)
         if said.stopped is not None:
             self._runs.stop(order.key, said.stopped)
-        begun = order.turn.begun
+        begun, private = order.turn.begun, order.is_private or said.is_denial
         # What was begun was an answer, before an edit: its message becomes the command's, unless that is for one alone.
-        fresh = answering.stored(parts) if order.is_private or not begun else None
-        return await self._say(order, lease, fresh, said, decided=True)
+        fresh = answering.stored(parts) if private or not begun else None
+        return await self._say(order, lease, fresh, said, decided=True, private=private)
+
+    async def permits(self, order: Order, overrides: Overrides) -> bool:
+        """Whether its asker may have it done by the model, by what is set for the session; where not, it is obeyed."""
+        deed = order.deed
+        if order.turn.author is None or deed is None or self._access(order, overrides).is_for_everyone(deed):
+            return True
+        is_admin = await self._is_admin(order, deed)
+        return (await self._database.read(self._may, order, deed, overrides, is_admin=is_admin)).granted
 
     async def ignores(self, order: Order) -> bool:
         """Whether nothing is said to it: we are switched off there, and its asker may not change that."""
@@ -73,7 +81,7 @@ class Obeying:
 
     async def finish(self, order: Order, lease: Lease) -> Fate:
         """Says what was stored before."""
-        return await self._say(order, lease, None, await self._beside(order), decided=False)
+        return await self._say(order, lease, None, await self._beside(order), decided=False, private=order.is_private)
 
     async def _beside(self, order: Order) -> Said:
         """What goes with words that are stored already: nothing is done for it, so it is found anew."""
@@ -91,6 +99,7 @@ class Obeying:
         said: Said,
         *,
         decided: bool,
+        private: bool,
     ) -> Fate:
         errand = Errand(
             key=order.key,
@@ -98,7 +107,7 @@ class Obeying:
             lease=lease,
             stored=fresh,
             doubtful=order.turn.begun,
-            private=order.is_private,
+            private=private,
             choices=said.choices,
             chart=said.chart,
             buttons=said.buttons,
@@ -134,7 +143,8 @@ class Obeying:
         """What is allowed; who may do something to all of the workspace is not for one of its channels to say."""
         reach = replace(overrides, channel=None) if order.is_for_workspace else overrides
         strangers = order.is_for_workspace and order.key.address.workspace == DIRECT
-        return Access(policy=self._mind.policy.under(reach), is_admin=is_admin, strangers=strangers)
+        own = order.turn.slip.direct and not order.is_for_workspace
+        return Access(policy=self._mind.policy.under(reach), is_admin=is_admin, strangers=strangers, own=own)
 
     def _known_access(
         self, connection: Connection, order: Order, deed: Deed | None, overrides: Overrides, *, is_admin: bool | None
@@ -159,7 +169,7 @@ class Obeying:
         adapter = self._outbox.adapters[order.key.address.platform]
         decided = Answer(parts=composing.pieces(adapter, order.turn, said.text))
         if order.turn.begun:
-            kept = 0 if order.is_private else len(decided.parts)
+            kept = 0 if order.is_private or said.is_denial else len(decided.parts)
             withdrawals.set_aside(connection, order.key, order.turn.seq, kept)
         answering.answer(connection, order.key, order.turn, decided, lease=lease)
         return said, decided.parts

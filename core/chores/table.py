@@ -7,6 +7,7 @@ import structlog
 
 from core.chores.folding import NAME, DueSessions
 from core.chores.runner import Chore
+from core.chores.sealing import Hearing, Resealing
 from core.chores.timing_out import TimingOut
 from core.delivery.reconcile import Reconciler
 from core.events import Events
@@ -15,6 +16,7 @@ from core.model.llm import Model
 from core.policy import Policy
 from core.seam.adapter import Adapter
 from core.store import Database, doubts
+from core.store.sealing import Vault
 from core.timings import Timings
 
 log = structlog.get_logger()
@@ -31,8 +33,9 @@ def chores(
     policy: Policy,
     events: Events,
     timings: Timings,
+    vault: Vault | None = None,
 ) -> Sequence[Chore]:
-    """All of them; without `folding`, nothing is folded."""
+    """All of them; without `folding`, nothing is folded, and without a `vault` nothing sealed."""
     return [
         reconciling(reconciler, timings),
         forgetting(database, timings),
@@ -40,6 +43,8 @@ def chores(
         *(timing_out(database, policy, adapter, events, timings) for adapter in adapters),
         looking(model, timings),
         *([] if folding is None else [folding_sessions(folding, timings)]),
+        *([] if vault is None else [hearing_of_keys(database, vault, timings)]),
+        *([] if vault is None or vault.all_sealed else [sealing(database, vault, timings)]),
     ]
 
 
@@ -87,6 +92,22 @@ def timing_out(database: Database, policy: Policy, adapter: Adapter, events: Eve
         after_failure=timings.put_off,
         by_one=True,
     )
+
+
+def hearing_of_keys(database: Database, vault: Vault, timings: Timings) -> Chore:
+    """Data keys that others have made or destroyed are heard of, by each process for what it has at hand."""
+    hearing, every = Hearing(database=database, vault=vault), timings.keys
+    return Chore(name="hearing of keys", do=hearing.look, every=every, after_failure=every, by_one=False)
+
+
+def sealing(database: Database, vault: Vault, timings: Timings) -> Chore:
+    """What was stored before there was a key ring is sealed, by one process."""
+
+    async def seal() -> None:
+        if not vault.all_sealed:
+            await Resealing(database=database, vault=vault).seal_all()
+
+    return Chore(name="sealing", do=seal, every=timings.seal, after_failure=timings.put_off, by_one=True)
 
 
 def looking(model: Model, timings: Timings) -> Chore:

@@ -17,8 +17,11 @@ from core.timings import Timings
 
 log = structlog.get_logger()
 
-_LOOKED_AT, _ENDED = 100, 10
-"""Sessions that are read at once, and that are ended in one transaction: others wait for its end."""
+_AT_ONCE = 100
+"""Sessions that are read at once, and ended in one transaction where they are over: others wait for its end."""
+
+_RESTS = 9
+"""So many times as long as such a transaction took is rested after it: who answers rarely finds one in the way."""
 
 
 class TimingOut:
@@ -36,22 +39,24 @@ class TimingOut:
     async def sweep(self) -> None:
         """Goes through all that are present. Raises a DatabaseError; what was ended by then is."""
         place, number = timeouts.FIRST, 0
-        while page := await self._database.read(timeouts.present, self._adapter.platform, after=place, most=_LOOKED_AT):
+        while page := await self._database.read(timeouts.present, self._adapter.platform, after=place, most=_AT_ONCE):
             place = page[-1].place
             over = [one for one in page if is_over(self._policy, one)]
-            for first in range(0, len(over), _ENDED):
-                number += await self._end(over[first : first + _ENDED])
-                await asyncio.sleep(self._timings.between)
+            number += await self._end(over) if over else 0
             await asyncio.sleep(self._timings.between)
         if number:
             log.info("timed out", platform=self._adapter.platform, sessions=number)
 
     async def _end(self, over: Sequence[Present]) -> int:
-        """Ends these, and returns how many of them were: somebody may have talked since."""
+        """Ends these, and rests; returns how many of them were ended: somebody may have talked since."""
+        clock = asyncio.get_running_loop().time
+        begun = clock()
         ended = await self._database.write(timeouts.time_out, over)
+        took = clock() - begun
         for one in ended:
             self._events.tell(TimedOut(address=one.key.address, seconds=(one.now - one.spoken_at) / 1000))
         await self._show([one.key for one in ended])
+        await asyncio.sleep(_RESTS * took)
         return len(ended)
 
     async def _show(self, ended: list[SessionKey]) -> None:

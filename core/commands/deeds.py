@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from core.access import Deed
-from core.commands import forms, hindsight, moments, pictures, settings, spending, wishes
+from core.commands import forms, hindsight, moments, pictures, settings, spending, usage, wishes
 from core.commands.orders import Desk, Order, Said
-from core.commands.table import COMMANDS, UNKNOWN, Cost, Shown, find
+from core.commands.table import COMMANDS, NOT_ADMITTED, UNKNOWN, Cost, Shown, find
 from core.memory.mind import Mind
 from core.memory.window import Window, build
 from core.seam.messages import Choice
@@ -22,7 +22,7 @@ Effect = Callable[[Connection, Desk], Said]
 """What a command does and says, in the transaction that stores its answer: both happen, once, or neither."""
 
 
-_OF_THE_PLACE = (Deed.RESET, Deed.SET, Deed.HAND_OVER)
+_OF_THE_PLACE = (Deed.READ, Deed.RESET, Deed.SET, Deed.HAND_OVER, Deed.USAGE)
 """What is done to no one turn: whether it may be is known before it is done."""
 
 
@@ -34,7 +34,7 @@ def run(connection: Connection, desk: Desk) -> Said:
     if not asks and (wrong := desk.order.misfit) is not None:
         return Said(text=wrong)
     if desk.order.deed in _OF_THE_PLACE and (why := desk.may(desk.turn).reason) is not None:
-        return Said(text=why)
+        return Said(text=why, is_denial=True)
     if asks:
         return forms.asked(connection, desk)
     return EFFECTS[desk.order.command.name](connection, desk)
@@ -148,7 +148,9 @@ def _settings(_connection: Connection, desk: Desk) -> Said:
 
 
 def _set(connection: Connection, desk: Desk) -> Said:
-    return Said(text=settings.change(connection, desk.key, desk.deployed, desk.order.arguments))
+    asker, direct = desk.asker, desk.turn.slip.direct
+    given = desk.order.arguments
+    return Said(text=settings.change(connection, desk.key, desk.deployed, given, asker=asker, direct=direct))
 
 
 def _stop(connection: Connection, desk: Desk) -> Said:
@@ -159,13 +161,17 @@ def _stop(connection: Connection, desk: Desk) -> Said:
         return Said(text="There is no answer to stop.")
     permission = desk.may(running)
     if permission.reason is not None:
-        return Said(text=permission.reason)
+        return Said(text=permission.reason, is_denial=True)
     queue.stop(connection, desk.key, desk.turn.seq)
     return Said(text="Stopped.", stopped=desk.turn.seq)
 
 
 def _is_long(turn: Turn) -> bool:
     return turn.verb is None or find(turn.verb).cost is Cost.MODEL
+
+
+def _usage(connection: Connection, desk: Desk) -> Said:
+    return Said(text=usage.told(connection, desk))
 
 
 def _prefer(connection: Connection, desk: Desk) -> Said:
@@ -185,6 +191,10 @@ def _unknown(connection: Connection, desk: Desk) -> Said:
     return Said(text=f"I don't know the command `{desk.turn.verb}`.\n\n{_help(connection, desk).text}")
 
 
+def _not_admitted(_connection: Connection, desk: Desk) -> Said:
+    return Said(text=desk.turn.text)
+
+
 def _turns(number: int) -> str:
     return f"{number:,} turn" if number == 1 else f"{number:,} turns"
 
@@ -194,6 +204,7 @@ EFFECTS: Mapping[str, Effect] = {
     "undo": _undo,
     "status": _status,
     "context": _context,
+    "usage": _usage,
     "stop": _stop,
     "settings": _settings,
     "set": _set,
@@ -201,6 +212,7 @@ EFFECTS: Mapping[str, Effect] = {
     "prefer": _prefer,
     "preferences": _preferences,
     "help": _help,
+    NOT_ADMITTED.name: _not_admitted,
     UNKNOWN.name: _unknown,
 }
 """What is done for each command that the model is not asked about."""

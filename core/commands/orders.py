@@ -50,9 +50,14 @@ class Order:
 
     @property
     def deed(self) -> Deed | None:
-        """What `core.access` is asked about before it is done; None where everyone may."""
-        changes_who_may = self.command.deed is Deed.SET and self.misfit is None and self.arguments["name"] == "may_set"
-        return Deed.HAND_OVER if changes_who_may else self.command.deed
+        """What `core.access` is asked about before it is done; None where everyone may, or it is about oneself."""
+        if self.misfit is not None:
+            return self.command.deed
+        given = self.arguments
+        if self.command.deed is Deed.SET and given["name"] == "may_set":
+            return Deed.HAND_OVER
+        is_own = self.command.own and not self.command.flags & given.keys()
+        return None if is_own else self.command.deed
 
     @property
     def link(self) -> str | None:
@@ -142,7 +147,7 @@ class Said:
     """A command's answer, what the asker may choose from, what may be pressed beneath it, the form that it is where
     there are forms, and the seq before which an answer was stopped.
 
-    A `chart` shows the same as some of its words.
+    A `chart` shows the same as some of its words. A denial is for the asker alone, whatever the command is.
     """
 
     text: str
@@ -151,3 +156,4 @@ class Said:
     buttons: tuple[Choice, ...] = ()
     form: Form | None = None
     stopped: int | None = None
+    is_denial: bool = False

@@ -41,6 +41,12 @@ def _bar(name: str, tokens: int, whole: int) -> str:
     return f"{name:<12} {tokens:>7,}  {mark * filled}".rstrip()
 
 
+def bar(part: float, *, is_share: bool = True) -> str:
+    """A bar that is filled by this part of it, from 0 to 1; of a share, the rest shows as well."""
+    filled = min(_WIDTH, round(part * _WIDTH) or int(part > 0))
+    return _FULL * filled + _EMPTY * (_WIDTH - filled if is_share else 0)
+
+
 def _told(window: Window) -> Iterator[str]:
     own, overheard = window.turns - window.overheard, window.overheard
     yield f"{own:,} {'turn' if own == 1 else 'turns'} word for word" if own else "no turn word for word yet"

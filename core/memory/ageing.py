@@ -24,22 +24,22 @@ class Ending(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timeout:
+class Ended:
     """A session's present is over: since when (seconds since 1970), and why."""
 
     since: float
     ending: Ending
 
 
-def timed_out(policy: Policy, *, in_thread: bool, spoken_at: float, present_since: float, now: float) -> Timeout | None:
+def timed_out(policy: Policy, *, in_thread: bool, spoken_at: float, present_since: float, now: float) -> Ended | None:
     """Whether the present of a session is over that began then, and in which people last talked with us then.
 
     None while it goes on. All in seconds since 1970 by one clock; so neither zones nor the changes of their clocks
     matter.
     """
     usual = IDLE_IN_THREADS if in_thread else IDLE_ELSEWHERE
-    silence = Timeout(since=spoken_at + (usual if policy.idle is None else policy.idle), ending=Ending.SILENCE)
-    age = Timeout(since=present_since + policy.max_age, ending=Ending.AGE)
+    silence = Ended(since=spoken_at + (usual if policy.idle is None else policy.idle), ending=Ending.SILENCE)
+    age = Ended(since=present_since + policy.max_age, ending=Ending.AGE)
     first = min(silence, age, key=lambda one: one.since)
     return first if first.since <= now else None
 

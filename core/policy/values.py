@@ -40,6 +40,16 @@ def one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
+def yes_or_no(said: str) -> bool:
+    """Reads one of these two words."""
+    return one_of("yes", "no")(said) == "yes"
+
+
+def whether(value: object) -> str:
+    """How that is shown."""
+    return "yes" if value else "no"
+
+
 def brief(said: str) -> str:
     """What somebody said, as a sentence can have it."""
     words = " ".join(said.split())
@@ -84,12 +94,18 @@ def people(said: str) -> People:
     return named | (_GROUPS & {name.lower() for name in names})
 
 
+def mentioned(name: str) -> str | None:
+    """The ID of the person whom a mention names; None for what is no mention."""
+    mention = _MENTION.fullmatch(name)
+    return None if mention is None else mention[1]
+
+
 def _id(name: str) -> str:
     """The ID that a name of the list is, or stands for."""
-    mention = _MENTION.fullmatch(name)
-    if mention is None and name and not _ID.fullmatch(name):
+    person = mentioned(name)
+    if person is None and name and not _ID.fullmatch(name):
         raise Wrong(f"{brief(name)} is no ID: write mentions, or IDs, with commas between them")
-    return name if mention is None else mention[1]
+    return person or name
 
 
 def somebody(said: str) -> People:

@@ -19,15 +19,32 @@ from core.schema.conversations import (
     workspaces,
 )
 from core.schema.naming import metadata
-from core.schema.records import calls, chores, policies, preferences, presence, rejections, servers, usage
+from core.schema.records import (
+    calls,
+    chores,
+    data_keys,
+    denials,
+    holds,
+    policies,
+    preferences,
+    presence,
+    rejections,
+    servers,
+    spent,
+    usage,
+    warned,
+)
 
 __all__ = [
     "calls",
     "checkpoints",
     "chores",
+    "data_keys",
     "deliveries",
+    "denials",
     "folds",
     "gone",
+    "holds",
     "metadata",
     "policies",
     "preferences",
@@ -37,7 +54,9 @@ __all__ = [
     "segments",
     "servers",
     "sessions",
+    "spent",
     "turns",
     "usage",
+    "warned",
     "workspaces",
 ]

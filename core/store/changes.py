@@ -75,7 +75,7 @@ def edit(
         checkpoints.outdate(connection, key, row.seq)
         become = _edited(key, row, edited, verb=verb, tokens=tokens)
         connection.execute(update(turns).where(_this(key, row)).values(become))
-        quotes.keep(connection, key, row.seq, message.quotes)
+        quotes.keep(connection, key, row.seq, message.quotes, by=message.author.id)
         if row.progress == Progress.WAITING:
             told.append(tell(connection, key))
     for key, quote in quoted:
@@ -127,12 +127,13 @@ def _edited(
     key: SessionKey, row: Row[*tuple[object, ...]], edited: Edited, *, verb: str | None, tokens: int
 ) -> dict[str, object]:
     message, here = edited.message, (row.seq, row.role)
+    by = message.author.id
     changed: dict[str, object] = {
-        "body": bodies.TURN.seal(key, here, message.text),
+        "body": bodies.TURN.seal(key, here, message.text, by=by),
         "tokens": tokens,
         "edited_at": micro(edited.at),
         "author": message.author.id,
-        "name": bodies.NAME.seal(key, here, storable(message.author.name)),
+        "name": bodies.NAME.seal(key, here, storable(message.author.name), by=by),
         "quotes": len(message.quotes) or None,
     }
     if row.progress == Progress.WAITING:
@@ -225,8 +226,10 @@ def fetched(connection: Connection, lease: Lease, seq: int, pointed: Sequence[Qu
     Raises LeaseLost.
     """
     require(connection, lease)
-    if quotes.fill(connection, lease.key, seq, pointed):
-        connection.execute(update(turns).where(turn(lease.key, seq), turns.c.role == Role.PERSON).values(tokens=tokens))
+    this = and_(turn(lease.key, seq), turns.c.role == Role.PERSON)
+    by: str | None = connection.execute(select(turns.c.author).where(this)).scalar_one_or_none()
+    if quotes.fill(connection, lease.key, seq, pointed, by=by or ""):
+        connection.execute(update(turns).where(this).values(tokens=tokens))
 
 
 def _copies(

@@ -30,7 +30,7 @@ def change(connection: Connection, key: SessionKey, author: str, name: str, valu
     stored: bytes = connection.execute(select(table.c.body).where(mine).with_for_update()).scalar_one()
     before = opened(key, author, stored)
     become = _written(replace(before, **{name: value}))
-    sealed = bodies.PREFERENCES.seal(_owner(key), (author,), become)
+    sealed = bodies.PREFERENCES.seal(_owner(key), (author,), become, by=author)
     connection.execute(update(table).where(mine).values(body=sealed))
     was: str | None = getattr(before, name)
     return was

@@ -5,25 +5,19 @@ those that live any more. The next talk wakes it, which begins a new present, an
 over is for others to judge, who know what is set; each change of it is one transaction.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from sqlalchemy import (
     Connection,
     Row,
-    Text,
     and_,
-    bindparam,
     func,
-    literal_column,
     null,
     select,
-    true,
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import Insert
 
 from core.policy import Overrides
 from core.schema import segments, sessions, turns
@@ -31,10 +25,8 @@ from core.seam.address import Address
 from core.session import Kind, Lease, SessionKey, Turn, Validity
 from core.store import notices, policies, queue, remembered
 from core.store.arrivals import Session
-from core.store.engine.prepared import Prepared
-from core.store.engine.sql import clock, filled, fixed, given, insert, now
+from core.store.engine.sql import insert, now
 from core.store.segments import Move, newest
-from core.store.turns import place
 
 Place = tuple[int, int]
 """A session's place in the table: its workspace, and its number there."""
@@ -113,20 +105,52 @@ def time_out(connection: Connection, over: Sequence[Present]) -> list[Present]:
 
     What is locked by somebody else is passed over: something happens there.
     """
-    ended = []
-    for one in over:
-        if _QUIET.first(connection, **place(one.key), spoken_at=one.spoken_at) is not None:
-            _end(connection, one.key)
-            ended.append(one)
+    quiet = select(sessions.c.workspace, sessions.c.session).where(
+        _PRESENT,
+        tuple_(sessions.c.workspace, sessions.c.session, sessions.c.spoken_at).in_(
+            [(*one.place, one.spoken_at) for one in over]
+        ),
+    )
+    found = {(row.workspace, row.session) for row in connection.execute(quiet.with_for_update(skip_locked=True))}
+    ended = [one for one in over if one.place in found]
+    _end(connection, [one.place for one in ended])
     return ended
 
 
-def _end(connection: Connection, key: SessionKey) -> None:
-    """Ends the present of this session, whose row is locked, and appends what says so."""
-    (ended,) = _ENDED.all(connection, **place(key))
-    before = _SHOWN.first(connection, **place(key), number=ended.segment - 1)
-    row = {"number": ended.segment, "start": ended.start, "back_to": before or 0}
-    _APPENDED.run(connection, **place(key), **row)
+def _end(connection: Connection, places: Sequence[Place]) -> None:
+    """Ends the presents of these sessions, whose rows are locked, and appends to each what says so."""
+    if not places:
+        return
+    these = tuple_(sessions.c.workspace, sessions.c.session).in_(places)
+    over = update(sessions).where(these).values(present_since=null(), segment=sessions.c.segment + 1)
+    ended = connection.execute(over.returning(*(sessions.c[name] for name in _ENDED))).all()
+    shown = _shown(connection, [(row.workspace, row.session, row.segment - 1) for row in ended])
+    opened_at: int = connection.execute(select(now(connection))).scalar_one()
+    rows = [
+        {
+            "workspace": row.workspace,
+            "session": row.session,
+            "number": row.segment,
+            "kind": Move.TIMED_OUT,
+            "shown": row.session,
+            "start": row.start,
+            "back_to": shown.get((row.workspace, row.session), 0),
+            "opened_at": opened_at,
+        }
+        for row in ended
+    ]
+    connection.execute(insert(connection.dialect.name, segments), rows)
+
+
+_ENDED = ("workspace", "session", "segment", "start")
+
+
+def _shown(connection: Connection, newest: Sequence[tuple[int, int, int]]) -> Mapping[Place, int]:
+    """Which segment each of these shows; one that does not show another one shows itself."""
+    these = tuple_(segments.c.workspace, segments.c.session, segments.c.number).in_(newest)
+    shows = func.coalesce(segments.c.back_to, segments.c.number).label("shows")
+    rows = connection.execute(select(segments.c.workspace, segments.c.session, shows).where(these))
+    return {(row.workspace, row.session): row.shows for row in rows}
 
 
 def fall_asleep(connection: Connection, lease: Lease, notice: Turn) -> bool:
@@ -145,47 +169,8 @@ def fall_asleep(connection: Connection, lease: Lease, notice: Turn) -> bool:
     here = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
     back = update(sessions).where(here, sessions.c.present_since.is_not(None))
     if connection.execute(back.values(spoken_at=sessions.c.silent_since)).rowcount:
-        _end(connection, key)
+        _end(connection, [(key.workspace, key.session)])
     return True
-
-
-class _Ended(NamedTuple):
-    segment: int
-    start: int
-
-
-def _appending(dialect: str) -> Insert:
-    row = given(segments, "workspace", "session", "number", "start", "back_to")
-    row |= {"kind": literal_column(f"'{Move.TIMED_OUT}'", Text), "shown": row["session"], "opened_at": clock(dialect)}
-    return filled(insert(dialect, segments), row, true())
-
-
-_MINE = and_(sessions.c.workspace == bindparam("workspace"), sessions.c.session == bindparam("session"))
-_OF_MINE = and_(segments.c.workspace == bindparam("workspace"), segments.c.session == bindparam("session"))
-_QUIET = Prepared(
-    lambda _: (
-        select(sessions.c.session)
-        .where(_MINE, sessions.c.spoken_at == bindparam("spoken_at"), _PRESENT)
-        .with_for_update(skip_locked=True)
-    ),
-    int,
-)
-_ENDED = Prepared(
-    lambda _: (
-        update(sessions)
-        .where(_MINE)
-        .values(present_since=null(), segment=sessions.c.segment + fixed(1))
-        .returning(sessions.c.segment, sessions.c.start)
-    ),
-    _Ended,
-)
-_SHOWN = Prepared(
-    lambda _: select(func.coalesce(segments.c.back_to, segments.c.number)).where(
-        _OF_MINE, segments.c.number == bindparam("number")
-    ),
-    int,
-)
-_APPENDED = Prepared(_appending, tuple)
 
 
 def wake(
@@ -203,7 +188,7 @@ def wake(
         was = Present(key=key, since=session.present_since, spoken_at=before, now=spoken_at, overrides=overrides)
         if not waking.is_over(was):
             return None
-        _end(connection, key)
+        _end(connection, [(key.workspace, key.session)])
     connection.execute(update(sessions).where(here).values(present_since=spoken_at))
     number, move = newest(connection, key)
     remembers = remembered.count(connection, key).all if move is Move.TIMED_OUT else 0

@@ -96,6 +96,7 @@ class Run:
         self.discord = Discord(self.chronicle, self.misfortune)
         self.base: Base = OneFile(folder) if plan.database == "sqlite" else Server(folder, plan.replicas)
         self.model = OpenAIServer(answer=self._answer, pause=_PIECE)
+        self.model.usage = "none"  # each process would learn another measure, and drop what another one has room for
         self.weather = Weather(seed=plan.seed, rate=plan.failing)
         self.model.weather, self.model.whole = self._asked, self._answered
         self.replicas: list[Replica] = []

@@ -40,6 +40,14 @@ PROMISED = {
     "BACKSCROLL_MAX_AGE": "never",
     "BACKSCROLL_LEASE_SECONDS": 30,
     "BACKSCROLL_MODELS": None,
+    "BACKSCROLL_BUDGET": None,
+    "BACKSCROLL_BUDGET_PERSON": None,
+    "BACKSCROLL_CHEAPER_MODEL": None,
+    "BACKSCROLL_ALLOW": None,
+    "BACKSCROLL_DENY": None,
+    "BACKSCROLL_GUESTS": "yes",
+    "BACKSCROLL_EXTERNAL": "no",
+    "BACKSCROLL_MAY_READ": "everyone",
     "BACKSCROLL_MAY_STOP": "everyone",
     "BACKSCROLL_MAY_RESET": "everyone",
     "BACKSCROLL_MAY_SET": "admins",
@@ -47,6 +55,8 @@ PROMISED = {
     "BACKSCROLL_INSTRUCTIONS_FILE": None,
     "BACKSCROLL_PRICES_FILE": None,
     "BACKSCROLL_MODERATION": "off",
+    "BACKSCROLL_KEYS": None,
+    "BACKSCROLL_KEYS_FILE": None,
     "BACKSCROLL_LOG": "text",
 }
 """What people, scripts and checks rely on; it changes only with an entry in the changelog."""

@@ -233,7 +233,11 @@ class DiscordStage(Stage):
         }
         if place["type"] == DIRECT:
             return payload | {"context": 1, "user": user}
-        return payload | {"context": 0, "guild_id": self.world.guild, "member": {"user": user, "nick": None}}
+        return payload | {
+            "context": 0,
+            "guild_id": self.world.guild,
+            "member": self.world.member(user["id"]) | {"user": user},
+        }
 
     def shown(self, place: str = "main") -> list[Shown]:
         kept = self.world.messages.get(self._places.get(place, ""), {}).values()

@@ -203,7 +203,8 @@ class Gateway:
         if event not in ("MESSAGE_CREATE", "MESSAGE_UPDATE"):
             return data
         if channel is not None and channel["type"] != DIRECT:
-            data = {"guild_id": self.world.guild, "member": {}} | data
+            roles = self.world.has_roles.get(data["author"]["id"], [])
+            data = {"guild_id": self.world.guild, "member": {"roles": roles}} | data
         return self.world.seen(data, content=bool(session.intents & _CONTENT))
 
     async def _tell(self, session: Session, event: str, data: Any) -> None:

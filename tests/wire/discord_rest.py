@@ -62,6 +62,7 @@ class Rest:
             web.put(commands, self._overwrite),
             web.get(channel, self._channel),
             web.patch(channel, self._modify),
+            web.get(f"{channel}/thread-members/{{user}}", self._thread_member),
             web.get(f"{channel}/messages", self._history),
             web.get(f"{channel}/messages/{{message}}", self._message),
             web.post(f"{channel}/messages", self._create),
@@ -238,6 +239,12 @@ class Rest:
 
     async def _member(self, request: web.Request) -> web.Response:
         return answer(self.world.member(request.match_info["user"]))
+
+    async def _thread_member(self, request: web.Request) -> web.Response:
+        thread, user = self._place(request)["id"], request.match_info["user"]
+        if user not in self.world.in_thread.get(thread, ()):
+            raise Refused(404, 10007, "Unknown Member")
+        return answer({"id": thread, "user_id": user, "flags": 0})
 
     async def _channel(self, request: web.Request) -> web.Response:
         return answer(self._place(request))

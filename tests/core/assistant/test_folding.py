@@ -16,7 +16,8 @@ from core.memory.folding import IDLE
 from core.memory.window import REPLY_TOKENS
 from core.model.llm import Finish, Prompt
 from core.model.metered import Metered
-from core.schema import calls, checkpoints, folds, turns
+from core.policy import SETTINGS, Level
+from core.schema import calls, checkpoints, folds, spent, turns
 from core.seam.address import Address
 from core.seam.messages import Deleted, Edited, Inbound
 from core.session import Fold, Validity
@@ -365,3 +366,26 @@ async def test_one_session_whose_fold_takes_long_keeps_no_other_one_waiting(data
         assert [one.address for one in running.told if isinstance(one, Folded)] == [SIDE]
         held.set()
         await looking
+
+
+async def test_a_fold_is_paid_for_by_its_channel_and_by_nobody_in_it(database: Database) -> None:
+    async with folding_house(database) as running:
+        await talk(running, 1, 20)
+        folded = len(model_of(running).asked_to_fold)
+
+    nobodys = [row for row in await rows(database, spent) if not row.author]
+    assert folded > 0
+    assert sum(row.calls for row in nobodys) == folded
+    assert {row.channel for row in nobodys} == {HERE.channel_address.id}
+    assert all(row.shown > 0 and row.written > 0 for row in nobodys)
+
+
+async def test_nothing_is_folded_past_a_budget_and_nobody_waits_for_that(database: Database) -> None:
+    async with folding_house(database) as running:
+        await talk(running, 1, 20, look=False)
+        small = SETTINGS["budget"].read("1 tokens/month")
+        running.mind.policy = running.mind.policy.with_values(Level.DEPLOYMENT, {"budget": small})
+        await running.folding.look()
+
+    assert model_of(running).asked_to_fold == []
+    assert [one.reason for one in running.told if isinstance(one, FoldRefused)] == ["BudgetSpent"]

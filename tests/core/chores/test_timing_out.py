@@ -145,8 +145,9 @@ async def test_of_five_hundred_sessions_that_age_nothing_is_left_but_what_is_rem
     moved = 0.0
     async with house(database, clock=lambda: time() + moved) as running:
         said_there = [message(f"hello {place.channel}", address=place) for place in there]
-        await asyncio.gather(*(running.say(one) for one in said_there))
-        await running.over()
+        for start in range(0, len(said_there), 50):
+            await asyncio.gather(*(running.say(one) for one in said_there[start:][:50]))
+            await running.unserved()
         await database.write(lambda connection: [folds.mark(connection, one.key) for one in found(connection)[:16]])
         while await database.read(folds.due, 1):
             await running.folding.look()
@@ -188,18 +189,18 @@ async def test_cut_off_in_the_middle_another_process_ends_the_rest_and_no_sessio
     database: Database,
 ) -> None:
     road, adapter = Interrupted(database), Carded()
-    await born(database, 35)
+    await born(database, 185)
     await pass_time(database, DAY)
     with road.hold("time_out") as run:
         cut_off = asyncio.create_task(sweeper(road, adapter).sweep())
         await run.wait()
         cut_off.cancel()
         await asyncio.wait([cut_off])
-    assert len(await rows(database, segments)) == 10, "what was committed is whole"
-    assert len(await present(database)) == 25
+    assert len(await rows(database, segments)) == 100, "what was committed is whole"
+    assert len(await present(database)) == 85
 
     await asyncio.gather(*(sweeper(database, adapter).sweep() for _ in range(2)))
-    assert len(await rows(database, segments)) == 35
+    assert len(await rows(database, segments)) == 185
     assert await present(database) == []
 
 

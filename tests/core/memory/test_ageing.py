@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.memory.ageing import Ending, Timeout, picked_up, timed_out
+from core.memory.ageing import Ended, Ending, picked_up, timed_out
 from core.policy import Policy
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 THEN = 1_700_000_000.0
 
 
-def judged(policy: Policy, *, silent: float, present: float | None = None, in_thread: bool = True) -> Timeout | None:
+def judged(policy: Policy, *, silent: float, present: float | None = None, in_thread: bool = True) -> Ended | None:
     now = THEN + silent
     since = THEN if present is None else now - present
     return timed_out(policy, in_thread=in_thread, spoken_at=THEN, present_since=since, now=now)
@@ -35,7 +35,7 @@ def test_it_ends_with_the_last_moment_of_its_silence_and_not_before(
     policy: Policy, in_thread: bool, idle: float
 ) -> None:
     assert judged(policy, silent=idle - 0.001, in_thread=in_thread) is None
-    ended = Timeout(since=THEN + idle, ending=Ending.SILENCE)
+    ended = Ended(since=THEN + idle, ending=Ending.SILENCE)
     assert judged(policy, silent=idle, in_thread=in_thread) == ended
     assert judged(policy, silent=400 * DAY, in_thread=in_thread) == ended, "since then, whenever somebody looks"
 
@@ -48,7 +48,7 @@ def test_an_age_ends_it_also_while_people_talk() -> None:
     policy = Policy(idle=inf, max_age=30 * DAY)
 
     assert judged(policy, silent=0, present=30 * DAY - 1) is None
-    assert judged(policy, silent=0, present=30 * DAY) == Timeout(since=THEN, ending=Ending.AGE)
+    assert judged(policy, silent=0, present=30 * DAY) == Ended(since=THEN, ending=Ending.AGE)
 
 
 def test_whatever_comes_first_ends_it() -> None:

@@ -33,7 +33,11 @@ from tests.wire.faults import Fault, Faults, faultless
 from tests.wire.slack.workspace import BOT_USER, SCOPES, TEAM, Arguments, Message, No, TooMany, Workspace
 
 BOT_TOKEN, APP_TOKEN = watch.secret("xoxb-test"), watch.secret("xapp-test")
-_NEEDED = {"files.info": "files:read", "conversations.info": "channels:read"}
+_NEEDED = {
+    "files.info": "files:read",
+    "conversations.info": "channels:read",
+    "conversations.members": "groups:read",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -360,7 +364,7 @@ class SlackServer:
     # What happens in the workspace is an event
 
     def _said(self, what: str, message: Message, before: Arguments) -> None:
-        place = {"channel": message.channel, "channel_type": "im" if message.channel.startswith("D") else "channel"}
+        place = {"channel": message.channel, "channel_type": self.workspace.kind(message.channel)}
         if what == "posted":
             self.event({**message.payload(), **place})
         else:

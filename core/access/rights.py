@@ -11,9 +11,14 @@ from core.session import Turn
 class Deed(Enum):
     """What not everyone may do."""
 
+    READ = "read"  # see what is remembered, have it told, see what it cost
+    FORK = "fork"  # take what is remembered along to another place
+    EXPORT = "export"  # take it out
+    FORGET = "forget"  # have it erased
     STOP = "stop"  # end the answer to a turn, which is another person's perhaps
     RESET = "reset"  # set aside what is remembered, or take that back
     SET = "set"  # change what is set for a channel or a workspace
+    USAGE = "usage"  # see what all people there have used
     HAND_OVER = "hand over"  # change who may do that; admins always may, so that nobody is locked out for good
 
 
@@ -39,14 +44,15 @@ class Access:
     """What is allowed in one session, by its policy, to a person of whom it is known what they are there.
 
     `is_admin` is None where the platform did not say so when it was asked. `is_member` says that they have said
-    something to us in the session. What reaches `strangers`, who share nothing with that person but us, is not for
-    everyone to do.
+    something to us in the session. In their `own` direct messages they may do everything. What reaches `strangers`, who
+    share nothing with that person but us, is not for everyone to do.
     """
 
     policy: Policy
     is_admin: bool | None = False
     is_member: bool = False
     strangers: bool = False
+    own: bool = False
 
     def asks_for_admins(self, person: Author | None, deed: Deed) -> bool:
         """Whether it must be known if this person is an admin."""
@@ -60,13 +66,17 @@ class Access:
         people = self._people(deed)
         return person is not None and people is not None and person.id not in people and group in people
 
+    def is_for_everyone(self, deed: Deed) -> bool:
+        """Whether nothing need be known of anybody who does this."""
+        return self._people(deed) is None
+
     def may(self, person: Author | None, deed: Deed, turn: Turn) -> Permission:
         """Whether somebody may do this to a turn's session; None is who is no person, and may do everything.
 
         What is stopped is the answer to that turn, which its own asker always may.
         """
         asker = turn.author
-        if person is None or (deed is Deed.STOP and asker is not None and asker.id == person.id):
+        if person is None or self.own or (deed is Deed.STOP and asker is not None and asker.id == person.id):
             return GRANTED
         people = self._people(deed)
         if people is None or person.id in people or (MEMBERS in people and self.is_member):
@@ -76,16 +86,18 @@ class Access:
         return Permission(reason=_why_not(deed, turn, people))
 
     def _people(self, deed: Deed) -> People:
-        people = self._named(deed)
+        people = None if self.own else self._named(deed)
         return frozenset() if people is None and self.strangers else people
 
     def _named(self, deed: Deed) -> People:
         match deed:
+            case Deed.READ | Deed.FORK | Deed.EXPORT:
+                return self.policy.may_read
             case Deed.STOP:
                 return self.policy.may_stop
-            case Deed.RESET:
+            case Deed.RESET | Deed.FORGET:
                 return self.policy.may_reset
-            case Deed.SET:
+            case Deed.SET | Deed.USAGE:
                 return self.policy.may_set
             case Deed.HAND_OVER:
                 return None if self.policy.may_set is None else self.policy.may_set | {ADMINS}
@@ -100,7 +112,15 @@ def _why_not(deed: Deed, turn: Turn, people: frozenset[str]) -> str:
         case Deed.STOP:
             whose = turn.author.name if turn.author is not None else "somebody else"
             return f"This answer is for {whose}: only they, and {named}, may stop it."
+        case Deed.READ:
+            return f"Only {named} may see what I remember here, and what it cost."
+        case Deed.FORK | Deed.EXPORT:
+            return f"Only {named} may take along what I remember here."
+        case Deed.FORGET:
+            return f"Only {named} may have me forget this session."
         case Deed.RESET:
             return f"Only {named} may reset this session, or take a reset back."
         case Deed.SET | Deed.HAND_OVER:
             return f"Only {named} may change my settings here."
+        case Deed.USAGE:
+            return f"Only {named} may see what all people here have used; `usage` shows you your own."
