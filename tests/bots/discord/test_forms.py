@@ -48,11 +48,16 @@ async def begun(stage: DiscordStage) -> None:
 
 
 async def listed(stage: DiscordStage, what: str = "settings", author: str = "ada") -> Shown:
-    """The answer to `/session settings`, or `preferences`, which is given again each time."""
+    """The end of the answer to `/session settings`, or `preferences`, which is given again each time: of several
+    messages, the one with what may be pressed."""
     before = {one.id for one in stage.shown()}
+
+    def new() -> list[Shown]:
+        return [one for one in stage.shown() if one.id not in before and stage.kept(one.id).payload.get("components")]
+
     await stage.command(what, author=author)
-    await stage.until(lambda: {one.id for one in stage.shown()} - before)
-    return next(one for one in stage.shown() if one.id not in before)
+    await stage.until(new)
+    return new()[0]
 
 
 async def opened(stage: DiscordStage, shown: Shown, *fields: str, author: str = "ada", row: int = 0) -> Interaction:
@@ -122,10 +127,11 @@ async def test_of_a_wrong_form_nothing_is_done_and_its_writer_is_given_back_what
     async with Running(url, model, stage):
         await begun(stage)
         form = await opened(stage, await listed(stage), "persona", "answer_tokens", "zone")
+        before = sum(one.private for one in stage.shown())
         await stage.submit(form, persona=persona, answer_tokens="many", zone="Berlin")
         await said(stage, "I have changed nothing:")
-        await stage.until(lambda: sum(one.private for one in stage.shown()) == 4)
-        told = [one for one in stage.shown() if one.private][1:]
+        await stage.until(lambda: sum(one.private for one in stage.shown()) == before + 3)
+        told = [one for one in stage.shown() if one.private][before:]
         whole = "".join(one.text for one in told)
         assert "- `answer_tokens`: many is no number of tokens" in whole
         assert "- `zone`: Berlin is no time zone: write one as Europe/Berlin." in whole
@@ -164,7 +170,9 @@ async def test_what_another_has_changed_meanwhile_stands_unless_it_was_changed_h
         await said(stage, "`answer_tokens` is 55")
         await stage.submit(form, answer_tokens="66")
         await said(stage, "`answer_tokens` is 66 for this channel")
-        after = (await listed(stage)).text
+        before = len(stage.shown())
+        await listed(stage)
+        after = "\n".join(one.text for one in stage.shown()[before:])
         assert "`hear`: off" in after
         assert "`answer_tokens`: 66" in after
 
