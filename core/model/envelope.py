@@ -38,6 +38,8 @@ _UNNAMEABLE = pattern(
 _SMUGGLED = pattern(r"(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f)|[\U000e0000-\U000e0fff]+")
 """Tags: letters that nobody sees and a model reads. In the flags of a few regions, which stay, they are meant."""
 
+_UNSTORED = str.maketrans("", "", "\x00\x01")  # no column of text holds these: a name loses them when it is stored
+
 _NAME_CHARACTERS = 80
 _NAME_BYTES = 160
 
@@ -91,5 +93,5 @@ def whole(words: str) -> str:
 @lru_cache(4096)
 def _named(name: str) -> str:
     """The name as it is shown. Bytes count too: an emoji is several tokens, and a name stands before each message."""
-    words = " ".join(_UNNAMEABLE.sub(" ", whole(name.replace("\x00", ""))).split())[:_NAME_CHARACTERS]
+    words = " ".join(_UNNAMEABLE.sub(" ", whole(name.translate(_UNSTORED))).split())[:_NAME_CHARACTERS]
     return words.encode()[:_NAME_BYTES].decode(errors="ignore").rstrip() or "somebody"

@@ -155,7 +155,7 @@ def test_the_stand_in_is_told_by_no_other_models_name() -> None:
         ("max_age", "7w", "7w is no duration"),
         ("guests", "maybe", "maybe is none of yes, no"),
         ("deny", "U1", "U1 names nobody: write mentions, or workspace:ID, channel:ID, person:ID, role:ID, with commas"),
-        ("deny", "person:U1, ", "Nothing names nobody"),
+        ("deny", "person:U1, ", "nothing names nobody"),
         ("allow", "everyone", "everyone names nobody"),
         ("allow", "team:T1", "team:T1 names nobody"),
         ("allow", "person:", "person: names nobody"),

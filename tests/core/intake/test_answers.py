@@ -51,7 +51,7 @@ async def test_who_only_listens_remembers_what_was_said_and_says_nothing(databas
         await running.say(talk("we ship on Friday"), mention("do you hear?"), message("in private"))
         await running.say(mention("do you hear?", id="twice"), mention("do you hear?", id="twice"))
         assert "observe (set for this channel)" in await said(running, "!settings")
-        assert len(running.adapter.texts) == 2, "commands are answered, and nothing else"
+        assert len(running.adapter.texts) == 3, "commands are answered, the settings in two messages, and nothing else"
         assert [row.progress for row in await rows(database, turns) if row.kind == Kind.OVERHEARD] == 4 * [
             Progress.DONE
         ]

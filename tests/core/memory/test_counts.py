@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as some
 from structlog.testing import capture_logs
 from tiktoken import Encoding
@@ -197,6 +197,8 @@ halves = some.text(some.characters(categories=["Cs", "Cc", "So", "Lo"]), max_siz
 
 
 @given(names | halves, texts | halves)
+@example("0\x010", "")
+@example("0\x000", "")
 def test_what_is_counted_before_it_is_stored_is_what_is_shown_after(name: str, text: str) -> None:
     stored = Author(id="U1", name=storable(name))
 

@@ -10,6 +10,7 @@ from core.assistant.apologies import GAVE_UP
 from core.delivery.previews import LATE
 from core.errors import ModelStalled, ModelUnavailable
 from core.schema import sessions, turns
+from core.seam.messages import Audience
 from core.session import ATTEMPTS, Progress
 from core.store import Connection, Database, claims, dead
 from core.work.serving import DEATHS
@@ -183,9 +184,9 @@ async def test_a_stop_does_not_reach_what_is_asked_after_it(database: Database) 
 async def test_only_the_asker_and_those_whom_the_operator_names_may_stop_an_answer(database: Database) -> None:
     go = asyncio.Event()
     async with house(database, ["It is", go, " said."], may_stop=frozenset({"U9"})) as running:
-        await running.say(message("go on", author=ADA))
+        await running.say(message("go on", author=ADA, direct=False, audience=Audience.BOT))
         await running.adapter.until(lambda: running.adapter.texts == ["It is"])
-        await running.say(message("!stop", author=BEN))
+        await running.say(message("!stop", author=BEN, direct=False))
         await running.adapter.until(lambda: len(running.adapter.texts) == 2)
         assert "only they" in running.adapter.texts[1]
         go.set()
