@@ -26,6 +26,7 @@ from core.commands.orders import Desk, Said
 from core.commands.table import COMMANDS, Command, Parameter
 from core.config import Settings, examine_settings, misspelt_settings, read_settings
 from core.delivery.reconcile import Reconciler
+from core.events import Events
 from core.intake.catchup import CatchUp
 from core.store import Database, connect
 from core.work.shifts import Shifts
@@ -98,6 +99,7 @@ async def working(database: Database, owner: str, *more: Chore) -> AsyncIterator
             model=running.model,
             folding=running.folding,
             policy=running.mind.policy,
+            events=Events(),
             timings=BRISK,
         )
         task = asyncio.create_task(Chores([*table, *more], shifts).work())
