@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from ipaddress import ip_address
+from math import inf
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSou
 
 from core.errors import ConfigurationError
 from core.policy import ANSWER_TOKENS, CONTEXT_TOKENS, REASONING, SETTINGS, Answers, Hearing, Level, Policy
+from core.policy.values import duration
 
 _MODEL = "gpt-6-luna"  # the current small model of OpenAI's, as of 2026-11
 
@@ -76,6 +78,7 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_instructions: str | None = None
     backscroll_instructions_file: Path | None = None
     backscroll_prices_file: Path | None = None
+    backscroll_audit_retention: str = "365d"
     backscroll_log: Literal["text", "json"] = "text"
 
     @field_validator(
@@ -114,6 +117,12 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
             SETTINGS["idle"].read(said)
         return said
 
+    @field_validator("backscroll_audit_retention")
+    @classmethod
+    def _kept_for(cls, said: str) -> str:
+        _seconds(said)
+        return said
+
     @model_validator(mode="before")
     @classmethod
     def _without_blanks(cls, given: Mapping[str, object]) -> dict[str, object]:
@@ -145,6 +154,11 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
         return frozenset(name.lower() if name.lower() in REASONING else name for name in named)
 
     @property
+    def audit_seconds(self) -> float:
+        """How long a row of the audit is kept; infinite where it is for ever."""
+        return _seconds(self.backscroll_audit_retention)
+
+    @property
     def other_models(self) -> Sequence[str]:
         """The models that people may choose beside the usual one."""
         return sorted(self._allowed - {*REASONING, self.openai_model}) if self.has_model else []
@@ -153,6 +167,11 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     def has_model(self) -> bool:
         """Whether a real model is configured; otherwise the built-in stand-in answers."""
         return self.openai_api_key is not None or self.openai_base_url is not None
+
+
+def _seconds(said: str) -> float:
+    """A duration, or for ever."""
+    return inf if said.lower() == "forever" else duration(said)
 
 
 def read_settings() -> Settings:

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from math import inf
 from pathlib import Path
 from types import ModuleType
 from typing import Literal
@@ -99,6 +100,7 @@ async def working(database: Database, owner: str, *more: Chore) -> AsyncIterator
             model=running.model,
             folding=running.folding,
             policy=running.mind.policy,
+            audit_seconds=inf,
             events=Events(),
             timings=BRISK,
         )

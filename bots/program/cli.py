@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 import migrations
-from bots.program import doors, letters, logs, overrides, wiring
+from bots.program import auditing, doors, letters, logs, overrides, wiring
 from bots.program.doctor import examine
 from bots.program.doors import Platform
 from bots.program.exits import go, known_settings
@@ -79,6 +79,8 @@ def settings(
     """Show every effective value with where it comes from: the deployment's, a workspace's or a channel's."""
     go(lambda: _settings(known_settings(quiet=True), overrides.scope(channel, workspace), unset))
 
+
+app.command(name="audit")(auditing.show_audit)
 
 app.add_typer(letters.app, name="dead", no_args_is_help=True)
 

@@ -112,6 +112,7 @@ def _build(
         model=mind.model,
         folding=due_sessions if settings.has_model else None,
         policy=mind.policy,
+        audit_seconds=settings.audit_seconds,
         events=events,
         timings=timings,
     )

@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Sequence
 from functools import partial
+from math import inf
 
 import structlog
 
 from core.chores.folding import NAME, DueSessions
+from core.chores.pruning import Pruning
 from core.chores.runner import Chore
 from core.chores.timing_out import TimingOut
 from core.delivery.reconcile import Reconciler
@@ -29,16 +31,18 @@ def chores(
     model: Model,
     folding: DueSessions | None,
     policy: Policy,
+    audit_seconds: float,
     events: Events,
     timings: Timings,
 ) -> Sequence[Chore]:
-    """All of them; without `folding`, nothing is folded."""
+    """All of them; without `folding`, nothing is folded. The audit is kept for so many seconds."""
     return [
         reconciling(reconciler, timings),
         forgetting(database, timings),
         *(catching_up(catch_up, adapter, timings) for adapter in adapters),
         *(timing_out(database, policy, adapter, events, timings) for adapter in adapters),
         looking(model, timings),
+        *([] if audit_seconds == inf else [pruning(database, audit_seconds, timings)]),
         *([] if folding is None else [folding_sessions(folding, timings)]),
     ]
 
@@ -87,6 +91,12 @@ def timing_out(database: Database, policy: Policy, adapter: Adapter, events: Eve
         after_failure=timings.put_off,
         by_one=True,
     )
+
+
+def pruning(database: Database, seconds: float, timings: Timings) -> Chore:
+    """What has been in the audit for so many seconds goes."""
+    sweep = Pruning(database=database, kept=seconds).sweep
+    return Chore(name="pruning", do=sweep, every=timings.prune, after_failure=timings.put_off, by_one=True)
 
 
 def looking(model: Model, timings: Timings) -> Chore:

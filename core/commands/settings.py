@@ -59,8 +59,8 @@ def tried(overrides: Overrides, deployed: Mind, given: Mapping[str, str]) -> Ove
     return after
 
 
-def change(connection: Connection, key: SessionKey, deployed: Mind, given: Mapping[str, str]) -> str:
-    """Sets what a command was given, or without a value takes it back; what is said to it.
+def change(connection: Connection, key: SessionKey, deployed: Mind, given: Mapping[str, str]) -> tuple[bool, str]:
+    """Sets what a command was given, or without a value takes it back; whether that was done, and what is said to it.
 
     `deployed` is the mind for which nothing is set.
     """
@@ -69,15 +69,15 @@ def change(connection: Connection, key: SessionKey, deployed: Mind, given: Mappi
     scope = policies.WORKSPACE if level is Level.WORKSPACE else key.address.channel_address.id
     before = policies.locked(connection, key.workspace, scope)
     if said is None and not is_set(before, setting.name):
-        return f"`{setting.name}` is not set for {_PLACES[level]}."
+        return False, f"`{setting.name}` is not set for {_PLACES[level]}."
     after = edited(before, setting.name, said)
     try:
         value, mind = _become(deployed, _with(policies.of(connection, key), level, after), setting, said)
     except Wrong as wrong:
-        return f"{wrong}."
+        return False, f"{wrong}."
     policies.keep(connection, key.workspace, scope, after)
     done = f"`{setting.name}` is {setting.shown(value)}" if said is not None else f"`{setting.name}` is no longer set"
-    return f"{done} for {_PLACES[level]}, from the next answer on.{_beside(mind.policy, setting.name, level)}"
+    return True, f"{done} for {_PLACES[level]}, from the next answer on.{_beside(mind.policy, setting.name, level)}"
 
 
 def _level(given: Mapping[str, str]) -> Level:

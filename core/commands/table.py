@@ -65,7 +65,8 @@ class Command:
     `deed` is what `core.access` is asked about before it is done; without one, everyone may. `at_once` commands don't
     queue behind a running answer. `anywhere` says that no session is needed. In the menus of messages, where a platform
     has them, it goes by its `menu`, of at most 24 characters, or is not there. Said alone, one that has a form asks for
-    it: `form` is the command that takes back what was emptied there.
+    it: `form` is the command that takes back what was emptied there. The audit is told of
+    those that are `recorded`, and of all that are refused.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Command:
     private: bool = False
     at_once: bool = False
     anywhere: bool = False
+    recorded: bool = False
     cost: Cost = Cost.NOTHING
 
     @property
@@ -129,8 +131,14 @@ COMMANDS = _table(
         help="Start afresh: I set aside what was said so far; undo brings it back",
         deed=Deed.RESET,
         menu="Reset session",
+        recorded=True,
     ),
-    Command(name="undo", help="Take the last reset back, or where none is left, the last undo", deed=Deed.RESET),
+    Command(
+        name="undo",
+        help="Take the last reset back, or where none is left, the last undo",
+        deed=Deed.RESET,
+        recorded=True,
+    ),
     Command(
         name="summarize",
         help="Post a summary of this session so far, or of what was said since a certain moment",
@@ -146,6 +154,7 @@ COMMANDS = _table(
         menu="What was shown for this",
         private=True,
         at_once=True,
+        recorded=True,
     ),
     Command(
         name="stop", help="Stop the answer that I am writing; what is on screen stays", deed=Deed.STOP, at_once=True
@@ -165,6 +174,7 @@ COMMANDS = _table(
         form="unset",
         at_once=True,
         anywhere=True,
+        recorded=True,
     ),
     Command(
         name="unset",
@@ -173,6 +183,7 @@ COMMANDS = _table(
         deed=Deed.SET,
         at_once=True,
         anywhere=True,
+        recorded=True,
     ),
     Command(
         name="prefer",

@@ -19,9 +19,22 @@ from core.schema.conversations import (
     workspaces,
 )
 from core.schema.naming import metadata
-from core.schema.records import calls, chores, policies, preferences, presence, rejections, servers, usage
+from core.schema.records import (
+    audit,
+    audit_chains,
+    calls,
+    chores,
+    policies,
+    preferences,
+    presence,
+    rejections,
+    servers,
+    usage,
+)
 
 __all__ = [
+    "audit",
+    "audit_chains",
     "calls",
     "checkpoints",
     "chores",

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from sqlalchemy import LargeBinary, Text
 from sqlalchemy.sql.schema import Column
 
-from core.schema import checkpoints, deliveries, policies, preferences, quotes, rejections, turns
+from core.schema import audit, audit_chains, checkpoints, deliveries, policies, preferences, quotes, rejections, turns
 
 
 class Owner(Protocol):
@@ -136,6 +136,8 @@ SETTINGS = Note(policies.c.settings)
 PREFERENCES = Body(preferences.c.body)
 # the event's ID
 PAYLOAD, REASON = Body(rejections.c.body), Note(rejections.c.reason)
+# its number; and nothing more than the workspace
+AUDIT, BEGINNING, END = Body(audit.c.hash), Body(audit_chains.c.first), Body(audit_chains.c.last)
 
 ALL = (
     *(TURN, NAME, SLIP, ERROR),
@@ -145,5 +147,6 @@ ALL = (
     SETTINGS,
     PREFERENCES,
     *(PAYLOAD, REASON),
+    *(AUDIT, BEGINNING, END),
 )
-"""Every column that holds what people or models wrote."""
+"""Every column that holds what people or models wrote, or what only we may have written."""

@@ -46,6 +46,7 @@ PROMISED = {
     "BACKSCROLL_INSTRUCTIONS": None,
     "BACKSCROLL_INSTRUCTIONS_FILE": None,
     "BACKSCROLL_PRICES_FILE": None,
+    "BACKSCROLL_AUDIT_RETENTION": "365d",
     "BACKSCROLL_LOG": "text",
 }
 """What people, scripts and checks rely on; it changes only with an entry in the changelog."""

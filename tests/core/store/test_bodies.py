@@ -28,6 +28,7 @@ NO_WORDS = {
     "policies": {"scope"},
     "preferences": {"author"},
     "rejections": {"id"},
+    "audit": {"actor", "deed", "outcome"},
 }
 """Columns of text that hold names of places, IDs, numbers, and words of ours."""
 
