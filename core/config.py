@@ -44,6 +44,7 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
 
     database_url: str = "sqlite:///backscroll.db"
     database_listen_url: str | None = None
+    backscroll_row_security: Literal["on", "off"] = "off"
 
     openai_api_key: SecretStr | None = None
     openai_base_url: str | None = None
@@ -82,7 +83,13 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_log: Literal["text", "json"] = "text"
 
     @field_validator(
-        "openai_api", "openai_reasoning", "backscroll_hear", "backscroll_answers", "backscroll_log", mode="before"
+        "openai_api",
+        "openai_reasoning",
+        "backscroll_hear",
+        "backscroll_answers",
+        "backscroll_log",
+        "backscroll_row_security",
+        mode="before",
     )
     @classmethod
     def _in_small_letters(cls, word: object) -> object:
@@ -152,6 +159,11 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
         """What people may choose beside the operator's own model, and how hard that thinks."""
         named = [name for one in (self.backscroll_models or "").split(",") if (name := one.strip())]
         return frozenset(name.lower() if name.lower() in REASONING else name for name in named)
+
+    @property
+    def keeps_apart(self) -> bool:
+        """Whether PostgreSQL itself is to keep workspaces apart; SQLite can't."""
+        return self.backscroll_row_security == "on" and not self.database_url.startswith("sqlite")
 
     @property
     def audit_seconds(self) -> float:

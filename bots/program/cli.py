@@ -18,6 +18,7 @@ from core.config import Settings, examine_settings, misspelt_settings
 from core.model.offline import OfflineModel
 from core.model.prices import Prices
 from core.store import connect
+from core.store.engine import rows
 
 app = typer.Typer(
     name="backscroll",
@@ -107,10 +108,13 @@ def main() -> None:
 
 
 async def _migrate(settings: Settings) -> int:
-    database = connect(settings.database_url, settings.database_listen_url, statement_seconds=None)
+    apart = settings.keeps_apart
+    database = connect(settings.database_url, settings.database_listen_url, statement_seconds=None, apart=apart)
     try:
         before = await database.read(migrations.current)
         await database.write(migrations.upgrade)
+        if not settings.database_url.startswith("sqlite"):
+            await database.write(rows.keep_apart, on=apart)
     finally:
         await database.close()
     after = migrations.newest()

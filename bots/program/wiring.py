@@ -34,6 +34,7 @@ from core.model.offline import OfflineModel
 from core.model.prices import Prices
 from core.seam.adapter import Adapter
 from core.store import Database, claims, connect, ledger, servers
+from core.store.engine import rows
 from core.timings import Timings
 from core.work.shifts import Shifts
 from core.work.worker import Worker
@@ -122,7 +123,7 @@ def _build(
 async def prepare(settings: Settings, database: Database) -> None:
     """A SQLite file is brought to the newest schema; a PostgreSQL is the operator's to migrate.
 
-    Raises DatabaseBehind, which says so.
+    Raises DatabaseBehind, which says so, and ConfigurationError where it does not keep workspaces apart as it is told.
     """
     if settings.database_url.startswith("sqlite"):
         await database.write(migrations.upgrade)
@@ -132,11 +133,12 @@ async def prepare(settings: Settings, database: Database) -> None:
         raise DatabaseBehind(
             f"the schema is at {have or 'nothing'}, this program needs {need}: run `backscroll migrate`"
         )
+    await database.read(rows.require, on=settings.keeps_apart)
 
 
 def open_database(settings: Settings) -> Database:
     """The database, which connects when it is first asked."""
-    return connect(settings.database_url, settings.database_listen_url)
+    return connect(settings.database_url, settings.database_listen_url, apart=settings.keeps_apart)
 
 
 def make_models(settings: Settings, database: Database) -> Mapping[str, Model]:

@@ -16,6 +16,7 @@ VARIABLES = [name.upper() for name in Settings.model_fields]
 PROMISED = {
     "DATABASE_URL": "sqlite:///backscroll.db",
     "DATABASE_LISTEN_URL": None,
+    "BACKSCROLL_ROW_SECURITY": "off",
     "OPENAI_API_KEY": None,
     "OPENAI_BASE_URL": None,
     "OPENAI_MODEL": "gpt-6-luna",

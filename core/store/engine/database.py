@@ -60,6 +60,7 @@ def connect(
     *,
     statement_seconds: float | None = STATEMENT_SECONDS,
     clean_after: float = CLEAN_AFTER,
+    apart: bool = False,
 ) -> Database:
     """The database behind `DATABASE_URL`, whose driver alone is loaded; nothing is contacted yet.
 
@@ -68,6 +69,7 @@ def connect(
     `listen_url` is `DATABASE_LISTEN_URL`: a direct way to a PostgreSQL that `DATABASE_URL` reaches through a proxy
     which lends its connections for one transaction, such as PgBouncer. A migration may take any time: it is given None
     for `statement_seconds`. `clean_after` is how many seconds SQLite's files may keep what was erased.
+    With `apart`, PostgreSQL keeps every function to its workspace; see `rows`.
     """
     parsed = _parse(url, "DATABASE_URL")
     direct = None if listen_url is None else _parse(listen_url, "DATABASE_LISTEN_URL")
@@ -81,7 +83,7 @@ def connect(
         case "postgresql" | "postgres" if direct is None or direct.get_backend_name() in ("postgresql", "postgres"):
             from core.store.engine.postgresql import PostgreSQL
 
-            return PostgreSQL(parsed, direct, seconds=statement_seconds)
+            return PostgreSQL(parsed, direct, seconds=statement_seconds, apart=apart)
         case "postgresql" | "postgres":
             raise ConfigurationError("DATABASE_LISTEN_URL is not the PostgreSQL of DATABASE_URL: use postgresql://…")
         case other:
