@@ -77,7 +77,7 @@ figures: $(BIN)/.dev ## Says how long the house's parts are, who imports whom, a
 pictures: $(BIN)/.dev ## Draws the README's pictures anew, from conversations that it really holds
 	$(BIN)/python -m docs.picture
 
-BENCH ?= window folding latency turns throughput streams memory ageing startup takeover
+BENCH ?= window folding latency turns throughput streams memory ageing startup takeover sealing
 bench: $(BIN)/.bench ## Measures everything, or BENCH="turns streams"; draws into benchmarks/plots
 	@for name in $(BENCH); do $(BIN)/python -m benchmarks.$$name || exit 1; done
 

@@ -15,11 +15,12 @@ from core.schema import sessions
 from core.schema import turns as table
 from core.seam.address import Address
 from core.seam.messages import Author, Inbound
-from core.session import Answer, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
-from core.store import Database, answering, arrivals, connect, inbound, receipts, remembered
+from core.session import Answer, Bill, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
+from core.store import Database, answering, arrivals, bodies, connect, inbound, receipts, remembered
 
 LEASE = 3600.0
-ANSWER = Answer(parts=(TEXT,), memory=TEXT, tokens=TOKENS, model="m", shown=WINDOW * TOKENS, written=TOKENS)
+BILL = Bill(hold=1, was_held=False, day=20_000, model="m", above=0, shown=WINDOW * TOKENS, written=TOKENS)
+ANSWER = Answer(parts=(TEXT,), memory=TEXT, tokens=TOKENS, model="m", bill=BILL)
 BUDGET = WINDOW * TOKENS - 1
 """The window that holds twenty of these messages: it is full with the message that exceeds it."""
 
@@ -142,28 +143,31 @@ class BackscrollWithReceipt(Backscroll):
 
 def _said(connection: Connection, key: SessionKey, session: int, start: int, end: int) -> None:
     """A stretch of questions and answers behind the first, as they lie there when they are over."""
-    rows = [
-        {
-            "workspace": key.workspace,
-            "session": key.session,
-            "seq": place // 2 + 2,
-            "role": Role.ASSISTANT if place % 2 else Role.PERSON,
-            "kind": Kind.ANSWER if place % 2 else Kind.SAID,
-            "progress": Progress.DONE,
-            "validity": Validity.STANDS,
-            "at": (1_700_000_000 + place) * 1_000_000,
-            "tokens": TOKENS,
-            "message": None if place % 2 else f"{1_600_000_000 + place}.000100",
-            "author": None if place % 2 else author(session).id,
-            "name": None if place % 2 else "Ada",
-            "model": "m" if place % 2 else None,
-            "body": TEXT.encode(),
-        }
-        for place in range(start, end)
-    ]
+    rows = [_row(key, author(session).id, place) for place in range(start, end)]
     connection.execute(table.insert(), rows)
     mine = (sessions.c.workspace == key.workspace) & (sessions.c.session == key.session)
     connection.execute(update(sessions).where(mine).values(tail=(end - 1) // 2 + 2))
+
+
+def _row(key: SessionKey, by: str, place: int) -> dict[str, object]:
+    seq, is_answer = place // 2 + 2, bool(place % 2)
+    role = Role.ASSISTANT if is_answer else Role.PERSON
+    return {
+        "workspace": key.workspace,
+        "session": key.session,
+        "seq": seq,
+        "role": role,
+        "kind": Kind.ANSWER if is_answer else Kind.SAID,
+        "progress": Progress.DONE,
+        "validity": Validity.STANDS,
+        "at": (1_700_000_000 + place) * 1_000_000,
+        "tokens": TOKENS,
+        "message": None if is_answer else f"{1_600_000_000 + place}.000100",
+        "author": None if is_answer else by,
+        "name": None if is_answer else bodies.NAME.seal(key, (seq, role), "Ada", by=by),
+        "model": "m" if is_answer else None,
+        "body": bodies.TURN.seal(key, (seq, role), TEXT, by="" if is_answer else by),
+    }
 
 
 def _size(connection: Connection) -> int:

@@ -65,6 +65,9 @@ class InstantModel:
     name: ClassVar[str] = "instant"
     context: ClassVar[int | None] = None
 
+    def longest(self, prompt: Prompt) -> int:
+        return 66
+
     async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Finish, None]:
         yield TEXT
         yield Finish(model=self.name, usage=Usage(shown=prompt.tokens, written=66))

@@ -3,14 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from ipaddress import ip_address
 from math import inf
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from core.errors import ConfigurationError
@@ -32,9 +29,6 @@ _OTHERS = frozenset(
     }
 )
 """Other programs' well-known names that look like one of ours."""
-
-_WORDS = ("openai_api", "openai_reasoning", "backscroll_hear", "backscroll_answers", "backscroll_log")
-"""Settings that are one of a few words."""
 
 
 class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
@@ -73,6 +67,14 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_max_age: str = "never"
     backscroll_lease_seconds: float = Field(default=30, ge=3, le=3600)
     backscroll_models: str | None = None
+    backscroll_budget: str | None = None
+    backscroll_budget_person: str | None = None
+    backscroll_cheaper_model: str | None = None
+    backscroll_allow: str | None = None
+    backscroll_deny: str | None = None
+    backscroll_guests: Literal["yes", "no"] = "yes"
+    backscroll_external: Literal["yes", "no"] = "no"
+    backscroll_may_read: str = "everyone"
     backscroll_may_stop: str = "everyone"
     backscroll_may_reset: str = "everyone"
     backscroll_may_set: str = "admins"
@@ -80,15 +82,14 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_instructions_file: Path | None = None
     backscroll_prices_file: Path | None = None
     backscroll_audit_retention: str = "365d"
+    backscroll_keys: SecretStr | None = None
+    backscroll_keys_file: Path | None = None
+    backscroll_moderation: Literal["off", "openai"] = "off"
     backscroll_log: Literal["text", "json"] = "text"
 
     @field_validator(
-        "openai_api",
-        "openai_reasoning",
-        "backscroll_hear",
-        "backscroll_answers",
-        "backscroll_log",
-        "backscroll_row_security",
+        *("openai_api", "openai_reasoning", "backscroll_hear", "backscroll_answers", "backscroll_log"),
+        *("backscroll_guests", "backscroll_external", "backscroll_moderation", "backscroll_row_security"),
         mode="before",
     )
     @classmethod
@@ -103,18 +104,19 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
         SETTINGS["may_stop"].read(people)
         return people
 
-    @field_validator("backscroll_may_reset", "backscroll_may_set")
+    @field_validator("backscroll_allow", "backscroll_deny")
+    @classmethod
+    def _stable_ids(cls, names: str | None) -> str | None:
+        """A name that is none would keep everybody out, or nobody."""
+        if names is not None:
+            SETTINGS["deny"].read(names)
+        return names
+
+    @field_validator("backscroll_may_read", "backscroll_may_reset", "backscroll_may_set")
     @classmethod
     def _somebody(cls, people: str) -> str:
         SETTINGS["may_set"].read(people)
         return people
-
-    @field_validator("backscroll_persona")
-    @classmethod
-    def _short_enough(cls, persona: str | None) -> str | None:
-        if persona is not None:
-            SETTINGS["persona"].read(persona)
-        return persona
 
     @field_validator("backscroll_idle", "backscroll_max_age")
     @classmethod
@@ -128,6 +130,13 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     @classmethod
     def _kept_for(cls, said: str) -> str:
         _seconds(said)
+        return said
+
+    @field_validator("backscroll_persona", "backscroll_budget", "backscroll_budget_person")
+    @classmethod
+    def _read_as_set(cls, said: str | None, info: ValidationInfo) -> str | None:  # type: ignore[explicit-any]  # pydantic's
+        if said is not None:
+            SETTINGS[str(info.field_name).removeprefix("backscroll_")].read(said)
         return said
 
     @model_validator(mode="before")
@@ -149,8 +158,8 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
         variables = {setting.name: setting.variable.lower() for setting in SETTINGS.values() if setting.variable}
         given = {name: getattr(self, own) for name, own in variables.items() if own in self.model_fields_set}
         values = {name: SETTINGS[name].read(str(value)) for name, value in given.items() if value is not None}
-        if not self.has_model:
-            values.pop("model", None)  # the stand-in answers, whatever is named
+        if not self.has_model:  # the stand-in answers, whatever is named
+            values = {name: value for name, value in values.items() if name not in {"model", "cheaper_model"}}
         standing = Policy(model=self.openai_model if self.has_model else "", allowed=self._allowed)
         return standing.with_values(Level.DEPLOYMENT, values)
 
@@ -173,7 +182,8 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     @property
     def other_models(self) -> Sequence[str]:
         """The models that people may choose beside the usual one."""
-        return sorted(self._allowed - {*REASONING, self.openai_model}) if self.has_model else []
+        wanted = self._allowed | ({self.backscroll_cheaper_model} if self.backscroll_cheaper_model else set())
+        return sorted(wanted - {*REASONING, self.openai_model}) if self.has_model else []
 
     @property
     def has_model(self) -> bool:
@@ -241,42 +251,27 @@ def _nearest(name: str, settings: Iterable[str]) -> str | None:
     return next(iter(get_close_matches(name, sorted(settings), n=1, cutoff=0.9)), None)
 
 
-def proxy_for(url: str) -> str | None:
-    """The HTTP proxy that leads to this address by HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; none to ourselves.
-
-    The names may be in small letters, as everywhere. Raises ConfigurationError for a proxy of another kind.
-    """
-    parts, given = urlsplit(url), getproxies_environment()
-    name = {"https": "https", "wss": "https"}.get(parts.scheme, "http")
-    name = name if name in given else "all"
-    proxy = given.get(name)
-    if proxy is None or _is_loopback(parts.hostname or "") or proxy_bypass(parts.hostname or ""):
-        return None
-    proxy = proxy if "://" in proxy else f"http://{proxy}"
-    if urlsplit(proxy).scheme not in {"http", "https"}:
-        raise ConfigurationError(f"{name.upper()}_PROXY names no HTTP proxy: set HTTPS_PROXY to one, or NO_PROXY to *")
-    return proxy
-
-
-def _is_loopback(host: str) -> bool:
-    """Whether this is our own machine, which no proxy can reach."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def own_instructions(settings: Settings) -> str | None:
     """The operator's instructions, if there are any. Raises ConfigurationError."""
-    path = settings.backscroll_instructions_file
+    return _given("BACKSCROLL_INSTRUCTIONS", settings.backscroll_instructions, settings.backscroll_instructions_file)
+
+
+def own_keys(settings: Settings) -> str | None:
+    """The key ring as it is written, if there is one. Raises ConfigurationError."""
+    given = settings.backscroll_keys
+    return _given("BACKSCROLL_KEYS", None if given is None else given.get_secret_value(), settings.backscroll_keys_file)
+
+
+def _given(name: str, value: str | None, path: Path | None) -> str | None:
+    """What a setting holds, or the file that is named in its place."""
     if path is None:
-        return settings.backscroll_instructions
-    if settings.backscroll_instructions is not None:
-        raise ConfigurationError("BACKSCROLL_INSTRUCTIONS and BACKSCROLL_INSTRUCTIONS_FILE are both set: remove one")
+        return value
+    if value is not None:
+        raise ConfigurationError(f"{name} and {name}_FILE are both set: remove one")
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
-        raise ConfigurationError(f"BACKSCROLL_INSTRUCTIONS_FILE: {path} can't be read: {_why(error)}") from error
+        raise ConfigurationError(f"{name}_FILE: {path} can't be read: {_why(error)}") from error
 
 
 def _why(error: OSError | UnicodeError) -> str:

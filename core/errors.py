@@ -20,6 +20,7 @@ BackscrollError
     ├── WindowTooLong         the request is over the model's context; a smaller window may do
     ├── EmptyAnswer           the answer is complete, and holds no word
     ├── ModelRefused          the provider will not answer this
+    │   └── Flagged             moderation will not have the question, or the answer to it
     ├── OutOfCredit           the account has no money or quota left
     └── ModelMisconfigured    wrong key, unknown model, unknown parameter: a person must mend the settings
         └── RequestNotTaken     or it is what was said, and the server has no words for it that we know
@@ -105,6 +106,14 @@ class ModelUnavailable(ModelError):
         self.retry_after = retry_after
 
 
+class BudgetNotHeld(ModelUnavailable):
+    """What the call may cost can't be held now: the database does not take it, or the rest is held for others."""
+
+
+class BudgetSpent(ModelError):
+    """The call does not fit into a budget any more. The message is a sentence for the one who asked."""
+
+
 class ModelInterrupted(ModelUnavailable):
     """The stream broke, ended before the API said that it was finished, or held something unreadable.
 
@@ -141,6 +150,10 @@ class EmptyAnswer(ModelError):
 
 class ModelRefused(ModelError):
     """The provider will not answer this."""
+
+
+class Flagged(ModelRefused):
+    """Moderation will not have the question, or the answer: to show the model less of what was said is no use."""
 
 
 class OutOfCredit(ModelError):

@@ -82,6 +82,18 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TurnedAway:
+    """A message was not stored, since its author is not talked with there; `reason` is one of ours.
+
+    They are `told` so, if it was for us, and not within a day.
+    """
+
+    address: Address
+    reason: str
+    told: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Edited:
     """A person has changed a message that is remembered."""
 
@@ -160,7 +172,7 @@ class FoldRefused:
 OfTurns = Accepted | Answered | Delivered | Refused | GaveUp | QuestionChanged
 """What may become of one turn."""
 
-Event = OfTurns | Skipped | Edited | Deleted | Closed | Left | TimedOut | Woken | Folded | FoldRefused
+Event = OfTurns | Skipped | TurnedAway | Edited | Deleted | Closed | Left | TimedOut | Woken | Folded | FoldRefused
 
 Subscriber = Callable[[Event], None]
 """Is told of every event in the order in which they happened; returns at once."""

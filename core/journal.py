@@ -19,6 +19,7 @@ from core.events import (
     Refused,
     Skipped,
     TimedOut,
+    TurnedAway,
     Woken,
 )
 
@@ -30,6 +31,8 @@ def note(event: Event) -> None:
     match event:
         case Skipped():
             log.warning("skipped", session=event.address.id, messages=event.messages)
+        case TurnedAway():
+            log.info("turned away", session=event.address.id, reason=event.reason, told=event.told)
         case Edited():
             log.info("edited", session=event.address.id)
         case Deleted():
@@ -82,5 +85,5 @@ def _left(event: Left) -> None:
         workspace=event.workspace,
         closed=event.closed,
         waiting=event.waiting,
-        kept="what was said there, until you delete it",
+        kept="nothing: what was said there is being erased",
     )

@@ -220,14 +220,39 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What one call of the model has cost, in tokens as billed, or by our own count where its server did not tell.
+
+    `hold` is the call's own number: what was held for it, if anything `was_held`, is settled by it. The day is counted
+    from 1970, in the workspace's zone. What the model was shown were more tokens than `above`, a size from which on a
+    request may be dearer.
+    """
+
+    hold: int
+    was_held: bool
+    day: int
+    model: str
+    above: int
+    shown: int
+    cached: int = 0
+    cache_written: int = 0
+    written: int = 0
+
+    @property
+    def is_something(self) -> bool:
+        """Whether it has cost anything."""
+        return bool(self.shown or self.written)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What the assistant has decided to say: the parts to be posted, and what the session remembers of it.
 
     `memory` is None where nothing is to be remembered (a command's answer, an apology). `error` says why a question
     got no answer, `refused` that the model's provider will not read it. A summary `covers` the turns from that seq on.
-    `shown` and `cached` are the tokens that the model was shown, `shown_seqs` the turns before the question, and
-    `shown_parts` what its window was made of, where a model has written the answer. In `look_in` seconds it is worth a
-    look whether turns are to be folded.
+    Where a model has written it, `bill` is what that has cost, `shown_seqs` are the turns before the question that it
+    was shown, and `shown_parts` what its window was made of. In `look_in` seconds it is worth a look whether turns are
+    to be folded.
     """
 
     parts: tuple[str, ...]
@@ -235,12 +260,9 @@ class Answer:
     tokens: int = 0
     stopped: bool = False
     model: str | None = None
-    shown: int = 0
     shown_seqs: Seqs | None = None
     shown_parts: tuple[ShownPart, ...] | None = None
-    cached: int = 0
-    cache_written: int = 0
-    written: int = 0
+    bill: Bill | None = None
     error: str | None = None
     covers: int | None = None
     refused: bool = False

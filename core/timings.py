@@ -32,6 +32,9 @@ class Timings:
     patience: float = 600.0
     """How long a message waits for a model or a platform that is away, before it is given up."""
 
+    waited: float = 5.0
+    """After these a message counts as one that had to wait, of whose author it is asked whether they see its place."""
+
     # What is shown to the model
     backscroll: float = 2.0
     """The longest that reading what was said before a session's birth may delay an answer."""
@@ -54,6 +57,12 @@ class Timings:
     prune: float = 3_600.0
     """Between two looks through the audit, for what has been kept long enough."""
 
+    # Sealing
+    keys: float = 10.0
+    """Between two looks at which data keys others have made or destroyed."""
+    seal: float = 3_600.0
+    """Between two looks whether everything is sealed, once it is."""
+
     # Folding
     fold: float = 2.0
     """Between two looks at which sessions are due to be folded."""
@@ -67,7 +76,11 @@ class Timings:
     age: float = 600.0
     """Between two looks through all sessions that are present, for those that are to be timed out."""
     between: float = 0.02
-    """Between two steps of that at the least, so that what is being answered comes first."""
+    """Between two steps of that, or of an erasure, at the least, so that what is being answered comes first."""
+
+    # Erasing
+    erase: float = 2.0
+    """Between two looks at what is to be forgotten."""
 
     # The model
     model: float = 86_400.0

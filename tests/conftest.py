@@ -18,6 +18,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 import migrations
 from core.store import Database, connect
+from core.vault import ring
+from tests import watch
 from tests.sealed import SWITCH, seal_if_told
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -30,8 +32,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--sealed"):
-        os.environ[SWITCH] = "1"
-    seal_if_told()
+        os.environ[SWITCH] = ring.generate()
+    watch.begin()
+
+
+@pytest.fixture(autouse=True)
+def nothing_said_is_logged() -> Iterator[None]:
+    """A test fails in which a line of the log has a secret in it, or what somebody has said."""
+    yield
+    lines = watch.found()
+    assert not lines, f"this must not be in a log: {lines[:3]}"
 
 
 _reached: list[str] = []
@@ -67,6 +77,14 @@ def only_loopback() -> Iterator[None]:
     _reached.clear()
     yield
     assert not _reached, f"the test reached for {_reached}"
+
+
+@pytest.fixture(autouse=True)
+def sealed_if_told() -> Iterator[None]:
+    """Each test has databases of its own, and so data keys."""
+    seal_if_told()
+    yield
+    seal_if_told()
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ async def process(tmp_path: Path, *words: str, **environment: str) -> AsyncItera
     running = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "tests.sealed" if switch() else "bots",
+        "bots",
         *words,
         cwd=tmp_path,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **switch(), **environment},

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, Table, select, update
 from core import journal
 from core.assistant.assistant import Assistant
 from core.assistant.folding import Folder
+from core.chores.erasing import Erasing
 from core.chores.folding import DueSessions
 from core.chores.runner import Chores
 from core.chores.table import forgetting, reconciling
@@ -90,6 +91,9 @@ class ScriptedModel(Watched):
     def asked(self, nth: int = -1) -> list[str]:
         """The messages of a prompt, without the brackets that name their speakers."""
         return [bare(message.text) for message in self.prompts[nth].messages]
+
+    def longest(self, prompt: Prompt) -> int:
+        return prompt.answer_tokens or 4_000
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Finish, None]:
         self.prompts.append(prompt)
@@ -389,6 +393,9 @@ class House:
         reconciler = Reconciler(database=database, outbox=self.outbox, platforms=platforms, timings=timings)
         shifts = Shifts(database=database, owner=f"{owner}.", timings=timings)
         self.chores = Chores([reconciling(reconciler, timings), forgetting(database, timings)], shifts)
+        self.erasing = Erasing(
+            database=database, shifts=shifts, count=self.mind.count, timings=timings, wake=self.worker.wake
+        )
         self.folder = Folder(database=database, mind=self.mind, timings=timings, events=events, clock=clock)
         self.folding = DueSessions(database=database, folder=self.folder, shifts=shifts, every=timings.fold)
 
@@ -455,7 +462,7 @@ async def rows(database: Database, table: Table) -> Sequence[Any]:
     """All rows of a table, in the order of their keys, and their bodies opened."""
 
     def read(connection: Connection) -> Sequence[Any]:
-        return [opened(table, row) for row in connection.execute(select(table).order_by(*table.primary_key))]
+        return [opened(table, row) for row in connection.execute(select(table).order_by(*table.primary_key)).all()]
 
     return await database.read(read)
 

@@ -11,6 +11,7 @@ from core import schema
 from core.config import Settings
 from core.model.llm import Model
 from core.model.openai import OpenAIModel
+from core.model.openai.moderation import Moderated
 from core.schema import segments, sessions, turns
 from core.seam.adapter import Adapter
 from core.seam.address import Address
@@ -59,6 +60,9 @@ class Running:
             model=settings.openai_model,
             api=settings.openai_api,
         )
+        if settings.backscroll_moderation != "off":
+            key = settings.openai_api_key.get_secret_value()
+            model = Moderated(model, api_key=key, base_url=settings.openai_base_url)
         others = wiring.make_models(settings, database)
         adapters: dict[str, Adapter] = {stage.platform: stage.adapter() for stage in self._stages}
         try:

@@ -22,10 +22,22 @@ READS_ENVIRONMENT = {"migrations/env.py"}  # Alembic's own command line; ours re
 SHARED = {  # what is in each: CONTRIBUTING.md
     *("adapter", "timings", "connection", "events", "api", "errors", "doctor", "forms"),
     *("messages", "changes", "commands", "quotes", "markup", "names", "payloads", "ticket"),
-    *("replies", "posting", "screen", "lookup", "reconcile", "reactions", "history", "files", "admins", "links"),
+    *(
+        "replies",
+        "posting",
+        "screen",
+        "lookup",
+        "reconcile",
+        "reactions",
+        "history",
+        "files",
+        "admins",
+        "members",
+        "links",
+    ),
 }
 OWN = {
-    "slack": {"blocks", "charts", "clients", "manifest", "pages", "status"},
+    "slack": {"blocks", "channels", "charts", "clients", "manifest", "pages", "status"},
     "discord": {
         "formulas",
         "gate",

@@ -190,7 +190,7 @@ async def test_a_time_out_becomes_an_undo_of_nothing_that_the_release_before_pas
     await database.write(migrations.upgrade)
     (one,) = await database.read(timeouts.present, "console", after=timeouts.FIRST, most=9)
     assert (one.key, one.since, one.spoken_at) == (side, 7, 9), "as if its present had begun with its life"
-    assert await database.write(timeouts.time_out, [one]) == [side]
+    assert await database.write(timeouts.time_out, [one]) == [one]
     await database.write(migrations.downgrade, "0018")
 
     def moves(connection: Connection) -> list[tuple[object, ...]]:
@@ -334,6 +334,67 @@ async def test_what_an_older_release_has_answered_is_known_without_its_parts(emp
     assert await database.read(read, "seq, shown_seqs, body") == (7, "1..6", b"Yes.")
     await database.write(migrations.upgrade)
     assert await database.read(read, "seq, shown_parts") == (7, None)
+    await database.close()
+
+
+_OLD_PLACES = """
+INSERT INTO sessions (workspace, session, address, platform, channel, tail, waiting, backscroll_read, segment, start,
+    fence, attempts, touched_at)
+VALUES (1, 1, 'console:local:main', 'console', 'console:local:main', 2, 0, true, 0, 0, 3, 0, 9),
+    (1, 2, 'console:local:main:side', 'console', 'console:local:main', 8, 0, true, 0, 0, 3, 0, 9)
+"""
+_OLD_CALL = """
+INSERT INTO calls (workspace, call, session, seq, at, author, purpose, model, outcome, shown, cached, cache_written,
+    written, reasoning, estimated)
+VALUES (1, :call, :session, 1, :at, :author, 'answer', 'm', 'answered', 10, 2, 3, 4, 0, false)
+"""
+
+
+async def test_what_was_spent_before_is_known_by_day_channel_and_person(empty_url: str) -> None:
+    database, day = connect(empty_url), 86_400_000
+
+    def old_calls(connection: Connection) -> None:
+        connection.execute(text(_OLD_PLACES))
+        told = [(1, 1, "U1"), (2, 2, "U1"), (3, 1, None), (4, 9, "U1")]  # the last is of a session that is gone
+        for call, session, author in told:
+            at = 20_000 * day + call
+            connection.execute(text(_OLD_CALL), {"call": call, "session": session, "at": at, "author": author})
+
+    def spent(connection: Connection) -> list[tuple[object, ...]]:
+        columns = "day, channel, author, model, above, calls, shown, cached, cache_written, written"
+        return [tuple(row) for row in connection.execute(text(f"SELECT {columns} FROM spent ORDER BY author"))]
+
+    await database.write(migrations.upgrade, "0023")
+    await database.write(old_calls)
+    await database.write(migrations.upgrade)
+    assert await database.read(spent) == [
+        (20_000, "console:local:main", "", "m", 0, 1, 10, 2, 3, 4),
+        (20_000, "console:local:main", "U1", "m", 0, 2, 20, 4, 6, 8),
+    ]
+    await database.close()
+
+
+_SHIFT = "INSERT INTO chores (name, place, owner, due_at) VALUES (:name, :place, :owner, 7)"
+
+
+async def test_what_old_shifts_have_left_goes_and_what_is_being_done_stays(empty_url: str) -> None:
+    left = [{"name": "folding", "place": f"1/{number}", "owner": None} for number in range(3)]
+    stays = [
+        {"name": "folding", "place": "1/9", "owner": "host:1"},
+        {"name": "catching up", "place": "slack", "owner": None},
+    ]
+
+    def places(connection: Connection) -> list[str]:
+        return list(connection.execute(text("SELECT place FROM chores ORDER BY place")).scalars())
+
+    database = connect(empty_url)
+    await database.write(migrations.upgrade, "0024")
+    await database.write(lambda connection: connection.execute(text(_SHIFT), [*left, *stays]) and None)
+
+    await database.write(migrations.upgrade, "0025")
+    assert await database.read(places) == ["1/9", "slack"]
+    await database.write(migrations.downgrade, "0024")
+    assert await database.read(places) == ["1/9", "slack"]
     await database.close()
 
 

@@ -50,6 +50,7 @@ EXPECTED = {
     ".venv/bin/backscroll doctor": "stand-in",
     ".venv/bin/backscroll manifest slack": '"/session"',
     ".venv/bin/backscroll --help": "doctor",
+    ".venv/bin/backscroll keys generate >> backscroll.keys; chmod 600 backscroll.keys": "",
     ".venv/bin/backscroll migrate": "The schema went from nothing to",
 }
 

@@ -99,6 +99,7 @@ async def working(database: Database, owner: str, *more: Chore) -> AsyncIterator
             adapters=[running.adapter],
             model=running.model,
             folding=running.folding,
+            erasing=running.erasing,
             policy=running.mind.policy,
             audit_seconds=inf,
             events=Events(),

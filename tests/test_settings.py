@@ -8,6 +8,7 @@ from core.model.openai.asking import THINKING
 from tests.stage import Stage
 from tests.stages import STAGES
 from tests.talk import Running
+from tests.wire.discord import DiscordStage
 from tests.wire.openai import OpenAIServer
 from tests.wire.slack import SlackStage
 
@@ -86,6 +87,31 @@ async def test_whom_a_mention_names_may_do_what_is_set(url: str, model: OpenAISe
         assert "may change my settings" in await said(stage, "!set answer_tokens 77", author="eve")
 
 
+@pytest.mark.parametrize("platform", ["slack", "discord"])
+@pytest.mark.parametrize("named", ["Doe, Jane (she/her) 🦊", "x (7), everyone, @y"])
+async def test_a_mention_names_one_person_whatever_that_person_is_called(
+    url: str, model: OpenAIServer, platform: str, named: str
+) -> None:
+    """Commas part the people of a list, and anybody may call themselves what would be several."""
+    model.answer = lambda _: "well"
+    async with STAGES[platform]() as stage, Running(url, model, stage):
+        stage.empower("ada")
+        await said(stage, "hello")
+        if isinstance(stage, SlackStage):
+            number = stage.user(named)
+            mentioning = stage.write(f"!set may_set <@{number}>")
+        else:
+            assert isinstance(stage, DiscordStage)
+            number = stage.world.person(named)["id"]
+            mentioning = stage.speak(f"!set may_set <@{number}>", mentions=stage.world.mentioned(f"<@{number}>"))
+        before = len(stage.shown())
+        await mentioning
+        await stage.until(lambda: len(stage.shown()) > before and stage.shown()[-1].done)
+        assert f"`may_set` is {number} for this channel" in stage.shown()[-1].text
+        assert "`answer_tokens` is 77" in await said(stage, "!set answer_tokens 77", author=named)
+        assert "may change my settings" in await said(stage, "!set answer_tokens 77", author="eve")
+
+
 async def test_a_persona_is_told_as_code_and_calls_nobody(url: str, stage: Stage, model: OpenAIServer) -> None:
     """What people set is told to others: it must not ring, nor pass for words of ours."""
     persona = "**Boss** `x` <!channel> @everyone <@U999>"
@@ -111,7 +137,10 @@ async def test_an_admin_undoes_what_would_lock_everybody_out(url: str, stage: St
         if stage.admins == "nobody":
             return
         assert "`may_set` is U0" in await said(stage, "!set may_set U0")
-        assert "Only those who are named" in await said(stage, "!set answer_tokens 77")
+        if stage.overhears:
+            assert "Only those who are named" in await said(stage, "!set answer_tokens 77")
+        else:
+            assert "`answer_tokens` is 78" in await said(stage, "!set answer_tokens 78"), "it is all their own"
         assert "`may_set` is no longer set" in await said(stage, "!unset may_set")
         assert "`answer_tokens` is 77" in await said(stage, "!set answer_tokens 77")
 
@@ -119,7 +148,11 @@ async def test_an_admin_undoes_what_would_lock_everybody_out(url: str, stage: St
 async def test_members_may_what_others_may_not(url: str, stage: Stage, model: OpenAIServer) -> None:
     model.answer = lambda _: "well"
     async with Running(url, model, stage, backscroll_may_reset="members"):
-        assert "Only those who have said something to me here" in await said(stage, "!reset")
+        first = await said(stage, "!reset")
+        if stage.overhears:
+            assert "Only those who have said something to me here" in first
+        else:
+            assert "this session is new" in first, "it is all their own"
         await said(stage, "hello")
         assert "A fresh start" in await said(stage, "!reset")
 
@@ -148,3 +181,23 @@ async def test_what_is_answered_is_as_it_is_set(url: str, stage: Stage, model: O
     heard = [text.partition("] ")[2] for role, text in model.requests[-1].texts if role == "user"]
     assert "we ship on Friday" in heard
     assert "we ship on Monday" not in heard
+
+
+@pytest.mark.parametrize(("platform", "verb"), [("discord", "status"), ("discord", "reset"), ("slack", "reset")])
+async def test_where_we_are_off_a_native_command_is_told_so_and_what_is_typed_is_not(
+    url: str, model: OpenAIServer, platform: str, verb: str
+) -> None:
+    """Discord shows a command of its own that nobody answers as one that failed."""
+    model.answer = lambda _: "well"
+    async with STAGES[platform]() as stage:
+        async with Running(url, model, stage):
+            await said(stage, "hello")
+        before = len(stage.shown())
+        async with Running(url, model, stage, backscroll_answers="off"):
+            await stage.say(f"!{verb}")
+            await stage.command(verb)
+            await stage.until(lambda: len(stage.shown()) > before and stage.shown()[-1].done)
+
+    (told,) = stage.shown()[before:]
+    assert told.text == "I am switched off here, and listen only to those who may change my settings."
+    assert told.private or (platform, verb) == ("discord", "reset"), "who sees it is decided when that is given"

@@ -4,7 +4,7 @@ from asyncio import sleep
 from collections.abc import Callable, Sequence
 from time import monotonic, time
 
-from bots.discord import files, links
+from bots.discord import files, links, members
 from bots.discord.admins import is_admin
 from bots.discord.api import Api
 from bots.discord.doctor import examination
@@ -121,6 +121,11 @@ class DiscordAdapter(Adapter):
         """See `admins`: who may manage the channel, or the server."""
         async with asking(self._timings.patience):
             return await is_admin(self._api, address, person, workspace=workspace)
+
+    async def sees(self, address: Address, person: str) -> bool:
+        """See `members`."""
+        async with asking(self._timings.patience):
+            return await members.sees(self._api, address, person)
 
     async def withdraw(self, address: Address, message: str) -> None:
         """See `screen`."""

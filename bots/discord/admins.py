@@ -6,6 +6,7 @@ from bots.discord.api import Api
 from bots.discord.payloads import Payload
 from core.seam.address import DIRECT, Address
 
+VIEW_CHANNEL, MANAGE_THREADS = 1 << 10, 1 << 34
 _ADMINISTRATOR, _MANAGE_CHANNELS, _MANAGE_GUILD = 1 << 3, 1 << 4, 1 << 5
 _ALL = ~0
 

@@ -8,7 +8,7 @@ from asyncio import Lock
 from collections.abc import Sequence
 from typing import Any
 
-from bots.discord.library import Client, Json, LoginFailure, Redirect
+from bots.discord.library import Client, Json, LoginFailure, NotFound, Redirect
 from bots.discord.payloads import Payload
 from core.errors import PlatformError
 
@@ -143,6 +143,15 @@ class Api:
         """A person in a server, with their roles there."""
         found: Payload = await self.call("GET", "/guilds/{guild_id}/members/{user_id}", guild_id=guild, user_id=user)
         return found
+
+    async def is_in(self, thread: str, user: str) -> bool:
+        """Whether a person is in a thread."""
+        path = "/channels/{channel_id}/thread-members/{user_id}"
+        try:
+            await self.call("GET", path, channel_id=thread, user_id=user)
+        except NotFound:
+            return False
+        return True
 
     async def typing(self, channel: str) -> None:
         """Shows for ten seconds that we are at work."""

@@ -2,20 +2,25 @@
 
 from bots.discord.forms import here
 from bots.discord.links import link
-from bots.discord.names import name
-from bots.discord.payloads import Payload, address_of, instant, rejected, snowflake
+from bots.discord.members import standing
+from bots.discord.names import Names, name
+from bots.discord.payloads import Payload, address_of, instant, rejected, snowflake, token_of
 from bots.discord.ticket import LIFETIME, Ticket
 from core.commands.lines import Given, asks_for_form, line_of
 from core.commands.table import COMMANDS, Table, find
 from core.seam.address import Address
+from core.seam.evidence import UNREADABLE
 from core.seam.messages import Audience, Author, Inbound, Rejected
 
 _SUBCOMMAND, _MESSAGE = 1, 3
 _COMMAND, COMPONENT = 2, 3
 """Kinds of interaction: a command of the application, and a button or menu of ours."""
+_NAMELESS = Names(me="")
 
 
-def interaction(payload: Payload, parent: str | None, commands: Table = COMMANDS) -> Inbound | Rejected | None:
+def interaction(
+    payload: Payload, parent: str | None, commands: Table = COMMANDS, names: Names = _NAMELESS
+) -> Inbound | Rejected | None:
     """The command that an INTERACTION_CREATE gives; None for interactions that are no commands of ours."""
     try:
         found = _pressed(payload) if payload["type"] == COMPONENT else _said(payload, parent, commands)
@@ -33,9 +38,11 @@ def interaction(payload: Payload, parent: str | None, commands: Table = COMMANDS
             audience=Audience.BOT,
             direct="guild_id" not in payload,
             verb=given.verb,
+            standing=standing(payload, address),
+            public=names.public(address),
             ticket=_ticket(payload, given).write(),
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except UNREADABLE as error:
         return rejected(payload, error)
 
 
@@ -82,7 +89,7 @@ def _ticket(payload: Payload, given: Given) -> Ticket:
     awaited = payload["type"] == COMPONENT and asks_for_form(given.verb, given.line)
     return Ticket(
         app=snowflake(payload["application_id"]),
-        token=payload["token"],
+        token=token_of(payload),
         until=instant(payload["id"]) + LIFETIME,
         private=private(given.verb, given.line),
         awaits=snowflake(payload["id"]) if awaited else "",

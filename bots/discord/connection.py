@@ -92,9 +92,23 @@ class Gateway(Client):
         self._awaited = {guild["id"] for guild in payload["guilds"]}
         self._told.clear()
         self._open = True
+        self._bear()
 
     def _resumed(self, _: Json) -> None:
         self._open = True
+        self._bear()
+
+    def _bear(self) -> None:
+        """From now on a frame that is no JSON, or nested too deeply to be read, does not end the connection."""
+        receive = self.ws.received_message
+
+        async def received(frame: str | bytes) -> None:
+            try:
+                await receive(frame)
+            except (ValueError, RecursionError) as error:
+                log.warning("frame unreadable", error=type(error).__name__, where=where(error))
+
+        self.ws.received_message = received  # type: ignore[method-assign]  # ours, see the module
 
     def _known(self, payload: Json) -> None:
         self._awaited.discard(payload["id"])

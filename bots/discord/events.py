@@ -8,7 +8,7 @@ offered again before: a message that is edited or deleted at once is stored firs
 """
 
 from asyncio import Task, create_task, wait
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -25,6 +25,7 @@ from bots.discord.places import Places
 from bots.discord.responses import Responses
 from bots.discord.timings import Timings
 from core.errors import where
+from core.seam.evidence import UNREADABLE
 from core.seam.keeping import Keeper
 from core.seam.messages import Edited, Inbound, Rejected
 from core.seam.ordering import Ordering
@@ -80,9 +81,12 @@ class Events:
     def _in_order(self, take: Take) -> Callable[[Payload], None]:
         """One after the other in each channel."""
 
-        def tapped(payload: Payload) -> None:
-            self._places.meet(payload)
-            self._own(create_task(self._in_turn(take, payload)))
+        def tapped(payload: object) -> None:
+            if isinstance(payload, Mapping):
+                self._places.meet(payload)
+                self._own(create_task(self._in_turn(take, payload)))
+            else:
+                self._own(create_task(self._reject(payload, TypeError())))
 
         return tapped
 
@@ -97,10 +101,16 @@ class Events:
             await self._guarded(take, payload)
 
     async def _guarded(self, take: Take, payload: Payload) -> None:
+        """What can't be read is kept as that; whatever else fails must not end the others."""
         try:
             await take(payload)
+        except UNREADABLE as error:
+            await self._reject(payload, error)
         except Exception as error:  # noqa: BLE001  # one event must not end the others
-            log.error("event failed", id=payload.get("id"), error=type(error).__name__, where=where(error))
+            log.error("event failed", error=type(error).__name__, where=where(error))
+
+    async def _reject(self, payload: object, error: Exception) -> None:
+        await self._keeper.keep(rejected(payload, error))
 
     async def _settle(self) -> None:
         _, late = await wait(self._tasks, timeout=self._settle_within)

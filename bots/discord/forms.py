@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bots.discord.members import standing
 from bots.discord.names import name
-from bots.discord.payloads import Payload, channel_of, instant, rejected, snowflake
+from bots.discord.payloads import Payload, channel_of, instant, rejected, snowflake, token_of
 from bots.discord.ticket import LIFETIME, Ticket
 from core.commands.lines import Given, asks_for_form, filled
 from core.commands.table import COMMANDS, find
 from core.seam.address import DIRECT, AddressError
+from core.seam.evidence import UNREADABLE
 from core.seam.forms import Field, Form
 from core.seam.messages import Audience, Author, Choice, Filled, Inbound, Rejected
 
@@ -64,7 +66,7 @@ def submission(payload: Payload) -> Filled | Rejected | None:
         given = filled(asked.verb, asked.line, dict(_held(data["components"])))
         orders = {field: _order(one, field, asked, payload) for field, one in given.items()}
         return Filled(address=asked.address, orders=orders) if orders else None
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except UNREADABLE as error:
         return rejected(payload, error)
 
 
@@ -86,7 +88,7 @@ def _order(given: Given, field: str, asked: Choice, payload: Payload) -> Inbound
     user = member["user"] if member else payload["user"]
     ticket = Ticket(
         app=snowflake(payload["application_id"]),
-        token=payload["token"],
+        token=token_of(payload),
         until=instant(payload["id"]) + LIFETIME,
         private=find(given.verb).private,
         many=True,
@@ -100,6 +102,7 @@ def _order(given: Given, field: str, asked: Choice, payload: Payload) -> Inbound
         audience=Audience.BOT,
         direct="guild_id" not in payload,
         verb=given.verb,
+        standing=standing(payload, asked.address),
         ticket=ticket.write(),
     )
 

@@ -14,11 +14,12 @@ import structlog
 from bots.discord import commands, forms
 from bots.discord.errors import ALREADY_ACKNOWLEDGED, Trouble
 from bots.discord.library import HTTPException
-from bots.discord.payloads import PLATFORM, Payload, rejected
+from bots.discord.payloads import PLATFORM, Payload, rejected, snowflake, token_of
 from bots.discord.places import Places
 from bots.discord.responses import Responses
 from bots.discord.ticket import Ticket
 from core.errors import NotFilled
+from core.seam.evidence import UNREADABLE
 from core.seam.keeping import Keeper
 from core.seam.messages import Filled, Inbound, Rejected
 
@@ -50,7 +51,7 @@ class Interactions:
             case Rejected() as unreadable:
                 await self._keeper.keep(unreadable)
             case None if payload.get("type") == _SUBMISSION:
-                await self._acknowledge(payload, self._responses.take(payload["id"], payload["token"]))
+                await self._acknowledge(payload, self._responses.take(snowflake(payload["id"]), token_of(payload)))
 
     async def _obey(self, heard: Inbound, payload: Payload) -> None:
         """What asks for a form is acknowledged by the form, if that comes in time, and else as all commands are."""
@@ -63,7 +64,7 @@ class Interactions:
                     await self._acknowledge(payload, self._responses.defer(heard.id, token, private=private))
                 self._responses.deferred(token)
         if not storing.result():
-            await self._apologise(heard)
+            await self._tell(self._apologise(heard))
 
     async def _is_opened(self, heard: Inbound, token: str, storing: Task[bool]) -> bool:
         """Waits as long as the acknowledgement may; whether it is not needed any more."""
@@ -83,7 +84,7 @@ class Interactions:
                 await self._acknowledge(payload, self._responses.take(payload["id"], token))
                 self._responses.deferred(token)
         if (why := storing.result()) is not None:
-            await self._refuse(form, why, forms.again(payload))
+            await self._tell(self._refuse(form, why, forms.again(payload)))
 
     async def _kept(self, form: Filled) -> str | None:
         """Why a form is not stored; None where it is."""
@@ -97,8 +98,9 @@ class Interactions:
         heard: Inbound | Rejected | None
         try:
             parent = None if payload["type"] == commands.COMPONENT else await self._places.parent(payload)
-            heard = commands.interaction(payload, parent)
-        except Trouble as error:
+            names = self._places.names(payload.get("guild_id"))
+            heard = commands.interaction(payload, parent, names=names)
+        except (*Trouble, *UNREADABLE) as error:
             heard = rejected(payload, error)
         return heard is None or await self._keeper.keep(heard)
 
@@ -108,6 +110,12 @@ class Interactions:
         except Trouble as error:
             if not (isinstance(error, HTTPException) and error.code == ALREADY_ACKNOWLEDGED):
                 log.warning("not acknowledged", id=payload["id"], error=type(error).__name__)
+
+    async def _tell(self, telling: Coroutine[Any, Any, None]) -> None:
+        try:
+            await telling
+        except Trouble as error:
+            log.warning("not told", error=type(error).__name__)
 
     async def _apologise(self, command: Inbound) -> None:
         ticket = Ticket.read(command.ticket, now=0.0)

@@ -5,6 +5,7 @@ from itertools import chain, pairwise, zip_longest
 
 from bots.discord.names import Names, line, name
 from bots.discord.payloads import Payload
+from core.seam.mentions import mention
 
 _MARK = re.compile(
     r"(?P<code>```.*?```|``.*?``|`[^`\n]*`)|<@!?(?P<user>\d+)>|<@&(?P<role>\d+)>|<#(?P<channel>\d+)>"
@@ -26,9 +27,9 @@ def readable(content: str, payload: Payload, names: Names) -> str:
             case ("role", role) if role in names.my_roles:
                 return _OWN
             case ("user", user):
-                return f"@{known[user]} ({user})" if user in known else f"@{user}"
+                return mention(known[user], user) if user in known else mention(user)
             case ("role", role):
-                return f"@{line(names.role(role) or role)}"
+                return mention(names.role(role) or role)
             case ("channel", channel):
                 return f"#{line(names.channel(channel) or channel)}"
             case ("emoji", emoji):

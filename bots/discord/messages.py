@@ -8,9 +8,11 @@ from datetime import datetime
 
 from bots.discord import quotes
 from bots.discord.markup import readable
+from bots.discord.members import standing
 from bots.discord.names import Names, author
 from bots.discord.payloads import Payload, address_of, instant, rejected, snowflake
 from core.seam.address import DIRECT, Address
+from core.seam.evidence import UNREADABLE
 from core.seam.messages import Audience, Inbound, Quote, Rejected
 
 _SAID = frozenset({0, 19})  # message types DEFAULT and REPLY; the others are the system's, or answers to interactions
@@ -26,7 +28,7 @@ def message(payload: Payload, parent: str | None, names: Names) -> Inbound | Rej
         if payload["type"] not in _SAID or not _by_person(payload):
             return None
         inbound = said(payload, address_of(payload, parent), names)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except UNREADABLE as error:
         return rejected(payload, error)
     return inbound if inbound.text or inbound.audience is Audience.BOT or quotes.carries(payload) else None
 
@@ -44,6 +46,8 @@ def said(payload: Payload, address: Address, names: Names) -> Inbound:
         reply_to=payload["id"],
         edited_at=edited_at(payload),
         quotes=(*_title(payload, address, names), *quotes.pointed(payload, names)),
+        standing=standing(payload, address),
+        public=names.public(address),
     )
 
 
@@ -74,7 +78,7 @@ def earlier(payload: Payload, address: Address, names: Names) -> Inbound | None:
         if payload["type"] not in _SAID:
             return None
         inbound = said(payload, address, names)
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except UNREADABLE:
         return None
     return inbound if inbound.text or quotes.carries(payload) else None
 
@@ -83,7 +87,7 @@ def by_another(payload: Payload, parent: str | None, names: Names) -> Inbound | 
     """What another program said, as it may be remembered by who has looked back; None for what is anybody else's."""
     try:
         address = address_of(payload, parent)
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except UNREADABLE:
         return None
     found = earlier(payload, address, names)
     return found if found is not None and found.author.is_bot and not found.author.is_self else None
@@ -98,7 +102,7 @@ def unresolved(payload: Payload) -> tuple[str, str] | None:
         if "referenced_message" in payload or not quotes.is_reply(payload):
             return None
         return snowflake(reference.get("channel_id", payload["channel_id"])), snowflake(reference["message_id"])
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except UNREADABLE:
         return None  # `message` meets the same flaw, and says so
 
 

@@ -4,17 +4,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bots.discord.payloads import Payload, snowflake
+from core.seam.address import Address
 from core.seam.messages import Author
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """What the payload itself does not say: who we are, which roles are our own, what channels and roles are called."""
+    """What the payload itself does not say: who we are, which roles are our own, what channels and roles are called.
+
+    And whether all of the server may see a place; None where that is not known.
+    """
 
     me: str
     my_roles: frozenset[str] = frozenset()
     channel: Callable[[str], str | None] = lambda _: None
     role: Callable[[str], str | None] = lambda _: None
+    public: Callable[[Address], bool | None] = lambda _: None
 
 
 def author(payload: Payload, member: Payload | None, names: Names) -> Author:

@@ -1,8 +1,7 @@
 """What every payload of Discord's is made of: its IDs, which are instants, and the conversation that it is of."""
 
-import json
 from collections.abc import Mapping
-from hashlib import sha256
+from re import compile as pattern
 from typing import Any
 
 from core.seam import evidence
@@ -15,8 +14,10 @@ PLATFORM = "discord"
 THREADS = frozenset({10, 11, 12})
 """Channel types: announcement, public and private thread; a forum post is a public thread."""
 
+_TOKEN = pattern(r"[A-Za-z0-9_.=-]{1,1000}")
 _EPOCH = 1_420_070_400_000  # Discord's, in milliseconds
-_DIGITS = 20  # of a 64-bit ID
+DIGITS = 20
+"""Of a 64-bit ID."""
 
 
 def instant(number: str) -> float:
@@ -31,9 +32,17 @@ def snowflake_at(seconds: float) -> str:
 
 def snowflake(value: object) -> str:
     """The value, if it is an ID. Raises ValueError."""
-    if not isinstance(value, str) or not (value.isascii() and value.isdigit() and len(value) <= _DIGITS):
+    if not isinstance(value, str) or not (value.isascii() and value.isdigit() and len(value) <= DIGITS):
         raise ValueError("not a snowflake")
     return value
+
+
+def token_of(payload: Payload) -> str:
+    """What answers an interaction, which becomes part of an address. Raises KeyError, ValueError."""
+    token = payload["token"]
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        raise ValueError("not a token")
+    return token
 
 
 def address_of(payload: Payload, parent: str | None) -> Address:
@@ -50,13 +59,6 @@ def channel_of(address: Address) -> str:
     return address.thread or address.channel
 
 
-def rejected(payload: Payload, error: Exception) -> Rejected:
+def rejected(payload: object, error: Exception) -> Rejected:
     """An event that can't be read, with the payload for whoever looks at it, but without what answers in our name."""
-    text = json.dumps(payload, default=repr)
-    given = payload.get("id") if isinstance(payload, Mapping) else None
-    return Rejected(
-        platform=PLATFORM,
-        id=given if isinstance(given, str) and given else sha256(text.encode()).hexdigest()[:32],
-        reason=f"{type(error).__name__}: {error}"[:200],
-        payload=evidence.kept(text),
-    )
+    return evidence.rejected(PLATFORM, payload, error)

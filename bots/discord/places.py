@@ -6,6 +6,7 @@ What the gateway has told is in the library's cache; what it has not, as for arc
 from asyncio import Task, create_task
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeGuard
 
 import structlog
@@ -15,7 +16,7 @@ from bots.discord.connection import Gateway
 from bots.discord.errors import Trouble
 from bots.discord.library import Forbidden, Guild, NotFound, Thread
 from bots.discord.names import Names
-from bots.discord.payloads import PLATFORM, THREADS, Payload, address_of, snowflake_at
+from bots.discord.payloads import DIGITS, PLATFORM, THREADS, Payload, address_of, snowflake, snowflake_at
 from core.seam.address import Address
 from core.seam.cache import Recent
 from core.seam.keeping import Sleep
@@ -57,7 +58,7 @@ class Places:
 
         Discord is asked once, however many wait for the answer.
         """
-        channel, named = payload["channel_id"], payload.get("channel") or {}
+        channel, named = snowflake(payload["channel_id"]), payload.get("channel") or {}
         if payload.get("guild_id") is None:
             return None
         if "type" in named:
@@ -87,7 +88,13 @@ class Places:
             return found.name if found else None
 
         mine = server.self_role
-        return Names(me=self._me, my_roles=frozenset({str(mine.id)} if mine else ()), channel=channel, role=role)
+        return Names(
+            me=self._me,
+            my_roles=frozenset({str(mine.id)} if mine else ()),
+            channel=channel,
+            role=role,
+            public=partial(_is_public, server),
+        )
 
     def spoken(self, since: float) -> Sequence[Address]:
         """Where the newest message is younger than this instant, in seconds since 1970; the newest place first."""
@@ -129,6 +136,14 @@ class Places:
         raise TimeoutError("Discord did not say which channel this is")
 
 
+def _is_public(server: Guild, address: Address) -> bool | None:
+    """Whether everybody in the server may see this place; a thread that is for some alone stays so."""
+    channel, thread = server.get_channel(int(address.channel)), server.get_thread(int(address.thread or 0))
+    if channel is None or (thread is not None and thread.is_private()):
+        return None
+    return channel.permissions_for(server.default_role).view_channel
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
     """A channel or thread: the channel around a thread, and what it was called when we met it."""
@@ -138,4 +153,4 @@ class _Place:
 
 
 def _is_number(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and value.isdecimal()
+    return isinstance(value, str) and value.isdecimal() and len(value) <= DIGITS

@@ -120,7 +120,7 @@ class Posting:
         except HTTPException as error:
             if error.status not in (401, 403, 404):
                 raise
-            if error.status == 404 and ticket.age(now=self._now()) < self._timings.deferred:
+            if error.status == 404 and abs(ticket.age(now=self._now())) < self._timings.deferred:
                 raise DeliveryDelayed("the command is not acknowledged yet", retry_after=1.0) from error
             log.info("interaction over", session=reply.address.id, status=error.status, code=error.code)
         return None  # public parts after the first are ordinary messages, because those have a nonce

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from bots.discord.markup import readable
 from bots.discord.names import Names, author, line
 from bots.discord.payloads import Payload, instant, snowflake
+from core.seam.evidence import UNREADABLE
 from core.seam.messages import Quote
 
 FORWARD = 1
@@ -49,7 +50,7 @@ def pointed(payload: Payload, names: Names) -> tuple[Quote, ...]:
     for part in (_answered, _carried):
         try:
             found += part(payload, names)
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except UNREADABLE:
             found.append(Quote(kind="embeds", unread="it has a form that I don't know"))
     return tuple(found)
 

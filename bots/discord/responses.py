@@ -52,7 +52,7 @@ class Responses:
 
         What is acknowledged already, and not by us, was so by this modal: the library repeats what failed.
         """
-        promise = self._promises.get(ticket.token, _Promise(late=True))
+        promise = self._promise(ticket.token)
         try:
             await self._respond(ticket.awaits, ticket.token, {"type": _MODAL, "data": modal})
         except HTTPException as error:
@@ -66,21 +66,24 @@ class Responses:
 
     @contextmanager
     def deferring(self, token: str) -> Iterator[None]:
-        """While an interaction is stored and acknowledged: an answer that is quicker than that has to wait."""
-        self._promises[token] = _Promise()
+        """While an interaction is stored and acknowledged: an answer that is quicker than that has to wait.
+
+        One that is told twice is one.
+        """
+        promise = self._promises.setdefault(token, _Promise())
         try:
             yield
         finally:
-            self.deferred(token)
-            del self._promises[token]
+            promise.kept.set()
+            self._promises.pop(token, None)
 
     def deferred(self, token: str) -> None:
         """From here on the interaction can be answered."""
-        self._promises[token].kept.set()
+        self._promise(token).kept.set()
 
     async def is_opened(self, token: str, *, within: float) -> bool:
         """Whether the interaction is answered with a modal; waits until that is known, or so many seconds."""
-        promise = self._promises[token]
+        promise = self._promise(token)
         with suppress(TimeoutError):
             async with timeout(within):
                 await promise.wanted.wait()
@@ -111,6 +114,9 @@ class Responses:
             json={**reply, "flags": SUPPRESS_EMBEDS | _EPHEMERAL},
         )
         return made
+
+    def _promise(self, token: str) -> _Promise:
+        return self._promises.get(token, _Promise(late=True))
 
     async def _kept(self, ticket: Ticket) -> None:
         """Until the interaction can be answered."""

@@ -39,5 +39,5 @@ class Ticket:
         return ticket if good else None
 
     def age(self, *, now: float) -> float:
-        """How long ago the command was given, in seconds."""
+        """How long ago the command was given, in seconds; less than nothing where our clock is behind Discord's."""
         return now - (self.until - LIFETIME)

@@ -9,7 +9,18 @@ from rich.console import Console
 from rich.text import Text
 
 import migrations
-from bots.program import auditing, doors, letters, logs, overrides, wiring
+from bots.program import (
+    auditing,
+    doors,
+    exporting,
+    forgetting,
+    keys,
+    letters,
+    logs,
+    overrides,
+    subjects,
+    wiring,
+)
 from bots.program.doctor import examine
 from bots.program.doors import Platform
 from bots.program.exits import go, known_settings
@@ -81,9 +92,40 @@ def settings(
     go(lambda: _settings(known_settings(quiet=True), overrides.scope(channel, workspace), unset))
 
 
+@app.command()
+def forget(
+    user: subjects.User = None,
+    session: subjects.Session = None,
+    channel: subjects.Channel = None,
+    workspace: subjects.Workspace = None,
+) -> None:
+    """Erase what was said by a person, or in a session, channel or workspace, and print the receipt."""
+    go(
+        lambda: forgetting.forget(
+            known_settings(quiet=True),
+            subjects.subject(user=user, session=session, channel=channel, workspace=workspace),
+        )
+    )
+
+
+@app.command()
+def export(
+    user: subjects.User = None,
+    session: subjects.Session = None,
+    form: exporting.Format = exporting.Form.JSON,
+) -> None:
+    """Print what is stored of a person or a session: lines of JSON, or Markdown to read."""
+    go(
+        lambda: exporting.export(
+            known_settings(quiet=True), subjects.subject(user=user, session=session, places=False), form
+        )
+    )
+
+
 app.command(name="audit")(auditing.show_audit)
 
 app.add_typer(letters.app, name="dead", no_args_is_help=True)
+app.add_typer(keys.app, name="keys", no_args_is_help=True)
 
 show = typer.Typer(help="Print the app manifest that fits this configuration.", no_args_is_help=True)
 app.add_typer(show, name="manifest")

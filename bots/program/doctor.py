@@ -8,13 +8,14 @@ from functools import partial
 from pathlib import Path
 
 import migrations
+from bots.program import vaults
 from core.config import Misspelt, Settings, own_instructions
 from core.errors import BackscrollError, DatabaseAhead, DatabaseError
 from core.memory.mind import Mind
 from core.model import prices
 from core.model.llm import Model
 from core.seam.adapter import Adapter, Finding
-from core.store import Database, servers, sqlite_files
+from core.store import Database, keys, servers, sqlite_files
 
 
 async def examine(
@@ -41,6 +42,7 @@ async def examine(
     parts: list[tuple[str, Callable[[], Awaitable[Sequence[Finding]]]]] = [
         ("instructions", partial(_instructions, settings, mind)),
         ("database", partial(_database, settings, database)),
+        ("encryption", partial(_encryption, settings, database)),
         ("prices", partial(_prices, settings)),
         ("model", partial(_model, settings, model, mind, database)),
         *((platform, partial(_platform, adapter)) for platform, adapter in platforms.items()),
@@ -104,7 +106,7 @@ async def _database(settings: Settings, make: Callable[[], Database]) -> Sequenc
         remedy = "Check DATABASE_URL: host, port, name, user and password, and that the server runs."
         return [Finding(subject="database", ok=False, detail=f"does not answer: {error}", remedy=remedy)]
     kind = "SQLite" if settings.database_url.startswith("sqlite") else "PostgreSQL"
-    readers = _readers(sqlite_files(settings.database_url))
+    readers = _readers("database", sqlite_files(settings.database_url))
     reached = readers or [Finding(subject="database", ok=True, detail=f"{kind} answers")]
     if have == need or (have is None and kind == "SQLite"):
         return [*reached, Finding(subject="schema", ok=True, detail=have or f"will be made by the first run ({need})")]
@@ -112,14 +114,28 @@ async def _database(settings: Settings, make: Callable[[], Database]) -> Sequenc
     return [*reached, Finding(subject="schema", ok=False, detail=behind, remedy="Run `backscroll migrate`.")]
 
 
-def _readers(files: Sequence[Path]) -> Sequence[Finding]:
-    """Whether others on this machine may read what people said."""
+def _readers(subject: str, files: Sequence[Path]) -> Sequence[Finding]:
+    """Whether others on this machine may read what people said, or what it is sealed by."""
     read = [file for file in files if file.exists() and stat.S_IMODE(file.stat().st_mode) & 0o077]
     if not read:
         return []
     names = " ".join(file.name for file in read)
     remedy = f"Run `chmod 600 {' '.join(map(str, read))}`."
-    return [Finding(subject="database", ok=False, detail=f"others on this machine may open {names}", remedy=remedy)]
+    return [Finding(subject=subject, ok=False, detail=f"others on this machine may open {names}", remedy=remedy)]
+
+
+async def _encryption(settings: Settings, make: Callable[[], Database]) -> Sequence[Finding]:
+    """That nothing is sealed is for the operator to decide, and nothing wrong."""
+    ring, file, used = vaults.ring(settings), settings.backscroll_keys_file, set[str]()
+    with suppress(BackscrollError):  # what is wrong with the database is a finding of its own
+        async with _visited(settings, make) as database:
+            used = await database.read(keys.rings)
+    vaults.require_known(ring, used)
+    if ring is None:
+        detail = f"none: all that people say is stored in the clear; {vaults.REMEDY}"
+        return [Finding(subject="encryption", ok=True, detail=detail)]
+    detail = f"all that people say is sealed, by the key {ring.newest}"
+    return [*_readers("encryption", [file] if file else []), Finding(subject="encryption", ok=True, detail=detail)]
 
 
 async def _hints(make: Callable[[], Database]) -> Sequence[Finding]:

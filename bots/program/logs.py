@@ -16,19 +16,7 @@ from core.errors import BackscrollError
 def configure(form: Literal["text", "json"], *, quiet: bool = False) -> None:
     """Sets logging up for the process. `quiet` leaves out all but warnings, for a terminal that people talk in."""
     level = logging.WARNING if quiet else logging.INFO
-    shared: list[structlog.types.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.ExceptionRenderer(lambda info: trace(info[1])),
-    ]
-    renderer: structlog.types.Processor
-    if form == "json":
-        renderer = structlog.processors.JSONRenderer()
-    else:
-        renderer = structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
+    *shared, renderer = processors(form)
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -40,6 +28,39 @@ def configure(form: Literal["text", "json"], *, quiet: bool = False) -> None:
     handler.setFormatter(formatter)
     # The libraries' own debug logs hold bodies and tokens: their warnings are all that we let through.
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def processors(form: Literal["text", "json"]) -> list[structlog.types.Processor]:
+    """What makes a line of what is logged, step by step; the last one writes it. JSON escapes by itself."""
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.ExceptionRenderer(lambda info: trace(info[1])),
+    ]
+    if form == "json":
+        return [*shared, structlog.processors.JSONRenderer()]
+    colors = sys.stderr.isatty()
+    return [
+        *shared,
+        on_one_line,
+        structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback),
+    ]
+
+
+def on_one_line(_logger: object, _method: str, told: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Nobody's words begin a line of their own, colour a terminal, or turn its text around: such signs are escaped.
+
+    A traceback has lines, and nothing in it but ours.
+    """
+    for name, value in told.items():
+        if isinstance(value, str) and not value.isprintable():
+            told[name] = "\n".join(map(_printable, value.split("\n"))) if name == "exception" else _printable(value)
+    return told
+
+
+def _printable(words: str) -> str:
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in words)
 
 
 def trace(error: BaseException) -> str:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import structlog
 
 import migrations
-from bots.program import owner
+from bots.program import owner, vaults
 from core import journal
 from core.assistant.assistant import Assistant
 from core.assistant.folding import Folder
+from core.chores.erasing import Erasing
 from core.chores.folding import DueSessions
 from core.chores.runner import Chores
 from core.chores.table import chores
@@ -35,6 +36,7 @@ from core.model.prices import Prices
 from core.seam.adapter import Adapter
 from core.store import Database, claims, connect, ledger, servers
 from core.store.engine import rows
+from core.store.sealing import Vault
 from core.timings import Timings
 from core.work.shifts import Shifts
 from core.work.worker import Worker
@@ -56,7 +58,7 @@ async def run(
 
     Raises BackscrollError when it can't start or a platform will not have us.
     """
-    await prepare(settings, database)
+    vault = await prepare(settings, database)
     mind = await make_mind(settings, model, prices.read(settings.backscroll_prices_file), others)
     for one in (model, *(others or {}).values()):
         await one.recall(_Recollection(database))
@@ -70,9 +72,18 @@ async def run(
         mind=mind,
         owner=owner.ourselves(place),
         timings=timings or Timings(lease=settings.backscroll_lease_seconds),
+        vault=vault,
     )
+    _say_how_sealed(vault)
     log.info("ready", platforms=list(adapters), model=model.name, taken_up=freed, tried_again=again)
     await _serve(house, settings.backscroll_drain_seconds, stop)
+
+
+def _say_how_sealed(vault: Vault | None) -> None:
+    if vault is None:
+        log.warning("stored in the clear", what="all that people say", remedy=vaults.REMEDY)
+    elif not vault.all_sealed:
+        log.warning("not all is sealed yet", until="the log says so")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +105,7 @@ def _build(
     mind: Mind,
     owner: str,
     timings: Timings,
+    vault: Vault | None,
 ) -> _House:
     events = Events(journal.note)
     outbox = Outbox(database=database, adapters=adapters, timings=timings, events=events)
@@ -112,28 +124,42 @@ def _build(
         adapters=adapters.values(),
         model=mind.model,
         folding=due_sessions if settings.has_model else None,
+        erasing=Erasing(
+            database=database, shifts=shifts, count=mind.count, timings=timings, wake=worker.wake, vault=vault
+        ),
         policy=mind.policy,
         audit_seconds=settings.audit_seconds,
         events=events,
         timings=timings,
+        vault=vault,
     )
     return _House(database=database, adapters=adapters, inbox=inbox, worker=worker, chores=Chores(table, shifts))
 
 
-async def prepare(settings: Settings, database: Database) -> None:
-    """A SQLite file is brought to the newest schema; a PostgreSQL is the operator's to migrate.
+async def prepare(settings: Settings, database: Database) -> Vault | None:
+    """Has bodies sealed and opened by the key ring, if there is one, which must be the right one for this database.
 
-    Raises DatabaseBehind, which says so, and ConfigurationError where it does not keep workspaces apart as it is told.
+    A SQLite file is brought to the newest schema; a PostgreSQL is the operator's to migrate.
+    Raises ConfigurationError where the ring is not the right one, before anything is written, or where the tables do
+    not keep workspaces apart as they are told; and DatabaseBehind.
     """
+    ring = vaults.ring(settings)
+    await vaults.require(ring, database)
     if settings.database_url.startswith("sqlite"):
         await database.write(migrations.upgrade)
-        return
+    else:
+        await require_newest(database)
+        await database.read(rows.require, on=settings.keeps_apart)
+    return await vaults.enter(ring, database)
+
+
+async def require_newest(database: Database) -> None:
+    """Raises DatabaseBehind where the schema is not the one that this program needs."""
     have, need = await database.read(migrations.current), migrations.newest()
     if have != need:
         raise DatabaseBehind(
             f"the schema is at {have or 'nothing'}, this program needs {need}: run `backscroll migrate`"
         )
-    await database.read(rows.require, on=settings.keeps_apart)
 
 
 def open_database(settings: Settings) -> Database:
@@ -151,10 +177,11 @@ def make_model(settings: Settings, database: Database | None = None, name: str |
     if not settings.has_model:
         return OfflineModel()
     from core.model.openai import OpenAIModel  # a client library is loaded by those who need it
+    from core.model.openai.moderation import Moderated
 
-    key = settings.openai_api_key
+    key = settings.openai_api_key.get_secret_value() if settings.openai_api_key is not None else "none"
     model: Model = OpenAIModel(
-        api_key=key.get_secret_value() if key is not None else "none",
+        api_key=key,
         base_url=settings.openai_base_url,
         model=name or settings.openai_model,
         api=settings.openai_api,
@@ -165,21 +192,26 @@ def make_model(settings: Settings, database: Database | None = None, name: str |
     )
     if database is not None:
         model = Metered(model, lambda call: database.write(ledger.record, call))
-    return Breaker(model)
+    model = Breaker(model)
+    if settings.backscroll_moderation == "off":
+        return model
+    return Moderated(model, api_key=key, base_url=settings.openai_base_url)
 
 
 async def make_mind(settings: Settings, model: Model, known: Prices, others: Mapping[str, Model] | None = None) -> Mind:
     """What answering needs beside the session. Raises ConfigurationError when too little room is left."""
     counter = await tokens.load(settings.openai_model) if settings.has_model else tokens.Estimate()
+    calibration = _calibration(settings, counter)
+    named = {name: (one, _calibration(settings, counter)) for name, one in (others or {}).items()}
     mind = Mind(
         model=model,
         instructions=instructions(own_instructions(settings)),
         counter=counter,
-        calibration=_calibration(settings, counter),
+        calibration=calibration,
         policy=settings.policy,
         records=RECORDS,
         prices=known,
-        others={name: (one, _calibration(settings, counter)) for name, one in (others or {}).items()},
+        others={settings.openai_model: (model, calibration)} | named if settings.has_model else {},
     )
     budget = mind.policy.context_tokens
     if mind.fixed > budget // 2:

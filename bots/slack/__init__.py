@@ -1,4 +1,4 @@
-"""The door to Slack; slack_bolt and slack_sdk are imported nowhere else."""
+"""The door to Slack; slack_sdk is imported nowhere else."""
 
 from bots.slack.adapter import SlackAdapter, from_settings
 from bots.slack.manifest import as_json, manifest

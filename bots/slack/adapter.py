@@ -1,7 +1,7 @@
 """Slack behind the seam: Socket Mode in, the Web API out."""
 
 from asyncio import Lock, sleep
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic, time
 
 from structlog import get_logger
@@ -9,6 +9,7 @@ from structlog import get_logger
 from bots.slack import links
 from bots.slack.admins import is_admin
 from bots.slack.api import Api
+from bots.slack.channels import Channels
 from bots.slack.connection import Sockets
 from bots.slack.doctor import bot_token_problem, examination
 from bots.slack.errors import Refused
@@ -74,6 +75,7 @@ class SlackAdapter(Adapter):
         pages = Pages(self._api)
         self._status = status = Status(self._api, every=timings.status)
         self._names = Names(self._api, timings=timings)
+        self._channels = Channels(self._api, timings=timings)
         self._history = History(
             self._api, pages, self._names, self._ourselves, agent_view=agent_view, timings=timings, now=now
         )
@@ -89,13 +91,19 @@ class SlackAdapter(Adapter):
 
     async def listen(self, receive: Receive) -> None:
         """Raises PlatformError when Slack does not accept a token, or has switched Socket Mode off."""
-        us = await self._introduced()
+        us = await introduced(self._ourselves, pause=self._pause, longest=self._timings.longest_pause)
 
         events = Events(
-            receive, us, self._names, self._heard, order=self._order, agent_view=self._agent_view, now=self._now
+            receive,
+            us,
+            self._names,
+            self._channels,
+            self._heard,
+            order=self._order,
+            agent_view=self._agent_view,
+            now=self._now,
         )
         self._sockets = sockets = Sockets(
-            bot_token=self._bot_token,
             app_token=self._app_token,
             api_url=self._api_url,
             take=events.take,
@@ -142,6 +150,10 @@ class SlackAdapter(Adapter):
         """See Adapter: Slack's admins and owners have power over all of a workspace."""
         return await is_admin(self._api, address, person)
 
+    async def sees(self, address: Address, person: str) -> bool:
+        """See `channels`."""
+        return await self._channels.sees(address, person, await self._ourselves())
+
     async def withdraw(self, address: Address, message: str) -> None:
         """See Adapter. What only one person sees can't be taken away."""
         if is_ts(message):
@@ -177,19 +189,6 @@ class SlackAdapter(Adapter):
         self._posting.heard(inbound)
         self._history.heard(inbound)
 
-    async def _introduced(self) -> Ourselves:
-        """Who we are, however long Slack is out of reach; only a definite no ends it."""
-        wait = 1.0
-        while True:
-            try:
-                return await self._ourselves()
-            except Refused as error:
-                raise PlatformError(bot_token_problem(error.code)) from error
-            except DeliveryError as error:
-                log.warning("out of reach", reason=str(error), again_in=wait)
-                await self._pause(max(wait, error.retry_after if isinstance(error, DeliveryDelayed) else 0))
-                wait = min(2 * wait, self._timings.longest_pause)
-
     async def _ourselves(self) -> Ourselves:
         async with self._asking:
             if self._us is None:
@@ -206,6 +205,20 @@ def from_settings(settings: Settings) -> SlackAdapter:
     return SlackAdapter(bot_token=bot_token, app_token=app_token, api_url=settings.slack_api_url)
 
 
+async def introduced(ask: Callable[[], Awaitable[Ourselves]], *, pause: Sleep, longest: float) -> Ourselves:
+    """Who we are, however long Slack is out of reach; only a definite no ends it, as a PlatformError."""
+    wait = 1.0
+    while True:
+        try:
+            return await ask()
+        except Refused as error:
+            raise PlatformError(bot_token_problem(error.code)) from error
+        except DeliveryError as error:
+            log.warning("out of reach", reason=str(error), again_in=wait)
+            await pause(max(wait, error.retry_after if isinstance(error, DeliveryDelayed) else 0))
+            wait = min(2 * wait, longest)
+
+
 def ourselves(answer: Payload) -> Ourselves:
     """The installation that `auth.test` describes; docs.slack.dev/reference/methods/auth.test."""
     is_enterprise = bool(answer.get("is_enterprise_install"))
@@ -216,4 +229,5 @@ def ourselves(answer: Payload) -> Ourselves:
         name=str(answer.get("team") or ""),
         handle=str(answer.get("user") or ""),
         url=str(answer.get("url") or ""),
+        organisation=str(answer.get("enterprise_id") or ""),
     )

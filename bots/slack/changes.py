@@ -6,7 +6,7 @@ Most changes that Slack reports are nobody's: previews of links, counts of repli
 from collections.abc import Mapping
 
 from bots.slack.messages import said, said_by_another
-from bots.slack.payloads import PLATFORM, Payload, View, address_of, part, seconds, thread_of, word, workspace_of
+from bots.slack.payloads import PLATFORM, Payload, View, address_of, identity, part, seconds, thread_of, workspace_of
 from bots.slack.quotes import held
 from bots.slack.replies import EDIT, EVENT_TYPE
 from core.seam.address import Address
@@ -20,17 +20,17 @@ def changed(payload: Payload, event: Payload, view: View) -> tuple[Event, ...]:
     """A `message_changed`; its own `ts` is not the message's. What other programs have said may be remembered, too."""
     after, before = part(event, "message"), _before(event)
     if after.get("subtype") == _TOMBSTONE:
-        return _gone(payload, event, word(after, "ts"), before, view)
+        return _gone(payload, event, identity(after, "ts"), before, view)
     if not _is_edit(after, before):
         return ()
-    where = (word(event, "channel"), workspace_of(payload, view.us), view)
+    where = (identity(event, "channel"), workspace_of(payload, view.us), view)
     message = said(after, *where) or said_by_another(after, *where)
-    return () if message is None else (Edited(message=message, at=seconds(_edited(after) or word(event, "ts"))),)
+    return () if message is None else (Edited(message=message, at=seconds(_edited(after) or identity(event, "ts"))),)
 
 
 def deleted(payload: Payload, event: Payload, view: View) -> tuple[Event, ...]:
     """A `message_deleted`: a reply, or a message that has none."""
-    return _gone(payload, event, word(event, "deleted_ts"), _before(event), view)
+    return _gone(payload, event, identity(event, "deleted_ts"), _before(event), view)
 
 
 def left(payload: Payload, event: Payload, view: View) -> tuple[Event, ...]:
@@ -47,7 +47,7 @@ def left_channel(payload: Payload, event: Payload, view: View) -> tuple[Event, .
     if event.get("type") == "member_left_channel" and event.get("user") != view.us.user:
         return ()
     workspace = workspace_of(payload, view.us)
-    address = Address(platform=PLATFORM, workspace=workspace, channel=word(event, "channel"))
+    address = Address(platform=PLATFORM, workspace=workspace, channel=identity(event, "channel"))
     return (Closed(address=address, gone=event.get("type") in ("channel_deleted", "group_deleted")),)
 
 
@@ -57,10 +57,10 @@ def receipt(payload: Payload, event: Payload, view: View) -> tuple[Event, ...]:
     ours = view.us.said({"user": event.get("user_id"), "bot_id": event.get("bot_id")})
     if not ours or metadata.get("event_type") != EVENT_TYPE:
         return ()
-    noted, channel, ts = part(metadata, "event_payload"), word(event, "channel_id"), word(event, "message_ts")
-    thread = word(noted, "thread") if noted.get("thread") else None
+    noted, channel, ts = part(metadata, "event_payload"), identity(event, "channel_id"), identity(event, "message_ts")
+    thread = identity(noted, "thread") if noted.get("thread") else None
     address = Address(platform=PLATFORM, workspace=workspace_of(payload, view.us), channel=channel, thread=thread)
-    return (Receipt(address=address, key=word(noted, "key"), shown=Draft(id=ts, text="", note=EDIT)),)
+    return (Receipt(address=address, key=identity(noted, "key"), shown=Draft(id=ts, text="", note=EDIT)),)
 
 
 def _gone(payload: Payload, event: Payload, ts: str, before: Payload, view: View) -> tuple[Event, ...]:
@@ -68,7 +68,7 @@ def _gone(payload: Payload, event: Payload, ts: str, before: Payload, view: View
     its replies stay on screen.
     """
     root = thread_of(before) or ts
-    address = address_of(workspace_of(payload, view.us), word(event, "channel"), root, view)
+    address = address_of(workspace_of(payload, view.us), identity(event, "channel"), root, view)
     found: list[Event] = [Deleted(address=address, id=ts)]
     if address.thread == ts:
         found.append(Closed(address=address, gone=False))
@@ -93,4 +93,4 @@ def _is_edit(after: Payload, before: Payload) -> bool:
 
 def _edited(message: Payload) -> str | None:
     found = message.get("edited")
-    return word(found, "ts") if isinstance(found, Mapping) else None
+    return identity(found, "ts") if isinstance(found, Mapping) else None

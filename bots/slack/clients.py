@@ -7,20 +7,17 @@ from typing import TypeVar
 from slack_sdk.http_retry.async_handler import AsyncRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from core.config import proxy_for
+from core.proxies import proxy_for
 
 Client = TypeVar("Client", bound=AsyncWebClient)
 
 
 class _Discreet(Filter):
-    """Takes the key out of a socket's address and the stack, in which it is written again, and one needless warning."""
+    """Takes the key out of a socket's address, and the stack, in which it is written again."""
 
     _TICKET = pattern(r"ticket=[^&\s'\")]+")
-    _SKIPPED = "As you gave `client` as well, `token` will be unused."  # Bolt found it in the environment
 
     def filter(self, record: LogRecord) -> bool:
-        if record.msg == self._SKIPPED:
-            return False
         record.msg, record.args = self._TICKET.sub("ticket=…", record.getMessage()), None
         record.exc_info = record.exc_text = None
         return True
@@ -37,7 +34,7 @@ def web_client(kind: type[Client], *, token: str, api_url: str, retry_handlers: 
 
 
 def sdk_logger() -> Logger:
-    """For slack_bolt and slack_sdk: at DEBUG they write what people said, so they never get that far."""
+    """For slack_sdk: at DEBUG it writes what people said, so that never gets that far."""
     logger = getLogger("backscroll.slack_sdk")
     logger.setLevel(WARNING)
     logger.addFilter(_DISCREET)

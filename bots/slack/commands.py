@@ -5,16 +5,19 @@ from collections.abc import Mapping
 from structlog import get_logger
 
 from bots.slack.links import link, linked
+from bots.slack.members import standing
 from bots.slack.payloads import (
     PLATFORM,
     Payload,
     Unreadable,
     View,
     address_of,
+    identity,
     is_direct,
     is_plain_dm,
     part,
     seconds,
+    thread_of,
     word,
     workspace_of,
 )
@@ -33,9 +36,9 @@ log = get_logger(platform=PLATFORM)
 
 def stopped(payload: Payload, event: Payload, view: View) -> Inbound:
     """Somebody pressed Slack's own stop button; docs.slack.dev/reference/events/agent_session_stopped."""
-    channel, ts, user = word(event, "channel"), word(event, "event_ts"), word(event, "user")
+    channel, ts, user = identity(event, "channel"), identity(event, "event_ts"), identity(event, "user")
     return Inbound(
-        address=address_of(workspace_of(payload, view.us), channel, word(event, "thread_ts"), view),
+        address=address_of(workspace_of(payload, view.us), channel, identity(event, "thread_ts"), view),
         id=f"stop:{ts}",
         author=Author(id=user, name=view.names.get(user, user)),
         text="",
@@ -43,6 +46,8 @@ def stopped(payload: Payload, event: Payload, view: View) -> Inbound:
         audience=Audience.BOT,
         direct=is_direct(channel),
         verb="stop",
+        standing=standing(user, {}, workspace_of(payload, view.us), view),
+        public=view.public,
     )
 
 
@@ -51,13 +56,13 @@ def slash(payload: Payload, view: View) -> Inbound:
 
     A link to a message in a thread of this channel names that.
     """
-    channel, user = word(payload, "channel_id"), word(payload, "user_id")
+    channel, user = identity(payload, "channel_id"), identity(payload, "user_id")
     verb, _, rest = str(payload.get("text") or "").strip().partition(" ")
     place = Address(platform=PLATFORM, workspace=view.us.workspace, channel=channel)
     thread = _thread(place, _verb(verb), rest, view)
     return Inbound(
         address=thread or place,
-        id=word(payload, "trigger_id"),
+        id=identity(payload, "trigger_id"),
         author=Author(id=user, name=str(view.names.get(user) or payload.get("user_name") or user)),
         text=rest.strip(),
         at=view.now,
@@ -65,6 +70,8 @@ def slash(payload: Payload, view: View) -> Inbound:
         direct=is_direct(channel),
         verb=_verb(verb),
         vague=thread is None and not is_plain_dm(channel, view),
+        standing=standing(user, {"team": payload.get("team_id")}, view.us.workspace, view),
+        public=view.public,
         ticket=_answerable(payload, view),
     )
 
@@ -82,9 +89,9 @@ def shortcut(payload: Payload, view: View) -> Inbound | None:
     verb = SHORTCUTS.get(str(payload.get("callback_id")))
     if verb is None:
         return None
-    channel, message = word(part(payload, "channel"), "id"), part(payload, "message")
-    ts = word(message, "ts")
-    address = address_of(view.us.workspace, channel, message.get("thread_ts") or ts, view)
+    channel, message = identity(part(payload, "channel"), "id"), part(payload, "message")
+    ts = identity(message, "ts")
+    address = address_of(view.us.workspace, channel, thread_of(message) or ts, view)
     return _pressed(payload, view, verb=verb, address=address, line=_linking(COMMANDS[verb], address, ts, view))
 
 
@@ -101,7 +108,7 @@ def choice(payload: Payload, view: View) -> Inbound | None:
                 chosen = Choice.read(value)
             except AddressError as error:
                 raise Unreadable("the chosen value names no session") from error
-            channel = word(part(payload, "channel"), "id")
+            channel = identity(part(payload, "channel"), "id")
             here = Address(platform=PLATFORM, workspace=view.us.workspace, channel=channel)
             if chosen.address.channel_address != here:
                 log.warning("choice ignored", session=here.id, reason="the chosen session is of another place")
@@ -122,16 +129,18 @@ def _value(action: Payload) -> str | None:
 
 def _pressed(payload: Payload, view: View, *, verb: str, address: Address, line: str = "") -> Inbound:
     user = part(payload, "user")
-    name = view.names.get(word(user, "id")) or user.get("name") or user.get("username") or word(user, "id")
+    name = view.names.get(identity(user, "id")) or user.get("name") or user.get("username") or identity(user, "id")
     return Inbound(
         address=address,
-        id=word(payload, "trigger_id"),
-        author=Author(id=word(user, "id"), name=str(name)),
+        id=identity(payload, "trigger_id"),
+        author=Author(id=identity(user, "id"), name=str(name)),
         text=line,
         at=view.now,
         audience=Audience.BOT,
         direct=is_direct(address.channel),
         verb=verb,
+        standing=standing(word(user, "id"), {"team": user.get("team_id")}, view.us.workspace, view),
+        public=view.public,
         ticket=_answerable(payload, view),
     )
 

@@ -1,20 +1,21 @@
-"""Socket Mode: two WebSockets from slack_bolt, each envelope acknowledged after it was taken in.
+"""Socket Mode: two WebSockets from slack_sdk, each envelope acknowledged after it was taken in.
 
 Slack closes every socket after some hours. The SDK closes the old one before it has the new one, so that with a single
 socket there would be a gap; Slack sends each envelope to any one of the sockets that are open (up to 10 of an app).
+
+Frames are read here, since what the SDK can't read it would neither hand over nor acknowledge: Slack would send it
+again and again.
 """
 
 import json
-from asyncio import Future, Task, TaskGroup, current_task, gather, get_running_loop, wait
-from collections.abc import Awaitable, Callable
-from typing import Any
+from asyncio import Future, Task, TaskGroup, create_task, gather, get_running_loop, wait
+from collections.abc import Awaitable, Callable, Mapping
+from re import compile as pattern
 
 from aiohttp import ClientWebSocketResponse, WSMessage
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
-from slack_bolt.app.async_app import AsyncApp
-from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import async_default_handlers
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from structlog import get_logger
@@ -23,23 +24,23 @@ from bots.slack.clients import sdk_logger, web_client
 from bots.slack.errors import facts_of, is_passing
 from bots.slack.payloads import PLATFORM, Payload
 from bots.slack.timings import Timings
-from core.errors import PlatformError
+from core.errors import PlatformError, where
 
 log = get_logger(platform=PLATFORM)
 
-Take = Callable[[Payload], Awaitable[Payload | None]]
+Take = Callable[[object], Awaitable[Payload | None]]
+
+_ID = pattern(r'"envelope_id"\s*:\s*"([\w-]{1,80})"')
 
 
 class Sockets:
     """The way in. `take` gets each payload: the envelope is acknowledged with what it returns; when it raises, not."""
 
-    def __init__(
-        self, *, bot_token: str, app_token: str, api_url: str, take: Take, timings: Timings, count: int = 2
-    ) -> None:
-        self._bot_token, self._app_token, self._api_url = bot_token, app_token, api_url
+    def __init__(self, *, app_token: str, api_url: str, take: Take, timings: Timings, count: int = 2) -> None:
+        self._app_token, self._api_url = app_token, api_url
         self._take, self._timings, self._count = take, timings, count
-        self._taking: set[Task[Any]] = set()
-        self._greeted: dict[AsyncSocketModeHandler, ClientWebSocketResponse | None] = {}
+        self._taking: set[Task[None]] = set()
+        self._greeted: dict[_Socket, ClientWebSocketResponse | None] = {}
 
     def hears(self) -> bool:
         """Whether a socket is open over which Slack has said hello."""
@@ -48,67 +49,72 @@ class Sockets:
     async def run(self) -> None:
         """Until cancelled. Raises PlatformError when Slack will give us no socket."""
         refusal: Future[PlatformError] = get_running_loop().create_future()
-        app = self._app()
-        doors = [self._door(app, refusal) for _ in range(self._count)]
+        sockets = [self._socket(refusal) for _ in range(self._count)]
         try:
             async with TaskGroup() as group:
-                connecting = [group.create_task(_connected(door)) for door in doors]
+                connecting = [group.create_task(_connected(socket)) for socket in sockets]
                 problem = await refusal
                 for task in connecting:
                     task.cancel()
         finally:
-            await self._closed(doors)
+            await self._closed(sockets)
         raise problem
 
-    def _door(self, app: AsyncApp, refusal: "Future[PlatformError]") -> AsyncSocketModeHandler:
+    def _socket(self, refusal: "Future[PlatformError]") -> "_Socket":
         client = web_client(
             _AppClient, token=self._app_token, api_url=self._api_url, retry_handlers=async_default_handlers()
         )
         client.refusal = refusal
-        door = AsyncSocketModeHandler(
-            app, self._app_token, logger=sdk_logger(), web_client=client, ping_interval=self._timings.ping
-        )
-        door.client.proxy = client.proxy
+        socket = _Socket(self._app_token, logger=sdk_logger(), web_client=client, ping_interval=self._timings.ping)
+        socket.proxy, socket.enveloped = client.proxy, self._enveloped
 
         async def heed(frame: WSMessage) -> None:
             match read(frame.data):
                 case {"type": "hello"}:
-                    self._greeted[door] = door.client.current_session
+                    self._greeted[socket] = socket.current_session
                 case {"type": "disconnect", "reason": "link_disabled"}:
                     _refuse(refusal, "link_disabled")
 
-        door.client.on_message_listeners.append(heed)
-        return door
+        socket.on_message_listeners.append(heed)
+        return socket
 
-    def _app(self) -> AsyncApp:
-        """Bolt with one middleware of ours, before all that would look people up: every request ends there."""
+    def _enveloped(self, socket: "_Socket", envelope: str, payload: object) -> None:
+        task = create_task(self._acknowledge(socket, envelope, payload))
+        self._taking.add(task)
+        task.add_done_callback(self._taking.discard)
 
-        async def take(body: dict[str, Any]) -> BoltResponse:
-            if (task := current_task()) is not None:
-                self._taking.add(task)
-                task.add_done_callback(self._taking.discard)
-            answer = await self._take(body)
-            return BoltResponse(status=200, body=dict(answer) if answer else "")
+    async def _acknowledge(self, socket: "_Socket", envelope: str, payload: object) -> None:
+        try:
+            answer = await self._take(payload)
+            said = {"envelope_id": envelope} | ({"payload": dict(answer)} if answer else {})
+            await socket.send_socket_mode_response(said)
+        except Exception as error:  # noqa: BLE001 – whatever it is, Slack says it again, and the others are heard
+            log.warning("not acknowledged", reason=type(error).__name__, where=where(error))
 
-        async def not_taken(error: Exception) -> None:
-            log.warning("not acknowledged", reason=type(error).__name__)
-
-        web = web_client(AsyncWebClient, token=self._bot_token, api_url=self._api_url, retry_handlers=[])
-        app = AsyncApp(
-            name="backscroll",
-            logger=sdk_logger(),
-            client=web,
-            before_authorize=take,
-            request_verification_enabled=False,  # it is for HTTP; a socket is ours by its ticket
-        )
-        app.error(not_taken)
-        return app
-
-    async def _closed(self, doors: list[AsyncSocketModeHandler]) -> None:
+    async def _closed(self, sockets: "list[_Socket]") -> None:
         """What was being taken in is still acknowledged, if it takes no longer than a moment."""
         if self._taking:
             await wait(set(self._taking), timeout=self._timings.settle)
-        await gather(*(_left(door) for door in doors))
+        await gather(*(_left(socket) for socket in sockets))
+
+
+class _Socket(SocketModeClient):
+    """One socket of the SDK's, which hands over what is in envelopes, and reads by itself what Slack says besides."""
+
+    enveloped: "Callable[[_Socket, str, object], None]"
+    aside: Task[None] | None = None
+    """What is done about the newest word of Slack's on the socket itself; a farewell takes its time."""
+
+    async def process_message(self) -> None:
+        """Called by the SDK for the next frame in the queue."""
+        frame = await self.message_queue.get()
+        if not isinstance(frame, str):
+            return
+        envelope, payload = opened(frame)
+        if envelope is None:
+            self.aside = create_task(self.run_message_listeners(dict(read(frame)), frame))
+        else:
+            self.enveloped(self, envelope, payload)
 
 
 class _AppClient(AsyncWebClient):
@@ -126,13 +132,24 @@ class _AppClient(AsyncWebClient):
             raise
 
 
+def opened(frame: str) -> tuple[str | None, object]:
+    """The envelope's ID, and what is in it: of one that nobody can read, its length. No ID where the frame is none."""
+    try:
+        said = json.loads(frame)
+    except (ValueError, RecursionError):
+        found = _ID.search(frame)
+        return found and found[1], f"a frame of {len(frame)} characters"
+    envelope = said.get("envelope_id") if isinstance(said, Mapping) else None
+    return (envelope, said.get("payload")) if isinstance(envelope, str) else (None, None)
+
+
 def read(frame: object) -> Payload:
     """What Slack says about the socket itself; nothing when the frame is an envelope, as most are."""
     if not isinstance(frame, str) or "envelope_id" in frame:
         return {}
     try:
         said = json.loads(frame)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}
 
@@ -152,12 +169,12 @@ def _refuse(refusal: "Future[PlatformError]", code: str) -> None:
         refusal.set_result(PlatformError(app_token_problem(code)))
 
 
-async def _left(door: AsyncSocketModeHandler) -> None:
+async def _left(socket: _Socket) -> None:
     """Closes the socket and waits for the SDK's own tasks, which it only cancels."""
-    await door.close_async()  # type: ignore[no-untyped-call]  # slack_bolt has no types here
-    tasks = (door.client.message_processor, door.client.current_session_monitor, door.client.message_receiver)
+    await socket.close()  # type: ignore[no-untyped-call]  # slack_sdk has no types here
+    tasks = (socket.message_processor, socket.current_session_monitor, socket.message_receiver)
     await gather(*(task for task in tasks if task is not None), return_exceptions=True)
 
 
-async def _connected(door: AsyncSocketModeHandler) -> None:
-    await door.connect_async()  # type: ignore[no-untyped-call]  # slack_bolt has no types here
+async def _connected(socket: _Socket) -> None:
+    await socket.connect()  # type: ignore[no-untyped-call]  # slack_sdk has no types here

@@ -4,20 +4,21 @@ Reading is pure, and most payloads are none for us. What can't be stored is not 
 Slack sends an event again, and tells a person that their command has failed.
 """
 
-import json
-from collections.abc import Callable
+from asyncio import gather
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from hashlib import sha256
 
 from bots.slack import forms
 from bots.slack.changes import changed, deleted, left, left_channel, receipt
+from bots.slack.channels import Channels
 from bots.slack.commands import choice, shortcut, slash, stopped
 from bots.slack.messages import completes, said
 from bots.slack.names import Names, nameless_in
-from bots.slack.payloads import PLATFORM, Ourselves, Payload, Unreadable, View, part, word, workspace_of
+from bots.slack.payloads import PLATFORM, Ourselves, Payload, Unreadable, View, identity, part, workspace_of
 from core.errors import NotFilled
-from core.seam import evidence
 from core.seam.adapter import Receive
+from core.seam.address import Address
+from core.seam.evidence import UNREADABLE, rejected
 from core.seam.messages import Closed, Deleted, Edited, Event, Filled, Inbound, Left, Receipt, Rejected
 from core.seam.ordering import Ordering
 
@@ -38,18 +39,24 @@ class Events:
         receive: Receive,
         us: Ourselves,
         names: Names,
+        channels: Channels,
         heard: Callable[[Inbound], None],
         *,
         order: Ordering,
         agent_view: bool,
         now: Callable[[], float],
     ) -> None:
-        self._receive, self._us, self._names, self._heard = receive, us, names, heard
+        self._receive, self._us, self._names, self._channels, self._heard = receive, us, names, channels, heard
         self._order, self._agent_view, self._now = order, agent_view, now
 
-    async def take(self, payload: Payload) -> Payload | None:
+    async def take(self, payload: object) -> Payload | None:
         """All that one payload tells; what Slack is answered to it. When it raises, not everything was taken in."""
-        view = View(us=self._us, agent_view=self._agent_view, now=self._now())
+        if not isinstance(payload, Mapping):
+            await self._receive(_rejected(payload, Unreadable("no payload")))
+            return None
+        happened = payload.get("event")
+        public = self._channels.note(happened) if isinstance(happened, Mapping) else None
+        view = View(us=self._us, agent_view=self._agent_view, now=self._now(), public=public)
         try:
             for place, event in enumerate(translate(payload, view)):
                 if isinstance(event, Rejected | Receipt | Left):
@@ -76,30 +83,33 @@ class Events:
                 await self._receive(Edited(message=known, at=known.at))
 
     async def _named(self, event: Event, payload: Payload, view: View, place: int) -> Event:
-        """What the payload says at this place, once more with the names that people and channels go by."""
+        """What the payload says at this place, once more with what Slack says of the people and channels in it."""
         if not isinstance(event, Inbound | Filled | Edited):
             return event
-        author = event.message.author if isinstance(event, Edited) else event.author
-        names = await self._names.of((author.id, *nameless_in(payload.get("event"))), view.us)
-        return translate(payload, replace(view, names=names))[place]
+        said = event.message if isinstance(event, Edited) else event
+        asked = said.author.id, *nameless_in(payload.get("event"))
+        public, names = await gather(self._public(said.address, view), self._names.of(asked, view.us))
+        people = self._names.people((said.author.id,))
+        return translate(payload, replace(view, names=names, people=people, public=public))[place]
+
+    async def _public(self, address: Address, view: View) -> bool | None:
+        """Whether its channel is public: an `app_mention` and a command don't say of what kind theirs is."""
+        return view.public if view.public is not None else await self._channels.is_public(address.channel)
 
 
 def translate(payload: Payload, view: View) -> tuple[Event, ...]:
     """One payload of a Socket Mode envelope or of an HTTP request, in our words; all its events are of one place."""
     try:
         return tuple(event for event in _events(payload, view) if event is not None)
-    except Unreadable as problem:
-        return (rejected(payload, str(problem)),)
-    except (TypeError, ValueError, AttributeError) as problem:
-        return (rejected(payload, f"not of Slack's shape ({type(problem).__name__})"),)
+    except UNREADABLE as problem:
+        return (_rejected(payload, problem),)
 
 
-def rejected(payload: Payload, reason: str) -> Rejected:
-    """The payload as evidence, without what answers in our name. What tells two events apart may be among that."""
-    whole = json.dumps(payload, sort_keys=True, default=str)
-    event_id = payload.get("event_id")
-    name = event_id if isinstance(event_id, str) and event_id else sha256(whole.encode()).hexdigest()[:24]
-    return Rejected(platform=PLATFORM, id=name, reason=reason, payload=evidence.kept(whole))
+def _rejected(payload: object, problem: Exception) -> Rejected:
+    """Why is said of what we have found out by ourselves; what a library says may quote the payload."""
+    own = isinstance(problem, Unreadable)
+    reason = str(problem) if own else f"not of Slack's shape ({type(problem).__name__})"
+    return replace(rejected(PLATFORM, payload, problem, name="event_id"), reason=reason)
 
 
 def _events(payload: Payload, view: View) -> tuple[Event | None, ...]:
@@ -130,5 +140,5 @@ def _happened(payload: Payload, event: Payload, view: View) -> tuple[Event | Non
         case "agent_session_stopped", _:
             return (stopped(payload, event, view),)
         case (("message" | "app_mention"), _):
-            return (said(event, word(event, "channel"), workspace_of(payload, view.us), view),)
+            return (said(event, identity(event, "channel"), workspace_of(payload, view.us), view),)
     return ()

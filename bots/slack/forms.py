@@ -7,7 +7,8 @@ from structlog import get_logger
 
 from bots.slack.api import Api
 from bots.slack.errors import Refused
-from bots.slack.payloads import PLATFORM, Payload, Unreadable, View, is_direct, part, word
+from bots.slack.members import standing
+from bots.slack.payloads import PLATFORM, Payload, Unreadable, View, identity, is_direct, part, word
 from bots.slack.replies import Arguments
 from bots.slack.ticket import Ticket
 from core.commands.lines import Given, filled
@@ -72,24 +73,26 @@ def submission(payload: Payload, view: View) -> Filled | None:
     if asked.verb not in COMMANDS or asked.address.workspace != view.us.workspace:
         raise Unreadable("a form of no command here")
     given = filled(asked.verb, asked.line, _held(part(part(shown, "state"), "values")))
-    orders = {name: _order(one, f"{word(shown, 'id')} {name}", asked, payload, view) for name, one in given.items()}
+    orders = {name: _order(one, f"{identity(shown, 'id')} {name}", asked, payload, view) for name, one in given.items()}
     return Filled(address=asked.address, orders=orders) if orders else None
 
 
 def _order(given: Given, form: str, asked: Choice, payload: Payload, view: View) -> Inbound:
     """One command of the form. Sent again it is the same; changed once more, it is another one."""
     user = part(payload, "user")
-    name = view.names.get(word(user, "id")) or user.get("name") or user.get("username") or word(user, "id")
+    name = view.names.get(identity(user, "id")) or user.get("name") or user.get("username") or identity(user, "id")
     mark = sha256(f"{given.verb} {given.line}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
     return Inbound(
         address=asked.address,
         id=f"{form} {mark}",
-        author=Author(id=word(user, "id"), name=str(name)),
+        author=Author(id=identity(user, "id"), name=str(name)),
         text=given.line,
         at=view.now,
         audience=Audience.BOT,
         direct=is_direct(asked.address.channel),
         verb=given.verb,
+        standing=standing(word(user, "id"), {"team": user.get("team_id")}, asked.address.workspace, view),
+        public=view.public,
     )
 
 

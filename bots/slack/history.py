@@ -136,8 +136,10 @@ class History:
 
     async def _naming(self, entries: Sequence[Payload], view: View) -> View:
         """The view with the names of all who speak or are spoken of, but for those who bring theirs along."""
-        speakers = (str(one.get("user")) for one in entries if not one.get("bot_id") and not one.get("user_profile"))
-        return replace(view, names=await self._names.of((*speakers, *nameless_in(list(entries))), view.us))
+        people = (one for one in entries if not one.get("bot_id") and not one.get("user_profile"))
+        speakers = [str(one.get("user")) for one in people]
+        names = await self._names.of((*speakers, *nameless_in(list(entries))), view.us)
+        return replace(view, names=names, people=self._names.people(speakers))
 
     async def since(self, address: Address, after: float) -> Sequence[Inbound]:
         """What people said in this thread, on this channel's top level, or in this DM after that instant.

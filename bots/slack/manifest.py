@@ -24,8 +24,8 @@ _SCOPES = (
     "reactions:write",
     "users:read",
 )
-_OPTIONAL = ("channels:read",)
-"""Without it public channels that somebody speaks of go by their IDs."""
+_OPTIONAL = ("channels:read", "groups:read", "im:read", "mpim:read")
+"""Without them it can't be asked who sees a channel, nor of which kind it is; and public channels go by their IDs."""
 _EVENTS = (
     "app_mention",
     "app_uninstalled",

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from re import MULTILINE, Match, Pattern
 from re import compile as pattern
 
+from core.seam.mentions import mention
+
 Names = Mapping[str, str]
 """Display names of people and channels by their IDs, as far as they are known."""
 
@@ -96,7 +98,7 @@ def _token(found: Match[str], names: Names) -> str:
     sigil, name, label = found[1], found[2], found[3] or ""
     if sigil == "@":
         known = _line(names.get(name, ""))
-        return f"@{known} ({name})" if known else f"@{name}"
+        return mention(known, name) if known else mention(name)
     if sigil == "#":
         return f"#{label or _line(names.get(name, '')) or name}"
     if sigil == "!":
@@ -112,7 +114,7 @@ def _special(name: str, label: str) -> str:
         return f"@{name}"
     kind, _, rest = name.partition("^")
     if kind == "subteam":
-        return label or f"@{rest}"
+        return label or mention(rest)
     if kind == "date":
         return _date(rest.partition("^")[0], label)
     return label or name

@@ -9,22 +9,24 @@ from collections.abc import Mapping
 
 from bots.slack.blocks import written
 from bots.slack.markup import is_quoted, mentioned, readable, without_mention
+from bots.slack.members import standing
 from bots.slack.payloads import (
     Ourselves,
     Payload,
     Unreadable,
     View,
     address_of,
+    identity,
     is_direct,
     is_plain_dm,
     is_ts,
     seconds,
     thread_of,
-    word,
 )
 from bots.slack.quotes import pointed
 from bots.slack.ticket import Ticket
 from core.seam.address import Address
+from core.seam.evidence import UNREADABLE, is_id
 from core.seam.messages import Audience, Author, Inbound
 
 _SPOKEN = (None, "file_share", "message_share", "thread_broadcast", "me_message")
@@ -35,7 +37,7 @@ def said(message: Payload, channel: str, workspace: str, view: View) -> Inbound 
     """What a person said; None for what bots, Slack or we ourselves did. Raises Unreadable."""
     if not is_by_a_person(message, view.us):
         return None
-    us, ts, author = view.us, word(message, "ts"), word(message, "user")
+    us, ts, author = view.us, identity(message, "ts"), identity(message, "user")
     text, thread = _seen(message), thread_of(message)
     return Inbound(
         address=address_of(workspace, channel, thread or ts, view),
@@ -48,13 +50,15 @@ def said(message: Payload, channel: str, workspace: str, view: View) -> Inbound 
         reply_to=thread if is_plain_dm(channel, view) and thread != ts else None,
         edited_at=_edited_at(message),
         quotes=pointed(message, channel, view),
+        standing=standing(author, message, workspace, view),
+        public=view.public,
         ticket=_foreign(message, workspace),
     )
 
 
 def said_by_another(message: Payload, channel: str, workspace: str, view: View) -> Inbound | None:
     """What another program said, as it may be remembered by who has looked back; None for what is anybody else's."""
-    ts = word(message, "ts")
+    ts = identity(message, "ts")
     address = address_of(workspace, channel, thread_of(message) or ts, view)
     found = past(message, address, view)
     return found if found is not None and found.author.is_bot and not found.author.is_self else None
@@ -69,7 +73,7 @@ def completes(said: Inbound, happened: Payload | None) -> bool:
 
 def _edited_at(message: Payload) -> float | None:
     edited = message.get("edited")
-    return seconds(word(edited, "ts")) if isinstance(edited, Mapping) else None
+    return seconds(identity(edited, "ts")) if isinstance(edited, Mapping) else None
 
 
 def is_by_a_person(message: Payload, us: Ourselves) -> bool:
@@ -88,7 +92,7 @@ def missed(message: Payload, address: Address, view: View) -> Inbound | None:
         if address.thread is None and thread_of(message) not in (None, message.get("ts")):
             return None
         return said(message, address.channel, address.workspace, view)
-    except (TypeError, ValueError, AttributeError):
+    except UNREADABLE:
         return None
 
 
@@ -99,7 +103,7 @@ def past(message: Payload, address: Address, view: View) -> Inbound | None:
     """
     try:
         return _past(message, address, view)
-    except (TypeError, ValueError, AttributeError):
+    except UNREADABLE:
         return None
 
 
@@ -117,6 +121,7 @@ def _past(message: Payload, address: Address, view: View) -> Inbound | None:
         audience=_audience(message, text, view.us),
         direct=is_direct(address.channel),
         quotes=pointed(message, address.channel, view),
+        standing=standing(str(message.get("user") or ""), message, address.workspace, view),
     )
 
 
@@ -149,7 +154,7 @@ def _seen(message: Payload) -> str:
 
 
 def _past_author(message: Payload, view: View) -> Author:
-    user, bot = str(message.get("user") or ""), str(message.get("bot_id") or "")
+    user, bot = (one if is_id(one) else "" for one in (message.get("user"), message.get("bot_id")))
     ours = view.us.said(message)
     profile = message.get("bot_profile")
     name = message.get("username") or (profile.get("name") if isinstance(profile, Mapping) else None)

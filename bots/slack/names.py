@@ -8,6 +8,7 @@ from structlog import get_logger
 
 from bots.slack.api import Api
 from bots.slack.markup import nameless
+from bots.slack.members import FACTS
 from bots.slack.payloads import PLATFORM, Ourselves, Payload
 from bots.slack.timings import Timings
 from core.errors import DeliveryError
@@ -27,6 +28,7 @@ class Names:
     def __init__(self, api: Api, *, timings: Timings) -> None:
         self._api, self._timings = api, timings
         self._known: Recent[tuple[str | None, float]] = Recent()
+        self._people: Recent[Payload] = Recent()
         self._asking: dict[str, Lock] = {}
 
     async def of(self, ids: Iterable[str], us: Ourselves) -> dict[str, str]:
@@ -36,6 +38,11 @@ class Names:
         asked = list(islice(others, _MOST))
         found = await gather(*map(self.name, asked))
         return known | {one: name for one, name in zip(asked, found, strict=True) if name}
+
+    def people(self, ids: Iterable[str]) -> dict[str, Payload]:
+        """What Slack has said of these people beside their names, when it was asked for those."""
+        found = {one: self._people.get(one) for one in ids}
+        return {one: told for one, told in found.items() if told is not None}
 
     async def name(self, one: str) -> str | None:
         """The name; None when Slack does not say so in time. A failure is not repeated for a minute."""
@@ -66,7 +73,11 @@ class Names:
     async def _asked(self, one: str) -> str | None:
         if one.startswith(_CHANNELS):
             return _channel_name(await self._api.read("conversations.info", {"channel": one}))
-        return _display_name(await self._api.read("users.info", {"user": one}))
+        user = (await self._api.read("users.info", {"user": one})).get("user")
+        if not isinstance(user, Mapping):
+            return None
+        self._people.note(one, {fact: user[fact] for fact in FACTS if fact in user})
+        return _display_name(user)
 
 
 def nameless_in(part: object) -> Iterator[str]:
@@ -92,10 +103,7 @@ def _channel_name(answer: Payload) -> str | None:
     return str(channel.get("name") or "") or None
 
 
-def _display_name(answer: Payload) -> str | None:
-    user = answer.get("user")
-    if not isinstance(user, Mapping):
-        return None
+def _display_name(user: Payload) -> str | None:
     profile = user.get("profile")
     names = (profile.get("display_name"), profile.get("real_name")) if isinstance(profile, Mapping) else ()
     return next((str(name) for name in (*names, user.get("real_name"), user.get("name")) if name), None)

@@ -6,19 +6,20 @@ from re import compile as pattern
 from typing import Any, TypeGuard
 
 from core.seam.address import Address
+from core.seam.evidence import is_id
 
 Payload = Mapping[str, Any]
 
 PLATFORM = "slack"
 
-_TS = pattern(r"[0-9]{1,11}\.[0-9]+")  # Python has no dates after the year 9999
+_TS = pattern(r"[0-9]{1,11}\.[0-9]{1,9}")  # Python has no dates after the year 9999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ourselves:
     """Who the token says that we are: installation, bot user, bot, the name of the workspace for people, and ours.
 
-    `url` is where people open the workspace.
+    `url` is where people open the workspace. `organisation` is that of Slack's Enterprise Grid, where it is in one.
     """
 
     workspace: str
@@ -27,6 +28,7 @@ class Ourselves:
     name: str = ""
     handle: str = ""
     url: str = ""
+    organisation: str = ""
 
     def said(self, message: Payload) -> bool:
         """Whether a message is ours."""
@@ -37,13 +39,16 @@ class Ourselves:
 class View:
     """What a translation depends on besides the payload. `now` dates what Slack itself does not date.
 
-    `names` are those by which people and channels go, by their IDs, as far as they are known.
+    `names` are those by which people and channels go, by their IDs, as far as they are known; `people` is what Slack
+    says of those who speak, and `public` whether all of the workspace may see the channel.
     """
 
     us: Ourselves
     agent_view: bool
     now: float
     names: Mapping[str, str] = field(default_factory=dict)
+    people: Mapping[str, Payload] = field(default_factory=dict)
+    public: bool | None = None
 
 
 class Unreadable(ValueError):
@@ -66,6 +71,14 @@ def word(payload: Payload, name: str) -> str:
     return found
 
 
+def identity(payload: Payload, name: str) -> str:
+    """What must be there, and be an ID: one that is endless, or of several lines, has no place in a key or in a log."""
+    found = payload.get(name)
+    if not is_id(found):
+        raise Unreadable(f"no {name}")
+    return found
+
+
 def seconds(ts: str) -> float:
     """A message's ID as the time that it is, in seconds since 1970."""
     if not is_ts(ts):
@@ -80,7 +93,7 @@ def is_ts(name: object) -> TypeGuard[str]:
 
 def thread_of(message: Payload) -> str | None:
     """The root of the thread that a message is in; of a root itself, once it has replies."""
-    return word(message, "thread_ts") if message.get("thread_ts") else None
+    return identity(message, "thread_ts") if message.get("thread_ts") else None
 
 
 def workspace_of(payload: Payload, us: Ourselves) -> str:
@@ -89,7 +102,7 @@ def workspace_of(payload: Payload, us: Ourselves) -> str:
     first = installs[0] if isinstance(installs, list) and installs else None
     if isinstance(first, Mapping):
         found = first.get("enterprise_id") if first.get("is_enterprise_install") else first.get("team_id")
-        if isinstance(found, str) and found:
+        if is_id(found):
             return found
     return us.workspace
 

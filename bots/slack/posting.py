@@ -15,6 +15,7 @@ from bots.slack.markup import escaped
 from bots.slack.payloads import PLATFORM, is_ts
 from bots.slack.replies import (
     EDIT,
+    NO_PREVIEWS,
     STREAM,
     Arguments,
     blocks,
@@ -133,8 +134,14 @@ class Posting:
         thread, ticket = thread_of(reply), Ticket.read(reply.ticket)
         body = {"text": fallback(reply), "blocks": blocks(reply)}
         if ticket.url and self._now() < ticket.until:
-            answer = {**body, "response_type": "ephemeral", "replace_original": False, "thread_ts": thread}
-            if await self._api.respond(ticket.url, answer):
+            answer = {
+                **body,
+                **NO_PREVIEWS,
+                "response_type": "ephemeral",
+                "replace_original": False,
+                "thread_ts": thread,
+            }
+            if await self._api.respond(ticket.url, {**answer, "response_type": "ephemeral"}):
                 return f"response:{reply.key}"
         if reply.asker is None or is_direct(reply.address):
             return None

@@ -17,6 +17,9 @@ EVENT_TYPE = "backscroll_reply"
 STREAM, EDIT = "stream", "edit"
 """How a draft is being written."""
 
+NO_PREVIEWS = {"unfurl_links": False, "unfurl_media": False}
+"""Nobody looks at what a link leads to but who opens it. A stream and an edit show no previews by themselves."""
+
 _FALLBACK = 3_900
 """`text` of chat.update over 4,000 characters is msg_too_long; docs.slack.dev/reference/methods/chat.update."""
 _EDITED, _SECTION = 4_000, 3_000
@@ -37,8 +40,7 @@ def message(reply: Reply) -> Arguments:
         "text": fallback(reply),
         "blocks": blocks(reply),
         "metadata": metadata(reply),
-        "unfurl_links": False,
-        "unfurl_media": False,
+        **NO_PREVIEWS,
     }
 
 

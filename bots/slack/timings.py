@@ -29,6 +29,9 @@ class Timings:
     sour: float = 60.0
     """How long a name that could not be had is not asked for again."""
 
+    seen: float = 60.0
+    """How long it is believed that a channel is public, or is not."""
+
     # Reading
     read_on: float = 1.0
     """For how long a thread is read on towards its end: an answer waits for it."""

@@ -4,23 +4,25 @@ from dataclasses import replace
 
 import structlog
 
-from core.assistant import apologies, covering
+from core.assistant import apologies, covering, thrift
 from core.assistant.asking import Asking
 from core.assistant.cases import Case, NothingSaid, Written
 from core.assistant.running import Runs, Stopped
+from core.assistant.tabs import Tabs
+from core.budget.holding import Account
 from core.commands import orders
 from core.commands.orders import Order
 from core.delivery import composing
 from core.delivery.errands import Errand
 from core.delivery.outbox import Outbox
+from core.delivery.previews import LATE, UNSURE
 from core.delivery.speech import Speech
-from core.errors import ModelError, ModelInterrupted, ModelRefused, ModelUnavailable
+from core.errors import BudgetNotHeld, BudgetSpent, ModelError, ModelInterrupted, ModelRefused, ModelUnavailable
 from core.memory import folding
 from core.memory.mind import Mind
-from core.model.llm import Usage
 from core.seam.cache import Recent
 from core.session import ATTEMPTS, Answer, Fate, Lease, Turn
-from core.store import Database, queue, turns
+from core.store import Database, queue, recalling, turns
 from core.timings import Clock, Timings
 
 log = structlog.get_logger()
@@ -62,18 +64,23 @@ class Answering:
         self._clock = clock
         self._asking = Asking(database=database, outbox=outbox, timings=timings, clock=clock)
         self._cuts = _Cuts(clock)
+        self._tabs = Tabs(database=database, clock=clock)
 
     async def talk(self, lease: Lease, question: Turn, order: Order | None) -> Fate:
         """Has the model answer the question, or what is asked in the place of the command that it is.
 
         Raises ModelUnavailable when it is worth another try, DeliveryUnknown, Changed when the question has, LeaseLost.
         """
-        async with self._outbox.speech(lease, question) as speech:
-            mind = self._mind.under(lease.overrides)
-            case = Case(lease=lease, mind=mind, question=question, speech=speech, order=order)
-            decided = await self._decide(case)
-            decided = replace(decided, look_in=_look_in(case, decided))
-        fate = await self._conclude(lease, question, decided, speech)
+        mind = self._mind.under(lease.overrides)
+        account = _account(mind, lease, question)
+        async with self._tabs.open(account, lease) as tab:
+            async with self._outbox.speech(lease, question) as speech:
+                mind = await self._tabs.thrifty(mind, account)
+                case = Case(lease=lease, mind=mind, question=question, speech=speech, tab=tab, order=order)
+                decided = await self._decide(case)
+                decided = replace(decided, look_in=_look_in(case, decided), bill=tab.offer())
+            fate = await self._conclude(lease, question, decided, speech)
+            tab.settle()
         if decided.refused:
             await self._database.write(turns.leave_out, lease.key, [question.seq])
         return fate
@@ -110,6 +117,8 @@ class Answering:
             return await self._as_it_stands(case)
         except NothingSaid as nothing:
             return Answer(parts=case.speech.beneath(apologies.nothing(nothing.since)))
+        except BudgetSpent as spent:
+            return Answer(parts=case.speech.beneath(str(spent)))
         except ModelUnavailable as error:
             return await self._unavailable(case, error)
         except ModelError as error:
@@ -134,10 +143,11 @@ class Answering:
         return Answer(
             parts=case.speech.shown,
             memory=words or None,
-            tokens=self._mind.count(words),
+            tokens=_size(case, words),
             shown_seqs=case.sight.seqs,
             shown_parts=case.sight.parts,
             stopped=True,
+            covers=_covers(case),
         )
 
     async def _unavailable(self, case: Case, error: ModelUnavailable) -> Answer:
@@ -145,7 +155,7 @@ class Answering:
         if isinstance(error, ModelInterrupted) and self._cuts.are_enough(case, error):
             return await self._broken_off(case, error)
         if self._clock() + (error.retry_after or 0) > case.question.at + self._timings.excuse_after:
-            await case.speech.excuse()
+            await case.speech.excuse(UNSURE if isinstance(error, BudgetNotHeld) else LATE)
         await case.speech.keep()
         if self._clock() - case.question.at < self._timings.patience or case.lease.attempts < ATTEMPTS - 1:
             raise error
@@ -164,10 +174,11 @@ class Answering:
         return Answer(
             parts=parts,
             memory=words,
-            tokens=self._mind.count(words),
+            tokens=_size(case, words),
             shown_seqs=case.sight.seqs,
             shown_parts=case.sight.parts,
             stopped=True,
+            covers=_covers(case),
             error=_reason(error),
         )
 
@@ -179,26 +190,46 @@ class Answering:
 
     def _remembered(self, case: Case, written: Written) -> Answer:
         """The answer as it is stored, with its bill."""
-        finish, is_summary = written.finish, case.order is not None
+        finish = written.finish
         words = case.seen(written.words) + apologies.beneath(written.finish.cut, written.quotes)
-        words += covering.told(written.window, written.since, case.zone) if is_summary else ""
-        usage = finish.usage or Usage(shown=0, written=0)
+        words += "" if case.order is None else covering.told(written.window, written.since, case.zone)
+        warning = thrift.warning(case.tab.warns, case.mind.cheaper)
         return Answer(
-            parts=self._pieces(case, words),
+            parts=self._pieces(case, words + warning),
             memory=words,
-            tokens=self._mind.count_summary(words) if is_summary else self._mind.count(words),
+            tokens=_size(case, words),
             model=finish.model,
-            shown=usage.shown,
             shown_seqs=case.sight.seqs,
             shown_parts=case.sight.parts,
-            cached=usage.cached,
-            cache_written=usage.cache_written,
-            written=usage.written,
-            covers=written.first if is_summary else None,
+            covers=_covers(case),
         )
 
     def _pieces(self, case: Case, words: str) -> tuple[str, ...]:
         return composing.pieces(self._outbox.adapters[case.lease.key.address.platform], case.question, words)
+
+
+def _account(mind: Mind, lease: Lease, question: Turn) -> Account:
+    """Who pays for the answer."""
+    author = "" if question.author is None else question.author.id
+    return Account(key=lease.key, author=author, policy=mind.policy, prices=mind.prices, seq=question.seq)
+
+
+def _size(case: Case, words: str) -> int:
+    """What the answer with these words costs in later windows."""
+    return case.mind.count(words) if case.order is None else case.mind.count_summary(words)
+
+
+def _covers(case: Case) -> int | None:
+    """The first seq that a summary may tell of, whole or not; None for any other answer.
+
+    Of what an earlier attempt has left on screen nobody knows any more what it was shown: of anything, perhaps.
+    """
+    if case.order is None:
+        return None
+    window = case.sight.window
+    if window is None:
+        return recalling.FIRST
+    return case.question.seq if window.first is None else window.first
 
 
 def _look_in(case: Case, answer: Answer) -> float | None:

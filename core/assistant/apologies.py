@@ -7,6 +7,7 @@ from re import compile as pattern
 from core.commands import moments
 from core.errors import (
     EmptyAnswer,
+    Flagged,
     ModelError,
     ModelMisconfigured,
     ModelRefused,
@@ -24,12 +25,15 @@ CUT_OFF: dict[Cut, str] = {
 
 BROKE_OFF = "_(My model broke off here, several times. Please ask me again for the rest.)_"
 GAVE_UP = "I have tried several times to answer this, and failed. Your message is kept; please ask me again later."
+UNSEEN = "I can't find out just now whether you still see this conversation. Please ask me again in a few minutes."
 
 _ONLY_THOUGHT = (
     "My model spent the whole answer on thinking, and had no room left to say anything. Please ask for less at once, "
     "or tell those who run me: `BACKSCROLL_ANSWER_TOKENS` sets the room."
 )
 _WHY_NONE: dict[type[ModelError], str] = {
+    Flagged: "I don't answer this: the moderation that is set up for me has flagged the question, or my answer to it. "
+    "I leave it out from now on, so that you can go on here.",
     ModelRefused: "The provider of my model declined to answer this. I leave it out from now on, so that you can go on "
     "here.",
     EmptyAnswer: "My model finished without saying anything, twice. Please ask in another way.",

@@ -57,7 +57,13 @@ class Asking:
             case.sight.window = window
             try:
                 words, finish = await stream(
-                    case.mind, case.lease, window, cause=question, say=case.say, once=since is not None
+                    case.mind,
+                    case.lease,
+                    window,
+                    tab=case.tab,
+                    cause=question,
+                    say=case.say,
+                    once=since is not None,
                 )
                 break
             except ModelError as error:
@@ -65,8 +71,7 @@ class Asking:
         await self._leave_out(case, tries.refused)
         if since is None:
             await self._note(case, window)
-        first = question.seq if window.first is None else window.first
-        return Written(words=words, finish=finish, first=first, window=window, since=since, quotes=question.quotes)
+        return Written(words=words, finish=finish, window=window, since=since, quotes=question.quotes)
 
     async def _since(self, case: Case) -> datetime | None:
         """From when on the model is shown what was said; None for all, also where its asker was never here before."""
@@ -91,7 +96,7 @@ class Asking:
         shown, newest = await self._database.read(recalling.recall, lease.key, budget=mind.room, question=asks)
         if since is not None:
             shown, newest = _of(shown, newest, since)
-        told = await self._remaking.renewed(mind, lease, newest)
+        told = await self._remaking.renewed(mind, lease, newest, case.tab)
         adapter = self._adapters[lease.key.address.platform]
         asked = [self._asked(case, since), *told]
         asked = await attachments.fetched(self._database, adapter, mind, lease, asked, within=self._timings.fetch)

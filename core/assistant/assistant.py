@@ -6,9 +6,13 @@ stored as one. Commands are answered here as well: same order, same durability.
 
 from time import time
 
+import structlog
+
+from core.access.membership import Membership
 from core.assistant import apologies
 from core.assistant.answering import Answering
 from core.assistant.obeying import Obeying
+from core.assistant.rechecking import Rechecking, Unsaid
 from core.assistant.running import Runs
 from core.commands import orders
 from core.commands.orders import Order
@@ -18,6 +22,8 @@ from core.memory.mind import Mind
 from core.session import Answer, Fate, Lease, Progress, SessionKey, Turn
 from core.store import Database, deliveries, notices, timeouts
 from core.timings import Clock, Timings
+
+log = structlog.get_logger()
 
 
 class Assistant:
@@ -36,15 +42,16 @@ class Assistant:
         self._outbox = outbox
         self._mind = mind
         self.runs = Runs()
+        self._rechecking = Rechecking(Membership(outbox.adapters), timings=timings, clock=clock)
         self._obeying = Obeying(database=database, outbox=outbox, mind=mind, runs=self.runs)
         self._answering = Answering(
             database=database, outbox=outbox, mind=mind, timings=timings, runs=self.runs, clock=clock
         )
 
-    async def answer(self, lease: Lease, question: Turn) -> Fate:
-        """Answers a turn, or finishes what an earlier process began.
+    async def answer(self, lease: Lease, question: Turn, *, queued: bool = False) -> Fate:
+        """Answers a turn, or finishes what an earlier process began. What was `queued` has waited for another one.
 
-        Raises ModelUnavailable and DeliveryUnknown, after which the turn is to be tried again, Changed when the
+        Raises ModelUnavailable and a DeliveryError, after which the turn is to be tried again, Changed when the
         question has, and LeaseLost.
         """
         if question.notice is not None:
@@ -53,8 +60,13 @@ class Assistant:
         if question.progress is Progress.ANSWERED:
             return await self._finish(lease, question, order)
         if not question.begun and await self._is_ignored(lease, question, order):
-            return await self._pass_over(lease.key, question, lease)
-        if order is not None and not order.is_for_the_model:
+            return await self._ignore(lease, question, order)
+        try:
+            if not await self._rechecking.sees(lease.key, question, queued=queued):
+                return await self._withhold(lease, question)
+        except Unsaid:
+            return await self._answering.say(lease, question, apologies.UNSEEN, "unseen")
+        if order is not None and not (order.is_for_the_model and await self._obeying.permits(order, lease.overrides)):
             return await self._obeying.obey(order, lease)
         if question.slip.missed:
             return await self._answering.say(lease, question, apologies.too_late(question.slip.missed), "missed")
@@ -65,7 +77,7 @@ class Assistant:
         is_fresh = notice.progress is Progress.WAITING and not notice.begun
         is_waking = is_fresh and notices.is_waking(notice)
         if is_waking and await self._database.write(timeouts.fall_asleep, lease, notice):
-            return await self._pass_over(lease.key, notice, lease)
+            return await self._pass_over(lease, notice)
         return await self._outbox.notify(lease, notice)
 
     async def _is_ignored(self, lease: Lease, question: Turn, order: Order | None) -> bool:
@@ -74,9 +86,14 @@ class Assistant:
             return await self._obeying.ignores(order)
         return self._mind.policy.under(lease.overrides).answers in ("observe", "off")
 
-    async def _pass_over(self, key: SessionKey, question: Turn, lease: Lease | None) -> Fate:
+    async def _ignore(self, lease: Lease, question: Turn, order: Order | None) -> Fate:
+        if order is not None:
+            return await self._obeying.ignore(order, lease)
+        return await self._pass_over(lease, question)
+
+    async def _pass_over(self, lease: Lease, question: Turn) -> Fate:
         """Ends a turn to which nothing is said."""
-        nothing = Errand(key=key, cause=question, lease=lease, stored=())
+        nothing = Errand(key=lease.key, cause=question, lease=lease, stored=())
         return await self._outbox.answer(nothing, Answer(parts=()))
 
     async def _finish(self, lease: Lease, question: Turn, order: Order | None) -> Fate:
@@ -84,12 +101,18 @@ class Assistant:
             return await self._answering.finish(lease, question)
         return await self._obeying.finish(order, lease)
 
+    async def _withhold(self, lease: Lease, question: Turn) -> Fate:
+        """Ends a turn without a word: its author does not see the place any more."""
+        reason = "its asker does not see this place any more"
+        log.warning("answer withheld", session=lease.key.address.id, seq=question.seq, reason=reason)
+        return await self._pass_over(lease, question)
+
     async def answer_aside(self, key: SessionKey, question: Turn) -> None:
         """Answers a command that does not queue (`at_once`), without a lease. Raises a DeliveryError."""
         order = orders.order(key, question)
         assert order is not None, "only commands are answered without a lease"  # noqa: S101
         if await self._obeying.ignores(order):
-            await self._pass_over(key, question, None)
+            await self._obeying.ignore(order, None)
         else:
             await self._obeying.obey(order, None)
 

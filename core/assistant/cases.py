@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from core.assistant.tabs import Tab
 from core.commands.orders import Order
 from core.delivery.speech import Speech
 from core.memory import citations
@@ -37,14 +38,15 @@ class Sight:
 class Case:
     """A question that the model answers: under which lease, with which mind, and where people see the answer grow.
 
-    With an `order` the question is that command, and the model is asked its prompt in its place. An answer that is
-    ended in the middle was shown what `sight` has by then.
+    What the model's calls for it cost is on its `tab`. With an `order` the question is that command, and the model is
+    asked its prompt in its place. An answer that is ended in the middle was shown what `sight` has by then.
     """
 
     lease: Lease
     mind: Mind
     question: Turn
     speech: Speech
+    tab: Tab
     order: Order | None = None
     sight: Sight = field(default_factory=Sight)
 
@@ -85,14 +87,13 @@ class NothingSaid(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What the model has written, the first seq that it was shown, and what its question points at.
+    """What the model has written, and what its question points at.
 
     It was shown the `window`, of what was said `since` then, if not of all.
     """
 
     words: str
     finish: Finish
-    first: int
     window: Window
     since: datetime | None
     quotes: tuple[Quote, ...]

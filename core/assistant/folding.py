@@ -13,7 +13,9 @@ from time import time
 from core.assistant import drawing
 from core.assistant.drawing import Drawn
 from core.assistant.streaming import written
-from core.errors import EmptyAnswer, ModelError, ModelStalled
+from core.assistant.tabs import Tabs
+from core.budget.holding import Account
+from core.errors import DatabaseError, EmptyAnswer, LeaseLost, ModelError, ModelStalled
 from core.events import Events, Folded, FoldRefused
 from core.memory.checkpoints import asked
 from core.memory.checkpoints.asked import Assignment
@@ -31,6 +33,7 @@ from core.store.folds import Due
 from core.timings import Clock, Timings
 
 _ATTEMPTS = 2
+_ROOM = 3  # times the length that a text may have: its model may have smaller tokens than those we count
 _EFFORT = "low"  # a record is copied out more than thought out
 _LONGEST_REST = 86_400.0  # seconds
 
@@ -54,6 +57,7 @@ class Folder:
         self._timings = timings
         self._events = events
         self._clock = clock
+        self._tabs = Tabs(database=database, clock=clock)
 
     async def look(self, due: Due) -> None:
         """Does what is due in a session, if anything is.
@@ -62,11 +66,12 @@ class Folder:
         """
         try:
             again = await self._done(due.key)
-        except (ModelError, _Unusable) as error:
+        except (DatabaseError, LeaseLost):
+            raise
+        except Exception as error:  # noqa: BLE001 – whatever it is, it rests, and keeps no other session waiting
             failures = due.failures + 1
             self._refuse(due.key, error, failures)
-            rest = self._rest(failures)
-            await self._database.write(folds.put_off, due, seconds=rest, failures=failures)
+            await self._database.write(folds.failed, due, seconds=self._rest(failures))
             return
         if again is None:
             await self._database.write(folds.settle, due)
@@ -79,7 +84,7 @@ class Folder:
             return self._timings.fold_again
         return min(self._timings.fold_rest * 2.0 ** min(failures - 2, 16), _LONGEST_REST)
 
-    def _refuse(self, key: SessionKey, error: ModelError | _Unusable, failures: int) -> None:
+    def _refuse(self, key: SessionKey, error: Exception, failures: int) -> None:
         reason = error.reason.name.lower() if isinstance(error, _Unusable) else type(error).__name__
         self._events.tell(FoldRefused(address=key.address, reason=reason, failures=failures))
 
@@ -143,7 +148,7 @@ class Folder:
 
     async def _text(self, mind: Mind, key: SessionKey, assignment: Assignment) -> tuple[Record, str]:
         """What the model writes, and which model that was. Raises a ModelError, or _Unusable."""
-        given, reason = assignment, Reason.EMPTY
+        mind, given, reason = _long_enough(mind, assignment), assignment, Reason.EMPTY
         for _ in range(_ATTEMPTS):
             found, model = await self._attempt(mind, key, given)
             if isinstance(found, Record):
@@ -153,9 +158,11 @@ class Folder:
         raise _Unusable(reason)
 
     async def _attempt(self, mind: Mind, key: SessionKey, given: Assignment) -> tuple[Record | Refusal, str]:
+        account = Account(key=key, author="", policy=mind.policy, prices=mind.prices)
+        seconds = self._timings.fold_text
         try:
-            async with asyncio.timeout(self._timings.fold_text):
-                words, finish = await written(mind, _prompt(mind, key, given))
+            async with self._tabs.open(account, seconds=seconds) as tab, asyncio.timeout(seconds):
+                words, finish = await written(mind, _prompt(mind, key, given), tab=tab)
         except TimeoutError as error:
             raise ModelStalled("One text of a fold took too long.") from error
         except EmptyAnswer:
@@ -166,6 +173,15 @@ class Folder:
         if given.kind is Fold.STATE and found == Refusal(reason=Reason.EMPTY):
             found = _nothing(given)
         return found, finish.model
+
+
+def _long_enough(mind: Mind, given: Assignment) -> Mind:
+    """The same, under a policy by which what is written may be as long as it is asked for, however short answers are.
+
+    Else a channel that is set to short answers would never be folded.
+    """
+    longest = max(mind.policy.answer_tokens, _ROOM * given.most)
+    return replace(mind, policy=replace(mind.policy, answer_tokens=longest))
 
 
 def _nothing(given: Assignment) -> Record:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from core.assistant.streaming import stream
+from core.assistant.tabs import Tab
 from core.errors import ModelError
 from core.memory import citations, numbering
 from core.memory.citations import Source
@@ -25,15 +26,15 @@ class Remaking:
     def __init__(self, *, database: Database) -> None:
         self._database = database
 
-    async def renewed(self, mind: Mind, lease: Lease, newest: Sequence[Turn]) -> Sequence[Turn]:
+    async def renewed(self, mind: Mind, lease: Lease, newest: Sequence[Turn], tab: Tab) -> Sequence[Turn]:
         """The turns with every stale summary made again, the oldest first; one that can't be is left out."""
         for stale in [turn for turn in reversed(newest) if turn.validity is Validity.STALE]:
-            fresh = await self._remade(mind, lease, stale)
+            fresh = await self._remade(mind, lease, stale, tab)
             if fresh is not None:
                 newest = [fresh if turn is stale else turn for turn in newest]
         return [turn for turn in newest if turn.validity is not Validity.STALE]
 
-    async def _remade(self, mind: Mind, lease: Lease, stale: Turn) -> Turn | None:
+    async def _remade(self, mind: Mind, lease: Lease, stale: Turn, tab: Tab) -> Turn | None:
         """The summary as it is now; None where it can't be made, or has changed again meanwhile."""
         folded, before = await self._database.read(recalling.recall, lease.key, budget=mind.room, before=stale.seq)
         first = await self._covers(lease, stale)
@@ -44,7 +45,7 @@ class Remaking:
         if told or folded:
             window = _window(mind, told, folded)
             try:
-                words = await self._written(mind, lease, window, stale, numbering.citable(told, folded))
+                words = await self._written(mind, lease, window, stale, numbering.citable(told, folded), tab)
             except ModelError as error:
                 log.warning("summary left out", session=lease.key.address.id, error=type(error).__name__)
                 return None
@@ -62,9 +63,11 @@ class Remaking:
         )
         return stale._replace(text=words, tokens=tokens, validity=Validity.STANDS) if stands else None
 
-    async def _written(self, mind: Mind, lease: Lease, window: Window, stale: Turn, seqs: Sequence[int]) -> str:
+    async def _written(
+        self, mind: Mind, lease: Lease, window: Window, stale: Turn, seqs: Sequence[int], tab: Tab
+    ) -> str:
         """What the model writes, in the form in which it is shown a summary: nobody sees it, so it has no links."""
-        words, _ = await stream(mind, lease, window, cause=stale, once=True)
+        words, _ = await stream(mind, lease, window, tab=tab, cause=stale, once=True)
         said = await self._database.read(summaries.sources, lease.key, seqs)
         sources = {seq: Source(at=one.at) for seq, one in said.items()}
         return citations.told(words, sources, ZoneInfo(mind.policy.zone))

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 from hashlib import blake2b
 
-from core.errors import ModelInterrupted
+from core.assistant.tabs import Tab
+from core.errors import ModelError, ModelInterrupted
 from core.memory import stable
 from core.memory.mind import Length, Mind
 from core.memory.window import Window
@@ -16,29 +18,39 @@ Say = Callable[[str], None]
 
 
 async def stream(
-    mind: Mind, lease: Lease, window: Window, *, cause: Turn, say: Say | None = None, once: bool = False
+    mind: Mind,
+    lease: Lease,
+    window: Window,
+    *,
+    tab: Tab,
+    cause: Turn,
+    say: Say | None = None,
+    once: bool = False,
 ) -> tuple[str, Finish]:
     """What the model says, handed to `say` as it grows; one that never stops is held to its limit.
 
-    With `once`, the window is the beginning of no other.
+    With `once`, the window is the beginning of no other. What it costs is put on the tab.
     Raises a ModelError; what had come of an interrupted answer is in it.
     """
-    return await written(mind, _prompt(mind, lease, window, cause, once=once), say=say)
+    prompt = replace(_prompt(mind, lease, window, cause, once=once), person=_person(tab))
+    return await written(mind, prompt, tab=tab, say=say)
 
 
-async def written(mind: Mind, prompt: Prompt, *, say: Say | None = None) -> tuple[str, Finish]:
+async def written(mind: Mind, prompt: Prompt, *, tab: Tab, say: Say | None = None) -> tuple[str, Finish]:
     """The same for a prompt."""
-    words, length = "", Length(mind)
+    prompt = await tab.begin(mind, prompt)
+    words, length = "", Length(mind, prompt.most)
     try:
         async with aclosing(mind.model.stream(prompt)) as pieces:
             async for piece in pieces:
+                tab.hear(piece)
                 match piece:
                     case Finish():
                         if piece.usage is not None:
                             mind.calibration.learn(prompt.tokens, piece.usage.shown)
                         return words, piece
                     case Afresh():
-                        words, length = "", Length(mind)
+                        words, length = "", Length(mind, prompt.most)
                     case Usage():
                         continue
                     case _:
@@ -47,10 +59,21 @@ async def written(mind: Mind, prompt: Prompt, *, say: Say | None = None) -> tupl
                             say(words)
                         if length.is_over(words):
                             return words, Finish(model=mind.model.name, cut="length")
-    except ModelInterrupted as error:
-        error.words = words
+    except ModelError as error:
+        tab.fail(error)
+        if isinstance(error, ModelInterrupted):
+            error.words = words
         raise
     raise AssertionError("a model's stream ends with a Finish")
+
+
+def _person(tab: Tab) -> str | None:
+    """Who asks, by a name that says nothing: the same one in all of a workspace, and nowhere else."""
+    address, author = tab.account.key.address, tab.account.author
+    if not author:
+        return None
+    whole = "\0".join((address.platform, address.workspace, author))
+    return blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _prompt(mind: Mind, lease: Lease, window: Window, cause: Turn, *, once: bool) -> Prompt:

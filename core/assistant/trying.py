@@ -8,6 +8,7 @@ import structlog
 from core.assistant.cases import Case
 from core.errors import (
     EmptyAnswer,
+    Flagged,
     ModelError,
     ModelMisconfigured,
     ModelRefused,
@@ -74,6 +75,8 @@ class Tries:
                 log.warning("window too long for the model", session=self._case.session, tokens=self._room)
             case EmptyAnswer() if not self._empty:
                 self._empty = True  # the same, complete and useless, is asked for once more
+            case Flagged():
+                raise error
             case ModelRefused() | RequestNotTaken():
                 suspects = _suspects(self._shown, certain=isinstance(error, ModelRefused))
                 if not suspects and not self._checkpoints:

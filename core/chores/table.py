@@ -6,9 +6,11 @@ from math import inf
 
 import structlog
 
+from core.chores.erasing import Erasing
 from core.chores.folding import NAME, DueSessions
 from core.chores.pruning import Pruning
 from core.chores.runner import Chore
+from core.chores.sealing import Hearing, Resealing
 from core.chores.timing_out import TimingOut
 from core.delivery.reconcile import Reconciler
 from core.events import Events
@@ -16,7 +18,8 @@ from core.intake.catchup import CatchUp
 from core.model.llm import Model
 from core.policy import Policy
 from core.seam.adapter import Adapter
-from core.store import Database, doubts
+from core.store import Database, doubts, erasures
+from core.store.sealing import Vault
 from core.timings import Timings
 
 log = structlog.get_logger()
@@ -30,20 +33,28 @@ def chores(
     adapters: Collection[Adapter],
     model: Model,
     folding: DueSessions | None,
+    erasing: Erasing,
     policy: Policy,
     audit_seconds: float,
     events: Events,
     timings: Timings,
+    vault: Vault | None = None,
 ) -> Sequence[Chore]:
-    """All of them; without `folding`, nothing is folded. The audit is kept for so many seconds."""
+    """All of them; without `folding`, nothing is folded, and without a `vault` nothing sealed.
+
+    The audit is kept for so many seconds.
+    """
     return [
         reconciling(reconciler, timings),
         forgetting(database, timings),
         *(catching_up(catch_up, adapter, timings) for adapter in adapters),
         *(timing_out(database, policy, adapter, events, timings) for adapter in adapters),
+        erasing_words(erasing, timings),
         looking(model, timings),
         *([] if audit_seconds == inf else [pruning(database, audit_seconds, timings)]),
         *([] if folding is None else [folding_sessions(folding, timings)]),
+        *([] if vault is None else [hearing_of_keys(database, vault, timings)]),
+        *([] if vault is None or vault.all_sealed else [sealing(database, vault, timings)]),
     ]
 
 
@@ -57,6 +68,7 @@ def forgetting(database: Database, timings: Timings) -> Chore:
     """What has arrived for certain long ago is forgotten, a bounded number of rows at once."""
 
     async def forget() -> float | None:
+        await database.write(erasures.forget)
         found = await database.write(doubts.forget)
         return timings.reconcile if found >= doubts.FORGET_AT_ONCE else None
 
@@ -81,6 +93,12 @@ def folding_sessions(folding: DueSessions, timings: Timings) -> Chore:
     return Chore(name=NAME, do=folding.look, every=every, after_failure=every, by_one=False)
 
 
+def erasing_words(erasing: Erasing, timings: Timings) -> Chore:
+    """What people want forgotten is taken out, by one process, in a shift of its own while there is something."""
+    every = timings.erase
+    return Chore(name="erasing", do=erasing.look, every=every, after_failure=timings.put_off, by_one=False)
+
+
 def timing_out(database: Database, policy: Policy, adapter: Adapter, events: Events, timings: Timings) -> Chore:
     """Sessions with which nobody has talked for long are timed out, by one process for each platform."""
     return Chore(
@@ -97,6 +115,22 @@ def pruning(database: Database, seconds: float, timings: Timings) -> Chore:
     """What has been in the audit for so many seconds goes."""
     sweep = Pruning(database=database, kept=seconds).sweep
     return Chore(name="pruning", do=sweep, every=timings.prune, after_failure=timings.put_off, by_one=True)
+
+
+def hearing_of_keys(database: Database, vault: Vault, timings: Timings) -> Chore:
+    """Data keys that others have made or destroyed are heard of, by each process for what it has at hand."""
+    hearing, every = Hearing(database=database, vault=vault), timings.keys
+    return Chore(name="hearing of keys", do=hearing.look, every=every, after_failure=every, by_one=False)
+
+
+def sealing(database: Database, vault: Vault, timings: Timings) -> Chore:
+    """What was stored before there was a key ring is sealed, by one process."""
+
+    async def seal() -> None:
+        if not vault.all_sealed:
+            await Resealing(database=database, vault=vault).seal_all()
+
+    return Chore(name="sealing", do=seal, every=timings.seal, after_failure=timings.put_off, by_one=True)
 
 
 def looking(model: Model, timings: Timings) -> Chore:

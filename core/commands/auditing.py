@@ -4,6 +4,9 @@ from core.commands.orders import Order, Said
 from core.store import Connection, audit
 from core.store.audit import Outcome
 
+_ABOUT = ("name", "what")
+"""The parameters that name something of ours."""
+
 
 def note(connection: Connection, order: Order, said: Said) -> None:
     """Records what a command did, or was denied, at the end of the transaction in which it did so."""
@@ -14,10 +17,10 @@ def note(connection: Connection, order: Order, said: Said) -> None:
 
 
 def _deed(order: Order) -> str:
-    """The command; for a setting its name, and whether it is for all of the workspace. Never a value."""
+    """The command, and what of ours it is about: a setting, by its name, or whose words. Never a value."""
     told = [order.command.name]
     if order.is_for_workspace:
         told.append("workspace")
-    if "name" in (one.name for one in order.command.parameters) and order.misfit is None:
-        told.append(order.arguments["name"])
+    if order.misfit is None:
+        told += [order.arguments[one] for one in _ABOUT if one in order.arguments]
     return " ".join(told)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from core.access import Deed
-from core.commands import forms, hindsight, moments, pictures, settings, spending, wishes
+from core.commands import exports, forgetting, forms, hindsight, moments, pictures, settings, spending, usage, wishes
 from core.commands.orders import Desk, Order, Said
-from core.commands.table import COMMANDS, UNKNOWN, Cost, Shown, find
+from core.commands.table import COMMANDS, NOT_ADMITTED, UNKNOWN, Cost, Shown, find
 from core.memory.mind import Mind
 from core.memory.window import Window, build
 from core.seam.messages import Choice
@@ -23,7 +23,7 @@ Effect = Callable[[Connection, Desk], Said]
 """What a command does and says, in the transaction that stores its answer: both happen, once, or neither."""
 
 
-_OF_THE_PLACE = (Deed.RESET, Deed.SET, Deed.HAND_OVER)
+_OF_THE_PLACE = (Deed.READ, Deed.RESET, Deed.SET, Deed.HAND_OVER, Deed.USAGE, Deed.FORGET, Deed.EXPORT)
 """What is done to no one turn: whether it may be is known before it is done."""
 
 
@@ -152,7 +152,8 @@ def _settings(_connection: Connection, desk: Desk) -> Said:
 
 
 def _set(connection: Connection, desk: Desk) -> Said:
-    done, text = settings.change(connection, desk.key, desk.deployed, desk.order.arguments)
+    given, asker, direct = desk.order.arguments, desk.asker, desk.turn.slip.direct
+    done, text = settings.change(connection, desk.key, desk.deployed, given, asker=asker, direct=direct)
     return Said(text=text, outcome=Outcome.DONE if done else None)
 
 
@@ -173,12 +174,27 @@ def _is_long(turn: Turn) -> bool:
     return turn.verb is None or find(turn.verb).cost is Cost.MODEL
 
 
+def _usage(connection: Connection, desk: Desk) -> Said:
+    return Said(text=usage.told(connection, desk))
+
+
 def _prefer(connection: Connection, desk: Desk) -> Said:
     return Said(text=wishes.change(connection, desk.key, desk.asker, desk.order.arguments))
 
 
 def _preferences(connection: Connection, desk: Desk) -> Said:
     return Said(text=wishes.listed(connection, desk.key, desk.asker), buttons=forms.offered(desk.order))
+
+
+def _export(connection: Connection, desk: Desk) -> Said:
+    return Said(text=exports.said(connection, desk))
+
+
+def _forget(connection: Connection, desk: Desk) -> Said:
+    if desk.turn.slip.vague and desk.order.arguments["what"] == "session":
+        return choose(connection, desk.order)
+    begun, text = forgetting.change(connection, desk)
+    return Said(text=text, outcome=Outcome.DONE if begun else None)
 
 
 def _help(_connection: Connection, _desk: Desk) -> Said:
@@ -190,6 +206,10 @@ def _unknown(connection: Connection, desk: Desk) -> Said:
     return Said(text=f"I don't know the command `{desk.turn.verb}`.\n\n{_help(connection, desk).text}")
 
 
+def _not_admitted(_connection: Connection, desk: Desk) -> Said:
+    return Said(text=desk.turn.text)
+
+
 def _turns(number: int) -> str:
     return f"{number:,} turn" if number == 1 else f"{number:,} turns"
 
@@ -199,13 +219,17 @@ EFFECTS: Mapping[str, Effect] = {
     "undo": _undo,
     "status": _status,
     "context": _context,
+    "usage": _usage,
     "stop": _stop,
     "settings": _settings,
     "set": _set,
     "unset": _set,
     "prefer": _prefer,
     "preferences": _preferences,
+    "export": _export,
+    "forget": _forget,
     "help": _help,
+    NOT_ADMITTED.name: _not_admitted,
     UNKNOWN.name: _unknown,
 }
 """What is done for each command that the model is not asked about."""

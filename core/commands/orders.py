@@ -51,9 +51,14 @@ class Order:
 
     @property
     def deed(self) -> Deed | None:
-        """What `core.access` is asked about before it is done; None where everyone may."""
-        changes_who_may = self.command.deed is Deed.SET and self.misfit is None and self.arguments["name"] == "may_set"
-        return Deed.HAND_OVER if changes_who_may else self.command.deed
+        """What `core.access` is asked about before it is done; None where everyone may, or it is about oneself."""
+        if self.misfit is not None:
+            return self.command.deed
+        given = self.arguments
+        if self.command.deed is Deed.SET and given["name"] == "may_set":
+            return Deed.HAND_OVER
+        is_own = self.command.own and not self.command.flags & given.keys() and given.get("what", "me") == "me"
+        return None if is_own else self.command.deed
 
     @property
     def link(self) -> str | None:
@@ -153,3 +158,8 @@ class Said:
     buttons: tuple[Choice, ...] = ()
     form: Form | None = None
     stopped: int | None = None
+
+    @property
+    def is_denial(self) -> bool:
+        """Whether it says why something was not done: for the asker alone, whatever the command is."""
+        return self.outcome is Outcome.DENIED

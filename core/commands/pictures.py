@@ -9,6 +9,7 @@ from core.seam.messages import Chart
 _WIDTH = 24
 """Characters of a bar that is the whole budget; with its names and numbers a line fits a telephone."""
 
+_DIGITS = 7  # characters of a number, where none is a million
 _FULL, _EMPTY = "█", "░"
 _TITLE = "What my model is shown, in tokens"
 _ROOM = "room"  # what is left
@@ -30,15 +31,22 @@ def drawn(window: Window, mind: Mind) -> tuple[str, Chart]:
 
 def chart(tokens: Mapping[str, int], whole: int) -> Chart:
     """Numbers of tokens by their names; in words, in Markdown, each is a bar of this whole."""
-    lines = "\n".join(_bar(name, number, whole) for name, number in tokens.items())
+    digits = max([_DIGITS, *(len(f"{number:,}") for number in tokens.values())])
+    lines = "\n".join(_bar(name, number, whole, digits) for name, number in tokens.items())
     return Chart(title=_TITLE, numbers=tuple(tokens.items()), words=f"```\n{lines}\n```")
 
 
-def _bar(name: str, tokens: int, whole: int) -> str:
+def _bar(name: str, tokens: int, whole: int, digits: int) -> str:
     full = round(tokens * _WIDTH / max(1, whole))
     filled = min(_WIDTH, full if full or name == _ROOM else 1)
     mark = _EMPTY if name == _ROOM else _FULL
-    return f"{name:<12} {tokens:>7,}  {mark * filled}".rstrip()
+    return f"{name:<12} {tokens:>{digits},}  {mark * filled}".rstrip()
+
+
+def bar(part: float, *, is_share: bool = True) -> str:
+    """A bar that is filled by this part of it, from 0 to 1; of a share, the rest shows as well."""
+    filled = min(_WIDTH, round(part * _WIDTH) or int(part > 0))
+    return _FULL * filled + _EMPTY * (_WIDTH - filled if is_share else 0)
 
 
 def _told(window: Window) -> Iterator[str]:

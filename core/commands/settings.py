@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from core.access import shuts_out
 from core.memory.mind import Mind
-from core.policy import SETTINGS, Level, Overrides, Policy, Setting, Wrong, edited, is_set
+from core.policy import SETTINGS, Level, Limit, Overrides, Policy, Setting, Wrong, edited, is_set
 from core.seam.forms import TAKEN_BACK, Field
+from core.seam.messages import Author
 from core.session import SessionKey
-from core.store import Connection, policies
+from core.store import Connection, folds, policies
 
 ORIGINS: Mapping[Level, str] = {
     Level.BUILT_IN: "built in",
@@ -59,10 +61,12 @@ def tried(overrides: Overrides, deployed: Mind, given: Mapping[str, str]) -> Ove
     return after
 
 
-def change(connection: Connection, key: SessionKey, deployed: Mind, given: Mapping[str, str]) -> tuple[bool, str]:
+def change(
+    connection: Connection, key: SessionKey, deployed: Mind, given: Mapping[str, str], *, asker: Author, direct: bool
+) -> tuple[bool, str]:
     """Sets what a command was given, or without a value takes it back; whether that was done, and what is said to it.
 
-    `deployed` is the mind for which nothing is set.
+    `deployed` is the mind for which nothing is set. Nobody shuts themselves out.
     """
     setting, said = SETTINGS[given["name"]], given.get("value")
     level = _level(given)
@@ -73,11 +77,16 @@ def change(connection: Connection, key: SessionKey, deployed: Mind, given: Mappi
     after = edited(before, setting.name, said)
     try:
         value, mind = _become(deployed, _with(policies.of(connection, key), level, after), setting, said)
+        if setting.name in _SHUT_OUT:
+            _require_asker(mind.policy, key, asker, direct=direct)
     except Wrong as wrong:
         return False, f"{wrong}."
     policies.keep(connection, key.workspace, scope, after)
+    if setting.name in _TAKES_ROOM:
+        folds.mark(connection, key)  # before the next question finds that not all it needs has room
     done = f"`{setting.name}` is {setting.shown(value)}" if said is not None else f"`{setting.name}` is no longer set"
-    return True, f"{done} for {_PLACES[level]}, from the next answer on.{_beside(mind.policy, setting.name, level)}"
+    beside = _beside(mind.policy, setting.name, level) + _unpriced(mind, value)
+    return True, f"{done} for {_PLACES[level]}, from the next answer on.{beside}"
 
 
 def _level(given: Mapping[str, str]) -> Level:
@@ -99,6 +108,9 @@ def _with(overrides: Overrides, level: Level, settings: str) -> Overrides:
     return replace(overrides, channel=settings)
 
 
+_SHUT_OUT = ("allow", "deny")
+"""What may keep people from talking with us."""
+
 _TAKES_ROOM = ("persona", "context_tokens", "model")
 """What may leave the conversation too little of the window."""
 
@@ -115,6 +127,20 @@ def _require_room(mind: Mind) -> None:
             f"My instructions would take {mind.fixed:,} tokens, and may take half of the {mind.limit:,} that my model "
             "has room for"
         )
+
+
+def _require_asker(policy: Policy, key: SessionKey, asker: Author, *, direct: bool) -> None:
+    """Raises Wrong where the asker would not be talked with any more."""
+    if shuts_out(policy, key.address, asker, direct=direct):
+        raise Wrong("That would shut you out, so that you could not take it back")
+
+
+def _unpriced(mind: Mind, value: object) -> str:
+    """What a budget of money does where nobody knows what the model costs."""
+    is_money = isinstance(value, tuple) and any(isinstance(one, Limit) and one.unit == "usd" for one in value)
+    if not is_money or mind.prices.of(mind.model.name) is not None:
+        return ""
+    return f" I don't know what {mind.model.name} costs: it counts as the dearest model whose price I know."
 
 
 def _beside(policy: Policy, name: str, level: Level) -> str:

@@ -29,10 +29,10 @@ def _cost(spent: Sequence[Spent], prices: Prices, about: str) -> str:
     if not known:
         return f"What that has cost I can't say: I don't know the price of {unknown}."
     beside = f", beside {unknown}, whose price I don't know" if unknown else ""
-    return f"It has cost {about}{_dollars(sum(known))} so far, at list price{beside}."
+    return f"It has cost {about}{dollars(sum(known))} so far, at list price{beside}."
 
 
-def _dollars(cost: float) -> str:
+def dollars(cost: float) -> str:
     """To the cent, or to two figures where that is less."""
     if 0 < cost < _LEAST:
         return f"less than ${_LEAST}"

@@ -62,7 +62,8 @@ class Parameter:
 class Command:
     """A message with a verb. `help` is one line of at most 100 characters; a `private` answer is for the asker.
 
-    `deed` is what `core.access` is asked about before it is done; without one, everyone may. `at_once` commands don't
+    `deed` is what `core.access` is asked about before it is done; without one, everyone may. What is `own` is about the
+    asker alone, who always may, unless it is given a flag. `at_once` commands don't
     queue behind a running answer. `anywhere` says that no session is needed. In the menus of messages, where a platform
     has them, it goes by its `menu`, of at most 24 characters, or is not there. Said alone, one that has a form asks for
     it: `form` is the command that takes back what was emptied there. The audit is told of
@@ -73,6 +74,7 @@ class Command:
     help: str
     parameters: tuple[Parameter, ...] = ()
     deed: Deed | None = None
+    own: bool = False
     shown: Shown = Shown.LISTS
     menu: str | None = None
     form: str | None = None
@@ -123,6 +125,9 @@ _SINCE = Parameter(
     named=True,
     moment=True,
 )
+_OF_SESSION = Parameter(
+    name="what", help="For admins: of all that was said in this session", values=("session",), optional=True
+)
 _NAME = Parameter(name="name", help="Which setting", values=tuple(SETTINGS))
 
 COMMANDS = _table(
@@ -143,18 +148,39 @@ COMMANDS = _table(
         name="summarize",
         help="Post a summary of this session so far, or of what was said since a certain moment",
         parameters=(_SINCE,),
+        deed=Deed.READ,
         menu="Summarize session",
         cost=Cost.MODEL,
     ),
-    Command(name="status", help="Show what I remember here, and which model answers", private=True, at_once=True),
+    Command(
+        name="status",
+        help="Show what I remember here, and which model answers",
+        deed=Deed.READ,
+        private=True,
+        at_once=True,
+    ),
     Command(
         name="context",
         help="Show what my model is shown, part by part; or what it was shown for one of my answers",
         parameters=(_LINK,),
+        deed=Deed.READ,
         menu="What was shown for this",
         private=True,
         at_once=True,
         recorded=True,
+    ),
+    Command(
+        name="usage",
+        help="Show what you have used of the model, and of your budget; or all of the channel, or workspace",
+        parameters=(
+            Parameter(name="channel", help="What all in this channel have used", flag=True),
+            Parameter(name="workspace", help="What all in the workspace have used", flag=True),
+        ),
+        deed=Deed.USAGE,
+        own=True,
+        private=True,
+        at_once=True,
+        anywhere=True,
     ),
     Command(
         name="stop", help="Stop the answer that I am writing; what is on screen stays", deed=Deed.STOP, at_once=True
@@ -205,6 +231,30 @@ COMMANDS = _table(
         at_once=True,
         anywhere=True,
     ),
+    Command(
+        name="export",
+        help="Show what I have stored of you in this session, or of all of it",
+        parameters=(_OF_SESSION,),
+        deed=Deed.EXPORT,
+        own=True,
+        private=True,
+        at_once=True,
+        recorded=True,
+    ),
+    Command(
+        name="forget",
+        help="Erase all that you have said, or all that was said in this session or channel",
+        parameters=(
+            Parameter(name="what", help="Whose words", values=("me", "session", "channel")),
+            Parameter(name="sure", help="Without it, I ask whether you are sure", values=("yes",), optional=True),
+        ),
+        deed=Deed.FORGET,
+        own=True,
+        private=True,
+        at_once=True,
+        anywhere=True,
+        recorded=True,
+    ),
     Command(name="help", help="List these commands", private=True, at_once=True, anywhere=True),
 )
 
@@ -218,6 +268,17 @@ UNKNOWN = Command(
 )
 
 
+NOT_ADMITTED = Command(
+    name="not admitted",
+    help="Say why somebody is not talked with; nobody can say this",
+    shown=Shown.NOWHERE,
+    private=True,
+    at_once=True,
+    anywhere=True,
+)
+"""What is said by somebody who is not talked with, in the place of their words: it has our own for its line."""
+
+
 def find(verb: str, table: Table = COMMANDS) -> Command:
     """The command with this name, or the one that says that there is none."""
-    return table.get(verb, UNKNOWN)
+    return NOT_ADMITTED if verb == NOT_ADMITTED.name else table.get(verb, UNKNOWN)

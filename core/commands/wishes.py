@@ -21,7 +21,7 @@ def change(connection: Connection, key: SessionKey, asker: Author, given: Mappin
     if value is not None:
         return f"From your next message on, your {name} is {_code(value)}. `prefer {name}` takes it back."
     if before is None:
-        return f"You have told me no {name} that I could take back."
+        return f"You have told me nothing for `{name}` that I could take back."
     return f"From your next message on, I know nothing of your {name} any more."
 
 

@@ -69,7 +69,10 @@ class Outbox:
     async def notify(self, lease: Lease, notice: Turn) -> Fate:
         """Delivers a notice of our own: its words are stored as messages, and go the way of an answer."""
         buttons = _buttons(lease.key, notice)
-        errand = Errand(key=lease.key, cause=notice, lease=lease, command=notices.VERB, buttons=buttons)
+        private = notice.author is not None
+        errand = Errand(
+            key=lease.key, cause=notice, lease=lease, private=private, command=notices.VERB, buttons=buttons
+        )
         if notice.progress is Progress.ANSWERED:
             return await self.deliver(errand)
         parts = composing.pieces(self._office.adapter(lease.key.address), notice, notice.text)

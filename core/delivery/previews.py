@@ -22,6 +22,15 @@ log = structlog.get_logger()
 LATE = "_My model can't be reached at the moment. Your message is kept, and I answer it as soon as I can._"
 """What is on screen in place of an answer that has to wait."""
 
+UNSURE = (
+    "_I can't be sure at the moment what is left of the budget here. Your message is kept, and I answer it as soon as "
+    "I can._"
+)
+"""The same, where it waits for that."""
+
+EXCUSES = (LATE, UNSURE)
+"""What any answer may take the place of."""
+
 
 class Previews:
     """The messages of one answer that are growing on screen, one call at a time."""
@@ -71,7 +80,7 @@ class Previews:
         draft = self.drafts.get(part)
         if part in self._uncertain:
             return
-        if draft is not None and draft.text != LATE and (draft.text == text or len(draft.text) > len(text)):
+        if draft is not None and draft.text not in EXCUSES and (draft.text == text or len(draft.text) > len(text)):
             return  # when an answer is tried again, nothing on screen shrinks
         self._call = asyncio.create_task(self._preview(part, text, draft))
         await asyncio.shield(self._call)
@@ -80,6 +89,8 @@ class Previews:
         """Waits for a call that is under way, and takes back the intents of which nothing was shown."""
         if self._call is not None and not self._call.done():
             await asyncio.wait([self._call])
+            if not self._call.cancelled() and (error := self._call.exception()) is not None:
+                log.info("preview failed", session=self._lease.key.address.id, error=type(error).__name__)
         nothing = self.intended - self.drafts.keys() - self._uncertain
         if nothing:
             await self._office.database.write(deliveries.forget, self._lease.key, self._question.seq, nothing)

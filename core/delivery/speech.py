@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 
 from core.delivery.office import Office
-from core.delivery.previews import LATE, Previews
+from core.delivery.previews import EXCUSES, LATE, Previews
 from core.seam.messages import Draft
 from core.session import Lease, Turn
 from core.store import answering, deliveries
@@ -57,7 +57,7 @@ class Speech:
     def shown(self) -> tuple[str, ...]:
         """What people see of the answer now, message by message; a sign that it is late is none of it."""
         texts = [draft.text for _, draft in sorted(self.drafts.items(), key=lambda one: one[0])]
-        return tuple(text for text in texts if text not in ("", LATE))
+        return tuple(text for text in texts if text not in ("", *EXCUSES))
 
     @property
     def unseen(self) -> bool:
@@ -96,11 +96,11 @@ class Speech:
         """The answer's parts as they have just been stored, with what is on screen of them."""
         return answering.stored(parts, self._previews.intended)
 
-    async def excuse(self) -> None:
-        """Says in place of silence that the answer will be late, where nothing of it is on screen yet."""
+    async def excuse(self, words: str = LATE) -> None:
+        """Says in place of silence, by one of `EXCUSES`, that the answer will be late; not beneath a part of it."""
         await self.end()
         if not self._previews.length:
-            await self._previews.show(0, LATE)
+            await self._previews.show(0, words)
 
     async def keep(self) -> None:
         """Stores what is on screen now, for whoever tries this answer again."""

@@ -16,6 +16,7 @@ from core.commands.lines import Given
 from core.errors import DatabaseError
 from core.events import Accepted, Events, Skipped, Woken
 from core.intake import judging
+from core.intake.admitting import Admitting, NotAdmitted
 from core.memory import ageing
 from core.memory.mind import Mind
 from core.model import envelope
@@ -65,6 +66,7 @@ class Acceptance:
         self._mind = mind
         self._timings = timings
         self._events = events
+        self._admitting = Admitting(database=database, worker=worker, mind=mind, events=events)
 
     async def accept(self, message: Inbound) -> bool:
         """Whether the message was news, and something of ours."""
@@ -81,9 +83,11 @@ class Acceptance:
     async def is_to_be_answered(self, message: Inbound) -> bool:
         """Whether it would be, were it in time."""
         kind = await self._judge(message, lines.parse(message))
-        if kind is Kind.SAID and judging.is_called(message):
-            return self._is_answered((await self._database.read(places.around, message.address)).overrides)
-        return kind in (Kind.SAID, Kind.COMMAND)
+        if not judging.is_called(message) or kind is None:
+            return kind in (Kind.SAID, Kind.COMMAND)
+        overrides = (await self._database.read(places.around, message.address)).overrides
+        is_admitted = self._admitting.denial(message, overrides) is None
+        return is_admitted and (kind is Kind.COMMAND or self._is_answered(overrides))
 
     async def skip(self, late: Sequence[Inbound]) -> int:
         """Accepts messages of one session that are too old to be answered; returns how many were news to us.
@@ -119,6 +123,8 @@ class Acceptance:
         if judging.is_called(message):
             return Kind.SAID if given is None else Kind.COMMAND
         found = await self._database.read(places.around, message.address)
+        if self._admitting.denial(message, found.overrides) is not None:
+            return None
         policy = self._mind.policy.under(found.overrides)
         return judging.of_others(message, found.live_since, policy, is_command=given is not None)
 
@@ -127,19 +133,24 @@ class Acceptance:
         return judging.of_called(self._mind.policy.under(overrides)) is Kind.SAID
 
     async def _store(self, judged: Judged) -> bool:
-        """Whether it was news."""
-        if judged.is_at_once:
-            accepted = await self._answer_aside(judged)
-        elif judged.waits:
-            accepted = await self._answer_in_turn(judged)
-        else:
-            accepted = await self._write(judged)
+        """Whether it was news, by somebody who is talked with."""
+        try:
+            accepted = await self._taken_in(judged)
+        except NotAdmitted as refused:
+            await self._admitting.turn_away(judged.message, refused)
+            return False
         if accepted is None:
             log.debug("known already", session=judged.message.address.id)
             return False
         address, seq = judged.message.address, accepted.turn.seq
         self._events.tell(Accepted(address=address, seq=seq, to_be_answered=judged.waits))
         return True
+
+    async def _taken_in(self, judged: Judged) -> inbound.Stored | None:
+        """None where it was known. Raises NotAdmitted."""
+        if judged.is_at_once:
+            return await self._answer_aside(judged)
+        return await (self._answer_in_turn(judged) if judged.waits else self._write(judged))
 
     async def _answer_aside(self, judged: Judged) -> inbound.Stored | None:
         """Beside the queue."""
@@ -167,7 +178,7 @@ class Acceptance:
         return accepted
 
     async def _write(self, judged: Judged, *, claimant: arrivals.Claimant | None = None) -> inbound.Stored | None:
-        """The message as it was stored; None where it was known already."""
+        """The message as it was stored; None where it was known already. Raises NotAdmitted."""
         kept = self.kept(judged.message, judged.given)
         accepting = asyncio.create_task(
             self._database.write(
@@ -182,6 +193,7 @@ class Acceptance:
                 claimant=claimant,
                 others=judged.waits and self._worker.is_full,
                 waking=ageing.waking(self._mind.policy, burst=self._timings.burst),
+                check=self._admitting.check(judged.message),
                 is_answered=self._is_answered if judging.is_called(judged.message) else None,
             )
         )
@@ -195,7 +207,7 @@ class Acceptance:
 
     async def _leave(self, accepting: asyncio.Task[inbound.Stored]) -> None:
         """We are told to stop while this is on its way: nobody here will answer it."""
-        with suppress(DatabaseError, arrivals.Duplicate, inbound.Unanswered):
+        with suppress(DatabaseError, arrivals.Duplicate, NotAdmitted, inbound.Unanswered):
             left = await accepting
             if left.lease is not None:
                 await self._database.write(queue.release, left.lease, attempts=0, others=True)

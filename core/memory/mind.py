@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from math import inf
 
 from core.memory.citations import bare
 from core.memory.prompts import with_persona
@@ -37,8 +38,7 @@ class Mind:
     """What answering needs beside the session: the model, its instructions, how its tokens are counted and paid.
 
     `records` is what is said of records, to whoever is shown any. `policy` is what is set: the deployment's, until the
-    mind is asked for the one of a session. `others` are the models that it may name beside the usual one, each with its
-    own calibration.
+    mind is asked for the one of a session. `others` are the models that it may name, each with its own calibration.
     """
 
     model: Model
@@ -57,6 +57,16 @@ class Mind:
             return self
         model, calibration = self.others.get(policy.model, (self.model, self.calibration))
         return replace(self, policy=policy, model=model, calibration=calibration)
+
+    @property
+    def cheaper(self) -> str | None:
+        """The name of the cheaper model, where one is set that is here."""
+        return self.policy.cheaper_model if self.policy.cheaper_model in self.others else None
+
+    def thrifty(self) -> "Mind":
+        """The same with that."""
+        model, calibration = self.others.get(self.cheaper or "", (self.model, self.calibration))
+        return replace(self, model=model, calibration=calibration)
 
     def count(self, words: str) -> int:
         """What a message with these words costs in the window."""
@@ -147,10 +157,14 @@ def _counted(counter: Counter, instructions: str) -> int:
 
 
 class Length:
-    """How long an answer has become: a model that never stops is held to the limit by us, too."""
+    """How long an answer has become: a model that never stops is held to the limit by us, too.
 
-    def __init__(self, mind: Mind) -> None:
+    `most` is the limit where it is less than the policy's.
+    """
+
+    def __init__(self, mind: Mind, most: int | None = None) -> None:
         self._mind = mind
+        self._most = inf if most is None else most
         self._seen = self._tokens = 0
 
     def is_over(self, words: str) -> bool:
@@ -159,4 +173,4 @@ class Length:
             return False
         self._tokens += self._mind.least(words[self._seen :])
         self._seen = len(words)
-        return self._tokens > self._mind.policy.answer_tokens * _SLACK
+        return self._tokens > min(self._mind.policy.answer_tokens * _SLACK, self._most)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import structlog
 
+from core.access import is_heard
 from core.memory.mind import Mind
 from core.model import envelope
 from core.seam.adapter import Adapter
@@ -27,7 +28,8 @@ async def read_backscroll(
         return
     said: Sequence[Inbound] = ()
     if _listens(mind, lease.key, question):
-        said = await _said_before(adapters[lease.key.address.platform], lease.key, question, within)
+        before = await _said_before(adapters[lease.key.address.platform], lease.key, question, within)
+        said = [one for one in before if is_heard(one, mind.policy)]
     said = [replace(one, quotes=mind.pointed(one.quotes)) for one in said]
     sizes = [_size(mind, one) for one in said]
     await database.write(backscroll.keep, lease, said, sizes)

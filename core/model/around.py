@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from core.model.llm import Model, Recollection
+from core.model.llm import Model, Prompt, Recollection
 from core.seam.adapter import Finding
 
 
@@ -21,6 +21,10 @@ class Around:
     def context(self) -> int | None:
         """See core.model.llm.Model."""
         return self._model.context
+
+    def longest(self, prompt: Prompt) -> int:
+        """See core.model.llm.Model."""
+        return self._model.longest(prompt)
 
     async def recall(self, recollection: Recollection) -> None:
         """See core.model.llm.Model."""

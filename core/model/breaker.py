@@ -41,7 +41,8 @@ class Breaker(Around):
     """A model behind a breaker of its own: one for each endpoint and process. `jitter` gives numbers from 0 to 1.
 
     A call counts once, when it is over, and only while the state holds in which it began: what was sent before an
-    outage and fails after it says nothing new. A call that is given up (people stop answers) does not count.
+    outage and fails after it says nothing new. A call that is given up (people stop answers) does not count, nor does
+    one of a fold: nobody's answer waits because folds fail, or while a fold finds out whether the endpoint is back.
     """
 
     def __init__(
@@ -54,8 +55,19 @@ class Breaker(Around):
         self._open_until: float | None = None
         self._probing = False
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
+    def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         """See core.model.llm.Model. While the breaker is open: ModelUnavailable at once, with how long to wait."""
+        is_fold = prompt.cause is not None and prompt.cause.purpose == "fold"
+        return self._beside(prompt) if is_fold else self._counted(prompt)
+
+    async def _beside(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
+        """A call that no answer waits for, and of which none hears."""
+        self._require_over(self._rest())
+        async with aclosing(self._model.stream(prompt)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _counted(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         probe = self._admit()
         outcomes = self._outcomes
         try:
@@ -86,12 +98,19 @@ class Breaker(Around):
         """Lets a call through, and says whether it is the probe. Raises ModelUnavailable."""
         if self._open_until is None:
             return False
-        rest = OPEN if self._probing else self._open_until - self._clock()
+        self._require_over(OPEN if self._probing else self._rest())
+        self._probing = True
+        return True
+
+    def _rest(self) -> float:
+        """For how many seconds more nobody calls."""
+        return 0.0 if self._open_until is None else self._open_until - self._clock()
+
+    def _require_over(self, rest: float) -> None:
+        """Raises ModelUnavailable while something is left of it."""
         if rest > 0:
             wait = rest + self._jitter() * SPREAD
             raise ModelUnavailable("The model's server has failed too often; it is left alone.", retry_after=wait)
-        self._probing = True
-        return True
 
     def _count(self, outcomes: deque[tuple[float, bool]], *, failed: bool) -> None:
         if outcomes is not self._outcomes:

@@ -30,7 +30,13 @@ FORM = pattern(r"\[[^\[\]()\n]{1,80} \([^()\[\]\s]{1,80}\) \d{4}-\d\d-\d\d \d\d:
 LONGEST = 200
 """Characters that such brackets have at most."""
 
-_UNNAMEABLE = pattern(r"[\[\]()\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
+_BRACKETS = "⁅⁆⁽⁾₍₎❨❩❪❫❲❳⟦⟧⟮⟯⦅⦆⦋⦌【】〔〕〖〗〘〙〚〛﴾﴿﹇﹈﹙﹚﹝﹞（）［］｟｠"  # such as look like ours
+_UNNAMEABLE = pattern(
+    rf"[\[\](){_BRACKETS}\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+    r"\U000e0000-\U000e0fff]+"
+)
+_SMUGGLED = pattern(r"(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f)|[\U000e0000-\U000e0fff]+")
+"""Tags: letters that nobody sees and a model reads. In the flags of a few regions, which stay, they are meant."""
 
 _NAME_CHARACTERS = 80
 _NAME_BYTES = 160
@@ -42,7 +48,8 @@ def spoken(author: Author, at: float, text: str, quotes: Sequence[Quote] = ()) -
     What it quotes stands before its words, every line behind a mark, and how many quotes there are in the brackets. An
     empty line, which no quote has, ends them: so nobody can write a quote, or add to one, be it in a message, a name or
     what is quoted.
-    Names lose brackets, parentheses and invisible characters, and end after 80 characters; the ID is the platform's.
+    Names lose brackets, parentheses, what looks like them, and invisible characters, and end after 80 characters; the
+    ID is the platform's.
     `at` is in seconds. It is the same before it is stored and after, so that what is counted is what is shown.
     """
     if not quotes:
@@ -75,8 +82,10 @@ def marked(words: str) -> str:
 
 
 def whole(words: str) -> str:
-    """The words as they are stored: halves of characters, which no encoding knows, have become question marks."""
-    return words if words.isascii() else words.encode("utf-8", "replace").decode()
+    """The words as they are stored, and as people see them: halves of characters, which no encoding knows, have become
+    question marks, and what is written in letters that nobody sees is gone.
+    """
+    return words if words.isascii() else _SMUGGLED.sub(r"\1", words.encode("utf-8", "replace").decode())
 
 
 @lru_cache(4096)

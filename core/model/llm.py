@@ -34,7 +34,8 @@ class Prompt:
     `stable` says where parts end with which later prompts of it will begin, in messages from the first on: nowhere in
     one that is asked once, at the very end where the question stays as it is.
     `cause` is what the call is put down to; a question of the doctor's has none. `answer_tokens` is the longest answer,
-    `effort` how hard to think, `auto` as the server sees fit; None is as the model has it.
+    `effort` how hard to think, `auto` as the server sees fit; None is as the model has it. Where a budget has no more,
+    `most` is all that may be written, thoughts included. `person` names the asker opaquely, for the provider.
     """
 
     instructions: str
@@ -45,6 +46,8 @@ class Prompt:
     cause: Cause | None = None
     answer_tokens: int | None = None
     effort: str | None = None
+    most: int | None = None
+    person: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +109,10 @@ class Model(Protocol):
     @property
     def context(self) -> int | None:
         """How many tokens the model takes in and writes together, where that is known."""
+        ...
+
+    def longest(self, prompt: Prompt) -> int:
+        """The most tokens that it may write for this, its thoughts included."""
         ...
 
     def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:

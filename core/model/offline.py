@@ -38,6 +38,10 @@ class OfflineModel:
     def context(self) -> None:
         """It takes in whatever there is."""
 
+    def longest(self, prompt: Prompt) -> int:
+        """See core.model.llm.Model."""
+        return _crude(compose(prompt))
+
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         """See core.model.llm.Model."""
         answer = compose(prompt)

@@ -51,13 +51,25 @@ class Prices:
     def cost(self, spent: Spent) -> float | None:
         """US dollars for these calls; None where the model's price is not known."""
         price = self.of(spent.model)
-        if price is None:
-            return None
-        is_long = price.long is not None and spent.above >= price.long
-        plain = max(0, spent.shown - spent.cached - spent.cache_written)
-        read = plain * price.input + spent.cached * price.cached + spent.cache_written * price.cache_write
-        times = (price.long_input, price.long_output) if is_long else (1.0, 1.0)
-        return (read * times[0] + spent.written * price.output * times[1]) / _MILLION
+        return None if price is None else _cost(price, spent)
+
+    def most(self, spent: Spent) -> float | None:
+        """The same, by the dearest price of all where the model's is not known; None where none is."""
+        price = self.of(spent.model)
+        prices = self.known.values() if price is None else (price,)
+        return max((_cost(one, spent) for one in prices), default=None)
+
+    def step(self, shown: int) -> int:
+        """The greatest of `steps` that so many tokens are above; 0 for none."""
+        return int(max((step for step in self.steps if shown > step), default=0))
+
+
+def _cost(price: Price, spent: Spent) -> float:
+    is_long = price.long is not None and spent.above >= price.long
+    plain = max(0, spent.shown - spent.cached - spent.cache_written)
+    read = plain * price.input + spent.cached * price.cached + spent.cache_written * price.cache_write
+    times = (price.long_input, price.long_output) if is_long else (1.0, 1.0)
+    return (read * times[0] + spent.written * price.output * times[1]) / _MILLION
 
 
 def read(path: Path | None) -> Prices:

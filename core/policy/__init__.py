@@ -1,5 +1,7 @@
 """The policy: the effective settings of one session, each with the level that it comes from."""
 
+from core.policy.admission import DIRECT_CHANNELS, Named, Names
+from core.policy.limits import Limit, Limits, Period, Unit
 from core.policy.policy import NOTHING, Overrides, Policy, edited, is_set
 from core.policy.table import ANSWER_TOKENS, CONTEXT_TOKENS, REASONING, SETTINGS, Answers, Hearing, Level, Setting
 from core.policy.values import ADMINS, MEMBERS, People, Wrong
@@ -8,6 +10,7 @@ __all__ = [
     "ADMINS",
     "ANSWER_TOKENS",
     "CONTEXT_TOKENS",
+    "DIRECT_CHANNELS",
     "MEMBERS",
     "NOTHING",
     "REASONING",
@@ -15,10 +18,16 @@ __all__ = [
     "Answers",
     "Hearing",
     "Level",
+    "Limit",
+    "Limits",
+    "Named",
+    "Names",
     "Overrides",
     "People",
+    "Period",
     "Policy",
     "Setting",
+    "Unit",
     "Wrong",
     "edited",
     "is_set",

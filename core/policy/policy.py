@@ -12,13 +12,17 @@ from math import inf
 
 import structlog
 
+from core.policy.admission import Names
+from core.policy.limits import Limits
 from core.policy.table import REASONING, SETTINGS, Answers, Hearing, Level
 from core.policy.values import ADMINS, People, Wrong, brief
 
 log = structlog.get_logger()
 
-_ALLOWED = ("model", "reasoning")
+_ALLOWED = ("model", "reasoning", "cheaper_model")
 """What people may set to the operator's own value, and to what the operator names beside it."""
+
+_BUILT_IN_ZONE = "UTC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +40,13 @@ NOTHING = Overrides()
 class Policy:
     """The effective settings of one session. `may_stop` are those who may end another's answer.
 
+    Whoever is to be talked with is in each of the lists of `allow`, and in none of `deny`.
+
     `idle` and `max_age` are in seconds; without an `idle` it is what is usual in such a place. `allowed` are the
     models, and how hard they think, that people may choose beside the operator's own.
 
-    `origins` says which of them are not built in, and where they come from.
+    `said` is what was set for each level. A budget is set for a level's own reach: all that are set hold, not only the
+    nearest.
     """
 
     hear: Hearing = "channel"
@@ -51,16 +58,29 @@ class Policy:
     reasoning: str = "auto"
     idle: float | None = None
     max_age: float = inf
-    zone: str = "UTC"
+    zone: str = _BUILT_IN_ZONE
+    budget: Limits = ()
+    budget_person: Limits = ()
+    cheaper_model: str = ""
+    allow: tuple[Names, ...] = ()
+    deny: Names = frozenset()
+    guests: bool = True
+    external: bool = False
+    may_read: People = None
     may_stop: People = None
     may_reset: People = None
     may_set: People = frozenset({ADMINS})
-    origins: Mapping[str, Level] = field(default_factory=dict)
+    said: Mapping[Level, Mapping[str, object]] = field(default_factory=dict)
     allowed: frozenset[str] = frozenset()
 
     def origin(self, name: str) -> Level:
         """Where this setting's value comes from."""
-        return self.origins.get(name, Level.BUILT_IN)
+        return max((level for level, values in self.said.items() if name in values), default=Level.BUILT_IN)
+
+    @property
+    def workspace_zone(self) -> str:
+        """The zone of the whole workspace, whatever is set for one of its channels."""
+        return str(self.said.get(Level.WORKSPACE, {}).get("zone", _BUILT_IN_ZONE))
 
     def shown(self, name: str) -> str:
         """This setting's value, as people are told it."""
@@ -105,8 +125,11 @@ class Policy:
 
     def with_values(self, level: Level, values: Mapping[str, object]) -> "Policy":
         """The same, but for these values, which come from this level."""
-        origins = {**self.origins, **dict.fromkeys(values, level)}
-        return replace(self, **values, origins=origins)  # type: ignore[arg-type]  # each is what its setting reads
+        if not values:
+            return self
+        said = {**self.said, level: {**self.said.get(level, {}), **values}}
+        joined = {name: SETTINGS[name].join(getattr(self, name), value) for name, value in values.items()}
+        return replace(self, **joined, said=said)  # type: ignore[arg-type]  # each is what its setting reads
 
 
 @lru_cache(1024)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
-from core.policy import values
+from core.policy import admission, limits, values
 
 Hearing = Literal["thread", "channel", "off"]
 Answers = Literal["follow", "mention", "all", "observe", "off"]
@@ -18,7 +18,7 @@ CONTEXT_TOKENS = range(500, 2_000_001)
 ANSWER_TOKENS = range(16, 1_000_001)
 """What may be set for these."""
 
-_LIST = 2_000  # characters of a list of people, in a form
+_LIST = 2_000  # characters of a list, in a form
 
 
 class Level(IntEnum):
@@ -37,7 +37,8 @@ class Setting:
 
     `shown` is how people are told the value. In a form it is one of the `choices`, where there are some, or is written
     in at most so many characters, in several `lines` perhaps. `levels` are those for which people may set it; the
-    deployment's value is the operator's, by `variable`, where there is one.
+    deployment's value is the operator's, by `variable`, where there is one. What is set nearer takes the place of what
+    is set farther off, but where `join` says what both are together.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Setting:
     lines: bool = False
     variable: str | None = None
     levels: frozenset[Level] = frozenset({Level.WORKSPACE, Level.CHANNEL})
+    join: Callable[[object, object], object] = lambda _farther, nearer: nearer
 
 
 def _table(*settings: Setting) -> Mapping[str, Setting]:
@@ -126,6 +128,71 @@ SETTINGS = _table(
         help="Whose time is told, as Europe/Berlin: it says when a day begins",
         read=values.zone,
         levels=frozenset({Level.WORKSPACE, Level.CHANNEL, Level.PERSON}),
+    ),
+    Setting(
+        name="budget",
+        help="What may be spent: 5 usd/day, 1m tokens/month, 10 requests/minute, with commas between; none",
+        read=limits.limits,
+        shown=limits.shown,
+        most=_LIST,
+        variable="BACKSCROLL_BUDGET",
+    ),
+    Setting(
+        name="budget_person",
+        help="What each person may spend, in the same form",
+        read=limits.limits,
+        shown=limits.shown,
+        most=_LIST,
+        variable="BACKSCROLL_BUDGET_PERSON",
+    ),
+    Setting(
+        name="cheaper_model",
+        help="Which model answers once most of a budget is used, of those that my operator allows",
+        read=str.strip,
+        shown=lambda name: str(name) or "none",
+        variable="BACKSCROLL_CHEAPER_MODEL",
+    ),
+    Setting(
+        name="allow",
+        help="With whom alone I talk: person:ID, role:ID, channel:ID, workspace:ID",
+        read=admission.allowed,
+        shown=admission.shown_allowed,
+        most=_LIST,
+        variable="BACKSCROLL_ALLOW",
+        join=admission.joined,
+    ),
+    Setting(
+        name="deny",
+        help="With whom I don't talk at all",
+        read=admission.denied,
+        shown=admission.shown_denied,
+        most=_LIST,
+        variable="BACKSCROLL_DENY",
+        join=admission.joined,
+    ),
+    Setting(
+        name="guests",
+        help="Whether I talk with guests",
+        read=values.yes_or_no,
+        shown=values.whether,
+        choices=("yes", "no"),
+        variable="BACKSCROLL_GUESTS",
+    ),
+    Setting(
+        name="external",
+        help="Whether I talk with other organisations",
+        read=values.yes_or_no,
+        shown=values.whether,
+        choices=("yes", "no"),
+        variable="BACKSCROLL_EXTERNAL",
+    ),
+    Setting(
+        name="may_read",
+        help="Who may be told what I remember",
+        read=values.somebody,
+        shown=values.told("nobody"),
+        most=_LIST,
+        variable="BACKSCROLL_MAY_READ",
     ),
     Setting(
         name="may_stop",

@@ -40,9 +40,19 @@ def one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
+def yes_or_no(said: str) -> bool:
+    """Reads one of these two words."""
+    return one_of("yes", "no")(said) == "yes"
+
+
+def whether(value: object) -> str:
+    """How that is shown."""
+    return "yes" if value else "no"
+
+
 def brief(said: str) -> str:
     """What somebody said, as a sentence can have it."""
-    words = " ".join(said.split())
+    words = " ".join(said.split()) or "nothing"
     return words if len(words) <= 60 else f"{words[:59]}…"
 
 
@@ -84,12 +94,18 @@ def people(said: str) -> People:
     return named | (_GROUPS & {name.lower() for name in names})
 
 
+def mentioned(name: str) -> str | None:
+    """The ID of the person whom a mention names; None for what is no mention."""
+    mention = _MENTION.fullmatch(name)
+    return None if mention is None else mention[1]
+
+
 def _id(name: str) -> str:
     """The ID that a name of the list is, or stands for."""
-    mention = _MENTION.fullmatch(name)
-    if mention is None and name and not _ID.fullmatch(name):
+    person = mentioned(name)
+    if person is None and name and not _ID.fullmatch(name):
         raise Wrong(f"{brief(name)} is no ID: write mentions, or IDs, with commas between them")
-    return name if mention is None else mention[1]
+    return person or name
 
 
 def somebody(said: str) -> People:
@@ -165,5 +181,7 @@ def zone(said: str) -> str:
 
 def words(value: object) -> str:
     """How a text is shown: as code, whatever marks and mentions are in it."""
+    if not value:
+        return "none"
     shown = brief(str(value)).replace("`", "'").replace("|", "¦")  # which would end the code, or hide it from the guard
-    return f"`{shown}`" if shown else "none"
+    return f"`{shown}`"

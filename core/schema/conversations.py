@@ -50,6 +50,7 @@ sessions = Table(
     Column("spoken_at", BigInteger),  # when people last talked with us, commands apart; NULL never
     Column("silent_since", BigInteger),  # when they had before that
     Column("present_since", BigInteger),  # from its first talk, or its waking, to its time-out
+    Column("public", Boolean),  # whether all of the workspace may see its place; NULL not known
     Column("news", Boolean, nullable=False, server_default=false()),  # what waits has changed: the holder looks again
     Column("stop", Integer),  # what is being answered of before this seq is to end where it is
     UniqueConstraint("workspace", "address"),

@@ -22,7 +22,7 @@ chores = Table(
     ),  # when anybody may take it on, unless its owner says before that it lives
 )
 
-usage = Table(
+usage = Table(  # of the releases before; `spent` is in its place
     "usage",
     metadata,
     Column("workspace", Integer, primary_key=True, autoincrement=False),
@@ -57,6 +57,50 @@ calls = Table(
     Index("ix_calls_workspace_session", "workspace", "session"),
 )
 
+spent = Table(  # what calls have cost, in tokens: prices are put to them when somebody asks
+    "spent",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("day", Integer, primary_key=True, autoincrement=False),  # days since 1970, by the workspace's zone
+    Column("channel", Text, primary_key=True),  # the ID of its address
+    Column("author", Text, primary_key=True),  # the asker; empty for what nobody asked for
+    Column("model", Text, primary_key=True),
+    Column("above", Integer, primary_key=True, autoincrement=False),  # each was shown more tokens than this
+    Column("calls", BigInteger, nullable=False),
+    Column("shown", BigInteger, nullable=False),  # tokens, as billed, or our own count
+    Column("cached", BigInteger, nullable=False),
+    Column("cache_written", BigInteger, nullable=False),
+    Column("written", BigInteger, nullable=False),
+)
+
+holds = Table(  # what calls may cost that are being made, where there is a budget
+    "holds",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("hold", BigInteger, primary_key=True, autoincrement=False),  # grows with time
+    Column("channel", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("shown", Integer, nullable=False),  # tokens, at most; 0 once it is settled
+    Column("written", Integer, nullable=False),
+    Column("held_at", BigInteger, nullable=False),
+    Column("session", Integer, nullable=False),
+    Column("seq", Integer),  # the question, all of whose calls are one request; none for what nobody asked for
+    Column("fence", Integer),  # of the lease with which it ends
+    Column("until", BigInteger),  # when it ends that has no lease
+    Column("settled", Boolean, nullable=False),  # it is kept a while, as a request
+)
+
+warned = Table(  # of which budgets people have been told that they are nearly used up
+    "warned",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("channel", Text, primary_key=True),  # empty for a budget of all channels
+    Column("author", Text, primary_key=True),  # empty for one of all people
+    Column("cap", Text, primary_key=True),  # as people say it: 5 usd/day
+    Column("since", Integer, nullable=False),  # the first day of the period for which they were told last
+)
+
 servers = Table(
     "servers",
     metadata,
@@ -80,6 +124,31 @@ preferences = Table(
     Column("workspace", Integer, primary_key=True, autoincrement=False),
     Column("author", Text, primary_key=True),  # the platform's stable ID
     Column("body", LargeBinary, nullable=False),  # values by their names (JSON); empty where all is taken back
+)
+
+erasures = Table(  # what is to be forgotten, and how far that has come
+    "erasures",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("scope", Text, primary_key=True),  # person, session, channel, workspace
+    Column("subject", Text, primary_key=True),  # a person's ID, that of an address; empty for the workspace
+    Column("before", BigInteger),  # what was said from then on is a new beginning (as `turns.at`); NULL for all
+    Column("session", Integer),  # where it was asked for, and is told; NULL for the operator
+    Column("seq", Integer),  # the turn that asked for it
+    Column("author", Text),  # who did
+    Column("last_key", Integer),  # the number of the data key that is to be destroyed, and those before it
+    Column("after", Text, nullable=False),  # what was said in channels up to this one, in their order, is gone
+    Column("counts", Text, nullable=False),  # how much is gone so far (JSON)
+    Column("done_at", BigInteger),  # NULL while it is under way
+)
+
+denials = Table(
+    "denials",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("channel", Text, primary_key=True),  # the ID of its address
+    Column("author", Text, primary_key=True),  # whoever is not talked with there
+    Column("told_at", BigInteger, nullable=False),
 )
 
 rejections = Table(
@@ -112,4 +181,18 @@ audit_chains = Table(
     Column("workspace", Integer, primary_key=True, autoincrement=False),
     Column("first", LargeBinary, nullable=False),  # number and hash of the row before the oldest one
     Column("last", LargeBinary, nullable=False),  # number and hash of the newest one
+)
+
+data_keys = Table(  # by which bodies are sealed; see `core/store/keys.py`
+    "data_keys",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),  # 0 is the deployment
+    Column("number", Integer, primary_key=True, autoincrement=False),  # which stands in front of what it has sealed
+    Column("author", Text, nullable=False),  # whose own words it is for, by the platform's ID; empty for all others
+    Column("ring", Text, nullable=False),  # the fingerprint of the key that wraps it
+    Column("made_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),  # when it was made, or destroyed
+    Column("wrapped", LargeBinary, nullable=False),  # empty where it was destroyed
+    Index("ix_data_keys_workspace_author", "workspace", "author", "number"),
+    Index("ix_data_keys_changed_at", "changed_at"),
 )

@@ -121,6 +121,13 @@ class Adapter(ABC):
         """
         return False
 
+    async def sees(self, address: Address, person: str) -> bool:
+        """Whether this person, by their ID, sees this place now, and so what is said there.
+
+        Raises a DeliveryError when it can't be known now; a DeliveryRefused where it can't be found out at all.
+        """
+        return True
+
     def hears(self) -> bool:
         """Whether what people say reaches us at this moment."""
         return True

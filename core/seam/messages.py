@@ -27,6 +27,24 @@ class Author:
     is_self: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a person is in the place where they speak, as the platform tells it; None where it does not tell now.
+
+    `home` is the workspace that they are a member of, where that is another one than the place's. Those of another
+    organisation are `is_external`. A member whom the workspace gives few of its places is a guest. `roles` are IDs.
+    """
+
+    home: str | None = None
+    is_external: bool | None = False
+    is_guest: bool | None = False
+    roles: frozenset[str] | None = frozenset()
+
+
+MEMBER = Standing()
+"""Somebody of the place's own workspace, of whom there is nothing more to tell."""
+
+
 Pointing = Literal["replies to", "forwards", "attaches", "embeds", "hangs on", "is under", "prefers"]
 """What a message does to the words that it quotes: it hangs on the message that opened its thread, is under a title.
 
@@ -71,6 +89,8 @@ class Inbound:
     `reply_to` is the message that an answer attaches to, where there is one.
     `quotes` are the words of others, and the files, that it points at, in the order in which people see them.
     `edited_at` is when a person last changed it (seconds since 1970), where a history tells that.
+    `standing` is what its author is there. `public` says whether all of the workspace may see the place, and None that
+    this is not known, or can't change.
     `ticket` is the adapter's own note for answering this event; it is stored with it, may expire, and is never logged.
     """
 
@@ -86,6 +106,8 @@ class Inbound:
     reply_to: str | None = None
     quotes: tuple[Quote, ...] = ()
     edited_at: float | None = field(default=None, compare=False)
+    standing: Standing = field(default=MEMBER, compare=False)
+    public: bool | None = field(default=None, compare=False)
     ticket: str | None = field(default=None, repr=False)
 
 

@@ -24,18 +24,15 @@ from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.roles import FromClauseRole
 
-from core.schema import deliveries, turns, usage
+from core.schema import deliveries, turns
 from core.session import Answer, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
-from core.store import bodies, folds, shown
+from core.store import bodies, budgets, folds, shown
 from core.store.deliveries import SLOT, Delivery
 from core.store.engine.prepared import Prepared
-from core.store.engine.sql import alone, clock, filled, fixed, given, insert, micro
+from core.store.engine.sql import alone, filled, fixed, given, insert, micro
 from core.store.queue import QUESTION, Changed, require, under_lease
 from core.store.stages import Stage
 from core.store.turns import place
-
-_DAY = 86_400_000  # milliseconds
-_TOKENS = ("shown", "cached", "cache_written", "written")  # what is billed
 
 
 class AlreadyAnswered(Exception):
@@ -68,9 +65,9 @@ def answer(connection: Connection, key: SessionKey, question: Turn, decided: Ans
         "shown_parts": shown.listed(decided.shown_parts),
         "model": decided.model,
     }
-    bill: dict[str, object] = {"author": question.author and question.author.id, "model": decided.model}
-    bill |= {"shown": decided.shown, "written": decided.written}
-    bill |= {"cached": decided.cached, "cache_written": decided.cache_written}
+    author = None if question.author is None else question.author.id
+    bill = budgets.billed(key, author, decided.bill)
+    hold = None if decided.bill is None or not decided.bill.was_held else decided.bill.hold
     once = decided.parts == (words,)
     look_in = None if decided.look_in is None else int(decided.look_in * 1000)
     parts = [
@@ -78,14 +75,17 @@ def answer(connection: Connection, key: SessionKey, question: Turn, decided: Ans
         for part, text in enumerate(decided.parts)
     ]
     if connection.dialect.name == "postgresql":  # one round trip in place of six; SQLite knows no such statement
-        stored = _WHOLE[lease is not None].run(connection, **closed, **(memory | bill), parts=parts, look_in=look_in)
+        facts = {**closed, **memory, **bill, "parts": parts, "look_in": look_in, "hold": hold}
+        stored = _WHOLE[lease is not None].run(connection, **facts)
     else:
         stored = _CLOSED[lease is not None].run(connection, **closed)
         if stored:
             _REMEMBERED.run(connection, **this, **memory)
             for part, own in enumerate(parts):
                 _POSTED.run(connection, **this, part=part, words=own)
-            _BILLED.run(connection, workspace=key.workspace, **bill)
+            budgets.BILLED.run(connection, workspace=key.workspace, **bill)
+            if hold is not None:
+                budgets.SETTLED.run(connection, workspace=key.workspace, hold=hold)
             if look_in is not None:
                 folds.MARKED.run(connection, **place(key), look_in=look_in)
     if not stored:
@@ -146,15 +146,6 @@ def _posting(dialect: str, part: ColumnElement[int], words: ColumnElement[bytes]
     return new.on_conflict_do_update(index_elements=SLOT, set_={**stored, "tries": tries})
 
 
-def _billing(dialect: str, *closed: FromClauseRole) -> Insert:
-    row = given(usage, "workspace", "author", "model", *_TOKENS)
-    known = and_(*(bindparam(name, type_=Text).is_not(None) for name in ("author", "model")))
-    row |= {"day": clock(dialect) // fixed(_DAY), "answers": fixed(1)}
-    new = filled(insert(dialect, usage), row, known, *closed)
-    sums = {name: usage.c[name] + new.excluded[name] for name in ("answers", *_TOKENS)}
-    return new.on_conflict_do_update(index_elements=list(usage.primary_key), set_=sums)
-
-
 def _whole(dialect: str, *, leased: bool) -> Select[int]:
     closed = _closing(dialect, leased=leased).returning(turns.c.seq).cte("closed")
     parts = func.unnest(bindparam("parts", type_=ARRAY(LargeBinary))).table_valued("words", with_ordinality="number")
@@ -162,7 +153,8 @@ def _whole(dialect: str, *, leased: bool) -> Select[int]:
     return select(closed.c.seq).add_cte(
         _remembering(dialect, closed).cte("remembered"),
         _posting(dialect, said.c.number - fixed(1), said.c.words, closed, said).cte("posted"),
-        _billing(dialect, closed).cte("billed"),
+        budgets.billing(dialect, closed).cte("billed"),
+        budgets.settling(closed).cte("settled"),
         folds.marking(dialect, closed).cte("marked"),
     )
 
@@ -174,4 +166,3 @@ _POSTED = Prepared(
     lambda dialect: _posting(dialect, bindparam("part", type_=SmallInteger), bindparam("words", type_=LargeBinary)),
     tuple,
 )
-_BILLED = Prepared(_billing, tuple)

@@ -47,6 +47,7 @@ class Session(NamedTuple):
     spoken_at: int | None
     silent_since: int | None
     present_since: int | None
+    public: bool | None
     preferred: bytes | None = None  # what waits comes with its author's preferences
     set_in_workspace: str | None = None
     set_in_channel: str | None = None
@@ -76,7 +77,8 @@ def extend(
     if found is None:
         if gone.has(connection, address, message.id):
             raise Duplicate(message.id)
-        born(connection, workspace_of(connection, address.platform, address.workspace), address)
+        workspace = workspace_of(connection, address.platform, address.workspace)
+        born(connection, workspace, address, public=message.public)
         (found,) = statement.all(connection, **facts)
         gone.bar_late(connection, SessionKey(workspace=found.workspace, session=found.session, address=address))
     return found

@@ -80,7 +80,7 @@ def record(
     facts = {"workspace": workspace, "number": number, "at": moment, "actor": actor, "deed": deed}
     facts |= {"session": session, "outcome": outcome.value}
     digest = _hash(last.hash, facts)
-    sealed = bodies.AUDIT.seal(bodies.Mine(workspace, session), (number,), digest)
+    sealed = bodies.AUDIT.seal(bodies.Mine(workspace), (number,), digest)
     connection.execute(insert(connection.dialect.name, audit).values(**facts, hash=sealed))
     _keep(connection, workspace, _Ends(first, _End(number, digest)))
 
@@ -192,7 +192,7 @@ def _hash(before: str, facts: Mapping[str, object]) -> str:
 
 
 def _opened(row: Row[*tuple[object, ...]]) -> str:
-    return bodies.AUDIT.open(bodies.Mine(row.workspace, row.session), (row.number,), row.hash)
+    return bodies.AUDIT.open(bodies.Mine(row.workspace), (row.number,), row.hash)
 
 
 def _first(connection: Connection, workspace: int, *, after: int = 0) -> int:

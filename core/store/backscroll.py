@@ -44,11 +44,12 @@ def keep(connection: Connection, lease: Lease, messages: Sequence[Inbound], toke
         connection.execute(insert(connection.dialect.name, turns).on_conflict_do_nothing(), rows)
     for place, message in enumerate(messages):
         if message.quotes and not message.author.is_self:
-            quotes.keep(connection, key, first - len(messages) + place, message.quotes)
+            quotes.keep(connection, key, first - len(messages) + place, message.quotes, by=message.author.id)
 
 
 def _row(key: SessionKey, seq: int, message: Inbound, tokens: int) -> dict[str, object]:
     role = Role.ASSISTANT if message.author.is_self else Role.PERSON
+    by = "" if message.author.is_self else message.author.id
     return {
         "workspace": key.workspace,
         "session": key.session,
@@ -61,10 +62,10 @@ def _row(key: SessionKey, seq: int, message: Inbound, tokens: int) -> dict[str, 
         "tokens": tokens,
         "message": message.id,
         "author": message.author.id,
-        "name": bodies.NAME.seal(key, (seq, role), storable(message.author.name)),
+        "name": bodies.NAME.seal(key, (seq, role), storable(message.author.name), by=by),
         "edited_at": None if message.edited_at is None else micro(message.edited_at),
         "quotes": None if message.author.is_self else len(message.quotes) or None,
-        "body": bodies.TURN.seal(key, (seq, role), message.text),
+        "body": bodies.TURN.seal(key, (seq, role), message.text, by=by),
     }
 
 

@@ -1,16 +1,28 @@
-"""Bodies: all that people or models wrote, sealed and opened by the identity of its row. Today a body is its text.
+"""Bodies: all that people or models wrote, sealed and opened by the identity of its row, where there is a way to seal.
 
 To the database a body is opaque: no statement compares, searches or cuts one, or copies it to another row, where it
 could not be opened. Whoever has to look inside reads the row, and opens it.
+What can't be opened, because it was changed, moved, or sealed by a key that is gone, is one thing that can't be read
+any more, and nothing else is kept from being read by it.
 """
 
-from base64 import b64decode, b64encode
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
+import structlog
 from sqlalchemy import LargeBinary, Text
 from sqlalchemy.sql.schema import Column
 
 from core.schema import audit, audit_chains, checkpoints, deliveries, policies, preferences, quotes, rejections, turns
+from core.vault.packet import MARK, MARK_OF_TEXT, NoPacket, as_text, of_text
+
+log = structlog.get_logger()
+
+LOST = "[a message that can't be read any more]"
+"""What is read in place of words that can't be opened."""
+
+NO_FACTS = "{}"
+"""The same for what is JSON."""
 
 
 class Owner(Protocol):
@@ -46,14 +58,26 @@ class Place(NamedTuple):
     row: Row
 
 
+class NotOpened(Exception):
+    """What is stored in a place can't be opened; `erased` where its key was destroyed on purpose."""
+
+    def __init__(self, *, erased: bool = False) -> None:
+        super().__init__("it can't be opened")
+        self.erased = erased
+
+
 class Codec(Protocol):
     """How bodies are sealed. It may be called from every thread that runs functions of a `Connection`."""
 
-    def seal(self, place: Place, words: bytes) -> bytes:
-        """The words as they are stored in this place; another time they may be stored otherwise."""
+    @property
+    def all_sealed(self) -> bool:
+        """Whether nothing is stored in the clear any more: what is nevertheless, we have not stored."""
 
-    def open(self, place: Place, sealed: bytes) -> bytes:
-        """What `seal` was given. Raises where it was sealed for another place."""
+    def seal(self, place: Place, words: bytes, by: str) -> bytes:
+        """The words in a packet, by the key of whoever wrote them; another time they are sealed otherwise."""
+
+    def open(self, place: Place, packet: bytes) -> bytes:
+        """What `seal` was given. Raises NotOpened where it was sealed for another place, or is not as it was."""
 
 
 _codec: Codec | None = None
@@ -63,6 +87,8 @@ def use(codec: Codec | None) -> None:
     """From now on, this process seals and opens by this codec; None leaves bodies as they are. Called at the start."""
     global _codec
     _codec = codec
+    _tell_once.cache_clear()
+    forget_opened()
 
 
 def are_plain() -> bool:
@@ -71,49 +97,156 @@ def are_plain() -> bool:
 
 
 class Body:
-    """A column of bytes that holds text. What is empty is so for all to see: it is what is left of what was erased."""
+    """A column of bytes that holds text. What is empty is so for all to see: it is what is left of what was erased.
 
-    def __init__(self, column: Column[bytes]) -> None:
+    `lost` is what is read in place of what can't be opened.
+    """
+
+    def __init__(self, column: Column[bytes], lost: str = LOST) -> None:
         assert isinstance(column.type, LargeBinary)  # noqa: S101 – each is named below
         self.column = column
+        self._lost = lost
+        self._here = column.table.name, column.name
 
-    def seal(self, owner: Owner, row: Row, words: str) -> bytes:
-        """The words as they are stored in this row."""
+    def seal(self, owner: Owner, row: Row, words: str, *, by: str = "") -> bytes:
+        """The words as they are stored in this row; `by` is the ID of the person whose own words they are."""
         plain = words.encode("utf-8", "replace")
         if _codec is None or not plain:
             return plain
-        return _codec.seal(_place(self.column, owner, row), plain)
+        return _codec.seal(Place(*self._here, owner.workspace, owner.session, row), plain, by)
 
     def open(self, owner: Owner, row: Row, stored: bytes) -> str:
         """The words that are stored in this row."""
-        if _codec is None or not stored:
-            return stored.decode()
-        return _codec.open(_place(self.column, owner, row), stored).decode()
+        if not stored:
+            return ""
+        place = Place(*self._here, owner.workspace, owner.session, row)
+        try:
+            return _read(place, stored)
+        except (NotOpened, UnicodeDecodeError) as error:
+            _tell(place, error)
+            return self._lost
+
+    def again(self, owner: Owner, row: Row, stored: bytes, *, by: str) -> bytes:
+        """The same words sealed anew. Raises NotOpened."""
+        return self.seal(owner, row, _read(Place(*self._here, owner.workspace, owner.session, row), stored), by=by)
+
+    def packet(self, stored: bytes) -> bytes | None:
+        """What is stored, if it is sealed."""
+        return stored if stored[0] == MARK else None
 
 
 class Note:
-    """A column of text that quotes, names or tells what is nobody else's business. None stays None."""
+    """A column of text that quotes, names or tells what is nobody else's business. None stays None.
 
-    def __init__(self, column: Column[str]) -> None:
+    `lost` is what is read in place of what can't be opened.
+    """
+
+    def __init__(self, column: Column[str], lost: str | None) -> None:
         assert isinstance(column.type, Text)  # noqa: S101 – each is named below
         self.column = column
+        self._lost = lost
+        self._here = column.table.name, column.name
 
-    def seal(self, owner: Owner, row: Row, words: str | None) -> str | None:
-        """The words as they are stored in this row."""
+    def seal(self, owner: Owner, row: Row, words: str | None, *, by: str = "") -> str | None:
+        """The words as they are stored in this row; `by` is the ID of the person whose own words they are."""
         if _codec is None or not words:
             return words
-        return b64encode(_codec.seal(_place(self.column, owner, row), words.encode())).decode()
+        return as_text(_codec.seal(Place(*self._here, owner.workspace, owner.session, row), words.encode(), by))
 
     def open(self, owner: Owner, row: Row, stored: str | None) -> str | None:
         """The words that are stored in this row."""
-        if _codec is None or not stored:
+        if not stored:
             return stored
-        return _codec.open(_place(self.column, owner, row), b64decode(stored)).decode()
+        place = Place(*self._here, owner.workspace, owner.session, row)
+        try:
+            return _name_again(place, stored) if self is NAME and _is_sealed(stored) else _read_text(place, stored)
+        except (NotOpened, UnicodeDecodeError) as error:
+            _tell(place, error)
+            return self._lost
+
+    def again(self, owner: Owner, row: Row, stored: str, *, by: str) -> str | None:
+        """The same words sealed anew. Raises NotOpened."""
+        return self.seal(owner, row, _read_text(Place(*self._here, owner.workspace, owner.session, row), stored), by=by)
+
+    def packet(self, stored: str) -> bytes | None:
+        """What is stored, if it is sealed. Raises NotOpened."""
+        return _packet(stored) if _is_sealed(stored) else None
 
 
-def _place(column: Column[bytes] | Column[str], owner: Owner, row: Row) -> Place:
-    plain = tuple(part if isinstance(part, str) else int(part) for part in row)  # a role is a number to the database
-    return Place(column.table.name, column.name, owner.workspace, owner.session, plain)
+def _read(place: Place, stored: bytes) -> str:
+    if stored[0] == MARK:
+        return _opened_again(place, stored) if len(stored) <= _SHORT else _opened(place, stored)
+    _admit_plain()
+    return stored.decode()
+
+
+def _read_text(place: Place, stored: str) -> str:
+    if _is_sealed(stored):
+        return _opened(place, _packet(stored))
+    _admit_plain()
+    return stored
+
+
+# A window is read again for every answer, and all but its newest message was in the one before. What these hold has a
+# bound: bodies of ordinary length, and names.
+_MOST, _SHORT = 8_192, 1_024  # bodies; bytes
+
+
+@lru_cache(_MOST)
+def _opened_again(place: Place, packet: bytes) -> str:
+    return _opened(place, packet)
+
+
+@lru_cache(_MOST)
+def _name_again(place: Place, stored: str) -> str:
+    return _opened(place, _packet(stored))
+
+
+def forget_opened() -> None:
+    """Whatever was opened before is opened anew: its key may be gone."""
+    _opened_again.cache_clear()
+    _name_again.cache_clear()
+
+
+def _is_sealed(stored: str) -> bool:
+    return stored[0] == MARK_OF_TEXT
+
+
+def _packet(stored: str) -> bytes:
+    try:
+        return of_text(stored)
+    except NoPacket:
+        raise NotOpened from None
+
+
+def _opened(place: Place, packet: bytes) -> str:
+    if _codec is None:
+        raise NotOpened
+    return _codec.open(place, packet).decode()
+
+
+def _admit_plain() -> None:
+    """Raises NotOpened where all is sealed: then somebody else has put this here."""
+    if _codec is not None and _codec.all_sealed:
+        raise NotOpened
+
+
+def _tell(place: Place, error: Exception) -> None:
+    """What was erased is gone quietly."""
+    if not (isinstance(error, NotOpened) and error.erased):
+        _tell_once(place.table, place.column, place.workspace, place.session)
+
+
+@lru_cache(1024)
+def _tell_once(table: str, column: str, workspace: int, session: int) -> None:
+    log.error(
+        "can't be read",
+        table=table,
+        column=column,
+        workspace=workspace,
+        session=session,
+        reason="it was changed or moved, or its key is not here",
+    )
 
 
 def as_read(words: str) -> str:
@@ -121,23 +254,26 @@ def as_read(words: str) -> str:
     return words.encode("utf-8", "replace").decode()
 
 
+_ANY_MORE = "what went wrong can't be read any more"
+
 # rows: seq and role, of an answer or of what a person said
-TURN, NAME, SLIP, ERROR = Body(turns.c.body), Note(turns.c.name), Note(turns.c.slip), Note(turns.c.error)
+TURN, NAME = Body(turns.c.body), Note(turns.c.name, "")
+SLIP, ERROR = Note(turns.c.slip, NO_FACTS), Note(turns.c.error, _ANY_MORE)
 # seq and place
-QUOTE = Body(quotes.c.body)
-QUOTED_NAME, TITLE, SOURCE, UNREAD = (Note(quotes.c[name]) for name in ("name", "title", "source", "unread"))
+QUOTE, QUOTED_NAME, TITLE = Body(quotes.c.body), Note(quotes.c.name, ""), Note(quotes.c.title, "")
+SOURCE, UNREAD = Note(quotes.c.source, None), Note(quotes.c.unread, None)
 # its number
 CHECKPOINT = Body(checkpoints.c.body)
 # seq and part
-DELIVERY, DRAFT, FAILURE = Body(deliveries.c.body), Note(deliveries.c.draft), Note(deliveries.c.error)
+DELIVERY, DRAFT, FAILURE = Body(deliveries.c.body), Note(deliveries.c.draft, None), Note(deliveries.c.error, _ANY_MORE)
 # the scope
-SETTINGS = Note(policies.c.settings)
+SETTINGS = Note(policies.c.settings, NO_FACTS)
 # a person's ID
-PREFERENCES = Body(preferences.c.body)
+PREFERENCES = Body(preferences.c.body, NO_FACTS)
 # the event's ID
-PAYLOAD, REASON = Body(rejections.c.body), Note(rejections.c.reason)
+PAYLOAD, REASON = Body(rejections.c.body), Note(rejections.c.reason, _ANY_MORE)
 # its number; and nothing more than the workspace
-AUDIT, BEGINNING, END = Body(audit.c.hash), Body(audit_chains.c.first), Body(audit_chains.c.last)
+AUDIT, BEGINNING, END = Body(audit.c.hash, ""), Body(audit_chains.c.first, ""), Body(audit_chains.c.last, "")
 
 ALL = (
     *(TURN, NAME, SLIP, ERROR),
@@ -150,3 +286,6 @@ ALL = (
     *(AUDIT, BEGINNING, END),
 )
 """Every column that holds what people or models wrote, or what only we may have written."""
+
+OWN = (TURN, NAME, QUOTE, QUOTED_NAME, TITLE, PREFERENCES)
+"""Those that hold a person's own words, where a person has written the row."""

@@ -75,13 +75,13 @@ def edit(
         checkpoints.outdate(connection, key, row.seq)
         become = _edited(key, row, edited, verb=verb, tokens=tokens)
         connection.execute(update(turns).where(_this(key, row)).values(become))
-        quotes.keep(connection, key, row.seq, message.quotes)
+        quotes.keep(connection, key, row.seq, message.quotes, by=message.author.id)
         if row.progress == Progress.WAITING:
             told.append(tell(connection, key))
     for key, quote in quoted:
         if quotes.follow(connection, key, quote, edited, fit):
             _count_again(connection, key, quote.seq, size)
-            told += _requoted(connection, key, quote.seq)
+            told += requoted(connection, key, quote.seq)
     return told
 
 
@@ -95,7 +95,7 @@ def _count_again(connection: Connection, key: SessionKey, seq: int, size: Callab
         connection.execute(update(turns).where(this).values(tokens=tokens))
 
 
-def _requoted(connection: Connection, key: SessionKey, seq: int) -> list[SessionKey]:
+def requoted(connection: Connection, key: SessionKey, seq: int) -> list[SessionKey]:
     """What a turn quotes has changed: its session, if the turn waits."""
     summaries.outdate(connection, key, seq)
     checkpoints.outdate(connection, key, seq)
@@ -127,12 +127,13 @@ def _edited(
     key: SessionKey, row: Row[*tuple[object, ...]], edited: Edited, *, verb: str | None, tokens: int
 ) -> dict[str, object]:
     message, here = edited.message, (row.seq, row.role)
+    by = message.author.id
     changed: dict[str, object] = {
-        "body": bodies.TURN.seal(key, here, message.text),
+        "body": bodies.TURN.seal(key, here, message.text, by=by),
         "tokens": tokens,
         "edited_at": micro(edited.at),
         "author": message.author.id,
-        "name": bodies.NAME.seal(key, here, storable(message.author.name)),
+        "name": bodies.NAME.seal(key, here, storable(message.author.name), by=by),
         "quotes": len(message.quotes) or None,
     }
     if row.progress == Progress.WAITING:
@@ -173,11 +174,11 @@ def erase(
         summaries.outdate(connection, key, row.seq)
         checkpoints.outdate(connection, key, row.seq)
         if row.progress in (Progress.WAITING, Progress.ANSWERED):
-            _end(connection, key, row, seconds)
+            end(connection, key, row, seconds)
             told.append(tell(connection, key))
     for key, quote in quoted:
         quotes.take_out(connection, key, quote.seq, quote.place)
-        told += _requoted(connection, key, quote.seq)
+        told += requoted(connection, key, quote.seq)
     return told
 
 
@@ -194,7 +195,7 @@ def _bars(
     return gone.bar(connection, here[0], message)
 
 
-def _end(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], seconds: float) -> None:
+def end(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], seconds: float) -> None:
     """Nothing answers this turn any more: not the answer that is being posted either, which nobody has seen whole."""
     slip = bodies.SLIP.open(key, (row.seq, row.role), row.slip)
     if not _revived(connection, key, slip):
@@ -225,8 +226,10 @@ def fetched(connection: Connection, lease: Lease, seq: int, pointed: Sequence[Qu
     Raises LeaseLost.
     """
     require(connection, lease)
-    if quotes.fill(connection, lease.key, seq, pointed):
-        connection.execute(update(turns).where(turn(lease.key, seq), turns.c.role == Role.PERSON).values(tokens=tokens))
+    this = and_(turn(lease.key, seq), turns.c.role == Role.PERSON)
+    by: str | None = connection.execute(select(turns.c.author).where(this)).scalar_one_or_none()
+    if quotes.fill(connection, lease.key, seq, pointed, by=by or ""):
+        connection.execute(update(turns).where(this).values(tokens=tokens))
 
 
 def _copies(

@@ -6,7 +6,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.schema import policies, quotes, sessions, turns, workspaces
 from core.seam.address import Address
 from core.session import Progress, Role, SessionKey
-from core.store import checkpoints, segments
+from core.store import checkpoints, erasures, segments
 from core.store.changes import ERASED, tell
 from core.store.engine.sql import erases, storable
 from core.store.places import find
@@ -29,7 +29,9 @@ def close(connection: Connection, address: Address, *, gone: bool, seconds: floa
 
 
 def leave(connection: Connection, platform: str, workspace: str, *, seconds: float) -> tuple[int, list[SessionKey]]:
-    """Ends all sessions of a workspace, whose words are kept; returns how many, and those in which something waited."""
+    """Ends all sessions of a workspace, of which nothing is kept; how many, and those in which something waited."""
+    if erasures.workspaces_with(connection, platform, storable(workspace)):
+        erasures.begin_in(connection, platform, workspace, erasures.Scope.WORKSPACE, "")
     here = select(sessions.c.workspace, sessions.c.session, sessions.c.address).join(
         workspaces, workspaces.c.workspace == sessions.c.workspace
     )

@@ -14,7 +14,7 @@ from core.schema import deliveries, sessions, turns
 from core.seam.address import Address
 from core.seam.messages import Draft, Reply
 from core.session import Role, SessionKey, Turn, Validity
-from core.store import gone
+from core.store import denials, gone
 from core.store.deliveries import REMEMBERED, draft_of, text_of
 from core.store.engine.sql import micro, now
 from core.store.queue import turn
@@ -63,6 +63,7 @@ def forget(connection: Connection, *, most: int = FORGET_AT_ONCE) -> int:
     keeps its rows. What the platform did not take stays until it is dropped: it is a dead letter.
     """
     gone.forget(connection)
+    denials.forget(connection)
     certain = and_(deliveries.c.state >= Stage.SENT, deliveries.c.due_at.is_(None), deliveries.c.error.is_(None))
     long_ago = (now(connection) - _KEPT) * 1000
     old = and_(certain, exists().where(_QUESTION, turns.c.at < long_ago), not_(and_(_IS_ONE_OF_MANY, _REMEMBERED)))

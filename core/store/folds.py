@@ -70,12 +70,28 @@ def settle(connection: Connection, done: Due) -> None:
     connection.execute(delete(folds).where(_same(done)))
 
 
-def put_off(connection: Connection, looked_at: Due, *, seconds: float, failures: int = 0) -> None:
-    """It is due again in so many seconds, after so many failures; at once if it was marked again meanwhile."""
+def put_off(connection: Connection, looked_at: Due, *, seconds: float) -> None:
+    """It is due again in so many seconds; at once if it was marked again meanwhile."""
+    _again(connection, _same(looked_at), seconds, failures=0)
+
+
+def failed(connection: Connection, looked_at: Due, *, seconds: float) -> None:
+    """It has failed once more, and rests for so many seconds, also if it was marked again meanwhile.
+
+    Each answer marks it, so where people talk while a fold is written no failure would count otherwise.
+    """
+    once = and_(_of(looked_at.key), folds.c.failures == looked_at.failures)
+    _again(connection, once, seconds, failures=looked_at.failures + 1)
+
+
+def _again(connection: Connection, which: ColumnElement[bool], seconds: float, *, failures: int) -> None:
     due_at = cast(now(connection) + int(seconds * 1000), BigInteger)
-    connection.execute(update(folds).where(_same(looked_at)).values(due_at=due_at, failures=failures))
+    connection.execute(update(folds).where(which).values(due_at=due_at, failures=failures))
 
 
 def _same(due: Due) -> ColumnElement[bool]:
-    mine = and_(folds.c.workspace == due.key.workspace, folds.c.session == due.key.session)
-    return and_(mine, folds.c.due_at == due.due_at)
+    return and_(_of(due.key), folds.c.due_at == due.due_at)
+
+
+def _of(key: SessionKey) -> ColumnElement[bool]:
+    return and_(folds.c.workspace == key.workspace, folds.c.session == key.session)

@@ -10,7 +10,7 @@ from core.policy import Overrides
 from core.schema import rejections, turns
 from core.seam.messages import Author, Inbound, Rejected
 from core.session import Kind, Lease, Progress, Role, SessionKey, Slip, Turn, Validity
-from core.store import bodies, policies, quotes, timeouts
+from core.store import bodies, openings, policies, quotes, timeouts
 from core.store.arrivals import Claimant, Duplicate, Session, extend
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import fixed, insert, micro, notify, now, seconds, storable
@@ -53,6 +53,7 @@ def accept(
     claimant: Claimant | None = None,
     others: bool = False,
     waking: timeouts.Waking | None = None,
+    check: Callable[[Overrides], None] | None = None,
     is_answered: Callable[[Overrides], bool] | None = None,
 ) -> Stored:
     """Stores a message as its session's newest turn, and makes the session due if it is to be answered.
@@ -60,6 +61,8 @@ def accept(
     If the session is idle and somebody is there to answer, it is claimed in the same breath; else `others` are told.
     A session that backs off is due at once, but for an at-once command. What was overheard never waits.
     Talk wakes a session that was timed out, as `waking` says.
+    What it says of its place is noted: what was remembered there while it was private is set aside where it is not.
+    Raises what `check` raises, which is called with what is set for the session, where the message waits.
     Raises Duplicate, also where the message was deleted before it came, and Unanswered where talk that is to be
     answered is not so by what is set here, as `is_answered` says. Acknowledge only after this is committed.
     """
@@ -70,9 +73,14 @@ def accept(
     session = extend(connection, message, talk_at, waits=waits, at_once=at_once, claimant=claimant)
     key = SessionKey(workspace=session.workspace, session=session.session, address=message.address)
     overrides = policies.opened(key.workspace, key.address, session.set_in_workspace, session.set_in_channel)
+    if waits and check is not None:
+        check(overrides)
     talks = talk_at is not None
     if talks and is_answered is not None and not is_answered(overrides):
         raise Unanswered(overrides)
+    if message.public is not None:
+        behind = 0.0 if waking is None else waking.burst
+        openings.note(connection, key, session, public=message.public, behind=behind)
     turn = _turn(message, seq=session.tail, kind=kind, progress=progress, verb=verb, tokens=tokens, missed=missed)
     turn = preferring(key, turn, session.preferred)
     row = _row(key, turn)
@@ -85,7 +93,7 @@ def accept(
         turn = turn._replace(seq=seq, edited_at=None if edited_at is None else seconds(edited_at))
         quotes.forget(connection, key, [seq])
     if turn.quotes:
-        turn = turn._replace(quotes=quotes.keep(connection, key, turn.seq, turn.quotes))
+        turn = turn._replace(quotes=quotes.keep(connection, key, turn.seq, turn.quotes, by=message.author.id))
     if others:
         notify(connection)
     woken = None
@@ -136,12 +144,12 @@ def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
         "tokens": turn.tokens,
         "message": turn.message,
         "author": turn.author.id,
-        "name": bodies.NAME.seal(key, row, turn.author.name),
+        "name": bodies.NAME.seal(key, row, turn.author.name, by=turn.author.id),
         "verb": turn.verb,
         "slip": bodies.SLIP.seal(key, row, slip),
         "edited_at": None if turn.edited_at is None else micro(turn.edited_at),
         "quotes": len(turn.quotes) or None,
-        "body": bodies.TURN.seal(key, row, turn.text),
+        "body": bodies.TURN.seal(key, row, turn.text, by=turn.author.id),
     }
 
 

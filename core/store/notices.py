@@ -19,12 +19,14 @@ WAKING = "waking"
 """How the name of a notice begins that says that a conversation goes on."""
 
 
-def tell(connection: Connection, key: SessionKey, *, name: str, text: str, behind: float = 0.0) -> bool:
+def tell(
+    connection: Connection, key: SessionKey, *, name: str, text: str, behind: float = 0.0, to: str | None = None
+) -> bool:
     """Stores a notice behind all that waits in this session; whoever is free delivers it.
 
     Its `name` says what it is about, and belongs to this one notice of the session: what has been told before is not
     told again, and False is returned. `text` is Markdown, as a model's answer is. It also stands `behind` what is said
-    within so many seconds.
+    within so many seconds. One that is `to` somebody, by their ID, is for their eyes alone, where the platform can.
     """
     mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
     tail: int = connection.execute(select(sessions.c.tail).where(mine).with_for_update()).scalar_one()
@@ -38,6 +40,7 @@ def tell(connection: Connection, key: SessionKey, *, name: str, text: str, behin
         "validity": Validity.STANDS,
         "at": _behind_all(connection, key) + micro(behind),
         "tokens": 0,
+        "author": to,
         "verb": VERB,
         "notice": storable(name),
         "slip": bodies.SLIP.seal(key, here, written(Slip())),

@@ -42,7 +42,7 @@ class Found(NamedTuple):
     overrides: Overrides
 
 
-def born(connection: Connection, workspace: int, address: Address) -> None:
+def born(connection: Connection, workspace: int, address: Address, *, public: bool | None = None) -> None:
     """Makes the session at this address, empty; somebody else may do so at the same moment."""
     number = connection.execute(
         update(workspaces)
@@ -64,6 +64,7 @@ def born(connection: Connection, workspace: int, address: Address) -> None:
         fence=0,
         attempts=0,
         touched_at=now(connection),
+        public=public,
     )
     connection.execute(born.on_conflict_do_nothing())
 

@@ -13,8 +13,8 @@ from core.store.engine.sql import insert
 _NAMES = tuple(one.name for one in fields(Preferences))
 
 
-def of(connection: Connection, key: SessionKey, author: str) -> Preferences:
-    """What this person prefers in the session's workspace."""
+def of(connection: Connection, key: bodies.Owner, author: str) -> Preferences:
+    """What this person prefers in the workspace of this session, or of whatever else is in it."""
     stored = select(body(literal(key.workspace), literal(author)))
     return opened(key, author, connection.execute(stored).scalar_one())
 
@@ -30,7 +30,7 @@ def change(connection: Connection, key: SessionKey, author: str, name: str, valu
     stored: bytes = connection.execute(select(table.c.body).where(mine).with_for_update()).scalar_one()
     before = opened(key, author, stored)
     become = _written(replace(before, **{name: value}))
-    sealed = bodies.PREFERENCES.seal(_owner(key), (author,), become)
+    sealed = bodies.PREFERENCES.seal(_owner(key), (author,), become, by=author)
     connection.execute(update(table).where(mine).values(body=sealed))
     was: str | None = getattr(before, name)
     return was
@@ -42,7 +42,7 @@ def body(workspace: ColumnElement[int], author: ColumnElement[str] | BindParamet
     return select(table.c.body).where(mine).correlate_except(table).scalar_subquery()
 
 
-def opened(key: SessionKey, author: str, stored: bytes | None) -> Preferences:
+def opened(key: bodies.Owner, author: str, stored: bytes | None) -> Preferences:
     """What this person prefers. A newer release beside us may have written what we don't know."""
     if not stored:
         return Preferences()
@@ -55,6 +55,6 @@ def _written(preferences: Preferences) -> str:
     return json.dumps(told) if told else ""
 
 
-def _owner(key: SessionKey) -> bodies.Mine:
+def _owner(key: bodies.Owner) -> bodies.Mine:
     """They are the workspace's, and no session's."""
     return bodies.Mine(key.workspace)

@@ -23,31 +23,39 @@ Fit = Callable[[str, int], str]
 """Cuts the words of one of so many quotes to its share of the window."""
 
 
-def keep(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Quote]) -> tuple[Quote, ...]:
-    """Puts what a turn points at in place of what was stored of it; returns that without what is deleted by now."""
+def keep(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Quote], *, by: str) -> tuple[Quote, ...]:
+    """Puts what a turn points at in place of what was stored of it; returns that without what is deleted by now.
+
+    `by` is who wrote the turn: what it brings along that is nobody else's, a file, is that person's own.
+    """
     connection.execute(delete(quotes).where(_mine(key), quotes.c.seq == seq))
     deleted = gone.among(connection, key, [one.message for one in pointed if one.message is not None])
     stand = tuple(one for one in pointed if one.message not in deleted)
-    rows = [_row(key, seq, place, quote) for place, quote in enumerate(stand)]
+    rows = [_row(key, seq, place, quote, by) for place, quote in enumerate(stand)]
     if rows:
         connection.execute(insert(connection.dialect.name, quotes), rows)
     return stand
 
 
-def fill(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Quote]) -> bool:
+def fill(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Quote], *, by: str) -> bool:
     """Stores what was fetched, or why nothing was; nothing where the turn points at something else by now.
 
-    Returns whether it does not. Places are those of the rows: a quote that has gone leaves its own empty.
+    Returns whether it does not. Places are those of the rows: a quote that has gone leaves its own empty. `by` is who
+    wrote the turn.
     """
     mine = and_(_mine(key), quotes.c.seq == seq)
-    stand = connection.execute(select(quotes.c.place, quotes.c.source).where(mine).order_by(quotes.c.place)).all()
+    columns = (quotes.c.place, quotes.c.source, quotes.c.author)
+    stand = connection.execute(select(*columns).where(mine).order_by(quotes.c.place)).all()
     sources = [bodies.SOURCE.open(key, (seq, row.place), row.source) for row in stand]
     if sources != [quote.source for quote in pointed]:
         return False
     for row, quote in zip(stand, pointed, strict=True):
         here = (seq, row.place)
         unread = bodies.UNREAD.seal(key, here, quote.unread and storable(quote.unread))
-        got = {"body": bodies.QUOTE.seal(key, here, quote.text), "unread": unread}
+        got = {
+            "body": bodies.QUOTE.seal(key, here, quote.text, by=by if row.author is None else row.author),
+            "unread": unread,
+        }
         if quote.source:
             connection.execute(update(quotes).where(mine, quotes.c.place == row.place).values(got))
     return True
@@ -116,7 +124,8 @@ def follow(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]
     else:
         words = known.text if known.kind == "attaches" or known.text in become else become[0]
     this = and_(_mine(key), quotes.c.seq == row.seq, quotes.c.place == row.place)
-    stored = bodies.QUOTE.seal(key, (row.seq, row.place), words)
+    by = (_OURS if edited.message.author.is_self else edited.message.author.id) if row.author is None else row.author
+    stored = bodies.QUOTE.seal(key, (row.seq, row.place), words, by=by)
     connection.execute(update(quotes).where(this).values(body=stored, edited_at=micro(edited.at)))
     return words != known.text
 
@@ -130,8 +139,10 @@ def _mine(key: SessionKey) -> ColumnElement[bool]:
     return and_(quotes.c.workspace == key.workspace, quotes.c.session == key.session)
 
 
-def _row(key: SessionKey, seq: int, place: int, quote: Quote) -> dict[str, object]:
+def _row(key: SessionKey, seq: int, place: int, quote: Quote, by: str) -> dict[str, object]:
     row = (seq, place)
+    author = None if quote.author is None else _OURS if quote.author.is_self else quote.author.id
+    by = by if author is None else author
     name = None if quote.author is None else storable(quote.author.name)
     return {
         "workspace": key.workspace,
@@ -139,14 +150,14 @@ def _row(key: SessionKey, seq: int, place: int, quote: Quote) -> dict[str, objec
         "seq": seq,
         "place": place,
         "kind": quote.kind,
-        "author": quote.author and (_OURS if quote.author.is_self else quote.author.id),
-        "name": bodies.QUOTED_NAME.seal(key, row, name),
+        "author": author,
+        "name": bodies.QUOTED_NAME.seal(key, row, name, by=by),
         "at": None if quote.at is None else micro(quote.at),
-        "title": bodies.TITLE.seal(key, row, storable(quote.title)),
+        "title": bodies.TITLE.seal(key, row, storable(quote.title), by=by),
         "message": quote.message,
         "source": bodies.SOURCE.seal(key, row, quote.source and storable(quote.source)),
         "unread": bodies.UNREAD.seal(key, row, quote.unread and storable(quote.unread)),
-        "body": bodies.QUOTE.seal(key, row, quote.text),
+        "body": bodies.QUOTE.seal(key, row, quote.text, by=by),
     }
 
 

@@ -23,6 +23,7 @@ class Move(StrEnum):
 
     RESET = "reset"
     CLOSED = "closed"  # the place was
+    OPENED = "opened"  # the place was, to all of its workspace: nobody takes that back
     UNDO = "undo"
     TIMED_OUT = "timed out"  # and the view stayed what it was
 
@@ -37,19 +38,28 @@ def close(connection: Connection, key: SessionKey, tail: int) -> None:
     _append(connection, key, _newest(connection, key), {"kind": Move.CLOSED, "start": tail})
 
 
+def open_up(connection: Connection, key: SessionKey, tail: int) -> int:
+    """Sets aside, for good, what was said up to this turn, since the place was opened; returns the segment's number."""
+    newest = _newest(connection, key)
+    _append(connection, key, newest, {"kind": Move.OPENED, "start": tail})
+    return newest + 1
+
+
 def undo(connection: Connection, key: SessionKey, seq: int) -> Move | None:
     """Takes back the newest reset that stands, or where none does, the newest undo; this turn asks for it.
 
-    What was said since stays. Returns what was taken back; None where there is nothing.
+    What was said since stays. Returns what was taken back; None where there is nothing. Nothing goes back to before a
+    place was opened: there everything begins.
     """
     newest = _newest(connection, key)
     view = _segment(connection, key, newest)
-    if view.number == 0:
+    if view.is_beginning:
         return None
-    taken_back = view if view.shows == 0 else _segment(connection, key, view.shows)
+    shown = _segment(connection, key, view.shows)
+    taken_back = view if shown.is_beginning else shown
     before = _segment(connection, key, taken_back.number - 1)
-    shown = _segment(connection, key, before.shows)
-    _append(connection, key, newest, {"kind": Move.UNDO, "start": shown.start, "back_to": shown.number, "seq": seq})
+    back_to = _segment(connection, key, before.shows)
+    _append(connection, key, newest, {"kind": Move.UNDO, "start": back_to.start, "back_to": back_to.number, "seq": seq})
     return taken_back.move
 
 
@@ -87,6 +97,11 @@ class _Segment(NamedTuple):
     move: Move
     start: int
     shows: int
+
+    @property
+    def is_beginning(self) -> bool:
+        """Whether nothing is remembered of before it."""
+        return self.number == 0 or self.move is Move.OPENED
 
 
 _FIRST = _Segment(number=0, move=Move.RESET, start=EVERYTHING, shows=0)

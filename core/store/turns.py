@@ -90,10 +90,8 @@ def showing(key: SessionKey) -> Callable[[*Shown], Turn]:
 def shown(key: SessionKey, *shown: *Shown) -> Turn:
     """A row as the rest of the core sees it, but for its quotes, which few have: `quoting` reads those."""
     seq, role, kind, progress, validity, body, tokens, at, author, name, pointed = shown
-    row, words = (seq, role), bodies.TURN.open(key, (seq, role), body).encode()
-    return _plain(
-        seq, role, kind, progress, validity, words, tokens, at, author, bodies.NAME.open(key, row, name), pointed
-    )
+    words, known = bodies.TURN.open(key, (seq, role), body), name and bodies.NAME.open(key, (seq, role), name)
+    return _made(seq, role, kind, progress, validity, words, tokens, at, author, known, pointed)
 
 
 def _plain(
@@ -110,13 +108,33 @@ def _plain(
     pointed: int | None,
 ) -> Turn:
     """The same, where bodies are stored as they are."""
+    try:
+        words = body.decode()
+    except UnicodeDecodeError:  # other processes seal by now, and this one was given no key
+        words = bodies.LOST
+    return _made(seq, role, kind, progress, validity, words, tokens, at, author, name, pointed)
+
+
+def _made(
+    seq: int,
+    role: int,
+    kind: int,
+    progress: int,
+    validity: int,
+    words: str,
+    tokens: int,
+    at: int,
+    author: str | None,
+    name: str | None,
+    pointed: int | None,
+) -> Turn:
     shown = Turn(
         seq,
         _ROLES[role],
         _KINDS[kind],
         _PROGRESS[progress],
         _VALIDITY[validity],
-        body.decode(),
+        words,
         tokens,
         seconds(at),
         None if author is None else _author(author, name or ""),

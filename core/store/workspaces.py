@@ -1,9 +1,14 @@
 """Workspaces and their small numbers, which lead every key."""
 
-from sqlalchemy import Connection, bindparam, select
+from functools import partial
+
+from sqlalchemy import Connection, and_, bindparam, select
 
 from core.schema import workspaces
 from core.seam.address import Address
+from core.store import bodies
+from core.store.engine.again import NotYet
+from core.store.engine.database import Database
 from core.store.engine.sql import insert, storable
 
 WORKSPACE = (
@@ -20,11 +25,33 @@ def names(address: Address) -> dict[str, str]:
 
 
 def workspace_of(connection: Connection, platform: str, name: str) -> int:
-    """The number of a workspace, which is made known if need be."""
+    """The number of a workspace, which is made known if need be.
+
+    Where bodies are sealed that happens in a transaction of its own: keys are made for the number, which would be
+    another one's if this transaction were taken back.
+    """
+    number = _known(connection, platform, name)
+    if number is not None:
+        return number
+    if bodies.are_plain():
+        return _born(connection, platform, name)
+    raise NotYet(partial(_bear, platform, name))
+
+
+async def _bear(platform: str, name: str, database: Database) -> None:
+    await database.write(_born, platform, name)
+
+
+def _born(connection: Connection, platform: str, name: str) -> int:
+    """Somebody else may make it known at the same moment."""
     row = {"platform": platform, "name": storable(name), "sessions": 0}
-    here = select(workspaces.c.workspace).where(workspaces.c.platform == platform, workspaces.c.name == row["name"])
-    number: int | None = connection.execute(here).scalar_one_or_none()
-    if number is None:
-        connection.execute(insert(connection.dialect.name, workspaces).values(row).on_conflict_do_nothing())
-        number = connection.execute(here).scalar_one()
+    connection.execute(insert(connection.dialect.name, workspaces).values(row).on_conflict_do_nothing())
+    number = _known(connection, platform, name)
+    assert number is not None  # noqa: S101 – it is there by now
+    return number
+
+
+def _known(connection: Connection, platform: str, name: str) -> int | None:
+    here = and_(workspaces.c.platform == platform, workspaces.c.name == storable(name))
+    number: int | None = connection.execute(select(workspaces.c.workspace).where(here)).scalar_one_or_none()
     return number

@@ -89,7 +89,7 @@ class Serving:
         begun, done = self._clock(), 0
         while (question := await self._joined(held)) is not None:
             try:
-                if await self._attempt(held.lease, question) is Fate.GIVEN_BACK:
+                if await self._attempt(held.lease, question, queued=done > 0) is Fate.GIVEN_BACK:
                     return
             except queue.Changed:
                 self._events.tell(QuestionChanged(address=held.lease.key.address, seq=question.seq))
@@ -124,7 +124,7 @@ class Serving:
         held.waiting = found.waiting
         held.lease = replace(held.lease, overrides=found.overrides)
 
-    async def _attempt(self, lease: Lease, question: Turn) -> Fate:
+    async def _attempt(self, lease: Lease, question: Turn, *, queued: bool) -> Fate:
         aside = self._asides.of((lease.key.address, question.message or ""))
         if aside is not None:
             await asyncio.wait([aside])
@@ -132,7 +132,7 @@ class Serving:
         self._courtesies.take_back(lease.key, question)
         if lease.attempts > ATTEMPTS or lease.deaths >= DEATHS:
             return await self._give_up(lease, question)
-        return await self._assistant.answer(lease, question)
+        return await self._assistant.answer(lease, question, queued=queued)
 
     async def _give_up(self, lease: Lease, question: Turn) -> Fate:
         address, attempts, deaths = lease.key.address, lease.attempts - 1, lease.deaths

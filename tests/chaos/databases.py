@@ -63,6 +63,18 @@ class Turn(NamedTuple):
         return self.validity == Validity.ERASED and not self.text
 
 
+def _turns(connection: Connection) -> dict[str, Turn]:
+    columns = "workspace, session, role, seq, kind, progress, validity, error, at, body, COALESCE(message, notice)"
+    mine, found = "role = 0 AND (message IS NOT NULL OR notice IS NOT NULL)", dict[str, Turn]()
+    rows = connection.execute(text(f"SELECT {columns} FROM turns WHERE {mine} ORDER BY kind <> 1"))
+    for workspace, session, role, seq, *state, error, at, body, message in rows.all():
+        words = bodies.TURN.open(bodies.Mine(workspace, session), (seq, role), body)
+        words = f"{found[message].text} {words}" if message in found else words
+        why = bodies.ERROR.open(bodies.Mine(workspace, session), (seq, role), error)
+        found[message] = Turn(seq, *state, why, at, text=words)  # the last one stays: heard elsewhere comes first
+    return found
+
+
 class Base(ABC):
     """One database with the newest schema. `url` is each replica's own way to it."""
 
@@ -101,16 +113,8 @@ class Base(ABC):
 
     async def turns(self) -> dict[str, Turn]:
         """What is recorded of every message, by its platform's ID, and of every notice, by its name."""
-        columns = "workspace, session, role, seq, kind, progress, validity, error, at, body, COALESCE(message, notice)"
-        mine, found = "role = 0 AND (message IS NOT NULL OR notice IS NOT NULL)", dict[str, Turn]()
-        for workspace, session, role, seq, *state, error, at, body, message in await self._asked(
-            f"SELECT {columns} FROM turns WHERE {mine} ORDER BY kind <> 1"
-        ):
-            text = bodies.TURN.open(bodies.Mine(workspace, session), (seq, role), body)
-            text = f"{found[message].text} {text}" if message in found else text
-            why = bodies.ERROR.open(bodies.Mine(workspace, session), (seq, role), error)
-            found[message] = Turn(seq, *state, why, at, text=text)  # the last one stays: heard elsewhere comes first
-        return found
+        assert self._database is not None
+        return await self._database.read(_turns)
 
     async def tell(self, session: str, name: str, text: str) -> None:
         """Has the bot say this by itself in a session, as a chore would: again and again, until it is certain."""

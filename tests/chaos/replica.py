@@ -20,9 +20,7 @@ if __name__ == "__main__":
     from bots.program.exits import go, known_settings
     from bots.program.run import run
     from core.timings import Timings
-    from tests.sealed import seal_if_told
 
-    seal_if_told()
     lease = float(os.environ["BACKSCROLL_LEASE_SECONDS"])
     timings = Timings(lease=lease, age=0.5, fold=0.5, fold_text=20.0, fold_again=0.5, fold_rest=0.5)
     try:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from core.config import Settings, examine_settings, misspelt_settings, own_instructions, proxy_for, read_settings
+from core.config import Settings, examine_settings, misspelt_settings, own_instructions, read_settings
 from core.errors import ConfigurationError
+from core.proxies import proxy_for
 from tests.process import ROOT
 
 EXAMPLE = ROOT / ".env.example"
@@ -41,6 +42,14 @@ PROMISED = {
     "BACKSCROLL_MAX_AGE": "never",
     "BACKSCROLL_LEASE_SECONDS": 30,
     "BACKSCROLL_MODELS": None,
+    "BACKSCROLL_BUDGET": None,
+    "BACKSCROLL_BUDGET_PERSON": None,
+    "BACKSCROLL_CHEAPER_MODEL": None,
+    "BACKSCROLL_ALLOW": None,
+    "BACKSCROLL_DENY": None,
+    "BACKSCROLL_GUESTS": "yes",
+    "BACKSCROLL_EXTERNAL": "no",
+    "BACKSCROLL_MAY_READ": "everyone",
     "BACKSCROLL_MAY_STOP": "everyone",
     "BACKSCROLL_MAY_RESET": "everyone",
     "BACKSCROLL_MAY_SET": "admins",
@@ -48,6 +57,9 @@ PROMISED = {
     "BACKSCROLL_INSTRUCTIONS_FILE": None,
     "BACKSCROLL_PRICES_FILE": None,
     "BACKSCROLL_AUDIT_RETENTION": "365d",
+    "BACKSCROLL_KEYS": None,
+    "BACKSCROLL_KEYS_FILE": None,
+    "BACKSCROLL_MODERATION": "off",
     "BACKSCROLL_LOG": "text",
 }
 """What people, scripts and checks rely on; it changes only with an entry in the changelog."""

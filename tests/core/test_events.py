@@ -80,7 +80,7 @@ def test_the_log_has_the_lines_that_people_rely_on() -> None:
             "workspace": "w",
             "closed": 3,
             "waiting": 1,
-            "kept": "what was said there, until you delete it",
+            "kept": "nothing: what was said there is being erased",
         },
         {"event": "skipped", "log_level": "warning", "messages": 4, **here},
     ]

@@ -39,19 +39,22 @@ def test_where_nothing_is_set_the_deployments_policy_is_not_even_copied() -> Non
 
 
 def test_every_setting_is_a_field_and_every_field_a_setting() -> None:
-    assert {one.name for one in fields(Policy)} - {"origins", "allowed"} == set(SETTINGS)
+    assert {one.name for one in fields(Policy)} - {"said", "allowed"} == set(SETTINGS)
 
 
 def test_what_the_operator_sets_is_the_lowest_level_and_the_rest_is_built_in() -> None:
     variables = {name: setting.variable.lower() for name, setting in SETTINGS.items() if setting.variable}
     said = {"hear": "off", "answers": "mention", "context_tokens": "500", "answer_tokens": "16", "reasoning": "low"}
-    said |= {"idle": "1d", "max_age": "2d"}
+    said |= {"idle": "1d", "max_age": "2d", "guests": "no", "external": "yes", "allow": "person:U1", "deny": "role:5"}
+    said |= {"budget": "5 usd/day", "budget_person": "9 tokens/week"}
     set_all = settings(openai_api_key="k", **{own: said.get(name, "U1") for name, own in variables.items()}).policy
 
     assert settings().policy == settings(backscroll_idle=None).policy == Policy()
     assert (set_all.hear, set_all.context_tokens, set_all.answer_tokens) == ("off", 500, 16)
     assert (set_all.idle, set_all.max_age) == (86_400, 2 * 86_400)
-    assert {set_all.may_stop, set_all.may_reset, set_all.may_set} == {frozenset({"U1"})}
+    assert {set_all.may_read, set_all.may_stop, set_all.may_reset, set_all.may_set} == {frozenset({"U1"})}
+    assert (set_all.guests, set_all.external) == (False, True)
+    assert (set_all.shown("allow"), set_all.shown("deny")) == ("person:U1", "role:5")
     assert {set_all.origin(name) for name in variables} == {Level.DEPLOYMENT}
 
 
@@ -68,9 +71,29 @@ def test_people_choose_among_what_the_operator_allows_and_the_operators_own() ->
         ours.read("reasoning", "low")
     with pytest.raises(Wrong, match="my operator allows nothing else"):
         DEPLOYED.read("model", "better")
+    with pytest.raises(Wrong, match="beside none, my operator allows better"):
+        ours.read("cheaper_model", "dear")
     for name, stored in chosen.items():
         assert ours.under(Overrides(channel=stored)).origin(name) is Level.CHANNEL
         assert DEPLOYED.under(Overrides(channel=stored)) == DEPLOYED, "what is allowed no more does not hold"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("5 usd/day", "5 usd/day"),
+        ("$2.50 per week,1,000 tokens/day", "2.50 usd/week, 1,000 tokens/day"),
+        ("100k tokens/month, 1.5M tokens a month", "100,000 tokens/month, 1,500,000 tokens/month"),
+        ("10/minute and 5 dollars/day,100 Tokens/Week", "10 requests/minute, 5 usd/day, 100 tokens/week"),
+        ("5 usd/day, 5 usd/day", "5 usd/day"),
+        ("none", "none"),
+    ],
+)
+def test_a_budget_is_read_as_people_write_it_and_shown_so_that_it_is_read_again(said: str, shown: str) -> None:
+    budget = SETTINGS["budget"]
+
+    assert budget.shown(budget.read(said)) == shown
+    assert budget.read(shown) == budget.read(said)
 
 
 def test_a_word_of_how_hard_to_think_is_no_models_name() -> None:
@@ -110,15 +133,34 @@ def test_the_stand_in_is_told_by_no_other_models_name() -> None:
         ("idle", "0h", "write 30m"),
         ("idle", "00000000010001d", "write 30m"),
         ("max_age", "7", "write 30m"),
-        ("max_age", "", "write 30m"),
+        ("max_age", "", "nothing is no duration: write 30m"),
         ("zone", "Berlin", "Berlin is no time zone: write one as Europe/Berlin"),
         ("zone", "../../etc/passwd", "is no time zone"),
+        ("budget", "5", "5 is no limit: write one as 5 usd/day, 100k tokens/month or 10 requests/minute"),
+        ("budget", "0 usd/day", "0 usd/day is no limit"),
+        ("budget", "five usd/day", "is no limit"),
+        ("budget", "5 usd/fortnight", "is no limit"),
+        ("budget", "5 euro/day", "is no limit"),
+        ("budget", "-5 usd/day", "is no limit"),
+        ("budget", "5 usd/day, ", "is no limit"),
+        ("budget", "٥ usd/day", "is no limit"),
+        ("budget", "9" * 5_000 + " usd/day", "is no limit"),
+        ("budget_person", "5 requests/day", "requests are counted by the minute, and nothing else is"),
+        ("budget_person", "5 tokens/minute", "requests are counted by the minute, and nothing else is"),
         ("idle", "a week", "a week is no duration: write 30m, 12h, 7d or never"),
         ("idle", "0d", "0d is no duration"),
         ("idle", "d", "d is no duration"),
         ("idle", "-1d", "-1d is no duration"),
         ("idle", "9" * 5_000 + "d", "is no duration"),
         ("max_age", "7w", "7w is no duration"),
+        ("guests", "maybe", "maybe is none of yes, no"),
+        ("deny", "U1", "U1 names nobody: write mentions, or workspace:ID, channel:ID, person:ID, role:ID, with commas"),
+        ("deny", "person:U1, ", "Nothing names nobody"),
+        ("allow", "everyone", "everyone names nobody"),
+        ("allow", "team:T1", "team:T1 names nobody"),
+        ("allow", "person:", "person: names nobody"),
+        ("allow", "person:U1\n- `deny`: x", "names nobody"),
+        ("may_read", ",", "That would be nobody"),
         ("may_stop", "U1, evryone", "evryone is no ID; write everyone"),
         (
             "may_stop",
@@ -219,3 +261,15 @@ def test_a_duration_is_shown_as_it_can_be_said_again(said: str) -> None:
 
     assert policy.shown("idle") == said
     assert (Policy().shown("idle"), Policy().shown("max_age")) == ("7d in threads, 24h elsewhere", "never")
+
+
+def test_lists_of_admission_hold_together_so_that_nobody_is_let_in_by_what_is_set_nearer() -> None:
+    operators = settings(backscroll_allow="channel:C1, channel:C2", backscroll_deny="person:U9").policy
+    stored = Overrides(workspace=set_to(deny="@Eve (U8)"), channel=set_to(allow="role: 5", deny="workspace:T2"))
+
+    policy = operators.under(stored)
+
+    assert policy.shown("allow") == "channel:C1, channel:C2; and of these role:5"
+    assert policy.shown("deny") == "person:U8, person:U9, workspace:T2"
+    assert policy.origin("allow") is Level.CHANNEL
+    assert (Policy().shown("allow"), Policy().shown("deny")) == ("everyone", "nobody")

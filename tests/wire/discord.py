@@ -6,6 +6,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from bots.discord import DiscordAdapter
+from tests import watch
 from tests.stage import Shown, Stage
 from tests.wire.discord_gateway import Gateway
 from tests.wire.discord_rest import BASE, Rest
@@ -204,7 +205,9 @@ class DiscordStage(Stage):
     def interaction(self, verb: str, channel: str, author: str, text: str = "") -> Payload:
         """An INTERACTION_CREATE for /session VERB, known to the server from now on."""
         number = self.world.snowflake()
-        interaction = Interaction(id=number, token=f"token-{number}", channel=channel, at=self.world.now())
+        interaction = Interaction(
+            id=number, token=watch.ticket(f"token-{number}"), channel=channel, at=self.world.now()
+        )
         self.world.interactions[interaction.token] = interaction
         place, user = self.world.channels[channel], self.world.person(author)
         options = [{"type": 3, "name": "text", "value": text}] if text else []
@@ -230,7 +233,11 @@ class DiscordStage(Stage):
         }
         if place["type"] == DIRECT:
             return payload | {"context": 1, "user": user}
-        return payload | {"context": 0, "guild_id": self.world.guild, "member": {"user": user, "nick": None}}
+        return payload | {
+            "context": 0,
+            "guild_id": self.world.guild,
+            "member": self.world.member(user["id"]) | {"user": user},
+        }
 
     def shown(self, place: str = "main") -> list[Shown]:
         kept = self.world.messages.get(self._places.get(place, ""), {}).values()

@@ -71,9 +71,12 @@ class Socket:
         self._squeeze = _COMPRESSIONS[compress]()
 
     async def send(self, payload: Payload) -> None:
+        await self.write(json.dumps(payload))
+
+    async def write(self, text: str) -> None:
+        """A frame exactly as given."""
         if self.web.closed:
             return
-        text = json.dumps(payload)
         if self._squeeze is None:
             await self.web.send_str(text)
         else:
@@ -200,7 +203,8 @@ class Gateway:
         if event not in ("MESSAGE_CREATE", "MESSAGE_UPDATE"):
             return data
         if channel is not None and channel["type"] != DIRECT:
-            data = {"guild_id": self.world.guild, "member": {}} | data
+            roles = self.world.has_roles.get(data["author"]["id"], [])
+            data = {"guild_id": self.world.guild, "member": {"roles": roles}} | data
         return self.world.seen(data, content=bool(session.intents & _CONTENT))
 
     async def _tell(self, session: Session, event: str, data: Any) -> None:

@@ -33,6 +33,7 @@ class Rest:
     """The handlers, and before them: the record of requests, the faults, the token, the rate limits.
 
     `faults` is asked about every request: "METHOD /route/{template}" and its JSON. `close` ends what is late or hangs.
+    `spoil` has the last word on each answer: given the request's verb and path, and the body.
     """
 
     def __init__(self, world: World, gateway: Gateway, change: Callable[[], Awaitable[None]]) -> None:
@@ -41,6 +42,7 @@ class Rest:
         self.change = change
         self.typed: list[str] = []
         self.faults: Faults = faultless
+        self.spoil: Callable[[str, str], str] = lambda line, body: body
         self.hung = Event()
         self._late: set[Task[None]] = set()
         self._windows: dict[str, list[float]] = {}
@@ -60,6 +62,7 @@ class Rest:
             web.put(commands, self._overwrite),
             web.get(channel, self._channel),
             web.patch(channel, self._modify),
+            web.get(f"{channel}/thread-members/{{user}}", self._thread_member),
             web.get(f"{channel}/messages", self._history),
             web.get(f"{channel}/messages/{{message}}", self._message),
             web.post(f"{channel}/messages", self._create),
@@ -89,6 +92,8 @@ class Rest:
         except web.HTTPNotFound:
             response = answer({"code": 0, "message": "404: Not Found"}, status=404)
         asked.status = response.status
+        if isinstance(response, web.Response) and isinstance(response.body, bytes):
+            response.body = self.spoil(f"{request.method} {path}", response.body.decode()).encode()
         await self.change()
         return response
 
@@ -234,6 +239,12 @@ class Rest:
 
     async def _member(self, request: web.Request) -> web.Response:
         return answer(self.world.member(request.match_info["user"]))
+
+    async def _thread_member(self, request: web.Request) -> web.Response:
+        thread, user = self._place(request)["id"], request.match_info["user"]
+        if user not in self.world.in_thread.get(thread, ()):
+            raise Refused(404, 10007, "Unknown Member")
+        return answer({"id": thread, "user_id": user, "flags": 0})
 
     async def _channel(self, request: web.Request) -> web.Response:
         return answer(self._place(request))

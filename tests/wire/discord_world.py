@@ -8,10 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests import watch
+
 Payload = dict[str, Any]
 
 EPOCH = 1_420_070_400_000
 TEXT, DIRECT, THREAD, FORUM = 0, 1, 11, 15
+VIEW_CHANNEL = 1 << 10
+USUAL = VIEW_CHANNEL | 1 << 11 | 1 << 16  # and to send messages, and read earlier ones
 EPHEMERAL = 1 << 6
 COMPONENT, SUBMISSION = 3, 5  # kinds of interaction beside a command
 STARTER = 21  # the type of the first message of a thread that began with a message
@@ -96,13 +100,17 @@ class World:
     def __init__(self) -> None:
         self.now: Callable[[], float] = time.time
         self._counter = itertools.count()
-        self.token = "bot-token"
+        self.token = watch.secret("bot-token")
         self.bot = self._user("900000000000000001", "backscroll", bot=True)
         self.application = "900000000000000002"
         self.guild = "900000000000000003"
         self.roles: list[Payload] = []
         self.has_roles: dict[str, list[str]] = {}
         """Roles beside those that every guild has here, and who has which."""
+        self.left: set[str] = set()
+        """Those who are not in the guild any more."""
+        self.in_thread: dict[str, set[str]] = {}
+        """Who is in a thread, as far as a test is about that."""
         self.role = "900000000000000004"
         self.flags = CONTENT_FLAG
         self.session_starts = 1000
@@ -173,7 +181,7 @@ class World:
             "type": 0,
             "channel_id": channel,
             "author": author,
-            "content": content,
+            "content": watch.said(content),
             "timestamp": stamp(((int(number) >> 22) + EPOCH) / 1000),
             "edited_timestamp": None,
             "tts": False,
@@ -284,6 +292,8 @@ class World:
 
     def member(self, user: str) -> Payload:
         """A person in the guild."""
+        if user in self.left:
+            raise Refused(404, 10007, "Unknown Member")
         return {"user": {"id": user, "username": user}, "roles": self.has_roles.get(user, []), "nick": None}
 
     def guild_create(self) -> Payload:
@@ -297,7 +307,10 @@ class World:
             "owner_id": "1",
             "channels": [channel for channel in known if channel["type"] in (TEXT, FORUM)],
             "threads": [channel for channel in known if channel["type"] == THREAD],
-            "roles": [self._role(self.guild, "@everyone"), self._role(self.role, "backscroll", bot=self.bot["id"])],
+            "roles": [
+                self._role(self.guild, "@everyone", may=USUAL),
+                self._role(self.role, "backscroll", bot=self.bot["id"]),
+            ],
             "members": [
                 {
                     "user": self.bot,
@@ -336,7 +349,7 @@ class World:
         }
 
     @staticmethod
-    def _role(number: str, name: str, *, bot: str | None = None) -> Payload:
+    def _role(number: str, name: str, *, bot: str | None = None, may: int = 0) -> Payload:
         return {
             "id": number,
             "name": name,
@@ -344,7 +357,7 @@ class World:
             "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
             "hoist": False,
             "position": 0,
-            "permissions": "0",
+            "permissions": str(may),
             "managed": bot is not None,
             "mentionable": False,
             "flags": 0,

@@ -25,9 +25,11 @@ from typing import Literal, Self
 
 from aiohttp import web
 
+from tests import watch
+
 API = Literal["responses", "chat"]
 MODEL = "gpt-test"
-KEY = "sk-loopback-key"
+KEY = watch.secret("sk-loopback-key")
 
 
 @dataclass(kw_only=True, eq=False)
@@ -220,6 +222,12 @@ class OpenAIServer:
         self.described: dict[str, object] = {}
         """What the list of models says of ours beside its name."""
         self.usage: Literal["full", "bare", "none"] = "full"
+        self.flags: set[str] = set()
+        """Words that moderation flags."""
+        self.judged: list[str] = []
+        """What moderation was asked about."""
+        self.unjudged: Status | None = None
+        """How it fails."""
         self.url = ""
         self._held_after: int | None = None
         self._runner: web.AppRunner | None = None
@@ -228,6 +236,7 @@ class OpenAIServer:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_post("/v1/responses", self._responses)
         app.router.add_post("/v1/chat/completions", self._chat)
+        app.router.add_post("/v1/moderations", self._moderations)
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/v1/models/{id:.+}", self._model)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
@@ -280,6 +289,15 @@ class OpenAIServer:
             return web.json_response(fault.body, status=fault.status, headers=fault.headers)
         return web.json_response({"id": MODEL, "object": "model", "created": 1700000000, "owned_by": "loopback"})
 
+    async def _moderations(self, http: web.Request) -> web.StreamResponse:
+        """platform.openai.com/docs/api-reference/moderations"""
+        given = (await http.json())["input"]
+        self.judged += given
+        if self.unjudged is not None:
+            return web.json_response(self.unjudged.body, status=self.unjudged.status)
+        found = [{"flagged": any(word in text for word in self.flags), "categories": {}} for text in given]
+        return web.json_response({"id": "modr-1", "model": "omni-moderation-latest", "results": found})
+
     async def _responses(self, http: web.Request) -> web.StreamResponse:
         return await self._serve(http, "responses")
 
@@ -329,7 +347,7 @@ class OpenAIServer:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         await response.prepare(http)
         end = fault if isinstance(fault, End) else End()
-        text = self.answer(request) if end.text is None else end.text
+        text = watch.said(self.answer(request) if end.text is None else end.text)
         wire = (ResponsesWire if request.api == "responses" else ChatWire)(request, end, text, self.usage)
         for event in wire.opening():
             await response.write(event)

@@ -42,14 +42,16 @@ class Wanted:
         """The longest that is asked for, in tokens, thoughts included: in a small context it must leave room."""
         tokens = prompt.answer_tokens or self.tokens
         if tokens is None:
-            return None
+            return prompt.most
         most = tokens + (THINKING if manners.thinks else 0)
+        most = most if prompt.most is None else min(most, prompt.most)
         return most if manners.context is None else min(most, max(1, manners.context // SHARE))
 
     def longest_thought(self, prompt: Prompt) -> float:
         """In characters."""
         tokens = prompt.answer_tokens or self.tokens
-        return inf if tokens is None else CHARACTERS * (tokens + THINKING)
+        most = inf if tokens is None else tokens + THINKING
+        return CHARACTERS * (most if prompt.most is None else min(most, prompt.most))
 
 
 def body(api: API, model: str, prompt: Prompt, manners: Manners, marks: Collection[int] = ()) -> dict[str, object]:
@@ -111,6 +113,8 @@ def fields(api: API, prompt: Prompt, manners: Manners, wanted: Wanted, *, offici
         extra["store"] = False  # whoever has the Responses API may keep answers for 30 days otherwise
     if official and prompt.conversation:
         extra["prompt_cache_key"] = prompt.conversation
+    if official and prompt.person:
+        extra["safety_identifier"] = prompt.person
     if official:  # what will not be asked again is not kept, which would be billed
         extra[OPTIONS] = {"mode": "implicit" if len(prompt.messages) in prompt.stable else "explicit"}
     effort = wanted.effort if prompt.effort is None else prompt.effort

@@ -25,6 +25,8 @@ from core.model.openai.sending import Sending
 from core.model.openai.server import OFFICIAL_HOSTS, Server
 from core.seam.adapter import Finding
 
+_ENDLESS = 128_000  # tokens; no model writes more at once
+
 
 class OpenAIModel:
     """One model behind one of the two APIs.
@@ -67,6 +69,10 @@ class OpenAIModel:
     def context(self) -> int | None:
         """See core.model.llm.Model."""
         return self._learning.known.context
+
+    def longest(self, prompt: Prompt) -> int:
+        """See core.model.llm.Model. Without a limit in the settings it is what a window has room for."""
+        return self._most(prompt) or self._learning.known.context or _ENDLESS
 
     async def recall(self, recollection: Recollection) -> None:
         """See core.model.llm.Model."""

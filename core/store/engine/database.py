@@ -24,6 +24,7 @@ class Database(Protocol):
 
         What the function raises rolls its transaction back and is raised here. The driver's own errors become
         DatabaseError, DatabaseUnreachable where the same may succeed later; they never hold what people wrote.
+        One that raises NotYet is run again, when what it needs has been done.
         """
 
     async def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -71,6 +72,14 @@ def connect(
     for `statement_seconds`. `clean_after` is how many seconds SQLite's files may keep what was erased.
     With `apart`, PostgreSQL keeps every function to its workspace; see `rows`.
     """
+    from core.store.engine.again import Again
+
+    return Again(_connect(url, listen_url, statement_seconds=statement_seconds, clean_after=clean_after, apart=apart))
+
+
+def _connect(
+    url: str, listen_url: str | None, *, statement_seconds: float | None, clean_after: float, apart: bool
+) -> Database:
     parsed = _parse(url, "DATABASE_URL")
     direct = None if listen_url is None else _parse(listen_url, "DATABASE_LISTEN_URL")
     match parsed.get_backend_name():

@@ -18,6 +18,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.roles import FromClauseRole
 
+from core.vault.packet import MARK_OF_TEXT
+
 CHANNEL = "backscroll"
 """The name under which PostgreSQL passes hints from process to process."""
 
@@ -85,8 +87,8 @@ def fixed(number: int) -> ColumnElement[int]:
 
 
 def storable(words: str) -> str:
-    """The words as PostgreSQL's text type takes them: no NUL, and nothing that is not UTF-8."""
-    return words.replace("\x00", "").encode("utf-8", "replace").decode()
+    """The words as a column of text takes them: nothing that is not UTF-8, no NUL, and not what marks sealed text."""
+    return words.replace("\x00", "").replace(MARK_OF_TEXT, "").encode("utf-8", "replace").decode()
 
 
 _alone: set[object] = set()

@@ -114,7 +114,8 @@ class _Driver:
         self._execute = connection.execute
 
     def fetch(self, text: str, arguments: Sequence[object]) -> Rows:
-        return self._execute(text, arguments)
+        """All at once: a statement that is left in the middle by an error would hold on to its moment."""
+        return self._execute(text, arguments).fetchall()
 
     def change(self, text: str, arguments: Sequence[object]) -> int:
         return self._execute(text, arguments).rowcount

@@ -239,6 +239,17 @@ async def test_a_command_that_another_process_is_acknowledging_is_waited_for(
     assert [(shown.text, shown.private) for shown in stage.shown()] == [("an answer", False)]
 
 
+async def test_a_clock_that_is_behind_keeps_no_command_waiting(stage: DiscordStage, ear: Listener) -> None:
+    """Nor does an ID that is ahead of the time."""
+    stage.world.fault(CALLBACK, status=400, code=50035)
+    await stage.command("status")
+    heard = await ear.number(1)
+    behind = stage.adapter(now=lambda: time() - 1200)
+    await behind.deliver(reply(heard, private=True))
+    await behind.close()
+    assert [(shown.text, shown.private) for shown in stage.shown()] == [("an answer", False)]
+
+
 async def test_a_private_draft_whose_ticket_expired_is_answered_plainly(stage: DiscordStage, ear: Listener) -> None:
     await stage.command("status")
     answer = reply(await ear.number(1), "half", private=True)

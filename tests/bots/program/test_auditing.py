@@ -13,7 +13,8 @@ from core.store import Database, audit, connect, policies
 from core.store.audit import Outcome
 from core.store.workspaces import workspace_of
 from tests.bots.program.test_cli import backscroll
-from tests.values import HERE
+from tests.script import house
+from tests.values import HERE, message
 
 
 @pytest.fixture
@@ -102,3 +103,19 @@ def test_what_the_operator_takes_back_is_recorded_as_the_operators(url: str) -> 
 
     assert "the operator  unset zone" in backscroll("audit", DATABASE_URL=url).output.splitlines()[-1]
     assert len(backscroll("audit", "--json", DATABASE_URL=url).output.splitlines()) == 3
+
+
+@pytest.mark.parametrize("command", ["export", "forget"])
+@pytest.mark.parametrize(("named", "what"), [(["--user", "U1"], "person"), (["--session", HERE.id], "session")])
+def test_what_the_operator_takes_out_or_erases_is_recorded(url: str, command: str, named: list[str], what: str) -> None:
+    async def talk(database: Database) -> None:
+        async with house(database) as running:
+            await running.say(message("tuna"))
+            await running.over()
+
+    asyncio.run(_with(url, talk))
+
+    assert backscroll(command, *named, DATABASE_URL=url).exit_code == 0
+
+    entry = json.loads(backscroll("audit", "--json", DATABASE_URL=url).output.splitlines()[-1])
+    assert (entry["actor"], entry["deed"]) == (None, f"{command} {what}")

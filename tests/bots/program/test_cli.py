@@ -20,6 +20,7 @@ from core.config import Settings
 from core.errors import ModelStalled
 from core.session import ATTEMPTS
 from core.store import connect, policies
+from core.vault import ring
 from tests.bots.discord.test_connection import unused_port
 from tests.process import process
 from tests.script import House, ScriptedModel, TranscriptAdapter
@@ -79,6 +80,8 @@ async def discord() -> AsyncIterator[DiscordStage]:
         (("doctor",), "Check every setting against the real services"),
         (("manifest",), "Print the app manifest that fits this configuration"),
         (("manifest", "slack"), "Print the manifest of the Slack app"),
+        (("forget",), "Erase what was said by a person, or in a session, channel or workspace"),
+        (("export",), "Print what is stored of a person or a session"),
         (("dead",), "Messages that got no answer"),
         (("dead", "list"), "List the messages that got an apology"),
         (("dead", "retry"), "Have them answered after all"),
@@ -164,7 +167,8 @@ async def test_a_misspelt_setting_is_told_with_the_nearest_one_at_the_start(tmp_
         out, said = await running.communicate(b"hello\n")
 
     assert running.returncode == 0
-    (line,) = said.decode().splitlines()
+    line, clear = said.decode().splitlines()
+    assert "stored in the clear" in clear
     assert "BACKSCROLL_CONTEXT_TOKEN " in line
     assert "Write BACKSCROLL_CONTEXT_TOKENS, or remove it." in line
     assert SECRET not in f"{out!r}{line}"
@@ -185,6 +189,16 @@ async def test_python_m_bots_is_the_same_program(tmp_path: Path) -> None:
 
 async def test_a_clean_end_is_status_0(tmp_path: Path) -> None:
     async with process(tmp_path) as running:
+        out, said = await running.communicate(b"hello\n")
+
+    (line,) = said.decode().splitlines()
+    assert running.returncode == 0
+    assert "stored in the clear" in line
+    assert b"hello" in out
+
+
+async def test_with_a_key_ring_a_clean_end_says_nothing(tmp_path: Path) -> None:
+    async with process(tmp_path, BACKSCROLL_KEYS=ring.generate()) as running:
         out, said = await running.communicate(b"hello\n")
 
     assert (running.returncode, said) == (0, b"")

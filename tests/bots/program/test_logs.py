@@ -90,9 +90,26 @@ def test_text_is_one_line_with_the_same_facts(capsys: pytest.CaptureFixture[str]
 
     ours, theirs = capsys.readouterr().err.splitlines()
 
-    assert all(fact in ours for fact in ("answered", "session=slack:T1:C1", "platform=slack", "outcome='two"))
+    assert all(fact in ours for fact in ("answered", "session=slack:T1:C1", "platform=slack", r"outcome=two\nlines"))
     assert "a warning" in theirs
     assert "\x1b" not in ours + theirs, "colours are for terminals"
+
+
+FORGED = "x\n2026-11-29T12:00:00Z [info] answered\r\x1b[2J\x85\u2028\u202e\ud800 é🙂"
+"""A line of the log, and signs that move a terminal's cursor or turn its text around."""
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_nobody_forges_a_line(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("json" if form == "json" else "text")
+    structlog.get_logger().info("answered", session=FORGED, ids=[FORGED], reason=FORGED)
+    logging.getLogger("some.library").warning(FORGED)
+
+    logged = capsys.readouterr().err
+
+    assert logged.isascii() or form == "text"
+    assert logged.count("\n") == 2
+    assert all(line.isprintable() for line in logged.splitlines())
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
@@ -329,6 +346,7 @@ async def test_a_conversation_in_the_console_has_the_screen_to_itself(url: str, 
 
     assert running.returncode == 0
     assert ANSWERED in shown.decode()
-    (line,) = said.decode().splitlines()
+    in_the_clear, line = said.decode().splitlines()
+    assert "BACKSCROLL_KEYS" in in_the_clear
     assert "to be tried again" in line
     assert_private(said.decode(), KEY)

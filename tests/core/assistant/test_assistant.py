@@ -19,7 +19,7 @@ from core.errors import (
 from core.memory.prompts import NUMBERS, SUMMARIZE
 from core.model.llm import Finish, Usage
 from core.policy import Policy
-from core.schema import turns, usage
+from core.schema import spent, turns
 from core.session import Progress
 from core.store import Database
 from tests.script import Interrupted, TranscriptAdapter, expire, house, memory, remembered, rows
@@ -142,10 +142,12 @@ async def test_what_the_api_billed_is_kept(database: Database) -> None:
         await running.adapter.until(lambda: running.adapter.texts == ["a", "b"])
         await running.over()
 
-    bills = {row.model: row for row in await rows(database, usage)}
-    assert (bills["scripted"].answers, bills["scripted"].shown) == (1, 120)
+    bills = {row.model: row for row in await rows(database, spent)}
+    assert (bills["scripted"].calls, bills["scripted"].shown) == (1, 120)
     assert (bills["scripted"].cached, bills["scripted"].cache_written, bills["scripted"].written) == (100, 15, 30)
-    assert (bills["other"].answers, bills["other"].shown) == (1, 0), "a server that reports nothing bills nothing"
+    told = running.model.prompts[-1].tokens
+    assert (bills["other"].calls, bills["other"].shown) == (1, told), "where a server reports nothing, we have counted"
+    assert bills["other"].written > 0
 
 
 async def test_a_model_that_counts_more_tokens_than_we_do_is_shown_less(database: Database) -> None:
@@ -181,7 +183,7 @@ async def test_a_stop_keeps_what_is_on_screen_and_the_session_remembers_it(datab
     assert running.model.ended == 2, "the request to the model was ended"
     answer = (await remembered(database))[1]
     assert answer.progress is Progress.STOPPED
-    assert await rows(database, usage), "what was finished is billed"
+    assert await rows(database, spent), "what was finished is billed"
 
 
 async def test_a_stop_before_the_first_word_leaves_nothing(database: Database) -> None:
@@ -336,8 +338,8 @@ async def test_after_a_crash_between_answer_and_delivery_the_model_is_not_asked_
 
     assert heir.model.prompts == []
     assert [reply.attempt for reply in adapter.delivered] == [2], "a call may have been made"
-    (bill,) = await rows(database, usage)
-    assert bill.answers == 1
+    (bill,) = await rows(database, spent)
+    assert bill.calls == 1
 
 
 async def test_after_a_crash_between_delivery_and_receipt_nothing_is_said_twice(database: Database) -> None:

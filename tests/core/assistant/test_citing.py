@@ -1,5 +1,11 @@
 """Summaries whose lines lead to messages: what is stored of them, what the model is shown again, what deletions do."""
 
+import asyncio
+
+import pytest
+
+from core.assistant.answering import CUTS
+from core.errors import ModelInterrupted
 from core.seam.address import Address
 from core.seam.messages import Deleted
 from core.store import Database
@@ -67,6 +73,35 @@ async def test_a_summary_of_a_deleted_message_is_made_again_in_the_same_form(dat
     assert "tea" not in str(asked_again.messages)
     assert "### Open\n- Ada asked for milk · 2023-11-14 22:14" in shown
     assert "tea" not in str(shown)
+
+
+@pytest.mark.parametrize("ends", ["stopped", "broken off"])
+async def test_a_summary_that_is_not_whole_forgets_what_is_deleted_like_any_other(
+    database: Database, ends: str
+) -> None:
+    half, again = f"{SUMMARY}\n\nAnd now", "# open\n- Ada asked for milk (2)"
+    cut = ModelInterrupted("cut", retry_after=0.0)
+    summaries = [[half, asyncio.Event()]] if ends == "stopped" else [[half, cut]] * CUTS
+    async with house(database, "Yes.", "No.", *summaries, again, "Fine.", adapter=Linking()) as running:
+        asked = [message("is there tea?"), message("is there milk?"), message("!summarize")]
+        for one in asked[:2]:
+            await running.say(one)
+            await running.over()
+        await running.say(asked[2])
+        if ends == "stopped":
+            await running.adapter.until(lambda: "asked for milk" in running.adapter.texts[-1])
+            await running.say(message("!stop"))
+        await running.over()
+        assert "asked for tea" in str(await memory(database)), "it is remembered as far as people saw it"
+
+        await running.say(Deleted(address=HERE, id=asked[0].id))
+        assert "tea" not in str(await memory(database))
+        await running.say(message("thanks"))
+        await running.adapter.until(lambda: "Fine." in running.adapter.texts)
+        await running.over()
+
+    assert any(words.startswith("### Open\n- Ada asked for milk") for words in running.model.asked())
+    assert "tea" not in str(running.model.prompts[-2:])
 
 
 async def test_of_a_summary_in_several_messages_the_one_that_is_deleted_is_forgotten(database: Database) -> None:

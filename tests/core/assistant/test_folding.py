@@ -16,7 +16,8 @@ from core.memory.folding import IDLE
 from core.memory.window import REPLY_TOKENS
 from core.model.llm import Finish, Prompt
 from core.model.metered import Metered
-from core.schema import calls, checkpoints, folds, turns
+from core.policy import SETTINGS, Level
+from core.schema import calls, checkpoints, folds, sessions, spent, turns
 from core.seam.address import Address
 from core.seam.messages import Deleted, Edited, Inbound
 from core.session import Fold, Validity
@@ -51,8 +52,9 @@ class FoldingModel(ScriptedModel):
         self.change()
         if self.hold is not None:
             await self.hold.wait()
-        yield self.writes(prompt)
-        yield Finish(model=self.name)
+        words, longest = self.writes(prompt), (prompt.answer_tokens or 4_000) * 4  # characters
+        yield words[:longest]
+        yield Finish(model=self.name, cut="length" if len(words) > longest else None)
 
 
 def is_fact(words: str) -> bool:
@@ -145,6 +147,54 @@ async def test_what_is_no_use_is_asked_for_once_more_and_the_session_is_left_alo
         assert len(running.model.prompts) == 40, "every question was answered"
         assert all(prompt.tokens <= BUDGET for prompt in running.model.prompts)
         assert await rows(database, checkpoints) == []
+
+
+async def test_a_channel_that_is_set_to_short_answers_is_folded_like_any_other(database: Database) -> None:
+    async with folding_house(database) as running:
+        running.mind.policy = replace(running.mind.policy, answer_tokens=16)
+        facts = await talk(running, 1, 24)
+        await running.say(message("What was it?"))
+        await running.over()
+
+        assert not any(isinstance(one, FoldRefused) for one in running.told)
+        assert [fact for fact in facts if fact not in request(running)] == []
+        assert {prompt.answer_tokens for prompt in running.model.prompts} == {16}, "answers are as short as is set"
+
+
+async def test_what_a_smaller_window_has_no_room_for_is_folded_before_the_next_question(database: Database) -> None:
+    async with folding_house(database, budget=24_000) as running:
+        running.mind.policy = replace(running.mind.policy, may_set=None)
+        facts = await talk(running, 1, 20)
+        assert await rows(database, folds) == []
+
+        await running.say(message(f"!set context_tokens {BUDGET}"))
+        await running.over()
+        await running.folding.look()
+        await running.say(message("What was it?"))
+        await running.over()
+
+    assert running.model.prompts[-1].tokens <= BUDGET
+    assert [fact for fact in facts if fact not in request(running)] == []
+
+
+async def test_a_fold_that_fails_while_people_talk_is_counted_and_rests_all_the_same(database: Database) -> None:
+    async with folding_house(database) as running:
+        model = model_of(running)
+        model.writes = lambda prompt: "I am sorry, I can't do that."
+        await talk(running, 1, 12, look=False)
+        for failures in (1, 2):
+            model.hold, asked = asyncio.Event(), len(model.asked_to_fold)
+            looking = asyncio.create_task(running.folding.look())
+            await model.until(lambda asked=asked: len(model.asked_to_fold) > asked)
+            await talk(running, 12 + failures, 12 + failures, look=False)
+            model.hold.set()
+            await looking
+
+            (due,) = await rows(database, folds)
+            assert due.failures == failures
+            await talk(running, 20 + failures, 20 + failures)
+            assert len(model.asked_to_fold) == asked + 2, "it rests, whoever talks"
+            await database.write(lambda connection: connection.execute(update(folds).values(due_at=0)))
 
 
 async def test_a_model_that_is_away_while_it_folds_keeps_no_answer_waiting(database: Database) -> None:
@@ -365,3 +415,50 @@ async def test_one_session_whose_fold_takes_long_keeps_no_other_one_waiting(data
         assert [one.address for one in running.told if isinstance(one, Folded)] == [SIDE]
         held.set()
         await looking
+
+
+async def test_a_fold_is_paid_for_by_its_channel_and_by_nobody_in_it(database: Database) -> None:
+    async with folding_house(database) as running:
+        await talk(running, 1, 20)
+        folded = len(model_of(running).asked_to_fold)
+
+    nobodys = [row for row in await rows(database, spent) if not row.author]
+    assert folded > 0
+    assert sum(row.calls for row in nobodys) == folded
+    assert {row.channel for row in nobodys} == {HERE.channel_address.id}
+    assert all(row.shown > 0 and row.written > 0 for row in nobodys)
+
+
+async def test_nothing_is_folded_past_a_budget_and_nobody_waits_for_that(database: Database) -> None:
+    async with folding_house(database) as running:
+        await talk(running, 1, 20, look=False)
+        small = SETTINGS["budget"].read("1 tokens/month")
+        running.mind.policy = running.mind.policy.with_values(Level.DEPLOYMENT, {"budget": small})
+        await running.folding.look()
+
+    assert model_of(running).asked_to_fold == []
+    assert [one.reason for one in running.told if isinstance(one, FoldRefused)] == ["BudgetSpent"]
+
+
+async def test_one_session_that_can_not_be_folded_for_a_fault_of_ours_keeps_no_other_one_waiting(
+    database: Database,
+) -> None:
+    async with folding_house(database) as running:
+        await talk(running, 1, 12, look=False)
+        (first,) = await rows(database, sessions)
+
+        def faulty(prompt: Prompt) -> str:
+            if prompt.cause is not None and prompt.cause.session == first.session:
+                raise KeyError("a fault of ours")
+            return written(prompt)
+
+        model_of(running).writes = faulty
+        await talk(running, 13, 24, look=False, address=SIDE)
+        await running.folding.look()
+
+        told = [row.session for row in await rows(database, checkpoints)]
+        assert told
+        assert first.session not in told
+        (due,) = await rows(database, folds)
+        assert (due.session, due.failures) == (first.session, 1), "it rests, like any that fails"
+        assert [one.reason for one in running.told if isinstance(one, FoldRefused)] == ["KeyError"]

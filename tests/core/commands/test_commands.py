@@ -127,8 +127,9 @@ def test_what_is_given_by_name_is_read_as_it_was_given(pair: dict[str, str], tex
 def test_the_table_fits_every_surface() -> None:
     """Discord: descriptions of at most 100 characters, names of 32 lowercase ones, what is optional at the end."""
     assert list(COMMANDS) == [
-        *("reset", "undo", "summarize", "status", "context", "stop"),
-        *("settings", "set", "unset", "prefer", "preferences", "help"),
+        *("reset", "undo", "summarize", "status", "context", "usage", "stop"),
+        *("settings", "set", "unset", "prefer", "preferences"),
+        *("export", "forget", "help"),
     ]
     for command in COMMANDS.values():
         for one in (command, *command.parameters):

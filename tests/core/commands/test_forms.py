@@ -35,9 +35,11 @@ def test_every_setting_is_a_field_and_what_may_be_chosen_can_be_set() -> None:
     assert [one.name for one in found] == list(SETTINGS)
     assert {one.name: one.choices for one in found if one.choices} == {
         "hear": ("channel", "thread", "off"),
-        "answers": ("follow", "mention"),
+        "answers": ("follow", "mention", "all", "observe", "off"),
         "model": ("small", "large"),
         "reasoning": ("auto", "high"),
+        "guests": ("yes", "no"),
+        "external": ("yes", "no"),
     }
     assert all(deployed.read(one.name, choice) is not None for one in found for choice in one.choices)
     assert all(one.value in one.choices for one in found if one.choices)

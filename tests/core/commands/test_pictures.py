@@ -33,6 +33,16 @@ async def test_context_draws_what_the_next_question_will_find(database: Database
     assert len(running.model.prompts) == 3, "no matter for the model"
 
 
+async def test_all_bars_begin_side_by_side_whatever_the_numbers(database: Database) -> None:
+    async with house(database, budget=2_000_000) as running:
+        window = Window(messages=(), sections=(Section(name="instructions", tokens=5),))
+        words, _ = drawn(window, running.mind)
+
+    lines = [line for line in words.splitlines() if "█" in line or "░" in line]
+    assert len({re.search("[█░]", line).start() for line in lines}) == 1, words  # type: ignore[union-attr]
+    assert len(lines) == 2
+
+
 async def test_a_part_that_is_there_is_seen_however_small_it_is(database: Database) -> None:
     async with house(database, budget=100_000) as running:
         window = Window(messages=(), sections=(Section(name="instructions", tokens=5),))

@@ -82,7 +82,7 @@ async def test_switched_off_it_says_nothing_but_to_commands_of_who_may_set(datab
         before, known = list(running.adapter.texts), await memory(database)
         await running.say(message("anybody there?"), mention("hello?"), talk("among us"))
         for text in ("!status", "!settings", "!help", "!reset", "!summarize", "!nonsense", "!set answers follow"):
-            await running.say(message(text, author=BEN))
+            await running.say(mention(text, author=BEN))
         await running.over()
         await running.unserved()
         assert running.adapter.texts == before

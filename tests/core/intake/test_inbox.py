@@ -19,7 +19,7 @@ from core.errors import (
     ModelUnavailable,
 )
 from core.policy import Hearing
-from core.schema import deliveries, rejections, sessions, turns, usage
+from core.schema import deliveries, rejections, sessions, spent, turns
 from core.seam.address import Address
 from core.seam.messages import Audience, Author, Inbound, Rejected
 from core.session import ATTEMPTS, Kind, Progress
@@ -543,7 +543,7 @@ async def test_a_question_of_another_person_is_billed_to_them(database: Database
         await running.adapter.until(lambda: len(running.adapter.texts) == 2)
         await running.over()
 
-    assert [(row.author, row.answers) for row in await rows(database, usage)] == [("U1", 1), ("U9", 1)]
+    assert [(row.author, row.calls) for row in await rows(database, spent)] == [("U1", 1), ("U9", 1)]
 
 
 @only_sqlite

@@ -189,7 +189,7 @@ async def test_what_is_taken_back_is_gone_from_the_next_request(database: Databa
     assert told(first) == ["> [prefers]\n>> tone: dry\n>> length: short | first"]
     assert told(second) == ["> [prefers]\n>> length: short | second"]
     assert told(third) == []
-    assert again == "You have told me no tone that I could take back."
+    assert again == "You have told me nothing for `tone` that I could take back."
 
 
 async def test_preferences_are_shown_to_their_owner(database: Database) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
@@ -18,10 +19,11 @@ from core.errors import (
     WindowTooLong,
 )
 from core.model.breaker import CALLS, OPEN, SPREAD, WINDOW, Breaker
-from core.model.llm import Finish, Message, Model, Prompt
+from core.model.llm import Cause, Finish, Message, Model, Prompt
 from tests.script import Cue, ScriptedModel
 
 PROMPT = Prompt(instructions="", messages=(Message(role="user", text="hello"),), tokens=3, conversation="")
+FOLD = replace(PROMPT, cause=Cause(workspace=1, session=1, seq=9, author=None, purpose="fold"))
 AWAY = ModelUnavailable("503", retry_after=7)
 
 
@@ -48,17 +50,19 @@ def breaker(model: ScriptedModel, clock: Clock) -> Breaker:
     return Breaker(model, clock=clock, jitter=lambda: 0.5)
 
 
-async def ask(model: Model) -> list[str | Finish]:
-    async with aclosing(model.stream(PROMPT)) as stream:
+async def ask(model: Model, prompt: Prompt = PROMPT) -> list[str | Finish]:
+    async with aclosing(model.stream(prompt)) as stream:
         return [piece async for piece in stream]
 
 
-async def fail(breaker: Breaker, model: ScriptedModel, times: int, error: ModelError = AWAY) -> None:
+async def fail(
+    breaker: Breaker, model: ScriptedModel, times: int, error: ModelError = AWAY, prompt: Prompt = PROMPT
+) -> None:
     """So many calls reach the endpoint, and fail."""
     for _ in range(times):
         model.script.append(error)
         with pytest.raises(type(error)) as raised:
-            await ask(breaker)
+            await ask(breaker, prompt)
         assert raised.value is error, "an error of the endpoint passes as it is"
 
 
@@ -98,6 +102,29 @@ async def test_an_answer_that_breaks_off_after_its_beginning_is_a_failure(
             await ask(breaker)
 
     await turned_away(breaker)
+
+
+async def test_folds_that_fail_keep_no_answer_waiting(breaker: Breaker, model: ScriptedModel) -> None:
+    await fail(breaker, model, 2 * CALLS, prompt=FOLD)
+    assert await ask(breaker)
+
+
+async def test_a_fold_waits_while_the_endpoint_is_left_alone_and_is_never_the_probe(
+    breaker: Breaker, model: ScriptedModel, clock: Clock
+) -> None:
+    await fail(breaker, model, CALLS)
+    with pytest.raises(ModelUnavailable, match="left alone"):
+        await ask(breaker, FOLD)
+    assert len(model.prompts) == CALLS, "it did not reach the endpoint"
+
+    clock.now += OPEN
+    go = asyncio.Event()
+    model.script.append([go, "a record"])
+    folding = asyncio.create_task(ask(breaker, FOLD))
+    await model.until(lambda: len(model.prompts) == CALLS + 1)
+    assert await ask(breaker), "an answer is let through meanwhile"
+    go.set()
+    assert await folding
 
 
 async def test_too_few_calls_say_nothing(breaker: Breaker, model: ScriptedModel) -> None:

@@ -5,6 +5,7 @@ import gc
 import json
 import socket
 from contextlib import ExitStack, aclosing
+from dataclasses import replace
 
 import pytest
 
@@ -135,6 +136,24 @@ async def test_openai_stores_nothing_and_knows_the_conversation(server, make, ap
     first, second = (request.body for request in server.requests)
     assert (first["store"], first["prompt_cache_key"]) == (False, "c-1")
     assert "prompt_cache_key" not in second
+
+
+async def test_openai_alone_is_told_who_asks_by_a_name_that_says_nothing(server, make, api):
+    asked = replace(PROMPT, person="5f2a")
+    await ask(make(api=api, official_hosts=LOOPBACK), asked)
+    await ask(make(api=api, official_hosts=LOOPBACK))
+    await ask(make(api=api), asked)
+    assert [request.body.get("safety_identifier") for request in server.requests] == ["5f2a", None, None]
+
+
+async def test_no_answer_is_longer_than_a_budget_has_room_for(server, make, api):
+    model = make(api=api, answer_tokens=500)
+    names = {"max_tokens", "max_completion_tokens", "max_output_tokens"}
+    for most in (None, 100, 700):
+        await ask(model, replace(PROMPT, most=most))
+    limits = [next(request.body[name] for name in names & request.body.keys()) for request in server.requests]
+    assert limits == [500, 100, 700], "what this server thinks beside an answer counts as well"
+    assert model.longest(replace(PROMPT, most=100)) == 100
 
 
 TALK = tuple(

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from importlib import import_module
 from inspect import Parameter, isfunction, signature
-from itertools import islice, product
+from itertools import product
 from pkgutil import iter_modules
+from random import Random
 
 import pytest
 from sqlalchemy import Connection, Integer, Table, insert, select
@@ -23,25 +24,31 @@ from core.policy import NOTHING
 from core.schema import metadata
 from core.schema import sessions as sessions_table
 from core.seam.messages import Deleted, Draft, Edited, Quote, Reply
-from core.session import Answer, Checkpoint, Fold, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
+from core.session import Answer, Bill, Checkpoint, Fold, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
 from core.store import (
     Database,
     arrivals,
     audit,
     bodies,
+    budgets,
     checkpoints,
     deliveries,
+    denials,
     doubts,
+    erasures,
     folds,
     inbound,
+    keys,
     ledger,
     notices,
     policies,
     preferences,
     receipts,
+    retiring,
     timeouts,
     turns,
 )
+from core.store.erasures import Asked, Counts, Erasure, Scope
 from core.store.workspaces import workspace_of
 from tests.script import house
 from tests.values import ADA, BEN, HERE, message
@@ -61,12 +68,17 @@ ACROSS = {
     # what a platform's or the deployment's, and no workspace's
     *("presence.beat", "presence.missed", "presence.caught_up", "inbound.reject", "chores.take", "chores.extend"),
     *("chores.leave", "servers.recall", "servers.keep"),
+    *("denials.forget", "erasures.forget", "erasures.under_way"),
+    # the key ring is the deployment's, and so is all that it seals
+    *("keys.changed", "keys.older", "keys.rings", "resealing.look", "resealing.put", "resealing.numbers"),
+    *("resealing.is_empty", "resealing.size", "rotating.wrapped_by", "rotating.to_be_wrapped", "rotating.to_be_made"),
+    "rotating.end",
     # what the operator asks for on the command line
-    *("dead.listed", "audit.found", "audit.recorded"),
+    *("dead.listed", "audit.found", "audit.recorded", "erasures.workspaces_with", "erasures.leftovers"),
 }
 """The functions that are for all workspaces, each with its reason."""
 
-BY_ROW = {"quotes.follow"}
+BY_ROW = {"quotes.follow", "changes.end"}
 """Those that are handed a row that was read by its key."""
 
 
@@ -146,6 +158,7 @@ def _furnish(connection: Connection) -> int:
     """What does not come about by talking for a moment."""
     here = workspace_of(connection, HERE.platform, HERE.workspace)
     key = SessionKey(workspace=here, session=1, address=HERE)
+    _furnish_what_is_spent_and_forgotten(connection, key)
     waits = message("waits", id="mwaits")
     inbound.accept(connection, waits, kind=Kind.SAID, verb=None, tokens=3)
     inbound.accept(connection, message("heard", id="mheard"), kind=Kind.OVERHEARD, verb=None, tokens=3)
@@ -160,6 +173,22 @@ def _furnish(connection: Connection) -> int:
         deliveries.record_draft(connection, key, seq, 7, Draft(id=f"d{seq}", text="draft"))
     audit.record(connection, here, "reset", actor=ADA.id, session=1)
     return here
+
+
+def _furnish_what_is_spent_and_forgotten(connection: Connection, key: SessionKey) -> None:
+    budgets.hold(connection, key, _HOLD, lease=None, seconds=9e6)
+    budgets.book(connection, key, ADA.id, Bill(hold=2, was_held=False, day=1, model="m", above=0, shown=1))
+    budgets.warn(connection, key.workspace, HERE.id, ADA.id, "5 usd/day", since=1)
+    sums = dict.fromkeys(("answers", "shown", "cached", "cache_written", "written"), 1)
+    facts = {"workspace": key.workspace, "day": 1, "author": ADA.id, "model": "m"}
+    connection.execute(insert(_table("usage")).values(facts | sums))  # as releases before had it
+    keys.ensure(connection, key.workspace, ADA.id, lambda _: ("ring", b"wrapped"))
+    erasures.begin(connection, Erasure(workspace=key.workspace, scope=Scope.PERSON, subject=BEN.id))
+    erasures.begin(connection, Erasure(workspace=key.workspace, scope=Scope.PERSON, subject=ADA.id))
+    denials.deny(connection, message("no", id="mno", author=BEN, verb="not admitted"), each_time=False)
+
+
+_HOLD = budgets.Hold(hold=3, session=1, seq=None, author=ADA.id, model="m", shown=1, written=1)
 
 
 def _copied(connection: Connection, table: Table, here: int, there: int) -> list[dict[str, object]]:
@@ -217,6 +246,9 @@ def _turn(seq: int, text: str = "words") -> Turn:
     )
 
 
+_LATE = 1_700_900_000.0
+
+
 def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
     """What is tried for a parameter, by the function's and its own name, by its name and type, or by its name."""
     address = [HERE, replace(HERE, thread="away"), replace(HERE, thread="side"), replace(HERE, channel="other")]
@@ -229,7 +261,7 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         for key, seq, part, stands in product(worlds.keys, (1, 2), (0, 7), ("p1", None))
     ]
     due = [folds.Due(key, at, 0) for key in worlds.keys for at in (1, worlds.next_door[_table("folds")][0]["due_at"])]
-    session = arrivals.Session(worlds.here, 1, 1, 1, None, 9, 1, True, None, 1, None, None)
+    session = arrivals.Session(worlds.here, 1, 1, 1, None, 9, 1, True, None, 1, None, None, True)
     reply = Reply(address=HERE, text="said", asked_at=1.0, key="k")
     return {
         "Address": address,
@@ -239,8 +271,8 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         "Turn": [_turn(seq) for seq in seqs],
         "Turn | None": [None, _turn(13)],
         "Answer": [Answer(parts=("a", "b"), memory="a", tokens=1, model="m")],
-        "Inbound": [message("x", id=one, quotes=(Quote(kind="q", message="mq"),)) for one in (*ids, "mnew")],
-        "Edited": [Edited(message=message("other", id=one), at=2_000_000_000.0) for one in (*ids, "mnew")],
+        "Inbound": [message("x", id=one, at=_LATE, quotes=(Quote(kind="q", message="mq"),)) for one in (*ids, "mnew")],
+        "Edited": [Edited(message=message("other", id=one, at=_LATE), at=2_000_000_000.0) for one in (*ids, "mnew")],
         "Draft": [Draft(id="d1", text="x")],
         "Arrival": [
             receipts.Arrival(part=part, message="p1", doubtful=one) for part in (0, 7) for one in (False, True)
@@ -256,6 +288,11 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         "Progress": [Progress.WAITING],
         "Outcome": list(audit.Outcome),
         "Overrides": [NOTHING],
+        "Erasure": _erasures(worlds),
+        "Scope": list(Scope),
+        "Counts": [Counts(messages=1)],
+        "Bill": [Bill(hold=one, was_held=True, day=1, model="m", above=0, shown=1) for one in (3, 4)],
+        "Hold": [replace(_HOLD, hold=one) for one in (3, 9)],
         "Claimant | None": [None, arrivals.Claimant(owner="h:b:1:x.", lease=9.0)],
         "Boundary": [checkpoints.Boundary(newest, 2, 0, 0, 1, 2) for newest in (0, 1)],
         "Checkpoint": [Checkpoint(number=1, kind=Fold.CHECKPOINT, level=0, first=1, last=2, tokens=5)],
@@ -307,12 +344,36 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         "model": ["m"],
         "reason": ["why"],
         "deed": ["reset"],
+        "subject": [ADA.id],
+        "channel": [HERE.id],
+        "cap": ["5 usd/day"],
+        "make": [lambda _: ("ring", b"wrapped")],
+        "shorter": [lambda words: words[:1]],
+        "number": [1],
+        "after: tuple[int, int]": [(-9, 0)],
+        "since: int": [0],
+        "but: int": [0, 3],
+        "to: str | None": [None, ADA.id],
+        "public: bool | None": [None, True],
+        "Owner": worlds.keys,
+        "by: str": [ADA.id],
+        "check": [None],
         **{one: [1] for one in ("first", "attempts", "failures", "tail", "missed", "tokens", "after: int")},
         **{one: [50] for one in ("last", "before", "limit", "most", "budget")},
         "prune.before": [2**60],
         "workspace_of.name": [HERE.workspace],
         "extend.claimant": [None],  # as `accept` has it
     }
+
+
+def _erasures(worlds: Worlds) -> Sequence[Erasure]:
+    """All that can be forgotten here."""
+    subjects = {Scope.PERSON: ADA.id, Scope.SESSION: HERE.id, Scope.CHANNEL: HERE.id, Scope.WORKSPACE: ""}
+    asked = Asked(session=1, seq=1, author=ADA.id)
+    return [
+        Erasure(workspace=worlds.here, scope=scope, subject=subject, asked=asked, last_key=9)
+        for scope, subject in subjects.items()
+    ]
 
 
 def _table(name: str) -> Table:
@@ -331,7 +392,9 @@ def calls(name: str, pools: Mapping[str, Sequence[object]]) -> Iterator[dict[str
     parameters = [one for one in signature(FUNCTIONS[name]).parameters.values() if one.name != "connection"]
     choices = [_choices(name, one, pools) for one in parameters]
     named = [one.name for one in parameters]
-    return islice((dict(zip(named, chosen, strict=True)) for chosen in product(*choices)), _MOST)
+    every = list(product(*choices))
+    for chosen in every if len(every) <= _MOST else Random(name).sample(every, _MOST):
+        yield dict(zip(named, chosen, strict=True))
 
 
 def _choices(function: str, parameter: Parameter, pools: Mapping[str, Sequence[object]]) -> Sequence[object]:
@@ -399,6 +462,8 @@ def _compared(result: object) -> object:
     match result:
         case int() if _BY_THE_CLOCK[0] < result < _BY_THE_CLOCK[1]:
             return "lately"
+        case budgets.Reserved() | retiring.Successor():
+            return [_compared(one) for one in result[:-1]]  # all but its age
         case tuple() | list():
             return [_compared(one) for one in result]
         case dict():

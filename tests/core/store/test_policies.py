@@ -16,7 +16,7 @@ from core.policy import edited, is_set
 from core.schema import policies as table
 from core.schema import turns
 from core.seam.address import Address
-from core.seam.messages import Closed
+from core.seam.messages import Audience, Closed
 from core.session import Kind
 from core.store import Database, places, policies
 from core.store.engine.sql import alone, is_alone
@@ -148,10 +148,10 @@ async def test_what_is_said_to_others_is_overheard_as_it_is_set(database: Databa
 async def test_who_may_stop_an_answer_is_asked_when_somebody_does(database: Database) -> None:
     go = asyncio.Event()
     async with house(database, ["It is", go, " said."]) as running:
-        await running.say(message("go on"))
+        await running.say(message("go on", direct=False, audience=Audience.BOT))
         await running.adapter.until(lambda: running.adapter.texts == ["It is"])
         await put(database, CHANNEL, may_stop="asker")
-        await running.say(message("!stop", author=BEN))
+        await running.say(message("!stop", author=BEN, direct=False))
         await running.adapter.until(lambda: len(running.adapter.texts) == 2)
         assert "only they" in running.adapter.texts[1]
         go.set()

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, select, update
 
 from core.errors import DatabaseError, LeaseLost
 from core.schema import deliveries as outgoing
-from core.schema import rejections, sessions, turns, usage
+from core.schema import rejections, sessions, spent, turns
 from core.schema import segments as segment_rows
 from core.seam.address import Address
 from core.seam.messages import Edited, Inbound, Rejected
-from core.session import Answer, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
+from core.session import Answer, Bill, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
 from core.store import (
     Database,
     answering,
@@ -62,6 +62,11 @@ async def answer(database: Database, lease: Lease, text: str = "yes") -> Turn:
     await database.write(answering.answer, lease.key, question, decided, lease=lease)
     await database.write(receipts.record_last, lease.key, question.seq, SHOWN, lease=lease, seconds=30)
     return question
+
+
+def bill(shown: int, cached: int = 0, cache_written: int = 0, written: int = 0) -> Bill:
+    tokens = {"shown": shown, "cached": cached, "cache_written": cache_written, "written": written}
+    return Bill(hold=1, was_held=False, day=20_000, model="m", above=0, **tokens)
 
 
 def expire(connection: Connection) -> None:
@@ -246,7 +251,7 @@ async def test_an_answer_is_stored_once_whoever_computes_it(database: Database) 
     (lease,) = await claim(database)
     question = await database.read(next_waiting, lease.key)
     assert question is not None
-    decided = Answer(parts=("yes",), memory="yes", model="m", shown=5)
+    decided = Answer(parts=("yes",), memory="yes", model="m", bill=bill(shown=5))
 
     await database.write(answering.answer, lease.key, question, decided, lease=lease)
     with pytest.raises(answering.AlreadyAnswered):
@@ -562,12 +567,12 @@ async def test_the_bill_adds_up_per_day_person_and_model(database: Database) -> 
     for shown in (10, 20, 30):
         question = await database.read(next_waiting, lease.key)
         assert question is not None
-        decided = Answer(parts=(), memory="x", model="m", shown=shown, cached=1, cache_written=4, written=2)
+        decided = Answer(parts=(), memory="x", model="m", bill=bill(shown=shown, cached=1, cache_written=4, written=2))
         await database.write(answering.answer, lease.key, question, decided, lease=lease)
         await database.write(queue.finish, lease.key, question.seq, lease=lease, seconds=30)
 
-    (row,) = await database.read(lambda connection: connection.execute(select(usage)).all())
-    assert (row.author, row.model, row.answers, row.shown, row.cached, row.written) == ("U1", "m", 3, 60, 3, 6)
+    (row,) = await database.read(lambda connection: connection.execute(select(spent)).all())
+    assert (row.author, row.model, row.calls, row.shown, row.cached, row.written) == ("U1", "m", 3, 60, 3, 6)
     assert row.cache_written == 12
 
 
@@ -701,7 +706,7 @@ async def test_what_is_not_remembered_is_not_billed_either_and_leaves_by_the_sam
     await database.write(answering.answer, lease.key, question, Answer(parts=("help",)), lease=None)
 
     assert await memory(database, lease.key) == []
-    assert await database.read(lambda connection: connection.execute(select(usage)).all()) == []
+    assert await database.read(lambda connection: connection.execute(select(spent)).all()) == []
     assert len(await database.read(deliveries.unsent, lease.key, question.seq)) == 1
 
 

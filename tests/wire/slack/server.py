@@ -13,10 +13,12 @@ What can go wrong, all of it switchable at any time:
   `server.retries`: what is not acknowledged in time is sent again, so often, each time by the next socket.
 * `server.sign_in_at`: where the files' host sends those who may not read a file; without it the page comes at once.
   Requests for files are asked about as the method `file`.
+* `server.spoil` has the last word on each answer of the Web API: given the method and the body.
 * `server.receipts`: whether the app has subscribed to `message_metadata_posted`.
 * `server.disconnect()` and `server.cut()` end a socket with and without a word.
 """
 
+import json
 from asyncio import Condition, Event, Task, Transport, create_task, gather, sleep, timeout
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -26,11 +28,16 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from tests import watch
 from tests.wire.faults import Fault, Faults, faultless
 from tests.wire.slack.workspace import BOT_USER, SCOPES, TEAM, Arguments, Message, No, TooMany, Workspace
 
-BOT_TOKEN, APP_TOKEN = "xoxb-test", "xapp-test"
-_NEEDED = {"files.info": "files:read", "conversations.info": "channels:read"}
+BOT_TOKEN, APP_TOKEN = watch.secret("xoxb-test"), watch.secret("xapp-test")
+_NEEDED = {
+    "files.info": "files:read",
+    "conversations.info": "channels:read",
+    "conversations.members": "groups:read",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +68,7 @@ class SlackServer:
         self.faults: Faults = faultless
         self.copies: Callable[[Arguments], Sequence[float]] = lambda payload: (0.0,)
         self.route: Callable[[int], int] = self._in_turn
+        self.spoil: Callable[[str, str], str] = lambda method, body: body
         self.keeps = True
         self.receipts = True
         self.sockets: list[web.WebSocketResponse] = []
@@ -173,6 +181,11 @@ class SlackServer:
             except TimeoutError:
                 attempt += 1
 
+    async def write(self, envelope: Envelope, frame: str) -> None:
+        """Down the next socket, exactly as given, for this envelope; nothing is sent again."""
+        self._unacknowledged[envelope.id] = envelope
+        await (await self._next_socket()).send_str(frame)
+
     async def _next_socket(self) -> web.WebSocketResponse:
         async with self._arrived:
             await self._arrived.wait_for(lambda: self.sockets)
@@ -215,7 +228,9 @@ class SlackServer:
 
     def _submitted(self, view: str, answer: Arguments) -> None:
         """A modal closes once it is acknowledged, unless something in it is wrong."""
-        modal = next(one for one in self.workspace.modals if one.id == view)
+        modal = next((one for one in self.workspace.modals if one.id == view), None)
+        if modal is None:
+            return
         modal.errors = answer["errors"] if answer.get("response_action") == "errors" else {}
         modal.is_open = bool(modal.errors)
 
@@ -247,7 +262,8 @@ class SlackServer:
                 answer = {"ok": False, "error": str(no)}
             except TooMany as wait:
                 return _too_many(wait.args[0])
-            return web.json_response(answer, headers={"x-oauth-scopes": self.scopes})
+            body = self.spoil(method, json.dumps(answer))
+            return web.json_response(text=body, headers={"x-oauth-scopes": self.scopes})
 
         return await self._answered(request, self._fault(method, given), done)
 
@@ -348,7 +364,7 @@ class SlackServer:
     # What happens in the workspace is an event
 
     def _said(self, what: str, message: Message, before: Arguments) -> None:
-        place = {"channel": message.channel, "channel_type": "im" if message.channel.startswith("D") else "channel"}
+        place = {"channel": message.channel, "channel_type": self.workspace.kind(message.channel)}
         if what == "posted":
             self.event({**message.payload(), **place})
         else:

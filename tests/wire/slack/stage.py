@@ -75,7 +75,8 @@ class SlackStage(Stage):
         """A mention reaches the app as two events, in no certain order."""
         is_direct = message.channel.startswith("D")
         event = {**message.payload(), "channel": message.channel, "event_ts": message.ts}
-        events = [{**event, "channel_type": "im" if is_direct else "channel", "client_msg_id": f"c-{message.ts}"}]
+        kind = self.server.workspace.kind(message.channel)
+        events = [{**event, "channel_type": kind, "client_msg_id": f"c-{message.ts}"}]
         if to_bot and not is_direct:
             events.insert(0 if self._mention_first else 1, {**event, "type": "app_mention"})
             self._mention_first = not self._mention_first

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from time import time
 from typing import Any
 
+from tests import watch
 from tests.wire.slack.shared import Stored, forwarded, stored
 
 Arguments = dict[str, Any]
@@ -16,7 +17,7 @@ CHANNEL, DM = "C0GENERAL", "D0ADA"
 SLACKBOT, TOMBSTONE = "USLACKBOT", "tombstone"
 SCOPES = (
     "app_mentions:read,assistant:write,channels:history,channels:read,chat:write,commands,files:read,groups:history,"
-    "im:history,metadata.message:read,mpim:history,reactions:write,users:read"
+    "groups:read,im:history,im:read,metadata.message:read,mpim:history,mpim:read,reactions:write,users:read"
 )
 
 
@@ -102,7 +103,11 @@ class Workspace:
         """What Slack says of a person beside the name: `is_admin`, `is_owner` …"""
         self.channels = {CHANNEL, DM}
         self.channel_names = {CHANNEL: "general"}
+        self.facts: dict[str, Arguments] = {}
+        """What Slack says of a person otherwise than of a member: `team_id`, `is_restricted`, `deleted` …"""
         self.private: set[str] = set()
+        self.outside: dict[str, set[str]] = {}
+        """Who of the workspace is not in a channel; all others are."""
         self.files: dict[str, Stored] = {}
         self.url = ""
         self.closed: dict[str, str] = {}
@@ -130,7 +135,7 @@ class Workspace:
 
     def add(self, channel: str, user: str, text: str, **more: Any) -> Message:
         """A message of a person, or of another bot."""
-        message = Message(ts=self.ts(), channel=channel, user=user, text=text, **more)
+        message = Message(ts=self.ts(), channel=channel, user=user, text=watch.said(text), **more)
         self.messages.append(message)
         return message
 
@@ -138,7 +143,7 @@ class Workspace:
         """A person changes what they have said."""
         message = self.find(channel, ts)
         before = message.payload()
-        message.text, message.edited = text, {"user": message.user, "ts": self.ts()}
+        message.text, message.edited = watch.said(text), {"user": message.user, "ts": self.ts()}
         self._said("changed", message, before)
         return message
 
@@ -199,6 +204,7 @@ class Workspace:
             "auth.test": self._auth_test,
             "users.info": self._users_info,
             "conversations.info": self._conversations_info,
+            "conversations.members": self._conversations_members,
             "files.info": self._files_info,
             "chat.postMessage": self._post,
             "chat.postEphemeral": self._post_ephemeral,
@@ -228,6 +234,8 @@ class Workspace:
         if name is None:
             raise No("user_not_found")
         user = {"id": given["user"], "name": name.lower(), "profile": {"display_name": name}, "is_admin": False}
+        user |= {"team_id": TEAM, "is_restricted": False, "is_ultra_restricted": False, "deleted": False}
+        user |= self.facts.get(given["user"], {})
         return {"user": user | {power: True for person, power in self.powers.items() if person == given["user"]}}
 
     def _conversations_info(self, given: Arguments) -> Arguments:
@@ -235,6 +243,13 @@ class Workspace:
         if name is None:
             raise No("channel_not_found")
         return {"channel": {"id": given["channel"], "name": name, "is_private": given["channel"] in self.private}}
+
+    def _conversations_members(self, given: Arguments) -> Arguments:
+        """docs.slack.dev/reference/methods/conversations.members: a page, and where the next one begins."""
+        channel, start, most = given["channel"], int(given.get("cursor") or 0), int(given["limit"])
+        found = sorted(self.users.keys() - self.outside.get(channel, set()))
+        more = str(start + most) if len(found) > start + most else ""
+        return {"members": found[start : start + most], "response_metadata": {"next_cursor": more}}
 
     def _files_info(self, given: Arguments) -> Arguments:
         if given["file"] not in self.files:
@@ -255,6 +270,10 @@ class Workspace:
         if message.thread_ts is None or self.is_active(message.channel, message.thread_ts):
             self.messages.append(message)
         return {"message_ts": message.ts}
+
+    def kind(self, channel: str) -> str:
+        """The `channel_type` of what is said there."""
+        return "im" if channel.startswith("D") else "group" if channel in self.private else "channel"
 
     def is_active(self, channel: str, root: str) -> bool:
         """docs.slack.dev/reference/methods/chat.postEphemeral: a thread without replies shows nothing to anybody."""

@@ -6,8 +6,8 @@ A process of the release before this one records nothing.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0029"
-down_revision = "0021"
+revision = "0027"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,58 @@
+"""The vault of a deployment: made of the settings' key ring, held against the database, and put to use or refused."""
+
+from collections.abc import Iterable, Set
+
+from core.config import Settings, own_keys
+from core.errors import ConfigurationError
+from core.store import Database, bodies, keys, resealing
+from core.store.sealing import Vault
+from core.vault import ring as rings
+from core.vault.ring import Ring
+
+REMEDY = "`backscroll keys generate` makes a key for BACKSCROLL_KEYS, and the next start seals what is stored"
+
+
+def ring(settings: Settings) -> Ring | None:
+    """The key ring of the settings, if there is one. Raises ConfigurationError."""
+    written = own_keys(settings)
+    return None if written is None else rings.read(written)
+
+
+async def require(ring: Ring | None, database: Database) -> None:
+    """Only reads. Raises ConfigurationError where this database was sealed by keys that the ring does not have."""
+    require_known(ring, await database.read(keys.rings))
+
+
+def require_known(ring: Ring | None, used: Set[str]) -> None:
+    """Raises ConfigurationError where the ring lacks some of the keys with these fingerprints."""
+    lacking = used - set(() if ring is None else ring.fingerprints)
+    if not lacking:
+        return
+    missing = f"{rings.SETTING} " + ("is not set" if ring is None else f"lacks {_named(lacking)}")
+    raise ConfigurationError(f"{missing}: what is stored here is sealed by {_named(used)}; add what is missing")
+
+
+async def enter(ring: Ring | None, database: Database) -> Vault | None:
+    """From here on this process seals by the ring, and opens; in the clear without one. Raises ConfigurationError."""
+    vault = None if ring is None else Vault(ring)
+    if vault is not None:
+        await _prove(vault, database)
+    bodies.use(vault)
+    return vault
+
+
+async def _prove(vault: Vault, database: Database) -> None:
+    """A database that nothing was stored in is sealed from its beginning."""
+    proof = await database.write(keys.ensure, keys.DEPLOYMENT, keys.PROOF, vault.wrap_new)
+    mark = await database.read(keys.newest, keys.DEPLOYMENT, keys.ALL_SEALED)
+    if not vault.proves(proof) or not (mark is None or vault.proves(mark)):
+        raise ConfigurationError(f"{rings.SETTING} does not open the keys of this database: it is another one's")
+    if mark is not None:
+        vault.all_sealed = True
+    elif await database.read(resealing.is_empty):
+        await resealing.mark(vault, database)
+
+
+def _named(fingerprints: Iterable[str]) -> str:
+    found = sorted(fingerprints)
+    return f"the key{'s' if len(found) > 1 else ''} {', '.join(found)}"

@@ -1,0 +1,86 @@
+"""Who sees which channel, and of which kind it is: asked of Slack, and believed for a minute."""
+
+from asyncio import timeout
+from collections.abc import Mapping
+
+from structlog import get_logger
+
+from bots.slack.api import Api
+from bots.slack.members import standing
+from bots.slack.pages import next_cursor
+from bots.slack.payloads import PLATFORM, Ourselves, Payload, View, is_direct
+from bots.slack.timings import Timings
+from core.errors import DeliveryError
+from core.seam.address import Address
+from core.seam.cache import Recent
+
+log = get_logger(platform=PLATFORM)
+
+_KINDS = {"channel": True, "group": False, "mpim": False}
+_PAGE = 999
+
+
+class Channels:
+    """Who sees which channel, asked of Slack. Whether a channel is public is believed for `Timings.seen`."""
+
+    def __init__(self, api: Api, *, timings: Timings) -> None:
+        self._api, self._timings = api, timings
+        self._public: Recent[tuple[bool | None, float]] = Recent()
+
+    def note(self, event: Payload) -> bool | None:
+        """Whether an event says that its channel is public, which it does by the channel's kind."""
+        public, channel = _KINDS.get(str(event.get("channel_type"))), event.get("channel")
+        if public is not None and isinstance(channel, str):
+            self._keep(channel, public)
+        return public
+
+    async def is_public(self, channel: str) -> bool | None:
+        """The same, asked of Slack in time; None where it does not say so, and of direct messages."""
+        if is_direct(channel):
+            return None
+        known = self._public.get(channel)
+        if known is not None and self._api.clock() < known[1]:
+            return known[0]
+        public = None
+        try:
+            async with timeout(self._timings.names):
+                public = await self._asked(channel)
+        except (DeliveryError, TimeoutError) as error:
+            log.debug("channel unknown", reason=type(error).__name__)
+        self._keep(channel, public)
+        return public
+
+    async def sees(self, address: Address, person: str, us: Ourselves) -> bool:
+        """Whether somebody sees this channel: its members do, and a public one all members of the workspace.
+
+        It takes the scopes channels:read, groups:read and mpim:read. Raises a DeliveryError.
+        """
+        user = (await self._api.read("users.info", {"user": person})).get("user")
+        if not isinstance(user, Mapping) or user.get("deleted") is True:
+            return False
+        view = View(us=us, agent_view=False, now=0.0, people={person: user})
+        known = standing(person, {}, address.workspace, view)
+        is_member = known.is_external is False and not known.is_guest
+        if is_member and await self.is_public(address.channel):
+            return True
+        return await self._is_in(address.channel, person)
+
+    async def _is_in(self, channel: str, person: str) -> bool:
+        cursor = None
+        while True:
+            asked = {"channel": channel, "limit": _PAGE, "cursor": cursor}
+            page = await self._api.read("conversations.members", asked)
+            if person in (page.get("members") or ()):
+                return True
+            cursor = next_cursor(page)
+            if cursor is None:
+                return False
+
+    async def _asked(self, channel: str) -> bool | None:
+        found = (await self._api.read("conversations.info", {"channel": channel})).get("channel")
+        if not isinstance(found, Mapping):
+            return None
+        return not any(found.get(one) is True for one in ("is_private", "is_mpim", "is_im"))
+
+    def _keep(self, channel: str, public: bool | None) -> None:  # noqa: FBT001 – it is no switch
+        self._public.note(channel, (public, self._api.clock() + self._timings.seen))

@@ -1,0 +1,162 @@
+"""Deciding: whether a call fits into what is left, how long its answer may be, or why it does not."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from core.budget import periods
+from core.budget.caps import Cap
+from core.model.prices import Prices
+from core.store.budgets import MINUTE, Day, Hold, Reserved
+from core.store.ledger import Spent
+
+NEARLY = 0.8
+"""The share of a budget from which on people are warned, and the cheaper model answers."""
+
+_LEAST = 64  # tokens of an answer that is worth a call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fits:
+    """It may be made, and write so many tokens. These caps are nearly reached."""
+
+    written: int
+    near: tuple[Cap, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """It would fit, but for what is held for others, which will need less, or is free soon."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Over:
+    """This cap stands in the way: for so many `seconds`, or until its period ends.
+
+    `never` says that the call is larger than all of it.
+    """
+
+    cap: Cap
+    seconds: float | None = None
+    never: bool = False
+
+
+Verdict = Fits | Waits | Over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known when a call is to be made: what was spent, what others hold, which day it is, and what costs what.
+
+    Money is a price put to tokens only now: a price that was mistyped, and is mended, mends all that was spent before.
+    """
+
+    days: Sequence[Day]
+    held: Sequence[Reserved]
+    today: int
+    prices: Prices
+
+    def spent(self, cap: Cap) -> float:
+        """What was spent under a cap in its period, in its unit."""
+        first = periods.began(cap.limit.period, self.today)
+        ours = [one.spent for one in self.days if one.day >= first and _is_under(cap, here=one.here, mine=one.mine)]
+        return sum((self._counted(cap, one) for one in ours), 0.0)
+
+    def share(self, cap: Cap) -> float:
+        """How much of it that is, from 0 on."""
+        return self.spent(cap) / cap.limit.amount
+
+    def taken(self, cap: Cap) -> float:
+        """What is held under it."""
+        return sum((self.worst(cap, one.model, one.shown, one.written) for one in self._under(cap)), 0.0)
+
+    def requests(self, cap: Cap, *, but: Hold | None = None) -> Sequence[int]:
+        """How long ago the questions of the last minute under it were asked, in milliseconds, the latest first.
+
+        All calls for one question are one request; `but` those for the question of this call.
+        """
+        asked = dict[tuple[int, int], int]()
+        for one in self._under(cap):
+            if one.seq is not None and one.age < MINUTE:
+                question = one.session, one.seq
+                asked[question] = max(one.age, asked.get(question, 0))
+        return sorted(age for question, age in asked.items() if but is None or question != (but.session, but.seq))
+
+    def _under(self, cap: Cap) -> Sequence[Reserved]:
+        return [one for one in self.held if cap.channel in {"", one.channel} and cap.author in {"", one.author}]
+
+    def worst(self, cap: Cap, model: str, shown: int, written: int) -> float:
+        """The most that a call of this size may cost: all that is read may be kept in the provider's cache as well."""
+        above = float(self.prices.step(shown))
+        kinds = [
+            Spent(
+                model=model,
+                estimated=False,
+                above=above,
+                shown=shown,
+                cached=0,
+                cache_written=kept,
+                written=written,
+            )
+            for kept in (0, shown)
+        ]
+        return max(self._counted(cap, one) for one in kinds)
+
+    def _counted(self, cap: Cap, spent: Spent) -> float:
+        """A model whose price is not known costs as much as the dearest that is; where none is, without end."""
+        if cap.limit.unit == "tokens":
+            return float(spent.shown + spent.written)
+        cost = self.prices.most(spent)
+        return float("inf") if cost is None else cost
+
+
+def _is_under(cap: Cap, *, here: bool, mine: bool) -> bool:
+    return (here or not cap.channel) and (mine or not cap.author)
+
+
+def near(caps: Sequence[Cap], known: Known) -> tuple[Cap, ...]:
+    """Those that are nearly used up, or are."""
+    return tuple(cap for cap in caps if cap.limit.unit != "requests" and known.share(cap) >= NEARLY)
+
+
+def decide(caps: Sequence[Cap], call: Hold, known: Known) -> Verdict:
+    """Whether this call may be made; what is left need not be enough for the longest answer that is asked for."""
+    for cap in caps:
+        if (over := _too_often(cap, call, known)) is not None:
+            return over
+    amounts = [cap for cap in caps if cap.limit.unit != "requests"]
+    written = call.written
+    for cap in amounts:
+        left = cap.limit.amount - known.spent(cap)
+        cost = _cost_of(cap, call, known)
+        written = _longest(cost, written, left)
+        if written < min(_LEAST, call.written):
+            return Over(cap=cap, never=cost(min(_LEAST, call.written)) > cap.limit.amount)
+    for cap in amounts:
+        free = cap.limit.amount - known.spent(cap) - known.taken(cap)
+        if _cost_of(cap, call, known)(written) > free:
+            return Waits()
+    return Fits(written=written, near=near(amounts, known))
+
+
+def _too_often(cap: Cap, call: Hold, known: Known) -> Over | None:
+    if cap.limit.unit != "requests" or call.seq is None:
+        return None
+    ages = known.requests(cap, but=call)
+    most = max(1, int(cap.limit.amount))
+    return None if len(ages) < most else Over(cap=cap, seconds=(MINUTE - ages[most - 1]) / 1000)
+
+
+def _cost_of(cap: Cap, call: Hold, known: Known) -> Callable[[int], float]:
+    """What the call costs at most, by the length of its answer."""
+    return lambda written: known.worst(cap, call.model, call.shown, written)
+
+
+def _longest(cost: Callable[[int], float], most: int, left: float) -> int:
+    """The longest answer of at most so many tokens that costs no more than what is left; -1 where none does."""
+    if cost(most) <= left:
+        return most
+    least, over = -1, most
+    while over - least > 1:
+        middle = (least + over) // 2
+        least, over = (middle, over) if cost(middle) <= left else (least, middle)
+    return least

@@ -1,0 +1,79 @@
+"""Holding: what a call may cost is held before it is made, in one transaction with the look at what is left."""
+
+from dataclasses import dataclass, replace
+
+from core.budget import deciding, periods
+from core.budget.caps import Cap, caps
+from core.budget.deciding import Fits, Known, Verdict
+from core.model.prices import Prices
+from core.policy import Policy
+from core.session import Lease, SessionKey
+from core.store import Connection, budgets
+from core.store.budgets import Hold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who asks in which session, under which policy, at what prices. `seq` is the question.
+
+    What nobody asked for has none, and an empty `author`.
+    """
+
+    key: SessionKey
+    author: str
+    policy: Policy
+    prices: Prices
+    seq: int | None = None
+
+    @property
+    def caps(self) -> tuple[Cap, ...]:
+        """All caps that hold for it."""
+        return tuple(caps(self.policy, self.key.address, self.author))
+
+    def today(self, at: float) -> int:
+        """The day that it is for its workspace."""
+        return periods.day(at, self.policy.workspace_zone)
+
+
+def known(connection: Connection, account: Account, *, at: float, but: int = 0, days: int = 1) -> Known:
+    """What is known of an account's budgets now, `but` for this hold, and at least of so many days."""
+    today = account.today(at)
+    since = min(periods.began("month", today), periods.began("week", today), today - days + 1)
+    held = budgets.held(connection, account.key.workspace, but=but)
+    spent = budgets.days(connection, account.key, account.author, since=since)
+    return Known(days=spent, held=held, today=today, prices=account.prices)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What became of a wish to make a call, and the caps that people are now to be warned of."""
+
+    verdict: Verdict
+    warns: tuple[Cap, ...] = ()
+
+
+def hold(
+    connection: Connection, account: Account, call: Hold, *, lease: Lease | None, at: float, seconds: float
+) -> Decision:
+    """Holds what the call may cost, if it fits; without a lease it ends in so many seconds. Repeatable."""
+    workspace = account.key.workspace
+    budgets.lock(connection, workspace)
+    budgets.sweep(connection, workspace)
+    seen = known(connection, account, at=at, but=call.hold)
+    verdict = deciding.decide(account.caps, call, seen)
+    if not isinstance(verdict, Fits):
+        return Decision(verdict=verdict)
+    budgets.hold(connection, account.key, replace(call, written=verdict.written), lease=lease, seconds=seconds)
+    return Decision(
+        verdict=verdict, warns=tuple(one for one in verdict.near if _is_news(connection, account, one, seen))
+    )
+
+
+def _is_news(connection: Connection, account: Account, cap: Cap, seen: Known) -> bool:
+    since = periods.began(cap.limit.period, seen.today)
+    return budgets.warn(connection, account.key.workspace, cap.channel, cap.author, str(cap.limit), since=since)
+
+
+def is_near(connection: Connection, account: Account, *, at: float) -> bool:
+    """Whether any of an account's budgets is nearly used up."""
+    return bool(deciding.near(account.caps, known(connection, account, at=at)))

@@ -1,0 +1,34 @@
+"""Periods: days, weeks and months by a workspace's zone. A day is its number from 1970 on."""
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from core.policy import Period
+
+_FIRST = date(1970, 1, 1)
+
+
+def day(at: float, zone: str) -> int:
+    """The day that it is there at this moment."""
+    return (datetime.fromtimestamp(at, ZoneInfo(zone)).date() - _FIRST).days
+
+
+def began(period: Period, today: int) -> int:
+    """The first day of the day, the week (from Monday on) or the month that it is."""
+    here = _FIRST + timedelta(days=today)
+    match period:
+        case "week":
+            return today - here.weekday()
+        case "month":
+            return today - here.day + 1
+        case _:
+            return today
+
+
+def ends(period: Period, today: int, zone: str) -> datetime:
+    """When the next one begins."""
+    first = _FIRST + timedelta(days=began(period, today))
+    days = {"week": 7, "month": 32}.get(period, 1)
+    following = first + timedelta(days=days)
+    following = following.replace(day=1) if period == "month" else following
+    return datetime(following.year, following.month, following.day, tzinfo=ZoneInfo(zone))

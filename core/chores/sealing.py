@@ -1,0 +1,83 @@
+"""Sealing what is stored already, in small steps beside what is being answered; and hearing of others' data keys."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from core.store import Database, keys, resealing
+from core.store.resealing import Change
+from core.store.sealing import Vault
+
+log = structlog.get_logger()
+
+_STEP = 10  # rows that are written at once
+_NEVER = 2**62  # milliseconds
+_OVERLAP = 60_000  # milliseconds; what was committed late is heard of twice rather than never
+
+
+class Resealing:
+    """Seals what is stored in a database anew, by the data keys of now.
+
+    `tell` is told how many rows were looked at. After each step it rests for as long as that took, so that half of the
+    database's time at the least is for what people wait for.
+    """
+
+    def __init__(self, *, database: Database, vault: Vault, tell: Callable[[int], None] = lambda _: None) -> None:
+        self._database = database
+        self._vault = vault
+        self._tell = tell
+        self.lost = 0
+
+    async def seal_all(self) -> int:
+        """Seals what is in the clear, until nothing is, and from then on everything else is refused; how many rows."""
+        sealed = 0
+        while done := await self.walk(renew=False):
+            sealed += done
+        await resealing.mark(self._vault, self._database)
+        log.info("all is sealed", rows=sealed)
+        return sealed
+
+    async def walk(self, *, renew: bool) -> int:
+        """Looks at every row once; with `renew` also at what older data keys have sealed. How many it has changed."""
+        self.lost = 0
+        changed = [await self._table(table, renew=renew) for table in resealing.TABLES]
+        if self.lost:
+            log.error(
+                "can't be read", bodies=self.lost, reason="they were changed or moved, or their keys are not here"
+            )
+        return sum(changed)
+
+    async def _table(self, table: str, *, renew: bool) -> int:
+        changed, after = 0, None
+        while True:
+            page = await self._database.read(resealing.look, self._vault, table, after, renew=renew)
+            for start in range(0, len(page.changes), _STEP):
+                changed += await self._step(table, page.changes[start : start + _STEP])
+            self.lost += page.lost
+            self._tell(page.rows)
+            after = page.last
+            if after is None:
+                return changed
+
+    async def _step(self, table: str, changes: Sequence[Change]) -> int:
+        begun = asyncio.get_running_loop().time()
+        done = await self._database.write(resealing.put, table, changes)
+        await asyncio.sleep(asyncio.get_running_loop().time() - begun)
+        return done
+
+
+class Hearing:
+    """Keeps what this process has of data keys as others have changed it."""
+
+    def __init__(self, *, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+        self._since: int | None = None
+
+    async def look(self) -> None:
+        """Reads what is new. The first time it only notes the time: what was read since the start is as it is now."""
+        since = _NEVER if self._since is None else self._since
+        moment, changed = await self._database.read(keys.changed, since)
+        self._vault.hear(changed)
+        self._since = moment - _OVERLAP

@@ -1,0 +1,259 @@
+"""Forgetting: how words are taken out of a session for an erasure, a few rows in each transaction.
+
+One person's are hidden first, from every window, with all that tells of them; whatever was being written at that moment
+begins again. So what answers to others have of them can be found in peace, before the words themselves go.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Row, Table, and_, case, func, not_, null, or_, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from core.schema import checkpoints as records
+from core.schema import deliveries, sessions, turns
+from core.schema import quotes as table
+from core.session import Kind, Progress, Role, SessionKey, Validity
+from core.store import bodies, checkpoints, quotes, summaries
+from core.store.changes import ERASED, end, requoted, tell
+from core.store.engine.sql import erases
+from core.store.erasures import Counts, Erasure, add
+from core.store.queue import turn
+from core.store.stages import Stage
+
+STEP = 50
+"""So many turns are changed in one transaction: others wait for its end."""
+
+_PAGE = 200  # rows
+
+
+class Step(NamedTuple):
+    """What a step has done: how many turns are gone or hidden, and whose holders are to look again."""
+
+    turns: int
+    told: list[SessionKey]
+
+
+class Utterance(NamedTuple):
+    """What was said in one turn, and what its speaker was called; `is_theirs` says that it is to be forgotten."""
+
+    seq: int
+    role: Role
+    words: str
+    name: str
+    is_theirs: bool
+
+
+@erases
+def hide(connection: Connection, key: SessionKey, erasure: Erasure, *, seconds: float) -> Step:
+    """The next turns of the person are in no window from now on, nor what answers or quotes them, or tells of them."""
+    _lock(connection, key)
+    stands = turns.c.validity.in_((Validity.STANDS, Validity.STALE))
+    rows = _next(connection, key, and_(_theirs(erasure), stands))
+    told, counts = list[SessionKey](), Counts()
+    for row in rows:
+        counts += _outdate(connection, key, row.seq)
+        quoting = _unquote(connection, key, row.message)
+        told += quoting.told
+        counts += Counts(quotes=quoting.turns)
+        if row.progress in (Progress.WAITING, Progress.ANSWERED):
+            counts += _end(connection, key, row, seconds)
+            told.append(tell(connection, key))
+        else:
+            connection.execute(update(turns).where(turn(key, row.seq)).values(validity=Validity.SUPERSEDED))
+    if rows:
+        told += _again(connection, key)
+    add(connection, erasure, counts)
+    return Step(len(rows), told)
+
+
+@erases
+def unquote(connection: Connection, key: SessionKey, erasure: Erasure) -> list[SessionKey]:
+    """Takes out what of the person others' turns quote that was never said to us; whose holders are to look again."""
+    _lock(connection, key)
+    theirs = and_(_in(table, key), table.c.author == erasure.subject)
+    found = connection.execute(select(table.c.seq, table.c.message, table.c.at).where(theirs)).all()
+    told, number = list[SessionKey](), 0
+    for row in found:
+        if erasure.before is None or row.at is None or row.at < erasure.before:
+            same = table.c.message == row.message if row.message is not None else table.c.author == erasure.subject
+            number += _take_out(connection, key, and_(table.c.seq == row.seq, same))
+            told += requoted(connection, key, row.seq)
+    if number:
+        told += _again(connection, key)
+        add(connection, erasure, Counts(quotes=number))
+    return told
+
+
+def said(connection: Connection, key: SessionKey, erasure: Erasure, after: int) -> list[Utterance]:
+    """What people have said here behind this seq, a page of it, and what they were called.
+
+    Whoever is forgotten has no name in what they have said since.
+    """
+    people = and_(turns.c.role == Role.PERSON, turns.c.validity != Validity.ERASED, turns.c.kind != Kind.NOTICE)
+    theirs, again = _theirs(erasure), turns.c.author == erasure.subject
+    name = case((and_(again, not_(theirs)), null()), else_=turns.c.name).label("name")
+    columns = (turns.c.seq, turns.c.role, turns.c.body, name, theirs.label("theirs"))
+    rows = select(*columns).where(_in(turns, key), people, turns.c.seq > after).order_by(turns.c.seq).limit(_PAGE)
+    return [_said(key, row, is_theirs=bool(row.theirs)) for row in connection.execute(rows).all()]
+
+
+def answers(connection: Connection, key: SessionKey, after: int) -> list[Utterance]:
+    """What we have said here behind this seq, a page of it; what is hidden is not to be kept."""
+    ours = and_(turns.c.role == Role.ASSISTANT, turns.c.validity.in_((Validity.STANDS, Validity.STALE)))
+    columns = (turns.c.seq, turns.c.role, turns.c.body, turns.c.name)
+    rows = select(*columns).where(_in(turns, key), ours, turns.c.seq > after).order_by(turns.c.seq).limit(_PAGE)
+    return [_said(key, row) for row in connection.execute(rows).all()]
+
+
+@erases
+def shorten(
+    connection: Connection,
+    key: SessionKey,
+    erasure: Erasure,
+    seqs: Sequence[int],
+    *,
+    shorter: Callable[[str], str],
+    count: Callable[[str], int],
+) -> None:
+    """Has these answers to others say what `shorter` makes of them; those of which nothing is left are erased."""
+    _lock(connection, key)
+    counts = Counts()
+    for seq in seqs:
+        this = and_(turn(key, seq), turns.c.role == Role.ASSISTANT, turns.c.validity != Validity.ERASED)
+        body: bytes | None = connection.execute(select(turns.c.body).where(this)).scalar_one_or_none()
+        words = "" if body is None else bodies.TURN.open(key, (seq, Role.ASSISTANT), body)
+        left = shorter(words)
+        if left != words:
+            kept = {"body": bodies.TURN.seal(key, (seq, Role.ASSISTANT), left), "tokens": count(left)}
+            connection.execute(update(turns).where(this).values(kept if left else ERASED))
+            counts += Counts(shortened=1) + _outdate(connection, key, seq)
+            _empty(connection, key, [seq])
+    if counts.shortened:
+        _again(connection, key)
+    add(connection, erasure, counts)
+
+
+@erases
+def erase(connection: Connection, key: SessionKey, erasure: Erasure, *, seconds: float) -> Step:
+    """Takes the next turns' words out of the database, with the answers to them, and all that they point at."""
+    _lock(connection, key)
+    rows = _next(connection, key, and_(_theirs(erasure), turns.c.validity != Validity.ERASED))
+    told, counts = list[SessionKey](), Counts()
+    for row in rows:
+        if not erasure.is_of_person:
+            counts += _outdate(connection, key, row.seq)
+            quoting = _unquote(connection, key, row.message)
+            told += quoting.told
+            counts += Counts(quotes=quoting.turns)
+        if row.progress in (Progress.WAITING, Progress.ANSWERED):
+            counts += _end(connection, key, row, seconds)
+            told.append(tell(connection, key))
+        else:
+            counts += _erase(connection, key, row.seq)
+    if rows and not erasure.is_of_person:
+        told += _again(connection, key)
+    add(connection, erasure, counts)
+    return Step(len(rows), told)
+
+
+def _theirs(erasure: Erasure) -> ColumnElement[bool]:
+    """What is to be forgotten; a notice of ours that is still to be told is not."""
+    told = or_(turns.c.kind != Kind.NOTICE, turns.c.progress == Progress.DONE)
+    before = told if erasure.before is None else and_(told, turns.c.at < erasure.before)
+    if erasure.is_of_person:
+        return and_(before, turns.c.author == erasure.subject, turns.c.role == Role.PERSON)
+    return before
+
+
+def _next(connection: Connection, key: SessionKey, which: ColumnElement[bool]) -> Sequence[Row[*tuple[object, ...]]]:
+    columns = [turns.c[name] for name in ("seq", "role", "progress", "validity", "slip", "message")]
+    found = select(*columns).where(_in(turns, key), which).order_by(turns.c.seq, turns.c.role).limit(STEP)
+    return connection.execute(found).all()
+
+
+def _end(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], seconds: float) -> Counts:
+    """What waits is not answered, and what is on its way to the screen for it is taken away again."""
+    this = and_(turn(key, row.seq), turns.c.role == row.role)
+    connection.execute(update(turns).where(this).values(ERASED))
+    quotes.forget(connection, key, [row.seq])
+    end(connection, key, row, seconds)
+    return Counts(messages=1)
+
+
+def _erase(connection: Connection, key: SessionKey, seq: int) -> Counts:
+    """The turn, and the answer to it."""
+    stands = and_(turn(key, seq), turns.c.validity != Validity.ERASED)
+    of_us = func.coalesce(func.sum(turns.c.role), 0)  # of a question and its answer, one
+    all_, ours = connection.execute(select(func.count(), of_us).where(stands)).one()
+    connection.execute(update(turns).where(stands).values(ERASED))
+    quotes.forget(connection, key, [seq])
+    _empty(connection, key, [seq])
+    return Counts(messages=all_ - ours, answers=ours)
+
+
+def _empty(connection: Connection, key: SessionKey, seqs: Sequence[int]) -> None:
+    """What was posted of these answers is not kept with the messages that it has become, nor why it was not taken."""
+    over = and_(_in(deliveries, key), deliveries.c.seq.in_(seqs), deliveries.c.state >= Stage.SENT)
+    connection.execute(update(deliveries).where(over).values(body=None, draft=None, error=None))
+
+
+def _outdate(connection: Connection, key: SessionKey, seq: int) -> Counts:
+    """Whatever tells of this turn loses its words."""
+    tells = and_(records.c.first <= seq, records.c.last >= seq, records.c.validity == Validity.STANDS)
+    covers = and_(turns.c.seq > seq, turns.c.covers <= seq, turns.c.validity == Validity.STANDS)
+    counted = (
+        select(func.count()).where(_in(records, key), tells),
+        select(func.count()).where(_in(turns, key), covers),
+    )
+    number = sum(connection.execute(one).scalar_one() for one in counted)
+    summaries.outdate(connection, key, seq)
+    checkpoints.outdate(connection, key, seq)
+    return Counts(records=number)
+
+
+def _unquote(connection: Connection, key: SessionKey, message: str | None) -> Step:
+    """Takes out what of this message is quoted in its channel: how many quotes, and whose holders are to look again."""
+    if message is None:
+        return Step(0, [])
+    told, number = list[SessionKey](), 0
+    for other, row in quotes.quoting(connection, key.address, message):
+        _lock(connection, other)
+        quotes.take_out(connection, other, row.seq, row.place)
+        told += [*requoted(connection, other, row.seq), *_again(connection, other)]
+        number += 1
+    return Step(number, told)
+
+
+def _take_out(connection: Connection, key: SessionKey, which: ColumnElement[bool]) -> int:
+    return connection.execute(table.delete().where(_in(table, key), which)).rowcount
+
+
+def _again(connection: Connection, key: SessionKey) -> list[SessionKey]:
+    """What is being written here at this moment begins again: it has been shown what is not to be known any more."""
+    waits = and_(_in(turns, key), turns.c.role == Role.PERSON, turns.c.progress == Progress.WAITING)
+    asked = and_(waits, turns.c.slip.is_not(None), or_(turns.c.kind == Kind.SAID, turns.c.kind == Kind.COMMAND))
+    newer = {"edited_at": func.coalesce(turns.c.edited_at, turns.c.at) + 1}
+    return [tell(connection, key)] if connection.execute(update(turns).where(asked).values(newer)).rowcount else []
+
+
+def _lock(connection: Connection, key: SessionKey) -> None:
+    """The session's row, before anything else, as everybody does who changes more than one row of a session."""
+    this = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
+    connection.execute(select(sessions.c.fence).where(this).with_for_update())
+
+
+def _said(key: SessionKey, row: Row[*tuple[object, ...]], *, is_theirs: bool = False) -> Utterance:
+    here = (row.seq, row.role)
+    return Utterance(
+        seq=row.seq,
+        role=Role(row.role),
+        words=bodies.TURN.open(key, here, row.body),
+        name=bodies.NAME.open(key, here, row.name) or "",
+        is_theirs=is_theirs,
+    )
+
+
+def _in(where: Table, key: SessionKey) -> ColumnElement[bool]:  # type: ignore[explicit-any]  # SQLAlchemy's
+    """The rows of this session."""
+    return and_(where.c.workspace == key.workspace, where.c.session == key.session)

@@ -1,0 +1,146 @@
+"""`backscroll forget` and `backscroll export`: by whose names, in what form, and what they say of what is not there."""
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.schema import erasures, turns
+from core.seam.messages import Quote
+from core.store import connect
+from tests.bots.program.test_cli import backscroll
+from tests.script import house, rows
+from tests.values import ADA, BEN, HERE, message
+
+
+@pytest.fixture
+def dialect() -> str:
+    """That both databases behave alike is the store's tests' matter."""
+    return "sqlite"
+
+
+@pytest.fixture
+def talked(url: str) -> str:
+    """A database in which Ada and Ben have talked, in two workspaces."""
+
+    async def talk() -> None:
+        database = connect(url)
+        quoted = Quote(kind="replies to", text="tuna", author=ADA, at=1.0)
+        async with house(database) as running:
+            for one in (
+                message("tuna", author=ADA),
+                message("bread\n\n**Ben** said: *hello*", author=BEN, quotes=(quoted,)),
+                message("!prefer tone pirate", author=ADA),
+                message("salmon", author=ADA, address=replace(HERE, workspace="other")),
+            ):
+                await running.say(one)
+                await running.over()
+        await database.close()
+
+    asyncio.run(talk())
+    return url
+
+
+def exported(url: str, *words: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in backscroll("export", *words, DATABASE_URL=url).stdout.splitlines()]
+
+
+def stored(url: str, table) -> list[object]:
+    async def read() -> list[object]:
+        database = connect(url)
+        try:
+            return list(await rows(database, table))
+        finally:
+            await database.close()
+
+    return asyncio.run(read())
+
+
+def test_a_session_is_exported_as_it_is_stored(talked: str) -> None:
+    found = exported(talked, "--session", HERE.id)
+
+    kept = [row for row in stored(talked, turns) if row.session == 1 and row.workspace == 1]
+    assert [(one["seq"], one["text"], one.get("author")) for one in found] == [
+        (row.seq, row.body.decode(), row.author) for row in kept
+    ]
+    assert [one["type"] for one in found] == ["message", "answer", "message", "answer", "command"]
+    assert found[2]["points_at"] == [
+        {"kind": "replies to", "author": "U1", "name": "Ada", "at": "1970-01-01T00:00:01+00:00", "text": "tuna"}
+    ]
+
+
+def test_a_person_is_handed_what_is_stored_about_them_everywhere(talked: str) -> None:
+    found = exported(talked, "--user", ADA.id)
+
+    assert [one["text"] for one in found if one["type"] in ("message", "answer")] == [
+        *("tuna", "You said: tuna"),
+        *("salmon", "You said: salmon"),
+    ]
+    assert [one["text"] for one in found if one["type"] == "quoted"] == ["tuna"]
+    assert [one["tone"] for one in found if one["type"] == "preferences"] == ["pirate"]
+    assert {one["type"] for one in found} == {"message", "answer", "command", "quoted", "preferences", "usage"}
+    assert "bread" not in str(found)
+    here = exported(talked, "--user", f"console:local:{ADA.id}")
+    assert "salmon" not in str(here)
+    assert "tuna" in str(here)
+
+
+def test_markdown_is_readable_and_no_word_passes_for_a_heading(talked: str) -> None:
+    written = backscroll("export", "--session", HERE.id, "--format", "markdown", DATABASE_URL=talked).stdout
+
+    assert "message by **Ben** at " in written
+    assert "\n> bread\n>\n> **Ben** said: *hello*\n" in written
+    assert "answer by **I** at" in written
+    assert "replies to:\n\n> tuna\n" in written
+
+
+def test_who_is_forgotten_by_the_operator_is_so_in_each_workspace(talked: str) -> None:
+    result = backscroll("forget", "--user", ADA.id, DATABASE_URL=talked)
+
+    assert result.exit_code == 0
+    assert result.stdout.count("I have forgotten U1. Erased: ") == 2
+    assert "2 messages, 1 answer of mine, 1 quote in others' messages, 1 person's preferences" in result.stdout
+    left = b"".join(Path(file).read_bytes() for file in Path(talked.removeprefix("sqlite:///")).parent.iterdir())
+    assert [word for word in (b"tuna", b"salmon", b"pirate") if word in left] == []
+    assert b"bread" in left
+    assert stored(talked, erasures) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        (("--session", HERE.id), [b"salmon"]),
+        (("--channel", HERE.id), [b"salmon"]),
+        (("--workspace", "console:other"), [b"tuna"]),
+    ],
+)
+def test_a_place_is_forgotten_by_its_name(talked: str, words: tuple[str, str], left: list[bytes]) -> None:
+    result = backscroll("forget", *words, DATABASE_URL=talked)
+
+    assert f"I have forgotten this {words[0].removeprefix('--')}. Erased: " in result.stdout
+    found = b"".join(row.body for row in stored(talked, turns))
+    assert [word for word in (b"tuna", b"salmon") if word in found] == left
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("forget",), 2, "by one of --user, --session, --channel, --workspace"),
+        (("forget", "--user", "U1", "--workspace", "slack:T1"), 2, "by one of --user"),
+        (("export",), 2, "by one of --user, --session"),
+        (("forget", "--session", "nonsense"), 2, "a session ID has 3 or 4"),
+        (("forget", "--workspace", "T1"), 2, "'T1' is no PLATFORM:WORKSPACE"),
+        (("forget", "--channel", "slack:T1:C1:1.2"), 2, "name it by --session"),
+        (("forget", "--channel", "myspace:T1:C1"), 2, "none of slack, discord, console"),
+        (("forget", "--workspace", "slack:T1"), 1, "nothing was ever stored there"),
+        (("export", "--session", "slack:T1:C1"), 1, "nothing was ever stored there"),
+        (("export", "--user", "U9"), 1, "nothing was ever stored there"),
+    ],
+)
+def test_what_is_not_there_is_said(url: str, words: tuple[str, ...], status: int, said: str) -> None:
+    result = backscroll(*words, DATABASE_URL=url)
+
+    assert result.exit_code == status
+    assert said in result.stderr.splitlines()[-1]

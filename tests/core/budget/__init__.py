@@ -1,0 +1,1 @@
+"""The room of budgets and rates."""

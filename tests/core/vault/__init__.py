@@ -1,0 +1,1 @@
+"""The vault: ciphers, packets and the ring, without a database."""

@@ -1,0 +1,338 @@
+"""Who is talked with, and who sees what, through the real clients: allow, deny, guests, externals, roles, programs."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+from structlog.testing import capture_logs
+
+from core.schema import denials
+from core.store import connect
+from core.timings import Timings
+from tests.stage import Shown, Stage
+from tests.stages import STAGES
+from tests.talk import Running
+from tests.wire.discord import DiscordStage
+from tests.wire.discord_world import VIEW_CHANNEL
+from tests.wire.openai import OpenAIServer, Request
+from tests.wire.slack import SlackStage
+from tests.wire.slack.workspace import CHANNEL
+
+SECRET = "the plan is zugzwang"
+
+
+@pytest.fixture(params=["slack", "discord"])
+async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    async with STAGES[request.param]() as stage:
+        yield stage
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackStage]:
+    async with SlackStage() as stage:
+        yield stage
+
+
+@pytest.fixture
+async def discord() -> AsyncIterator[DiscordStage]:
+    async with DiscordStage() as stage:
+        yield stage
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[OpenAIServer]:
+    async with OpenAIServer(answer=echo) as server:
+        yield server
+
+
+@pytest.fixture
+def dialect() -> str:
+    """That both databases behave alike is the store's tests' matter."""
+    return "sqlite"
+
+
+def echo(request: Request) -> str:
+    return f"You said: {request.last.partition('] ')[2]}"
+
+
+def person(stage: Stage, name: str) -> str:
+    if isinstance(stage, SlackStage):
+        return stage.user(name)
+    assert isinstance(stage, DiscordStage)
+    return str(stage.world.person(name)["id"])
+
+
+def channel(stage: Stage) -> str:
+    return stage.session("main").split(":")[2]
+
+
+async def said(stage: Stage, text: str, *, author: str = "ada", place: str = "main") -> Shown:
+    """What the bot says to this: an answer, which has it to its end, what a command gives, or a denial."""
+    before = len(stage.shown(place))
+    await stage.say(text, author=author, place=place)
+
+    def is_whole(one: Shown) -> bool:
+        if one.text.startswith("I ") or text.startswith("!"):
+            return one.done and bool(one.text)
+        return one.done and one.text.endswith(text)
+
+    await stage.until(lambda: len(stage.shown(place)) > before and is_whole(stage.shown(place)[-1]))
+    return stage.shown(place)[-1]
+
+
+def stored(url: str) -> bytes:
+    """All that is in the database's files."""
+    path = Path(url.removeprefix("sqlite:///"))
+    return b"".join(one.read_bytes() for one in path.parent.glob(f"{path.name}*"))
+
+
+def asked(model: OpenAIServer) -> str:
+    """All that the model was shown."""
+    return "\n".join(text for request in model.requests for _, text in request.texts)
+
+
+async def test_deny_a_person_who_is_told_once_a_day_and_of_whom_nothing_is_kept(
+    url: str, stage: Stage, model: OpenAIServer
+) -> None:
+    async with Running(url, model, stage, backscroll_deny=f"person:{person(stage, 'eve')}"):
+        await said(stage, "hello")
+        denial = await said(stage, SECRET, author="eve")
+        assert denial.text.startswith("I can't talk with you here")
+        assert denial.private == isinstance(stage, SlackStage), "as far as the platform can"
+        await stage.say(f"again, {SECRET}", author="eve")
+        await stage.say(SECRET, author="eve", to_bot=False)
+        assert "what did eve say" in (await said(stage, "what did eve say?")).text
+        assert sum(one.text == denial.text for one in stage.shown()) == 1
+
+        day_ago = denials.c.told_at - 86_400_000
+        database = connect(url)
+        await database.write(lambda connection: connection.execute(update(denials).values(told_at=day_ago)))
+        await database.close()
+        assert (await said(stage, SECRET, author="eve")).text == denial.text
+
+    assert "zugzwang" not in asked(model)
+    assert b"zugzwang" not in stored(url)
+
+
+async def test_deny_also_what_was_said_before_the_bot_was_called(url: str, stage: Stage, model: OpenAIServer) -> None:
+    async with Running(url, model, stage, backscroll_deny=f"person:{person(stage, 'eve')}"):
+        await stage.say(SECRET, author="eve", to_bot=False)
+        await stage.say("what a day", author="ben", to_bot=False)
+        await said(stage, "hello")
+
+    assert "what a day" in asked(model)
+    assert "zugzwang" not in asked(model)
+    assert b"zugzwang" not in stored(url)
+
+
+async def test_allow_a_person_and_nobody_else(url: str, stage: Stage, model: OpenAIServer) -> None:
+    async with Running(url, model, stage, backscroll_allow=f"person:{person(stage, 'ada')}"):
+        assert "hello" in (await said(stage, "hello")).text
+        assert "certain people" in (await said(stage, "hello", author="eve")).text
+
+    assert len(model.requests) == 1
+
+
+async def test_a_channel_keeps_out_whom_its_admins_name_and_admins_cant_shut_themselves_out(
+    url: str, stage: Stage, model: OpenAIServer
+) -> None:
+    stage.empower("ada")
+    async with Running(url, model, stage):
+        await said(stage, "hello", author="eve")
+        assert "would shut you out" in (await said(stage, f"!set deny channel:{channel(stage)}")).text
+        assert "would shut you out" in (await said(stage, f"!set allow person:{person(stage, 'eve')}")).text
+        assert "`deny` is person:" in (await said(stage, f"!set deny person:{person(stage, 'eve')}")).text
+        assert "can't talk with you" in (await said(stage, "hello again", author="eve")).text
+        assert "no longer set" in (await said(stage, "!unset deny")).text
+        assert "hello once more" in (await said(stage, "hello once more", author="eve")).text
+
+
+async def test_guests_are_talked_with_unless_it_is_set_otherwise(
+    url: str, slack: SlackStage, model: OpenAIServer
+) -> None:
+    slack.server.workspace.facts[slack.user("gil")] = {"is_ultra_restricted": True}
+    slack.empower("ada")
+    async with Running(url, model, slack):
+        assert "hello" in (await said(slack, "hello", author="gil")).text
+        await said(slack, "!set guests no")
+        denial = await said(slack, "hello again", author="gil")
+        assert "with guests" in denial.text
+        assert denial.private
+
+
+async def test_whoever_may_be_a_guest_is_not_talked_with_where_guests_are_not(
+    url: str, slack: SlackStage, model: OpenAIServer
+) -> None:
+    slack.server.fail("users.info", 429, times=99, retry_after=30)
+    async with Running(url, model, slack, backscroll_guests="no"):
+        assert "can't find out just now" in (await said(slack, "hello", author="gil")).text
+
+    assert not model.requests
+
+
+async def test_externals_are_talked_with_where_the_channel_opts_in(
+    url: str, slack: SlackStage, model: OpenAIServer
+) -> None:
+    slack.server.workspace.facts[slack.user("pat")] = {"team_id": "T0PARTNER"}
+    slack.empower("ada")
+    async with Running(url, model, slack):
+        await said(slack, "hello")
+        denial = await said(slack, SECRET, author="pat")
+        assert "people of this workspace" in denial.text
+        assert denial.private
+        assert "`external` is yes" in (await said(slack, "!set external yes")).text
+        assert "hello too" in (await said(slack, "hello too", author="pat")).text
+
+    assert b"zugzwang" not in stored(url)
+
+
+async def test_allow_a_role_on_the_platform_that_has_them(url: str, discord: DiscordStage, model: OpenAIServer) -> None:
+    discord.world.has_roles[person(discord, "ada")] = ["55"]
+    async with Running(url, model, discord, backscroll_allow="role:55"):
+        assert "hello" in (await said(discord, "hello")).text
+        assert "certain people" in (await said(discord, "hello", author="eve")).text
+        await discord.command("status", author="ada")
+        await discord.until(lambda: "I remember" in discord.shown()[-1].text)
+        await discord.command("status", author="eve")
+        await discord.until(lambda: "certain people" in discord.shown()[-1].text)
+        assert discord.shown()[-1].private
+
+
+async def test_bots_are_never_talked_with(url: str, stage: Stage, model: OpenAIServer) -> None:
+    async with Running(url, model, stage):
+        await said(stage, "hello")
+        if isinstance(stage, SlackStage):
+            await stage.write("<@U0BACKSCROLL> hello from a program", author="robot", bot="B0ROBOT")
+        else:
+            assert isinstance(stage, DiscordStage)
+            robot = stage.world.person("robot", bot=True)
+            await stage.speak(f"<@{stage.world.bot['id']}> hello from a program", author=robot)
+        assert "good day" in (await said(stage, "good day")).text
+
+    assert len(model.requests) == 2
+
+
+async def test_the_console_has_one_person_who_is_always_talked_with(url: str, model: OpenAIServer) -> None:
+    async with STAGES["console"]() as stage, Running(url, model, stage, backscroll_guests="no"):
+        assert "hello" in (await said(stage, "hello")).text
+
+
+def remove(stage: Stage, name: str) -> None:
+    """Somebody is taken out of the channel, or leaves the server."""
+    if isinstance(stage, SlackStage):
+        stage.server.workspace.outside[CHANNEL] = {stage.user(name)}
+    else:
+        assert isinstance(stage, DiscordStage)
+        stage.world.left.add(person(stage, name))
+
+
+async def test_who_is_removed_while_queued_gets_no_answer_there(url: str, stage: Stage, model: OpenAIServer) -> None:
+    if isinstance(stage, SlackStage):
+        stage.server.workspace.private.add(CHANNEL)
+    model.hold()
+    with capture_logs() as logs:
+        async with Running(url, model, stage):
+            await stage.say("a long question")
+            await model.until(lambda: model.requests)
+            await stage.say("and mine?", author="eve")
+            await stage.say("what of me?", author="ben")
+            remove(stage, "eve")
+            model.release()
+            await stage.until(lambda: any("what of me?" in one.text and one.done for one in stage.shown()))
+
+    assert not any("and mine?" in request.last for request in model.requests)
+    (withheld,) = [one for one in logs if one["event"] == "answer withheld"]
+    assert withheld["session"] == stage.session("main")
+
+
+async def test_a_command_that_had_to_wait_is_not_done_for_who_is_removed(
+    url: str, stage: Stage, model: OpenAIServer
+) -> None:
+    if isinstance(stage, SlackStage):
+        stage.server.workspace.private.add(CHANNEL)
+    model.hold()
+    async with Running(url, model, stage, timings=Timings(waited=0.0)):
+        await stage.say("a long question")
+        await model.until(lambda: model.requests)
+        await stage.say("!summarize", author="eve")
+        await stage.say("!reset", author="eve")
+        await stage.say("still there?", author="ben")
+        remove(stage, "eve")
+        model.release()
+        await stage.until(lambda: any("still there?" in one.text and one.done for one in stage.shown()))
+
+    assert len(model.requests) == 2
+    assert "a long question" in str(model.requests[-1].texts), "nothing was set aside"
+
+
+async def test_where_it_cannot_be_asked_who_sees_a_place_people_are_answered(
+    url: str, slack: SlackStage, model: OpenAIServer
+) -> None:
+    slack.server.scopes = slack.server.scopes.replace("groups:read,", "")
+    slack.server.workspace.private.add(CHANNEL)
+    async with Running(url, model, slack, timings=Timings(waited=0.0)):
+        assert "hello" in (await said(slack, "hello")).text
+
+
+async def open_up(stage: Stage, *, public: bool) -> None:
+    """A channel becomes one that all of the workspace sees, or is one for some alone."""
+    if isinstance(stage, SlackStage):
+        (stage.server.workspace.private.discard if public else stage.server.workspace.private.add)(CHANNEL)
+        return
+    assert isinstance(stage, DiscordStage)
+    place = stage.world.channels[await stage.place("main")]
+    closed = {"id": stage.world.guild, "type": 0, "allow": "0", "deny": str(VIEW_CHANNEL)}
+    ada = {"id": person(stage, "ada"), "type": 1, "allow": str(VIEW_CHANNEL), "deny": "0"}
+    place["permission_overwrites"] = [] if public else [closed, ada]
+    await stage.gateway.dispatch("CHANNEL_UPDATE", place)
+
+
+async def test_a_private_channel_that_becomes_public_does_not_take_its_memory_along(
+    url: str, stage: Stage, model: OpenAIServer
+) -> None:
+    timings = replace(Timings(), burst=0.0)
+    async with Running(url, model, stage, timings=timings):
+        if isinstance(stage, DiscordStage):
+            await stage.connected()
+        await open_up(stage, public=False)
+        await said(stage, SECRET)
+        await said(stage, "do you know the plan?")
+        assert "zugzwang" in str(model.requests[-1].texts)
+        await open_up(stage, public=True)
+        await stage.say("and now?", author="eve")
+        await stage.until(lambda: sum("set aside" in one.text for one in stage.shown()) == 1)
+        await stage.until(lambda: any("and now?" in one.text and one.done for one in stage.shown()))
+        assert "zugzwang" not in str(model.requests[-1].texts)
+        assert "no reset to undo" in (await said(stage, "!undo", author="eve")).text
+        await said(stage, "once more", author="eve")
+        assert "zugzwang" not in str(model.requests[-1].texts)
+        assert "and now?" in str(model.requests[-1].texts), "what was said since is remembered"
+        assert sum("seen by everybody" in one.text for one in stage.shown()) == 1
+
+
+async def test_a_public_channel_that_becomes_private_keeps_its_memory(
+    url: str, stage: Stage, model: OpenAIServer
+) -> None:
+    async with Running(url, model, stage):
+        await said(stage, SECRET)
+        await open_up(stage, public=False)
+        await said(stage, "do you know the plan?")
+
+    assert "zugzwang" in str(model.requests[-1].texts)
+
+
+async def test_a_denial_of_a_deed_is_for_its_asker_alone(url: str, slack: SlackStage, model: OpenAIServer) -> None:
+    slack.empower("ada")
+    async with Running(url, model, slack):
+        await said(slack, "hello", author="eve")
+        await said(slack, "!set may_read admins")
+        await said(slack, "!set may_reset admins")
+        for verb, why in (("summarize", "may see what I remember"), ("status", "may see"), ("reset", "may reset")):
+            denial = await said(slack, f"!{verb}", author="eve")
+            assert why in denial.text
+            assert denial.private
+        assert not (await said(slack, "!summarize")).private
+
+    assert len(model.requests) == 2, "eve's question, and the admin's summary"

@@ -1,0 +1,250 @@
+"""What people want forgotten is gone from everything that is stored, and others keep what is theirs."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import select
+
+from core.chores.erasing import Erasing
+from core.errors import DatabaseUnreachable
+from core.schema import data_keys, erasures, metadata, preferences, turns
+from core.seam.address import Address
+from core.seam.messages import Audience, Author, Left, Quote
+from core.session import Kind
+from core.store import Connection, Database, bodies
+from core.store.bodies import NotOpened, Place
+from core.store.sealing import Vault
+from core.vault.ring import OwnKeys
+from core.work.shifts import Shifts
+from tests.script import House, Interrupted, TranscriptAdapter, house, memory, rows
+from tests.sealed import seal_if_told
+from tests.values import ADA, BEN, HERE, message
+
+EVE = Author(id="U3", name="Eve")
+CHANNEL = Address(platform="console", workspace="local", channel="busy")
+ONE, OTHER = replace(CHANNEL, thread="t1"), replace(CHANNEL, thread="t2")
+
+
+class Governed(TranscriptAdapter):
+    """A platform on which Ben is an admin."""
+
+    async def is_admin(self, address, person, *, workspace) -> bool:
+        return person == BEN.id
+
+
+async def said(running: House, text: str, **facts) -> str:
+    before = len(running.adapter.texts)
+    await running.say(message(text, **facts))
+    await running.adapter.until(lambda: len(running.adapter.texts) > before)
+    await running.over()
+    return running.adapter.texts[-1]
+
+
+async def forgotten(running: House) -> str:
+    """Works off what is to be forgotten; what is told of it."""
+    before = len(running.adapter.texts)
+    await running.erasing.look()
+    await running.adapter.until(lambda: len(running.adapter.texts) > before)
+    await running.over()
+    receipt = running.adapter.texts[-1]
+    await running.erasing.look()
+    assert await rows(running.database, erasures) == []
+    return receipt
+
+
+async def stored(database: Database) -> str:
+    """All that there is in the database, but for whose the keys are."""
+    tables = [table for table in metadata.sorted_tables if table is not data_keys]
+    found = [one for table in tables for row in await rows(database, table) for one in row]
+    return " ".join(one.decode(errors="replace") if isinstance(one, bytes) else str(one) for one in found)
+
+
+async def test_who_wants_to_be_forgotten_is_and_others_keep_what_is_theirs(database: Database) -> None:
+    async with house(database, "Tuna it is.", "Noon. The code is tuna! Bring bread.", "Fine.") as running:
+        await said(running, "the code is tuna", author=ADA)
+        await said(running, "when do we meet?", author=BEN)
+        await said(running, "I bring bread", author=BEN)
+        await said(running, "!prefer tone pirate", author=ADA)
+        assert "It can't be undone" in await said(running, "!forget me", author=ADA)
+        assert "I am forgetting it now" in await said(running, "!forget me yes", author=ADA)
+        receipt = await forgotten(running)
+        shown = running.adapter.screen[list(running.adapter.screen)[-1]]
+
+    assert shown.private
+    assert shown.asker is not None
+    assert shown.asker.id == ADA.id
+    assert "3 messages, 1 answer of mine, sentences of 1 answer to others, 1 person's preferences" in receipt
+    left = await stored(database)
+    assert [one for one in ("tuna", "Tuna", "pirate", "Ada", ADA.id) if one in left] == []
+    assert await memory(database) == [
+        ("person", "when do we meet?"),
+        ("assistant", "Noon. […] Bring bread."),
+        ("person", "I bring bread"),
+        ("assistant", "Fine."),
+    ]
+
+
+async def test_it_is_forgotten_where_it_was_overheard_and_quoted_and_where_it_waits(database: Database) -> None:
+    """In every session of the workspace; what is being written for others begins again without it."""
+    adapter, never = TranscriptAdapter(), asyncio.Event()
+    to_bot: dict[str, object] = {"author": BEN, "audience": Audience.BOT, "direct": False}
+    heard = message("the code is tuna", id="m0", address=ONE, author=ADA, direct=False)
+    quoted = Quote(kind="replies to", text="the code is tuna", author=ADA, at=heard.at, message="m0")
+    adapter.past = [heard]
+    async with house(database, "Noted.", "Tuna.", [never], "Bread.", adapter=adapter) as running:
+        await said(running, "who knows?", address=OTHER, **to_bot)
+        await said(running, "is it right?", address=ONE, quotes=(quoted,), **to_bot)
+        await running.say(message("go on", address=OTHER, **to_bot))
+        await running.model.until(lambda: running.model.running == 1)
+        await running.say(message("and add salmon", address=OTHER, **to_bot | {"author": ADA}))
+        await running.say(message("!forget me yes", author=ADA))
+        await adapter.until(lambda: "I am forgetting it now" in adapter.texts[-1])
+        await running.erasing.look()
+        await running.model.until(lambda: len(running.model.prompts) > 3)
+        await adapter.until(lambda: any("I have forgotten you" in text for text in adapter.texts))
+        await running.over()
+        await running.erasing.look()
+
+    assert "tuna" in str(running.model.prompts[2])
+    assert [one for one in ("tuna", "salmon") if one in str(running.model.prompts[-1])] == []
+    left = await stored(database)
+    assert [one for one in ("tuna", "Tuna", "salmon", "Ada") if one in left] == []
+    assert [one.body for one in await rows(database, turns) if one.kind == Kind.NOTICE] == [b""]
+    assert await memory(database, OTHER) == [
+        ("person", "who knows?"),
+        ("assistant", "Noted."),
+        ("person", "go on"),
+        ("assistant", "Bread."),
+    ]
+    assert await memory(database, ONE) == [("person", "is it right?")]
+
+
+@pytest.mark.parametrize(
+    "step", ["hide", "unquote", "said", "answers", "shorten", "erase", "reach", "unname", "_settle"]
+)
+async def test_whoever_goes_on_with_it_comes_to_the_same_end(database: Database, step: str) -> None:
+    """Wherever a process was ended."""
+    road = Interrupted(database)
+    async with house(road, "Tuna it is.", "Noon. Tuna!", "Fine.") as running:
+        await said(running, "the code is tuna", author=ADA)
+        await said(running, "when do we meet?", author=BEN)
+        await said(running, "I am done", author=ADA)
+        await said(running, "!forget me yes", author=ADA)
+        road.fail(step, DatabaseUnreachable("gone"))
+        with pytest.raises(DatabaseUnreachable):
+            await running.erasing.look()
+        receipt = await forgotten(running)
+
+    assert "2 messages, 2 answers of mine, sentences of 1 answer to others" in receipt
+    assert [one for one in ("tuna", "Tuna", "Ada") if one in await stored(database)] == []
+    assert await memory(database) == [("person", "when do we meet?"), ("assistant", "Noon. […]")]
+
+
+async def test_what_comes_afterwards_is_a_new_beginning(database: Database) -> None:
+    async with house(database) as running:
+        await said(running, "tuna", author=ADA)
+        await said(running, "!forget me yes", author=ADA)
+        await said(running, "salmon", author=ADA)
+        await said(running, "!prefer tone kind", author=ADA)
+        await forgotten(running)
+        await said(running, "and?", author=ADA)
+
+    asked = str(running.model.prompts[-1].messages)
+    assert [word for word in ("tuna", "salmon", "kind", "and?") if word in asked] == ["salmon", "kind", "and?"]
+    assert "tuna" not in await stored(database)
+
+
+async def test_the_key_of_what_was_said_is_destroyed_and_what_comes_afterwards_can_be_read(database: Database) -> None:
+    """So a copy of the database of before holds nothing that could be read, if it is without the keys."""
+    vault = Vault(OwnKeys(bytes(32)))
+    bodies.use(vault)
+    async with house(database) as running:
+        running.erasing = Erasing(
+            database=database,
+            shifts=Shifts(database=database, owner="host:boot:1:a.", timings=running.timings),
+            count=len,
+            timings=replace(running.timings, keys=0.05),
+            wake=running.worker.wake,
+            vault=vault,
+        )
+        await said(running, "the code is tuna", author=ADA)
+        await said(running, "!prefer tone pirate", author=ADA)
+        before = await database.read(_keys_and_bodies)
+        await said(running, "!forget me yes", author=ADA)
+        await said(running, "salmon", author=ADA)
+        await said(running, "!prefer tone kind", author=ADA)
+        receipt = await forgotten(running)
+        bodies.use(later := Vault(OwnKeys(bytes(32))))
+        asked = [one.body for one in await rows(database, turns) if one.author == ADA.id and one.kind == Kind.SAID]
+        (preferred,) = await rows(database, preferences)
+        after = await database.read(_keys_and_bodies)
+
+    assert ", 1 key." in receipt
+    assert "the ID by which keys are named" in receipt
+    assert "without the table `data_keys`" in receipt
+    assert asked == [b"salmon"]
+    assert b"kind" in preferred.body
+    old = {number for author, number, wrapped in before[0] if author == ADA.id}
+    assert {wrapped for author, number, wrapped in after[0] if number in old} == {b""}
+    (sealed,) = [body for author, body in before[1] if author == ADA.id]
+    with pytest.raises(NotOpened) as lost:
+        later.open(Place("turns", "body", 1, 1, (1, 0)), sealed)
+    assert lost.value.erased
+
+
+def _keys_and_bodies(connection: Connection) -> tuple[list[tuple[str, int, bytes]], list[tuple[str, bytes]]]:
+    keys = connection.execute(select(data_keys.c.author, data_keys.c.number, data_keys.c.wrapped)).all()
+    said = connection.execute(select(turns.c.author, turns.c.body).where(turns.c.kind == Kind.SAID)).all()
+    return [(one[0], one[1], one[2]) for one in keys], [(one[0], one[1]) for one in said]
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    """Sealed as the tests were told to be, whatever a test has used."""
+    yield
+    seal_if_told()
+
+
+async def test_only_admins_have_others_forgotten(database: Database) -> None:
+    among: dict[str, object] = {"direct": False, "audience": Audience.BOT}
+    async with house(database, adapter=Governed()) as running:
+        await said(running, "the code is tuna", author=ADA, **among)
+        for what in ("session", "channel"):
+            denied = await said(running, f"!forget {what} yes", author=ADA, **among)
+            assert denied == "Only admins may have me forget what others have said. `forget me` is for everyone."
+        assert "Only admins may be shown all" in await said(running, "!export session", author=ADA, **among)
+        assert "tuna" in await said(running, "!export session", author=BEN, **among)
+        assert "tuna" in await said(running, "!export", author=ADA, **among)
+        assert await said(running, "!export", author=EVE, **among) == "I have stored nothing of you in this session."
+        assert await rows(database, erasures) == []
+
+
+@pytest.mark.parametrize("what", ["session", "channel"])
+async def test_a_place_is_forgotten_with_all_that_was_said_there(database: Database, what: str) -> None:
+    beside, elsewhere_ = replace(HERE, thread="t1"), replace(HERE, channel="other")
+    async with house(database, adapter=Governed()) as running:
+        for place, word in ((HERE, "tuna"), (beside, "salmon"), (elsewhere_, "bread")):
+            await said(running, word, address=place, author=ADA)
+        await said(running, "!set persona a pirate", author=BEN)
+        assert "by everybody" in await said(running, f"!forget {what}", author=BEN)
+        await said(running, f"!forget {what} yes", author=BEN)
+        receipt = await forgotten(running)
+
+    assert f"I have forgotten this {what}" in receipt
+    left = await stored(database)
+    assert {word for word in ("tuna", "salmon", "bread", "pirate") if word in left} == (
+        {"salmon", "bread", "pirate"} if what == "session" else {"bread"}
+    )
+
+
+async def test_a_workspace_that_removes_us_is_forgotten(database: Database) -> None:
+    async with house(database) as running:
+        await said(running, "tuna")
+        await said(running, "!prefer tone pirate")
+        await running.say(Left(platform=HERE.platform, workspace=HERE.workspace))
+        await running.erasing.look()
+
+    left = await stored(database)
+    assert [one for one in ("tuna", "pirate", "Ada", ADA.id) if one in left] == []
