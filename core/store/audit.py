@@ -14,9 +14,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Row, and_, delete, func, select, update
 
+from core.errors import DatabaseError
 from core.schema import audit, audit_chains, sessions, workspaces
-from core.store import bodies
+from core.store import bodies, keys
 from core.store.engine.sql import insert, this_moment
+from core.vault.packet import NoPacket, number_of
 
 _READ = 1_000  # rows
 
@@ -34,6 +36,13 @@ class Broken(NamedTuple):
     workspace: str
     number: int
     why: str
+
+
+class ChainLost(DatabaseError):
+    """The beginning or the end of a workspace's chain can't be read, so that nothing can be added to it."""
+
+    def __init__(self) -> None:
+        super().__init__("the beginning or end of its chain can't be read")
 
 
 class Recorded(NamedTuple):
@@ -73,7 +82,7 @@ def record(
 ) -> None:
     """Adds a row in the transaction of the deed itself. None is the operator, session 0 the workspace itself.
 
-    To be called last in it: others of the workspace who record something wait for its end.
+    To be called last in it: others of the workspace who record something wait for its end. Raises ChainLost.
     """
     first, last = _locked(connection, workspace) or _begun(connection, workspace)
     number, moment = last.number + 1, connection.execute(select(this_moment(connection))).scalar_one()
@@ -126,7 +135,10 @@ def verify(connection: Connection, workspace: int, name: str) -> tuple[int, Brok
 
     Nobody adds to it meanwhile: it is to be run in a transaction of its own.
     """
-    ends = _locked(connection, workspace)
+    try:
+        ends = _locked(connection, workspace)
+    except ChainLost as lost:
+        return 0, Broken(name, _first(connection, workspace), str(lost))
     if ends is None:
         return 0, Broken(name, _first(connection, workspace), "the beginning and end of its chain are missing")
     broken = _walked(connection, workspace, ends.first, ends.last)
@@ -140,11 +152,16 @@ def prune(connection: Connection, workspace: int, name: str, *, before: int) -> 
 
     What is left can be verified as before, from a new beginning. What is broken is left as it is, and returned.
     """
-    ends = _locked(connection, workspace)
+    try:
+        ends = _locked(connection, workspace)
+    except ChainLost as lost:
+        return 0, Broken(name, _first(connection, workspace), str(lost))
     if ends is None:
         return 0, None
     first, last = ends
-    mine = audit.c.workspace == workspace
+    ours = audit.c.workspace == workspace
+    connection.execute(delete(audit).where(ours, audit.c.number <= first.number, audit.c.at < before))  # of before
+    mine = and_(ours, audit.c.number > first.number)
     young = select(func.min(audit.c.number)).where(mine, audit.c.at >= before)
     oldest: int | None = connection.execute(young).scalar_one()
     number = min(last.number if oldest is None else oldest - 1, first.number + _READ)
@@ -202,8 +219,7 @@ def _first(connection: Connection, workspace: int, *, after: int = 0) -> int:
 
 
 def _begun(connection: Connection, workspace: int) -> _Ends:
-    nothing = _End(0, sha256(f"backscroll audit {workspace}".encode()).hexdigest())
-    sealed = _sealed(workspace, _Ends(nothing, nothing))
+    sealed = _sealed(workspace, _empty(connection, workspace))
     new = insert(connection.dialect.name, audit_chains).values(workspace=workspace, **sealed)
     connection.execute(new.on_conflict_do_nothing())
     ends = _locked(connection, workspace)
@@ -212,18 +228,45 @@ def _begun(connection: Connection, workspace: int) -> _Ends:
 
 
 def _locked(connection: Connection, workspace: int) -> _Ends | None:
-    """Where a chain begins and ends; nobody else adds to it until the end of the transaction."""
+    """Where a chain begins and ends; nobody else adds to it until the end of the transaction. Raises ChainLost.
+
+    Once what has sealed it was destroyed on purpose, nobody can verify it: a new one begins behind it.
+    """
     mine = select(audit_chains).where(audit_chains.c.workspace == workspace).with_for_update()
     row = connection.execute(mine).one_or_none()
     if row is None:
         return None
     owner = bodies.Mine(workspace)
-    return _Ends(_end(bodies.BEGINNING.open(owner, (), row.first)), _end(bodies.END.open(owner, (), row.last)))
+    first, last = _end(bodies.BEGINNING.open(owner, (), row.first)), _end(bodies.END.open(owner, (), row.last))
+    if first is not None and last is not None:
+        return _Ends(first, last)
+    if _is_erased(connection, workspace, row.last):
+        return _empty(connection, workspace)
+    raise ChainLost
 
 
-def _end(words: str) -> _End:
+def _empty(connection: Connection, workspace: int) -> _Ends:
+    """The ends of a chain of no rows, behind all that there are."""
+    newest = select(func.coalesce(func.max(audit.c.number), 0)).where(audit.c.workspace == workspace)
+    nothing = sha256(f"backscroll audit {workspace}".encode()).hexdigest()
+    end = _End(connection.execute(newest).scalar_one(), nothing)
+    return _Ends(end, end)
+
+
+def _is_erased(connection: Connection, workspace: int, sealed: bytes) -> bool:
+    """Whether the data key of this was destroyed."""
+    try:
+        number = 0 if bodies.END.packet(sealed) is None else number_of(sealed)[0]
+    except NoPacket:
+        return False
+    near = keys.around(connection, workspace, number)
+    return any(one.number == number and not one.wrapped for one in near)
+
+
+def _end(words: str) -> _End | None:
+    """None for what can't be read."""
     number, _, digest = words.partition(" ")
-    return _End(int(number) if number.isascii() and number.isdigit() else 0, digest)
+    return _End(int(number), digest) if number.isascii() and number.isdigit() else None
 
 
 def _keep(connection: Connection, workspace: int, ends: _Ends) -> None:

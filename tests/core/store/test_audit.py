@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from core.chores.sealing import Resealing
 from core.schema import audit as table
 from core.schema import audit_chains
-from core.store import Database, audit, bodies, connect, policies
+from core.store import Database, audit, bodies, connect, keys, policies
 from core.store.audit import Outcome
 from core.store.engine.sql import this_moment
 from core.store.sealing import Vault
@@ -109,6 +109,61 @@ async def test_a_chain_without_its_ends_is_broken(database: Database) -> None:
     await database.write(lambda connection: connection.execute(delete(audit_chains)) and None)
 
     assert (await verified(database, workspace))[1] == 1
+
+
+async def test_without_the_key_ring_nobody_makes_a_chain_anew(database: Database) -> None:
+    """Whoever computes hashes that fit can't seal them."""
+    bodies.use(Vault(OURS, all_sealed=True))
+    try:
+        workspace = await chain(database, *"abc")
+        bodies.use(None)
+
+        def rewrite(connection: Connection) -> None:
+            connection.execute(delete(table))
+            connection.execute(delete(audit_chains))
+            for deed in "abd":
+                audit.record(connection, workspace, deed, actor=ADA.id)
+
+        await database.write(rewrite)
+        bodies.use(Vault(OURS, all_sealed=True))
+
+        assert await verified(database, workspace) == (0, 1)
+        with pytest.raises(audit.ChainLost):
+            await chain(database, "e")
+    finally:
+        seal_if_told()
+
+
+@pytest.mark.usefixtures("codec")
+async def test_nothing_is_added_to_a_chain_whose_ends_are_lost(database: Database) -> None:
+    workspace = await chain(database, *"ab")
+
+    await database.write(lambda connection: connection.execute(update(audit_chains).values(last=b"x")) and None)
+
+    with pytest.raises(audit.ChainLost):
+        await chain(database, "c")
+    assert await verified(database, workspace) == (0, 1)
+    assert (await database.write(audit.prune, workspace, NAME, before=2**60))[0] == 0
+
+
+async def test_a_new_chain_begins_once_the_keys_of_a_workspace_are_destroyed(database: Database) -> None:
+    bodies.use(Vault(OURS))
+    try:
+        workspace = await chain(database, *"abc")
+        await database.write(keys.destroy, workspace, None)
+        bodies.use(Vault(OURS))
+
+        assert await verified(database, workspace) == (0, None)
+        await chain(database, *"de")
+
+        assert await verified(database, workspace) == (2, None)
+        assert [one.number for one in await database.read(audit.found, most=9)] == [1, 2, 3, 4, 5]
+        await database.write(_change, workspace, 5)
+        assert await verified(database, workspace) == (2, 5)
+        assert (await database.write(audit.prune, workspace, NAME, before=2**60))[0] == 0
+        assert [one.number for one in await database.read(audit.found, most=9)] == [4, 5]
+    finally:
+        seal_if_told()
 
 
 async def test_what_is_sealed_anew_is_still_whole(database: Database) -> None:
