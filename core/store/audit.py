@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Row, and_, delete, func, select, update
 
-from core.errors import DatabaseError
+from core.errors import BackscrollError
 from core.schema import audit, audit_chains, sessions, workspaces
 from core.store import bodies, keys
 from core.store.engine.sql import insert, this_moment
@@ -38,7 +38,7 @@ class Broken(NamedTuple):
     why: str
 
 
-class ChainLost(DatabaseError):
+class ChainLost(BackscrollError):
     """The beginning or the end of a workspace's chain can't be read, so that nothing can be added to it."""
 
     def __init__(self) -> None:
