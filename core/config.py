@@ -3,17 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from ipaddress import ip_address
+from math import inf
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from core.errors import ConfigurationError
 from core.policy import ANSWER_TOKENS, CONTEXT_TOKENS, REASONING, SETTINGS, Answers, Hearing, Level, Policy
+from core.policy.values import duration
 
 _MODEL = "gpt-6-luna"  # the current small model of OpenAI's, as of 2026-11
 
@@ -31,9 +30,6 @@ _OTHERS = frozenset(
 )
 """Other programs' well-known names that look like one of ours."""
 
-_WORDS = ("openai_api", "openai_reasoning", "backscroll_hear", "backscroll_answers", "backscroll_log")
-"""Settings that are one of a few words."""
-
 
 class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     """Every setting, by the name of its variable. An empty value counts as not set, and blanks around one are none."""
@@ -42,6 +38,7 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
 
     database_url: str = "sqlite:///backscroll.db"
     database_listen_url: str | None = None
+    backscroll_row_security: Literal["on", "off"] = "off"
 
     openai_api_key: SecretStr | None = None
     openai_base_url: str | None = None
@@ -84,6 +81,7 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_instructions: str | None = None
     backscroll_instructions_file: Path | None = None
     backscroll_prices_file: Path | None = None
+    backscroll_audit_retention: str = "365d"
     backscroll_keys: SecretStr | None = None
     backscroll_keys_file: Path | None = None
     backscroll_moderation: Literal["off", "openai"] = "off"
@@ -91,7 +89,7 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
 
     @field_validator(
         *("openai_api", "openai_reasoning", "backscroll_hear", "backscroll_answers", "backscroll_log"),
-        *("backscroll_guests", "backscroll_external", "backscroll_moderation"),
+        *("backscroll_guests", "backscroll_external", "backscroll_moderation", "backscroll_row_security"),
         mode="before",
     )
     @classmethod
@@ -120,13 +118,6 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
         SETTINGS["may_set"].read(people)
         return people
 
-    @field_validator("backscroll_persona")
-    @classmethod
-    def _short_enough(cls, persona: str | None) -> str | None:
-        if persona is not None:
-            SETTINGS["persona"].read(persona)
-        return persona
-
     @field_validator("backscroll_idle", "backscroll_max_age")
     @classmethod
     def _a_duration(cls, said: str | None) -> str | None:
@@ -135,11 +126,17 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
             SETTINGS["idle"].read(said)
         return said
 
-    @field_validator("backscroll_budget", "backscroll_budget_person")
+    @field_validator("backscroll_audit_retention")
     @classmethod
-    def _limits(cls, said: str | None) -> str | None:
+    def _kept_for(cls, said: str) -> str:
+        _seconds(said)
+        return said
+
+    @field_validator("backscroll_persona", "backscroll_budget", "backscroll_budget_person")
+    @classmethod
+    def _read_as_set(cls, said: str | None, info: ValidationInfo) -> str | None:  # type: ignore[explicit-any]  # pydantic's
         if said is not None:
-            SETTINGS["budget"].read(said)
+            SETTINGS[str(info.field_name).removeprefix("backscroll_")].read(said)
         return said
 
     @model_validator(mode="before")
@@ -173,6 +170,16 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
         return frozenset(name.lower() if name.lower() in REASONING else name for name in named)
 
     @property
+    def keeps_apart(self) -> bool:
+        """Whether PostgreSQL itself is to keep workspaces apart; SQLite can't."""
+        return self.backscroll_row_security == "on" and not self.database_url.startswith("sqlite")
+
+    @property
+    def audit_seconds(self) -> float:
+        """How long a row of the audit is kept; infinite where it is for ever."""
+        return _seconds(self.backscroll_audit_retention)
+
+    @property
     def other_models(self) -> Sequence[str]:
         """The models that people may choose beside the usual one."""
         wanted = self._allowed | ({self.backscroll_cheaper_model} if self.backscroll_cheaper_model else set())
@@ -182,6 +189,11 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     def has_model(self) -> bool:
         """Whether a real model is configured; otherwise the built-in stand-in answers."""
         return self.openai_api_key is not None or self.openai_base_url is not None
+
+
+def _seconds(said: str) -> float:
+    """A duration, or for ever."""
+    return inf if said.lower() == "forever" else duration(said)
 
 
 def read_settings() -> Settings:
@@ -237,31 +249,6 @@ def _nearest(name: str, settings: Iterable[str]) -> str | None:
     if rests:
         return next((head + rest for rest in get_close_matches(name.removeprefix(head), rests, n=1)), None)
     return next(iter(get_close_matches(name, sorted(settings), n=1, cutoff=0.9)), None)
-
-
-def proxy_for(url: str) -> str | None:
-    """The HTTP proxy that leads to this address by HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; none to ourselves.
-
-    The names may be in small letters, as everywhere. Raises ConfigurationError for a proxy of another kind.
-    """
-    parts, given = urlsplit(url), getproxies_environment()
-    name = {"https": "https", "wss": "https"}.get(parts.scheme, "http")
-    name = name if name in given else "all"
-    proxy = given.get(name)
-    if proxy is None or _is_loopback(parts.hostname or "") or proxy_bypass(parts.hostname or ""):
-        return None
-    proxy = proxy if "://" in proxy else f"http://{proxy}"
-    if urlsplit(proxy).scheme not in {"http", "https"}:
-        raise ConfigurationError(f"{name.upper()}_PROXY names no HTTP proxy: set HTTPS_PROXY to one, or NO_PROXY to *")
-    return proxy
-
-
-def _is_loopback(host: str) -> bool:
-    """Whether this is our own machine, which no proxy can reach."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def own_instructions(settings: Settings) -> str | None:

@@ -54,6 +54,8 @@ class Timings:
     """Before a delivery that could not be looked at is looked at again."""
     forget: float = 3_600.0
     """Between two looks through all that has arrived, for what may be forgotten."""
+    prune: float = 3_600.0
+    """Between two looks through the audit, for what has been kept long enough."""
 
     # Sealing
     keys: float = 10.0

@@ -43,7 +43,11 @@ def seal_if_told() -> None:
 def opened(table: Table, row: Row[tuple[object, ...]]) -> Any:
     """The row as it would be if nothing was sealed."""
     values = dict(row._mapping)
-    owner = bodies.Mine(values["workspace"], values.get("session", 0)) if "workspace" in values else None
+    owner = (
+        bodies.Mine(values["workspace"], values["session"] if "session" in table.primary_key else 0)
+        if "workspace" in values
+        else None
+    )
     place = tuple(values[one.name] for one in table.primary_key if one.name not in ("workspace", "session"))
     for one in bodies.ALL:
         if one.column.table is table and owner is not None and values[one.column.name] is not None:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from core.chores.erasing import Erasing
 from core.errors import DatabaseUnreachable
-from core.schema import data_keys, erasures, metadata, preferences, turns
+from core.schema import audit, data_keys, erasures, metadata, preferences, turns
 from core.seam.address import Address
 from core.seam.messages import Audience, Author, Left, Quote
 from core.session import Kind
@@ -55,9 +55,10 @@ async def forgotten(running: House) -> str:
 
 
 async def stored(database: Database) -> str:
-    """All that there is in the database, but for whose the keys are."""
-    tables = [table for table in metadata.sorted_tables if table is not data_keys]
-    found = [one for table in tables for row in await rows(database, table) for one in row]
+    """All that there is in the database, but for whose the keys are, and who is recorded in the audit."""
+    tables = [table for table in metadata.sorted_tables if table not in (data_keys, audit)]
+    found = [one for row in await rows(database, audit) for one in row._replace(actor=None)]
+    found += [one for table in tables for row in await rows(database, table) for one in row]
     return " ".join(one.decode(errors="replace") if isinstance(one, bytes) else str(one) for one in found)
 
 
@@ -78,6 +79,7 @@ async def test_who_wants_to_be_forgotten_is_and_others_keep_what_is_theirs(datab
     assert "3 messages, 1 answer of mine, sentences of 1 answer to others, 1 person's preferences" in receipt
     left = await stored(database)
     assert [one for one in ("tuna", "Tuna", "pirate", "Ada", ADA.id) if one in left] == []
+    assert [(one.actor, one.deed) for one in await rows(database, audit)] == [(ADA.id, "forget me")]
     assert await memory(database) == [
         ("person", "when do we meet?"),
         ("assistant", "Noon. […] Bring bread."),

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from math import inf
 from pathlib import Path
 from types import ModuleType
 from typing import Literal
@@ -100,8 +101,9 @@ async def working(database: Database, owner: str, *more: Chore) -> AsyncIterator
             folding=running.folding,
             erasing=running.erasing,
             policy=running.mind.policy,
-            timings=BRISK,
+            audit_seconds=inf,
             events=Events(),
+            timings=BRISK,
         )
         task = asyncio.create_task(Chores([*table, *more], shifts).work())
         try:

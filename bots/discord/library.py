@@ -16,7 +16,7 @@ import structlog
 from aiohttp import ClientError, ClientSession, ClientWebSocketResponse, TraceConfig, TraceRequestEndParams
 
 from bots.discord.payloads import PLATFORM, Payload
-from core.config import proxy_for
+from core.proxies import proxy_for
 
 with warnings.catch_warnings():
     # discord.py 2.7.1 imports audioop for voice, which Python 3.11 and 3.12 call deprecated; 3.13 uses audioop-lts

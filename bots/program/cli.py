@@ -9,7 +9,18 @@ from rich.console import Console
 from rich.text import Text
 
 import migrations
-from bots.program import doors, exporting, forgetting, keys, letters, logs, overrides, subjects, wiring
+from bots.program import (
+    auditing,
+    doors,
+    exporting,
+    forgetting,
+    keys,
+    letters,
+    logs,
+    overrides,
+    subjects,
+    wiring,
+)
 from bots.program.doctor import examine
 from bots.program.doors import Platform
 from bots.program.exits import go, known_settings
@@ -18,6 +29,7 @@ from core.config import Settings, examine_settings, misspelt_settings
 from core.model.offline import OfflineModel
 from core.model.prices import Prices
 from core.store import connect
+from core.store.engine import rows
 
 app = typer.Typer(
     name="backscroll",
@@ -110,6 +122,8 @@ def export(
     )
 
 
+app.command(name="audit")(auditing.show_audit)
+
 app.add_typer(letters.app, name="dead", no_args_is_help=True)
 app.add_typer(keys.app, name="keys", no_args_is_help=True)
 
@@ -136,10 +150,13 @@ def main() -> None:
 
 
 async def _migrate(settings: Settings) -> int:
-    database = connect(settings.database_url, settings.database_listen_url, statement_seconds=None)
+    apart = settings.keeps_apart
+    database = connect(settings.database_url, settings.database_listen_url, statement_seconds=None, apart=apart)
     try:
         before = await database.read(migrations.current)
         await database.write(migrations.upgrade)
+        if not settings.database_url.startswith("sqlite"):
+            await database.write(rows.keep_apart, on=apart)
     finally:
         await database.close()
     after = migrations.newest()

@@ -14,7 +14,7 @@ from core.commands.exports import Item
 from core.config import Settings
 from core.seam.address import Address
 from core.session import SessionKey
-from core.store import Database, exporting, places, preferences
+from core.store import Database, audit, exporting, places, preferences
 from core.store.bodies import Mine
 from core.store.erasures import Scope
 from core.store.workspaces import workspace_of
@@ -28,6 +28,10 @@ class Form(StrEnum):
 
 
 Format = Annotated[Form, typer.Option("--format", help="Lines of JSON for programs, or Markdown to read.")]
+
+
+_SESSION, _PERSON = f"export {Scope.SESSION}", f"export {Scope.PERSON}"
+"""What is recorded, before anything is read."""
 
 
 async def export(known: Settings, named: Subject, form: Form) -> int:
@@ -50,11 +54,14 @@ async def _records(database: Database, named: Subject) -> AsyncIterator[Item]:
     if named.scope is Scope.SESSION:
         found = await database.read(places.find, Address.parse(named.id))
         if found is not None:
+            key = found.key
+            await database.write(audit.record, key.workspace, _SESSION, actor=None, session=key.session)
             async for record in _session(database, found.key):
                 yield record
         return
     for platform, workspace in await database.read(subjects.workspaces, named):
         number = await database.read(workspace_of, platform, workspace)
+        await database.write(audit.record, number, _PERSON, actor=None)
         async for record in _person(database, number, f"{platform}:{workspace}", named.id):
             yield record
 

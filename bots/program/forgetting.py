@@ -13,7 +13,7 @@ from core.config import Settings
 from core.errors import BackscrollError
 from core.model.offline import OfflineModel
 from core.model.prices import Prices
-from core.store import Connection, Database, erasures
+from core.store import Connection, Database, audit, erasures
 from core.store.erasures import Erasure
 from core.store.sealing import Vault
 from core.timings import Timings
@@ -45,11 +45,14 @@ async def forget(known: Settings, named: Subject) -> int:
 
 def _begun(connection: Connection, named: Subject) -> list[Erasure]:
     """One erasure for each workspace in which there may be something; those that are under way go on."""
-    return [
+    begun = [
         erasures.begin_in(connection, platform, workspace, named.scope, named.id)
         for platform, workspace in subjects.workspaces(connection, named)
         if workspace
     ]
+    for erasure in begun:
+        audit.record(connection, erasure.workspace, f"forget {erasure.scope}", actor=None)
+    return begun
 
 
 async def _erase(known: Settings, database: Database, wanted: Sequence[Erasure], vault: Vault | None) -> None:

@@ -35,6 +35,7 @@ from core.model.offline import OfflineModel
 from core.model.prices import Prices
 from core.seam.adapter import Adapter
 from core.store import Database, claims, connect, ledger, servers
+from core.store.engine import rows
 from core.store.sealing import Vault
 from core.timings import Timings
 from core.work.shifts import Shifts
@@ -127,6 +128,7 @@ def _build(
             database=database, shifts=shifts, count=mind.count, timings=timings, wake=worker.wake, vault=vault
         ),
         policy=mind.policy,
+        audit_seconds=settings.audit_seconds,
         events=events,
         timings=timings,
         vault=vault,
@@ -138,7 +140,8 @@ async def prepare(settings: Settings, database: Database) -> Vault | None:
     """Has bodies sealed and opened by the key ring, if there is one, which must be the right one for this database.
 
     A SQLite file is brought to the newest schema; a PostgreSQL is the operator's to migrate.
-    Raises ConfigurationError where the ring is not the right one, before anything is written, and DatabaseBehind.
+    Raises ConfigurationError where the ring is not the right one, before anything is written, or where the tables do
+    not keep workspaces apart as they are told; and DatabaseBehind.
     """
     ring = vaults.ring(settings)
     await vaults.require(ring, database)
@@ -146,6 +149,7 @@ async def prepare(settings: Settings, database: Database) -> Vault | None:
         await database.write(migrations.upgrade)
     else:
         await require_newest(database)
+        await database.read(rows.require, on=settings.keeps_apart)
     return await vaults.enter(ring, database)
 
 
@@ -160,7 +164,7 @@ async def require_newest(database: Database) -> None:
 
 def open_database(settings: Settings) -> Database:
     """The database, which connects when it is first asked."""
-    return connect(settings.database_url, settings.database_listen_url)
+    return connect(settings.database_url, settings.database_listen_url, apart=settings.keeps_apart)
 
 
 def make_models(settings: Settings, database: Database) -> Mapping[str, Model]:

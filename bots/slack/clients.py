@@ -7,7 +7,7 @@ from typing import TypeVar
 from slack_sdk.http_retry.async_handler import AsyncRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from core.config import proxy_for
+from core.proxies import proxy_for
 
 Client = TypeVar("Client", bound=AsyncWebClient)
 

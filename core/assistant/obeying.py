@@ -7,7 +7,7 @@ import structlog
 from core.access import Deed
 from core.assistant.permitting import Permitting
 from core.assistant.running import Runs
-from core.commands import deeds, forms
+from core.commands import auditing, deeds, forms
 from core.commands.orders import Desk, Order, Said
 from core.delivery import composing
 from core.delivery.errands import Errand
@@ -141,6 +141,7 @@ class Obeying:
             kept = 0 if order.is_private or said.is_denial else len(decided.parts)
             withdrawals.set_aside(connection, order.key, order.turn.seq, kept)
         answering.answer(connection, order.key, order.turn, decided, lease=lease)
+        auditing.note(connection, order, said)  # last, as others of the workspace wait for it
         return said, decided.parts
 
     def _run(

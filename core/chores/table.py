@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from functools import partial
+from math import inf
 
 import structlog
 
 from core.chores.erasing import Erasing
 from core.chores.folding import NAME, DueSessions
+from core.chores.pruning import Pruning
 from core.chores.runner import Chore
 from core.chores.sealing import Hearing, Resealing
 from core.chores.timing_out import TimingOut
@@ -33,11 +35,15 @@ def chores(
     folding: DueSessions | None,
     erasing: Erasing,
     policy: Policy,
+    audit_seconds: float,
     events: Events,
     timings: Timings,
     vault: Vault | None = None,
 ) -> Sequence[Chore]:
-    """All of them; without `folding`, nothing is folded, and without a `vault` nothing sealed."""
+    """All of them; without `folding`, nothing is folded, and without a `vault` nothing sealed.
+
+    The audit is kept for so many seconds.
+    """
     return [
         reconciling(reconciler, timings),
         forgetting(database, timings),
@@ -45,6 +51,7 @@ def chores(
         *(timing_out(database, policy, adapter, events, timings) for adapter in adapters),
         erasing_words(erasing, timings),
         looking(model, timings),
+        *([] if audit_seconds == inf else [pruning(database, audit_seconds, timings)]),
         *([] if folding is None else [folding_sessions(folding, timings)]),
         *([] if vault is None else [hearing_of_keys(database, vault, timings)]),
         *([] if vault is None or vault.all_sealed else [sealing(database, vault, timings)]),
@@ -102,6 +109,12 @@ def timing_out(database: Database, policy: Policy, adapter: Adapter, events: Eve
         after_failure=timings.put_off,
         by_one=True,
     )
+
+
+def pruning(database: Database, seconds: float, timings: Timings) -> Chore:
+    """What has been in the audit for so many seconds goes."""
+    sweep = Pruning(database=database, kept=seconds).sweep
+    return Chore(name="pruning", do=sweep, every=timings.prune, after_failure=timings.put_off, by_one=True)
 
 
 def hearing_of_keys(database: Database, vault: Vault, timings: Timings) -> Chore:

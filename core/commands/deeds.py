@@ -12,6 +12,7 @@ from core.memory.window import Window, build
 from core.seam.messages import Choice
 from core.session import Progress, Turn, Validity
 from core.store import Connection, backscroll, ledger, queue, recalling, remembered, segments, turns
+from core.store.audit import Outcome
 
 _BEGIN = "There is no session in this channel yet. Mention me, and one begins in that message's thread."
 _GO_ON = "No session in this channel is live. Say something to me in a thread of ours, and that one goes on."
@@ -32,9 +33,9 @@ def run(connection: Connection, desk: Desk) -> Said:
         return choose(connection, desk.order)
     asks = desk.order.asks_for_form
     if not asks and (wrong := desk.order.misfit) is not None:
-        return Said(text=wrong)
+        return Said(text=wrong, outcome=None)
     if desk.order.deed in _OF_THE_PLACE and (why := desk.may(desk.turn).reason) is not None:
-        return Said(text=why, is_denial=True)
+        return Said(text=why, outcome=Outcome.DENIED)
     if asks:
         return forms.asked(connection, desk)
     return EFFECTS[desk.order.command.name](connection, desk)
@@ -44,13 +45,16 @@ def choose(connection: Connection, order: Order) -> Said:
     """The live sessions around this one's channel, for the asker to choose from."""
     found = backscroll.live_sessions(connection, order.key, limit=_CHOICES)
     if not found:
-        return Said(text=_GO_ON if backscroll.has_timed_out(connection, order.key) else _BEGIN)
+        said = _GO_ON if backscroll.has_timed_out(connection, order.key) else _BEGIN
+        return Said(text=said, outcome=None)
     verb, line = order.command.name, order.turn.text if order.command.parameters else ""
     choices = tuple(
         Choice(label=f"{_when(touched)} · {_opening(words)}", verb=verb, address=address, line=line)
         for address, words, touched in found
     )
-    return Said(text=f"Which session do you want to {verb}? (In its thread, say `!{verb}`.)", choices=choices)
+    return Said(
+        text=f"Which session do you want to {verb}? (In its thread, say `!{verb}`.)", outcome=None, choices=choices
+    )
 
 
 def _opening(words: str) -> str:
@@ -75,7 +79,7 @@ def _undo(connection: Connection, desk: Desk) -> Said:
     undone = segments.undo(connection, desk.key, desk.turn.seq)
     number = remembered.count(connection, desk.key).all
     if undone is None:
-        return Said(text="There is no reset to undo.")
+        return Said(text="There is no reset to undo.", outcome=None)
     if undone is segments.Move.UNDO:
         return Said(text=f"The last undo is undone: I set {_turns(before - number)} aside again.")
     return Said(text=f"The last reset is undone: I remember {_turns(number)} again.")
@@ -148,9 +152,9 @@ def _settings(_connection: Connection, desk: Desk) -> Said:
 
 
 def _set(connection: Connection, desk: Desk) -> Said:
-    asker, direct = desk.asker, desk.turn.slip.direct
-    given = desk.order.arguments
-    return Said(text=settings.change(connection, desk.key, desk.deployed, given, asker=asker, direct=direct))
+    given, asker, direct = desk.order.arguments, desk.asker, desk.turn.slip.direct
+    done, text = settings.change(connection, desk.key, desk.deployed, given, asker=asker, direct=direct)
+    return Said(text=text, outcome=Outcome.DONE if done else None)
 
 
 def _stop(connection: Connection, desk: Desk) -> Said:
@@ -158,10 +162,10 @@ def _stop(connection: Connection, desk: Desk) -> Said:
     waiting = turns.first_waiting(connection, desk.key, _CHOICES)
     running = next((turn for turn in waiting if turn.progress is Progress.WAITING and _is_long(turn)), None)
     if running is None:
-        return Said(text="There is no answer to stop.")
+        return Said(text="There is no answer to stop.", outcome=None)
     permission = desk.may(running)
     if permission.reason is not None:
-        return Said(text=permission.reason, is_denial=True)
+        return Said(text=permission.reason, outcome=Outcome.DENIED)
     queue.stop(connection, desk.key, desk.turn.seq)
     return Said(text="Stopped.", stopped=desk.turn.seq)
 
@@ -189,7 +193,8 @@ def _export(connection: Connection, desk: Desk) -> Said:
 def _forget(connection: Connection, desk: Desk) -> Said:
     if desk.turn.slip.vague and desk.order.arguments["what"] == "session":
         return choose(connection, desk.order)
-    return Said(text=forgetting.change(connection, desk))
+    begun, text = forgetting.change(connection, desk)
+    return Said(text=text, outcome=Outcome.DONE if begun else None)
 
 
 def _help(_connection: Connection, _desk: Desk) -> Said:

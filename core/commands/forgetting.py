@@ -17,18 +17,18 @@ _ASKED = {
 }
 
 
-def change(connection: Connection, desk: Desk) -> str:
-    """Begins what was asked for a second time; what is said to it."""
+def change(connection: Connection, desk: Desk) -> tuple[bool, str]:
+    """Begins what was asked for a second time; whether it did, and what is said to it."""
     what, sure = desk.order.arguments["what"], "sure" in desk.order.arguments
     erasure = _erasure(desk, _SCOPES[what])
     known = erasures.find(connection, erasure)
     if known is not None and not known.is_done:
         gone = accounts.listed(known.counts)
-        return f"I am at it, and say here when it is done. Gone so far: {gone or 'nothing yet'}."
+        return False, f"I am at it, and say here when it is done. Gone so far: {gone or 'nothing yet'}."
     if not sure:
-        return f"{_ASKED[erasure.scope]} It can't be undone. If that is what you want, say `!forget {what} yes`."
+        return False, f"{_ASKED[erasure.scope]} It can't be undone. If that is what you want, say `!forget {what} yes`."
     erasures.begin(connection, erasure)
-    return "I am forgetting it now, and say here when it is done, and what I could not erase."
+    return True, "I am forgetting it now, and say here when it is done, and what I could not erase."
 
 
 def _erasure(desk: Desk, scope: Scope) -> Erasure:

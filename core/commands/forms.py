@@ -33,7 +33,7 @@ def asked(connection: Connection, desk: Desk) -> Said:
     again = offered(desk.order)
     title, fields = _FORMS[desk.order.command.name](connection, desk)
     form = Form(title=title, command=again[0].command, fields=fields)
-    return Said(text=desk.order.misfit or "", buttons=again, form=form)
+    return Said(text=desk.order.misfit or "", outcome=None, buttons=again, form=form)
 
 
 def wrong(connection: Connection, deployed: Mind, form: Filled) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ from core.seam.forms import Form
 from core.seam.links import Linked
 from core.seam.messages import Author, Chart, Choice
 from core.session import SessionKey, Turn
+from core.store.audit import Outcome
 
 PROMPTS: Mapping[str, Callable[[Mapping[str, str]], str]] = {"summarize": lambda _arguments: SUMMARIZE}
 """What the model is asked for each of the others, by the command's arguments."""
@@ -147,13 +148,18 @@ class Said:
     """A command's answer, what the asker may choose from, what may be pressed beneath it, the form that it is where
     there are forms, and the seq before which an answer was stopped.
 
-    A `chart` shows the same as some of its words. A denial is for the asker alone, whatever the command is.
+    A `chart` shows the same as some of its words. `outcome` is what the audit is told; None where nothing was done.
     """
 
     text: str
+    outcome: Outcome | None = Outcome.DONE
     choices: tuple[Choice, ...] = ()
     chart: Chart | None = None
     buttons: tuple[Choice, ...] = ()
     form: Form | None = None
     stopped: int | None = None
-    is_denial: bool = False
+
+    @property
+    def is_denial(self) -> bool:
+        """Whether it says why something was not done: for the asker alone, whatever the command is."""
+        return self.outcome is Outcome.DENIED

@@ -63,8 +63,8 @@ def tried(overrides: Overrides, deployed: Mind, given: Mapping[str, str]) -> Ove
 
 def change(
     connection: Connection, key: SessionKey, deployed: Mind, given: Mapping[str, str], *, asker: Author, direct: bool
-) -> str:
-    """Sets what a command was given, or without a value takes it back; what is said to it.
+) -> tuple[bool, str]:
+    """Sets what a command was given, or without a value takes it back; whether that was done, and what is said to it.
 
     `deployed` is the mind for which nothing is set. Nobody shuts themselves out.
     """
@@ -73,20 +73,20 @@ def change(
     scope = policies.WORKSPACE if level is Level.WORKSPACE else key.address.channel_address.id
     before = policies.locked(connection, key.workspace, scope)
     if said is None and not is_set(before, setting.name):
-        return f"`{setting.name}` is not set for {_PLACES[level]}."
+        return False, f"`{setting.name}` is not set for {_PLACES[level]}."
     after = edited(before, setting.name, said)
     try:
         value, mind = _become(deployed, _with(policies.of(connection, key), level, after), setting, said)
         if setting.name in _SHUT_OUT:
             _require_asker(mind.policy, key, asker, direct=direct)
     except Wrong as wrong:
-        return f"{wrong}."
+        return False, f"{wrong}."
     policies.keep(connection, key.workspace, scope, after)
     if setting.name in _TAKES_ROOM:
         folds.mark(connection, key)  # before the next question finds that not all it needs has room
     done = f"`{setting.name}` is {setting.shown(value)}" if said is not None else f"`{setting.name}` is no longer set"
     beside = _beside(mind.policy, setting.name, level) + _unpriced(mind, value)
-    return f"{done} for {_PLACES[level]}, from the next answer on.{beside}"
+    return True, f"{done} for {_PLACES[level]}, from the next answer on.{beside}"
 
 
 def _level(given: Mapping[str, str]) -> Level:

@@ -66,7 +66,8 @@ class Command:
     asker alone, who always may, unless it is given a flag. `at_once` commands don't
     queue behind a running answer. `anywhere` says that no session is needed. In the menus of messages, where a platform
     has them, it goes by its `menu`, of at most 24 characters, or is not there. Said alone, one that has a form asks for
-    it: `form` is the command that takes back what was emptied there.
+    it: `form` is the command that takes back what was emptied there. The audit is told of
+    those that are `recorded`, and of all that are refused.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Command:
     private: bool = False
     at_once: bool = False
     anywhere: bool = False
+    recorded: bool = False
     cost: Cost = Cost.NOTHING
 
     @property
@@ -134,8 +136,14 @@ COMMANDS = _table(
         help="Start afresh: I set aside what was said so far; undo brings it back",
         deed=Deed.RESET,
         menu="Reset session",
+        recorded=True,
     ),
-    Command(name="undo", help="Take the last reset back, or where none is left, the last undo", deed=Deed.RESET),
+    Command(
+        name="undo",
+        help="Take the last reset back, or where none is left, the last undo",
+        deed=Deed.RESET,
+        recorded=True,
+    ),
     Command(
         name="summarize",
         help="Post a summary of this session so far, or of what was said since a certain moment",
@@ -159,6 +167,7 @@ COMMANDS = _table(
         menu="What was shown for this",
         private=True,
         at_once=True,
+        recorded=True,
     ),
     Command(
         name="usage",
@@ -191,6 +200,7 @@ COMMANDS = _table(
         form="unset",
         at_once=True,
         anywhere=True,
+        recorded=True,
     ),
     Command(
         name="unset",
@@ -199,6 +209,7 @@ COMMANDS = _table(
         deed=Deed.SET,
         at_once=True,
         anywhere=True,
+        recorded=True,
     ),
     Command(
         name="prefer",
@@ -228,6 +239,7 @@ COMMANDS = _table(
         own=True,
         private=True,
         at_once=True,
+        recorded=True,
     ),
     Command(
         name="forget",
@@ -241,6 +253,7 @@ COMMANDS = _table(
         private=True,
         at_once=True,
         anywhere=True,
+        recorded=True,
     ),
     Command(name="help", help="List these commands", private=True, at_once=True, anywhere=True),
 )

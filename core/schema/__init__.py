@@ -20,6 +20,8 @@ from core.schema.conversations import (
 )
 from core.schema.naming import metadata
 from core.schema.records import (
+    audit,
+    audit_chains,
     calls,
     chores,
     data_keys,
@@ -37,6 +39,8 @@ from core.schema.records import (
 )
 
 __all__ = [
+    "audit",
+    "audit_chains",
     "calls",
     "checkpoints",
     "chores",

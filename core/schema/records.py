@@ -161,6 +161,28 @@ rejections = Table(
     Column("body", LargeBinary, nullable=False),
 )
 
+audit = Table(  # who did what: rows are only added, and go when their time is over; see `core/store/audit.py`
+    "audit",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", Text),  # the platform's stable ID; NULL for the operator
+    Column("deed", Text, nullable=False),
+    Column("session", Integer, nullable=False),  # 0 for the workspace itself
+    Column("outcome", Text, nullable=False),  # done, denied
+    Column("hash", LargeBinary, nullable=False),  # of this row and the hash before it
+    Index("ix_audit_at", "at"),
+)
+
+audit_chains = Table(
+    "audit_chains",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("first", LargeBinary, nullable=False),  # number and hash of the row before the oldest one
+    Column("last", LargeBinary, nullable=False),  # number and hash of the newest one
+)
+
 data_keys = Table(  # by which bodies are sealed; see `core/store/keys.py`
     "data_keys",
     metadata,

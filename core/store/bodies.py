@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import LargeBinary, Text
 from sqlalchemy.sql.schema import Column
 
-from core.schema import checkpoints, deliveries, policies, preferences, quotes, rejections, turns
+from core.schema import audit, audit_chains, checkpoints, deliveries, policies, preferences, quotes, rejections, turns
 from core.vault.packet import MARK, MARK_OF_TEXT, NoPacket, as_text, of_text
 
 log = structlog.get_logger()
@@ -272,6 +272,8 @@ SETTINGS = Note(policies.c.settings, NO_FACTS)
 PREFERENCES = Body(preferences.c.body, NO_FACTS)
 # the event's ID
 PAYLOAD, REASON = Body(rejections.c.body), Note(rejections.c.reason, _ANY_MORE)
+# its number; and nothing more than the workspace
+AUDIT, BEGINNING, END = Body(audit.c.hash, ""), Body(audit_chains.c.first, ""), Body(audit_chains.c.last, "")
 
 ALL = (
     *(TURN, NAME, SLIP, ERROR),
@@ -281,8 +283,9 @@ ALL = (
     SETTINGS,
     PREFERENCES,
     *(PAYLOAD, REASON),
+    *(AUDIT, BEGINNING, END),
 )
-"""Every column that holds what people or models wrote."""
+"""Every column that holds what people or models wrote, or what only we may have written."""
 
 OWN = (TURN, NAME, QUOTE, QUOTED_NAME, TITLE, PREFERENCES)
 """Those that hold a person's own words, where a person has written the row."""

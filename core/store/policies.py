@@ -7,7 +7,7 @@ from core.policy import NOTHING, Overrides, edited, is_set
 from core.schema import policies, sessions
 from core.seam.address import Address
 from core.session import SessionKey
-from core.store import bodies
+from core.store import audit, bodies
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import insert
 from core.store.workspaces import WORKSPACE as WORKSPACE_OF
@@ -83,11 +83,13 @@ def locked(connection: Connection, workspace: int, scope: str) -> str | None:
 
 
 def take_back(connection: Connection, address: Address, scope: str, name: str) -> bool:
-    """Takes back what is set for a setting in a scope of this address's workspace; False where nothing is."""
+    """The operator takes back what is set in a scope of this address's workspace; False where nothing is."""
     workspace: int | None = connection.execute(select(WORKSPACE_OF), names(address)).scalar_one()
     if workspace is None or not is_set(before := locked(connection, workspace, scope), name):
         return False
     keep(connection, workspace, scope, edited(before, name, None))
+    deed = f"unset {name}" if scope else f"unset workspace {name}"
+    audit.record(connection, workspace, deed, actor=None)
     return True
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from core.config import Settings, examine_settings, misspelt_settings, own_instructions, proxy_for, read_settings
+from core.config import Settings, examine_settings, misspelt_settings, own_instructions, read_settings
 from core.errors import ConfigurationError
+from core.proxies import proxy_for
 from tests.process import ROOT
 
 EXAMPLE = ROOT / ".env.example"
@@ -16,6 +17,7 @@ VARIABLES = [name.upper() for name in Settings.model_fields]
 PROMISED = {
     "DATABASE_URL": "sqlite:///backscroll.db",
     "DATABASE_LISTEN_URL": None,
+    "BACKSCROLL_ROW_SECURITY": "off",
     "OPENAI_API_KEY": None,
     "OPENAI_BASE_URL": None,
     "OPENAI_MODEL": "gpt-6-luna",
@@ -54,6 +56,7 @@ PROMISED = {
     "BACKSCROLL_INSTRUCTIONS": None,
     "BACKSCROLL_INSTRUCTIONS_FILE": None,
     "BACKSCROLL_PRICES_FILE": None,
+    "BACKSCROLL_AUDIT_RETENTION": "365d",
     "BACKSCROLL_KEYS": None,
     "BACKSCROLL_KEYS_FILE": None,
     "BACKSCROLL_MODERATION": "off",

@@ -61,6 +61,7 @@ def connect(
     *,
     statement_seconds: float | None = STATEMENT_SECONDS,
     clean_after: float = CLEAN_AFTER,
+    apart: bool = False,
 ) -> Database:
     """The database behind `DATABASE_URL`, whose driver alone is loaded; nothing is contacted yet.
 
@@ -69,13 +70,16 @@ def connect(
     `listen_url` is `DATABASE_LISTEN_URL`: a direct way to a PostgreSQL that `DATABASE_URL` reaches through a proxy
     which lends its connections for one transaction, such as PgBouncer. A migration may take any time: it is given None
     for `statement_seconds`. `clean_after` is how many seconds SQLite's files may keep what was erased.
+    With `apart`, PostgreSQL keeps every function to its workspace; see `rows`.
     """
     from core.store.engine.again import Again
 
-    return Again(_connect(url, listen_url, statement_seconds=statement_seconds, clean_after=clean_after))
+    return Again(_connect(url, listen_url, statement_seconds=statement_seconds, clean_after=clean_after, apart=apart))
 
 
-def _connect(url: str, listen_url: str | None, *, statement_seconds: float | None, clean_after: float) -> Database:
+def _connect(
+    url: str, listen_url: str | None, *, statement_seconds: float | None, clean_after: float, apart: bool
+) -> Database:
     parsed = _parse(url, "DATABASE_URL")
     direct = None if listen_url is None else _parse(listen_url, "DATABASE_LISTEN_URL")
     match parsed.get_backend_name():
@@ -88,7 +92,7 @@ def _connect(url: str, listen_url: str | None, *, statement_seconds: float | Non
         case "postgresql" | "postgres" if direct is None or direct.get_backend_name() in ("postgresql", "postgres"):
             from core.store.engine.postgresql import PostgreSQL
 
-            return PostgreSQL(parsed, direct, seconds=statement_seconds)
+            return PostgreSQL(parsed, direct, seconds=statement_seconds, apart=apart)
         case "postgresql" | "postgres":
             raise ConfigurationError("DATABASE_LISTEN_URL is not the PostgreSQL of DATABASE_URL: use postgresql://…")
         case other:

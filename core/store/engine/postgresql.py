@@ -24,7 +24,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.util import greenlet_spawn
 
 from core.errors import ConfigurationError, DatabaseError, DatabaseUnreachable
-from core.store.engine import hints
+from core.store.engine import hints, rows
 from core.store.engine.prepared import DRIVER, Rows
 from core.store.engine.sql import is_alone
 
@@ -117,10 +117,12 @@ class _Pool:
 class PostgreSQL:
     """A `Database` on a server. `listen_url` leads past a transaction-pooling proxy, and says that there is one.
 
-    `seconds` is how long a statement may take; None is for ever.
+    `seconds` is how long a statement may take; None is for ever. With `apart`, every function is run in a transaction
+    that says for which workspace it is.
     """
 
-    def __init__(self, url: URL, listen_url: URL | None = None, *, seconds: float | None) -> None:
+    def __init__(self, url: URL, listen_url: URL | None = None, *, seconds: float | None, apart: bool = False) -> None:
+        self._apart = apart
         self._url = _for_asyncpg(url, "DATABASE_URL")
         self._listen_url = _for_asyncpg(listen_url, "DATABASE_LISTEN_URL") if listen_url is not None else None
         self._pooled = listen_url is not None
@@ -129,12 +131,17 @@ class PostgreSQL:
 
     async def write(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Between BEGIN and COMMIT, unless the function runs a statement alone; again, if that may help."""
-        if is_alone(function):
+        if is_alone(function) and not self._apart:
             return await self._run(lambda connection: function(connection, *args, **kwargs))
-        return await self._run(lambda connection: _transact(connection, lambda: function(connection, *args, **kwargs)))
+        begin = rows.beginning([*args, *kwargs.values()]) if self._apart else "BEGIN"
+        return await self._run(
+            lambda connection: _transact(connection, lambda: function(connection, *args, **kwargs), begin)
+        )
 
     async def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Each statement by itself: READ COMMITTED gives it its own snapshot in any case."""
+        if self._apart:
+            return await self.write(function, *args, **kwargs)
         return await self._run(lambda connection: function(connection, *args, **kwargs))
 
     async def listen(self, wake: Callable[[], None]) -> None:
@@ -200,9 +207,9 @@ def _driver(connection: Connection) -> asyncpg.Connection:
     return connection.connection.driver_connection
 
 
-def _transact(connection: Connection, function: Callable[[], T]) -> T:
+def _transact(connection: Connection, function: Callable[[], T], begin: str) -> T:
     """Runs this between BEGIN and COMMIT."""
-    _order(connection, "BEGIN")
+    _order(connection, begin)
     try:
         result = function()
         ended = _order(connection, "COMMIT")

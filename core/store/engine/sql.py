@@ -58,6 +58,13 @@ def now(connection: Connection) -> ColumnElement[int]:
     return clock(connection.dialect.name)
 
 
+def this_moment(connection: Connection) -> ColumnElement[int]:
+    """The same clock at this very moment, where `now` is that of the transaction's beginning."""
+    if connection.dialect.name == "postgresql":
+        return as_type(extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
+    return now(connection)
+
+
 def micro(at: float) -> int:
     """A platform's time as it is stored: whole microseconds."""
     return round(at * 1_000_000)

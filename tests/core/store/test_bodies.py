@@ -33,6 +33,7 @@ NO_WORDS = {
     "erasures": {"scope", "subject", "author", "after", "counts"},
     "denials": {"channel", "author"},
     "rejections": {"id"},
+    "audit": {"actor", "deed", "outcome"},
     "data_keys": {"author", "ring", "wrapped"},
 }
 """Columns of text that hold names of places, IDs, numbers, and words of ours."""
