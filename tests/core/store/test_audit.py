@@ -167,6 +167,7 @@ async def test_a_new_chain_begins_once_the_keys_of_a_workspace_are_destroyed(dat
 
 
 async def test_what_is_sealed_anew_is_still_whole(database: Database) -> None:
+    bodies.use(None)
     workspace = await chain(database, *"abc")
     vault = Vault(OURS)
     bodies.use(vault)
