@@ -19,6 +19,7 @@ from core.store import (
     answering,
     arrivals,
     backscroll,
+    bodies,
     changes,
     claims,
     deliveries,
@@ -592,6 +593,8 @@ async def test_a_failed_commit_leaves_nothing_behind_that_mixes_workspaces(datab
     """The commit of a whole batch may fail; what was read in it must not be remembered."""
     if dialect == "postgresql":
         pytest.skip("every function has its own commit there")
+    if not bodies.are_plain():
+        pytest.skip("with a key ring a workspace is made known, and gets its key, in a commit of its own")
 
     def sabotage(connection: Connection) -> None:
         connection.connection.driver_connection.execute("ROLLBACK")  # type: ignore[union-attr]
