@@ -6,13 +6,12 @@ from typing import TypeVar
 
 import typer
 
-from bots.program import wiring
-from bots.program.doors import Platform
+from bots.program import subjects, wiring
 from core.commands.settings import ORIGINS, listed
 from core.config import Settings
 from core.errors import ConfigurationError
 from core.policy import SETTINGS, Level, Overrides
-from core.seam.address import Address, AddressError
+from core.seam.address import Address
 from core.store import Database, policies
 
 T = TypeVar("T")
@@ -36,21 +35,10 @@ def scope(channel: str | None, workspace: str | None) -> Scope | None:
     if channel is not None and workspace is not None:
         raise ConfigurationError("--channel and --workspace: name one of them")
     if channel is not None:
-        return Scope(address=_address("--channel", channel, channel), level=Level.CHANNEL)
+        return Scope(address=subjects.parsed("--channel", channel, channel), level=Level.CHANNEL)
     if workspace is not None:
-        return Scope(address=_address("--workspace", workspace, f"{workspace}:"), level=Level.WORKSPACE)
+        return Scope(address=subjects.parsed("--workspace", workspace, f"{workspace}:"), level=Level.WORKSPACE)
     return None
-
-
-def _address(option: str, said: str, written: str) -> Address:
-    try:
-        address = Address.parse(written)
-    except AddressError as error:
-        form = "PLATFORM:WORKSPACE"
-        raise ConfigurationError(f"{option}: {error if said == written else f'{said!r} is no {form}'}") from error
-    if address.platform not in set(Platform):
-        raise ConfigurationError(f"{option}: {address.platform!r} is none of {', '.join(Platform)}")
-    return address
 
 
 async def show(known: Settings, place: Scope | None) -> int:

@@ -74,18 +74,19 @@ def workspaces(connection: Connection, named: Subject) -> list[tuple[str, str]]:
 def _person(value: str) -> Subject:
     if value.count(":") != _USER_PARTS - 1:
         return Subject(scope=Scope.PERSON, id=value)
-    address = _parsed("--user", value, value)
+    address = parsed("--user", value, value)
     return Subject(scope=Scope.PERSON, id=address.channel, platform=address.platform, workspace=address.workspace)
 
 
 def _place(scope: Scope, option: str, said: str, written: str) -> Subject:
-    address = _parsed(option, said, written)
+    address = parsed(option, said, written)
     if scope is Scope.CHANNEL and address.thread is not None:
         raise ConfigurationError(f"{option}: {said!r} is a thread of a channel: name it by --session")
     return Subject(scope=scope, id=address.id, platform=address.platform, workspace=address.workspace)
 
 
-def _parsed(option: str, said: str, written: str) -> Address:
+def parsed(option: str, said: str, written: str) -> Address:
+    """The address that an option names by what was `said`, `written` out as a whole one. Raises ConfigurationError."""
     try:
         address = Address.parse(written)
     except AddressError as error:
