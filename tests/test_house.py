@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bots.program.doors import Platform
+from docs.figures import FLOORS
 from tests.stages import STAGES
 
 ROOT = Path(__file__).parent.parent
@@ -141,6 +142,14 @@ def test_one_name_of_the_core_is_one_class() -> None:
     classes = Counter(node.name for one in core for node in ast.walk(one) if isinstance(node, ast.ClassDef))
 
     assert {known for known, times in classes.items() if times > 1 and not known.startswith("_")} == TWICE
+
+
+def test_the_figures_know_every_room() -> None:
+    """A room without a floor would be left out of the table, and of the search for imports that point up."""
+    inside = [path.relative_to(ROOT).with_suffix("").parts for path in SOURCES]
+    rooms = {".".join(parts[:2]) for parts in inside if parts[0] in ("bots", "core") and parts[1][:2] != "__"}
+
+    assert rooms == set(FLOORS)
 
 
 def test_a_file_opens_with_a_sentence_that_says_what_it_is() -> None:
