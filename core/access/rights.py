@@ -1,4 +1,4 @@
-"""Access: what a person may do to a session, and why not where they may not."""
+"""Rights: what a person may do to a session, and why not where they may not."""
 
 from dataclasses import dataclass
 from enum import Enum

@@ -12,10 +12,7 @@ from core.assistant.streaming import stream
 from core.assistant.trying import Tries
 from core.commands import moments
 from core.delivery.outbox import Outbox
-from core.errors import (
-    DatabaseError,
-    ModelError,
-)
+from core.errors import DatabaseError, ModelError
 from core.memory import attachments, numbering, overhearing, preferences, prompts
 from core.memory.epochs import Epochs, Prefix, why
 from core.memory.window import Window

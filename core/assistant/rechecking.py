@@ -9,7 +9,6 @@ from core.timings import Clock, Timings
 
 log = structlog.get_logger()
 
-
 _BELIEVED = 1.0  # seconds: what several messages of one person in one place are asked once for
 
 
