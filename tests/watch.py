@@ -49,9 +49,13 @@ def begin() -> None:
 
 
 def found() -> list[str]:
-    """The lines that must not have been logged since this was last asked."""
+    """The lines that must not have been logged since this was last asked; what was said so far is looked for no more.
+
+    The next test says something else, and what it logs of its own may hold the words of this one: "the beginning".
+    """
     lines = _found[:]
     _found.clear()
+    _said.clear()
     return lines
 
 
