@@ -72,6 +72,10 @@ class Timings:
     """Before a fold is tried again that has failed once."""
     fold_rest: float = 600.0
     """Before it is tried again when it has failed twice; doubles up to a day."""
+    # Off the record
+    unrecorded: float = 2.0
+    """Between two looks at what is on the record again."""
+
     # Ageing
     age: float = 600.0
     """Between two looks through all sessions that are present, for those that are to be timed out."""

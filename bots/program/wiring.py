@@ -16,6 +16,7 @@ from core.chores.erasing import Erasing
 from core.chores.folding import DueSessions
 from core.chores.runner import Chores
 from core.chores.table import chores
+from core.chores.unrecorded import Returning
 from core.config import Settings, own_instructions
 from core.delivery.outbox import Outbox
 from core.delivery.reconcile import Reconciler
@@ -127,6 +128,7 @@ def _build(
         erasing=Erasing(
             database=database, shifts=shifts, count=mind.count, timings=timings, wake=worker.wake, vault=vault
         ),
+        returning=Returning(database=database, wake=worker.wake),
         policy=mind.policy,
         audit_seconds=settings.audit_seconds,
         events=events,

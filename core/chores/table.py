@@ -12,6 +12,7 @@ from core.chores.pruning import Pruning
 from core.chores.runner import Chore
 from core.chores.sealing import Hearing, Resealing
 from core.chores.timing_out import TimingOut
+from core.chores.unrecorded import Returning
 from core.delivery.reconcile import Reconciler
 from core.events import Events
 from core.intake.catchup import CatchUp
@@ -34,6 +35,7 @@ def chores(
     model: Model,
     folding: DueSessions | None,
     erasing: Erasing,
+    returning: Returning,
     policy: Policy,
     audit_seconds: float,
     events: Events,
@@ -50,6 +52,7 @@ def chores(
         *(catching_up(catch_up, adapter, timings) for adapter in adapters),
         *(timing_out(database, policy, adapter, events, timings) for adapter in adapters),
         erasing_words(erasing, timings),
+        recording_again(returning, timings),
         looking(model, timings),
         *([] if audit_seconds == inf else [pruning(database, audit_seconds, timings)]),
         *([] if folding is None else [folding_sessions(folding, timings)]),
@@ -97,6 +100,12 @@ def erasing_words(erasing: Erasing, timings: Timings) -> Chore:
     """What people want forgotten is taken out, by one process, in a shift of its own while there is something."""
     every = timings.erase
     return Chore(name="erasing", do=erasing.look, every=every, after_failure=timings.put_off, by_one=False)
+
+
+def recording_again(returning: Returning, timings: Timings) -> Chore:
+    """Where talk was off the record, people are told when it is not any more, once, whichever process looks first."""
+    every = timings.unrecorded
+    return Chore(name="recording again", do=returning.look, every=every, after_failure=every, by_one=False)
 
 
 def timing_out(database: Database, policy: Policy, adapter: Adapter, events: Events, timings: Timings) -> Chore:

@@ -23,7 +23,7 @@ from core.model import envelope
 from core.policy import Overrides
 from core.seam.messages import Inbound
 from core.session import Kind, Progress
-from core.store import Database, arrivals, inbound, places, queue
+from core.store import Database, arrivals, inbound, places, queue, unrecorded
 from core.timings import Timings
 from core.work.worker import Worker
 
@@ -178,7 +178,7 @@ class Acceptance:
         return accepted
 
     async def _write(self, judged: Judged, *, claimant: arrivals.Claimant | None = None) -> inbound.Stored | None:
-        """The message as it was stored; None where it was known already. Raises NotAdmitted."""
+        """The message as it was stored; None where it was known already, or is not to be. Raises NotAdmitted."""
         kept = self.kept(judged.message, judged.given)
         accepting = asyncio.create_task(
             self._database.write(
@@ -202,12 +202,12 @@ class Acceptance:
         except asyncio.CancelledError:
             await self._leave(accepting)
             raise
-        except arrivals.Duplicate:
+        except (arrivals.Duplicate, unrecorded.Unrecorded):
             return None
 
     async def _leave(self, accepting: asyncio.Task[inbound.Stored]) -> None:
         """We are told to stop while this is on its way: nobody here will answer it."""
-        with suppress(DatabaseError, arrivals.Duplicate, NotAdmitted, inbound.Unanswered):
+        with suppress(DatabaseError, arrivals.Duplicate, NotAdmitted, inbound.Unanswered, unrecorded.Unrecorded):
             left = await accepting
             if left.lease is not None:
                 await self._database.write(queue.release, left.lease, attempts=0, others=True)

@@ -8,7 +8,7 @@ from core.schema import sessions, turns
 from core.seam.address import Address
 from core.seam.messages import Inbound
 from core.session import Kind, Lease, Progress, Role, SessionKey, Validity
-from core.store import bodies, gone, places, quotes, timeouts
+from core.store import bodies, gone, places, quotes, timeouts, unrecorded
 from core.store.engine.sql import insert, micro, storable
 from core.store.queue import require
 
@@ -23,12 +23,14 @@ def is_read(connection: Connection, key: SessionKey) -> bool:
 def keep(connection: Connection, lease: Lease, messages: Sequence[Inbound], tokens: Sequence[int]) -> None:
     """Stores what was said before the session's birth, oldest first, in front of its first turn. Raises LeaseLost.
 
-    What was deleted while it was read is left out, and so is what was overheard already.
+    What was deleted while it was read is left out, and so is what was overheard already, or said off the record.
     """
     require(connection, lease)
     key = lease.key
     said = [message.id for message in messages]
     left_out = gone.among(connection, key, said) | places.known(connection, key.address, said)
+    stretches = unrecorded.around(connection, key)
+    left_out |= {message.id for message in messages if unrecorded.cover(stretches, message.at)}
     stand = [(message, size) for message, size in zip(messages, tokens, strict=True) if message.id not in left_out]
     messages, tokens = [message for message, _ in stand], [size for _, size in stand]
     mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
@@ -44,7 +46,8 @@ def keep(connection: Connection, lease: Lease, messages: Sequence[Inbound], toke
         connection.execute(insert(connection.dialect.name, turns).on_conflict_do_nothing(), rows)
     for place, message in enumerate(messages):
         if message.quotes and not message.author.is_self:
-            quotes.keep(connection, key, first - len(messages) + place, message.quotes, by=message.author.id)
+            pointed = unrecorded.without(stretches, message.quotes)
+            quotes.keep(connection, key, first - len(messages) + place, pointed, by=message.author.id)
 
 
 def _row(key: SessionKey, seq: int, message: Inbound, tokens: int) -> dict[str, object]:

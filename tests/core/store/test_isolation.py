@@ -47,6 +47,7 @@ from core.store import (
     retiring,
     timeouts,
     turns,
+    unrecorded,
 )
 from core.store.erasures import Asked, Counts, Erasure, Scope
 from core.store.workspaces import workspace_of
@@ -64,7 +65,7 @@ ACROSS = {
     *("claims.claim", "claims.free_dead", "claims.call_back", "queue.news", "queue.renew", "timeouts.present"),
     *("doubts.due", "folds.due", "presence.conversations"),
     # what is over, or long ago, wherever it was
-    *("doubts.forget", "gone.forget"),
+    *("doubts.forget", "gone.forget", "unrecorded.over"),
     # what a platform's or the deployment's, and no workspace's
     *("presence.beat", "presence.missed", "presence.caught_up", "inbound.reject", "chores.take", "chores.extend"),
     *("chores.leave", "servers.recall", "servers.keep"),
@@ -172,6 +173,7 @@ def _furnish(connection: Connection) -> int:
     for seq in (1, 2):
         deliveries.record_draft(connection, key, seq, 7, Draft(id=f"d{seq}", text="draft"))
     audit.record(connection, here, "reset", actor=ADA.id, session=1)
+    unrecorded.begin(connection, key, 1, since=5, until=9)
     return here
 
 
@@ -351,8 +353,11 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         "shorter": [lambda words: words[:1]],
         "number": [1],
         "after: tuple[int, int]": [(-9, 0)],
-        "since: int": [0],
+        "since: int": [0, 5],
+        "until: int": [9, 2**60],
+        "at: int": [6, 2**50],
         "but: int": [0, 3],
+        "but: int | None": [None, 3],
         "to: str | None": [None, ADA.id],
         "public: bool | None": [None, True],
         "Owner": worlds.keys,
