@@ -79,6 +79,8 @@ class Timings:
     # Ageing
     age: float = 600.0
     """Between two looks through all sessions that are present, for those that are to be timed out."""
+    expire: float = 1_800.0
+    """Between two looks through all sessions, for words that have been kept long enough."""
     between: float = 0.02
     """Between two steps of that, or of an erasure, at the least, so that what is being answered comes first."""
 

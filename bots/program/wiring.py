@@ -13,6 +13,7 @@ from core import journal
 from core.assistant.assistant import Assistant
 from core.assistant.folding import Folder
 from core.chores.erasing import Erasing
+from core.chores.expiring import Expiring
 from core.chores.folding import DueSessions
 from core.chores.runner import Chores
 from core.chores.table import chores
@@ -129,6 +130,7 @@ def _build(
             database=database, shifts=shifts, count=mind.count, timings=timings, wake=worker.wake, vault=vault
         ),
         returning=Returning(database=database, wake=worker.wake),
+        expiring=Expiring(database=database, policy=mind.policy, timings=timings, wake=worker.wake),
         policy=mind.policy,
         audit_seconds=settings.audit_seconds,
         events=events,

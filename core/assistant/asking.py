@@ -13,7 +13,7 @@ from core.assistant.trying import Tries
 from core.commands import moments
 from core.delivery.outbox import Outbox
 from core.errors import DatabaseError, ModelError
-from core.memory import attachments, numbering, overhearing, preferences, prompts
+from core.memory import attachments, numbering, overhearing, preferences, prompts, retention
 from core.memory.epochs import Epochs, Prefix, why
 from core.memory.window import Window
 from core.session import Checkpoint, Fold, Preferences, Turn
@@ -32,6 +32,7 @@ class Asking:
 
     def __init__(self, *, database: Database, outbox: Outbox, timings: Timings, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
         self._adapters = outbox.adapters
         self._timings = timings
         self._remaking = Remaking(database=database)
@@ -91,6 +92,7 @@ class Asking:
         # What was overheard since the question stands behind its answer, here as in every window after this one.
         asks = case.question
         shown, newest = await self._database.read(recalling.recall, lease.key, budget=mind.room, question=asks)
+        newest = retention.kept(newest, retention.ends(mind.policy, self._clock()))
         if since is not None:
             shown, newest = _of(shown, newest, since)
         told = await self._remaking.renewed(mind, lease, newest, case.tab)

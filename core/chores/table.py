@@ -7,6 +7,7 @@ from math import inf
 import structlog
 
 from core.chores.erasing import Erasing
+from core.chores.expiring import Expiring
 from core.chores.folding import NAME, DueSessions
 from core.chores.pruning import Pruning
 from core.chores.runner import Chore
@@ -36,6 +37,7 @@ def chores(
     folding: DueSessions | None,
     erasing: Erasing,
     returning: Returning,
+    expiring: Expiring,
     policy: Policy,
     audit_seconds: float,
     events: Events,
@@ -53,6 +55,7 @@ def chores(
         *(timing_out(database, policy, adapter, events, timings) for adapter in adapters),
         erasing_words(erasing, timings),
         recording_again(returning, timings),
+        expiring_words(expiring, timings),
         looking(model, timings),
         *([] if audit_seconds == inf else [pruning(database, audit_seconds, timings)]),
         *([] if folding is None else [folding_sessions(folding, timings)]),
@@ -100,6 +103,12 @@ def erasing_words(erasing: Erasing, timings: Timings) -> Chore:
     """What people want forgotten is taken out, by one process, in a shift of its own while there is something."""
     every = timings.erase
     return Chore(name="erasing", do=erasing.look, every=every, after_failure=timings.put_off, by_one=False)
+
+
+def expiring_words(expiring: Expiring, timings: Timings) -> Chore:
+    """What has been kept for as long as is set is taken out, by one process."""
+    sweep = expiring.sweep
+    return Chore(name="expiring", do=sweep, every=timings.expire, after_failure=timings.put_off, by_one=True)
 
 
 def recording_again(returning: Returning, timings: Timings) -> Chore:

@@ -9,6 +9,7 @@ from core.commands import (
     forgetting,
     forms,
     hindsight,
+    keeping,
     moments,
     pictures,
     settings,
@@ -100,7 +101,7 @@ def _undo(connection: Connection, desk: Desk) -> Said:
 def _status(connection: Connection, desk: Desk) -> Said:
     mind, known = desk.mind, remembered.count(connection, desk.key)
     model, spent = mind.model.name, spending.told(ledger.spent(connection, desk.key, mind.prices.steps), mind.prices)
-    spent += unrecorded.status(connection, desk)
+    spent += unrecorded.status(connection, desk) + keeping.told(mind.policy, overheard=known.overheard > 0)
     if known.since is None:
         return Said(text=f"This session is new: I remember nothing here yet. Answers come from {model}.{spent}")
     window = _window(connection, desk)
@@ -124,8 +125,10 @@ def _window(connection: Connection, desk: Desk) -> Window:
 
 def _context(connection: Connection, desk: Desk) -> Said:
     if desk.order.link is None:
-        text, chart = pictures.drawn(_window(connection, desk), desk.mind)
-        return Said(text=text, chart=chart)
+        window = _window(connection, desk)
+        text, chart = pictures.drawn(window, desk.mind)
+        kept = keeping.told(desk.mind.policy, overheard=window.overheard > 0)
+        return Said(text=f"{text}\n{kept}" if kept else text, chart=chart)
     return hindsight.told(connection, desk.key, desk.linked)
 
 

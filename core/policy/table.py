@@ -124,6 +124,20 @@ SETTINGS = _table(
         variable="BACKSCROLL_MAX_AGE",
     ),
     Setting(
+        name="retention",
+        help="How long I keep what is said to me, and my answers: 90d, 365d, forever",
+        read=values.kept,
+        shown=values.kept_for,
+        variable="BACKSCROLL_RETENTION",
+    ),
+    Setting(
+        name="retention_overheard",
+        help="How long I keep what I overhear: 1d, 30d, forever",
+        read=values.kept,
+        shown=values.kept_for,
+        variable="BACKSCROLL_RETENTION_OVERHEARD",
+    ),
+    Setting(
         name="zone",
         help="Whose time is told, as Europe/Berlin: it says when a day begins",
         read=values.zone,

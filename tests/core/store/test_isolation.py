@@ -36,6 +36,7 @@ from core.store import (
     denials,
     doubts,
     erasures,
+    expiring,
     folds,
     inbound,
     keys,
@@ -63,9 +64,10 @@ ELSEWHERE = 99
 ACROSS = {
     # what is whose turn, by one process for all: each of what it finds carries its workspace
     *("claims.claim", "claims.free_dead", "claims.call_back", "queue.news", "queue.renew", "timeouts.present"),
+    "expiring.oldest",
     *("doubts.due", "folds.due", "presence.conversations"),
     # what is over, or long ago, wherever it was
-    *("doubts.forget", "gone.forget", "unrecorded.over"),
+    *("doubts.forget", "gone.forget", "unrecorded.over", "expiring.drop_rejected"),
     # what a platform's or the deployment's, and no workspace's
     *("presence.beat", "presence.missed", "presence.caught_up", "inbound.reject", "chores.take", "chores.extend"),
     *("chores.leave", "servers.recall", "servers.keep"),
@@ -293,6 +295,7 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         "Erasure": _erasures(worlds),
         "Scope": list(Scope),
         "Counts": [Counts(messages=1)],
+        "Times": [expiring.Times(said=2**60, overheard=2**60)],
         "Bill": [Bill(hold=one, was_held=True, day=1, model="m", above=0, shown=1) for one in (3, 4)],
         "Hold": [replace(_HOLD, hold=one) for one in (3, 9)],
         "Claimant | None": [None, arrivals.Claimant(owner="h:b:1:x.", lease=9.0)],
