@@ -15,6 +15,7 @@ from core.assistant.folding import Folder
 from core.chores.erasing import Erasing
 from core.chores.expiring import Expiring
 from core.chores.folding import DueSessions
+from core.chores.measuring import Measuring
 from core.chores.runner import Chores
 from core.chores.table import chores
 from core.chores.unrecorded import Returning
@@ -62,6 +63,9 @@ async def run(
     """
     vault = await prepare(settings, database)
     mind = await make_mind(settings, model, prices.read(settings.backscroll_prices_file), others)
+    server = settings.openai_base_url or ""
+    measuring = Measuring(database=database, server=server, calibrations=mind.calibrations)
+    await measuring.look()
     for one in (model, *(others or {}).values()):
         await one.recall(_Recollection(database))
     place = owner.own_place()
@@ -72,6 +76,7 @@ async def run(
         database=database,
         adapters=adapters,
         mind=mind,
+        measuring=measuring,
         owner=owner.ourselves(place),
         timings=timings or Timings(lease=settings.backscroll_lease_seconds),
         vault=vault,
@@ -105,6 +110,7 @@ def _build(
     database: Database,
     adapters: Mapping[str, Adapter],
     mind: Mind,
+    measuring: Measuring,
     owner: str,
     timings: Timings,
     vault: Vault | None,
@@ -125,6 +131,7 @@ def _build(
         catch_up=CatchUp(database=database, inbox=inbox, shifts=shifts, timings=timings),
         adapters=adapters.values(),
         model=mind.model,
+        measuring=measuring,
         folding=due_sessions if settings.has_model else None,
         erasing=Erasing(
             database=database, shifts=shifts, count=mind.count, timings=timings, wake=worker.wake, vault=vault

@@ -9,6 +9,7 @@ import structlog
 from core.chores.erasing import Erasing
 from core.chores.expiring import Expiring
 from core.chores.folding import NAME, DueSessions
+from core.chores.measuring import Measuring
 from core.chores.pruning import Pruning
 from core.chores.runner import Chore
 from core.chores.sealing import Hearing, Resealing
@@ -34,6 +35,7 @@ def chores(
     catch_up: CatchUp,
     adapters: Collection[Adapter],
     model: Model,
+    measuring: Measuring,
     folding: DueSessions | None,
     erasing: Erasing,
     returning: Returning,
@@ -57,6 +59,7 @@ def chores(
         recording_again(returning, timings),
         expiring_words(expiring, timings),
         looking(model, timings),
+        sharing_measures(measuring, timings),
         *([] if audit_seconds == inf else [pruning(database, audit_seconds, timings)]),
         *([] if folding is None else [folding_sessions(folding, timings)]),
         *([] if vault is None else [hearing_of_keys(database, vault, timings)]),
@@ -159,3 +162,9 @@ def looking(model: Model, timings: Timings) -> Chore:
             log.warning("model ends", reason=warning)
 
     return Chore(name="looking at the model", do=look, every=timings.model, after_failure=timings.model, by_one=False)
+
+
+def sharing_measures(measuring: Measuring, timings: Timings) -> Chore:
+    """What any process learns of how the models count, all do."""
+    every = timings.measure
+    return Chore(name="sharing measures", do=measuring.look, every=every, after_failure=every, by_one=False)
