@@ -6,8 +6,8 @@ A process of the release before this one knows nothing of them, and stores what 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0028"
-down_revision = "0027"
+revision = "0031"
+down_revision = "0028"
 branch_labels = None
 depends_on = None
 
