@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from core.errors import ConfigurationError
-from core.policy import ANSWER_TOKENS, CONTEXT_TOKENS, REASONING, SETTINGS, Answers, Hearing, Level, Policy
+from core.policy import ANSWER_TOKENS, CONTEXT_TOKENS, REASONING, SETTINGS, Answers, Hearing, Level, Memory, Policy
 from core.policy.values import duration
 
 _MODEL = "gpt-6-luna"  # the current small model of OpenAI's, as of 2026-11
@@ -67,6 +67,7 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_max_age: str = "never"
     backscroll_retention: str = "forever"
     backscroll_retention_overheard: str = "30d"
+    backscroll_memory: Memory = "full"
     backscroll_lease_seconds: float = Field(default=30, ge=3, le=3600)
     backscroll_models: str | None = None
     backscroll_budget: str | None = None
@@ -92,6 +93,7 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     @field_validator(
         *("openai_api", "openai_reasoning", "backscroll_hear", "backscroll_answers", "backscroll_log"),
         *("backscroll_guests", "backscroll_external", "backscroll_moderation", "backscroll_row_security"),
+        "backscroll_memory",
         mode="before",
     )
     @classmethod

@@ -45,13 +45,16 @@ class Asking:
         )
         since = await self._since(case)
         (question, *told), shown = await self._read(case, since)
-        question = preferences.asked(question, case.mind)
+        asked = preferences.asked(question, case.mind)
+        asked = await overhearing.told(
+            self._database, self._adapters, case.mind, case.lease, asked, within=self._timings.backscroll
+        )
         if case.order is not None:
             seqs = numbering.citable(told, shown)
             case.sight.sources = await citing.sources(self._database, self._adapters, case.lease.key, seqs)
         tries = Tries(case, told, shown)
         while True:
-            window = tries.window(question)
+            window = tries.window(asked)
             case.sight.window = window
             try:
                 words, finish = await stream(
@@ -59,7 +62,7 @@ class Asking:
                     case.lease,
                     window,
                     tab=case.tab,
-                    cause=question,
+                    cause=asked,
                     say=case.say,
                     once=since is not None,
                 )

@@ -58,7 +58,7 @@ class Expiring:
             place = (page[-1].key.workspace, page[-1].key.session)
             for one in page:
                 times = self._times(one)
-                if _is_before(one.times.said, times.said) or _is_before(one.times.overheard, times.overheard):
+                if any(map(_is_before, one.times, times)):
                     yield one.key, times
             await asyncio.sleep(self._timings.between)
 

@@ -20,6 +20,7 @@ from core.commands import (
 )
 from core.commands.orders import Desk, Order, Said
 from core.commands.table import COMMANDS, NOT_ADMITTED, UNKNOWN, Cost, Shown, find
+from core.memory import retention
 from core.memory.mind import Mind
 from core.memory.window import Window, build
 from core.seam.messages import Choice
@@ -118,7 +119,8 @@ def _status(connection: Connection, desk: Desk) -> Said:
 def _window(connection: Connection, desk: Desk) -> Window:
     mind = desk.mind
     folded, told = recalling.recall(connection, desk.key, budget=mind.room)
-    newest = [one for one in told if one.validity is not Validity.STALE]
+    over = retention.ends(mind.policy, desk.turn.at)
+    newest = [one for one in retention.kept(told, over) if one.validity is not Validity.STALE]
     return build(
         None, newest, budget=mind.room, fixed=mind.fixed, explaining=mind.explaining, cut=mind.cut, checkpoints=folded
     )

@@ -16,21 +16,25 @@ records, changes no more often; words go up to one step early, and never late.
 class Ends(NamedTuple):
     """What was said before these instants (seconds since 1970) has been kept long enough; None where it is for ever.
 
-    `said` is for what was said to us and by us, `overheard` for the rest.
+    `said` is for what was said to us and by us, `overheard` for the rest; `words` is for the words of that, of which
+    none are to be stored where the memory is lean.
     """
 
     said: float | None
     overheard: float | None
+    words: float | None = None
 
     def has(self, turn: Turn) -> bool:
         """Whether this turn is not to be shown any more."""
-        end = self.overheard if turn.kind is Kind.OVERHEARD else self.said
-        return end is not None and turn.at < end
+        is_overheard = turn.kind is Kind.OVERHEARD
+        end = self.overheard if is_overheard else self.said
+        return (end is not None and turn.at < end) or (is_overheard and self.words is not None)
 
 
 def ends(policy: Policy, now: float, *, ahead: float = 0.0) -> Ends:
     """What is over at this time, or will be within so many seconds, until which nobody looks again."""
-    return Ends(_end(policy.retention, now + ahead), _end(policy.retention_overheard, now + ahead))
+    words = now if policy.memory == "lean" else None
+    return Ends(_end(policy.retention, now + ahead), _end(policy.retention_overheard, now + ahead), words)
 
 
 def _end(kept: float, now: float) -> float | None:

@@ -14,7 +14,7 @@ import structlog
 
 from core.policy.admission import Names
 from core.policy.limits import Limits
-from core.policy.table import REASONING, SETTINGS, Answers, Hearing, Level
+from core.policy.table import REASONING, SETTINGS, Answers, Hearing, Level, Memory
 from core.policy.values import ADMINS, People, Wrong, brief
 
 log = structlog.get_logger()
@@ -61,6 +61,7 @@ class Policy:
     max_age: float = inf
     retention: float = inf
     retention_overheard: float = _OVERHEARD
+    memory: Memory = "full"
     zone: str = _BUILT_IN_ZONE
     budget: Limits = ()
     budget_person: Limits = ()

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, case, delete, false, func, or_, select, tuple_
+from sqlalchemy import Connection, Row, and_, case, delete, false, func, or_, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.policy import Overrides
@@ -14,14 +14,18 @@ from core.store.engine.sql import erases, now
 
 
 class Times(NamedTuple):
-    """What was said before is old (microseconds, as `turns.at`): to us or by us, and overheard; None where none is."""
+    """What was said before is old (microseconds, as `turns.at`): to us or by us, and overheard; None where none is.
+
+    `words` is the same for what was overheard and is stored with its words.
+    """
 
     said: int | None
     overheard: int | None
+    words: int | None = None
 
 
 class Oldest(NamedTuple):
-    """A session's oldest words of both kinds (as `Times`; None where it has none), and the database's time in seconds.
+    """A session's oldest turns of each kind (as `Times`; None where it has none), and the database's time in seconds.
 
     What waits to be answered is not among them.
     """
@@ -53,26 +57,30 @@ def oldest(connection: Connection, *, after: tuple[int, int], most: int) -> list
     said = select(func.min(turns.c.at)).where(here, ~_HEARD).correlate(sessions).scalar_subquery()
     heard = select(func.min(turns.c.at)).where(here, _HEARD).correlate(sessions).scalar_subquery()
     own = (sessions.c.workspace, sessions.c.session, sessions.c.address)
-    columns = (*own, *policies.SET_IN_SESSION, said.label("said"), heard.label("heard"), now(connection).label("now"))
+    words = select(func.min(turns.c.at)).where(here, _HEARD, turns.c.tokens > 0).correlate(sessions).scalar_subquery()
+    found = (said.label("said"), heard.label("heard"), words.label("words"), now(connection).label("now"))
+    columns = (*own, *policies.SET_IN_SESSION, *found)
     behind = tuple_(sessions.c.workspace, sessions.c.session) > tuple_(*after)
     rows = connection.execute(select(*columns).where(behind).order_by(*own[:2]).limit(most)).all()
-    found = []
-    for row in rows:
-        key = SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address))
-        overrides = policies.opened(key.workspace, key.address, row.set_in_workspace, row.set_in_channel)
-        found.append(Oldest(key, overrides, Times(row.said, row.heard), row.now / 1000))
-    return found
+    return [_oldest(row) for row in rows]
+
+
+def _oldest(row: Row[*tuple[object, ...]]) -> Oldest:
+    key = SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address))
+    overrides = policies.opened(key.workspace, key.address, row.set_in_workspace, row.set_in_channel)
+    return Oldest(key, overrides, Times(row.said, row.heard, row.words), row.now / 1000)
 
 
 def old(times: Times) -> ColumnElement[bool]:
     """The turns that are old and over, but for those whose words are gone; of a question and its answer, both."""
     said = false() if times.said is None else and_(~_HEARD, turns.c.at < times.said)
     heard = false() if times.overheard is None else and_(_HEARD, turns.c.at < times.overheard)
+    bare = false() if times.words is None else and_(_HEARD, turns.c.tokens > 0, turns.c.at < times.words)
     question = turns.alias("question")
     same = and_(*(question.c[name] == turns.c[name] for name in ("workspace", "session", "seq")))
     open_ = question.c.progress.in_((Progress.WAITING, Progress.ANSWERED))
     waits = select(question.c.seq).where(same, question.c.role == Role.PERSON, open_).exists()
-    return and_(_OVER, ~waits, or_(said, heard))
+    return and_(_OVER, ~waits, or_(said, heard, bare))
 
 
 def count(connection: Connection, key: SessionKey, times: Times) -> Old:

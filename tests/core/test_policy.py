@@ -47,12 +47,13 @@ def test_what_the_operator_sets_is_the_lowest_level_and_the_rest_is_built_in() -
     said = {"hear": "off", "answers": "mention", "context_tokens": "500", "answer_tokens": "16", "reasoning": "low"}
     said |= {"idle": "1d", "max_age": "2d", "guests": "no", "external": "yes", "allow": "person:U1", "deny": "role:5"}
     said |= {"budget": "5 usd/day", "budget_person": "9 tokens/week", "retention": "3d", "retention_overheard": "1d"}
+    said |= {"memory": "lean"}
     set_all = settings(openai_api_key="k", **{own: said.get(name, "U1") for name, own in variables.items()}).policy
 
     assert settings().policy == settings(backscroll_idle=None).policy == Policy()
     assert (set_all.hear, set_all.context_tokens, set_all.answer_tokens) == ("off", 500, 16)
     assert (set_all.idle, set_all.max_age) == (86_400, 2 * 86_400)
-    assert (set_all.retention, set_all.retention_overheard) == (3 * 86_400, 86_400)
+    assert (set_all.retention, set_all.retention_overheard, set_all.memory) == (3 * 86_400, 86_400, "lean")
     assert {set_all.may_read, set_all.may_stop, set_all.may_reset, set_all.may_set} == {frozenset({"U1"})}
     assert (set_all.guests, set_all.external) == (False, True)
     assert (set_all.shown("allow"), set_all.shown("deny")) == ("person:U1", "role:5")
