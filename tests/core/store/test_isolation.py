@@ -64,7 +64,7 @@ ELSEWHERE = 99
 ACROSS = {
     # what is whose turn, by one process for all: each of what it finds carries its workspace
     *("claims.claim", "claims.free_dead", "claims.call_back", "queue.news", "queue.renew", "timeouts.present"),
-    "expiring.oldest",
+    "expiring.page",
     *("doubts.due", "folds.due", "presence.conversations"),
     # what is over, or long ago, wherever it was
     *("doubts.forget", "gone.forget", "unrecorded.over", "expiring.drop_rejected"),
