@@ -13,10 +13,12 @@ from core import journal
 from core.assistant.assistant import Assistant
 from core.assistant.folding import Folder
 from core.chores.erasing import Erasing
+from core.chores.expiring import Expiring
 from core.chores.folding import DueSessions
 from core.chores.measuring import Measuring
 from core.chores.runner import Chores
 from core.chores.table import chores
+from core.chores.unrecorded import Returning
 from core.config import Settings, own_instructions
 from core.delivery.outbox import Outbox
 from core.delivery.reconcile import Reconciler
@@ -134,6 +136,8 @@ def _build(
         erasing=Erasing(
             database=database, shifts=shifts, count=mind.count, timings=timings, wake=worker.wake, vault=vault
         ),
+        returning=Returning(database=database, wake=worker.wake),
+        expiring=Expiring(database=database, policy=mind.policy, timings=timings, wake=worker.wake),
         policy=mind.policy,
         audit_seconds=settings.audit_seconds,
         events=events,
