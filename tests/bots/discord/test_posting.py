@@ -91,6 +91,19 @@ async def test_typing_is_not_tried_again_where_it_is_forbidden(stage: DiscordSta
     await mouth.close()
 
 
+async def test_typing_that_was_forbidden_once_is_tried_again_after_the_next_answer(stage: DiscordStage) -> None:
+    now = [time()]
+    mouth = stage.adapter(now=lambda: now[0])
+    stage.world.fault("POST /channels/.*/typing", status=403, code=50001, times=1)
+    answer = reply(await asked(stage), "")
+    await mouth.preview(answer)
+    await mouth.deliver(replace(answer, text="text"))
+    now[0] += 60
+    await mouth.preview(replace(answer, key="b" * 24))
+    assert len(stage.rest.typed) == 1
+    await mouth.close()
+
+
 async def test_a_preview_is_skipped_while_another_one_waits(stage: DiscordStage, mouth: DiscordAdapter) -> None:
     answer = reply(await asked(stage), "one")
     draft = await mouth.preview(answer)
