@@ -18,7 +18,7 @@ from core.intake.catchup import CatchUp
 from core.model.llm import Model
 from core.policy import Policy
 from core.seam.adapter import Adapter
-from core.store import Database, doubts, erasures
+from core.store import Database, doubts, erasures, inbound
 from core.store.sealing import Vault
 from core.timings import Timings
 
@@ -69,6 +69,7 @@ def forgetting(database: Database, timings: Timings) -> Chore:
 
     async def forget() -> float | None:
         await database.write(erasures.forget)
+        await database.write(inbound.forget_rejected)
         found = await database.write(doubts.forget)
         return timings.reconcile if found >= doubts.FORGET_AT_ONCE else None
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, func, select, true, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, select, true, update
 from sqlalchemy.dialects.postgresql import Insert
 
 from core.policy import Overrides
@@ -215,6 +215,15 @@ def _overheard(dialect: str) -> Insert:
 
 
 _OVERHEARD = Prepared(_overheard, tuple)
+
+
+_KEPT = 30 * 86_400_000
+"""Milliseconds for which an event that could not be read is there for whoever looks into it."""
+
+
+def forget_rejected(connection: Connection) -> None:
+    """Lets go of the events that could not be read long ago: nobody knows what people said in them."""
+    connection.execute(delete(rejections).where(rejections.c.rejected_at < now(connection) - _KEPT))
 
 
 def reject(connection: Connection, event: Rejected) -> None:

@@ -165,9 +165,9 @@ def start(connection: Connection, key: SessionKey) -> int:
     return begins
 
 
-def aside(connection: Connection, key: SessionKey, begin: int) -> int:
+def aside(connection: Connection, key: SessionKey, seq: int) -> int:
     """How many turns behind this seq are in view no more, since that begins later; counted as far as `count` does."""
-    number: int = connection.execute(_ASIDE, {**place(key), "begin": begin}).scalar_one()
+    number: int = connection.execute(_ASIDE, {**place(key), "seq": seq}).scalar_one()
     return number
 
 
@@ -179,10 +179,7 @@ _COUNTED = (
 _COUNT = select(func.count(), func.sum(_COUNTED.c.overheard), func.min(_COUNTED.c.at)).select_from(_COUNTED)
 _OLDEST = select(turns.c.at).where(_SAID).order_by(turns.c.seq, turns.c.role).limit(1)
 _GONE = (
-    select(turns.c.seq)
-    .where(_COUNTS, turns.c.seq > bindparam("begin"), turns.c.seq <= _START)
-    .limit(MOST + 1)
-    .subquery()
+    select(turns.c.seq).where(_COUNTS, turns.c.seq > bindparam("seq"), turns.c.seq <= _START).limit(MOST + 1).subquery()
 )
 _ASIDE = select(func.count()).select_from(_GONE)
 

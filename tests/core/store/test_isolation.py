@@ -64,7 +64,7 @@ ACROSS = {
     *("claims.claim", "claims.free_dead", "claims.call_back", "queue.news", "queue.renew", "timeouts.present"),
     *("doubts.due", "folds.due", "presence.conversations"),
     # what is over, or long ago, wherever it was
-    *("doubts.forget", "gone.forget"),
+    *("doubts.forget", "gone.forget", "inbound.forget_rejected"),
     # what a platform's or the deployment's, and no workspace's
     *("presence.beat", "presence.missed", "presence.caught_up", "inbound.reject", "chores.take", "chores.extend"),
     *("chores.leave", "servers.recall", "servers.keep"),
