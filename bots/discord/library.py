@@ -13,9 +13,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from aiohttp import ClientError, ClientSession, ClientWebSocketResponse, TraceConfig, TraceRequestEndParams
+from aiohttp import (
+    ClientError,
+    ClientSession,
+    ClientTimeout,
+    ClientWebSocketResponse,
+    TraceConfig,
+    TraceRequestEndParams,
+)
 
 from bots.discord.payloads import PLATFORM, Payload
+from bots.discord.timings import Timings
 from core.proxies import proxy_for
 
 with warnings.catch_warnings():
@@ -58,10 +66,19 @@ class Redirect:
     """Where Discord is: its own addresses, or a compatible server, a proxy, a test.
 
     An API address without a version gets the one that we speak, and one without a path gets Discord's.
-    Each address is reached by its own proxy, or by none, while the library knows one for all.
+    Each address is reached by its own proxy, or by none, while the library knows one for all. A request that is told
+    nothing for `silence` seconds ends: the library would wait for five minutes.
     """
 
-    def __init__(self, *, api: str | None = None, gateway: str | None = None, cdn: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        api: str | None = None,
+        gateway: str | None = None,
+        cdn: str | None = None,
+        silence: float = Timings().silence,
+    ) -> None:
+        self._silence = ClientTimeout(total=None, sock_connect=silence, sock_read=silence)
         self.api = _versioned(api) if api else Route.BASE
         self.gateway = gateway
         """None is Discord's; with another API, it is what that API says."""
@@ -81,7 +98,7 @@ class Redirect:
         async def redirected(route: Route, **options: object) -> Json:
             route.url = self.api + route.url.removeprefix(Route.BASE)
             http.proxy = proxy_for(route.url)  # read by the library before it awaits anything, here and below
-            return await request(route, **options)  # type: ignore[arg-type]  # handed through
+            return await request(route, timeout=self._silence, **options)  # type: ignore[arg-type]  # handed through
 
         async def connected(url: str, *, compress: int = 0) -> ClientWebSocketResponse:
             url = self.socket(url)

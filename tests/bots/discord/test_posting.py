@@ -231,6 +231,21 @@ async def test_no_answer_from_discord_is_an_unknown_outcome(stage: DiscordStage)
     await mouth.close()
 
 
+async def test_a_call_that_is_told_nothing_ends_long_before_a_delivery_does(stage: DiscordStage) -> None:
+    mouth = stage.adapter(timings=Timings(patience=1_000.0, silence=0.3))
+    stage.world.fault(POSTS, hang=True, after=True)
+    answer = reply(await asked(stage))
+    with pytest.raises(DeliveryUnknown):
+        await mouth.deliver(answer)
+    assert await mouth.deliver(replace(answer, attempt=2)) == stage.shown()[0].id
+    assert len(texts(stage)) == 1
+    await mouth.close()
+
+
+def test_no_call_waits_for_a_silent_platform_for_longer_than_fifteen_seconds() -> None:
+    assert Timings().silence <= 15.0
+
+
 async def test_a_long_rate_limit_is_a_delay(stage: DiscordStage, mouth: DiscordAdapter) -> None:
     body = {"retry_after": 45.5, "global": False, "message": "You are being rate limited."}
     stage.world.fault(POSTS, status=429, body=body, headers={"Via": "1.1 google"})
