@@ -85,6 +85,8 @@ class Timings:
     # The model
     model: float = 86_400.0
     """Between two looks at what its server tells of the model."""
+    measure: float = 5.0
+    """Between two looks at what other processes have learnt of how the models count."""
 
     # Intake
     too_late: float = 3_600.0

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, inspect
 from bots.discord.registration import group
 from bots.slack.manifest import manifest
 from core import config
+from core.chores.measuring import Measuring
 from core.chores.runner import Chore, Chores
 from core.chores.table import chores
 from core.commands.deeds import EFFECTS
@@ -98,6 +99,7 @@ async def working(database: Database, owner: str, *more: Chore) -> AsyncIterator
             catch_up=CatchUp(database=database, inbox=running.inbox, shifts=shifts, timings=BRISK),
             adapters=[running.adapter],
             model=running.model,
+            measuring=Measuring(database=database, server="", calibrations=running.mind.calibrations),
             folding=running.folding,
             erasing=running.erasing,
             policy=running.mind.policy,

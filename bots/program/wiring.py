@@ -14,6 +14,7 @@ from core.assistant.assistant import Assistant
 from core.assistant.folding import Folder
 from core.chores.erasing import Erasing
 from core.chores.folding import DueSessions
+from core.chores.measuring import Measuring
 from core.chores.runner import Chores
 from core.chores.table import chores
 from core.config import Settings, own_instructions
@@ -60,6 +61,9 @@ async def run(
     """
     vault = await prepare(settings, database)
     mind = await make_mind(settings, model, prices.read(settings.backscroll_prices_file), others)
+    server = settings.openai_base_url or ""
+    measuring = Measuring(database=database, server=server, calibrations=mind.calibrations)
+    await measuring.look()
     for one in (model, *(others or {}).values()):
         await one.recall(_Recollection(database))
     place = owner.own_place()
@@ -70,6 +74,7 @@ async def run(
         database=database,
         adapters=adapters,
         mind=mind,
+        measuring=measuring,
         owner=owner.ourselves(place),
         timings=timings or Timings(lease=settings.backscroll_lease_seconds),
         vault=vault,
@@ -103,6 +108,7 @@ def _build(
     database: Database,
     adapters: Mapping[str, Adapter],
     mind: Mind,
+    measuring: Measuring,
     owner: str,
     timings: Timings,
     vault: Vault | None,
@@ -123,6 +129,7 @@ def _build(
         catch_up=CatchUp(database=database, inbox=inbox, shifts=shifts, timings=timings),
         adapters=adapters.values(),
         model=mind.model,
+        measuring=measuring,
         folding=due_sessions if settings.has_model else None,
         erasing=Erasing(
             database=database, shifts=shifts, count=mind.count, timings=timings, wake=worker.wake, vault=vault

@@ -8,6 +8,7 @@ import structlog
 
 from core.chores.erasing import Erasing
 from core.chores.folding import NAME, DueSessions
+from core.chores.measuring import Measuring
 from core.chores.pruning import Pruning
 from core.chores.runner import Chore
 from core.chores.sealing import Hearing, Resealing
@@ -32,6 +33,7 @@ def chores(
     catch_up: CatchUp,
     adapters: Collection[Adapter],
     model: Model,
+    measuring: Measuring,
     folding: DueSessions | None,
     erasing: Erasing,
     policy: Policy,
@@ -51,6 +53,7 @@ def chores(
         *(timing_out(database, policy, adapter, events, timings) for adapter in adapters),
         erasing_words(erasing, timings),
         looking(model, timings),
+        sharing_measures(measuring, timings),
         *([] if audit_seconds == inf else [pruning(database, audit_seconds, timings)]),
         *([] if folding is None else [folding_sessions(folding, timings)]),
         *([] if vault is None else [hearing_of_keys(database, vault, timings)]),
@@ -142,3 +145,9 @@ def looking(model: Model, timings: Timings) -> Chore:
             log.warning("model ends", reason=warning)
 
     return Chore(name="looking at the model", do=look, every=timings.model, after_failure=timings.model, by_one=False)
+
+
+def sharing_measures(measuring: Measuring, timings: Timings) -> Chore:
+    """What any process learns of how the models count, all do."""
+    every = timings.measure
+    return Chore(name="sharing measures", do=measuring.look, every=every, after_failure=every, by_one=False)

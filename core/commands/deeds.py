@@ -12,7 +12,7 @@ from core.memory.mind import Mind
 from core.memory.window import Window, build
 from core.seam.messages import Choice
 from core.session import Progress, Turn, Validity
-from core.store import Connection, backscroll, ledger, queue, recalling, remembered, segments, turns
+from core.store import Connection, backscroll, folds, ledger, queue, recalling, remembered, segments, turns
 from core.store.audit import Outcome
 
 _BEGIN = "There is no session in this channel yet. Mention me, and one begins in that message's thread."
@@ -80,6 +80,7 @@ def _undo(connection: Connection, desk: Desk) -> Said:
     undone = segments.undo(connection, desk.key, desk.turn.seq)
     if undone is None:
         return Said(text="There is no reset to undo.", outcome=None)
+    folds.mark(connection, desk.key)  # before the next question finds that not all of it has room
     if undone is segments.Move.UNDO:
         number = remembered.aside(connection, desk.key, before)
         return Said(text=f"The last undo is undone: I set {how_many(number)} aside again.")

@@ -1,6 +1,6 @@
 """The tables of what is kept beside conversations: who hears, what is set and preferred, what was paid."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, Table, Text, text
 
 from core.schema.naming import metadata
 
@@ -108,6 +108,14 @@ servers = Table(
     Column("model", Text, primary_key=True),
     Column("manners", Text, nullable=False),  # what it turned out to be like (JSON)
     Column("learnt_at", BigInteger, nullable=False),
+)
+
+measures = Table(
+    "measures",
+    metadata,
+    Column("server", Text, primary_key=True),  # its address: of no workspace
+    Column("model", Text, primary_key=True),
+    Column("measure", Float, nullable=False),  # see core.model.calibration
 )
 
 policies = Table(

@@ -177,6 +177,21 @@ async def test_what_a_smaller_window_has_no_room_for_is_folded_before_the_next_q
     assert [fact for fact in facts if fact not in request(running)] == []
 
 
+async def test_what_an_undo_brings_back_and_has_no_room_is_folded_before_the_next_question(database: Database) -> None:
+    async with folding_house(database) as running:
+        facts = await talk(running, 1, 8)
+        await running.say(replace(message("!reset"), at=running.now + 1))
+        facts = [*facts, *await talk(running, 9, 16)]
+        assert not model_of(running).asked_to_fold
+        await running.say(replace(message("!undo"), at=running.now + 1))
+        await running.over()
+        await running.folding.look()
+
+        await running.say(replace(message("which facts?"), at=running.now + 2))
+        await running.over()
+        assert all(fact in request(running) for fact in facts)
+
+
 async def test_a_fold_that_fails_while_people_talk_is_counted_and_rests_all_the_same(database: Database) -> None:
     async with folding_house(database) as running:
         model = model_of(running)

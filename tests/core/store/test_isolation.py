@@ -67,7 +67,7 @@ ACROSS = {
     *("doubts.forget", "gone.forget", "inbound.forget_rejected"),
     # what a platform's or the deployment's, and no workspace's
     *("presence.beat", "presence.missed", "presence.caught_up", "inbound.reject", "chores.take", "chores.extend"),
-    *("chores.leave", "servers.recall", "servers.keep"),
+    *("chores.leave", "servers.recall", "servers.keep", "servers.told", "servers.tell"),
     *("denials.forget", "erasures.forget", "erasures.under_way"),
     # the key ring is the deployment's, and so is all that it seals
     *("keys.changed", "keys.older", "keys.rings", "resealing.look", "resealing.put", "resealing.numbers"),
