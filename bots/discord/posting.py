@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from bots.discord.api import Api
-from bots.discord.errors import Trouble, calling
+from bots.discord.errors import Trouble, calling, is_about_reference
 from bots.discord.forms import modal
 from bots.discord.library import Forbidden, HTTPException
 from bots.discord.lookup import Lookup, copies, likely
@@ -140,7 +140,7 @@ class Posting:
         try:
             return await self._api.post(*arguments, nonce=reply.key, reply_to=reply_to)
         except HTTPException as error:
-            if error.status != 400 or reply_to is None:
+            if reply_to is None or not is_about_reference(error):
                 raise
             return await self._api.post(*arguments, nonce=reply.key)
 
