@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import structlog
 from aiohttp import ClientWebSocketResponse
 
-from bots.discord.library import Client, Json, KeepAliveHandler, Redirect, Talkable
+from bots.discord.library import DEFAULT_GATEWAY, Client, Json, KeepAliveHandler, Redirect, Talkable
 from bots.discord.payloads import PLATFORM, Payload
 from core.errors import where
 
@@ -42,12 +42,15 @@ class Gateway(Client):
         self._open = False
         self._awaited: set[str] = set()  # servers that READY has named, and of which nothing more is known yet
         self._told = Event()
+        self._tried = ""
+        self._failed: set[str] = set()  # addresses of sockets over which no session was begun or resumed
         connect = self.http.ws_connect
 
         async def connected(url: str, *, compress: int = 0) -> ClientWebSocketResponse:
+            address = self._trusted(url)
             self._open = False
             await gates.before_connect()
-            self._socket = await connect(url, compress=compress)
+            self._socket = await connect(address, compress=compress)
             return self._socket
 
         self.http.ws_connect = connected  # type: ignore[method-assign]  # ours, see above
@@ -88,7 +91,21 @@ class Gateway(Client):
             here: list[Talkable] = [*guild.text_channels, *guild.voice_channels, *guild.stage_channels, *guild.threads]
             yield from here
 
+    def _trusted(self, url: str) -> str:
+        """The socket to open for this one: where the last one had no session, its address is not tried once more.
+
+        The library tries to resume at the address that the session was given for as long as it lives.
+        """
+        if self._tried and not self._open:
+            self._failed.add(self._tried)
+        self._tried, mark, query = url.partition("?")
+        if self._tried not in self._failed:
+            return url
+        self._tried = DEFAULT_GATEWAY
+        return DEFAULT_GATEWAY + mark + query
+
     def _begun(self, payload: Json) -> None:
+        self._failed.clear()
         self._awaited = {guild["id"] for guild in payload["guilds"]}
         self._told.clear()
         self._open = True

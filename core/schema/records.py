@@ -54,7 +54,7 @@ calls = Table(
     Column("written", Integer, nullable=False),
     Column("reasoning", Integer, nullable=False),
     Column("estimated", Boolean, nullable=False),  # the server did not tell; they are our own count
-    Index("ix_calls_workspace_session", "workspace", "session"),
+    Index("ix_calls_workspace_session_seq_call", "workspace", "session", "seq", "call"),
 )
 
 spent = Table(  # what calls have cost, in tokens: prices are put to them when somebody asks

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -36,6 +36,15 @@ SECRET = "sesame"
 @pytest.fixture(autouse=True)
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def signals_reach_the_tests_again() -> Iterator[None]:
+    """A start in the test's own process heeds them until that ends."""
+    heed = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, heard in heed.items():
+        signal.signal(number, heard)
 
 
 def backscroll(*words: str, **settings: str) -> Result:
@@ -343,6 +352,20 @@ async def test_a_start_that_waits_for_its_platform_can_be_stopped(tmp_path: Path
 
     assert status == 0
     assert not any("Traceback" in line or SECRET in line for line in lines)
+
+
+async def test_a_signal_that_comes_again_keeps_a_process_from_none_of_its_last_steps(tmp_path: Path) -> None:
+    async with process(tmp_path, "run", "console") as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        running.stdin.write(b"hello\n")
+        await running.stdout.readline()
+        end = asyncio.create_task(running.wait())
+        while not end.done():
+            running.send_signal(signal.SIGTERM)
+            await asyncio.wait([end], timeout=0.001)
+
+    assert end.result() == 0
 
 
 async def a_dead_letter(url: str) -> None:
