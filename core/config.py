@@ -204,6 +204,14 @@ def read_settings() -> Settings:
     return settings
 
 
+def wanted_log() -> Literal["text", "json"]:
+    """The form of the log, also where other settings are wrong."""
+    try:
+        return examine_settings()[0].backscroll_log
+    except ConfigurationError:
+        return "text"
+
+
 def examine_settings() -> tuple[Settings, Sequence[str]]:
     """The settings, with its default in place of each that is wrong, and what is wrong with them.
 

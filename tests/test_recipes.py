@@ -104,6 +104,7 @@ async def working(database: Database, owner: str, *more: Chore) -> AsyncIterator
             audit_seconds=inf,
             events=Events(),
             timings=BRISK,
+            owner=owner,
         )
         task = asyncio.create_task(Chores([*table, *more], shifts).work())
         try:

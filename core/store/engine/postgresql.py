@@ -19,12 +19,13 @@ from typing import Concatenate, ParamSpec, TypeVar
 import asyncpg
 import structlog
 from sqlalchemy import URL, AdaptedConnection, Connection, Engine, create_engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.util import greenlet_spawn
 
-from core.errors import ConfigurationError, DatabaseError, DatabaseUnreachable
+from core.errors import ConfigurationError, DatabaseError
 from core.store.engine import hints, rows
+from core.store.engine.complaints import of_postgresql
 from core.store.engine.prepared import DRIVER, Rows
 from core.store.engine.sql import is_alone
 
@@ -167,7 +168,7 @@ class PostgreSQL:
                     continue
                 attempt += 1
                 if not _passes(error) or attempt == _TRIES:
-                    raise _named(error) from None
+                    raise of_postgresql(error, _state(error), passes=_passes(error)) from None
             await asyncio.sleep(0.05 * 2**attempt * (0.5 + random()))  # noqa: S311 – jitter, not a secret
 
     async def _distrust(self, pool: _Pool) -> bool:
@@ -275,13 +276,3 @@ def _passes(error: Exception) -> bool:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     return (_state(error) or "").startswith(_RETRIED)
-
-
-def _named(error: Exception) -> Exception:
-    """Our error for the driver's: the first line of its own words, without a statement or its parameters."""
-    own = _own(error)
-    words = str(own).strip().partition("\n")[0]
-    if isinstance(own, asyncpg.InterfaceError):
-        words = words.partition(":")[0]  # it may go on with a parameter
-    away = _passes(error) or isinstance(error, OperationalError | InterfaceError)
-    return (DatabaseUnreachable if away else DatabaseError)(words or type(own).__name__)
