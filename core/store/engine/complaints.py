@@ -49,6 +49,8 @@ def of_postgresql(error: Exception, state: str | None, *, passes: bool) -> Datab
     """Our error for what asyncpg raised, by its SQLSTATE; with `passes`, the same may succeed a moment later."""
     own = (error.driver_exception or error) if isinstance(error, DBAPIError) else error
     words = str(own).strip().partition("\n")[0]
+    if isinstance(own, asyncpg.ClientConfigurationError):
+        return DatabaseError(words, remedy="Check the options behind the question mark of DATABASE_URL.")
     if isinstance(own, asyncpg.InterfaceError):
         words = words.partition(":")[0]  # it may go on with a parameter
     words = words or type(own).__name__
