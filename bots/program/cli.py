@@ -27,9 +27,10 @@ from bots.program.exits import go, known_settings
 from bots.program.reports import show as show_findings
 from bots.program.run import run as run_platforms
 from bots.program.version import own_version
-from core.config import Settings, examine_settings, misspelt_settings
+from core.config import Settings, examine_settings
 from core.model.offline import OfflineModel
 from core.model.prices import Prices
+from core.spelling import misspelt_settings
 from core.store import connect
 from core.store.engine import rows
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import migrations
 from bots.program import vaults
-from core.config import Misspelt, Settings, own_instructions
+from core.config import Settings, own_instructions
 from core.errors import BackscrollError, DatabaseAhead, DatabaseError
 from core.memory.mind import Mind
 from core.model import prices
 from core.model.llm import Model
 from core.seam.adapter import Adapter, Finding
+from core.spelling import Misspelt
 from core.store import Database, health, keys, servers, sqlite_files
 
 

@@ -11,10 +11,11 @@ import structlog
 from bots.program import garbage, logs, wiring
 from bots.program.doors import Platform, adapter, chosen
 from bots.program.version import own_version
-from core.config import Settings, misspelt_settings, own_instructions
+from core.config import Settings, own_instructions
 from core.model import prices
 from core.model.llm import Model
 from core.seam.adapter import Adapter
+from core.spelling import misspelt_settings
 from core.store import Database
 from core.timings import Timings
 

@@ -535,3 +535,51 @@ def test_an_option_of_settings_that_does_not_fit_says_what_would(words: tuple[st
 
     assert result.exit_code == 2
     assert result.stderr.startswith(f"backscroll: {why}")
+
+
+@pytest.mark.parametrize(
+    ("proxies", "status"),
+    [
+        ({"ALL_PROXY": "socks5://127.0.0.1:1"}, 2),
+        ({"ALL_PROXY": "socks5://127.0.0.1:1", "HTTPS_PROXY": "http://127.0.0.1:1"}, 0),
+        ({"ALL_PROXY": "socks5://127.0.0.1:1", "OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}, 0),
+    ],
+    ids=["that is needed", "beside an HTTP proxy", "to ourselves"],
+)
+async def test_a_socks_proxy_is_told_in_one_line_where_it_is_needed_and_else_in_nobodys_way(
+    proxies: dict[str, str], status: int, tmp_path: Path
+) -> None:
+    """G5."""
+    async with process(tmp_path, "run", "console", OPENAI_API_KEY=SECRET, **proxies) as running:
+        _, said = await running.communicate(b"!status\n")
+
+    assert running.returncode == status
+    lines = said.decode().splitlines()
+    assert not any("Traceback" in line or "ImportError" in line for line in lines)
+    assert status == 0 or (len(lines) == 1 and "ALL_PROXY names no HTTP proxy" in lines[0])
+
+
+async def test_a_user_without_a_name_and_a_home_can_run_everything(tmp_path: Path) -> None:
+    """G5: as a container that is given a number."""
+    nobody = (
+        "import pwd, sys\n"
+        "def unknown(_): raise KeyError\n"
+        "pwd.getpwuid = unknown\n"
+        "import bots.slack, bots.discord, core.model.openai, core.store.engine.postgresql\n"
+        "from bots.__main__ import main\n"
+        "sys.argv = ['backscroll', 'run', 'console']\n"
+        "main()\n"
+    )
+    running = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        nobody,
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, said = await running.communicate(b"hello\n")
+
+    assert (running.returncode, b"hello" in out) == (0, True), said
