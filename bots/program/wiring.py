@@ -37,7 +37,7 @@ from core.model.metered import Metered
 from core.model.offline import OfflineModel
 from core.model.prices import Prices
 from core.seam.adapter import Adapter, Receive
-from core.store import Database, claims, connect, ledger, servers
+from core.store import Database, claims, connect, health, hearers, ledger, servers
 from core.store.engine import rows
 from core.store.sealing import Vault
 from core.timings import Timings
@@ -62,6 +62,7 @@ async def run(
     Raises BackscrollError when it can't start, or when no platform is left and one would not have us.
     """
     vault = await prepare(settings, database)
+    await database.write(health.try_writing)
     mind = await make_mind(settings, model, prices.read(settings.backscroll_prices_file), others)
     server = settings.openai_base_url or ""
     measuring = Measuring(database=database, server=server, calibrations=mind.calibrations)
@@ -69,6 +70,7 @@ async def run(
     for one in (model, *(others or {}).values()):
         await one.recall(_Recollection(database))
     place = owner.own_place()
+    ourselves = owner.ourselves(place)
     freed = await database.write(claims.free_dead, host=place, alive=owner.is_alive)
     again = await database.write(claims.call_back)
     house = _build(
@@ -77,13 +79,17 @@ async def run(
         adapters=adapters,
         mind=mind,
         measuring=measuring,
-        owner=owner.ourselves(place),
+        owner=ourselves,
         timings=timings or Timings(lease=settings.backscroll_lease_seconds),
         vault=vault,
     )
     _say_how_sealed(vault)
-    log.info("ready", platforms=list(adapters), model=model.name, taken_up=freed, tried_again=again)
-    await _serve(house, settings.backscroll_drain_seconds, stop)
+    log.info("started", platforms=list(adapters), model=model.name, taken_up=freed, tried_again=again)
+    try:
+        await _serve(house, settings.backscroll_drain_seconds, stop)
+    finally:
+        with suppress(DatabaseError):  # then it is seen by its silence
+            await database.write(hearers.leave, owner=ourselves)
 
 
 def _say_how_sealed(vault: Vault | None) -> None:
@@ -142,6 +148,7 @@ def _build(
         audit_seconds=settings.audit_seconds,
         events=events,
         timings=timings,
+        owner=owner,
         vault=vault,
     )
     return _House(database=database, adapters=adapters, inbox=inbox, worker=worker, chores=Chores(table, shifts))
