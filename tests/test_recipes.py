@@ -28,10 +28,11 @@ from core.chores.unrecorded import Returning
 from core.commands.deeds import EFFECTS
 from core.commands.orders import Desk, Said
 from core.commands.table import COMMANDS, Command, Parameter
-from core.config import Settings, examine_settings, misspelt_settings, read_settings
+from core.config import Settings, examine_settings, read_settings
 from core.delivery.reconcile import Reconciler
 from core.events import Events
 from core.intake.catchup import CatchUp
+from core.spelling import misspelt_settings
 from core.store import Database, connect
 from core.work.shifts import Shifts
 from tests import test_readme
@@ -110,6 +111,7 @@ async def working(database: Database, owner: str, *more: Chore) -> AsyncIterator
             audit_seconds=inf,
             events=Events(),
             timings=BRISK,
+            owner=owner,
         )
         task = asyncio.create_task(Chores([*table, *more], shifts).work())
         try:

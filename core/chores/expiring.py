@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from math import inf
 
 import structlog
 
@@ -17,6 +16,7 @@ from core.timings import Timings
 log = structlog.get_logger()
 
 _AT_ONCE = 1_000  # turns that are looked at in one transaction
+_REJECTED = 30 * 86_400.0  # seconds; for whoever looks into what could not be read
 
 
 class Expiring:
@@ -70,9 +70,8 @@ class Expiring:
         return ends(policy, now, ahead=self._timings.expire)
 
     async def _drop_rejected(self) -> None:
-        seconds = self._policy.retention_overheard
-        if seconds < inf:
-            await self._database.write(expiring.drop_rejected, seconds=seconds)
+        seconds = min(self._policy.retention_overheard, _REJECTED)
+        await self._database.write(expiring.drop_rejected, seconds=seconds)
 
     async def _expire(self, key: SessionKey, times: Times) -> int:
         turns = 0

@@ -9,10 +9,11 @@ import structlog
 from core.chores.erasing import Erasing
 from core.chores.expiring import Expiring
 from core.chores.folding import NAME, DueSessions
+from core.chores.hearing import Hearing
 from core.chores.measuring import Measuring
 from core.chores.pruning import Pruning
 from core.chores.runner import Chore
-from core.chores.sealing import Hearing, Resealing
+from core.chores.sealing import HearingOfKeys, Resealing
 from core.chores.timing_out import TimingOut
 from core.chores.unrecorded import Returning
 from core.delivery.reconcile import Reconciler
@@ -44,15 +45,17 @@ def chores(
     audit_seconds: float,
     events: Events,
     timings: Timings,
+    owner: str,
     vault: Vault | None = None,
 ) -> Sequence[Chore]:
     """All of them; without `folding`, nothing is folded, and without a `vault` nothing sealed.
 
-    The audit is kept for so many seconds.
+    The audit is kept for so many seconds. `owner` is this process's name.
     """
     return [
         reconciling(reconciler, timings),
         forgetting(database, timings),
+        *(hearing(database, adapter, owner, timings) for adapter in adapters),
         *(catching_up(catch_up, adapter, timings) for adapter in adapters),
         *(timing_out(database, policy, adapter, events, timings) for adapter in adapters),
         erasing_words(erasing, timings),
@@ -82,6 +85,12 @@ def forgetting(database: Database, timings: Timings) -> Chore:
         return timings.reconcile if found >= doubts.FORGET_AT_ONCE else None
 
     return Chore(name="forgetting", do=forget, every=timings.forget, after_failure=timings.put_off, by_one=True)
+
+
+def hearing(database: Database, adapter: Adapter, owner: str, timings: Timings) -> Chore:
+    """Each process says which platforms it hears, whatever else it is at."""
+    say, every = Hearing(database=database, adapter=adapter, owner=owner, timings=timings).say, timings.heard
+    return Chore(name="hearing", platform=adapter.platform, do=say, every=every, after_failure=every, by_one=False)
 
 
 def catching_up(catch_up: CatchUp, adapter: Adapter, timings: Timings) -> Chore:
@@ -140,7 +149,7 @@ def pruning(database: Database, seconds: float, timings: Timings) -> Chore:
 
 def hearing_of_keys(database: Database, vault: Vault, timings: Timings) -> Chore:
     """Data keys that others have made or destroyed are heard of, by each process for what it has at hand."""
-    hearing, every = Hearing(database=database, vault=vault), timings.keys
+    hearing, every = HearingOfKeys(database=database, vault=vault), timings.keys
     return Chore(name="hearing of keys", do=hearing.look, every=every, after_failure=every, by_one=False)
 
 

@@ -21,6 +21,7 @@ from core.commands import (
 from core.commands.orders import Desk, Order, Said
 from core.commands.table import COMMANDS, NOT_ADMITTED, UNKNOWN, Cost, Shown, find
 from core.memory import retention
+from core.memory.ageing import how_many
 from core.memory.mind import Mind
 from core.memory.window import Window, build
 from core.seam.messages import Choice
@@ -85,19 +86,20 @@ def _reset(connection: Connection, desk: Desk) -> Said:
     segments.reset(connection, desk.key, desk.turn.seq)
     if number == 0:
         return Said(text="There was nothing to set aside: this session is new.")
-    return Said(text=f"A fresh start: I set {_turns(number)} aside. `undo` brings them back.")
+    return Said(text=f"A fresh start: I set {how_many(number)} aside. `undo` brings them back.")
 
 
 def _undo(connection: Connection, desk: Desk) -> Said:
-    before = remembered.count(connection, desk.key).all
+    before = remembered.start(connection, desk.key)
     undone = segments.undo(connection, desk.key, desk.turn.seq)
-    number = remembered.count(connection, desk.key).all
     if undone is None:
         return Said(text="There is no reset to undo.", outcome=None)
     folds.mark(connection, desk.key)  # before the next question finds that not all of it has room
     if undone is segments.Move.UNDO:
-        return Said(text=f"The last undo is undone: I set {_turns(before - number)} aside again.")
-    return Said(text=f"The last reset is undone: I remember {_turns(number)} again.")
+        number = remembered.aside(connection, desk.key, before)
+        return Said(text=f"The last undo is undone: I set {how_many(number)} aside again.")
+    number = remembered.count(connection, desk.key).all
+    return Said(text=f"The last reset is undone: I remember {how_many(number)} again.")
 
 
 def _status(connection: Connection, desk: Desk) -> Said:
@@ -109,8 +111,9 @@ def _status(connection: Connection, desk: Desk) -> Said:
     window = _window(connection, desk)
     tokens = window.tokens * mind.limit // mind.room
     seen = f"{_seen(window, known)}{_folded(window)}"
+    kept = how_many(known.all if known.is_more else known.all - known.overheard)
     return Said(
-        text=f"I remember {_turns(known.all - known.overheard)} here, since {_when(known.since)}{_beside(known)}.\n"
+        text=f"I remember {kept} here, since {_when(known.since)}{_beside(known)}.\n"
         f"My next answer will see {seen}: {tokens:,} of {mind.limit:,} tokens with instructions.\n"
         f"Answers come from {model}{_size(mind)}.{spent}"
     )
@@ -139,17 +142,21 @@ def _beside(known: remembered.Count) -> str:
     """What is remembered beside the session's own turns."""
     if not known.overheard:
         return ""
+    if known.is_more:
+        return ", what I overheard among them"
     return f", and {known.overheard:,} message{'s' if known.overheard > 1 else ''} around them that I overheard"
 
 
 def _seen(window: Window, known: remembered.Count) -> str:
     """What of that a window holds: own turns first."""
     own, overheard = window.turns - window.overheard, window.overheard
-    seen = "all of them" if own == known.all - known.overheard else f"the newest {own:,} of them"
+    all_own = own == known.all - known.overheard and not known.is_more
+    seen = "all of them" if all_own else f"the newest {own:,} of them"
     if not known.overheard:
         return seen
-    every = own == known.all - known.overheard and overheard == known.overheard
-    return seen if every else f"{seen.removesuffix(' of them')} of my turns and {overheard:,} of what I overheard"
+    if all_own and overheard == known.overheard:
+        return seen
+    return f"{seen.removesuffix(' of them')} of my turns and {overheard:,} of what I overheard"
 
 
 def _folded(window: Window) -> str:
@@ -238,10 +245,6 @@ def _not_admitted(_connection: Connection, desk: Desk) -> Said:
     return Said(text=desk.turn.text)
 
 
-def _turns(number: int) -> str:
-    return f"{number:,} turn" if number == 1 else f"{number:,} turns"
-
-
 EFFECTS: Mapping[str, Effect] = {
     "reset": _reset,
     "undo": _undo,
@@ -263,3 +266,10 @@ EFFECTS: Mapping[str, Effect] = {
     UNKNOWN.name: _unknown,
 }
 """What is done for each command that the model is not asked about."""
+
+_READING = frozenset(("status", "context", "usage", "settings", "preferences", "export", "help", UNKNOWN.name))
+
+
+def only_reads(order: Order) -> bool:
+    """Whether doing it changes nothing, so that no other session need wait for it."""
+    return order.is_vague or order.asks_for_form or order.misfit is not None or order.command.name in _READING

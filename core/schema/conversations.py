@@ -158,6 +158,14 @@ turns = Table(
         sqlite_where=text("error IS NOT NULL"),
     ),
     Index(
+        "ix_turns_covers",
+        "workspace",
+        "session",
+        "seq",
+        postgresql_where=text("covers IS NOT NULL"),
+        sqlite_where=text("covers IS NOT NULL"),
+    ),
+    Index(
         "ix_turns_waiting",
         "workspace",
         "session",
@@ -255,6 +263,14 @@ deliveries = Table(
         "seq",
         postgresql_where=text("error IS NOT NULL"),
         sqlite_where=text("error IS NOT NULL"),
+    ),
+    Index(
+        "ix_deliveries_message",
+        "workspace",
+        "message",  # before the session, as in `turns`
+        "session",
+        postgresql_where=text("message IS NOT NULL"),
+        sqlite_where=text("message IS NOT NULL"),
     ),
     Index(
         "ix_deliveries_due_at",

@@ -11,6 +11,14 @@ presence = Table(
     Column("heard_at", BigInteger, nullable=False),  # up to here, all that was said reached us
 )
 
+hearers = Table(  # which process hears which platform now
+    "hearers",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),  # the platform's nameless one
+    Column("owner", Text, primary_key=True),  # the process
+    Column("heard_at", BigInteger, nullable=False),
+)
+
 chores = Table(
     "chores",
     metadata,
@@ -54,7 +62,7 @@ calls = Table(
     Column("written", Integer, nullable=False),
     Column("reasoning", Integer, nullable=False),
     Column("estimated", Boolean, nullable=False),  # the server did not tell; they are our own count
-    Index("ix_calls_workspace_session", "workspace", "session"),
+    Index("ix_calls_workspace_session_seq_call", "workspace", "session", "seq", "call"),
 )
 
 spent = Table(  # what calls have cost, in tokens: prices are put to them when somebody asks

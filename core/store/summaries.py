@@ -11,6 +11,7 @@ from core.store import bodies, checkpoints, shown
 from core.store.engine.sql import seconds
 from core.store.queue import require, turn
 from core.store.stages import Stage
+from core.store.turns import WAITS
 
 
 def outdate(connection: Connection, key: SessionKey, seq: int, *, but: int | None = None) -> None:
@@ -36,10 +37,11 @@ def outdate(connection: Connection, key: SessionKey, seq: int, *, but: int | Non
     made = and_(tells, turns.c.validity != Validity.ERASED)
     stale = {"progress": Progress.DONE, "validity": Validity.STALE, "body": b"", "tokens": turns.c.tokens + 1}
     connection.execute(update(turns).where(made).values(stale))
-    asked = and_(mine, turns.c.kind == Kind.COMMAND, turns.c.progress == Progress.WAITING)
+    asked = and_(mine, WAITS, turns.c.kind == Kind.COMMAND, turns.c.progress == Progress.WAITING)
+    written = [one for one in connection.execute(select(turns.c.seq).where(asked)).scalars() if one > seq]
     newer = {"edited_at": func.coalesce(turns.c.edited_at, turns.c.at) + 1}
-    others = and_(asked, turns.c.seq > seq, turns.c.seq.is_distinct_from(but))
-    if connection.execute(update(turns).where(others).values(newer)).rowcount:
+    others = [one for one in written if one != but]
+    if others and connection.execute(update(turns).where(asked, turns.c.seq.in_(others)).values(newer)).rowcount:
         this = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
         connection.execute(update(sessions).where(this, sessions.c.owner.is_not(None)).values(news=True))
 

@@ -71,12 +71,14 @@ ACROSS = {
     # what a platform's or the deployment's, and no workspace's
     *("presence.beat", "presence.missed", "presence.caught_up", "inbound.reject", "chores.take", "chores.extend"),
     *("chores.leave", "servers.recall", "servers.keep", "servers.told", "servers.tell"),
+    *("hearers.hear", "hearers.leave", "hearers.heard"),
     *("denials.forget", "erasures.forget", "erasures.under_way"),
     # the key ring is the deployment's, and so is all that it seals
     *("keys.changed", "keys.older", "keys.rings", "resealing.look", "resealing.put", "resealing.numbers"),
     *("resealing.is_empty", "resealing.size", "rotating.wrapped_by", "rotating.to_be_wrapped", "rotating.to_be_made"),
     "rotating.end",
     # what the operator asks for on the command line
+    *("health.try_writing", "health.queue", "dead.number"),
     *("dead.listed", "audit.found", "audit.recorded", "erasures.workspaces_with", "erasures.leftovers"),
 }
 """The functions that are for all workspaces, each with its reason."""
@@ -453,7 +455,7 @@ async def worlds(database: Database) -> Worlds:
 async def test_there_is_something_of_everything_next_door(database: Database, worlds: Worlds) -> None:
     """What is not there can't be found by mistake."""
     led = {table.name for table in metadata.sorted_tables if "workspace" in table.c}
-    assert led - {table.name for table in worlds.next_door} == {"workspaces", "presence", "rejections"}
+    assert led - {table.name for table in worlds.next_door} == {"workspaces", "presence", "hearers", "rejections"}
 
 
 async def test_no_function_of_the_store_knows_or_changes_what_is_next_door(database: Database, worlds: Worlds) -> None:
