@@ -201,3 +201,34 @@ async def test_a_command_that_lacks_something_says_so_and_one_that_may_be_talk_i
         await running.say(message("set up a meeting", audience=BOT))
         await running.adapter.until(lambda: running.adapter.texts[1:] == ["You said: set up a meeting"])
         await running.over()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"text": "!off the record 2h"},
+        {"text": "! off the record"},
+        {"text": "/Off THE record 2h"},
+        {"text": "!off-the-record 2h"},
+        {"text": "the record 2h", "verb": "off"},
+        {"text": "2h", "verb": "off-the-record"},
+        {"text": "off the  record 2h", "audience": BOT},
+        {"text": "off the record, I think so", "audience": BOT},
+        {"text": "off the record 2h please", "audience": BOT},
+        {"text": "!off the rails 2h"},
+    ],
+)
+def test_a_name_of_several_words_is_said_with_spaces(said: dict[str, object]) -> None:
+    found = parse(message(**said))
+
+    is_talk = str(said["text"]).startswith("! ") or said["text"] in (
+        *("off the record, I think so", "off the record 2h please", "!off the rails 2h"),
+    )
+    assert found == (None if is_talk else Given(verb="off-the-record", line="2h"))
+    assert COMMANDS["off-the-record"].usage == "off the record [DURATION]"
+
+
+@pytest.mark.parametrize("said", ["0m", "25h", "2d", "never", "30", "half an hour", "1440m and more"])
+def test_nobody_is_off_the_record_for_longer_than_a_day(said: str) -> None:
+    with pytest.raises(Misfit, match=r"at most `24h`|don't understand"):
+        arguments(COMMANDS["off-the-record"], said)
