@@ -21,6 +21,7 @@ from core.delivery.outbox import Outbox
 from core.delivery.reconcile import Reconciler
 from core.errors import ConfigurationError, DatabaseBehind, DatabaseError
 from core.events import Events
+from core.intake import catchup
 from core.intake.catchup import CatchUp
 from core.intake.inbox import Inbox
 from core.memory.checkpoints.shown import EXPLAINED as RECORDS
@@ -63,6 +64,8 @@ async def run(
     mind = await make_mind(settings, model, prices.read(settings.backscroll_prices_file), others)
     for one in (model, *(others or {}).values()):
         await one.recall(_Recollection(database))
+    for adapter in adapters.values():
+        await catchup.suspect(database, adapter)
     place = owner.own_place()
     ourselves = owner.ourselves(place)
     freed = await database.write(claims.free_dead, host=place, alive=owner.is_alive)

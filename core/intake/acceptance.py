@@ -23,7 +23,7 @@ from core.model import envelope
 from core.policy import Overrides
 from core.seam.messages import Inbound
 from core.session import Kind, Progress
-from core.store import Database, arrivals, inbound, places, queue
+from core.store import Database, answering, arrivals, inbound, places, queue
 from core.timings import Timings
 from core.work.worker import Worker
 
@@ -103,6 +103,20 @@ class Acceptance:
             self._events.tell(Skipped(address=place, messages=len(new)))
             await self._store(Judged(message=new[-1], kind=Kind.SAID, missed=len(new)))
         return len(new)
+
+    async def remember(self, message: Inbound, answer: str) -> bool:
+        """Accepts what we have answered already, and this database does not know of; returns whether it was news."""
+        given = lines.parse(message)
+        kind = await self._judge(message, given)
+        if kind not in (Kind.SAID, Kind.COMMAND):
+            return await self.accept(message)
+        accepted = await self._write(Judged(message=message, kind=kind, given=given, progress=Progress.DONE))
+        if accepted is None:
+            return False
+        if answer and kind is Kind.SAID:
+            tokens = self._mind.count(answer)
+            await self._database.write(answering.recall, accepted.key, accepted.turn, answer, tokens=tokens)
+        return True
 
     def kept(self, message: Inbound, given: Given | None) -> Inbound:
         """The message as it is stored: what it quotes is cut, and the words of a command are those that it takes."""
