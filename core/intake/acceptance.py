@@ -51,10 +51,20 @@ class Judged:
         return self.progress is Progress.WAITING and self.kind is not Kind.OVERHEARD
 
     @property
+    def is_answered(self) -> bool:
+        """Whether it is talk that we have answered already."""
+        return self.kind is Kind.SAID and self.progress is Progress.DONE
+
+    @property
     def is_at_once(self) -> bool:
         """Whether it is a command that does not queue."""
         given = self.given
         return given is not None and (table.find(given.verb).at_once or lines.asks_for_form(given.verb, given.line))
+
+
+def _progress(message: Inbound) -> Progress:
+    """What a history shows to be answered waits no more."""
+    return Progress.WAITING if message.answer is None else Progress.DONE
 
 
 class Acceptance:
@@ -75,7 +85,7 @@ class Acceptance:
         if kind is None:
             return False
         try:
-            return await self._store(Judged(message=message, kind=kind, given=given))
+            return await self._store(Judged(message=message, kind=kind, given=given, progress=_progress(message)))
         except inbound.Unanswered as unanswered:
             kind = judging.of_called(self._mind.policy.under(unanswered.overrides))
         return kind is Kind.OVERHEARD and await self._store(Judged(message=message, kind=kind))
@@ -103,20 +113,6 @@ class Acceptance:
             self._events.tell(Skipped(address=place, messages=len(new)))
             await self._store(Judged(message=new[-1], kind=Kind.SAID, missed=len(new)))
         return len(new)
-
-    async def remember(self, message: Inbound, answer: str) -> bool:
-        """Accepts what we have answered already, and this database does not know of; returns whether it was news."""
-        given = lines.parse(message)
-        kind = await self._judge(message, given)
-        if kind not in (Kind.SAID, Kind.COMMAND):
-            return await self.accept(message)
-        accepted = await self._write(Judged(message=message, kind=kind, given=given, progress=Progress.DONE))
-        if accepted is None:
-            return False
-        if answer and kind is Kind.SAID:
-            tokens = self._mind.count(answer)
-            await self._database.write(answering.recall, accepted.key, accepted.turn, answer, tokens=tokens)
-        return True
 
     def kept(self, message: Inbound, given: Given | None) -> Inbound:
         """The message as it is stored: what it quotes is cut, and the words of a command are those that it takes."""
@@ -156,13 +152,17 @@ class Acceptance:
         if accepted is None:
             log.debug("known already", session=judged.message.address.id)
             return False
+        if judged.is_answered and judged.message.answer:
+            words = judged.message.answer
+            tokens = self._mind.count(words)
+            await self._database.write(answering.recall, accepted.key, accepted.turn, words, tokens=tokens)
         address, seq = judged.message.address, accepted.turn.seq
         self._events.tell(Accepted(address=address, seq=seq, to_be_answered=judged.waits))
         return True
 
     async def _taken_in(self, judged: Judged) -> inbound.Stored | None:
         """None where it was known. Raises NotAdmitted."""
-        if judged.is_at_once:
+        if judged.is_at_once and judged.waits:
             return await self._answer_aside(judged)
         return await (self._answer_in_turn(judged) if judged.waits else self._write(judged))
 

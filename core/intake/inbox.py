@@ -89,10 +89,7 @@ class Inbox:
         late: dict[Address, list[Inbound]] = {}
         young, news = [], 0
         for message in missed:
-            if message.answer is not None:
-                async with self._door(message.address):
-                    news += await self._acceptance.remember(message, message.answer)
-            elif self._clock() - message.at <= self._timings.too_late:
+            if message.answer is not None or self._clock() - message.at <= self._timings.too_late:
                 young.append(message)
             elif await self._acceptance.is_to_be_answered(message):
                 late.setdefault(message.address, []).append(message)
