@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import ConfigurationError
 from core.files import contents, why
-from core.policy import ANSWER_TOKENS, CONTEXT_TOKENS, REASONING, SETTINGS, Answers, Hearing, Level, Policy
+from core.policy import ANSWER_TOKENS, CONTEXT_TOKENS, REASONING, SETTINGS, Answers, Hearing, Level, Memory, Policy
 from core.policy.values import duration
 
 _MODEL = "gpt-6-luna"  # the current small model of OpenAI's, as of 2026-11
@@ -65,6 +65,9 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_persona: str | None = None
     backscroll_idle: str | None = None
     backscroll_max_age: str = "never"
+    backscroll_retention: str = "forever"
+    backscroll_retention_overheard: str = "30d"
+    backscroll_memory: Memory = "full"
     backscroll_lease_seconds: float = Field(default=30, ge=3, le=3600)
     backscroll_models: str | None = None
     backscroll_budget: str | None = None
@@ -90,33 +93,13 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     @field_validator(
         *("openai_api", "openai_reasoning", "backscroll_hear", "backscroll_answers", "backscroll_log"),
         *("backscroll_guests", "backscroll_external", "backscroll_moderation", "backscroll_row_security"),
+        "backscroll_memory",
         mode="before",
     )
     @classmethod
     def _in_small_letters(cls, word: object) -> object:
         """`Channel` means `channel`."""
         return word.lower() if isinstance(word, str) else word
-
-    @field_validator("backscroll_may_stop")
-    @classmethod
-    def _no_misspelt_word(cls, people: str) -> str:
-        """`evryone` is nobody's ID: taken for one, it would keep all but the asker from stopping an answer."""
-        SETTINGS["may_stop"].read(people)
-        return people
-
-    @field_validator("backscroll_may_read", "backscroll_may_reset", "backscroll_may_set")
-    @classmethod
-    def _somebody(cls, people: str) -> str:
-        SETTINGS["may_set"].read(people)
-        return people
-
-    @field_validator("backscroll_idle", "backscroll_max_age")
-    @classmethod
-    def _a_duration(cls, said: str | None) -> str | None:
-        """It is read again where it holds, as what people set is."""
-        if said is not None:
-            SETTINGS["idle"].read(said)
-        return said
 
     @field_validator("backscroll_audit_retention")
     @classmethod
@@ -125,10 +108,13 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
         return said
 
     @field_validator(
-        *("backscroll_persona", "backscroll_budget", "backscroll_budget_person", "backscroll_allow", "backscroll_deny")
+        *("backscroll_persona", "backscroll_budget", "backscroll_budget_person", "backscroll_allow", "backscroll_deny"),
+        *("backscroll_may_read", "backscroll_may_stop", "backscroll_may_reset", "backscroll_may_set"),
+        *("backscroll_idle", "backscroll_max_age", "backscroll_retention", "backscroll_retention_overheard"),
     )
     @classmethod
     def _read_as_set(cls, said: str | None, info: ValidationInfo) -> str | None:  # type: ignore[explicit-any]  # pydantic's
+        """It is read again where it holds, as what people set is. `evryone`, taken for an ID, would shut all out."""
         if said is not None:
             SETTINGS[str(info.field_name).removeprefix("backscroll_")].read(said)
         return said

@@ -92,7 +92,14 @@ class DeliveryDelayed(DeliveryError):
 
 
 class DeliveryUnknown(DeliveryError):
-    """The reply may or may not be on screen: look before sending again."""
+    """The reply may or may not be on screen: look before sending again, after `retry_after` seconds where it was said.
+
+    It is not the platform's own word: it said nothing, or that it is out of order, or somebody between us answered.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class DeliveryRefused(DeliveryError):

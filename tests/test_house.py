@@ -40,6 +40,7 @@ SHARED = {  # what is in each: CONTRIBUTING.md
 OWN = {
     "slack": {"blocks", "channels", "charts", "clients", "manifest", "pages", "status"},
     "discord": {
+        "answers",
         "formulas",
         "gate",
         "interactions",

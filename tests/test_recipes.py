@@ -20,8 +20,11 @@ from sqlalchemy import Connection, inspect
 from bots.discord.registration import group
 from bots.slack.manifest import manifest
 from core import config
+from core.chores.expiring import Expiring
+from core.chores.measuring import Measuring
 from core.chores.runner import Chore, Chores
 from core.chores.table import chores
+from core.chores.unrecorded import Returning
 from core.commands.deeds import EFFECTS
 from core.commands.orders import Desk, Said
 from core.commands.table import COMMANDS, Command, Parameter
@@ -99,8 +102,11 @@ async def working(database: Database, owner: str, *more: Chore) -> AsyncIterator
             catch_up=CatchUp(database=database, inbox=running.inbox, shifts=shifts, timings=BRISK),
             adapters=[running.adapter],
             model=running.model,
+            measuring=Measuring(database=database, server="", calibrations=running.mind.calibrations),
             folding=running.folding,
             erasing=running.erasing,
+            returning=Returning(database=database, wake=running.worker.wake),
+            expiring=Expiring(database=database, policy=running.mind.policy, timings=BRISK),
             policy=running.mind.policy,
             audit_seconds=inf,
             events=Events(),

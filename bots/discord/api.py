@@ -5,9 +5,10 @@ open, and what is still being answered can be delivered after it is closed.
 """
 
 from asyncio import Lock
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bots.discord.answers import Uncertain
 from bots.discord.library import Client, Json, LoginFailure, NotFound, Redirect
 from bots.discord.payloads import Payload
 from core.errors import PlatformError
@@ -77,19 +78,19 @@ class Api:
         }
         if reply_to is not None:
             body["message_reference"] = {"message_id": reply_to, "fail_if_not_exists": False}
-        made: Payload = await self.call("POST", "/channels/{channel_id}/messages", channel_id=channel, json=body)
-        return made
+        return _message(await self.call("POST", "/channels/{channel_id}/messages", channel_id=channel, json=body))
 
     async def edit(self, channel: str, message: str, content: Payload) -> Payload:
         """The same message with another content. Without `allowed_mentions` an edit is parsed for mentions anew."""
-        edited: Payload = await self.call(
-            "PATCH",
-            "/channels/{channel_id}/messages/{message_id}",
-            channel_id=channel,
-            message_id=message,
-            json=content,
+        return _message(
+            await self.call(
+                "PATCH",
+                "/channels/{channel_id}/messages/{message_id}",
+                channel_id=channel,
+                message_id=message,
+                json=content,
+            )
         )
-        return edited
 
     async def delete(self, channel: str, message: str) -> None:
         """The message is gone from everybody's screen."""
@@ -169,3 +170,10 @@ class Api:
             method, "/applications/{app}/commands", app=str((await self.application()).id), json=overwrite
         )
         return found
+
+
+def _message(answer: Json) -> Payload:
+    """The answer, if it is a message. Raises Uncertain where somebody else has answered in Discord's form."""
+    if isinstance(answer, Mapping) and "id" in answer and "content" in answer:
+        return answer
+    raise Uncertain("no message was answered")

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import structlog
 from aiohttp import ClientWebSocketResponse
 
-from bots.discord.library import Client, Json, KeepAliveHandler, Redirect, Talkable
+from bots.discord.library import DEFAULT_GATEWAY, Client, Json, KeepAliveHandler, Redirect, Talkable
 from bots.discord.payloads import PLATFORM, Payload
 from core.errors import where
 
@@ -32,22 +32,29 @@ class Gates(Protocol):
         """Before each IDENTIFY; `initial` is the first of a client."""
 
 
+class AddressLost(Exception):
+    """No session was begun or resumed at an address that can be asked for anew."""
+
+
 class Gateway(Client):
     """A client that listens, and passes the gates first."""
 
     def __init__(self, redirect: Redirect, *, content: bool, gates: Gates) -> None:
         super().__init__(redirect, content=content)
-        self._gates = gates
+        self._gates, self._redirect = gates, redirect
         self._socket: ClientWebSocketResponse | None = None
         self._open = False
         self._awaited: set[str] = set()  # servers that READY has named, and of which nothing more is known yet
         self._told = Event()
+        self._tried = ""
+        self._failed: set[str] = set()  # addresses of sockets over which no session was begun or resumed
         connect = self.http.ws_connect
 
         async def connected(url: str, *, compress: int = 0) -> ClientWebSocketResponse:
+            address = self._trusted(url)
             self._open = False
             await gates.before_connect()
-            self._socket = await connect(url, compress=compress)
+            self._socket = await connect(address, compress=compress)
             return self._socket
 
         self.http.ws_connect = connected  # type: ignore[method-assign]  # ours, see above
@@ -88,7 +95,24 @@ class Gateway(Client):
             here: list[Talkable] = [*guild.text_channels, *guild.voice_channels, *guild.stage_channels, *guild.threads]
             yield from here
 
+    def _trusted(self, url: str) -> str:
+        """The socket to open for this one: where the last one had no session, its address is not tried once more.
+
+        The library tries to resume at the address that the session was given for as long as it lives. Raises
+        AddressLost where an API has named the usual address, and can be asked for another one.
+        """
+        if self._tried and not self._open:
+            self._failed.add(self._tried)
+        self._tried, mark, query = url.partition("?")
+        if self._tried not in self._failed:
+            return url
+        if DEFAULT_GATEWAY in self._failed and self._redirect.lacks_gateway:
+            raise AddressLost("the gateway that the API has named")
+        self._tried = DEFAULT_GATEWAY
+        return DEFAULT_GATEWAY + mark + query
+
     def _begun(self, payload: Json) -> None:
+        self._failed.clear()
         self._awaited = {guild["id"] for guild in payload["guilds"]}
         self._told.clear()
         self._open = True

@@ -1,13 +1,19 @@
-"""What Discord's refusals mean for a delivery: not yet, never, or nobody knows."""
+"""What an answer of Discord's means for a delivery, or that none came: not yet, never, or nobody knows."""
 
 from asyncio import timeout
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
+import structlog
 
+from bots.discord.answers import Quieted, Uncertain
 from bots.discord.library import HTTPException, LoginFailure, RateLimited
+from bots.discord.payloads import PLATFORM
 from core.errors import DeliveryDelayed, DeliveryError, DeliveryRefused, DeliveryUnknown, PlatformError
+from core.seam.quiet import asked_for, bounded
+
+log = structlog.get_logger(platform=PLATFORM)
 
 Trouble = (HTTPException, RateLimited, LoginFailure, aiohttp.ClientError, TimeoutError, OSError)
 """Everything that a request to Discord raises when it does not succeed."""
@@ -16,9 +22,14 @@ UNKNOWN_MESSAGE = 10008
 TOO_MANY_OLD_EDITS = 30046
 ALREADY_ACKNOWLEDGED = 40060
 ARCHIVED = 50083
+NO_HISTORY = 160002
+"""A reply is for those alone who may read what it replies to."""
 
 _SLOW = frozenset({20016, 20022, 20028, 20029, TOO_MANY_OLD_EDITS, 40062})
 """Codes for "not now": slow mode and the write limits (topics/opcodes-and-status-codes)."""
+
+_TO_BE_MENDED = frozenset({40001, 40002})
+"""Codes for what only a person can mend: the bot may do nothing at all. What is to be said is kept until then."""
 
 _READ_PAUSE = 5.0
 _PAUSE = 15.0
@@ -48,8 +59,10 @@ async def asking(seconds: float) -> AsyncIterator[None]:
 def delivery_error(error: BaseException) -> DeliveryError:
     """The delivery error that this trouble is; its message names status and code, never a text or an address."""
     match error:
-        case RateLimited():
-            return DeliveryDelayed("Discord's rate limit", retry_after=error.retry_after)
+        case RateLimited() | Quieted():
+            return DeliveryDelayed("Discord's rate limit", retry_after=bounded(error.retry_after))
+        case Uncertain():
+            return DeliveryUnknown(str(error), retry_after=error.retry_after)
         case LoginFailure() | PlatformError():
             return DeliveryDelayed("Discord does not accept DISCORD_TOKEN", retry_after=_LONG_PAUSE)
         case HTTPException():
@@ -57,6 +70,22 @@ def delivery_error(error: BaseException) -> DeliveryError:
         case aiohttp.ClientConnectorError():
             return DeliveryDelayed("Discord can't be reached", retry_after=_PAUSE)
     return DeliveryUnknown(f"no answer from Discord ({type(error).__name__})")
+
+
+def wait(error: BaseException) -> float:
+    """For how many seconds whoever has answered wants to be left alone; 0 where that was not said."""
+    match error:
+        case RateLimited() | Quieted() | Uncertain():
+            return bounded(error.retry_after) if error.retry_after else 0.0
+        case aiohttp.WSServerHandshakeError(headers=headers) if headers is not None:
+            asked = asked_for(headers)
+            return bounded(asked) if asked is not None else 0.0
+    return 0.0
+
+
+def is_about_reference(error: HTTPException) -> bool:
+    """Whether it may be what a message replies to that is refused, and not the message."""
+    return error.status == 400 or error.code in (NO_HISTORY, UNKNOWN_MESSAGE)
 
 
 def is_gone(error: HTTPException) -> bool:
@@ -70,14 +99,13 @@ def _answered(error: HTTPException) -> DeliveryError:
         return DeliveryUnknown(words)
     if error.status == 429 or error.code in _SLOW:
         return DeliveryDelayed(words, retry_after=_retry_after(error))
-    if error.status == 401:
+    if error.status == 401 or error.code in _TO_BE_MENDED:
+        log.error("not accepted by Discord", setting="DISCORD_TOKEN", code=error.code, again_in=_LONG_PAUSE)
         return DeliveryDelayed(f"{words}: DISCORD_TOKEN is no longer valid", retry_after=_LONG_PAUSE)
     return DeliveryRefused(words)
 
 
 def _retry_after(error: HTTPException) -> float:
-    """A 429 that reaches us came without Discord's own body, from the wall before it: that ban is worth a long wait."""
-    try:
-        return float(error.response.headers["Retry-After"])
-    except (KeyError, ValueError):
-        return _LONG_PAUSE if error.status == 429 else _PAUSE
+    """A limit that the library has waited for in vain, or one without a 429."""
+    asked = asked_for(error.response.headers)
+    return bounded(_PAUSE if asked is None else asked)

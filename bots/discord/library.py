@@ -7,16 +7,21 @@ discord.py keeps its endpoints in class attributes. They are left alone: each cl
 import logging
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from http import HTTPStatus
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from aiohttp import ClientError, ClientSession, ClientWebSocketResponse, TraceConfig, TraceRequestEndParams
+from aiohttp import ClientSession, ClientTimeout, ClientWebSocketResponse
 
+from bots.discord.answers import ALL, BOT, Quieted, Uncertain, heeding, page
 from bots.discord.payloads import PLATFORM, Payload
+from bots.discord.timings import Timings
 from core.proxies import proxy_for
+from core.seam.quiet import Quiet, bounded
 
 with warnings.catch_warnings():
     # discord.py 2.7.1 imports audioop for voice, which Python 3.11 and 3.12 call deprecated; 3.13 uses audioop-lts
@@ -45,6 +50,8 @@ Talkable = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | d
 Json = Any
 """Whatever Discord answered; whoever reads it knows the endpoint."""
 
+DEFAULT_GATEWAY = str(DiscordWebSocket.DEFAULT_GATEWAY)
+
 FILE_HOSTS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
 """Where Discord keeps what people attach (reference); nothing that a message names is fetched from anywhere else."""
 
@@ -55,18 +62,31 @@ LONGEST_WAIT = 30.0
 
 
 class Redirect:
-    """Where Discord is: its own addresses, or a compatible server, a proxy, a test.
+    """Where Discord is: its own addresses, or a compatible server, a proxy, a test; and when it wants no requests.
 
     An API address without a version gets the one that we speak, and one without a path gets Discord's.
-    Each address is reached by its own proxy, or by none, while the library knows one for all.
+    Each address is reached by its own proxy, or by none, while the library knows one for all. A request that is told
+    nothing for `silence` seconds ends: the library would wait for five minutes.
     """
 
-    def __init__(self, *, api: str | None = None, gateway: str | None = None, cdn: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        api: str | None = None,
+        gateway: str | None = None,
+        cdn: str | None = None,
+        clock: Callable[[], float] = monotonic,
+        silence: float = Timings().silence,
+    ) -> None:
+        self._quiet = Quiet(clock)
+        self._silence = ClientTimeout(total=None, sock_connect=silence, sock_read=silence)
         self.api = _versioned(api) if api else Route.BASE
         self.gateway = gateway
         """None is Discord's; with another API, it is what that API says."""
+        self.learnt: str | None = None
+        """What that API has said."""
         self.cdn = (cdn or Asset.BASE).rstrip("/")
-        for url in (self.api, gateway or str(DiscordWebSocket.DEFAULT_GATEWAY), self.cdn):
+        for url in (self.api, gateway or DEFAULT_GATEWAY, self.cdn):
             proxy_for(url)  # one that is no use is said before anything connects
 
     @property
@@ -80,8 +100,13 @@ class Redirect:
 
         async def redirected(route: Route, **options: object) -> Json:
             route.url = self.api + route.url.removeprefix(Route.BASE)
-            http.proxy = proxy_for(route.url)  # read by the library before it awaits anything, here and below
-            return await request(route, **options)  # type: ignore[arg-type]  # handed through
+            async with self._listening_to(route):
+                http.proxy = proxy_for(route.url)  # read by the library before it awaits anything, here and below
+                options["timeout"] = self._silence
+                answer = await request(route, **options)  # type: ignore[arg-type]  # handed through
+            if isinstance(answer, str) and answer:
+                raise Uncertain("not Discord, but a page answered", everywhere=True)
+            return answer
 
         async def connected(url: str, *, compress: int = 0) -> ClientWebSocketResponse:
             url = self.socket(url)
@@ -99,6 +124,30 @@ class Redirect:
             downloaded,
         )
 
+    @asynccontextmanager
+    async def _listening_to(self, route: Route) -> AsyncIterator[None]:
+        """One request: not made where none is wanted, and of what it raises only Discord's own word is its refusal."""
+        key = f"{route.key} {route.major_parameters}"
+        by_ticket = route.path.startswith(("/webhooks/", "/interactions/"))
+        if left := max(self._quiet.left(key), self._quiet.left(ALL if by_ticket else BOT)):
+            raise Quieted(left)
+        try:
+            try:
+                yield
+            except HTTPException as error:
+                if (foreign := await page(error.response)) is not None:
+                    raise foreign from error
+                raise
+            except ValueError as error:
+                raise Uncertain("not Discord, but something unreadable answered", everywhere=True) from error
+        except Quieted as error:
+            self._quiet.keep(error.retry_after, key if error.scope is None else error.scope)
+            raise
+        except Uncertain as error:
+            if error.retry_after is not None:
+                self._quiet.keep(bounded(error.retry_after), ALL if error.everywhere else key)
+            raise
+
     def file(self, url: str) -> str:
         """Where this file is: on Discord's own hosts, or on the server in their place. Raises ValueError elsewhere."""
         asked, here = urlsplit(url), urlsplit(self.cdn)
@@ -112,29 +161,10 @@ class Redirect:
 
     def socket(self, url: str) -> str:
         """The socket to open for this one; a session is resumed at the address that the server named for it."""
-        default = str(DiscordWebSocket.DEFAULT_GATEWAY)
-        if self.gateway is None or not url.startswith(default):
+        gateway = self.gateway or self.learnt
+        if gateway is None or not url.startswith(DEFAULT_GATEWAY):
             return url
-        return self.gateway.partition("?")[0] + url.removeprefix(default)
-
-
-class Uncertain(ClientError):
-    """Discord answered an edit with a server error: it may have been made, or be made later."""
-
-
-def _edits_once() -> TraceConfig:
-    """Keeps the library from repeating an edit after a 5xx, of which nobody would learn.
-
-    The first may still be made after a newer one. A post is repeated with the same nonce, and so does no harm.
-    """
-
-    async def seen(_session: object, _context: object, ended: TraceRequestEndParams) -> None:
-        if ended.method == "PATCH" and ended.response.status >= 500:
-            raise Uncertain(f"Discord answered an edit with {ended.response.status}")
-
-    config = TraceConfig()
-    config.on_request_end.append(seen)
-    return config
+        return gateway.partition("?")[0] + url.removeprefix(DEFAULT_GATEWAY)
 
 
 class Client(discord.Client):
@@ -151,7 +181,7 @@ class Client(discord.Client):
             max_messages=None,
             allowed_mentions=discord.AllowedMentions.none(),
             max_ratelimit_timeout=LONGEST_WAIT,
-            http_trace=_edits_once(),
+            http_trace=heeding(LONGEST_WAIT),
         )
         redirect.apply(self.http)
         self._redirect = redirect

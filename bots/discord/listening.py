@@ -9,6 +9,7 @@ import structlog
 from bots.discord import registration
 from bots.discord.api import BAD_TOKEN, Api
 from bots.discord.connection import Gateway
+from bots.discord.errors import wait
 from bots.discord.events import Events
 from bots.discord.gate import Gate
 from bots.discord.library import ConnectionClosed, LoginFailure, PrivilegedIntentsRequired, Redirect
@@ -68,7 +69,7 @@ class Listening:
                 raise
             except Exception as error:  # noqa: BLE001  # discord.py's loop ends by whatever its parsing meets
                 failures = 1 if self._clock() - begun > self._timings.long_life else failures + 1
-                pause = min(2.0**failures, self._timings.longest_pause)
+                pause = max(min(2.0**failures, self._timings.longest_pause), wait(error))
                 log.warning("connection lost", error=type(error).__name__, where=where(error), again_in=pause)
                 await self._pause(pause)
 
@@ -102,7 +103,7 @@ class Listening:
                 "https://discord.com/developers to have threads read without a mention",
             )
         if self._redirect.lacks_gateway:
-            self._redirect.gateway = (await self._api.gateway())["url"]
+            self._redirect.learnt = (await self._api.gateway())["url"]
         return Gateway(self._redirect, content=content, gates=self._gate)
 
     async def _hear(self, gateway: Gateway, receive: Receive) -> None:

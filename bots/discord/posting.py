@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from bots.discord.api import Api
-from bots.discord.errors import Trouble, calling
+from bots.discord.errors import Trouble, calling, is_about_reference
 from bots.discord.forms import modal
 from bots.discord.library import Forbidden, HTTPException
 from bots.discord.lookup import Lookup, copies, likely
@@ -57,13 +57,15 @@ class Posting:
         self._locks: WeakValueDictionary[str, Lock] = WeakValueDictionary()
         self._previewed: set[str] = set()  # channels in which a preview is under way
         self._typed: dict[str, float] = {}
-        self._mute: Recent[None] = Recent()  # channels in which typing is forbidden
+        self._mute: Recent[None] = Recent()  # channels in which typing was forbidden
 
     async def deliver(self, reply: Reply) -> str:
         """Puts the reply on screen for good."""
         reply = with_choices(reply)
         async with calling(self._timings.patience), self._lock(reply):
-            return await self._deliver(reply)
+            delivered = await self._deliver(reply)
+        self._mute.forget(channel_of(reply.address))  # what was forbidden may be allowed by now
+        return delivered
 
     async def preview(self, reply: Reply) -> Draft | None:
         """Shows the text so far; skipped while an earlier preview still waits for its turn in that channel."""
@@ -138,7 +140,7 @@ class Posting:
         try:
             return await self._api.post(*arguments, nonce=reply.key, reply_to=reply_to)
         except HTTPException as error:
-            if error.status != 400 or reply_to is None:
+            if reply_to is None or not is_about_reference(error):
                 raise
             return await self._api.post(*arguments, nonce=reply.key)
 

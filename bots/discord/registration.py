@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from bots.discord.api import Api
+from bots.discord.errors import Trouble
 from bots.discord.library import HTTPException
 from bots.discord.payloads import PLATFORM
 from core.commands.table import COMMANDS, Command, Parameter, Shown, Table
@@ -33,8 +34,9 @@ async def register(api: Api) -> None:
         if commands is not None:
             await api.commands(commands)
             log.info("commands registered")
-    except HTTPException as error:
-        log.warning("commands not registered", status=error.status, code=error.code)
+    except Trouble as error:
+        why = {"status": error.status, "code": error.code} if isinstance(error, HTTPException) else {}
+        log.warning("commands not registered", error=type(error).__name__, **why)
 
 
 def group(commands: Table = COMMANDS) -> dict[str, Any]:

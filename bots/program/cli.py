@@ -18,6 +18,7 @@ from bots.program import (
     letters,
     logs,
     overrides,
+    retaining,
     subjects,
     wiring,
 )
@@ -116,6 +117,14 @@ def forget(
             subjects.subject(user=user, session=session, channel=channel, workspace=workspace),
         )
     )
+
+
+@app.command()
+def retention(
+    *, dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count it, and change nothing.")] = False
+) -> None:
+    """Erase what has been kept for as long as is set, which running processes do by themselves; print how much."""
+    go(lambda: retaining.retain(known_settings(quiet=True), dry_run=dry_run))
 
 
 @app.command()

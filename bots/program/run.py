@@ -1,6 +1,7 @@
 """`backscroll run`: everything that the settings name is made, run until it is told to end, and closed."""
 
 import asyncio
+import atexit
 import resource
 import signal
 from collections.abc import Iterable, Sequence
@@ -37,8 +38,7 @@ async def run(settings: Settings, named: Sequence[Platform], *, timings: Timings
             structlog.get_logger().warning("unknown setting", name=one.name, remedy=one.remedy)
     stop = asyncio.Event()
     _allow_files()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    _heed(stop)
     try:
         await wiring.run(
             settings, database=database, model=model, adapters=doors, stop=stop, timings=timings, others=others
@@ -46,6 +46,21 @@ async def run(settings: Settings, named: Sequence[Platform], *, timings: Timings
     finally:
         await _close(database, [model, *others.values()], doors.values())
     return 0
+
+
+def _heed(stop: asyncio.Event) -> None:
+    """SIGTERM and Ctrl-C set the event, as often as they come; once the loop is gone, they keep the process from none
+    of its last steps.
+    """
+    loop = asyncio.get_running_loop()
+
+    def heard(_number: int, _frame: object) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, heard)
+        atexit.register(signal.signal, number, signal.SIG_IGN)  # Python gives its own handlers up before it ends
 
 
 def _allow_files() -> None:

@@ -13,13 +13,16 @@ from core import journal
 from core.assistant.assistant import Assistant
 from core.assistant.folding import Folder
 from core.chores.erasing import Erasing
+from core.chores.expiring import Expiring
 from core.chores.folding import DueSessions
+from core.chores.measuring import Measuring
 from core.chores.runner import Chores
 from core.chores.table import chores
+from core.chores.unrecorded import Returning
 from core.config import Settings, own_instructions
 from core.delivery.outbox import Outbox
 from core.delivery.reconcile import Reconciler
-from core.errors import ConfigurationError, DatabaseBehind, DatabaseError
+from core.errors import ConfigurationError, DatabaseBehind, DatabaseError, PlatformError
 from core.events import Events
 from core.intake import catchup
 from core.intake.catchup import CatchUp
@@ -34,7 +37,7 @@ from core.model.llm import Model
 from core.model.metered import Metered
 from core.model.offline import OfflineModel
 from core.model.prices import Prices
-from core.seam.adapter import Adapter
+from core.seam.adapter import Adapter, Receive
 from core.store import Database, claims, connect, health, hearers, ledger, servers
 from core.store.engine import rows
 from core.store.sealing import Vault
@@ -57,11 +60,14 @@ async def run(
 ) -> None:
     """Listens and answers until `stop` is set or every platform has no more to say; then drains.
 
-    Raises BackscrollError when it can't start or a platform will not have us.
+    Raises BackscrollError when it can't start, or when no platform is left and one would not have us.
     """
     vault = await prepare(settings, database)
     await database.write(health.try_writing)
     mind = await make_mind(settings, model, prices.read(settings.backscroll_prices_file), others)
+    server = settings.openai_base_url or ""
+    measuring = Measuring(database=database, server=server, calibrations=mind.calibrations)
+    await measuring.look()
     for one in (model, *(others or {}).values()):
         await one.recall(_Recollection(database))
     for adapter in adapters.values():
@@ -75,6 +81,7 @@ async def run(
         database=database,
         adapters=adapters,
         mind=mind,
+        measuring=measuring,
         owner=ourselves,
         timings=timings or Timings(lease=settings.backscroll_lease_seconds),
         vault=vault,
@@ -112,6 +119,7 @@ def _build(
     database: Database,
     adapters: Mapping[str, Adapter],
     mind: Mind,
+    measuring: Measuring,
     owner: str,
     timings: Timings,
     vault: Vault | None,
@@ -132,10 +140,13 @@ def _build(
         catch_up=CatchUp(database=database, inbox=inbox, shifts=shifts, timings=timings),
         adapters=adapters.values(),
         model=mind.model,
+        measuring=measuring,
         folding=due_sessions if settings.has_model else None,
         erasing=Erasing(
             database=database, shifts=shifts, count=mind.count, timings=timings, wake=worker.wake, vault=vault
         ),
+        returning=Returning(database=database, wake=worker.wake),
+        expiring=Expiring(database=database, policy=mind.policy, timings=timings, wake=worker.wake),
         policy=mind.policy,
         audit_seconds=settings.audit_seconds,
         events=events,
@@ -252,16 +263,31 @@ async def _serve(house: _House, drain_seconds: float, stop: asyncio.Event) -> No
                 await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
                 for task in (listening, stopping, *working):
                     task.cancel()
-        finally:  # also when one platform will not have us: what is being answered on the others is finished
+        finally:  # also when something fails: what is being answered is finished
             log.info("draining")
             await house.worker.drain(drain_seconds)
             renewing.cancel()
 
 
 async def _listen(house: _House) -> None:
+    """Until every platform has no more to say. Raises PlatformError when the last one goes and some would not have us.
+
+    Who runs several must not lose the others over one.
+    """
+    refusals: list[PlatformError] = []
     async with asyncio.TaskGroup() as group:
         for adapter in house.adapters.values():
-            group.create_task(adapter.listen(house.inbox.receive))
+            group.create_task(_hear(adapter, house.inbox.receive, refusals))
+    if refusals:
+        raise refusals[0]
+
+
+async def _hear(adapter: Adapter, receive: Receive, refusals: list[PlatformError]) -> None:
+    try:
+        await adapter.listen(receive)
+    except PlatformError as error:
+        log.error("platform lost", platform=adapter.platform, reason=str(error))
+        refusals.append(error)
 
 
 @dataclass(frozen=True, slots=True)

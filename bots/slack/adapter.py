@@ -27,7 +27,7 @@ from bots.slack.screen import Screen
 from bots.slack.status import Status
 from bots.slack.timings import Timings
 from core.config import Settings
-from core.errors import ConfigurationError, DeliveryDelayed, DeliveryError, PlatformError
+from core.errors import ConfigurationError, DeliveryDelayed, DeliveryUnknown, PlatformError
 from core.seam.adapter import Adapter, Finding, Receive
 from core.seam.address import Address
 from core.seam.keeping import Sleep
@@ -91,8 +91,7 @@ class SlackAdapter(Adapter):
 
     async def listen(self, receive: Receive) -> None:
         """Raises PlatformError when Slack does not accept a token, or has switched Socket Mode off."""
-        us = await introduced(self._ourselves, pause=self._pause, longest=self._timings.longest_pause)
-
+        us = await introduced(self._ourselves, pause=self._pause, timings=self._timings)
         events = Events(
             receive,
             us,
@@ -103,13 +102,12 @@ class SlackAdapter(Adapter):
             agent_view=self._agent_view,
             now=self._now,
         )
-        self._sockets = sockets = Sockets(
-            app_token=self._app_token,
-            api_url=self._api_url,
-            take=events.take,
-            timings=self._timings,
-        )
-        await sockets.run()
+        api = Api(token=self._app_token, api_url=self._api_url, seconds=self._timings.call, clock=self._api.clock)
+        self._sockets = sockets = Sockets(api, take=events.take, timings=self._timings, pause=self._pause)
+        try:
+            await sockets.run()
+        finally:
+            await api.close()
 
     def hears(self) -> bool:
         """See Adapter: while one of the sockets is open. A network that goes away unnoticed is noticed in 20 s."""
@@ -210,18 +208,21 @@ def from_settings(settings: Settings) -> SlackAdapter:
     return SlackAdapter(bot_token=bot_token, app_token=app_token, api_url=settings.slack_api_url)
 
 
-async def introduced(ask: Callable[[], Awaitable[Ourselves]], *, pause: Sleep, longest: float) -> Ourselves:
-    """Who we are, however long Slack is out of reach; only a definite no ends it, as a PlatformError."""
-    wait = 1.0
+async def introduced(ask: Callable[[], Awaitable[Ourselves]], *, pause: Sleep, timings: Timings) -> Ourselves:
+    """Who we are, however long Slack is out of reach; only its own word about the token ends it, as a PlatformError."""
+    wait = timings.first_pause
     while True:
         try:
             return await ask()
         except Refused as error:
-            raise PlatformError(bot_token_problem(error.code)) from error
-        except DeliveryError as error:
-            log.warning("out of reach", reason=str(error), again_in=wait)
-            await pause(max(wait, error.retry_after if isinstance(error, DeliveryDelayed) else 0))
-            wait = min(2 * wait, longest)
+            if error.is_about_token:
+                raise PlatformError(bot_token_problem(error.code)) from error
+            reason, asked = str(error), 0.0
+        except (DeliveryDelayed, DeliveryUnknown) as error:
+            reason, asked = str(error), error.retry_after or 0.0
+        log.warning("out of reach", reason=reason, again_in=max(wait, asked))
+        await pause(max(wait, asked))
+        wait = min(2 * wait, timings.longest_pause)
 
 
 def ourselves(answer: Payload) -> Ourselves:

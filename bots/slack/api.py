@@ -16,14 +16,17 @@ from slack_sdk.web.async_client import AsyncWebClient
 from structlog import get_logger
 
 from bots.slack.clients import web_client
-from bots.slack.errors import Refused, connection_failure, failure, is_limit, retry_after
+from bots.slack.errors import Refused, connection_failure, failure, is_for_all, wait
 from bots.slack.payloads import PLATFORM, Payload
 from bots.slack.replies import Arguments, without_nothing
 from core.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnknown
+from core.seam.quiet import Quiet, asked_for, bounded
 
 log = get_logger(platform=PLATFORM)
 
-_CROWDED = 1_000
+_TROUBLE = (ClientError, TimeoutError, OSError)
+_UNREADABLE = (AttributeError, TypeError, ValueError)
+"""What slack_sdk fails by over a page that it takes for an answer of Slack's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +51,7 @@ class Api:
         self.clock = clock
         self._seconds, self._token = seconds, token
         self._session: ClientSession | None = None
-        self._not_before: dict[tuple[str, str], float] = {}
+        self._quiet = Quiet(clock)
         self._reader = web_client(AsyncWebClient, token=token, api_url=api_url, retry_handlers=async_default_handlers())
         self._writer = web_client(AsyncWebClient, token=token, api_url=api_url, retry_handlers=[])
 
@@ -83,13 +86,16 @@ class Api:
         try:
             async with session.post(url, json=without_nothing(body)) as answer:
                 await answer.read()
-        except (ClientError, TimeoutError, OSError) as error:
+        except _TROUBLE as error:
             unanswered = connection_failure("response_url", error)
             if isinstance(unanswered, DeliveryUnknown):
                 raise unanswered from error
             return False
-        if answer.status >= 500:
-            raise DeliveryUnknown(f"Slack answered response_url with {answer.status}")
+        seconds = asked_for(answer.headers)
+        if answer.status == 429:
+            raise DeliveryDelayed("Slack wants no more by response_url", retry_after=bounded(seconds or 0.0))
+        if answer.status >= 500 or answer.content_type == "text/html":
+            raise DeliveryUnknown(f"response_url was answered with {answer.status}", retry_after=seconds)
         return answer.status == 200
 
     async def download(self, url: str, limit: int) -> Download:
@@ -104,12 +110,12 @@ class Api:
                 attached = answer.headers.get("Content-Disposition", "").lower().startswith("attachment")
                 data = await _beginning(answer, limit)
                 return Download(data=data, kind=answer.content_type, is_attachment=attached)
-        except (ClientError, TimeoutError, OSError) as error:
+        except _TROUBLE as error:
             raise connection_failure("a file", error) from error
 
     def wait(self, method: str, lane: str = "") -> float:
         """For how many seconds Slack wants no call of this method; 0 when it may be called."""
-        return max(0.0, self._not_before.get((method, lane), 0.0) - self.clock())
+        return self._quiet.left(f"{method} {lane}")
 
     async def close(self) -> None:
         """Closes the connections that are kept open between calls."""
@@ -120,16 +126,16 @@ class Api:
     async def _call(
         self, client: AsyncWebClient, method: str, lane: str, request: dict[str, Any]
     ) -> tuple[Payload, Payload]:
-        if seconds := self.wait(method, lane):
-            raise DeliveryDelayed(f"Slack wants no {method} for {seconds:.0f} s", retry_after=seconds)
+        if left := self.wait(method, lane):
+            raise DeliveryDelayed(f"Slack wants no {method} for {left:.0f} s", retry_after=left)
         client.session = await self._opened()
         try:
             response = await client.api_call(method, **request)
         except SlackApiError as error:
-            if is_limit(error):
-                self._quieten((method, lane), retry_after(error))
+            if (seconds := wait(error)) is not None:
+                self._quiet.keep(seconds, "" if is_for_all(error) else f"{method} {lane}")
             raise failure(method, error) from error
-        except (ClientError, TimeoutError, OSError) as error:
+        except (*_TROUBLE, *_UNREADABLE) as error:
             raise connection_failure(method, error) from error
         return (response.data if isinstance(response.data, dict) else {}), response.headers
 
@@ -137,12 +143,6 @@ class Api:
         if self._session is None or self._session.closed:
             self._session = ClientSession(timeout=ClientTimeout(total=self._seconds), trust_env=True)
         return self._session
-
-    def _quieten(self, key: tuple[str, str], seconds: float) -> None:
-        now = self.clock()
-        if len(self._not_before) > _CROWDED:
-            self._not_before = {key: end for key, end in self._not_before.items() if end > now}
-        self._not_before[key] = now + seconds
 
 
 async def _beginning(answer: ClientResponse, limit: int) -> bytes:

@@ -1,4 +1,8 @@
-"""What Slack's refusals and silence mean for a delivery: not yet, never, or nobody knows."""
+"""What an answer of Slack's means, or that none came, or somebody else's: not yet, never, or nobody knows.
+
+Slack's own word is JSON that says whether it is `ok`, and if not, why. Everything else is a page, of a proxy's or a
+firewall's: it says nothing of what Slack did, whatever its status. So it never ends anything.
+"""
 
 from aiohttp import ClientConnectorError, ConnectionTimeoutError
 from slack_sdk.errors import SlackApiError
@@ -6,6 +10,7 @@ from structlog import get_logger
 
 from bots.slack.payloads import PLATFORM, Payload
 from core.errors import DeliveryDelayed, DeliveryError, DeliveryRefused, DeliveryUnknown
+from core.seam.quiet import asked_for, bounded
 
 log = get_logger(platform=PLATFORM)
 
@@ -15,13 +20,21 @@ _LASTING = {"unknown_method", "method_deprecated", "missing_scope", "not_allowed
 _LATER = {"ratelimited", "rate_limited", "team_added_to_org"}
 _UNWELCOME = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
 """The token is no good any more: until a person has mended that, nothing that we have to say is lost for it."""
+_WITHOUT_LEAVE = {"missing_scope", "no_permission", "not_allowed_token_type", "access_denied"}
+"""What the token may not do. Where that is to speak, it is the same; everything else we can do without."""
+_SHUT = {
+    *("accesslimited", "ekm_access_denied", "org_login_required", "team_access_not_granted"),
+    *("enterprise_is_restricted", "two_factor_setup_required", "app_access_restricted"),
+}
+"""The workspace is closed to us, or to where we call from, by its own people: they may open it again."""
+_SPEAKING = {"chat.postMessage", "chat.update", "chat.delete"}
 _ABOUT_TOKENS = {"auth.test", "apps.connections.open"}
 """Methods that are called to find out whether a token is good."""
-_RETRY_AFTER, _RECONNECT_AFTER, _MENDED_AFTER = 30.0, 3.0, 60.0
+_LIMITED_FOR, _RECONNECT_AFTER, _MENDED_AFTER = 30.0, 3.0, 60.0
 
 
 class Refused(DeliveryRefused):
-    """Slack said no, for a reason that it names: `channel_not_found`, `missing_scope`, …"""
+    """Slack itself said no, for a reason that it names: `channel_not_found`, `missing_scope`, …"""
 
     def __init__(self, method: str, code: str) -> None:
         super().__init__(f"Slack refused {method}: {code}")
@@ -33,57 +46,73 @@ class Refused(DeliveryRefused):
         return self.code in _LASTING
 
     @property
+    def is_about_token(self) -> bool:
+        """Whether the token is no good for what it is for, so that only a person can mend it."""
+        return self.code in _UNWELCOME | _WITHOUT_LEAVE
+
+    @property
     def is_about_form(self) -> bool:
         """Whether only the form is refused: the same words may be taken without blocks."""
         return "blocks" in self.code or self.code == "block_mismatch"
 
 
 def failure(method: str, error: SlackApiError) -> DeliveryError:
-    """The delivery error that this answer of Slack's is."""
-    status, code, _ = facts_of(error)
-    if is_limit(error):
-        seconds = retry_after(error)
+    """The delivery error that this answer is."""
+    status, said, _ = facts_of(error)
+    code, seconds = _code(said), wait(error)
+    if seconds is not None and _is_limit(status, code):
         return DeliveryDelayed(f"Slack wants no {method} for {seconds:.0f} s", retry_after=seconds)
     if status >= 500 or status == 408 or code in _UNSURE:
-        return DeliveryUnknown(f"Slack answered {method} with {code or status}")
-    if code in _UNWELCOME and method not in _ABOUT_TOKENS:
-        log.error("not accepted by Slack", setting="SLACK_BOT_TOKEN", reason=code, again_in=_MENDED_AFTER)
+        return DeliveryUnknown(f"Slack answered {method} with {code or status}", retry_after=seconds)
+    if not code:
+        return DeliveryUnknown(f"not Slack, but a page with status {status} answered {method}", retry_after=seconds)
+    if _is_to_be_mended(method, code):
+        what = {"needed": said["needed"]} if isinstance(said.get("needed"), str) else {}
+        log.error("not accepted by Slack", setting="SLACK_BOT_TOKEN", reason=code, again_in=_MENDED_AFTER, **what)
         return DeliveryDelayed(f"Slack does not accept SLACK_BOT_TOKEN ({code})", retry_after=_MENDED_AFTER)
-    return Refused(method, code or f"http_{status}")
+    return Refused(method, code)
+
+
+def wait(error: SlackApiError) -> float | None:
+    """For how many seconds we are to call nobody, whoever says so; None where nobody does."""
+    status, said, headers = facts_of(error)
+    asked = asked_for(headers, said)
+    if asked is None and _is_limit(status, _code(said)):
+        asked = _LIMITED_FOR
+    return None if asked is None else bounded(asked)
+
+
+def is_for_all(error: SlackApiError) -> bool:
+    """Whether it holds for every method: a page says it of the whole way to Slack, Slack itself of one method."""
+    return not _code(facts_of(error)[1])
 
 
 def connection_failure(method: str, error: Exception) -> DeliveryError:
-    """The delivery error that it is when no answer came."""
+    """The delivery error that it is when no answer came, or none that can be read."""
     if isinstance(error, ClientConnectorError | ConnectionTimeoutError):
         return DeliveryDelayed(f"Slack can't be reached for {method}", retry_after=_RECONNECT_AFTER)
     return DeliveryUnknown(f"no answer from Slack to {method} ({type(error).__name__})")
 
 
-def is_limit(error: SlackApiError) -> bool:
-    """Whether Slack wants to be left alone for a while."""
-    status, code, _ = facts_of(error)
-    return status == 429 or code in _LATER
-
-
-def is_passing(error: SlackApiError) -> bool:
-    """Whether Slack may answer differently in a moment."""
-    status, code, _ = facts_of(error)
-    return is_limit(error) or status >= 500 or code in _UNSURE
-
-
-def retry_after(error: SlackApiError) -> float:
-    """For how many seconds Slack wants to be left alone."""
-    _, _, headers = facts_of(error)
-    try:
-        return max(0.0, float(headers.get("Retry-After", _RETRY_AFTER)))
-    except ValueError:
-        return _RETRY_AFTER
-
-
-def facts_of(error: SlackApiError) -> tuple[int, str, Payload]:
-    """Status, Slack's error code, and headers. What came may be a proxy's page, or the bare HTTP response."""
+def facts_of(error: SlackApiError) -> tuple[int, Payload, Payload]:
+    """Status, what Slack says itself, and headers. What came may be a page, or the bare HTTP response."""
     response = error.response
     status = getattr(response, "status_code", 0) or getattr(response, "status", 0)
     data = getattr(response, "data", None)
-    code = data.get("error") if isinstance(data, dict) else None
-    return int(status), str(code or ""), getattr(response, "headers", None) or {}
+    own = data if isinstance(data, dict) and data.get("ok") is False else {}
+    return int(status), own, getattr(response, "headers", None) or {}
+
+
+def _code(said: Payload) -> str:
+    return str(said.get("error") or "")
+
+
+def _is_limit(status: int, code: str) -> bool:
+    return status == 429 or code in _LATER
+
+
+def _is_to_be_mended(method: str, code: str) -> bool:
+    """Whether it is no fault of what we say: it is kept until a person has mended what is wrong."""
+    if method in _ABOUT_TOKENS:
+        return False
+    return code in _UNWELCOME | _SHUT or (code in _WITHOUT_LEAVE and method in _SPEAKING)

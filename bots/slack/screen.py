@@ -23,6 +23,7 @@ _EDITS_A_MINUTE = 40
 _GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 """Nothing can be done about this message any more: people have deleted it, or the workspace allows no more edits."""
 _STREAMING = "streaming_state_conflict"
+_STOPPED = "stopped_by_user"
 
 
 class Screen:
@@ -106,7 +107,9 @@ class Screen:
                 return Draft(id=draft.id, text=shown, note=STREAM)
             except Refused as error:
                 log.info("stream over", session=reply.address.id, reason=error.code)
-                return draft
+                if error.code == _STOPPED or error.code in _GONE:
+                    return draft
+                return await self._edit(reply, Draft(id=draft.id, text=draft.text, note=EDIT))  # it has expired
             self._streamed.note(draft.id, reply.text)
         return Draft(id=draft.id, text=reply.text, note=STREAM)
 

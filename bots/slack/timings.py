@@ -14,10 +14,14 @@ class Timings:
     """How long a call of the Web API may take."""
 
     # Hearing
+    first_pause: float = 1.0
+    """Between the first two attempts to learn who we are, or to have a socket, while Slack is out of reach; doubles."""
     longest_pause: float = 30.0
-    """Between two attempts to learn who we are, while Slack is out of reach; the first is after one second."""
+    """The longest of these; where Slack asks for a longer one, it is that."""
+    long_life: float = 60.0
+    """A socket that lived so long was a good one: the pauses begin anew."""
     ping: float = 5.0
-    """Between two pings of a socket: one that goes away unnoticed is noticed after four of them."""
+    """A socket that goes away unnoticed is noticed after three times this."""
     settle: float = 1.0
     """What is being taken in when we stop is given this long to be acknowledged."""
     turn: float = 2.0

@@ -79,11 +79,18 @@ class Posting:
                 log.warning("reply uncertain", session=session, error=type(error).__name__, reason=own)
                 if unknown >= _UNKNOWN_TRIES or errand.lease is None:
                     raise DeliveryUnknown(f"no certain answer in {unknown} calls") from error
-                await asyncio.sleep(self._office.timings.repeat * 2 ** (unknown - 1))
+                await asyncio.sleep(self._pause(error, unknown))
                 reply = await self._intend(errand, replace(reply, attempt=reply.attempt + 1))
             else:
                 self._arrived[reply.address.platform] = asyncio.get_running_loop().time()
                 return Arrival(part=reply.part, message=message, doubtful=unknown > 0)
+
+    def _pause(self, error: Exception, unknown: int) -> float:
+        """Before a call is repeated that has had no certain answer so often: longer where the server wants that."""
+        timings = self._office.timings
+        asked = (error.retry_after or 0.0) if isinstance(error, DeliveryUnknown) else 0.0
+        grown: float = timings.repeat * 2 ** (unknown - 1)
+        return max(grown, min(asked, timings.longest_delay))
 
     async def _intend(self, errand: Errand, reply: Reply) -> Reply:
         known = await self._office.database.write(

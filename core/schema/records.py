@@ -1,6 +1,6 @@
 """The tables of what is kept beside conversations: who hears, what is set and preferred, what was paid."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, Table, Text, text
 
 from core.schema.naming import metadata
 
@@ -62,7 +62,7 @@ calls = Table(
     Column("written", Integer, nullable=False),
     Column("reasoning", Integer, nullable=False),
     Column("estimated", Boolean, nullable=False),  # the server did not tell; they are our own count
-    Index("ix_calls_workspace_session", "workspace", "session"),
+    Index("ix_calls_workspace_session_seq_call", "workspace", "session", "seq", "call"),
 )
 
 spent = Table(  # what calls have cost, in tokens: prices are put to them when somebody asks
@@ -116,6 +116,14 @@ servers = Table(
     Column("model", Text, primary_key=True),
     Column("manners", Text, nullable=False),  # what it turned out to be like (JSON)
     Column("learnt_at", BigInteger, nullable=False),
+)
+
+measures = Table(
+    "measures",
+    metadata,
+    Column("server", Text, primary_key=True),  # its address: of no workspace
+    Column("model", Text, primary_key=True),
+    Column("measure", Float, nullable=False),  # see core.model.calibration
 )
 
 policies = Table(

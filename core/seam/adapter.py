@@ -2,8 +2,8 @@
 
 Beside its adapter a platform's module has `from_settings(settings) -> Adapter`: the program makes the adapter by it.
 What any door may use stands in this room: `settings` (are tokens and addresses there?), `keeping` (what could not be
-stored is offered again), `ordering` (nobody is overtaken), `cache` (hints, never more than so many), `links`
-(what people open messages by).
+stored is offered again), `ordering` (nobody is overtaken), `cache` (hints, never more than so many), `quiet`
+(a server that wants to be left alone is), `links` (what people open messages by).
 
 The promises, each a test that every adapter passes (`tests/test_adapter_promises.py`):
 

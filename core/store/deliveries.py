@@ -8,7 +8,7 @@ message then has no text of its own.
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import NamedTuple
 
@@ -165,9 +165,14 @@ def have_arrived(connection: Connection, key: SessionKey, seq: int) -> bool:
 
 
 def draft_of(key: SessionKey, seq: int, part: int, stored: str | None) -> Draft | None:
-    """The draft that is stored with this part."""
+    """The draft that is stored with this part. A newer release beside us may have written what we don't know."""
     draft = bodies.DRAFT.open(key, (seq, part), stored)
-    return Draft(**json.loads(draft)) if draft else None
+    if not draft:
+        return None
+    return Draft(**{name: value for name, value in json.loads(draft).items() if name in _FACTS})
+
+
+_FACTS = frozenset(one.name for one in fields(Draft))
 
 
 def intend(connection: Connection, key: SessionKey, seq: int, part: int, *, lease: Lease | None) -> Draft | None:

@@ -1,6 +1,6 @@
 """What will happen in a run, drawn from its seed before it begins: who says what where, and what breaks when."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
@@ -9,7 +9,7 @@ from tests.chaos.words import TALK
 
 Database = Literal["sqlite", "postgresql"]
 Platform = Literal["slack", "discord"]
-Blows = Literal["kill", "freeze", "drain", "crash", "cut", "hang", "sockets"]
+Blows = Literal["kill", "freeze", "drain", "crash", "cut", "hang", "sockets", "clock"]
 Verb = Literal["reset", "undo"]
 
 PEOPLE = ("ada", "bob", "cleo", "dora", "emil")
@@ -127,7 +127,7 @@ class Blow:
 class Plan:
     """A whole run. `ambiguous` is the part of all writes to the platforms whose outcome the bot does not learn.
 
-    `failing` is the part of the model's answers that it fails at.
+    `failing` is the part of the model's answers that it fails at. In a `lasting` run no replica ends before it does.
     """
 
     seed: int
@@ -147,6 +147,7 @@ class Plan:
     """
     ambiguous: float = 0.2
     failing: float = 0.12
+    lasting: bool = False
 
     @property
     def said(self) -> tuple[Line, ...]:
@@ -155,7 +156,7 @@ class Plan:
 
 
 _EVERY: dict[Database, dict[Blows, tuple[float, int]]] = {
-    "sqlite": {"kill": (12, 2), "freeze": (45, 1), "drain": (50, 0), "sockets": (20, 1)},
+    "sqlite": {"kill": (12, 2), "freeze": (45, 1), "drain": (50, 0), "sockets": (20, 1), "clock": (30, 1)},
     "postgresql": {
         "kill": (12, 2),
         "freeze": (45, 1),
@@ -164,18 +165,27 @@ _EVERY: dict[Database, dict[Blows, tuple[float, int]]] = {
         "cut": (60, 1),
         "hang": (90, 0),
         "sockets": (20, 1),
+        "clock": (30, 1),
     },
 }
 """One blow of each kind in so many seconds, and how many at the least."""
 
+_DEADLY = frozenset({"kill", "drain", "crash"})
+"""Those after which something is started anew."""
 
-def draw(*, seed: int, database: Database, seconds: float, messages: int) -> Plan:
-    """The plan of this seed: `messages` said within `seconds`, which then come to rest."""
+
+def draw(*, seed: int, database: Database, seconds: float, messages: int, lasting: bool = False) -> Plan:
+    """The plan of this seed: `messages` said within `seconds`, which then come to rest.
+
+    In one that is `lasting`, two replicas live from its beginning to its end, whatever breaks around them.
+    """
     random = Random(f"{seed}/{database}")
-    replicas = 2 if database == "sqlite" else 3
+    replicas = 2 if database == "sqlite" or lasting else 3
     places = tuple(_places(messages))
     lines = tuple(_lines(random, places, seconds, messages))
-    blows = tuple(sorted(_blows(random, database, seconds, replicas), key=lambda blow: blow.at))
+    blows = tuple(sorted(_blows(random, database, seconds), key=lambda blow: blow.at))
+    if lasting:
+        blows = tuple(blow for blow in blows if blow.kind not in _DEADLY)
     second_thoughts = Random(f"changes {seed}/{database}")  # of its own, so that a seed's words and blows stay its own
     return Plan(
         seed=seed,
@@ -189,6 +199,7 @@ def draw(*, seed: int, database: Database, seconds: float, messages: int) -> Pla
         orders=tuple(_orders(Random(f"orders {seed}/{database}"), lines, seconds)),
         silences=tuple(_silences(Random(f"silences {seed}/{database}"), lines, seconds)),
         closing=tuple(_closing(lines)),
+        lasting=lasting,
     )
 
 
@@ -291,17 +302,18 @@ def _later(random: Random, at: float, blows: Sequence[Blow]) -> float:
             return random.choice(downs) + random.uniform(0.05, 1.0)
 
 
-def _blows(random: Random, database: Database, seconds: float, replicas: int) -> Iterator[Blow]:
-    lasting = {
+def _blows(random: Random, database: Database, seconds: float) -> Iterator[Blow]:
+    lengths: Mapping[Blows, Callable[[], float]] = {
         "kill": lambda: random.choice((0.0, 0.0, 0.0, LEASE + 1, LEASE + 3)),
         "freeze": lambda: LEASE * random.uniform(1.3, 2.5),
         "crash": lambda: random.choice((0.0, 0.5, 3.0)),
         "cut": lambda: random.uniform(0.2, 3 * LEASE),
         "hang": lambda: random.uniform(1.0, 3 * LEASE),
+        "clock": lambda: random.uniform(1.0, 10.0),
     }
     for kind, (every, least) in _EVERY[database].items():
         many = max(least, round(seconds / every))
         for number in range(many):
             at = seconds * (number + random.uniform(0.1, 0.9)) / many
-            length = lasting.get(kind, lambda: 0.0)()
+            length = lengths.get(kind, lambda: 0.0)()
             yield Blow(at=at, kind=kind, seconds=length, victim=random.randrange(1_000))

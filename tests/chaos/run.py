@@ -44,6 +44,7 @@ _COUNTED = {
     "kills": "KILL",
     "aimed kills": "AIMED",
     "freezes": "FREEZE",
+    "jumps of clocks": "CLOCK ahead",
     "drains": "DRAIN",
     "crashes": "CRASH of the database",
     "cuts": "CUT from the database",
@@ -199,7 +200,7 @@ class Run:
             await asyncio.sleep(max(0.0, began + at - asyncio.get_running_loop().time()))
 
         watching = asyncio.create_task(self.people.watch())
-        self.aims.on = not self.naive
+        self.aims.on = not self.naive and not self.plan.lasting
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._talk(when))
@@ -281,6 +282,8 @@ class Run:
                 await self._sever(blow)
             case "sockets":
                 await self._random.choice([self.slack, self.discord]).shake(self._random)
+            case "clock":
+                await self._jump(blow)
 
     async def _some(self, blow: Blow) -> Replica:
         """The blow's victim, or the next one that is there to be hit."""
@@ -290,6 +293,14 @@ class Run:
                 if replica.pid is not None and not replica.frozen:
                     return replica
             await asyncio.sleep(0.05)
+
+    async def _jump(self, blow: Blow) -> None:
+        replica = await self._some(blow)
+        while not replica.jump():
+            await asyncio.sleep(0.1)
+            replica = await self._some(blow)
+        await asyncio.sleep(blow.seconds)
+        replica.jump_back()
 
     async def _kill(self, blow: Blow) -> None:
         await self._fell(await self._some(blow), blow.seconds)

@@ -86,7 +86,7 @@ class Socket:
 class Gateway:
     """All sessions. `refuse` holds close codes for the next IDENTIFYs, `identified` what they said.
 
-    `twists` is asked about every event once, for all sessions.
+    `twists` is asked about every event once, for all sessions. `resume_url` is where a session is told to be resumed.
     """
 
     def __init__(self, world: World, change: Callable[[], Awaitable[None]]) -> None:
@@ -98,6 +98,7 @@ class Gateway:
         self.resumed = 0
         self.heartbeat = 41_250
         self.url = ""
+        self.resume_url: str | None = None
         self.twists: Twists = lambda event, data: None
         self._late: set[Task[None]] = set()
         self._sockets: set[web.WebSocketResponse] = set()
@@ -231,7 +232,7 @@ class Gateway:
                 "user": self.world.bot,
                 "guilds": [{"id": self.world.guild, "unavailable": True}],
                 "session_id": session.id,
-                "resume_gateway_url": self.url,
+                "resume_gateway_url": self.resume_url or self.url,
                 "application": {"id": self.world.application, "flags": self.world.flags},
             },
         )

@@ -140,8 +140,12 @@ class Rest:
                 return failed
             case "before":
                 return failed
+            case "page":
+                return _page(fault)
         await handler(request)
         await self.change()
+        if fault.kind == "passed":
+            return _page(fault)
         if fault.kind == "hang":
             await self.hung.wait()
         if fault.kind == "drop" and request.transport is not None:
@@ -488,3 +492,7 @@ def is_field(field: Payload) -> bool:
     if field["type"] == 3:
         return is_menu(field)
     return field["type"] == 4 and field["style"] in (1, 2) and len(field["value"]) <= field["max_length"] <= 4000
+
+
+def _page(fault: Fault) -> web.Response:
+    return web.Response(status=fault.status, text=fault.text, content_type=fault.type, headers=fault.headers)

@@ -18,10 +18,21 @@ class Fault:
     `drop`: it is done, and the connection is reset in place of an answer.
     `late`: the answer is HTTP 500, and only `seconds` later it is done, unless the server has stopped by then.
     `limit`: nothing is done, and the answer is HTTP 429 with `seconds` as its Retry-After.
+    `page`: nothing is done, and a proxy or a firewall answers in the platform's place: a `text` of this `type` with
+    this `status`, and with `seconds` as its Retry-After, where there are any.
+    `passed`: the same, after it was done.
     """
 
-    kind: Literal["before", "after", "hang", "drop", "late", "limit"]
+    kind: Literal["before", "after", "hang", "drop", "late", "limit", "page", "passed"]
     seconds: float = 0.0
+    status: int = 403
+    type: str = "text/html"
+    text: str = "<html><body>Access denied</body></html>"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a page says besides."""
+        return {"Retry-After": f"{self.seconds:g}"} if self.seconds else {}
 
 
 Faults = Callable[[str, object], Fault | None]

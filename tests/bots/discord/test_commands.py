@@ -10,7 +10,6 @@ import pytest
 
 from bots.discord import registration
 from bots.discord.interactions import LOST
-from bots.discord.library import LONGEST_WAIT
 from bots.discord.timings import Timings
 from core.commands.table import COMMANDS
 from core.errors import DeliveryDelayed
@@ -314,9 +313,9 @@ async def test_rate_limits_are_logged_without_tokens(
     await stage.command("status")
     heard = await ear.number(1)
     await stage.until(lambda: interaction(stage).deferred)
-    body = {"retry_after": LONGEST_WAIT + 1, "global": False, "message": "You are being rate limited."}
+    body = {"retry_after": 0.01, "global": False, "message": "You are being rate limited."}
     stage.world.fault("PATCH /webhooks/", status=429, body=body, headers={"Via": "1.1 google"})
-    with caplog.at_level(logging.WARNING), pytest.raises(Exception, match="rate limit"):
+    with caplog.at_level(logging.WARNING):
         await ear.adapter.deliver(reply(heard, private=True))
     assert "rate limited" in caplog.text
     assert json.loads(heard.ticket or "")["token"] not in caplog.text

@@ -161,8 +161,10 @@ async def test_the_librarys_own_repetitions_end_when_patience_does(stage: Discor
     ],
 )
 async def test_what_discord_says_of_a_last_edit(
-    stage: DiscordStage, mouth: DiscordAdapter, status: int, code: int, error: type[DeliveryError]
+    stage: DiscordStage, status: int, code: int, error: type[DeliveryError]
 ) -> None:
+    now = 0.0
+    mouth = stage.adapter(clock=lambda: now)
     answer = reply(await asked(stage), "half")
     draft = await mouth.preview(answer)
     stage.world.fault(EDITS, status=status, code=code)
@@ -170,8 +172,10 @@ async def test_what_discord_says_of_a_last_edit(
     with pytest.raises(error):
         await mouth.deliver(whole)
     assert texts(stage) == ["half"]
+    now = 60.0
     await mouth.deliver(whole)
     assert texts(stage) == ["whole"]
+    await mouth.close()
 
 
 async def test_a_token_that_was_revoked_meanwhile_burns_nothing(stage: DiscordStage, mouth: DiscordAdapter) -> None:

@@ -33,10 +33,18 @@ FAULTS = [
     (Fault("hang"), DeliveryUnknown, 1),
     (Fault("drop"), DeliveryUnknown, 1),
     (Fault("limit", 0.0), DeliveryDelayed, 0),
+    (Fault("page", status=200), DeliveryUnknown, 0),
+    (Fault("page", status=403), DeliveryUnknown, 0),
+    (Fault("page", status=404), DeliveryUnknown, 0),
+    (Fault("page", 60.0, status=429), DeliveryDelayed, 0),
+    (Fault("passed", status=200), DeliveryUnknown, 1),
+    (Fault("passed", status=403), DeliveryUnknown, 1),
 ]
 
 
-@pytest.mark.parametrize(("fault", "error", "shown"), FAULTS, ids=[fault.kind for fault, _, _ in FAULTS])
+@pytest.mark.parametrize(
+    ("fault", "error", "shown"), FAULTS, ids=[f"{fault.kind} {fault.status}" for fault, _, _ in FAULTS]
+)
 async def test_a_post_that_goes_wrong_ends_as_one_message(
     stage: SlackStage, fault: Fault, error: type[Exception], shown: int
 ) -> None:
@@ -53,7 +61,7 @@ async def test_a_post_that_goes_wrong_ends_as_one_message(
 
 
 @pytest.mark.parametrize("method", ["chat.startStream", "chat.appendStream", "chat.stopStream", "chat.update"])
-@pytest.mark.parametrize("kind", ["before", "after", "drop", "hang"])
+@pytest.mark.parametrize("kind", ["before", "after", "drop", "hang", "page", "passed"])
 async def test_a_stream_that_goes_wrong_ends_as_one_message(stage: SlackStage, method: str, kind: str) -> None:
     reply = await asked(stage, "one two three")
     _once(stage.server, method, Fault(kind))  # type: ignore[arg-type]  # it is one of them

@@ -197,8 +197,6 @@ async def test_nobody_there_means_later(stage: SlackStage) -> None:
         "restricted_action_non_threadable_channel",
         "messages_tab_disabled",
         "cannot_reply_to_message",
-        "ekm_access_denied",
-        "missing_scope",
     ],
 )
 async def test_a_definite_no_is_refused(stage: SlackStage, adapter: SlackAdapter, code: str) -> None:
@@ -208,8 +206,16 @@ async def test_a_definite_no_is_refused(stage: SlackStage, adapter: SlackAdapter
         await adapter.deliver(reply)
 
 
-@pytest.mark.parametrize("code", ["token_revoked", "account_inactive", "invalid_auth", "not_authed", "token_expired"])
-async def test_a_token_that_is_good_no_more_loses_nothing(stage: SlackStage, adapter: SlackAdapter, code: str) -> None:
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("token_revoked", "account_inactive", "invalid_auth", "not_authed", "token_expired"),
+        *("missing_scope", "no_permission", "ekm_access_denied", "accesslimited", "team_access_not_granted"),
+    ],
+)
+async def test_what_only_an_operator_can_mend_loses_nothing(
+    stage: SlackStage, adapter: SlackAdapter, code: str
+) -> None:
     reply = await asked(stage)
     stage.server.workspace.closed[CHANNEL] = code
     with capture_logs() as logs, pytest.raises(DeliveryDelayed, match="SLACK_BOT_TOKEN") as wait:

@@ -15,6 +15,9 @@ What can go wrong, all of it switchable at any time:
   Requests for files are asked about as the method `file`.
 * `server.spoil` has the last word on each answer of the Web API: given the method and the body.
 * `server.receipts`: whether the app has subscribed to `message_metadata_posted`.
+* `server.handshakes`: how the next handshakes of sockets are answered, each after its ticket was used up.
+* `server.farewell`: with this reason Slack takes its leave of every socket that is opened, once it has said hello.
+* `server.mute`: over so many of the next sockets nothing is ever said.
 * `server.disconnect()` and `server.cut()` end a socket with and without a word.
 """
 
@@ -77,6 +80,9 @@ class SlackServer:
         self.retries = 3
         self.opened = 0
         self.sign_in_at: str | None = None
+        self.handshakes: list[Fault] = []
+        self.farewell: str | None = None
+        self.mute = 0
         self.url = ""
         self._changed = changed
         self._numbers = count(1)
@@ -123,6 +129,10 @@ class SlackServer:
         else:
             fault = Fault("limit", retry_after) if answer == 429 else Fault("after" if after else "before")
         self._expected[method] = [fault] * times
+
+    def expect(self, method: str, *faults: Fault | Refusal) -> None:
+        """What the next calls of a method meet, one after the other."""
+        self._expected[method] = list(faults)
 
     def number_of(self, method: str) -> int:
         return sum(name == method for name, _, _ in self.calls)
@@ -200,11 +210,21 @@ class SlackServer:
         if ticket not in self._tickets:
             return web.Response(status=403)
         self._tickets.discard(ticket)
+        if self.handshakes:
+            return _page(self.handshakes.pop(0))
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         assert request.transport is not None
         self._transports[id(socket)] = request.transport
+        if self.mute:
+            self.mute -= 1
+            await self._changed()
+            async for _ in socket:
+                pass
+            return socket
         await socket.send_json({"type": "hello", "num_connections": len(self.sockets) + 1, "connection_info": {}})
+        if self.farewell is not None:
+            await socket.send_json({"type": "disconnect", "reason": self.farewell, "debug_info": {}})
         async with self._arrived:
             self.sockets.append(socket)
             self.opened += 1
@@ -276,6 +296,8 @@ class SlackServer:
                 return _too_many(fault.seconds)
             case Fault(kind="late"):
                 self._meanwhile(self._land(fault.seconds, done))
+            case Fault(kind="page"):
+                return _page(fault)
             case Fault(kind="before") | Refusal(after=False):
                 pass
             case _:
@@ -283,6 +305,8 @@ class SlackServer:
                 await self._changed()
                 if fault is None:
                     return answer
+        if isinstance(fault, Fault) and fault.kind == "passed":
+            return _page(fault)
         if isinstance(fault, Refusal):
             return web.json_response({"ok": False, "error": fault.code})
         if fault.kind in ("hang", "drop"):
@@ -389,6 +413,10 @@ class SlackServer:
                 "event_ts": message.ts,
             }
         )
+
+
+def _page(fault: Fault) -> web.Response:
+    return web.Response(status=fault.status, text=fault.text, content_type=fault.type, headers=fault.headers)
 
 
 def _too_many(seconds: float) -> web.Response:

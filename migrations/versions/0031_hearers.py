@@ -6,8 +6,8 @@ A process of the release before this one says nothing of that, and counts as one
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0029"
-down_revision = "0027"
+revision = "0031"
+down_revision = "0030"
 branch_labels = None
 depends_on = None
 
