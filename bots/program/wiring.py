@@ -86,20 +86,13 @@ async def run(
         timings=timings or Timings(lease=settings.backscroll_lease_seconds),
         vault=vault,
     )
-    _say_how_sealed(vault)
+    vaults.tell(vault)
     log.info("started", platforms=list(adapters), model=model.name, taken_up=freed, tried_again=again)
     try:
         await _serve(house, settings.backscroll_drain_seconds, stop)
     finally:
         with suppress(DatabaseError):  # then it is seen by its silence
             await database.write(hearers.leave, owner=ourselves)
-
-
-def _say_how_sealed(vault: Vault | None) -> None:
-    if vault is None:
-        log.warning("stored in the clear", what="all that people say", remedy=vaults.REMEDY)
-    elif not vault.all_sealed:
-        log.warning("not all is sealed yet", until="the log says so")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

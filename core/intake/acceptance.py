@@ -214,17 +214,18 @@ class Acceptance:
         try:
             return await asyncio.shield(accepting)
         except asyncio.CancelledError:
-            await self._leave(accepting)
+            await _leave(self._database, accepting)
             raise
         except (arrivals.Duplicate, unrecorded.Unrecorded):
             return None
 
-    async def _leave(self, accepting: asyncio.Task[inbound.Stored]) -> None:
-        """We are told to stop while this is on its way: nobody here will answer it."""
-        with suppress(DatabaseError, arrivals.Duplicate, NotAdmitted, inbound.Unanswered, unrecorded.Unrecorded):
-            left = await accepting
-            if left.lease is not None:
-                await self._database.write(queue.release, left.lease, attempts=0, others=True)
+
+async def _leave(database: Database, accepting: asyncio.Task[inbound.Stored]) -> None:
+    """We are told to stop while this is on its way: nobody here will answer it."""
+    with suppress(DatabaseError, arrivals.Duplicate, NotAdmitted, inbound.Unanswered, unrecorded.Unrecorded):
+        left = await accepting
+        if left.lease is not None:
+            await database.write(queue.release, left.lease, attempts=0, others=True)
 
 
 def _as_overheard(message: Inbound, policy: Policy) -> Judged:
