@@ -65,7 +65,7 @@ ACROSS = {
     # what is whose turn, by one process for all: each of what it finds carries its workspace
     *("claims.claim", "claims.free_dead", "claims.call_back", "queue.news", "queue.renew", "timeouts.present"),
     *("doubts.due", "doubts.suspect", "folds.due", "presence.conversations"),
-    "expiring.oldest",
+    "expiring.page",
     # what is over, or long ago, wherever it was
     *("doubts.forget", "gone.forget", "unrecorded.over", "expiring.drop_rejected"),
     # what a platform's or the deployment's, and no workspace's
