@@ -111,7 +111,7 @@ def _build(
     vault: Vault | None,
 ) -> _House:
     events = Events(journal.note)
-    outbox = Outbox(database=database, adapters=adapters, timings=timings, events=events)
+    outbox = Outbox(database=database, adapters=adapters, timings=timings, events=events, count=mind.count)
     assistant = Assistant(database=database, outbox=outbox, mind=mind, timings=timings)
     worker = Worker(
         database=database, assistant=assistant, owner=owner, adapters=adapters, timings=timings, events=events
