@@ -72,9 +72,15 @@ class Timings:
     """Before a fold is tried again that has failed once."""
     fold_rest: float = 600.0
     """Before it is tried again when it has failed twice; doubles up to a day."""
+    # Off the record
+    unrecorded: float = 2.0
+    """Between two looks at what is on the record again."""
+
     # Ageing
     age: float = 600.0
     """Between two looks through all sessions that are present, for those that are to be timed out."""
+    expire: float = 1_800.0
+    """Between two looks through all sessions, for words that have been kept long enough."""
     between: float = 0.02
     """Between two steps of that, or of an erasure, at the least, so that what is being answered comes first."""
 

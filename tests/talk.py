@@ -104,7 +104,10 @@ MILLISECONDS = (
     *(table.c.due_at for table in (schema.chores, schema.folds, schema.deliveries)),
     *(segments.c.opened_at, schema.presence.c.heard_at, schema.gone.c.gone_at, schema.checkpoints.c.made_at),
 )
-MICROSECONDS = (sessions.c.live_since, turns.c.at, turns.c.edited_at, schema.checkpoints.c.since)
+MICROSECONDS = (
+    *(sessions.c.live_since, sessions.c.unrecorded_until, schema.unrecorded.c.since, schema.unrecorded.c.until),
+    *(turns.c.at, turns.c.edited_at, schema.checkpoints.c.since),
+)
 """What a session's row knows of times, in milliseconds."""
 
 

@@ -32,12 +32,16 @@ class Gates(Protocol):
         """Before each IDENTIFY; `initial` is the first of a client."""
 
 
+class AddressLost(Exception):
+    """No session was begun or resumed at an address that can be asked for anew."""
+
+
 class Gateway(Client):
     """A client that listens, and passes the gates first."""
 
     def __init__(self, redirect: Redirect, *, content: bool, gates: Gates) -> None:
         super().__init__(redirect, content=content)
-        self._gates = gates
+        self._gates, self._redirect = gates, redirect
         self._socket: ClientWebSocketResponse | None = None
         self._open = False
         self._awaited: set[str] = set()  # servers that READY has named, and of which nothing more is known yet
@@ -94,13 +98,16 @@ class Gateway(Client):
     def _trusted(self, url: str) -> str:
         """The socket to open for this one: where the last one had no session, its address is not tried once more.
 
-        The library tries to resume at the address that the session was given for as long as it lives.
+        The library tries to resume at the address that the session was given for as long as it lives. Raises
+        AddressLost where an API has named the usual address, and can be asked for another one.
         """
         if self._tried and not self._open:
             self._failed.add(self._tried)
         self._tried, mark, query = url.partition("?")
         if self._tried not in self._failed:
             return url
+        if DEFAULT_GATEWAY in self._failed and self._redirect.lacks_gateway:
+            raise AddressLost("the gateway that the API has named")
         self._tried = DEFAULT_GATEWAY
         return DEFAULT_GATEWAY + mark + query
 

@@ -83,6 +83,8 @@ class Redirect:
         self.api = _versioned(api) if api else Route.BASE
         self.gateway = gateway
         """None is Discord's; with another API, it is what that API says."""
+        self.learnt: str | None = None
+        """What that API has said."""
         self.cdn = (cdn or Asset.BASE).rstrip("/")
         for url in (self.api, gateway or DEFAULT_GATEWAY, self.cdn):
             proxy_for(url)  # one that is no use is said before anything connects
@@ -159,9 +161,10 @@ class Redirect:
 
     def socket(self, url: str) -> str:
         """The socket to open for this one; a session is resumed at the address that the server named for it."""
-        if self.gateway is None or not url.startswith(DEFAULT_GATEWAY):
+        gateway = self.gateway or self.learnt
+        if gateway is None or not url.startswith(DEFAULT_GATEWAY):
             return url
-        return self.gateway.partition("?")[0] + url.removeprefix(DEFAULT_GATEWAY)
+        return gateway.partition("?")[0] + url.removeprefix(DEFAULT_GATEWAY)
 
 
 class Client(discord.Client):

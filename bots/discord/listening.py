@@ -103,7 +103,7 @@ class Listening:
                 "https://discord.com/developers to have threads read without a mention",
             )
         if self._redirect.lacks_gateway:
-            self._redirect.gateway = (await self._api.gateway())["url"]
+            self._redirect.learnt = (await self._api.gateway())["url"]
         return Gateway(self._redirect, content=content, gates=self._gate)
 
     async def _hear(self, gateway: Gateway, receive: Receive) -> None:

@@ -10,26 +10,32 @@ from contextlib import AsyncExitStack, suppress
 import structlog
 
 from bots.program import garbage, logs, wiring
-from bots.program.doors import Platform, adapters
-from core.config import Settings, misspelt_settings, own_instructions
+from bots.program.doors import Platform, adapter, chosen
+from bots.program.version import own_version
+from core.config import Settings, own_instructions
 from core.model import prices
 from core.model.llm import Model
 from core.seam.adapter import Adapter
+from core.spelling import misspelt_settings
 from core.store import Database
 from core.timings import Timings
 
 
 async def run(settings: Settings, named: Sequence[Platform], *, timings: Timings | None = None) -> int:
     """Runs these platforms until SIGTERM, Ctrl-C, or the end of what they say."""
-    for one in misspelt_settings():
-        structlog.get_logger().warning("unknown setting", name=one.name, remedy=one.remedy)
+    platforms = chosen(settings, named)
+    if Platform.CONSOLE in platforms:
+        logs.configure(settings.backscroll_log, quiet=True)
     own_instructions(settings)  # a wrong file is said before anything connects
     prices.read(settings.backscroll_prices_file)
-    with garbage.loading():
-        doors, database = adapters(settings, named), wiring.open_database(settings)
-        model, others = wiring.make_model(settings, database), wiring.make_models(settings, database)
-    if Platform.CONSOLE in doors:
-        logs.configure(settings.backscroll_log, quiet=True)
+    try:
+        with garbage.loading():
+            doors, database = {one: adapter(one, settings) for one in platforms}, wiring.open_database(settings)
+            model, others = wiring.make_model(settings, database), wiring.make_models(settings, database)
+        structlog.get_logger().info("starting", version=own_version())
+    finally:
+        for one in misspelt_settings():
+            structlog.get_logger().warning("unknown setting", name=one.name, remedy=one.remedy)
     stop = asyncio.Event()
     _allow_files()
     _heed(stop)

@@ -13,14 +13,16 @@ from core import journal
 from core.assistant.assistant import Assistant
 from core.assistant.folding import Folder
 from core.chores.erasing import Erasing
+from core.chores.expiring import Expiring
 from core.chores.folding import DueSessions
 from core.chores.measuring import Measuring
 from core.chores.runner import Chores
 from core.chores.table import chores
+from core.chores.unrecorded import Returning
 from core.config import Settings, own_instructions
 from core.delivery.outbox import Outbox
 from core.delivery.reconcile import Reconciler
-from core.errors import ConfigurationError, DatabaseBehind, DatabaseError
+from core.errors import ConfigurationError, DatabaseBehind, DatabaseError, PlatformError
 from core.events import Events
 from core.intake.catchup import CatchUp
 from core.intake.inbox import Inbox
@@ -34,8 +36,8 @@ from core.model.llm import Model
 from core.model.metered import Metered
 from core.model.offline import OfflineModel
 from core.model.prices import Prices
-from core.seam.adapter import Adapter
-from core.store import Database, claims, connect, ledger, servers
+from core.seam.adapter import Adapter, Receive
+from core.store import Database, claims, connect, health, hearers, ledger, servers
 from core.store.engine import rows
 from core.store.sealing import Vault
 from core.timings import Timings
@@ -57,9 +59,10 @@ async def run(
 ) -> None:
     """Listens and answers until `stop` is set or every platform has no more to say; then drains.
 
-    Raises BackscrollError when it can't start or a platform will not have us.
+    Raises BackscrollError when it can't start, or when no platform is left and one would not have us.
     """
     vault = await prepare(settings, database)
+    await database.write(health.try_writing)
     mind = await make_mind(settings, model, prices.read(settings.backscroll_prices_file), others)
     server = settings.openai_base_url or ""
     measuring = Measuring(database=database, server=server, calibrations=mind.calibrations)
@@ -67,6 +70,7 @@ async def run(
     for one in (model, *(others or {}).values()):
         await one.recall(_Recollection(database))
     place = owner.own_place()
+    ourselves = owner.ourselves(place)
     freed = await database.write(claims.free_dead, host=place, alive=owner.is_alive)
     again = await database.write(claims.call_back)
     house = _build(
@@ -75,13 +79,17 @@ async def run(
         adapters=adapters,
         mind=mind,
         measuring=measuring,
-        owner=owner.ourselves(place),
+        owner=ourselves,
         timings=timings or Timings(lease=settings.backscroll_lease_seconds),
         vault=vault,
     )
     _say_how_sealed(vault)
-    log.info("ready", platforms=list(adapters), model=model.name, taken_up=freed, tried_again=again)
-    await _serve(house, settings.backscroll_drain_seconds, stop)
+    log.info("started", platforms=list(adapters), model=model.name, taken_up=freed, tried_again=again)
+    try:
+        await _serve(house, settings.backscroll_drain_seconds, stop)
+    finally:
+        with suppress(DatabaseError):  # then it is seen by its silence
+            await database.write(hearers.leave, owner=ourselves)
 
 
 def _say_how_sealed(vault: Vault | None) -> None:
@@ -134,10 +142,13 @@ def _build(
         erasing=Erasing(
             database=database, shifts=shifts, count=mind.count, timings=timings, wake=worker.wake, vault=vault
         ),
+        returning=Returning(database=database, wake=worker.wake),
+        expiring=Expiring(database=database, policy=mind.policy, timings=timings, wake=worker.wake),
         policy=mind.policy,
         audit_seconds=settings.audit_seconds,
         events=events,
         timings=timings,
+        owner=owner,
         vault=vault,
     )
     return _House(database=database, adapters=adapters, inbox=inbox, worker=worker, chores=Chores(table, shifts))
@@ -249,16 +260,31 @@ async def _serve(house: _House, drain_seconds: float, stop: asyncio.Event) -> No
                 await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
                 for task in (listening, stopping, *working):
                     task.cancel()
-        finally:  # also when one platform will not have us: what is being answered on the others is finished
+        finally:  # also when something fails: what is being answered is finished
             log.info("draining")
             await house.worker.drain(drain_seconds)
             renewing.cancel()
 
 
 async def _listen(house: _House) -> None:
+    """Until every platform has no more to say. Raises PlatformError when the last one goes and some would not have us.
+
+    Who runs several must not lose the others over one.
+    """
+    refusals: list[PlatformError] = []
     async with asyncio.TaskGroup() as group:
         for adapter in house.adapters.values():
-            group.create_task(adapter.listen(house.inbox.receive))
+            group.create_task(_hear(adapter, house.inbox.receive, refusals))
+    if refusals:
+        raise refusals[0]
+
+
+async def _hear(adapter: Adapter, receive: Receive, refusals: list[PlatformError]) -> None:
+    try:
+        await adapter.listen(receive)
+    except PlatformError as error:
+        log.error("platform lost", platform=adapter.platform, reason=str(error))
+        refusals.append(error)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,23 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from core.access import Deed
-from core.commands import exports, forgetting, forms, hindsight, moments, pictures, settings, spending, usage, wishes
+from core.commands import (
+    exports,
+    forgetting,
+    forms,
+    hindsight,
+    keeping,
+    moments,
+    pictures,
+    settings,
+    spending,
+    unrecorded,
+    usage,
+    wishes,
+)
 from core.commands.orders import Desk, Order, Said
 from core.commands.table import COMMANDS, NOT_ADMITTED, UNKNOWN, Cost, Shown, find
+from core.memory import retention
 from core.memory.ageing import how_many
 from core.memory.mind import Mind
 from core.memory.window import Window, build
@@ -53,9 +67,9 @@ def choose(connection: Connection, order: Order) -> Said:
         Choice(label=f"{_when(touched)} · {_opening(words)}", verb=verb, address=address, line=line)
         for address, words, touched in found
     )
-    return Said(
-        text=f"Which session do you want to {verb}? (In its thread, say `!{verb}`.)", outcome=None, choices=choices
-    )
+    said = order.command.said
+    which = f"Which session do you want to {verb}?" if said == verb else "For which session is that?"
+    return Said(text=f"{which} (In its thread, say `!{said}`.)", outcome=None, choices=choices)
 
 
 def _opening(words: str) -> str:
@@ -91,6 +105,7 @@ def _undo(connection: Connection, desk: Desk) -> Said:
 def _status(connection: Connection, desk: Desk) -> Said:
     mind, known = desk.mind, remembered.count(connection, desk.key)
     model, spent = mind.model.name, spending.told(ledger.spent(connection, desk.key, mind.prices.steps), mind.prices)
+    spent += unrecorded.status(connection, desk) + keeping.told(mind.policy, overheard=known.overheard > 0)
     if known.since is None:
         return Said(text=f"This session is new: I remember nothing here yet. Answers come from {model}.{spent}")
     window = _window(connection, desk)
@@ -107,7 +122,8 @@ def _status(connection: Connection, desk: Desk) -> Said:
 def _window(connection: Connection, desk: Desk) -> Window:
     mind = desk.mind
     folded, told = recalling.recall(connection, desk.key, budget=mind.room)
-    newest = [one for one in told if one.validity is not Validity.STALE]
+    over = retention.ends(mind.policy, desk.turn.at)
+    newest = [one for one in retention.kept(told, over) if one.validity is not Validity.STALE]
     return build(
         None, newest, budget=mind.room, fixed=mind.fixed, explaining=mind.explaining, cut=mind.cut, checkpoints=folded
     )
@@ -115,8 +131,10 @@ def _window(connection: Connection, desk: Desk) -> Window:
 
 def _context(connection: Connection, desk: Desk) -> Said:
     if desk.order.link is None:
-        text, chart = pictures.drawn(_window(connection, desk), desk.mind)
-        return Said(text=text, chart=chart)
+        window = _window(connection, desk)
+        text, chart = pictures.drawn(window, desk.mind)
+        kept = keeping.told(desk.mind.policy, overheard=window.overheard > 0)
+        return Said(text=f"{text}\n{kept}" if kept else text, chart=chart)
     return hindsight.told(connection, desk.key, desk.linked)
 
 
@@ -205,6 +223,15 @@ def _forget(connection: Connection, desk: Desk) -> Said:
     return Said(text=text, outcome=Outcome.DONE if begun else None)
 
 
+def _off_the_record(connection: Connection, desk: Desk) -> Said:
+    return Said(text=unrecorded.begin(connection, desk))
+
+
+def _on_the_record(connection: Connection, desk: Desk) -> Said:
+    ended, text = unrecorded.end(connection, desk)
+    return Said(text=text, outcome=Outcome.DONE if ended else None)
+
+
 def _help(_connection: Connection, _desk: Desk) -> Said:
     lines = [f"- `{command.usage}`: {command.help}" for command in COMMANDS.values() if Shown.HELP in command.shown]
     return Said(text="\n".join(["Say `!` and one of these words, or mention me with the word alone:", "", *lines]))
@@ -225,6 +252,8 @@ EFFECTS: Mapping[str, Effect] = {
     "context": _context,
     "usage": _usage,
     "stop": _stop,
+    "off-the-record": _off_the_record,
+    "on-the-record": _on_the_record,
     "settings": _settings,
     "set": _set,
     "unset": _set,

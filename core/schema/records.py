@@ -11,6 +11,14 @@ presence = Table(
     Column("heard_at", BigInteger, nullable=False),  # up to here, all that was said reached us
 )
 
+hearers = Table(  # which process hears which platform now
+    "hearers",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),  # the platform's nameless one
+    Column("owner", Text, primary_key=True),  # the process
+    Column("heard_at", BigInteger, nullable=False),
+)
+
 chores = Table(
     "chores",
     metadata,

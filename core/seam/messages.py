@@ -45,10 +45,10 @@ MEMBER = Standing()
 """Somebody of the place's own workspace, of whom there is nothing more to tell."""
 
 
-Pointing = Literal["replies to", "forwards", "attaches", "embeds", "hangs on", "is under", "prefers"]
+Pointing = Literal["replies to", "forwards", "attaches", "embeds", "hangs on", "is under", "prefers", "overheard from"]
 """What a message does to the words that it quotes: it hangs on the message that opened its thread, is under a title.
 
-What its speaker prefers is the core's to add, and no adapter's.
+What its speaker prefers, and what was said around it, is the core's to add, and no adapter's.
 """
 
 

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, select, true, update
+from sqlalchemy import Connection, and_, bindparam, func, select, true, update
 from sqlalchemy.dialects.postgresql import Insert
 
 from core.policy import Overrides
 from core.schema import rejections, turns
 from core.seam.messages import Author, Inbound, Rejected
 from core.session import Kind, Lease, Progress, Role, SessionKey, Slip, Turn, Validity
-from core.store import bodies, openings, policies, quotes, timeouts
+from core.store import bodies, openings, policies, quotes, timeouts, unrecorded
 from core.store.arrivals import Claimant, Duplicate, Session, extend
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import fixed, insert, micro, notify, now, seconds, storable
@@ -64,7 +64,8 @@ def accept(
     What it says of its place is noted: what was remembered there while it was private is set aside where it is not.
     Raises what `check` raises, which is called with what is set for the session, where the message waits.
     Raises Duplicate, also where the message was deleted before it came, and Unanswered where talk that is to be
-    answered is not so by what is set here, as `is_answered` says. Acknowledge only after this is committed.
+    answered is not so by what is set here, as `is_answered` says. Of what was said off the record nothing is stored
+    but what waits to be answered: Unrecorded. Acknowledge only after this is committed.
     """
     progress = Progress.DONE if kind is Kind.OVERHEARD else progress
     waits = progress is Progress.WAITING
@@ -83,6 +84,8 @@ def accept(
         openings.note(connection, key, session, public=message.public, behind=behind)
     turn = _turn(message, seq=session.tail, kind=kind, progress=progress, verb=verb, tokens=tokens, missed=missed)
     turn = preferring(key, turn, session.preferred)
+    if session.unrecorded_until is not None and verb is None:
+        turn = _as_recorded(connection, key, turn)
     row = _row(key, turn)
     new = _OVERHEARD if kind is Kind.OVERHEARD else _NEW_TURN
     if new.run(connection, **row) == 0:
@@ -128,6 +131,17 @@ def _turn(
     )
 
 
+def _as_recorded(connection: Connection, key: SessionKey, turn: Turn) -> Turn:
+    """The turn as it may be stored in a session in which something was off the record. Raises Unrecorded."""
+    if unrecorded.until(connection, key, at=micro(turn.at)) is None:
+        return turn._replace(quotes=unrecorded.without(unrecorded.around(connection, key), turn.quotes))
+    if turn.kind is Kind.OVERHEARD:
+        raise unrecorded.Unrecorded(key.address.id)
+    if turn.progress is Progress.WAITING:
+        return turn._replace(validity=Validity.UNRECORDED)
+    return turn._replace(validity=Validity.ERASED, text="", tokens=0, quotes=())
+
+
 def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
     assert turn.author is not None  # noqa: S101 – every person's turn has one
     row = (turn.seq, int(turn.role))
@@ -153,7 +167,7 @@ def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
     }
 
 
-_CALLED_UPON = ("kind", "progress", "verb", "slip", "tokens", "at", "author", "name", "quotes", "body")
+_CALLED_UPON = ("kind", "progress", "validity", "verb", "slip", "tokens", "at", "author", "name", "quotes", "body")
 
 
 def _lease(key: SessionKey, session: Session, overrides: Overrides) -> Lease:
@@ -215,15 +229,6 @@ def _overheard(dialect: str) -> Insert:
 
 
 _OVERHEARD = Prepared(_overheard, tuple)
-
-
-_KEPT = 30 * 86_400_000
-"""Milliseconds for which an event that could not be read is there for whoever looks into it."""
-
-
-def forget_rejected(connection: Connection) -> None:
-    """Lets go of the events that could not be read long ago: nobody knows what people said in them."""
-    connection.execute(delete(rejections).where(rejections.c.rejected_at < now(connection) - _KEPT))
 
 
 def reject(connection: Connection, event: Rejected) -> None:

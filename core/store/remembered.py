@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, case, func, select
+from sqlalchemy import Connection, and_, bindparam, case, func, or_, select
 
 from core.schema import sessions, turns
 from core.session import OVERHEARD_BEFORE_QUESTION, Kind, Progress, SessionKey, Turn, Validity
@@ -23,8 +23,11 @@ _START = (
     .where(sessions.c.workspace == bindparam("workspace"), sessions.c.session == bindparam("session"))
     .scalar_subquery()
 )
+_HAS_WORDS = or_(turns.c.kind != fixed(Kind.OVERHEARD), turns.c.tokens > fixed(0))
+"""What was overheard without its words being stored is known, and not remembered."""
 _COUNTS = and_(
     MINE,
+    _HAS_WORDS,
     turns.c.kind.not_in((fixed(Kind.COMMAND), fixed(Kind.NOTICE))),
     turns.c.progress.not_in((fixed(Progress.WAITING), fixed(Progress.REFUSED))),
     turns.c.validity.in_((fixed(Validity.STANDS), fixed(Validity.STALE))),

@@ -137,6 +137,18 @@ async def test_a_session_is_resumed_elsewhere_where_its_own_address_fails(stage:
     assert (len(stage.gateway.identified), stage.gateway.resumed) == (1, 1)
 
 
+async def test_a_gateway_that_an_api_has_named_is_asked_for_anew_where_it_fails(stage: DiscordStage) -> None:
+    right, stage.gateway.url = stage.gateway.url, f"ws://127.0.0.1:{unused_port()}/"
+
+    async def pause(_: float) -> None:
+        stage.gateway.url = right
+        await asyncio.sleep(0)
+
+    async with listening(stage, gateway_url=None, pause=pause) as listener:
+        await stage.say("hello")
+        assert (await listener.number(1)).text == "hello"
+
+
 async def test_the_gateway_of_another_api_is_where_it_says(stage: DiscordStage) -> None:
     async with listening(stage, gateway_url=None) as listener:
         await stage.say("hello")

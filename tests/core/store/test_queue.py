@@ -23,6 +23,7 @@ from core.store import (
     changes,
     claims,
     deliveries,
+    expiring,
     identities,
     inbound,
     queue,
@@ -568,7 +569,7 @@ async def test_a_rejected_event_is_let_go_of_after_a_month(database: Database) -
         await database.write(inbound.reject, Rejected(platform="slack", id=number, reason="no channel", payload="{}"))
         await database.write(_aged, number, days)
 
-    await database.write(inbound.forget_rejected)
+    await database.write(expiring.drop_rejected, seconds=30 * 86_400.0)
 
     assert [row.id for row in await rows(database, rejections)] == ["Ev1"]
 

@@ -7,7 +7,7 @@ A process of the release before this one knows nothing of them, and answers on.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0030"
+revision = "0029"
 down_revision = "0028"
 branch_labels = None
 depends_on = None
