@@ -280,6 +280,7 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         "Inbound": [message("x", id=one, at=_LATE, quotes=(Quote(kind="q", message="mq"),)) for one in (*ids, "mnew")],
         "Edited": [Edited(message=message("other", id=one, at=_LATE), at=2_000_000_000.0) for one in (*ids, "mnew")],
         "Draft": [Draft(id="d1", text="x")],
+        "drafts": [{0: "x"}],
         "Arrival": [
             receipts.Arrival(part=part, message="p1", doubtful=one) for part in (0, 7) for one in (False, True)
         ],
