@@ -24,6 +24,7 @@ from core.delivery.outbox import Outbox
 from core.delivery.reconcile import Reconciler
 from core.errors import DatabaseBehind, DatabaseError, PlatformError
 from core.events import Events
+from core.intake import catchup
 from core.intake.catchup import CatchUp
 from core.intake.inbox import Inbox
 from core.memory.mind import Mind
@@ -62,6 +63,8 @@ async def run(
     await measuring.look()
     for one in (model, *(others or {}).values()):
         await one.recall(_Recollection(database))
+    for adapter in adapters.values():
+        await catchup.suspect(database, adapter)
     place = owner.own_place()
     ourselves = owner.ourselves(place)
     freed = await database.write(claims.free_dead, host=place, alive=owner.is_alive)
@@ -76,20 +79,13 @@ async def run(
         timings=timings or Timings(lease=settings.backscroll_lease_seconds),
         vault=vault,
     )
-    _say_how_sealed(vault)
+    vaults.tell(vault)
     log.info("started", platforms=list(adapters), model=model.name, taken_up=freed, tried_again=again)
     try:
         await _serve(house, settings.backscroll_drain_seconds, stop)
     finally:
         with suppress(DatabaseError):  # then it is seen by its silence
             await database.write(hearers.leave, owner=ourselves)
-
-
-def _say_how_sealed(vault: Vault | None) -> None:
-    if vault is None:
-        log.warning("stored in the clear", what="all that people say", remedy=vaults.REMEDY)
-    elif not vault.all_sealed:
-        log.warning("not all is sealed yet", until="the log says so")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +111,7 @@ def _build(
     vault: Vault | None,
 ) -> _House:
     events = Events(journal.note)
-    outbox = Outbox(database=database, adapters=adapters, timings=timings, events=events)
+    outbox = Outbox(database=database, adapters=adapters, timings=timings, events=events, count=mind.count)
     assistant = Assistant(database=database, outbox=outbox, mind=mind, timings=timings)
     worker = Worker(
         database=database, assistant=assistant, owner=owner, adapters=adapters, timings=timings, events=events

@@ -31,6 +31,8 @@ log = structlog.get_logger()
 CUTS = 3
 """How often an answer may break off in the middle before its asker is told that it will not be whole."""
 
+SHUT = "this place takes nothing that we say"
+
 _REMEMBERED_CUTS = 1_000  # answers of which it is known how often they broke off
 
 
@@ -111,7 +113,10 @@ class Answering:
         return await self._outbox.answer(errand, decided)
 
     async def _decide(self, case: Case) -> Answer:
-        """The answer, or the honest sentence in its place."""
+        """The answer, or the honest sentence in its place; nothing where nothing that we say is taken."""
+        if not await case.speech.is_taken():
+            log.warning("model not asked", session=case.session, reason=SHUT)
+            return Answer(parts=(), error=SHUT)
         try:
             written = await self._written(case)
         except Stopped:
@@ -140,16 +145,7 @@ class Answering:
     async def _as_it_stands(self, case: Case) -> Answer:
         """What people saw of an answer when somebody stopped it."""
         await case.speech.end()
-        words = "\n\n".join(case.speech.shown)
-        return Answer(
-            parts=case.speech.shown,
-            memory=words or None,
-            tokens=await _size(case, words),
-            shown_seqs=case.sight.seqs,
-            shown_parts=case.sight.parts,
-            stopped=True,
-            covers=_covers(case),
-        )
+        return await _partial(case, "\n\n".join(case.speech.shown), case.speech.shown)
 
     async def _unavailable(self, case: Case, error: ModelUnavailable) -> Answer:
         """What is said once another try is no use. Raises the error where it is worth one."""
@@ -172,16 +168,7 @@ class Answering:
             parts = speech.beneath(apologies.BROKE_OFF)
         else:
             parts = await self._pieces(case, f"{written}\n\n{apologies.BROKE_OFF}")
-        return Answer(
-            parts=parts,
-            memory=words,
-            tokens=await _size(case, words),
-            shown_seqs=case.sight.seqs,
-            shown_parts=case.sight.parts,
-            stopped=True,
-            covers=_covers(case),
-            error=_reason(error),
-        )
+        return await _partial(case, words, parts, _reason(error))
 
     async def _failed(self, case: Case, error: ModelError) -> Answer:
         log.error("model failed", session=case.session, error=type(error).__name__, reason=str(error))
@@ -208,6 +195,20 @@ class Answering:
     async def _pieces(self, case: Case, words: str) -> tuple[str, ...]:
         adapter = self._outbox.adapters[case.lease.key.address.platform]
         return await composing.Composing(adapter, case.question).pieces(words)
+
+
+async def _partial(case: Case, words: str, parts: tuple[str, ...], error: str | None = None) -> Answer:
+    """An answer that is not whole, as it is stored."""
+    return Answer(
+        parts=parts,
+        memory=words or None,
+        tokens=await _size(case, words),
+        shown_seqs=case.sight.seqs,
+        shown_parts=case.sight.parts,
+        stopped=True,
+        covers=_covers(case),
+        error=error,
+    )
 
 
 def _account(mind: Mind, lease: Lease, question: Turn) -> Account:

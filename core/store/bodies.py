@@ -6,6 +6,7 @@ What can't be opened, because it was changed, moved, or sealed by a key that is 
 any more, and nothing else is kept from being read by it.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
@@ -117,18 +118,24 @@ class Body:
 
     def open(self, owner: Owner, row: Row, stored: bytes) -> str:
         """The words that are stored in this row."""
+        try:
+            return self.read(owner, row, stored)
+        except (NotOpened, UnicodeDecodeError) as error:
+            _tell(Place(*self._here, owner.workspace, owner.session, row), error)
+            return self._lost
+
+    def read(self, owner: Owner, row: Row, stored: bytes) -> str:
+        """The same. Raises NotOpened, or UnicodeDecodeError, where they can't be opened."""
         if not stored:
             return ""
-        place = Place(*self._here, owner.workspace, owner.session, row)
-        try:
-            return _read(place, stored)
-        except (NotOpened, UnicodeDecodeError) as error:
-            _tell(place, error)
-            return self._lost
+        if stored[0] == MARK:
+            return _opened(Place(*self._here, owner.workspace, owner.session, row), stored)
+        _admit_plain()
+        return stored.decode()
 
     def again(self, owner: Owner, row: Row, stored: bytes, *, by: str) -> bytes:
         """The same words sealed anew. Raises NotOpened."""
-        return self.seal(owner, row, _read(Place(*self._here, owner.workspace, owner.session, row), stored), by=by)
+        return self.seal(owner, row, self.read(owner, row, stored), by=by)
 
     def packet(self, stored: bytes) -> bytes | None:
         """What is stored, if it is sealed."""
@@ -157,55 +164,40 @@ class Note:
         """The words that are stored in this row."""
         if not stored:
             return stored
-        place = Place(*self._here, owner.workspace, owner.session, row)
         try:
-            return _name_again(place, stored) if self is NAME and _is_sealed(stored) else _read_text(place, stored)
+            return self.read(owner, row, stored)
         except (NotOpened, UnicodeDecodeError) as error:
-            _tell(place, error)
+            _tell(Place(*self._here, owner.workspace, owner.session, row), error)
             return self._lost
+
+    def read(self, owner: Owner, row: Row, stored: str) -> str:
+        """The same. Raises NotOpened, or UnicodeDecodeError, where they can't be opened."""
+        if _is_sealed(stored):
+            return _opened(Place(*self._here, owner.workspace, owner.session, row), _packet(stored))
+        _admit_plain()
+        return stored
 
     def again(self, owner: Owner, row: Row, stored: str, *, by: str) -> str | None:
         """The same words sealed anew. Raises NotOpened."""
-        return self.seal(owner, row, _read_text(Place(*self._here, owner.workspace, owner.session, row), stored), by=by)
+        return self.seal(owner, row, self.read(owner, row, stored), by=by)
 
     def packet(self, stored: str) -> bytes | None:
         """What is stored, if it is sealed. Raises NotOpened."""
         return _packet(stored) if _is_sealed(stored) else None
 
 
-def _read(place: Place, stored: bytes) -> str:
-    if stored[0] == MARK:
-        return _opened_again(place, stored) if len(stored) <= _SHORT else _opened(place, stored)
-    _admit_plain()
-    return stored.decode()
+_CACHES: list[Callable[[], None]] = []
 
 
-def _read_text(place: Place, stored: str) -> str:
-    if _is_sealed(stored):
-        return _opened(place, _packet(stored))
-    _admit_plain()
-    return stored
-
-
-# A window is read again for every answer, and all but its newest message was in the one before. What these hold has a
-# bound: bodies of ordinary length, and names.
-_MOST, _SHORT = 8_192, 1_024  # bodies; bytes
-
-
-@lru_cache(_MOST)
-def _opened_again(place: Place, packet: bytes) -> str:
-    return _opened(place, packet)
-
-
-@lru_cache(_MOST)
-def _name_again(place: Place, stored: str) -> str:
-    return _opened(place, _packet(stored))
+def until_forgotten(cleared: Callable[[], None]) -> None:
+    """What was opened is kept at hand somewhere: it is cleared by this when that has to be opened anew."""
+    _CACHES.append(cleared)
 
 
 def forget_opened() -> None:
-    """Whatever was opened before is opened anew: its key may be gone."""
-    _opened_again.cache_clear()
-    _name_again.cache_clear()
+    """Whatever was opened before is opened anew: its key may be gone, or what is in the clear is not ours any more."""
+    for cleared in _CACHES:
+        cleared()
 
 
 def _is_sealed(stored: str) -> bool:

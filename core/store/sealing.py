@@ -31,18 +31,26 @@ class _Gone:
 
 
 class Vault:
-    """Seals and opens the bodies of one database, by a ring; see `core.store.bodies.Codec`.
-
-    `all_sealed` says that nothing is stored in the clear there any more.
-    """
+    """Seals and opens the bodies of one database, by a ring; see `core.store.bodies.Codec`."""
 
     def __init__(self, ring: Ring, *, all_sealed: bool = False, most: int = _MOST) -> None:
         self.ring = ring
-        self.all_sealed = all_sealed
+        self._all_sealed = all_sealed
         self._most = most
         self._newest: dict[tuple[int, str], int] = {}
         self._keys: dict[tuple[int, int], Cipher | _Gone] = {}
         self._noting = threading.Lock()
+
+    @property
+    def all_sealed(self) -> bool:
+        """Whether nothing is stored in the clear there any more."""
+        return self._all_sealed
+
+    @all_sealed.setter
+    def all_sealed(self, known: bool) -> None:
+        if known and not self._all_sealed:
+            forget_opened()
+        self._all_sealed = known
 
     def seal(self, place: Place, words: bytes, by: str) -> bytes:
         """The words in a packet. Raises NotYet where the key is not at hand."""
@@ -139,8 +147,10 @@ class Vault:
 
 
 def _about(place: Place) -> bytes:
-    """As `packet.about` writes it; in one go, as every message of a window is opened."""
+    """As `packet.about` writes it; in one go, as it takes longer than to seal, and most rows have two numbers."""
     table, column, workspace, session, row = place
+    if len(row) == 2 and type(row[0]) is type(row[1]) is int:
+        return f"{table}.{column}|{workspace}|{session}|{row[0]}|{row[1]}".encode()
     written = f"{table}.{column}|{workspace}|{session}"
     for part in row:
         written += f"|{len(part)}:{part}" if isinstance(part, str) else f"|{part:d}"

@@ -90,8 +90,29 @@ def showing(key: SessionKey) -> Callable[[*Shown], Turn]:
 def shown(key: SessionKey, *shown: *Shown) -> Turn:
     """A row as the rest of the core sees it, but for its quotes, which few have: `quoting` reads those."""
     seq, role, kind, progress, validity, body, tokens, at, author, name, pointed = shown
-    words, known = bodies.TURN.open(key, (seq, role), body), name and bodies.NAME.open(key, (seq, role), name)
+    try:
+        return (_opened if len(body) <= _SHORT else _opened.__wrapped__)(key.workspace, key.session, *shown)
+    except (bodies.NotOpened, UnicodeDecodeError):
+        words, known = bodies.TURN.open(key, (seq, role), body), name and bodies.NAME.open(key, (seq, role), name)
+        return _made(seq, role, kind, progress, validity, words, tokens, at, author, known, pointed)
+
+
+_MOST, _SHORT = 8_192, 1_024  # turns; bytes of a body
+
+
+@lru_cache(_MOST)
+def _opened(workspace: int, session: int, *shown: *Shown) -> Turn:
+    """A window is read again for every answer, and all but its newest message was in the one before.
+
+    Raises NotOpened, or UnicodeDecodeError.
+    """
+    seq, role, kind, progress, validity, body, tokens, at, author, name, pointed = shown
+    mine, row = bodies.Mine(workspace, session), (seq, role)
+    words, known = bodies.TURN.read(mine, row, body), name and bodies.NAME.read(mine, row, name)
     return _made(seq, role, kind, progress, validity, words, tokens, at, author, known, pointed)
+
+
+bodies.until_forgotten(_opened.cache_clear)
 
 
 def _plain(

@@ -6,6 +6,7 @@ has it. As text it is `U+0001` and the rest in base64, without what fills that u
 """
 
 from binascii import Error, a2b_base64, b2a_base64
+from functools import lru_cache
 
 MARK = 0xFE
 """The first byte of what is sealed, which is also the version of this form."""
@@ -24,6 +25,7 @@ class NoPacket(Exception):
     """What begins as a packet is none."""
 
 
+@lru_cache(1024)
 def head(number: int) -> bytes:
     """What stands before the sealed bytes."""
     written = bytearray((MARK,))

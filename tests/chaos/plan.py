@@ -9,7 +9,7 @@ from tests.chaos.words import TALK
 
 Database = Literal["sqlite", "postgresql"]
 Platform = Literal["slack", "discord"]
-Blows = Literal["kill", "freeze", "drain", "crash", "cut", "hang", "sockets", "clock"]
+Blows = Literal["kill", "freeze", "drain", "crash", "cut", "hang", "sockets", "clock", "refusal", "astray", "silence"]
 Verb = Literal["reset", "undo"]
 
 PEOPLE = ("ada", "bob", "cleo", "dora", "emil")
@@ -22,6 +22,9 @@ _APART = 3.0
 _EDITED, _DELETED = 0.1, 0.1
 """Parts of all messages."""
 
+_VAIN = 90_000
+"""From this number on: lines to which nobody sees an answer."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -30,6 +33,13 @@ class Place:
     name: str
     platform: Platform
     inside: str | None = None
+
+
+SHUT = (
+    Place(name="shut thread", platform="slack", inside="C0SHUT"),
+    Place(name="shut channel", platform="discord"),
+)
+"""Where the bot hears, and may not post."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +150,8 @@ class Plan:
     notices: tuple[Notice, ...] = ()
     orders: tuple[Order, ...] = ()
     silences: tuple[Silence, ...] = ()
+    vain: tuple[Line, ...] = ()
+    """What is said where the bot may not post: nobody sees an answer, and everybody else has theirs all the same."""
     closing: tuple[Line, ...] = ()
     """What is said once everything is at rest, in each place where people have talked; its `at` is not used.
 
@@ -155,8 +167,16 @@ class Plan:
         return (*self.lines, *self.closing)
 
 
+_EVERYWHERE: dict[Blows, tuple[float, int]] = {
+    "clock": (30, 1),
+    "refusal": (30, 1),
+    "astray": (30, 1),
+    "silence": (240, 0),
+}
+"""What has nothing to do with the database."""
+
 _EVERY: dict[Database, dict[Blows, tuple[float, int]]] = {
-    "sqlite": {"kill": (12, 2), "freeze": (45, 1), "drain": (50, 0), "sockets": (20, 1), "clock": (30, 1)},
+    "sqlite": {"kill": (12, 2), "freeze": (45, 1), "drain": (50, 0), "sockets": (20, 1), **_EVERYWHERE},
     "postgresql": {
         "kill": (12, 2),
         "freeze": (45, 1),
@@ -165,7 +185,7 @@ _EVERY: dict[Database, dict[Blows, tuple[float, int]]] = {
         "cut": (60, 1),
         "hang": (90, 0),
         "sockets": (20, 1),
-        "clock": (30, 1),
+        **_EVERYWHERE,
     },
 }
 """One blow of each kind in so many seconds, and how many at the least."""
@@ -198,6 +218,7 @@ def draw(*, seed: int, database: Database, seconds: float, messages: int, lastin
         notices=tuple(_notices(Random(f"notices {seed}/{database}"), lines, seconds)),
         orders=tuple(_orders(Random(f"orders {seed}/{database}"), lines, seconds)),
         silences=tuple(_silences(Random(f"silences {seed}/{database}"), lines, seconds)),
+        vain=tuple(_vain(Random(f"vain {seed}/{database}"), seconds)),
         closing=tuple(_closing(lines)),
         lasting=lasting,
     )
@@ -280,6 +301,12 @@ def _silences(random: Random, lines: Sequence[Line], seconds: float) -> Iterator
     spoken = [line for line in lines if any(one.place is line.place and one.at > line.at + 2 for one in lines)]
     for line in random.sample(spoken, min(len(spoken), max(4, len(lines) // 12))):
         yield Silence(at=min(line.at + random.uniform(0.5, 8.0), max(line.at, seconds)), place=line.place)
+
+
+def _vain(random: Random, seconds: float) -> Iterator[Line]:
+    for number in range(max(2, round(seconds / 15))):
+        at = random.uniform(0, seconds)
+        yield Line(number=_VAIN + number, at=at, place=SHUT[number % 2], person=random.choice(PEOPLE), brief=True)
 
 
 def _closing(lines: Sequence[Line]) -> Iterator[Line]:

@@ -32,6 +32,7 @@ from tests.test_kills import echo, texts
 from tests.values import message
 from tests.wire.discord import DiscordStage
 from tests.wire.openai import OpenAIServer
+from tests.wire.postgresql import road
 from tests.wire.slack import SlackStage
 
 SECRET = "sesame"
@@ -604,3 +605,26 @@ async def test_a_user_without_a_name_and_a_home_can_run_everything(tmp_path: Pat
     out, said = await running.communicate(b"hello\n")
 
     assert (running.returncode, b"hello" in out) == (0, True), said
+
+
+def test_slack_tokens_that_are_swapped_are_told_before_anybody_is_asked() -> None:
+    """G6."""
+    result = backscroll("run", SLACK_BOT_TOKEN=f"xapp-{SECRET}", SLACK_APP_TOKEN=f"xoxb-{SECRET}")
+
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert all(words in line for words in ("SLACK_BOT_TOKEN", "xoxb-…", "SLACK_APP_TOKEN", "xapp-…"))
+    assert SECRET not in result.output
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("said", [b"", b"hello\n"])
+async def test_the_end_of_input_is_quiet_on_postgresql_too(url: str, said: bytes, tmp_path: Path) -> None:
+    """G8: also while connections are being made."""
+    keys = ring.generate()
+    async with road(url) as way:
+        for _ in range(3):
+            async with process(tmp_path, "run", "console", DATABASE_URL=way.url, BACKSCROLL_KEYS=keys) as running:
+                _, logged = await running.communicate(said)
+
+            assert (running.returncode, logged) == (0, b"")

@@ -18,7 +18,7 @@ from core.session import Progress
 from core.store import Database, chores
 from core.store.presence import SHIFT
 from core.work.shifts import Shifts
-from tests.script import House, ScriptedModel, TranscriptAdapter, brisk, house, rows
+from tests.script import House, ScriptedModel, TranscriptAdapter, brisk, house, memory, rows
 from tests.values import HERE, message
 
 ELSEWHERE = replace(HERE, channel="elsewhere")
@@ -237,3 +237,35 @@ async def test_what_was_missed_for_more_than_an_hour_is_too_late(
     async with house(database, clock=lambda: missed.at + seconds) as running:
         assert await running.inbox.catch_up([missed]) == 1
         await running.answered(*texts)
+
+
+async def test_what_the_history_shows_to_be_answered_is_remembered_with_its_answer_and_not_said_again(
+    database: Database,
+) -> None:
+    """G2: however old it is, and whoever reads the history once more."""
+    await begun(database)
+    await away(database, 4 * 3600)
+    told = [
+        said("old", 2 * 3600, answer="You know that."),
+        said("young", 60, answer="And that."),
+        said("a word", 50, answer=""),
+        said("new", 30),
+    ]
+    async with house(database) as running:
+        running.adapter.missed = {HERE: told}
+        async with keeping(running):
+            await running.answered("You said: new")
+            await away(database, 4 * 3600)
+            await heard_again(database)
+
+        assert running.adapter.texts == ["You said: new"]
+        assert len(running.model.prompts) == 1
+    assert await memory(database) == [
+        ("person", "old"),
+        ("assistant", "You know that."),
+        ("person", "young"),
+        ("assistant", "And that."),
+        ("person", "a word"),
+        ("person", "new"),
+        ("assistant", "You said: new"),
+    ]

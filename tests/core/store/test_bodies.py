@@ -29,6 +29,7 @@ NO_WORDS = {
     "calls": {"author", "purpose", "model", "outcome"},
     "servers": {"server", "model", "manners"},
     "measures": {"server", "model"},
+    "hearers": {"owner"},
     "policies": {"scope"},
     "preferences": {"author"},
     "erasures": {"scope", "subject", "author", "after", "counts"},

@@ -64,8 +64,8 @@ ELSEWHERE = 99
 ACROSS = {
     # what is whose turn, by one process for all: each of what it finds carries its workspace
     *("claims.claim", "claims.free_dead", "claims.call_back", "queue.news", "queue.renew", "timeouts.present"),
+    *("doubts.due", "doubts.suspect", "folds.due", "presence.conversations"),
     "expiring.page",
-    *("doubts.due", "folds.due", "presence.conversations"),
     # what is over, or long ago, wherever it was
     *("doubts.forget", "gone.forget", "unrecorded.over", "expiring.drop_rejected"),
     # what a platform's or the deployment's, and no workspace's
@@ -280,6 +280,7 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         "Inbound": [message("x", id=one, at=_LATE, quotes=(Quote(kind="q", message="mq"),)) for one in (*ids, "mnew")],
         "Edited": [Edited(message=message("other", id=one, at=_LATE), at=2_000_000_000.0) for one in (*ids, "mnew")],
         "Draft": [Draft(id="d1", text="x")],
+        "drafts": [{0: "x"}],
         "Arrival": [
             receipts.Arrival(part=part, message="p1", doubtful=one) for part in (0, 7) for one in (False, True)
         ],
@@ -349,6 +350,7 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         "verb": [None, "reset"],
         "talk_at": [None, 5],
         "text": ["words"],
+        "words": ["words"],
         "model": ["m"],
         "reason": ["why"],
         "deed": ["reset"],
