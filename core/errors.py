@@ -14,6 +14,8 @@ BackscrollError
 │   ├── DeliveryDelayed       certainly not sent; try again after `retry_after` seconds
 │   ├── DeliveryUnknown       it may or may not be on screen: look before sending again
 │   └── DeliveryRefused       certainly not sent, and never will be
+│       ├── WordsRefused        for these words; others may be
+│       └── PlaceGone           for there is no such place any more
 └── ModelError              the model did not finish an answer
     ├── ModelUnavailable      try again, after `retry_after` seconds where the server said so
     │   ├── ModelInterrupted    the stream broke, ended early, or held something unreadable
@@ -104,6 +106,10 @@ class DeliveryUnknown(DeliveryError):
 
 class DeliveryRefused(DeliveryError):
     """Certainly not sent, and never will be: the bot is not in the channel, the thread is locked, …"""
+
+
+class WordsRefused(DeliveryRefused):
+    """These words are not taken there, by a filter of the place or of the platform; others may be."""
 
 
 class PlaceGone(DeliveryRefused):

@@ -21,6 +21,8 @@ class Timings:
     # Work
     poll: float = 1.0
     """Between two looks at what is due: the guarantee behind every hint."""
+    longest_poll: float = 15.0
+    """Between two looks at a database that does not answer: each pause is twice the one before, up to this."""
     back_off: float = 1.0
     """Before the second attempt at a turn; doubles up to the fifth."""
     longest_wait: float = 300.0

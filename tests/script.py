@@ -362,7 +362,12 @@ class House:
         """What was told to have happened, in its order."""
         events = Events(journal.note, self.told.append)
         self.outbox = Outbox(
-            database=database, adapters={adapter.platform: adapter}, timings=timings, events=events, clock=clock
+            database=database,
+            adapters={adapter.platform: adapter},
+            timings=timings,
+            events=events,
+            count=self.mind.count,
+            clock=clock,
         )
         self.assistant = Assistant(
             database=database,

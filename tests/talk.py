@@ -6,7 +6,7 @@ from typing import Protocol, Self
 
 from sqlalchemy import Connection, update
 
-from bots.program import wiring
+from bots.program import minds, wiring
 from core import schema
 from core.config import Settings
 from core.model.llm import Model
@@ -63,7 +63,7 @@ class Running:
         if settings.backscroll_moderation != "off":
             key = settings.openai_api_key.get_secret_value()
             model = Moderated(model, api_key=key, base_url=settings.openai_base_url)
-        others = wiring.make_models(settings, database)
+        others = minds.make_models(settings, database)
         adapters: dict[str, Adapter] = {stage.platform: stage.adapter() for stage in self._stages}
         try:
             await wiring.run(

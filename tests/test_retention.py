@@ -15,7 +15,8 @@ from core.policy import Policy
 from core.schema import rejections, turns
 from core.seam.messages import Audience, Inbound, Quote, Rejected
 from core.session import Fold
-from core.store import Connection, Database, checkpoints, connect, places
+from core.store import Connection, Database, checkpoints, connect, expiring, places
+from core.store.expiring import FIRST
 from core.timings import Timings
 from tests.bots.program.test_cli import backscroll
 from tests.script import House, Interrupted, TranscriptAdapter, house, memory, rows
@@ -34,7 +35,7 @@ def heard(days: float, text: str, **facts: object) -> Inbound:
     return ago(days, text, **{"author": BEN, "direct": False, "audience": Audience.OTHERS} | facts)
 
 
-def expiring(running: House, policy: Policy = KEPT) -> Expiring:
+def taking_out(running: House, policy: Policy = KEPT) -> Expiring:
     return Expiring(database=running.database, policy=policy, timings=Timings(), wake=running.worker.wake)
 
 
@@ -66,11 +67,11 @@ async def test_what_was_kept_long_enough_is_nowhere_and_the_rest_stays(database:
         await ask(running, 35, "bread", quotes=(quote,))
         await running.say(heard(20, "milk"))
         await ask(running, 5, "cheese")
-        found = await expiring(running).count()
+        found = await taking_out(running).count()
         assert [(key.address, tuple(old)) for key, old in found] == [(HERE, (1, 1, 1))]
         assert "tuna" in await stored(database), "it was counted, and no more"
-        await expiring(running).sweep()
-        assert await expiring(running).count() == []
+        await taking_out(running).sweep()
+        assert await taking_out(running).count() == []
         await ask(running, 0, "what do you know?")
 
     asked = str(running.model.prompts[-1].messages)
@@ -78,6 +79,28 @@ async def test_what_was_kept_long_enough_is_nowhere_and_the_rest_stays(database:
     assert [word for word in words if word in asked] == ["bread", "Bread", "milk", "cheese"]
     assert [word for word in words if word in await stored(database)] == ["bread", "Bread", "milk", "cheese"]
     assert ADA.id not in {row.author for row in await rows(database, turns) if row.body == b""}
+
+
+async def test_turns_are_looked_through_in_pages_whatever_their_sessions(database: Database) -> None:
+    there, times = replace(HERE, channel="other"), list[tuple[str, int | None, int | None]]()
+    async with house(database) as running:
+        for days, place in ((9, HERE), (8, HERE), (7, there)):
+            await ask(running, days, "tuna", address=place)
+        await running.say(heard(6, "salmon", address=there))
+    at: expiring.Place | None = FIRST
+    while at is not None:
+        found, at = await database.read(expiring.page, after=at, most=2)
+        times += [(one.key.address.channel, *one.times[:2]) for one in found]
+
+    told = [
+        (channel, *(None if one is None else round((time() - one / 1e6) / DAY) for one in ats))
+        for channel, *ats in times
+    ]
+    assert told == [("main", 9, None), ("main", 8, None), ("other", 7, None), ("other", None, 6)]
+
+
+def _days(at: int | None) -> int | None:
+    return None if at is None else round((time() - at / 1e6) / DAY)
 
 
 async def test_a_record_goes_with_what_it_tells_of(database: Database) -> None:
@@ -92,7 +115,7 @@ async def test_a_record_goes_with_what_it_tells_of(database: Database) -> None:
         await ask(running, 110, "tuna")
         await ask(running, 1, "bread")
         await database.write(fold)
-        await expiring(running).sweep()
+        await taking_out(running).sweep()
 
     assert "salmon" not in await stored(database)
 
@@ -104,7 +127,7 @@ async def test_what_waits_is_answered_first_and_not_of_what_is_over(database: Da
         await ask(running, 110, "tuna")
         await running.say(ago(105, "bread"))
         await running.model.until(lambda: running.model.running == 1)
-        await expiring(running).sweep()
+        await taking_out(running).sweep()
         await running.adapter.until(lambda: "Bread." in running.adapter.texts)
         await running.over()
 
@@ -122,7 +145,7 @@ async def test_each_channel_has_what_is_set_for_it(database: Database) -> None:
         assert "What is said to me here I keep for 7d." in await ask(running, 0, "!status", address=there)
         assert "I keep for 2d." in await ask(running, 0, "!context", address=everywhere)
         assert "I keep" not in await ask(running, 0, "!status")
-        await expiring(running, Policy()).sweep()
+        await taking_out(running, Policy()).sweep()
 
     assert [len(await memory(database, place)) for place in (HERE, there, everywhere)] == [2, 0, 0]
 
@@ -135,8 +158,8 @@ async def test_whoever_goes_on_with_it_comes_to_the_same_end(database: Database,
         await running.say(heard(40, "salmon"))
         road.fail(step, DatabaseUnreachable("gone"))
         with pytest.raises(DatabaseUnreachable):
-            await expiring(running).sweep()
-        await expiring(running).sweep()
+            await taking_out(running).sweep()
+        await taking_out(running).sweep()
 
     assert [word for word in ("tuna", "salmon") if word in await stored(database)] == []
 
@@ -152,7 +175,7 @@ async def test_events_that_could_not_be_read_go_with_what_is_overheard(database:
         for name in ("old", "young"):
             await running.say(Rejected(platform="console", id=name, reason="odd", payload="salmon"))
         await database.write(age)
-        await expiring(running).sweep()
+        await taking_out(running).sweep()
 
     assert [row.id for row in await rows(database, rejections)] == ["young"]
 

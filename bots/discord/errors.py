@@ -10,7 +10,7 @@ import structlog
 from bots.discord.answers import Quieted, Uncertain
 from bots.discord.library import HTTPException, LoginFailure, RateLimited
 from bots.discord.payloads import PLATFORM
-from core.errors import DeliveryDelayed, DeliveryError, DeliveryRefused, DeliveryUnknown, PlatformError
+from core.errors import DeliveryDelayed, DeliveryError, DeliveryRefused, DeliveryUnknown, PlatformError, WordsRefused
 from core.seam.quiet import asked_for, bounded
 
 log = structlog.get_logger(platform=PLATFORM)
@@ -30,6 +30,9 @@ _SLOW = frozenset({20016, 20022, 20028, 20029, TOO_MANY_OLD_EDITS, 40062})
 
 _TO_BE_MENDED = frozenset({40001, 40002})
 """Codes for what only a person can mend: the bot may do nothing at all. What is to be said is kept until then."""
+
+_FILTERED = frozenset({200000, 200001, 240000})
+"""Codes of filters, the server's own and Discord's, that will not have the words."""
 
 _READ_PAUSE = 5.0
 _PAUSE = 15.0
@@ -102,7 +105,7 @@ def _answered(error: HTTPException) -> DeliveryError:
     if error.status == 401 or error.code in _TO_BE_MENDED:
         log.error("not accepted by Discord", setting="DISCORD_TOKEN", code=error.code, again_in=_LONG_PAUSE)
         return DeliveryDelayed(f"{words}: DISCORD_TOKEN is no longer valid", retry_after=_LONG_PAUSE)
-    return DeliveryRefused(words)
+    return WordsRefused(words) if error.code in _FILTERED else DeliveryRefused(words)
 
 
 def _retry_after(error: HTTPException) -> float:

@@ -17,6 +17,7 @@ from bots.program import (
     keys,
     letters,
     logs,
+    minds,
     overrides,
     retaining,
     subjects,
@@ -198,10 +199,10 @@ async def _doctor(settings: Settings, wrong: Sequence[str]) -> int:
         settings,
         wrong=wrong,
         misspelt=misspelt_settings(),
-        mind=lambda model: wiring.make_mind(settings, model or OfflineModel(), Prices()),
+        mind=lambda model: minds.make_mind(settings, model or OfflineModel(), Prices()),
         database=lambda: wiring.open_database(settings),
         past_proxy=partial(connect, settings.database_listen_url) if settings.database_listen_url else None,
-        model=lambda: wiring.make_model(settings),
+        model=lambda: minds.make_model(settings),
         platforms={platform: partial(doors.adapter, platform, settings) for platform in settings.platforms},
     ):
         show_findings([finding])

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, suppress
 
 import structlog
 
-from bots.program import garbage, logs, wiring
+from bots.program import garbage, logs, minds, wiring
 from bots.program.doors import Platform, adapter, chosen
 from bots.program.version import own_version
 from core.config import Settings, own_instructions
@@ -31,7 +31,7 @@ async def run(settings: Settings, named: Sequence[Platform], *, timings: Timings
     try:
         with garbage.loading():
             doors, database = {one: adapter(one, settings) for one in platforms}, wiring.open_database(settings)
-            model, others = wiring.make_model(settings, database), wiring.make_models(settings, database)
+            model, others = minds.make_model(settings, database), minds.make_models(settings, database)
         structlog.get_logger().info("starting", version=own_version())
     finally:
         for one in misspelt_settings():

@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError
 from structlog import get_logger
 
 from bots.slack.payloads import PLATFORM, Payload
-from core.errors import DeliveryDelayed, DeliveryError, DeliveryRefused, DeliveryUnknown
+from core.errors import DeliveryDelayed, DeliveryError, DeliveryRefused, DeliveryUnknown, WordsRefused
 from core.seam.quiet import asked_for, bounded
 
 log = get_logger(platform=PLATFORM)
@@ -27,6 +27,7 @@ _SHUT = {
     *("enterprise_is_restricted", "two_factor_setup_required", "app_access_restricted"),
 }
 """The workspace is closed to us, or to where we call from, by its own people: they may open it again."""
+_WORDS = {"msg_too_long", "no_text", "slack_connect_file_link_sharing_blocked"}
 _SPEAKING = {"chat.postMessage", "chat.update", "chat.delete"}
 _ABOUT_TOKENS = {"auth.test", "apps.connections.open"}
 """Methods that are called to find out whether a token is good."""
@@ -56,6 +57,10 @@ class Refused(DeliveryRefused):
         return "blocks" in self.code or self.code == "block_mismatch"
 
 
+class RefusedWords(Refused, WordsRefused):
+    """Slack itself said no to what was said, and may take other words."""
+
+
 def failure(method: str, error: SlackApiError) -> DeliveryError:
     """The delivery error that this answer is."""
     status, said, _ = facts_of(error)
@@ -70,7 +75,7 @@ def failure(method: str, error: SlackApiError) -> DeliveryError:
         what = {"needed": said["needed"]} if isinstance(said.get("needed"), str) else {}
         log.error("not accepted by Slack", setting="SLACK_BOT_TOKEN", reason=code, again_in=_MENDED_AFTER, **what)
         return DeliveryDelayed(f"Slack does not accept SLACK_BOT_TOKEN ({code})", retry_after=_MENDED_AFTER)
-    return Refused(method, code)
+    return RefusedWords(method, code) if code in _WORDS else Refused(method, code)
 
 
 def wait(error: SlackApiError) -> float | None:

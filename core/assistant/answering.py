@@ -31,6 +31,8 @@ log = structlog.get_logger()
 CUTS = 3
 """How often an answer may break off in the middle before its asker is told that it will not be whole."""
 
+SHUT = "this place takes nothing that we say"
+
 _REMEMBERED_CUTS = 1_000  # answers of which it is known how often they broke off
 
 
@@ -111,7 +113,10 @@ class Answering:
         return await self._outbox.answer(errand, decided)
 
     async def _decide(self, case: Case) -> Answer:
-        """The answer, or the honest sentence in its place."""
+        """The answer, or the honest sentence in its place; nothing where nothing that we say is taken."""
+        if not await case.speech.is_taken():
+            log.warning("model not asked", session=case.session, reason=SHUT)
+            return Answer(parts=(), error=SHUT)
         try:
             written = await self._written(case)
         except Stopped:

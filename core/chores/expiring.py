@@ -10,13 +10,12 @@ from core.policy import Policy
 from core.session import SessionKey
 from core.store import Database, expiring, forgetting
 from core.store.engine.sql import micro
-from core.store.expiring import Old, Oldest, Times
+from core.store.expiring import FIRST, Old, Oldest, Place, Times
 from core.timings import Timings
 
 log = structlog.get_logger()
 
-_AT_ONCE = 100  # sessions that are looked at in one transaction
-_FIRST = (0, 0)  # no session comes before it
+_AT_ONCE = 1_000  # turns that are looked at in one transaction
 _REJECTED = 30 * 86_400.0  # seconds; for whoever looks into what could not be read
 
 
@@ -49,14 +48,15 @@ class Expiring:
 
     async def count(self) -> list[tuple[SessionKey, Old]]:
         """What `sweep` would take out, of each session of which it would."""
-        return [(key, await self._database.read(expiring.count, key, times)) async for key, times in self._old()]
+        found = {key: times async for key, times in self._old()}
+        return [(key, await self._database.read(expiring.count, key, times)) for key, times in found.items()]
 
     async def _old(self) -> AsyncIterator[tuple[SessionKey, Times]]:
-        """The sessions in which something is old, and what of them is."""
-        place = _FIRST
-        while page := await self._database.read(expiring.oldest, after=place, most=_AT_ONCE):
-            place = (page[-1].key.workspace, page[-1].key.session)
-            for one in page:
+        """The sessions in which something is old, and what of them is; a long one may come several times."""
+        place: Place | None = FIRST
+        while place is not None:
+            found, place = await self._database.read(expiring.page, after=place, most=_AT_ONCE)
+            for one in found:
                 times = self._times(one)
                 if any(map(_is_before, one.times, times)):
                     yield one.key, times

@@ -41,10 +41,11 @@ class Outbox:
         adapters: Mapping[str, Adapter],
         timings: Timings,
         events: Events,
+        count: Callable[[str], int],
         clock: Callable[[], float] = time,
     ) -> None:
         self._database = database
-        self._office = Office(database=database, adapters=adapters, timings=timings)
+        self._office = Office(database=database, adapters=adapters, timings=timings, count=count)
         self._timings = timings
         self._posting = Posting(self._office, clock)
         self._events = events

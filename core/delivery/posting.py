@@ -3,19 +3,24 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
+from core.delivery import composing
 from core.delivery.errands import Errand
 from core.delivery.office import Office
-from core.errors import BackscrollError, DeliveryDelayed, DeliveryRefused, DeliveryUnknown
+from core.errors import BackscrollError, DeliveryDelayed, DeliveryRefused, DeliveryUnknown, WordsRefused
 from core.seam.messages import Reply
 from core.session import ATTEMPTS
-from core.store import deliveries, doubts
+from core.store import answers, deliveries, doubts
 from core.store.deliveries import Delivery
 from core.store.receipts import Arrival
 
 log = structlog.get_logger()
+
+NOT_TAKEN = "I can't say here what I have to say: a filter of this place does not let it through."
+"""What is said where other words are not taken."""
 
 _UNKNOWN_TRIES = 5  # calls with an unknown outcome before the session backs off
 
@@ -33,9 +38,10 @@ class Posting:
         began = asyncio.get_running_loop().time()
         try:
             arrived = await self._call(errand, errand.reply(part, last=last), intended=errand.is_intended(part))
+        except WordsRefused as error:
+            return await self._instead(errand, part, error, last=last)
         except DeliveryRefused as error:
-            log.warning("reply refused", session=errand.key.address.id, reason=str(error))
-            await self._office.database.write(deliveries.refuse, errand.key, errand.seq, str(error))
+            await self._refused(errand, error)
             return None
         except DeliveryUnknown as error:
             if not self._is_hopeless(errand, began):
@@ -43,7 +49,45 @@ class Posting:
             log.error("reply given up", session=errand.key.address.id, reason=str(error))
             await self._office.database.write(deliveries.refuse, errand.key, errand.seq, str(error))
             return None
+        self._office.shut.forget(errand.key.address)
         return replace(arrived, doubtful=arrived.doubtful or errand.doubtful or errand.stored is None)
+
+    async def _instead(self, errand: Errand, part: Delivery, refusal: WordsRefused, *, last: bool) -> Arrival | None:
+        """An honest sentence in the place of words that are not taken, on screen and in memory."""
+        log.warning("words refused", session=errand.key.address.id, reason=str(refusal))
+        reply = replace(errand.reply(part, last=last), text=NOT_TAKEN, chart=None)
+        await self._office.database.write(
+            answers.instead,
+            errand.key,
+            errand.seq,
+            part.part,
+            NOT_TAKEN,
+            pieces=partial(composing.messages, self._office.adapter(reply.address)),
+            count=self._office.count,
+        )
+        try:
+            return await self._call(errand, reply, intended=False)
+        except DeliveryRefused as error:
+            await self._refused(errand, error)
+            return None
+
+    async def _refused(self, errand: Errand, error: DeliveryRefused) -> None:
+        """Memory keeps what people see of the answer, and the next one is not asked for before we know that it is
+        taken here.
+        """
+        address = errand.key.address
+        log.warning("reply refused", session=address.id, reason=str(error))
+        self._office.shut.note(address)
+        database, adapter = self._office.database, self._office.adapter(address)
+        await database.write(deliveries.refuse, errand.key, errand.seq, str(error))
+        await database.write(
+            answers.cut_short,
+            errand.key,
+            errand.seq,
+            drafts={part: draft.text for part, draft in errand.drafts.items()},
+            pieces=partial(composing.messages, adapter),
+            count=self._office.count,
+        )
 
     def _is_hopeless(self, errand: Errand, began: float) -> bool:
         """Whether a reply that has been tried since `began` is to be tried no more.

@@ -28,7 +28,10 @@ UNSURE = (
 )
 """The same, where it waits for that."""
 
-EXCUSES = (LATE, UNSURE)
+LOOK = "_…_"
+"""The same, where it is to be learnt whether anything may be said there."""
+
+EXCUSES = (LATE, UNSURE, LOOK)
 """What any answer may take the place of."""
 
 
@@ -46,6 +49,8 @@ class Previews:
         """The parts of which something may be on screen, or on its way there."""
         self.drafts: dict[int, Draft] = {}
         """The parts that are known to be on screen."""
+        self.refused = False
+        """Whether a part was refused: whatever follows would be, too, until the answer is whole."""
         self.doubtful = question.begun
         """Whether a call may still change what is on screen after it was given up: by us, or by who began this."""
 
@@ -79,7 +84,7 @@ class Previews:
     async def show(self, part: int, text: str) -> None:
         """One preview. It is not cancelled half-way: a message may be on its way to the screen."""
         draft = self.drafts.get(part)
-        if part in self._uncertain:
+        if part in self._uncertain or (text and self.refused):
             return
         if draft is not None and draft.text not in EXCUSES and (draft.text == text or len(draft.text) > len(text)):
             return  # when an answer is tried again, nothing on screen shrinks
@@ -111,6 +116,7 @@ class Previews:
                 shown = await self._adapter.preview(reply)
         except Exception as error:  # noqa: BLE001 – a preview is a courtesy, whatever went wrong with it
             log.info("preview failed", session=key.address.id, error=type(error).__name__)
+            self.refused = self.refused or (bool(text) and isinstance(error, DeliveryRefused))
             if text and not isinstance(error, DeliveryDelayed | DeliveryRefused):
                 self.doubtful = True
                 if draft is None:

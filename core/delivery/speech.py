@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 
 from core.delivery.office import Office
-from core.delivery.previews import EXCUSES, LATE, Previews
+from core.delivery.previews import EXCUSES, LATE, LOOK, Previews
 from core.seam.messages import Draft
 from core.session import Lease, Turn
 from core.store import answering, deliveries
@@ -95,6 +95,18 @@ class Speech:
     def stored(self, parts: tuple[str, ...]) -> Sequence[deliveries.Delivery]:
         """The answer's parts as they have just been stored, with what is on screen of them."""
         return answering.stored(parts, self._previews.intended)
+
+    async def is_taken(self) -> bool:
+        """Whether what we say is taken in this place. Where it was not, the last time, a sign is put where the answer
+        will be: it is cheaper than an answer that nobody may see.
+        """
+        if self._lease.key.address not in self._office.shut or self._previews.length:
+            return True
+        await self.end()
+        await self._previews.show(0, LOOK)
+        if not self._previews.refused:
+            self._growing = asyncio.create_task(self._grow())
+        return not self._previews.refused
 
     async def excuse(self, words: str = LATE) -> None:
         """Says in place of silence, by one of `EXCUSES`, that the answer will be late; not beneath a part of it."""

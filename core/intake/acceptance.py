@@ -22,8 +22,8 @@ from core.memory.mind import Mind
 from core.model import envelope
 from core.policy import Overrides, Policy
 from core.seam.messages import Inbound
-from core.session import Kind, Progress
-from core.store import Database, arrivals, inbound, places, queue, unrecorded
+from core.session import Kind, Progress, Validity
+from core.store import Database, answering, arrivals, inbound, places, queue, unrecorded
 from core.timings import Timings
 from core.work.worker import Worker
 
@@ -52,6 +52,10 @@ class Judged:
         """Whether it is to be answered."""
         return self.progress is Progress.WAITING and self.kind is not Kind.OVERHEARD
 
+    def as_answered(self) -> "Judged":
+        """The same; but what a history shows to be answered waits no more."""
+        return self if self.message.answer is None else replace(self, progress=Progress.DONE)
+
     @property
     def is_at_once(self) -> bool:
         """Whether it is a command that does not queue."""
@@ -76,7 +80,7 @@ class Acceptance:
         if judged is None:
             return False
         try:
-            return await self._store(judged)
+            return await self._store(judged.as_answered())
         except inbound.Unanswered as unanswered:
             policy = self._mind.policy.under(unanswered.overrides)
         overheard = judging.of_called(policy) is Kind.OVERHEARD
@@ -148,13 +152,17 @@ class Acceptance:
         if accepted is None:
             log.debug("known already", session=judged.message.address.id)
             return False
+        words = judged.message.answer
+        if words and judged.kind is Kind.SAID and accepted.turn.validity is Validity.STANDS:
+            tokens = self._mind.count(words)
+            await self._database.write(answering.recall, accepted.key, accepted.turn, words, tokens=tokens)
         address, seq = judged.message.address, accepted.turn.seq
         self._events.tell(Accepted(address=address, seq=seq, to_be_answered=judged.waits))
         return True
 
     async def _taken_in(self, judged: Judged) -> inbound.Stored | None:
         """None where it was known. Raises NotAdmitted."""
-        if judged.is_at_once:
+        if judged.is_at_once and judged.waits:
             return await self._answer_aside(judged)
         return await (self._answer_in_turn(judged) if judged.waits else self._write(judged))
 
@@ -206,17 +214,18 @@ class Acceptance:
         try:
             return await asyncio.shield(accepting)
         except asyncio.CancelledError:
-            await self._leave(accepting)
+            await _leave(self._database, accepting)
             raise
         except (arrivals.Duplicate, unrecorded.Unrecorded):
             return None
 
-    async def _leave(self, accepting: asyncio.Task[inbound.Stored]) -> None:
-        """We are told to stop while this is on its way: nobody here will answer it."""
-        with suppress(DatabaseError, arrivals.Duplicate, NotAdmitted, inbound.Unanswered, unrecorded.Unrecorded):
-            left = await accepting
-            if left.lease is not None:
-                await self._database.write(queue.release, left.lease, attempts=0, others=True)
+
+async def _leave(database: Database, accepting: asyncio.Task[inbound.Stored]) -> None:
+    """We are told to stop while this is on its way: nobody here will answer it."""
+    with suppress(DatabaseError, arrivals.Duplicate, NotAdmitted, inbound.Unanswered, unrecorded.Unrecorded):
+        left = await accepting
+        if left.lease is not None:
+            await database.write(queue.release, left.lease, attempts=0, others=True)
 
 
 def _as_overheard(message: Inbound, policy: Policy) -> Judged:

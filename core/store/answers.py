@@ -1,8 +1,12 @@
-"""Answers of ours that people take off the screen, whole or in part: they go from memory, too."""
+"""Answers of ours that are not on screen as they were meant: memory holds what people see of them.
 
-from collections.abc import Callable, Sequence
+They take a message of ours away, or a platform does not take it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Connection, Row, and_, delete, select, update
+from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import deliveries, sessions, turns
 from core.seam.address import Address
@@ -76,13 +80,70 @@ def _shorten(
         )
         body = bodies.DELIVERY.seal(key, (gone.seq, part), own)
         connection.execute(update(deliveries).where(same).values(body=body, due_at=None))
-    rest = "\n\n".join(own for own in left.values() if own)
-    kept = {"body": bodies.TURN.seal(key, (gone.seq, Role.ASSISTANT), rest), "tokens": count(rest)}
+    _remember(connection, key, gone.seq, list(left.values()), count)
+
+
+def instead(
+    connection: Connection,
+    key: SessionKey,
+    seq: int,
+    part: int,
+    text: str,
+    *,
+    pieces: Pieces,
+    count: Callable[[str], int],
+) -> None:
+    """This part of an answer says something else, before anybody has seen it: what was meant was not taken."""
+    slot = and_(_of(key, seq), deliveries.c.part == part)
+    connection.execute(update(deliveries).where(slot).values(body=bodies.DELIVERY.seal(key, (seq, part), text)))
+    said = _said(connection, key, seq, pieces)
+    if said is not None:
+        _remember(connection, key, seq, [*said[:part], text, *said[part + 1 :]], count)
+
+
+def cut_short(
+    connection: Connection,
+    key: SessionKey,
+    seq: int,
+    *,
+    drafts: Mapping[int, str],
+    pieces: Pieces,
+    count: Callable[[str], int],
+) -> None:
+    """The rest of an answer will never be on screen. What is there of it stays, `drafts` of it included."""
+    said = _said(connection, key, seq, pieces)
+    if said is None:
+        return
+    arrived = select(deliveries.c.part).where(_of(key, seq), deliveries.c.state == Stage.SENT)
+    stands = set(connection.execute(arrived).scalars().all())
+    shown = [text if part in stands else drafts.get(part, "") for part, text in enumerate(said)]
+    _remember(connection, key, seq, shown, count)
+
+
+def _of(key: SessionKey, seq: int) -> ColumnElement[bool]:
+    mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session)
+    return and_(mine, deliveries.c.seq == seq)
+
+
+def _said(connection: Connection, key: SessionKey, seq: int, pieces: Pieces) -> Sequence[str] | None:
+    """The messages that the remembered answer was to become; None where none is remembered."""
+    words = _words(connection, key, seq)
+    asked = and_(turn(key, seq), turns.c.role == Role.PERSON)
+    asker = connection.execute(select(turns.c.author).where(asked)).scalar_one_or_none()
+    return None if words is None else pieces(words, asker)
+
+
+def _remember(
+    connection: Connection, key: SessionKey, seq: int, shown: Sequence[str], count: Callable[[str], int]
+) -> None:
+    """Only this is remembered of an answer; where it is nothing, there was none."""
+    rest = "\n\n".join(own for own in shown if own)
+    kept = {"body": bodies.TURN.seal(key, (seq, Role.ASSISTANT), rest), "tokens": count(rest)}
     nothing = {"body": b"", "tokens": 0, "progress": Progress.DONE, "validity": Validity.ERASED, "covers": None}
-    answer = and_(this, turns.c.role == Role.ASSISTANT)
+    answer = and_(turn(key, seq), turns.c.role == Role.ASSISTANT)
     connection.execute(update(turns).where(answer).values(kept if rest else nothing))
-    summaries.outdate(connection, key, gone.seq)
-    checkpoints.outdate(connection, key, gone.seq)
+    summaries.outdate(connection, key, seq)
+    checkpoints.outdate(connection, key, seq)
 
 
 def _piece(said: Sequence[str], part: int) -> str:

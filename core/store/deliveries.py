@@ -7,12 +7,10 @@ message then has no text of its own.
 """
 
 import json
-from base64 import b32encode
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 from functools import partial
-from hashlib import blake2b
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -32,6 +30,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import deliveries, turns
 from core.seam.address import Address
+from core.seam.keys import key_of
 from core.seam.messages import Draft
 from core.session import Lease, Progress, Role, SessionKey
 from core.store import bodies
@@ -44,16 +43,6 @@ from core.store.withdrawals import DOOMED, doom, sealed
 
 SLOT = ("workspace", "session", "seq", "part")
 """The key of a message's row."""
-
-
-def key_of(address: Address, message: str, part: int, *, of: Literal["answer", "notice"] = "answer") -> str:
-    """The delivery's key: the same for this part of the answer to this message, whoever computes it, and opaque.
-
-    Or of the notice of this name; no notice has the key of an answer.
-    """
-    apart = b"" if of == "answer" else b"notice"
-    digest = blake2b(f"{address.id}/{message}/{part}".encode(), digest_size=15, person=apart).digest()
-    return b32encode(digest).decode().lower()
 
 
 def key_for(address: Address, *, seq: int, message: str | None, notice: str | None, part: int) -> str:

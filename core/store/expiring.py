@@ -1,5 +1,6 @@
 """Expiring: what has been kept for as long as is set, session by session; `forgetting.expire` takes it out."""
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Row, and_, case, delete, false, func, or_, select, tuple_
@@ -25,7 +26,7 @@ class Times(NamedTuple):
 
 
 class Oldest(NamedTuple):
-    """A session's oldest turns of each kind (as `Times`; None where it has none), and the database's time in seconds.
+    """A session's oldest turns of each kind in a page (as `Times`), and the database's time in seconds.
 
     What waits to be answered is not among them.
     """
@@ -34,6 +35,20 @@ class Oldest(NamedTuple):
     overrides: Overrides
     times: Times
     now: float
+
+
+Place = tuple[int, int, int, int]
+"""A turn's place in the table: its workspace, session, seq and role."""
+
+FIRST: Place = (0, 0, -(2**31), 0)
+"""No turn comes before it."""
+
+
+class Turns(NamedTuple):
+    """A page of turns: what is oldest in each of its sessions, and its last place; None at the end."""
+
+    sessions: list[Oldest]
+    last: Place | None
 
 
 class Old(NamedTuple):
@@ -45,30 +60,44 @@ class Old(NamedTuple):
 
 
 _HEARD = turns.c.kind == Kind.OVERHEARD
-_OVER = and_(
-    turns.c.validity.not_in((Validity.ERASED, Validity.UNRECORDED)),
-    turns.c.progress.not_in((Progress.WAITING, Progress.ANSWERED)),
-)
+_GONE, _OPEN = (Validity.ERASED, Validity.UNRECORDED), (Progress.WAITING, Progress.ANSWERED)
+_OVER = and_(turns.c.validity.not_in(_GONE), turns.c.progress.not_in(_OPEN))
 
 
-def oldest(connection: Connection, *, after: tuple[int, int], most: int) -> list[Oldest]:
-    """The next sessions behind this place (workspace and number), in their order."""
-    here = and_(turns.c.workspace == sessions.c.workspace, turns.c.session == sessions.c.session, _OVER)
-    said = select(func.min(turns.c.at)).where(here, ~_HEARD).correlate(sessions).scalar_subquery()
-    heard = select(func.min(turns.c.at)).where(here, _HEARD).correlate(sessions).scalar_subquery()
-    own = (sessions.c.workspace, sessions.c.session, sessions.c.address)
-    words = select(func.min(turns.c.at)).where(here, _HEARD, turns.c.tokens > 0).correlate(sessions).scalar_subquery()
-    found = (said.label("said"), heard.label("heard"), words.label("words"), now(connection).label("now"))
-    columns = (*own, *policies.SET_IN_SESSION, *found)
-    behind = tuple_(sessions.c.workspace, sessions.c.session) > tuple_(*after)
-    rows = connection.execute(select(*columns).where(behind).order_by(*own[:2]).limit(most)).all()
-    return [_oldest(row) for row in rows]
+def page(connection: Connection, *, after: Place, most: int) -> Turns:
+    """The next turns behind this place, at most so many: so a long session is looked through in as small steps."""
+    columns = tuple(turns.c[name] for name in _LOOKED_AT)
+    behind = tuple_(*columns[:4]) > tuple_(*after)
+    rows = connection.execute(select(*columns).where(behind).order_by(*columns[:4]).limit(most)).all()
+    found = dict[tuple[int, int], list[Row[*tuple[object, ...]]]]()
+    for row in rows:
+        if row.validity not in _GONE and row.progress not in _OPEN:
+            found.setdefault((row.workspace, row.session), []).append(row)
+    last = (rows[-1].workspace, rows[-1].session, rows[-1].seq, rows[-1].role) if len(rows) == most else None
+    return Turns(_sessions(connection, {place: _times(live) for place, live in found.items()}), last)
 
 
-def _oldest(row: Row[*tuple[object, ...]]) -> Oldest:
-    key = SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address))
-    overrides = policies.opened(key.workspace, key.address, row.set_in_workspace, row.set_in_channel)
-    return Oldest(key, overrides, Times(row.said, row.heard, row.words), row.now / 1000)
+_LOOKED_AT = ("workspace", "session", "seq", "role", "kind", "at", "tokens", "validity", "progress")
+
+
+def _times(rows: Sequence[Row[*tuple[object, ...]]]) -> Times:
+    heard = [row for row in rows if row.kind == Kind.OVERHEARD]
+    said = (row.at for row in rows if row.kind != Kind.OVERHEARD)
+    words = (row.at for row in heard if row.tokens)
+    return Times(*(min(ats, default=None) for ats in (said, (row.at for row in heard), words)))
+
+
+def _sessions(connection: Connection, times: Mapping[tuple[int, int], Times]) -> list[Oldest]:
+    if not times:
+        return []
+    these = tuple_(sessions.c.workspace, sessions.c.session).in_(list(times))
+    columns = (sessions.c.workspace, sessions.c.session, sessions.c.address, *policies.SET_IN_SESSION)
+    found = []
+    for row in connection.execute(select(*columns, now(connection).label("now")).where(these)).all():
+        key = SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address))
+        overrides = policies.opened(key.workspace, key.address, row.set_in_workspace, row.set_in_channel)
+        found.append(Oldest(key, overrides, times[row.workspace, row.session], row.now / 1000))
+    return found
 
 
 def old(times: Times) -> ColumnElement[bool]:

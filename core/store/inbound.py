@@ -70,13 +70,14 @@ def accept(
     progress = Progress.DONE if kind is Kind.OVERHEARD else progress
     waits = progress is Progress.WAITING
     claimant = claimant if waits and not at_once else None
-    talk_at = micro(message.at) if waits and verb is None else None
+    talks = verb is None and (waits or (kind is Kind.SAID and progress is Progress.DONE))
+    talk_at = micro(message.at) if talks else None
     session = extend(connection, message, talk_at, waits=waits, at_once=at_once, claimant=claimant)
     key = SessionKey(workspace=session.workspace, session=session.session, address=message.address)
     overrides = policies.opened(key.workspace, key.address, session.set_in_workspace, session.set_in_channel)
     if waits and check is not None:
         check(overrides)
-    talks = talk_at is not None
+    talks = talks and waits
     if talks and is_answered is not None and not is_answered(overrides):
         raise Unanswered(overrides)
     if message.public is not None:

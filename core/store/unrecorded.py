@@ -108,9 +108,10 @@ Stretches = Sequence[tuple[int, int]]
 
 
 def around(connection: Connection, key: SessionKey) -> Stretches:
-    """When something was off the record in the session's channel: in whichever session, as channels show threads."""
+    """When something was off the record in this session, or on its channel's top level, which its history may show."""
     here = and_(sessions.c.workspace == unrecorded.c.workspace, sessions.c.session == unrecorded.c.session)
-    there = and_(sessions.c.workspace == key.workspace, sessions.c.channel == key.address.channel_address.id)
+    places = (key.address.id, key.address.channel_address.id)
+    there = and_(sessions.c.workspace == key.workspace, sessions.c.address.in_(places))
     rows = connection.execute(select(*_STRETCH).join(sessions, here).where(there)).all()
     return [(row.since, row.until) for row in rows]
 

@@ -152,7 +152,7 @@ class Replica:
         """Whether its newest process has said so."""
         with self._path.open("rb") as log:
             log.seek(self._begun)
-            return b'"ready"' in log.read()
+            return b'"started"' in log.read()
 
     def _signal(self, number: signal.Signals) -> None:
         if self.pid is not None:

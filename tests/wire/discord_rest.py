@@ -33,6 +33,7 @@ class Rest:
     """The handlers, and before them: the record of requests, the faults, the token, the rate limits.
 
     `faults` is asked about every request: "METHOD /route/{template}" and its JSON. `close` ends what is late or hangs.
+    `weighs` is told of each request, verb and path and body, before any of that.
     `spoil` has the last word on each answer: given the request's verb and path, and the body.
     """
 
@@ -43,6 +44,7 @@ class Rest:
         self.typed: list[str] = []
         self.faults: Faults = faultless
         self.spoil: Callable[[str, str], str] = lambda line, body: body
+        self.weighs: Callable[[str, object], None] = lambda line, body: None
         self.hung = Event()
         self._late: set[Task[None]] = set()
         self._windows: dict[str, list[float]] = {}
@@ -85,6 +87,7 @@ class Rest:
         path = request.path.removeprefix(BASE)
         asked = Request(method=request.method, path=path, body=json.loads(text) if text else dict(request.query))
         self.world.requests.append(asked)
+        self.weighs(f"{request.method} {path}", asked.body)
         try:
             response = await self._answer(request, handler, f"{request.method} {path}")
         except Refused as refused:

@@ -45,7 +45,6 @@ def _in_place(file: Path) -> str:
 def _fill(source: Path, half: Path) -> None:
     with closing(sqlite3.connect(_in_place(source), uri=True)) as from_, closing(sqlite3.connect(half)) as into:
         from_.backup(into)
-        into.execute("PRAGMA journal_mode=DELETE")  # one file, with nothing beside it
         with into:
             for order in _SET_BACK:
                 into.execute(order)

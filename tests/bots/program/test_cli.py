@@ -604,3 +604,13 @@ async def test_a_user_without_a_name_and_a_home_can_run_everything(tmp_path: Pat
     out, said = await running.communicate(b"hello\n")
 
     assert (running.returncode, b"hello" in out) == (0, True), said
+
+
+def test_slack_tokens_that_are_swapped_are_told_before_anybody_is_asked() -> None:
+    """G6."""
+    result = backscroll("run", SLACK_BOT_TOKEN=f"xapp-{SECRET}", SLACK_APP_TOKEN=f"xoxb-{SECRET}")
+
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert all(words in line for words in ("SLACK_BOT_TOKEN", "xoxb-…", "SLACK_APP_TOKEN", "xapp-…"))
+    assert SECRET not in result.output

@@ -64,8 +64,8 @@ ELSEWHERE = 99
 ACROSS = {
     # what is whose turn, by one process for all: each of what it finds carries its workspace
     *("claims.claim", "claims.free_dead", "claims.call_back", "queue.news", "queue.renew", "timeouts.present"),
-    "expiring.oldest",
-    *("doubts.due", "folds.due", "presence.conversations"),
+    *("doubts.due", "doubts.suspect", "folds.due", "presence.conversations"),
+    "expiring.page",
     # what is over, or long ago, wherever it was
     *("doubts.forget", "gone.forget", "unrecorded.over", "expiring.drop_rejected"),
     # what a platform's or the deployment's, and no workspace's
@@ -349,6 +349,7 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         "verb": [None, "reset"],
         "talk_at": [None, 5],
         "text": ["words"],
+        "words": ["words"],
         "model": ["m"],
         "reason": ["why"],
         "deed": ["reset"],
