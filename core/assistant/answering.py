@@ -167,7 +167,7 @@ class Answering:
         if speech.shown:
             parts = speech.beneath(apologies.BROKE_OFF)
         else:
-            parts = await self._pieces(case, f"{written}\n\n{apologies.BROKE_OFF}")
+            parts = await _pieces(self._outbox, case, f"{written}\n\n{apologies.BROKE_OFF}")
         return await _partial(case, words, parts, _reason(error))
 
     async def _failed(self, case: Case, error: ModelError) -> Answer:
@@ -183,7 +183,7 @@ class Answering:
         words += "" if case.order is None else covering.told(written.window, written.since, case.zone)
         warning = thrift.warning(case.tab.warns, case.mind.cheaper)
         return Answer(
-            parts=await self._pieces(case, words + warning),
+            parts=await _pieces(self._outbox, case, words + warning),
             memory=words,
             tokens=await _size(case, words),
             model=finish.model,
@@ -191,10 +191,6 @@ class Answering:
             shown_parts=case.sight.parts,
             covers=_covers(case),
         )
-
-    async def _pieces(self, case: Case, words: str) -> tuple[str, ...]:
-        adapter = self._outbox.adapters[case.lease.key.address.platform]
-        return await composing.Composing(adapter, case.question).pieces(words)
 
 
 async def _partial(case: Case, words: str, parts: tuple[str, ...], error: str | None = None) -> Answer:
@@ -215,6 +211,12 @@ def _account(mind: Mind, lease: Lease, question: Turn) -> Account:
     """Who pays for the answer."""
     author = "" if question.author is None else question.author.id
     return Account(key=lease.key, author=author, policy=mind.policy, prices=mind.prices, seq=question.seq)
+
+
+async def _pieces(outbox: Outbox, case: Case, words: str) -> tuple[str, ...]:
+    """The words as messages of the place where they were asked for."""
+    adapter = outbox.adapters[case.lease.key.address.platform]
+    return await composing.Composing(adapter, case.question).pieces(words)
 
 
 async def _size(case: Case, words: str) -> int:

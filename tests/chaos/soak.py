@@ -48,7 +48,7 @@ MEASURES = (
     Measure("tasks", "", 0.1, 6.0, lambda one: one.tasks),
     Measure("loop stands still", "ms", 0.0, inf, lambda one: one.lag),  # it says more of the machine than of us
 )
-LATENCY = Measure("until an answer", "s", 0.5, 1.0, lambda one: one.at)
+LATENCY = Measure("until an answer", "s", 0.5, 3.0, lambda one: one.at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
