@@ -50,6 +50,7 @@ def accept(
     progress: Progress = Progress.WAITING,
     at_once: bool = False,
     missed: int = 0,
+    heard: float | None = None,
     claimant: Claimant | None = None,
     others: bool = False,
     waking: timeouts.Waking | None = None,
@@ -81,7 +82,9 @@ def accept(
     if message.public is not None:
         behind = 0.0 if waking is None else waking.burst
         openings.note(connection, key, session, public=message.public, behind=behind)
-    turn = _turn(message, seq=session.tail, kind=kind, progress=progress, verb=verb, tokens=tokens, missed=missed)
+    turn = _turn(
+        message, seq=session.tail, kind=kind, progress=progress, verb=verb, tokens=tokens, missed=missed, heard=heard
+    )
     turn = preferring(key, turn, session.preferred)
     row = _row(key, turn)
     new = _OVERHEARD if kind is Kind.OVERHEARD else _NEW_TURN
@@ -105,7 +108,15 @@ def accept(
 
 
 def _turn(
-    message: Inbound, *, seq: int, kind: Kind, progress: Progress, verb: str | None, tokens: int, missed: int
+    message: Inbound,
+    *,
+    seq: int,
+    kind: Kind,
+    progress: Progress,
+    verb: str | None,
+    tokens: int,
+    missed: int,
+    heard: float | None,
 ) -> Turn:
     """The message as whoever reads it back from the database would have it."""
     return Turn(
@@ -123,7 +134,12 @@ def _turn(
         edited_at=None if message.edited_at is None else seconds(micro(message.edited_at)),
         quotes=message.quotes,
         slip=Slip(
-            vague=message.vague, direct=message.direct, reply_to=message.reply_to, missed=missed, ticket=message.ticket
+            vague=message.vague,
+            direct=message.direct,
+            reply_to=message.reply_to,
+            missed=missed,
+            ticket=message.ticket,
+            heard=heard,
         ),
     )
 
