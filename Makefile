@@ -6,7 +6,7 @@ OLD := sys.version_info < (3, 11)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: .venv help run test lint types imports tests cover chaos real fix figures pictures lock bench clean
+.PHONY: .venv help run test lint types imports tests cover chaos soak real fix figures pictures lock bench clean
 
 .venv: # made again where it was left half-made, or by a Python that is too old
 	@$(PYTHON) -c 'import sys; sys.exit($(OLD) and "Backscroll needs Python 3.11 or newer, and $(PYTHON) is " \
@@ -62,6 +62,10 @@ cover: $(BIN)/.dev ## Runs the tests, and says which lines and branches none of 
 
 chaos: $(BIN)/.dev ## Breaks everything for MINUTES by SEED, on both databases, and looks at what people see
 	$(BIN)/python -W "ignore:XDG_RUNTIME_DIR" -m tests.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5)
+
+soak: $(BIN)/.bench ## A day in an hour: two replicas under load for MINUTES on DATABASE; a table, and soak.png
+	$(BIN)/python -W "ignore:XDG_RUNTIME_DIR" -m tests.chaos.soak --seed $(or $(SEED),1) --minutes $(or $(MINUTES),60) \
+		--database $(or $(DATABASE),postgresql) --plot soak.png
 
 real: $(BIN)/.real ## Talks with a real small model on llama.cpp (130 MB, once), and looks at what people see
 	$(BIN)/python -m tests.real $(if $(CONTEXTS),--contexts $(CONTEXTS)) $(if $(STAGE),--stage $(STAGE))

@@ -1,34 +1,28 @@
 """The settings. The environment is read in one place, the composition root; everybody else is handed values."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
 from math import inf
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import ConfigurationError
-from core.policy import ANSWER_TOKENS, CONTEXT_TOKENS, REASONING, SETTINGS, Answers, Hearing, Level, Policy
+from core.files import contents, why
+from core.policy import ANSWER_TOKENS, CONTEXT_TOKENS, REASONING, SETTINGS, Answers, Hearing, Level, Memory, Policy
 from core.policy.values import duration
 
 _MODEL = "gpt-6-luna"  # the current small model of OpenAI's, as of 2026-11
 
-_OURS = "BACKSCROLL"
-"""What begins like this is meant for us; what begins like our other settings may be another program's."""
-
-_OTHERS = frozenset(
-    {
-        *("DATABASE_DIRECT_URL", "DATABASE_MIGRATION_URL", "DATABASE_PRIVATE_URL", "DATABASE_PUBLIC_URL"),
-        *("DATABASE_TEST_URL", "DISCORD_USER_TOKEN"),
-        *("OPENAI_ADMIN_KEY", "OPENAI_API_BASE", "OPENAI_API_TYPE", "OPENAI_API_VERSION"),
-        *("OPENAI_CHAT_MODEL", "OPENAI_IMAGE_MODEL"),
-        *("SLACK_API_KEY", "SLACK_API_TOKEN", "SLACK_CLI_TOKEN", "SLACK_CONFIG_TOKEN", "SLACK_USER_TOKEN"),
-    }
+SECRETS = (
+    *("database_url", "database_listen_url", "openai_api_key"),
+    *("slack_bot_token", "slack_app_token", "discord_token"),
 )
-"""Other programs' well-known names that look like one of ours."""
+"""What may stand in a file of its own, that the setting of the same name with `_FILE` behind it names.
+
+So may the key ring and the instructions, which are read where they are needed.
+"""
 
 
 class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
@@ -37,10 +31,13 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     database_url: str = "sqlite:///backscroll.db"
+    database_url_file: Path | None = None
     database_listen_url: str | None = None
+    database_listen_url_file: Path | None = None
     backscroll_row_security: Literal["on", "off"] = "off"
 
     openai_api_key: SecretStr | None = None
+    openai_api_key_file: Path | None = None
     openai_base_url: str | None = None
     openai_model: str = _MODEL
     openai_api: Literal["auto", "responses", "chat"] = "auto"
@@ -49,10 +46,13 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     openai_silence_seconds: float = Field(default=60, ge=1, le=86_400)
 
     slack_bot_token: SecretStr | None = None
+    slack_bot_token_file: Path | None = None
     slack_app_token: SecretStr | None = None
+    slack_app_token_file: Path | None = None
     slack_api_url: str = "https://slack.com/api/"
 
     discord_token: SecretStr | None = None
+    discord_token_file: Path | None = None
     discord_api_url: str | None = None
     discord_gateway_url: str | None = None
     discord_cdn_url: str | None = None
@@ -65,6 +65,9 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     backscroll_persona: str | None = None
     backscroll_idle: str | None = None
     backscroll_max_age: str = "never"
+    backscroll_retention: str = "forever"
+    backscroll_retention_overheard: str = "30d"
+    backscroll_memory: Memory = "full"
     backscroll_lease_seconds: float = Field(default=30, ge=3, le=3600)
     backscroll_models: str | None = None
     backscroll_budget: str | None = None
@@ -90,6 +93,7 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
     @field_validator(
         *("openai_api", "openai_reasoning", "backscroll_hear", "backscroll_answers", "backscroll_log"),
         *("backscroll_guests", "backscroll_external", "backscroll_moderation", "backscroll_row_security"),
+        "backscroll_memory",
         mode="before",
     )
     @classmethod
@@ -97,44 +101,20 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
         """`Channel` means `channel`."""
         return word.lower() if isinstance(word, str) else word
 
-    @field_validator("backscroll_may_stop")
-    @classmethod
-    def _no_misspelt_word(cls, people: str) -> str:
-        """`evryone` is nobody's ID: taken for one, it would keep all but the asker from stopping an answer."""
-        SETTINGS["may_stop"].read(people)
-        return people
-
-    @field_validator("backscroll_allow", "backscroll_deny")
-    @classmethod
-    def _stable_ids(cls, names: str | None) -> str | None:
-        """A name that is none would keep everybody out, or nobody."""
-        if names is not None:
-            SETTINGS["deny"].read(names)
-        return names
-
-    @field_validator("backscroll_may_read", "backscroll_may_reset", "backscroll_may_set")
-    @classmethod
-    def _somebody(cls, people: str) -> str:
-        SETTINGS["may_set"].read(people)
-        return people
-
-    @field_validator("backscroll_idle", "backscroll_max_age")
-    @classmethod
-    def _a_duration(cls, said: str | None) -> str | None:
-        """It is read again where it holds, as what people set is."""
-        if said is not None:
-            SETTINGS["idle"].read(said)
-        return said
-
     @field_validator("backscroll_audit_retention")
     @classmethod
     def _kept_for(cls, said: str) -> str:
         _seconds(said)
         return said
 
-    @field_validator("backscroll_persona", "backscroll_budget", "backscroll_budget_person")
+    @field_validator(
+        *("backscroll_persona", "backscroll_budget", "backscroll_budget_person", "backscroll_allow", "backscroll_deny"),
+        *("backscroll_may_read", "backscroll_may_stop", "backscroll_may_reset", "backscroll_may_set"),
+        *("backscroll_idle", "backscroll_max_age", "backscroll_retention", "backscroll_retention_overheard"),
+    )
     @classmethod
     def _read_as_set(cls, said: str | None, info: ValidationInfo) -> str | None:  # type: ignore[explicit-any]  # pydantic's
+        """It is read again where it holds, as what people set is. `evryone`, taken for an ID, would shut all out."""
         if said is not None:
             SETTINGS[str(info.field_name).removeprefix("backscroll_")].read(said)
         return said
@@ -204,75 +184,58 @@ def read_settings() -> Settings:
     return settings
 
 
+def wanted_log() -> Literal["text", "json"]:
+    """The form of the log, also where other settings are wrong."""
+    try:
+        return examine_settings()[0].backscroll_log
+    except ConfigurationError:
+        return "text"
+
+
 def examine_settings() -> tuple[Settings, Sequence[str]]:
     """The settings, with its default in place of each that is wrong, and what is wrong with them.
 
     Raises ConfigurationError when `.env` can't be read.
     """
+    wrong: dict[str, str] = {}
     try:
-        return Settings(), ()
+        settings = Settings()
     except ValidationError as error:
         wrong = {str(one["loc"][0]): one["msg"] for one in error.errors(include_url=False, include_input=False)}
+        settings = Settings(**{name: Settings.model_fields[name].default for name in wrong})
     except (OSError, UnicodeError) as error:
-        raise ConfigurationError(f".env can't be read: {_why(error)}") from error
-    defaults = {name: Settings.model_fields[name].default for name in wrong}
+        raise ConfigurationError(f".env can't be read: {why(error)}") from error
     reasons = [f"{name.upper()}: {reason.removeprefix('Value error, ')}" for name, reason in wrong.items()]
-    return Settings(**defaults), reasons
+    secrets, unread = _secrets(settings)
+    if secrets:
+        instead = {name: Settings.model_fields[name].default for name in wrong}
+        settings = Settings(**(instead | secrets))
+    return settings, [*reasons, *unread]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Misspelt:
-    """A variable that looks like a setting and is none; `meant` is the nearest setting, where one is near."""
-
-    name: str
-    meant: str | None
-
-    @property
-    def remedy(self) -> str:
-        """What to do about it."""
-        return f"Write {self.meant}, or remove it." if self.meant else "See .env.example, or remove it."
-
-
-def misspelt_settings() -> Sequence[Misspelt]:
-    """What the environment or `.env` sets that nobody reads, by name; other programs' own names are left alone."""
-    sources = EnvSettingsSource(Settings), DotEnvSettingsSource(Settings)
-    given = {name.upper() for source in sources for name in source.env_vars}
-    settings = {name.upper() for name in Settings.model_fields}
-    found = [Misspelt(name=name, meant=_nearest(name, settings)) for name in sorted(given - settings - _OTHERS)]
-    return [one for one in found if one.meant or one.name.startswith(f"{_OURS}_")]
-
-
-def _nearest(name: str, settings: Iterable[str]) -> str | None:
-    """The setting that this name is most like: behind the head that both have, or as a whole if its head is unknown."""
-    head = f"{name.partition('_')[0]}_"
-    rests = sorted(setting.removeprefix(head) for setting in settings if setting.startswith(head))
-    if rests:
-        return next((head + rest for rest in get_close_matches(name.removeprefix(head), rests, n=1)), None)
-    return next(iter(get_close_matches(name, sorted(settings), n=1, cutoff=0.9)), None)
+def _secrets(settings: Settings) -> tuple[dict[str, str], Sequence[str]]:
+    """What stands in files of the secrets that are named by one, and what is wrong with those."""
+    found, wrong = dict[str, str](), list[str]()
+    for name in SECRETS:
+        value = "set" if name in settings.model_fields_set else None
+        try:
+            secret = contents(name.upper(), value, getattr(settings, f"{name}_file"))
+        except ConfigurationError as error:
+            wrong.append(str(error))
+            continue
+        if secret is not None and secret != value:
+            found[name] = secret.strip()
+    return found, wrong
 
 
 def own_instructions(settings: Settings) -> str | None:
     """The operator's instructions, if there are any. Raises ConfigurationError."""
-    return _given("BACKSCROLL_INSTRUCTIONS", settings.backscroll_instructions, settings.backscroll_instructions_file)
+    return contents("BACKSCROLL_INSTRUCTIONS", settings.backscroll_instructions, settings.backscroll_instructions_file)
 
 
 def own_keys(settings: Settings) -> str | None:
     """The key ring as it is written, if there is one. Raises ConfigurationError."""
     given = settings.backscroll_keys
-    return _given("BACKSCROLL_KEYS", None if given is None else given.get_secret_value(), settings.backscroll_keys_file)
-
-
-def _given(name: str, value: str | None, path: Path | None) -> str | None:
-    """What a setting holds, or the file that is named in its place."""
-    if path is None:
-        return value
-    if value is not None:
-        raise ConfigurationError(f"{name} and {name}_FILE are both set: remove one")
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        raise ConfigurationError(f"{name}_FILE: {path} can't be read: {_why(error)}") from error
-
-
-def _why(error: OSError | UnicodeError) -> str:
-    return error.strerror or type(error).__name__ if isinstance(error, OSError) else "it is not UTF-8 text"
+    return contents(
+        "BACKSCROLL_KEYS", None if given is None else given.get_secret_value(), settings.backscroll_keys_file
+    )

@@ -4,7 +4,8 @@ BackscrollError
 ├── ConfigurationError      a setting is wrong; the message names it and the remedy
 ├── PlatformError           a platform will not have us: wrong token, missing scope or intent; retrying is no use
 ├── DatabaseError           the database can't be used
-│   ├── DatabaseUnreachable   it does not answer
+│   ├── DatabaseUnreachable   it does not answer, or not now
+│   ├── DatabaseReadOnly      it can be read, and not written
 │   ├── DatabaseBehind        its schema is older than the one that this program needs
 │   └── DatabaseAhead         its schema is one that this program does not know
 ├── LeaseLost               another process owns this session, or chore, now
@@ -45,11 +46,19 @@ class PlatformError(BackscrollError):
 
 
 class DatabaseError(BackscrollError):
-    """The database can't be used."""
+    """The database can't be used; `remedy` says what its operator can do about it, where that is known."""
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
 
 
 class DatabaseUnreachable(DatabaseError):
-    """The database does not answer."""
+    """The database does not answer, or not now: the same may succeed later."""
+
+
+class DatabaseReadOnly(DatabaseError):
+    """The database can be read, and not written: the file is another user's, the server a replica, the role a guest."""
 
 
 class DatabaseBehind(DatabaseError):

@@ -67,6 +67,7 @@ class Validity(IntEnum):
     SUPERSEDED = 1  # other words hold in place of these, which are kept
     STALE = 2  # a summary of turns that have changed since: to be made again before it is shown
     ERASED = 3  # gone from the screen, and its words from here
+    UNRECORDED = 4  # said off the record: in no window, and erased with its answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,8 @@ class Timings:
     # Work
     poll: float = 1.0
     """Between two looks at what is due: the guarantee behind every hint."""
+    longest_poll: float = 15.0
+    """Between two looks at a database that does not answer: each pause is twice the one before, up to this."""
     back_off: float = 1.0
     """Before the second attempt at a turn; doubles up to the fifth."""
     longest_wait: float = 300.0
@@ -72,9 +74,15 @@ class Timings:
     """Before a fold is tried again that has failed once."""
     fold_rest: float = 600.0
     """Before it is tried again when it has failed twice; doubles up to a day."""
+    # Off the record
+    unrecorded: float = 2.0
+    """Between two looks at what is on the record again."""
+
     # Ageing
     age: float = 600.0
     """Between two looks through all sessions that are present, for those that are to be timed out."""
+    expire: float = 1_800.0
+    """Between two looks through all sessions, for words that have been kept long enough."""
     between: float = 0.02
     """Between two steps of that, or of an erasure, at the least, so that what is being answered comes first."""
 
@@ -85,6 +93,8 @@ class Timings:
     # The model
     model: float = 86_400.0
     """Between two looks at what its server tells of the model."""
+    measure: float = 5.0
+    """Between two looks at what other processes have learnt of how the models count."""
 
     # Intake
     too_late: float = 3_600.0

@@ -51,6 +51,8 @@ FLOORS = (
     "core.seam",
     "core.config",
     "core.proxies",
+    "core.files",
+    "core.spelling",
     "core.policy",
     "core.timings",
     "core.errors",

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from math import inf
 from time import time
 from types import TracebackType
 from typing import Any, Self
@@ -365,7 +366,7 @@ class House:
             instructions="Be kind.",
             counter=Estimate(),
             calibration=Calibration(openai=True),
-            policy=Policy(context_tokens=budget, hear=hearing, may_stop=may_stop),
+            policy=Policy(context_tokens=budget, hear=hearing, may_stop=may_stop, retention_overheard=inf),
         )
         self.told: list[Told] = []
         """What was told to have happened, in its order."""

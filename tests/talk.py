@@ -6,7 +6,7 @@ from typing import Protocol, Self
 
 from sqlalchemy import Connection, update
 
-from bots.program import wiring
+from bots.program import minds, wiring
 from core import schema
 from core.config import Settings
 from core.model.llm import Model
@@ -63,7 +63,7 @@ class Running:
         if settings.backscroll_moderation != "off":
             key = settings.openai_api_key.get_secret_value()
             model = Moderated(model, api_key=key, base_url=settings.openai_base_url)
-        others = wiring.make_models(settings, database)
+        others = minds.make_models(settings, database)
         adapters: dict[str, Adapter] = {stage.platform: stage.adapter() for stage in self._stages}
         try:
             await wiring.run(
@@ -104,7 +104,10 @@ MILLISECONDS = (
     *(table.c.due_at for table in (schema.chores, schema.folds, schema.deliveries)),
     *(segments.c.opened_at, schema.presence.c.heard_at, schema.gone.c.gone_at, schema.checkpoints.c.made_at),
 )
-MICROSECONDS = (sessions.c.live_since, turns.c.at, turns.c.edited_at, schema.checkpoints.c.since)
+MICROSECONDS = (
+    *(sessions.c.live_since, sessions.c.unrecorded_until, schema.unrecorded.c.since, schema.unrecorded.c.until),
+    *(turns.c.at, turns.c.edited_at, schema.checkpoints.c.since),
+)
 """What a session's row knows of times, in milliseconds."""
 
 

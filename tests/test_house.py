@@ -18,7 +18,7 @@ SOURCES = [path for room in ("bots", "core", "migrations") for path in sorted((R
 TESTS = [path for room in ("tests", "benchmarks") for path in sorted((ROOT / room).rglob("*.py"))]
 
 PLATFORMS = tuple(map(str, Platform))
-NAMES_PLATFORMS = {"core/config.py"}  # a setting is named after the platform that it is for
+NAMES_PLATFORMS = {"core/config.py", "core/spelling.py"}  # a setting is named after the platform that it is for
 READS_ENVIRONMENT = {"migrations/env.py"}  # Alembic's own command line; ours reads it through pydantic-settings
 SHARED = {  # what is in each: CONTRIBUTING.md
     *("adapter", "timings", "connection", "events", "api", "errors", "doctor", "forms"),

@@ -4,20 +4,22 @@ import asyncio
 import re
 import signal
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Row, Table
 
-from core.schema import checkpoints, folds, segments
-from core.session import Validity
-from core.store import connect
+from core.schema import checkpoints, folds, segments, turns
+from core.session import Role, Validity
+from core.store import Database, connect
 from tests.process import process
-from tests.script import rows
+from tests.script import house, rows
 from tests.stage import Stage
 from tests.stages import STAGES
 from tests.talk import days_pass, tell
+from tests.values import message
 from tests.wire.faults import Fault
 from tests.wire.openai import OpenAIServer, Request, Silence
 from tests.wire.slack import SlackStage
@@ -355,3 +357,38 @@ async def test_killed_in_the_middle_of_an_undo_it_takes_back_once_and_says_so_on
     assert "I remember 4 turns again" in undo
     assert said(model.requests[-1]) == ["hello", "before it", "behind it"]
     assert [(one.number, one.kind) for one in await stored(url, segments)] == [(1, "reset"), (2, "undo")]
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
+async def test_killed_in_the_middle_of_what_was_kept_long_enough_nothing_is_half_gone(tmp_path: Path, url: str) -> None:
+    """Each step takes out whole turns with what tells of them; whoever goes on takes out the rest."""
+    asked = 120
+    database = connect(url)
+    async with house(database) as running:
+        for number in range(asked):
+            await running.say(message(f"fact {number}", id=f"m{number}", at=1_600_000_000.0 + 60 * number))
+            await running.over()
+    environment = {"DATABASE_URL": url, "BACKSCROLL_RETENTION": "30d"}
+    async with process(tmp_path, "retention", **environment) as first:
+        async with asyncio.timeout(60):
+            while len(await left(database)) == asked:  # noqa: ASYNC110 – a database tells nobody
+                await asyncio.sleep(0.001)
+        with suppress(ProcessLookupError):  # it was quicker than we
+            first.send_signal(signal.SIGKILL)
+        await first.wait()
+    for row in await rows(database, turns):
+        assert (row.body == b"") == (row.validity == Validity.ERASED) == (row.tokens == 0)
+    questions = [row.seq for row in await left(database)]
+    answers = [row.seq for row in await rows(database, turns) if row.role == Role.ASSISTANT and row.body]
+
+    async with process(tmp_path, "retention", **environment) as second:
+        assert await second.wait() == 0
+
+    assert questions == answers, "no question is parted from its answer"
+    assert await left(database) == []
+    await database.close()
+
+
+async def left(database: Database) -> Sequence[Row[Any]]:
+    """What people have said that has its words."""
+    return [row for row in await rows(database, turns) if row.role == Role.PERSON and row.body]

@@ -52,7 +52,9 @@ async def test_an_upgrade_of_the_newest_schema_changes_nothing(empty_url: str) -
 async def test_the_workspace_leads_every_key() -> None:
     led = {name for name, table in metadata.tables.items() if next(iter(table.primary_key)).name == "workspace"}
 
-    assert metadata.tables.keys() - led == {"servers", "chores"}, "they hold nobody's words, and are the deployment's"
+    assert metadata.tables.keys() - led == {"servers", "measures", "chores"}, (
+        "they hold nobody's words, and are the deployment's"
+    )
 
 
 async def test_a_database_that_a_newer_release_has_migrated_is_refused_and_left_alone(empty_url: str) -> None:

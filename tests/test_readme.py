@@ -56,8 +56,8 @@ EXPECTED = {
 
 
 def test_the_commands_are_in_it() -> None:
-    for command in COMMANDS:
-        assert f"| `{command}` |" in README
+    for command in COMMANDS.values():
+        assert f"| `{command.said}` |" in README
 
 
 def test_the_settings_are_in_it() -> None:

@@ -20,15 +20,19 @@ from sqlalchemy import Connection, inspect
 from bots.discord.registration import group
 from bots.slack.manifest import manifest
 from core import config
+from core.chores.expiring import Expiring
+from core.chores.measuring import Measuring
 from core.chores.runner import Chore, Chores
 from core.chores.table import chores
+from core.chores.unrecorded import Returning
 from core.commands.deeds import EFFECTS
 from core.commands.orders import Desk, Said
 from core.commands.table import COMMANDS, Command, Parameter
-from core.config import Settings, examine_settings, misspelt_settings, read_settings
+from core.config import Settings, examine_settings, read_settings
 from core.delivery.reconcile import Reconciler
 from core.events import Events
 from core.intake.catchup import CatchUp
+from core.spelling import misspelt_settings
 from core.store import Database, connect
 from core.work.shifts import Shifts
 from tests import test_readme
@@ -98,12 +102,16 @@ async def working(database: Database, owner: str, *more: Chore) -> AsyncIterator
             catch_up=CatchUp(database=database, inbox=running.inbox, shifts=shifts, timings=BRISK),
             adapters=[running.adapter],
             model=running.model,
+            measuring=Measuring(database=database, server="", calibrations=running.mind.calibrations),
             folding=running.folding,
             erasing=running.erasing,
+            returning=Returning(database=database, wake=running.worker.wake),
+            expiring=Expiring(database=database, policy=running.mind.policy, timings=BRISK),
             policy=running.mind.policy,
             audit_seconds=inf,
             events=Events(),
             timings=BRISK,
+            owner=owner,
         )
         task = asyncio.create_task(Chores([*table, *more], shifts).work())
         try:

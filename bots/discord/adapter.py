@@ -58,7 +58,7 @@ class DiscordAdapter(Adapter):
     ) -> None:
         self._timings = timings = timings or Timings()
         token = token.strip()
-        redirect = Redirect(api=api_url, gateway=gateway_url, cdn=cdn_url, clock=clock)
+        redirect = Redirect(api=api_url, gateway=gateway_url, cdn=cdn_url, clock=clock, silence=timings.silence)
         self._api = Api(token, redirect)
         responses = Responses(self._api)
         self._listening = Listening(

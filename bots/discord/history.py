@@ -1,7 +1,8 @@
 """What was said before we were asked, and what was said while we did not hear: the history of a channel or thread."""
 
 from asyncio import timeout
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -75,19 +76,19 @@ class History:
         The history has everything that those have, but for the server's own nicknames of its people. Where it may not
         be read, there is none. Raises PlaceGone.
         """
-        newest, heard = snowflake_at(after), list[Inbound]()
+        newest, found = snowflake_at(after), list[Payload]()
         for _ in range(_PAGES):
             try:
                 async with asking(self._timings.history):
                     page = await self._page(channel_of(address), newest)
             except _Closed:
-                return heard
-            heard += _read(page, address, names)
+                return _read(found, address, names)
+            found += reversed(page)
             if len(page) < _PAGE:
-                return Whole(heard)
+                return Whole(_read(found, address, names))
             newest = page[0]["id"]
         log.warning("history cut", session=address.id, messages=_PAGES * _PAGE)
-        return heard
+        return _read(found, address, names)
 
     async def _page(self, channel: str, after: str) -> Sequence[Payload]:
         try:
@@ -103,9 +104,22 @@ class _Closed(Exception):
     """This history is not for us."""
 
 
-def _read(page: Sequence[Payload], address: Address, names: Names) -> Sequence[Inbound]:
-    """A page, newest first, as messages of people, oldest first. Over REST a message does not name its server."""
+def _read(found: Sequence[Payload], address: Address, names: Names) -> list[Inbound]:
+    """What was found, oldest first, as messages of people. Over REST a message does not name its server."""
     server = {} if address.workspace == DIRECT else {"guild_id": address.workspace}
     parent = None if address.thread is None else address.channel
-    read = (messages.message({**payload, **server}, parent, names) for payload in reversed(page))
-    return [message for message in read if isinstance(message, Inbound)]
+    answers = _answers(found, names)
+    read = (messages.message({**payload, **server}, parent, names) for payload in found)
+    return [replace(one, answer=answers.get(one.id)) for one in read if isinstance(one, Inbound)]
+
+
+def _answers(found: Sequence[Payload], names: Names) -> Mapping[str, str]:
+    """What we have said, by the message that it replies to; what follows without a reply belongs to that before it."""
+    answers, to = dict[str, str](), ""
+    for payload in found:
+        if payload["author"]["id"] != names.me:
+            continue
+        to = (payload.get("message_reference") or {}).get("message_id") or to
+        if to:
+            answers[to] = f"{answers[to]}\n{payload['content']}" if to in answers else str(payload["content"])
+    return answers

@@ -15,10 +15,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from aiohttp import ClientSession, ClientWebSocketResponse
+from aiohttp import ClientSession, ClientTimeout, ClientWebSocketResponse
 
 from bots.discord.answers import ALL, BOT, Quieted, Uncertain, heeding, page
 from bots.discord.payloads import PLATFORM, Payload
+from bots.discord.timings import Timings
 from core.proxies import proxy_for
 from core.seam.quiet import Quiet, bounded
 
@@ -64,7 +65,8 @@ class Redirect:
     """Where Discord is: its own addresses, or a compatible server, a proxy, a test; and when it wants no requests.
 
     An API address without a version gets the one that we speak, and one without a path gets Discord's.
-    Each address is reached by its own proxy, or by none, while the library knows one for all.
+    Each address is reached by its own proxy, or by none, while the library knows one for all. A request that is told
+    nothing for `silence` seconds ends: the library would wait for five minutes.
     """
 
     def __init__(
@@ -74,8 +76,10 @@ class Redirect:
         gateway: str | None = None,
         cdn: str | None = None,
         clock: Callable[[], float] = monotonic,
+        silence: float = Timings().silence,
     ) -> None:
         self._quiet = Quiet(clock)
+        self._silence = ClientTimeout(total=None, sock_connect=silence, sock_read=silence)
         self.api = _versioned(api) if api else Route.BASE
         self.gateway = gateway
         """None is Discord's; with another API, it is what that API says."""
@@ -98,6 +102,7 @@ class Redirect:
             route.url = self.api + route.url.removeprefix(Route.BASE)
             async with self._listening_to(route):
                 http.proxy = proxy_for(route.url)  # read by the library before it awaits anything, here and below
+                options["timeout"] = self._silence
                 answer = await request(route, **options)  # type: ignore[arg-type]  # handed through
             if isinstance(answer, str) and answer:
                 raise Uncertain("not Discord, but a page answered", everywhere=True)

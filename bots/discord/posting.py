@@ -57,13 +57,15 @@ class Posting:
         self._locks: WeakValueDictionary[str, Lock] = WeakValueDictionary()
         self._previewed: set[str] = set()  # channels in which a preview is under way
         self._typed: dict[str, float] = {}
-        self._mute: Recent[None] = Recent()  # channels in which typing is forbidden
+        self._mute: Recent[None] = Recent()  # channels in which typing was forbidden
 
     async def deliver(self, reply: Reply) -> str:
         """Puts the reply on screen for good."""
         reply = with_choices(reply)
         async with calling(self._timings.patience), self._lock(reply):
-            return await self._deliver(reply)
+            delivered = await self._deliver(reply)
+        self._mute.forget(channel_of(reply.address))  # what was forbidden may be allowed by now
+        return delivered
 
     async def preview(self, reply: Reply) -> Draft | None:
         """Shows the text so far; skipped while an earlier preview still waits for its turn in that channel."""

@@ -39,6 +39,8 @@ class Timings:
     A process may lose its session meanwhile, and whoever has it then posts with the same nonce: one message comes of
     it.
     """
+    silence: float = 15.0
+    """How long one request may be told nothing: what came of it is looked for then."""
     preview: float = 15.0
     """A preview that takes longer is given up, so that the final text need not wait for it."""
     oldest_edit: float = 55 * 60.0

@@ -5,29 +5,34 @@ from functools import partial
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 import migrations
 from bots.program import (
     auditing,
+    backup,
     doors,
     exporting,
     forgetting,
+    health,
     keys,
     letters,
     logs,
+    minds,
     overrides,
+    retaining,
     subjects,
     wiring,
 )
 from bots.program.doctor import examine
 from bots.program.doors import Platform
 from bots.program.exits import go, known_settings
+from bots.program.reports import show as show_findings
 from bots.program.run import run as run_platforms
-from core.config import Settings, examine_settings, misspelt_settings
+from bots.program.version import own_version
+from core.config import Settings, examine_settings
 from core.model.offline import OfflineModel
 from core.model.prices import Prices
+from core.spelling import misspelt_settings
 from core.store import connect
 from core.store.engine import rows
 
@@ -42,8 +47,15 @@ app = typer.Typer(
 
 
 @app.callback(invoke_without_command=True)
-def default(context: typer.Context) -> None:
+def default(
+    context: typer.Context,
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Say which release this is.")] = False,
+) -> None:
     """Without a command, `run`."""
+    if version:
+        typer.echo(f"backscroll {own_version()}")
+        raise typer.Exit
     if context.invoked_subcommand is None:
         run([])
 
@@ -109,6 +121,14 @@ def forget(
 
 
 @app.command()
+def retention(
+    *, dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count it, and change nothing.")] = False
+) -> None:
+    """Erase what has been kept for as long as is set, which running processes do by themselves; print how much."""
+    go(lambda: retaining.retain(known_settings(quiet=True), dry_run=dry_run))
+
+
+@app.command()
 def export(
     user: subjects.User = None,
     session: subjects.Session = None,
@@ -123,6 +143,8 @@ def export(
 
 
 app.command(name="audit")(auditing.show_audit)
+app.command(name="health")(health.show_health)
+app.command(name="backup")(backup.back_up)
 
 app.add_typer(letters.app, name="dead", no_args_is_help=True)
 app.add_typer(keys.app, name="keys", no_args_is_help=True)
@@ -172,20 +194,17 @@ async def _settings(known: Settings, place: overrides.Scope | None, unset: str |
 
 async def _doctor(settings: Settings, wrong: Sequence[str]) -> int:
     logs.configure(settings.backscroll_log, quiet=True)
-    screen, well = Console(soft_wrap=True, highlight=False), True
+    well = True
     async for finding in examine(
         settings,
         wrong=wrong,
         misspelt=misspelt_settings(),
-        mind=lambda model: wiring.make_mind(settings, model or OfflineModel(), Prices()),
+        mind=lambda model: minds.make_mind(settings, model or OfflineModel(), Prices()),
         database=lambda: wiring.open_database(settings),
         past_proxy=partial(connect, settings.database_listen_url) if settings.database_listen_url else None,
-        model=lambda: wiring.make_model(settings),
+        model=lambda: minds.make_model(settings),
         platforms={platform: partial(doors.adapter, platform, settings) for platform in settings.platforms},
     ):
-        mark = ("ok   ", "green") if finding.ok else ("wrong", "red")
-        screen.print(Text.assemble(mark, f" {finding.subject}: {finding.detail}"))
-        if not finding.ok and finding.remedy:
-            screen.print(Text(f"      {finding.remedy}"))
+        show_findings([finding])
         well = well and finding.ok
     return 0 if well else 1

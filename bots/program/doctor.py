@@ -9,13 +9,14 @@ from pathlib import Path
 
 import migrations
 from bots.program import vaults
-from core.config import Misspelt, Settings, own_instructions
+from core.config import Settings, own_instructions
 from core.errors import BackscrollError, DatabaseAhead, DatabaseError
 from core.memory.mind import Mind
 from core.model import prices
 from core.model.llm import Model
 from core.seam.adapter import Adapter, Finding
-from core.store import Database, keys, servers, sqlite_files
+from core.spelling import Misspelt
+from core.store import Database, health, keys, servers, sqlite_files
 
 
 async def examine(
@@ -100,11 +101,12 @@ async def _database(settings: Settings, make: Callable[[], Database]) -> Sequenc
     try:
         async with _visited(settings, make) as database:
             have, need = await database.read(migrations.current), migrations.newest()
+            if have == need:
+                await database.write(health.try_writing)
     except DatabaseAhead as error:
         return [Finding(subject="schema", ok=False, detail=str(error), remedy="Install the newest Backscroll.")]
     except DatabaseError as error:
-        remedy = "Check DATABASE_URL: host, port, name, user and password, and that the server runs."
-        return [Finding(subject="database", ok=False, detail=f"does not answer: {error}", remedy=remedy)]
+        return [Finding(subject="database", ok=False, detail=f"DATABASE_URL: {error}", remedy=error.remedy)]
     kind = "SQLite" if settings.database_url.startswith("sqlite") else "PostgreSQL"
     readers = _readers("database", sqlite_files(settings.database_url))
     reached = readers or [Finding(subject="database", ok=True, detail=f"{kind} answers")]

@@ -7,23 +7,21 @@ import structlog
 import typer
 
 from bots.program import logs
-from core.config import Settings, read_settings
-from core.errors import BackscrollError, ConfigurationError, DatabaseError, DatabaseUnreachable
+from core.config import Settings, read_settings, wanted_log
+from core.errors import BackscrollError, ConfigurationError, DatabaseError, PlatformError
 
 
 def go(work: Callable[[], Awaitable[int]]) -> None:
     """Runs one command; one line explains its failure, and the exit status is the one that the contract gives."""
-    logs.configure("text")  # until the settings are known
+    logs.configure(wanted_log())  # until all settings are known
     status = 1
     try:
         status = asyncio.run(_guarded(work))
-    except ConfigurationError as error:
+    except (ConfigurationError, PlatformError) as error:  # to start again would not help: a setting must be mended
         _explain(str(error))
         status = 2
-    except DatabaseUnreachable as error:
-        _explain(f"DATABASE_URL: the database does not answer: {error}")
     except DatabaseError as error:
-        _explain(f"DATABASE_URL: {error}")
+        _explain(f"DATABASE_URL: {error}", error.remedy)
     except BackscrollError as error:
         _explain(str(error))
     except KeyboardInterrupt:
@@ -41,8 +39,8 @@ def known_settings(*, quiet: bool = False) -> Settings:
     return settings
 
 
-def _explain(reason: str) -> None:
-    typer.echo(f"backscroll: {reason}", err=True)
+def _explain(reason: str, remedy: str = "") -> None:
+    logs.last_word(f"{reason}: {remedy}" if remedy else reason)
 
 
 async def _guarded(work: Callable[[], Awaitable[int]]) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
-from bots.program import owner, subjects, wiring
+from bots.program import minds, owner, subjects, wiring
 from bots.program.subjects import Subject
 from core.chores.erasing import Erasing
 from core.commands import accounts
@@ -57,7 +57,7 @@ def _begun(connection: Connection, named: Subject) -> list[Erasure]:
 
 async def _erase(known: Settings, database: Database, wanted: Sequence[Erasure], vault: Vault | None) -> None:
     timings = Timings(lease=known.backscroll_lease_seconds)
-    mind = await wiring.make_mind(known, OfflineModel(), Prices())
+    mind = await minds.make_mind(known, OfflineModel(), Prices())
     shifts = Shifts(database=database, owner=owner.ourselves(owner.own_place()), timings=timings)
     erasing = Erasing(database=database, shifts=shifts, count=mind.count, timings=timings, vault=vault)
     for erasure in wanted:

@@ -30,6 +30,15 @@ def configure(form: Literal["text", "json"], *, quiet: bool = False) -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
+def last_word(reason: str) -> None:
+    """The line that explains why the program ends, in JSON where the log is that."""
+    log = structlog.get_logger()
+    if isinstance(structlog.get_config()["processors"][-1], structlog.processors.JSONRenderer):
+        log.critical("ended", reason=reason)
+    else:
+        sys.stderr.write(f"backscroll: {reason}\n")
+
+
 def processors(form: Literal["text", "json"]) -> list[structlog.types.Processor]:
     """What makes a line of what is logged, step by step; the last one writes it. JSON escapes by itself."""
     shared: list[structlog.types.Processor] = [

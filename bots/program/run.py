@@ -1,6 +1,7 @@
 """`backscroll run`: everything that the settings name is made, run until it is told to end, and closed."""
 
 import asyncio
+import atexit
 import resource
 import signal
 from collections.abc import Iterable, Sequence
@@ -8,31 +9,36 @@ from contextlib import AsyncExitStack, suppress
 
 import structlog
 
-from bots.program import garbage, logs, wiring
-from bots.program.doors import Platform, adapters
-from core.config import Settings, misspelt_settings, own_instructions
+from bots.program import garbage, logs, minds, wiring
+from bots.program.doors import Platform, adapter, chosen
+from bots.program.version import own_version
+from core.config import Settings, own_instructions
 from core.model import prices
 from core.model.llm import Model
 from core.seam.adapter import Adapter
+from core.spelling import misspelt_settings
 from core.store import Database
 from core.timings import Timings
 
 
 async def run(settings: Settings, named: Sequence[Platform], *, timings: Timings | None = None) -> int:
     """Runs these platforms until SIGTERM, Ctrl-C, or the end of what they say."""
-    for one in misspelt_settings():
-        structlog.get_logger().warning("unknown setting", name=one.name, remedy=one.remedy)
+    platforms = chosen(settings, named)
+    if Platform.CONSOLE in platforms:
+        logs.configure(settings.backscroll_log, quiet=True)
     own_instructions(settings)  # a wrong file is said before anything connects
     prices.read(settings.backscroll_prices_file)
-    with garbage.loading():
-        doors, database = adapters(settings, named), wiring.open_database(settings)
-        model, others = wiring.make_model(settings, database), wiring.make_models(settings, database)
-    if Platform.CONSOLE in doors:
-        logs.configure(settings.backscroll_log, quiet=True)
+    try:
+        with garbage.loading():
+            doors, database = {one: adapter(one, settings) for one in platforms}, wiring.open_database(settings)
+            model, others = minds.make_model(settings, database), minds.make_models(settings, database)
+        structlog.get_logger().info("starting", version=own_version())
+    finally:
+        for one in misspelt_settings():
+            structlog.get_logger().warning("unknown setting", name=one.name, remedy=one.remedy)
     stop = asyncio.Event()
     _allow_files()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    _heed(stop)
     try:
         await wiring.run(
             settings, database=database, model=model, adapters=doors, stop=stop, timings=timings, others=others
@@ -40,6 +46,21 @@ async def run(settings: Settings, named: Sequence[Platform], *, timings: Timings
     finally:
         await _close(database, [model, *others.values()], doors.values())
     return 0
+
+
+def _heed(stop: asyncio.Event) -> None:
+    """SIGTERM and Ctrl-C set the event, as often as they come; once the loop is gone, they keep the process from none
+    of its last steps.
+    """
+    loop = asyncio.get_running_loop()
+
+    def heard(_number: int, _frame: object) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, heard)
+        atexit.register(signal.signal, number, signal.SIG_IGN)  # Python gives its own handlers up before it ends
 
 
 def _allow_files() -> None:

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Set
 
+import structlog
+
 from core.config import Settings, own_keys
 from core.errors import ConfigurationError
 from core.store import Database, bodies, keys, resealing
 from core.store.sealing import Vault
 from core.vault import ring as rings
 from core.vault.ring import Ring
+
+log = structlog.get_logger()
 
 REMEDY = "`backscroll keys generate` makes a key for BACKSCROLL_KEYS, and the next start seals what is stored"
 
@@ -51,6 +55,14 @@ async def _prove(vault: Vault, database: Database) -> None:
         vault.all_sealed = True
     elif await database.read(resealing.is_empty):
         await resealing.mark(vault, database)
+
+
+def tell(vault: Vault | None) -> None:
+    """Says in the log what is stored in the clear."""
+    if vault is None:
+        log.warning("stored in the clear", what="all that people say", remedy=REMEDY)
+    elif not vault.all_sealed:
+        log.warning("not all is sealed yet", until="the log says so")
 
 
 def _named(fingerprints: Iterable[str]) -> str:

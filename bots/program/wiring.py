@@ -8,33 +8,30 @@ from dataclasses import dataclass
 import structlog
 
 import migrations
-from bots.program import owner, vaults
+from bots.program import minds, owner, vaults
 from core import journal
 from core.assistant.assistant import Assistant
 from core.assistant.folding import Folder
 from core.chores.erasing import Erasing
+from core.chores.expiring import Expiring
 from core.chores.folding import DueSessions
+from core.chores.measuring import Measuring
 from core.chores.runner import Chores
 from core.chores.table import chores
-from core.config import Settings, own_instructions
+from core.chores.unrecorded import Returning
+from core.config import Settings
 from core.delivery.outbox import Outbox
 from core.delivery.reconcile import Reconciler
-from core.errors import ConfigurationError, DatabaseBehind, DatabaseError, PlatformError
+from core.errors import DatabaseBehind, DatabaseError, PlatformError
 from core.events import Events
+from core.intake import catchup
 from core.intake.catchup import CatchUp
 from core.intake.inbox import Inbox
-from core.memory.checkpoints.shown import EXPLAINED as RECORDS
 from core.memory.mind import Mind
-from core.memory.prompts import instructions
-from core.model import prices, tokens
-from core.model.breaker import Breaker
-from core.model.calibration import Calibration
+from core.model import prices
 from core.model.llm import Model
-from core.model.metered import Metered
-from core.model.offline import OfflineModel
-from core.model.prices import Prices
 from core.seam.adapter import Adapter, Receive
-from core.store import Database, claims, connect, ledger, servers
+from core.store import Database, claims, connect, health, hearers, servers
 from core.store.engine import rows
 from core.store.sealing import Vault
 from core.timings import Timings
@@ -59,10 +56,17 @@ async def run(
     Raises BackscrollError when it can't start, or when no platform is left and one would not have us.
     """
     vault = await prepare(settings, database)
-    mind = await make_mind(settings, model, prices.read(settings.backscroll_prices_file), others)
+    await database.write(health.try_writing)
+    mind = await minds.make_mind(settings, model, prices.read(settings.backscroll_prices_file), others)
+    server = settings.openai_base_url or ""
+    measuring = Measuring(database=database, server=server, calibrations=mind.calibrations)
+    await measuring.look()
     for one in (model, *(others or {}).values()):
         await one.recall(_Recollection(database))
+    for adapter in adapters.values():
+        await catchup.suspect(database, adapter)
     place = owner.own_place()
+    ourselves = owner.ourselves(place)
     freed = await database.write(claims.free_dead, host=place, alive=owner.is_alive)
     again = await database.write(claims.call_back)
     house = _build(
@@ -70,20 +74,18 @@ async def run(
         database=database,
         adapters=adapters,
         mind=mind,
-        owner=owner.ourselves(place),
+        measuring=measuring,
+        owner=ourselves,
         timings=timings or Timings(lease=settings.backscroll_lease_seconds),
         vault=vault,
     )
-    _say_how_sealed(vault)
-    log.info("ready", platforms=list(adapters), model=model.name, taken_up=freed, tried_again=again)
-    await _serve(house, settings.backscroll_drain_seconds, stop)
-
-
-def _say_how_sealed(vault: Vault | None) -> None:
-    if vault is None:
-        log.warning("stored in the clear", what="all that people say", remedy=vaults.REMEDY)
-    elif not vault.all_sealed:
-        log.warning("not all is sealed yet", until="the log says so")
+    vaults.tell(vault)
+    log.info("started", platforms=list(adapters), model=model.name, taken_up=freed, tried_again=again)
+    try:
+        await _serve(house, settings.backscroll_drain_seconds, stop)
+    finally:
+        with suppress(DatabaseError):  # then it is seen by its silence
+            await database.write(hearers.leave, owner=ourselves)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,7 @@ def _build(
     database: Database,
     adapters: Mapping[str, Adapter],
     mind: Mind,
+    measuring: Measuring,
     owner: str,
     timings: Timings,
     vault: Vault | None,
@@ -123,14 +126,18 @@ def _build(
         catch_up=CatchUp(database=database, inbox=inbox, shifts=shifts, timings=timings),
         adapters=adapters.values(),
         model=mind.model,
+        measuring=measuring,
         folding=due_sessions if settings.has_model else None,
         erasing=Erasing(
             database=database, shifts=shifts, count=mind.count, timings=timings, wake=worker.wake, vault=vault
         ),
+        returning=Returning(database=database, wake=worker.wake),
+        expiring=Expiring(database=database, policy=mind.policy, timings=timings, wake=worker.wake),
         policy=mind.policy,
         audit_seconds=settings.audit_seconds,
         events=events,
         timings=timings,
+        owner=owner,
         vault=vault,
     )
     return _House(database=database, adapters=adapters, inbox=inbox, worker=worker, chores=Chores(table, shifts))
@@ -165,66 +172,6 @@ async def require_newest(database: Database) -> None:
 def open_database(settings: Settings) -> Database:
     """The database, which connects when it is first asked."""
     return connect(settings.database_url, settings.database_listen_url, apart=settings.keeps_apart)
-
-
-def make_models(settings: Settings, database: Database) -> Mapping[str, Model]:
-    """The models that people may choose beside the usual one, by their names."""
-    return {name: make_model(settings, database, name) for name in settings.other_models}
-
-
-def make_model(settings: Settings, database: Database | None = None, name: str | None = None) -> Model:
-    """The usual model, or another one by its name; with a database, its calls are recorded there."""
-    if not settings.has_model:
-        return OfflineModel()
-    from core.model.openai import OpenAIModel  # a client library is loaded by those who need it
-    from core.model.openai.moderation import Moderated
-
-    key = settings.openai_api_key.get_secret_value() if settings.openai_api_key is not None else "none"
-    model: Model = OpenAIModel(
-        api_key=key,
-        base_url=settings.openai_base_url,
-        model=name or settings.openai_model,
-        api=settings.openai_api,
-        first_seconds=settings.openai_first_seconds,
-        silence_seconds=settings.openai_silence_seconds,
-        answer_tokens=settings.backscroll_answer_tokens,
-        effort=None if settings.openai_reasoning == "auto" else settings.openai_reasoning,
-    )
-    if database is not None:
-        model = Metered(model, lambda call: database.write(ledger.record, call))
-    model = Breaker(model)
-    if settings.backscroll_moderation == "off":
-        return model
-    return Moderated(model, api_key=key, base_url=settings.openai_base_url)
-
-
-async def make_mind(settings: Settings, model: Model, known: Prices, others: Mapping[str, Model] | None = None) -> Mind:
-    """What answering needs beside the session. Raises ConfigurationError when too little room is left."""
-    counter = await tokens.load(settings.openai_model) if settings.has_model else tokens.Estimate()
-    calibration = _calibration(settings, counter)
-    named = {name: (one, _calibration(settings, counter)) for name, one in (others or {}).items()}
-    mind = Mind(
-        model=model,
-        instructions=instructions(own_instructions(settings)),
-        counter=counter,
-        calibration=calibration,
-        policy=settings.policy,
-        records=RECORDS,
-        prices=known,
-        others={settings.openai_model: (model, calibration)} | named if settings.has_model else {},
-    )
-    budget = mind.policy.context_tokens
-    if mind.fixed > budget // 2:
-        whose = "BACKSCROLL_INSTRUCTIONS and BACKSCROLL_PERSONA" if mind.policy.persona else "BACKSCROLL_INSTRUCTIONS"
-        raise ConfigurationError(
-            f"{whose}: they take {mind.fixed} of {budget} tokens; shorten them, or set "
-            f"BACKSCROLL_CONTEXT_TOKENS to at least {2 * mind.fixed}"
-        )
-    return mind
-
-
-def _calibration(settings: Settings, counter: tokens.Counter) -> Calibration:
-    return Calibration(openai=settings.openai_base_url is None, excess=counter.excess)
 
 
 async def _serve(house: _House, drain_seconds: float, stop: asyncio.Event) -> None:

@@ -27,7 +27,7 @@ from bots.slack.screen import Screen
 from bots.slack.status import Status
 from bots.slack.timings import Timings
 from core.config import Settings
-from core.errors import DeliveryDelayed, DeliveryUnknown, PlatformError
+from core.errors import ConfigurationError, DeliveryDelayed, DeliveryUnknown, PlatformError
 from core.seam.adapter import Adapter, Finding, Receive
 from core.seam.address import Address
 from core.seam.keeping import Sleep
@@ -199,6 +199,11 @@ def from_settings(settings: Settings) -> SlackAdapter:
     bot_token, app_token = tokens(
         "Slack", SLACK_BOT_TOKEN=settings.slack_bot_token, SLACK_APP_TOKEN=settings.slack_app_token
     )
+    if bot_token.startswith("xapp-") or app_token.startswith("xox"):
+        raise ConfigurationError(
+            "SLACK_BOT_TOKEN is the bot's token (xoxb-…), SLACK_APP_TOKEN the app-level one (xapp-…): they are swapped,"
+            " or one stands in the other's place"
+        )
     check_addresses("http", SLACK_API_URL=settings.slack_api_url)
     return SlackAdapter(bot_token=bot_token, app_token=app_token, api_url=settings.slack_api_url)
 

@@ -8,6 +8,8 @@ from asyncio import gather
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+import structlog
+
 from bots.slack import forms
 from bots.slack.changes import changed, deleted, left, left_channel, receipt
 from bots.slack.channels import Channels
@@ -18,9 +20,12 @@ from bots.slack.payloads import PLATFORM, Ourselves, Payload, Unreadable, View, 
 from core.errors import NotFilled
 from core.seam.adapter import Receive
 from core.seam.address import Address
+from core.seam.cache import Recent
 from core.seam.evidence import UNREADABLE, rejected
 from core.seam.messages import Closed, Deleted, Edited, Event, Filled, Inbound, Left, Receipt, Rejected
 from core.seam.ordering import Ordering
+
+log = structlog.get_logger()
 
 _LEAVING = frozenset(
     {
@@ -48,11 +53,15 @@ class Events:
     ) -> None:
         self._receive, self._us, self._names, self._channels, self._heard = receive, us, names, channels, heard
         self._order, self._agent_view, self._now = order, agent_view, now
+        self._strange: Recent[None] = Recent(100)  # workspaces of which somebody was told that we can't answer there
 
     async def take(self, payload: object) -> Payload | None:
         """All that one payload tells; what Slack is answered to it. When it raises, not everything was taken in."""
         if not isinstance(payload, Mapping):
             await self._receive(_rejected(payload, Unreadable("no payload")))
+            return None
+        if (workspace := workspace_of(payload, self._us)) != self._us.workspace:
+            self._pass_over(workspace)
             return None
         happened = payload.get("event")
         public = self._channels.note(happened) if isinstance(happened, Mapping) else None
@@ -66,6 +75,12 @@ class Events:
         except NotFilled as wrong:
             return forms.errors(wrong.reasons)
         return None
+
+    def _pass_over(self, workspace: str) -> None:
+        """Our token is of one workspace, the app of several: what is said in another one nobody here can answer."""
+        if workspace not in self._strange:
+            self._strange.note(workspace, None)
+            log.warning("another workspace's events are passed over", workspace=workspace, ours=self._us.workspace)
 
     async def _in_turn(
         self, event: Inbound | Filled | Edited | Deleted | Closed, payload: Payload, view: View, place: int

@@ -2,13 +2,15 @@
 
 from asyncio import get_running_loop, timeout
 from bisect import insort
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import count, takewhile
 
 from structlog import get_logger
 
 from bots.slack.api import Api
 from bots.slack.errors import Refused
+from bots.slack.lookup import key_in
 from bots.slack.messages import missed, past
 from bots.slack.names import Names, nameless_in
 from bots.slack.pages import Pages, messages_of, next_cursor
@@ -18,6 +20,7 @@ from core.errors import DeliveryError, PlaceGone
 from core.seam.adapter import Whole
 from core.seam.address import Address
 from core.seam.cache import Recent
+from core.seam.keys import key_of
 from core.seam.messages import Inbound, Quote
 
 log = get_logger(platform=PLATFORM)
@@ -154,11 +157,12 @@ class History:
             "oldest": f"{after:.6f}",
             "inclusive": False,
             "limit": _LONG_PAGE,
+            "include_all_metadata": True,
         }
         view = await self._view()
         try:
             kept = await self._pages.read(
-                method, arguments, keep=lambda entry: missed(entry, address, view) is not None
+                method, arguments, keep=lambda entry: view.us.said(entry) or missed(entry, address, view) is not None
             )
         except Refused as error:
             if error.code == "thread_not_found":
@@ -167,7 +171,8 @@ class History:
         found = {one.id: entry for entry in kept if (one := missed(entry, address, view)) and one.at > after}
         view = await self._naming(list(found.values()), view)
         read = (missed(found[ts], address, view) for ts in sorted(found, key=float))
-        told = [one for one in read if one is not None]
+        ours = {key: entry for entry in kept if view.us.said(entry) and (key := key_in(entry))}
+        told = [replace(one, answer=answer(one, found[one.id], ours, view)) for one in read if one is not None]
         return Whole(told) if address.thread else told  # a DM's threads are part of it, and not of its history
 
     async def _view(self) -> View:
@@ -183,6 +188,16 @@ def hanging(root: Inbound, replies: Sequence[Inbound]) -> Sequence[Inbound]:
     quote = Quote(kind="hangs on", text="\n".join(filter(None, words)), author=root.author, at=root.at, message=root.id)
     told = replace(replies[first], quotes=(quote, *replies[first].quotes))
     return (*replies[:first], told, *replies[first + 1 :])
+
+
+def answer(message: Inbound, entry: Payload, ours: Mapping[str, Payload], view: View) -> str | None:
+    """What we have said in answer to a message: our messages by their keys, or else that we are in its thread."""
+    parts = takewhile(bool, (ours.get(key_of(message.address, message.id, part)) for part in count()))
+    said = [one.text for part in parts if part is not None and (one := past(part, message.address, view))]
+    if said:
+        return "\n".join(said)
+    repliers = entry.get("reply_users")
+    return "" if isinstance(repliers, list) and view.us.user in repliers else None
 
 
 def _nothing(address: Address, error: Refused) -> Sequence[Inbound]:

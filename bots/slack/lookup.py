@@ -77,6 +77,11 @@ class Lookup:
         return sorted((_found(message) for message in kept), key=lambda one: float(one.id))
 
 
+def key_in(message: Payload) -> str:
+    """The key that one of our messages has; empty where it has none."""
+    return str(_noted(message).get("key") or "")
+
+
 def _found(message: Payload) -> Found:
     ts, noted = str(message["ts"]), _noted(message)
     if not noted:

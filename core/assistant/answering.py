@@ -1,5 +1,6 @@
 """Answering: what is said to a question, be it the model's words or an honest sentence in their place."""
 
+import asyncio
 from dataclasses import replace
 
 import structlog
@@ -114,7 +115,6 @@ class Answering:
     async def _decide(self, case: Case) -> Answer:
         """The answer, or the honest sentence in its place; nothing where nothing that we say is taken."""
         if not await case.speech.is_taken():
-            log.warning("model not asked", session=case.session, reason=SHUT)
             return Answer(parts=(), error=SHUT)
         try:
             written = await self._written(case)
@@ -131,7 +131,7 @@ class Answering:
         except queue.Changed:
             await case.speech.keep()
             raise
-        return self._remembered(case, written)
+        return await self._remembered(case, written)
 
     async def _written(self, case: Case) -> Written:
         """What the model has written. Raises Stopped, Changed, or a ModelError."""
@@ -148,7 +148,7 @@ class Answering:
         return Answer(
             parts=case.speech.shown,
             memory=words or None,
-            tokens=_size(case, words),
+            tokens=await _size(case, words),
             shown_seqs=case.sight.seqs,
             shown_parts=case.sight.parts,
             stopped=True,
@@ -175,11 +175,11 @@ class Answering:
         if speech.shown:
             parts = speech.beneath(apologies.BROKE_OFF)
         else:
-            parts = self._pieces(case, f"{written}\n\n{apologies.BROKE_OFF}")
+            parts = await self._pieces(case, f"{written}\n\n{apologies.BROKE_OFF}")
         return Answer(
             parts=parts,
             memory=words,
-            tokens=_size(case, words),
+            tokens=await _size(case, words),
             shown_seqs=case.sight.seqs,
             shown_parts=case.sight.parts,
             stopped=True,
@@ -193,24 +193,25 @@ class Answering:
         parts = case.speech.beneath(apologies.why_none(error))
         return Answer(parts=parts, error=_reason(error), refused=isinstance(error, ModelRefused))
 
-    def _remembered(self, case: Case, written: Written) -> Answer:
+    async def _remembered(self, case: Case, written: Written) -> Answer:
         """The answer as it is stored, with its bill."""
         finish = written.finish
         words = case.seen(written.words) + apologies.beneath(written.finish.cut, written.quotes)
         words += "" if case.order is None else covering.told(written.window, written.since, case.zone)
         warning = thrift.warning(case.tab.warns, case.mind.cheaper)
         return Answer(
-            parts=self._pieces(case, words + warning),
+            parts=await self._pieces(case, words + warning),
             memory=words,
-            tokens=_size(case, words),
+            tokens=await _size(case, words),
             model=finish.model,
             shown_seqs=case.sight.seqs,
             shown_parts=case.sight.parts,
             covers=_covers(case),
         )
 
-    def _pieces(self, case: Case, words: str) -> tuple[str, ...]:
-        return composing.pieces(self._outbox.adapters[case.lease.key.address.platform], case.question, words)
+    async def _pieces(self, case: Case, words: str) -> tuple[str, ...]:
+        adapter = self._outbox.adapters[case.lease.key.address.platform]
+        return await composing.Composing(adapter, case.question).pieces(words)
 
 
 def _account(mind: Mind, lease: Lease, question: Turn) -> Account:
@@ -219,9 +220,10 @@ def _account(mind: Mind, lease: Lease, question: Turn) -> Account:
     return Account(key=lease.key, author=author, policy=mind.policy, prices=mind.prices, seq=question.seq)
 
 
-def _size(case: Case, words: str) -> int:
-    """What the answer with these words costs in later windows."""
-    return case.mind.count(words) if case.order is None else case.mind.count_summary(words)
+async def _size(case: Case, words: str) -> int:
+    """What the answer with these words costs in later windows. A long one is counted beside the event loop."""
+    count = case.mind.count if case.order is None else case.mind.count_summary
+    return await asyncio.to_thread(count, words) if len(words) > composing.LONG else count(words)
 
 
 def _covers(case: Case) -> int | None:

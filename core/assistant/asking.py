@@ -13,7 +13,7 @@ from core.assistant.trying import Tries
 from core.commands import moments
 from core.delivery.outbox import Outbox
 from core.errors import DatabaseError, ModelError
-from core.memory import attachments, numbering, overhearing, preferences, prompts
+from core.memory import attachments, numbering, overhearing, preferences, prompts, retention
 from core.memory.epochs import Epochs, Prefix, why
 from core.memory.window import Window
 from core.session import Checkpoint, Fold, Preferences, Turn
@@ -32,6 +32,7 @@ class Asking:
 
     def __init__(self, *, database: Database, outbox: Outbox, timings: Timings, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
         self._adapters = outbox.adapters
         self._timings = timings
         self._remaking = Remaking(database=database)
@@ -44,13 +45,16 @@ class Asking:
         )
         since = await self._since(case)
         (question, *told), shown = await self._read(case, since)
-        question = preferences.asked(question, case.mind)
+        asked = preferences.asked(question, case.mind)
+        asked = await overhearing.told(
+            self._database, self._adapters, case.mind, case.lease, asked, within=self._timings.backscroll
+        )
         if case.order is not None:
             seqs = numbering.citable(told, shown)
             case.sight.sources = await citing.sources(self._database, self._adapters, case.lease.key, seqs)
         tries = Tries(case, told, shown)
         while True:
-            window = tries.window(question)
+            window = tries.window(asked)
             case.sight.window = window
             try:
                 words, finish = await stream(
@@ -58,7 +62,7 @@ class Asking:
                     case.lease,
                     window,
                     tab=case.tab,
-                    cause=question,
+                    cause=asked,
                     say=case.say,
                     once=since is not None,
                 )
@@ -91,6 +95,7 @@ class Asking:
         # What was overheard since the question stands behind its answer, here as in every window after this one.
         asks = case.question
         shown, newest = await self._database.read(recalling.recall, lease.key, budget=mind.room, question=asks)
+        newest = retention.kept(newest, retention.ends(mind.policy, self._clock()))
         if since is not None:
             shown, newest = _of(shown, newest, since)
         told = await self._remaking.renewed(mind, lease, newest, case.tab)

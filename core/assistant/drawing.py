@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 from zoneinfo import ZoneInfo
 
 from core.memory import beginning
@@ -12,7 +13,7 @@ from core.memory.checkpoints.shown import Record, record
 from core.memory.folding import IDLE, Part, Plan, Text, part_of, plan, remade
 from core.memory.mind import Mind
 from core.memory.window import REPLY_TOKENS
-from core.session import Checkpoint, Fold, SessionKey, Turn, Validity
+from core.session import Checkpoint, Fold, Kind, SessionKey, Turn, Validity
 from core.store import Connection, checkpoints, recalling, turns
 from core.store.checkpoints import Boundary
 
@@ -36,22 +37,25 @@ def draw(connection: Connection, key: SessionKey, mind: Mind, now: float) -> Dra
     """What is to be folded; in how many seconds there may be something, or None for nothing."""
     before = checkpoints.boundary(connection, key, 0, 0).newest
     shown, newest = recalling.recall(connection, key, budget=WINDOWS * mind.room)
-    newest = _foldable(connection, key, newest)
-    if not newest:
-        return None
+    waits = _waits(connection, key)
+    foldable = [turn for turn in newest if turn.validity is not Validity.STALE and turn.seq < waits]
+    if not foldable:
+        return None if waits == inf else 0.0
     tree = checkpoints.tree(connection, key)
     planned = partial(
         plan,
         mind.shares,
         shown,
-        newest,
+        foldable,
         tree=tree,
         start=checkpoints.start(connection, key),
         budget=mind.room,
         fixed=mind.fixed + REPLY_TOKENS,
     )
-    left = IDLE - (now - newest[0].at)
+    left = IDLE - (now - foldable[0].at)
     found = planned(idle=left <= 0)
+    if found is None and waits < inf:
+        return 0.0  # what waits may soon be over, and comes before turns that have no room
     if found is None:
         return left if left > 0 and planned(idle=True) is not None else None
     held = checkpoints.boundary(connection, key, *found.folded)
@@ -62,11 +66,13 @@ def draw(connection: Connection, key: SessionKey, mind: Mind, now: float) -> Dra
     return Drawn(plan=found, boundary=held, turns=said, records=records)
 
 
-def _foldable(connection: Connection, key: SessionKey, newest: Iterable[Turn]) -> list[Turn]:
-    """Those before the first turn that waits; a stale summary among them is told of when it is made again."""
-    waits = min((turn.seq for turn in turns.first_waiting(connection, key, _WAITING)), default=None)
-    stand = [turn for turn in newest if turn.validity is not Validity.STALE]
-    return [turn for turn in stand if waits is None or turn.seq < waits]
+def _waits(connection: Connection, key: SessionKey) -> float:
+    """The seq of the first turn that waits: nothing from there on is told of before it is over; infinity for none.
+
+    A notice is no part of what is told.
+    """
+    waiting = turns.first_waiting(connection, key, _WAITING)
+    return min((turn.seq for turn in waiting if turn.kind is not Kind.NOTICE), default=inf)
 
 
 def _said(connection: Connection, key: SessionKey, mind: Mind, parts: Sequence[Part]) -> Sequence[Turn] | None:

@@ -40,8 +40,13 @@ class Obeying:
     async def obey(self, order: Order, lease: Lease | None) -> Fate:
         """Does it, once, and says what came of it. Raises LeaseLost, or a DeliveryError."""
         is_admin, linked = await self._permitting.is_admin(order, order.deed), await self._linked(order)
+        read = None
+        if deeds.only_reads(order):
+            read = await self._database.read(self._run, order, is_admin=is_admin, linked=linked)
         try:
-            said, parts = await self._database.write(self._effect, order, lease, is_admin=is_admin, linked=linked)
+            said, parts = await self._database.write(
+                self._effect, order, lease, is_admin=is_admin, linked=linked, read=read
+            )
         except answering.AlreadyAnswered:  # nothing was done twice
             return Fate.GIVEN_BACK if lease is None else await self.finish(order, lease)
         if said.stopped is not None:
@@ -132,9 +137,10 @@ class Obeying:
         *,
         is_admin: bool | None,
         linked: Linked | None,
+        read: Said | None,
     ) -> tuple[Said, tuple[str, ...]]:
-        """What it does and says, in one transaction."""
-        said = self._run(connection, order, is_admin=is_admin, linked=linked)
+        """What it does and says, in one transaction; what was `read` before is only said."""
+        said = self._run(connection, order, is_admin=is_admin, linked=linked) if read is None else read
         adapter = self._outbox.adapters[order.key.address.platform]
         decided = Answer(parts=composing.pieces(adapter, order.turn, said.text))
         if order.turn.begun:

@@ -78,7 +78,8 @@ def _person(tab: Tab) -> str | None:
 
 def _prompt(mind: Mind, lease: Lease, window: Window, cause: Turn, *, once: bool) -> Prompt:
     is_summary = cause.verb is not None or cause.role is Role.ASSISTANT
-    stays = not is_summary and cause.preferences == Preferences()  # which it is shown with this once
+    with_more = cause.preferences != Preferences() or any(one.kind == "overheard from" for one in cause.quotes)
+    stays = not is_summary and not with_more  # which it is shown with this once
     folded = sum(1 for one in window.checkpoints if one.text)  # of what is all gone, nothing is told
     return Prompt(
         instructions=mind.told_of_records if folded else mind.told,

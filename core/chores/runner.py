@@ -12,6 +12,10 @@ from core.work.shifts import Shifts
 log = structlog.get_logger()
 
 
+_LONGEST = 30.0  # seconds between two attempts at what fails again and again
+_DOUBLINGS = 16
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chore:
     """A row of the table: what is done, and in how many seconds it is done again.
@@ -30,6 +34,12 @@ class Chore:
     """The platform that it is for, where each has one of its own."""
 
 
+def after_failures(chore: Chore, failures: int) -> float:
+    """How long to wait after so many in a row: twice as long each time, up to half a minute, or to its own pause."""
+    longer: float = chore.after_failure * 2.0 ** min(failures - 1, _DOUBLINGS)
+    return max(chore.after_failure, min(longer, _LONGEST))
+
+
 class Chores:
     """Does the chores of a table, side by side: one that takes long, or fails, keeps no other one waiting."""
 
@@ -44,12 +54,14 @@ class Chores:
                 group.create_task(self._keep_doing(chore), name=chore.name)
 
     async def _keep_doing(self, chore: Chore) -> None:
+        failures = 0
         while True:
             pause = await self._done(chore)
-            await asyncio.sleep(pause)
+            failures = 0 if pause is not None else failures + 1
+            await asyncio.sleep(after_failures(chore, failures) if pause is None else pause)
 
-    async def _done(self, chore: Chore) -> float:
-        """Does it once; returns the seconds until the next time."""
+    async def _done(self, chore: Chore) -> float | None:
+        """Does it once; returns the seconds until the next time, or None where it failed."""
         try:
             again = await (self._in_a_shift(chore) if chore.by_one else chore.do())
         except Exception as error:
@@ -61,7 +73,7 @@ class Chores:
                 reason=str(error) if known else type(error).__name__,
                 exc_info=None if known else error,
             )
-            return chore.after_failure
+            return None
         return chore.every if again is None else again
 
     async def _in_a_shift(self, chore: Chore) -> float:

@@ -67,7 +67,7 @@ class Resealing:
         return done
 
 
-class Hearing:
+class HearingOfKeys:
     """Keeps what this process has of data keys as others have changed it."""
 
     def __init__(self, *, database: Database, vault: Vault) -> None:

@@ -7,11 +7,15 @@ from math import inf
 import structlog
 
 from core.chores.erasing import Erasing
+from core.chores.expiring import Expiring
 from core.chores.folding import NAME, DueSessions
+from core.chores.hearing import Hearing
+from core.chores.measuring import Measuring
 from core.chores.pruning import Pruning
 from core.chores.runner import Chore
-from core.chores.sealing import Hearing, Resealing
+from core.chores.sealing import HearingOfKeys, Resealing
 from core.chores.timing_out import TimingOut
+from core.chores.unrecorded import Returning
 from core.delivery.reconcile import Reconciler
 from core.events import Events
 from core.intake.catchup import CatchUp
@@ -32,25 +36,33 @@ def chores(
     catch_up: CatchUp,
     adapters: Collection[Adapter],
     model: Model,
+    measuring: Measuring,
     folding: DueSessions | None,
     erasing: Erasing,
+    returning: Returning,
+    expiring: Expiring,
     policy: Policy,
     audit_seconds: float,
     events: Events,
     timings: Timings,
+    owner: str,
     vault: Vault | None = None,
 ) -> Sequence[Chore]:
     """All of them; without `folding`, nothing is folded, and without a `vault` nothing sealed.
 
-    The audit is kept for so many seconds.
+    The audit is kept for so many seconds. `owner` is this process's name.
     """
     return [
         reconciling(reconciler, timings),
         forgetting(database, timings),
+        *(hearing(database, adapter, owner, timings) for adapter in adapters),
         *(catching_up(catch_up, adapter, timings) for adapter in adapters),
         *(timing_out(database, policy, adapter, events, timings) for adapter in adapters),
         erasing_words(erasing, timings),
+        recording_again(returning, timings),
+        expiring_words(expiring, timings),
         looking(model, timings),
+        sharing_measures(measuring, timings),
         *([] if audit_seconds == inf else [pruning(database, audit_seconds, timings)]),
         *([] if folding is None else [folding_sessions(folding, timings)]),
         *([] if vault is None else [hearing_of_keys(database, vault, timings)]),
@@ -73,6 +85,12 @@ def forgetting(database: Database, timings: Timings) -> Chore:
         return timings.reconcile if found >= doubts.FORGET_AT_ONCE else None
 
     return Chore(name="forgetting", do=forget, every=timings.forget, after_failure=timings.put_off, by_one=True)
+
+
+def hearing(database: Database, adapter: Adapter, owner: str, timings: Timings) -> Chore:
+    """Each process says which platforms it hears, whatever else it is at."""
+    say, every = Hearing(database=database, adapter=adapter, owner=owner, timings=timings).say, timings.heard
+    return Chore(name="hearing", platform=adapter.platform, do=say, every=every, after_failure=every, by_one=False)
 
 
 def catching_up(catch_up: CatchUp, adapter: Adapter, timings: Timings) -> Chore:
@@ -99,6 +117,18 @@ def erasing_words(erasing: Erasing, timings: Timings) -> Chore:
     return Chore(name="erasing", do=erasing.look, every=every, after_failure=timings.put_off, by_one=False)
 
 
+def expiring_words(expiring: Expiring, timings: Timings) -> Chore:
+    """What has been kept for as long as is set is taken out, by one process."""
+    sweep = expiring.sweep
+    return Chore(name="expiring", do=sweep, every=timings.expire, after_failure=timings.put_off, by_one=True)
+
+
+def recording_again(returning: Returning, timings: Timings) -> Chore:
+    """Where talk was off the record, people are told when it is not any more, once, whichever process looks first."""
+    every = timings.unrecorded
+    return Chore(name="recording again", do=returning.look, every=every, after_failure=every, by_one=False)
+
+
 def timing_out(database: Database, policy: Policy, adapter: Adapter, events: Events, timings: Timings) -> Chore:
     """Sessions with which nobody has talked for long are timed out, by one process for each platform."""
     return Chore(
@@ -119,7 +149,7 @@ def pruning(database: Database, seconds: float, timings: Timings) -> Chore:
 
 def hearing_of_keys(database: Database, vault: Vault, timings: Timings) -> Chore:
     """Data keys that others have made or destroyed are heard of, by each process for what it has at hand."""
-    hearing, every = Hearing(database=database, vault=vault), timings.keys
+    hearing, every = HearingOfKeys(database=database, vault=vault), timings.keys
     return Chore(name="hearing of keys", do=hearing.look, every=every, after_failure=every, by_one=False)
 
 
@@ -141,3 +171,9 @@ def looking(model: Model, timings: Timings) -> Chore:
             log.warning("model ends", reason=warning)
 
     return Chore(name="looking at the model", do=look, every=timings.model, after_failure=timings.model, by_one=False)
+
+
+def sharing_measures(measuring: Measuring, timings: Timings) -> Chore:
+    """What any process learns of how the models count, all do."""
+    every = timings.measure
+    return Chore(name="sharing measures", do=measuring.look, every=every, after_failure=every, by_one=False)

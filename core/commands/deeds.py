@@ -4,14 +4,29 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from core.access import Deed
-from core.commands import exports, forgetting, forms, hindsight, moments, pictures, settings, spending, usage, wishes
+from core.commands import (
+    exports,
+    forgetting,
+    forms,
+    hindsight,
+    keeping,
+    moments,
+    pictures,
+    settings,
+    spending,
+    unrecorded,
+    usage,
+    wishes,
+)
 from core.commands.orders import Desk, Order, Said
 from core.commands.table import COMMANDS, NOT_ADMITTED, UNKNOWN, Cost, Shown, find
+from core.memory import retention
+from core.memory.ageing import how_many
 from core.memory.mind import Mind
 from core.memory.window import Window, build
 from core.seam.messages import Choice
 from core.session import Progress, Turn, Validity
-from core.store import Connection, backscroll, ledger, queue, recalling, remembered, segments, turns
+from core.store import Connection, backscroll, folds, ledger, queue, recalling, remembered, segments, turns
 from core.store.audit import Outcome
 
 _BEGIN = "There is no session in this channel yet. Mention me, and one begins in that message's thread."
@@ -52,9 +67,9 @@ def choose(connection: Connection, order: Order) -> Said:
         Choice(label=f"{_when(touched)} · {_opening(words)}", verb=verb, address=address, line=line)
         for address, words, touched in found
     )
-    return Said(
-        text=f"Which session do you want to {verb}? (In its thread, say `!{verb}`.)", outcome=None, choices=choices
-    )
+    said = order.command.said
+    which = f"Which session do you want to {verb}?" if said == verb else "For which session is that?"
+    return Said(text=f"{which} (In its thread, say `!{said}`.)", outcome=None, choices=choices)
 
 
 def _opening(words: str) -> str:
@@ -71,30 +86,34 @@ def _reset(connection: Connection, desk: Desk) -> Said:
     segments.reset(connection, desk.key, desk.turn.seq)
     if number == 0:
         return Said(text="There was nothing to set aside: this session is new.")
-    return Said(text=f"A fresh start: I set {_turns(number)} aside. `undo` brings them back.")
+    return Said(text=f"A fresh start: I set {how_many(number)} aside. `undo` brings them back.")
 
 
 def _undo(connection: Connection, desk: Desk) -> Said:
-    before = remembered.count(connection, desk.key).all
+    before = remembered.start(connection, desk.key)
     undone = segments.undo(connection, desk.key, desk.turn.seq)
-    number = remembered.count(connection, desk.key).all
     if undone is None:
         return Said(text="There is no reset to undo.", outcome=None)
+    folds.mark(connection, desk.key)  # before the next question finds that not all of it has room
     if undone is segments.Move.UNDO:
-        return Said(text=f"The last undo is undone: I set {_turns(before - number)} aside again.")
-    return Said(text=f"The last reset is undone: I remember {_turns(number)} again.")
+        number = remembered.aside(connection, desk.key, before)
+        return Said(text=f"The last undo is undone: I set {how_many(number)} aside again.")
+    number = remembered.count(connection, desk.key).all
+    return Said(text=f"The last reset is undone: I remember {how_many(number)} again.")
 
 
 def _status(connection: Connection, desk: Desk) -> Said:
     mind, known = desk.mind, remembered.count(connection, desk.key)
     model, spent = mind.model.name, spending.told(ledger.spent(connection, desk.key, mind.prices.steps), mind.prices)
+    spent += unrecorded.status(connection, desk) + keeping.told(mind.policy, overheard=known.overheard > 0)
     if known.since is None:
         return Said(text=f"This session is new: I remember nothing here yet. Answers come from {model}.{spent}")
     window = _window(connection, desk)
     tokens = window.tokens * mind.limit // mind.room
     seen = f"{_seen(window, known)}{_folded(window)}"
+    kept = how_many(known.all if known.is_more else known.all - known.overheard)
     return Said(
-        text=f"I remember {_turns(known.all - known.overheard)} here, since {_when(known.since)}{_beside(known)}.\n"
+        text=f"I remember {kept} here, since {_when(known.since)}{_beside(known)}.\n"
         f"My next answer will see {seen}: {tokens:,} of {mind.limit:,} tokens with instructions.\n"
         f"Answers come from {model}{_size(mind)}.{spent}"
     )
@@ -103,7 +122,8 @@ def _status(connection: Connection, desk: Desk) -> Said:
 def _window(connection: Connection, desk: Desk) -> Window:
     mind = desk.mind
     folded, told = recalling.recall(connection, desk.key, budget=mind.room)
-    newest = [one for one in told if one.validity is not Validity.STALE]
+    over = retention.ends(mind.policy, desk.turn.at)
+    newest = [one for one in retention.kept(told, over) if one.validity is not Validity.STALE]
     return build(
         None, newest, budget=mind.room, fixed=mind.fixed, explaining=mind.explaining, cut=mind.cut, checkpoints=folded
     )
@@ -111,8 +131,10 @@ def _window(connection: Connection, desk: Desk) -> Window:
 
 def _context(connection: Connection, desk: Desk) -> Said:
     if desk.order.link is None:
-        text, chart = pictures.drawn(_window(connection, desk), desk.mind)
-        return Said(text=text, chart=chart)
+        window = _window(connection, desk)
+        text, chart = pictures.drawn(window, desk.mind)
+        kept = keeping.told(desk.mind.policy, overheard=window.overheard > 0)
+        return Said(text=f"{text}\n{kept}" if kept else text, chart=chart)
     return hindsight.told(connection, desk.key, desk.linked)
 
 
@@ -120,17 +142,21 @@ def _beside(known: remembered.Count) -> str:
     """What is remembered beside the session's own turns."""
     if not known.overheard:
         return ""
+    if known.is_more:
+        return ", what I overheard among them"
     return f", and {known.overheard:,} message{'s' if known.overheard > 1 else ''} around them that I overheard"
 
 
 def _seen(window: Window, known: remembered.Count) -> str:
     """What of that a window holds: own turns first."""
     own, overheard = window.turns - window.overheard, window.overheard
-    seen = "all of them" if own == known.all - known.overheard else f"the newest {own:,} of them"
+    all_own = own == known.all - known.overheard and not known.is_more
+    seen = "all of them" if all_own else f"the newest {own:,} of them"
     if not known.overheard:
         return seen
-    every = own == known.all - known.overheard and overheard == known.overheard
-    return seen if every else f"{seen.removesuffix(' of them')} of my turns and {overheard:,} of what I overheard"
+    if all_own and overheard == known.overheard:
+        return seen
+    return f"{seen.removesuffix(' of them')} of my turns and {overheard:,} of what I overheard"
 
 
 def _folded(window: Window) -> str:
@@ -197,6 +223,15 @@ def _forget(connection: Connection, desk: Desk) -> Said:
     return Said(text=text, outcome=Outcome.DONE if begun else None)
 
 
+def _off_the_record(connection: Connection, desk: Desk) -> Said:
+    return Said(text=unrecorded.begin(connection, desk))
+
+
+def _on_the_record(connection: Connection, desk: Desk) -> Said:
+    ended, text = unrecorded.end(connection, desk)
+    return Said(text=text, outcome=Outcome.DONE if ended else None)
+
+
 def _help(_connection: Connection, _desk: Desk) -> Said:
     lines = [f"- `{command.usage}`: {command.help}" for command in COMMANDS.values() if Shown.HELP in command.shown]
     return Said(text="\n".join(["Say `!` and one of these words, or mention me with the word alone:", "", *lines]))
@@ -210,10 +245,6 @@ def _not_admitted(_connection: Connection, desk: Desk) -> Said:
     return Said(text=desk.turn.text)
 
 
-def _turns(number: int) -> str:
-    return f"{number:,} turn" if number == 1 else f"{number:,} turns"
-
-
 EFFECTS: Mapping[str, Effect] = {
     "reset": _reset,
     "undo": _undo,
@@ -221,6 +252,8 @@ EFFECTS: Mapping[str, Effect] = {
     "context": _context,
     "usage": _usage,
     "stop": _stop,
+    "off-the-record": _off_the_record,
+    "on-the-record": _on_the_record,
     "settings": _settings,
     "set": _set,
     "unset": _set,
@@ -233,3 +266,10 @@ EFFECTS: Mapping[str, Effect] = {
     UNKNOWN.name: _unknown,
 }
 """What is done for each command that the model is not asked about."""
+
+_READING = frozenset(("status", "context", "usage", "settings", "preferences", "export", "help", UNKNOWN.name))
+
+
+def only_reads(order: Order) -> bool:
+    """Whether doing it changes nothing, so that no other session need wait for it."""
+    return order.is_vague or order.asks_for_form or order.misfit is not None or order.command.name in _READING

@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 
 from core.commands import moments, pictures
 from core.commands.orders import Said
+from core.memory.ageing import how_many
 from core.seam.links import Linked
 from core.seam.messages import Chart
 from core.session import SessionKey, ShownPart
 from core.store import Connection, ledger, shown
 from core.store.ledger import Billed
+from core.store.remembered import MOST
 from core.store.shown import Hindsight
 
 _NO_LINK = "This link leads to no message here."
@@ -75,11 +77,8 @@ def _unshown(known: Hindsight) -> Iterator[str]:
     why = {"set aside before that": known.aside, "left out for what is newer": known.left}
     for reason, one in why.items():
         if one.turns:
-            yield f"not shown: {one.turns:,} {_turns(one.turns)} of {one.tokens:,} tokens, {reason}"
-
-
-def _turns(number: int) -> str:
-    return "turn" if number == 1 else "turns"
+            more = "more than " if one.turns > MOST else ""
+            yield f"not shown: {how_many(one.turns)} of {more}{one.tokens:,} tokens, {reason}"
 
 
 def _moment(seconds: float) -> str:
@@ -90,5 +89,5 @@ def _seen(known: Hindsight) -> str:
     if known.since is None:
         return "its question, and no turn before it word for word" if known.records else "its question alone"
     overheard = f" and {known.overheard:,} of the messages around them that I overheard" if known.overheard else ""
-    own = f"{known.own:,} {_turns(known.own)} word for word"
+    own = f"{known.own:,} {'turn' if known.own == 1 else 'turns'} word for word"
     return f"{own}{overheard}, since {_moment(known.since)}, and its question"

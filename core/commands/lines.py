@@ -30,14 +30,26 @@ def parse(message: Inbound, table: Table = COMMANDS) -> Given | None:
     what the command takes. A word that is not a known command is talk, unless the platform says that it is a command.
     """
     if message.verb is not None:
-        return Given(verb=message.verb.lower(), line=message.text.strip())
+        verb, line = _joined(message.verb.lower(), message.text.strip(), table)
+        return Given(verb=verb, line=line)
     first, *rest = message.text.split(maxsplit=1) or [""]
-    word, line = first.lower(), "".join(rest).strip()
+    word, line = _joined(first.lower(), "".join(rest).strip(), table)
     if word.startswith(("!", "/")) and word[1:] in table:
         return Given(verb=word[1:], line=line)
     if message.audience is not Audience.BOT or word not in table:
         return None
     return Given(verb=word, line=line) if fits(table[word], line) else None
+
+
+def _joined(word: str, line: str, table: Table) -> tuple[str, str]:
+    """The same, but where a name is said with spaces: its whole name, with what marks it, and what is behind it."""
+    mark = word[: len(word) - len(word.lstrip("!/"))]
+    for name in table:
+        first, *others = name.split("-")
+        words = line.split(maxsplit=len(others))
+        if others and word == mark + first and [one.lower() for one in words[: len(others)]] == others:
+            return mark + name, "".join(words[len(others) :])
+    return word, line
 
 
 class Misfit(ValueError):
@@ -113,16 +125,23 @@ def _taken(command: Command, parameter: Parameter, line: str) -> tuple[str | Non
         if not parameter.optional:
             raise Misfit(f"I miss {parameter.usage}. Say `{command.usage}`.")
         return None, line
-    if parameter.link and secure(left) is None:
-        raise Misfit(f"`{_plain(left)}` is no link to a message. Say `{command.usage}`.")
-    if parameter.moment and not moments.is_known(_unquoted(left)):
-        raise Misfit(f"I don't know when `{_plain(left)}` is: say {moments.RIGHT}.")
+    _require(command, parameter, left)
     if parameter.rest:
         return _unquoted(left), ""
     value, left = _word(left)
     if parameter.values and value.lower() not in parameter.values:
         raise Misfit(f"`{_plain(value)}` is none of {', '.join(parameter.values)}. Say `{command.usage}`.")
     return value.lower() if parameter.values else value, left
+
+
+def _require(command: Command, parameter: Parameter, said: str) -> None:
+    """Raises Misfit where this is not what the parameter is to be."""
+    if parameter.link and secure(said) is None:
+        raise Misfit(f"`{_plain(said)}` is no link to a message. Say `{command.usage}`.")
+    if parameter.moment and not moments.is_known(_unquoted(said)):
+        raise Misfit(f"I don't know when `{_plain(said)}` is: say {moments.RIGHT}.")
+    if parameter.span and moments.while_(said) is None:
+        raise Misfit(f"`{_plain(said)}` is no such while: say `30m` or `2h`, at most `24h`.")
 
 
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"(?=\s|$)|(\S+)', re.DOTALL)

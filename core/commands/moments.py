@@ -38,6 +38,13 @@ def moment(said: str, now: datetime) -> datetime | None:
     return None
 
 
+def while_(said: str) -> timedelta | None:
+    """How long this is, at most a day; None where it is no such while."""
+    found = _WHILE.fullmatch(_plain(said))
+    length = timedelta() if found is None else int(found["number"]) * _UNITS[found["unit"]]
+    return length if timedelta() < length <= _LONGEST else None
+
+
 _WHENEVER = datetime(2026, 1, 1, tzinfo=UTC)  # what is a moment at one time is one at all times
 
 
@@ -51,6 +58,8 @@ _UNITS = {
     "d": timedelta(days=1),
     "w": timedelta(weeks=1),
 }
+_LONGEST = timedelta(days=1)
+_WHILE = pattern(r"(?P<number>[0-9]{1,4})(?P<unit>[mhd])")
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MONTHS = (
     *("january", "february", "march", "april", "may", "june"),

@@ -34,7 +34,7 @@ class Parameter:
     It is one word, or with `rest` all that is left of the line. One that is `named` stands behind its own name, as in
     `summarize since yesterday`. Where there are `values`, it is one of them. Those that are `optional`
     come last, and all but the last of them are `named`. A `flag` is its own name, or is not said: it comes first.
-    A `link` is one to a message, a `moment` one of the past.
+    A `link` is one to a message, a `moment` one of the past, a `span` a while from now on.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Parameter:
     flag: bool = False
     link: bool = False
     moment: bool = False
+    span: bool = False
 
     @property
     def usage(self) -> str:
@@ -60,7 +61,8 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A message with a verb. `help` is one line of at most 100 characters; a `private` answer is for the asker.
+    """A message with a verb, whose hyphens may be said as spaces. `help` is one line of at most 100 characters; a
+    `private` answer is for the asker.
 
     `deed` is what `core.access` is asked about before it is done; without one, everyone may. What is `own` is about the
     asker alone, who always may, unless it is given a flag. `at_once` commands don't
@@ -102,7 +104,12 @@ class Command:
     @property
     def usage(self) -> str:
         """The command as it is said, with its parameters."""
-        return " ".join((self.name, *(parameter.usage for parameter in self.parameters)))
+        return " ".join((self.said, *(parameter.usage for parameter in self.parameters)))
+
+    @property
+    def said(self) -> str:
+        """Its name, as people say it."""
+        return self.name.replace("-", " ")
 
 
 _FEW = 4  # values that a usage lists
@@ -185,6 +192,14 @@ COMMANDS = _table(
     Command(
         name="stop", help="Stop the answer that I am writing; what is on screen stays", deed=Deed.STOP, at_once=True
     ),
+    Command(
+        name="off-the-record",
+        help="Remember nothing of what is said here for a while, 30m if you don't say how long",
+        parameters=(Parameter(name="duration", help="How long: 30m, 2h, at most 24h", optional=True, span=True),),
+        at_once=True,
+        recorded=True,
+    ),
+    Command(name="on-the-record", help="End that: remember what is said from now on", at_once=True, recorded=True),
     Command(
         name="settings",
         help="Show what is set here, and where it comes from",

@@ -49,13 +49,19 @@ class Errand:
         """Whether the intent of the first call for this part is stored already."""
         return self.stored is not None and part.stage is Stage.SENDING
 
+    def _attempt(self, part: Delivery) -> int:
+        """Where something of this was on screen before we began, any further part of it may be as well."""
+        if self.is_intended(part):
+            return part.tries
+        return max(part.tries + 1, 2 if self.doubtful and part.part else 1)
+
     def reply(self, part: Delivery, *, last: bool) -> Reply:
         """The part as it is handed to the platform."""
         return replace(
             composing.reply(self.key, self.cause, part.part, part.text),
             draft=self.drafts.get(part.part, part.draft),
             last=last,
-            attempt=part.tries if self.is_intended(part) else part.tries + 1,
+            attempt=self._attempt(part),
             private=self.private,
             choices=self.choices if last else (),
             buttons=self.buttons if last else (),

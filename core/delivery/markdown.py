@@ -95,6 +95,14 @@ class _Cut(NamedTuple):
     rank: _Rank = _Rank.LINE
 
 
+class _Done(NamedTuple):
+    """A piece, where the rest begins, and how far the text was read for it."""
+
+    piece: str
+    rest: _Place
+    read: int
+
+
 def split(text: str, limit: int) -> list[str]:
     """Pieces of at most `limit` characters, none of them blank; none at all for blank text.
 
@@ -106,21 +114,41 @@ def split(text: str, limit: int) -> list[str]:
 
     Prefix-stable: for every n, all pieces but the last of `split(text[:n], limit)` begin `split(text, limit)`.
     """
-    if limit < 1:
-        raise ValueError(f"pieces of {limit} characters can't hold a text")
-    pieces: list[str] = []
-    end = len(text.rstrip())
-    place = _skip(text, _Place(), limit)
-    while place.at < end:
-        room = limit - len(place.head)
-        if end - place.at <= room:
-            return [*pieces, place.head + text[place.at : end]]
-        window = text[place.at : place.at + room + 1]
-        cut = _cut(window, room, limit, place)
-        body = window[: cut.end]
-        pieces.append(place.head + (body + cut.rest.tail if cut.rest.tail else body.rstrip()))
-        place = _skip(text, cut.rest._replace(at=place.at + cut.rest.at), limit)
-    return pieces
+    return Growing(limit).split(text)
+
+
+class Growing:
+    """A text that grows, cut as `split` does it: what was cut once is not looked at again while the text only grows."""
+
+    def __init__(self, limit: int) -> None:
+        if limit < 1:
+            raise ValueError(f"pieces of {limit} characters can't hold a text")
+        self._limit, self._text = limit, ""
+        self._done: list[_Done] = []
+
+    def split(self, text: str) -> list[str]:
+        """The pieces of the text as it is now."""
+        end = len(text.rstrip())
+        while self._done and not (end >= (read := self._done[-1].read) and text.startswith(self._text[:read])):
+            self._done.pop()  # it was decided by something else
+        self._text = text
+        place = _skip(text, self._done[-1].rest if self._done else _Place(), self._limit)
+        while place.at < end:
+            room = self._limit - len(place.head)
+            if end - place.at <= room:
+                return [one.piece for one in self._done] + [place.head + text[place.at : end]]
+            self._done.append(_take(text, room, self._limit, place))
+            place = _skip(text, self._done[-1].rest, self._limit)
+        return [one.piece for one in self._done]
+
+
+def _take(text: str, room: int, limit: int, place: _Place) -> _Done:
+    """The next piece, of a text that is longer than that."""
+    window = text[place.at : place.at + room + 1]
+    cut = _cut(window, room, limit, place)
+    body = window[: cut.end]
+    piece = place.head + (body + cut.rest.tail if cut.rest.tail else body.rstrip())
+    return _Done(piece, cut.rest._replace(at=place.at + cut.rest.at), place.at + room + 1)
 
 
 def _skip(text: str, place: _Place, limit: int) -> _Place:

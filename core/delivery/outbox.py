@@ -21,8 +21,8 @@ from core.events import Answered, Delivered, Events, Refused
 from core.seam.adapter import Adapter
 from core.seam.address import Address
 from core.seam.messages import Choice
-from core.session import Answer, Fate, Lease, Progress, SessionKey, Turn
-from core.store import Database, answering, deliveries, notices, queue, receipts
+from core.session import Answer, Fate, Lease, Progress, SessionKey, Turn, Validity
+from core.store import Database, answering, deliveries, notices, queue, receipts, unrecorded
 from core.store.deliveries import Delivery
 from core.store.receipts import Arrival
 from core.store.stages import Stage
@@ -61,8 +61,9 @@ class Outbox:
 
         Raises Changed, and what `deliver` raises.
         """
+        store = answering.answer if errand.cause.validity is Validity.STANDS else unrecorded.answer
         try:
-            await self._database.write(answering.answer, errand.key, errand.cause, decided, lease=errand.lease)
+            await self._database.write(store, errand.key, errand.cause, decided, lease=errand.lease)
         except answering.AlreadyAnswered:
             return await self.deliver(replace(errand, stored=None))
         return await self.deliver(replace(errand, decided=bool(decided.parts)))
@@ -96,6 +97,8 @@ class Outbox:
         else:
             stands = not parts and await self._stands(errand)
             fate = await self._finish(errand)
+        if errand.cause.validity is not Validity.STANDS:
+            await self._database.write(unrecorded.settle, errand.key, seq)
         if stands:
             self._events.tell(Delivered(address=address, seq=seq, command=command, seconds=self._since(errand)))
         elif parts:

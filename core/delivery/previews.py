@@ -41,6 +41,7 @@ class Previews:
     def __init__(self, office: Office, lease: Lease, question: Turn) -> None:
         self._office, self._lease, self._question = office, lease, question
         self._adapter = office.adapter(lease.key.address)
+        self._composing = composing.Composing(self._adapter, question)
         self._part = 0
         self._call: asyncio.Task[None] | None = None
         self._uncertain: set[int] = set()
@@ -68,7 +69,7 @@ class Previews:
 
     async def snapshot(self, text: str) -> None:
         """Shows the whole text so far, in as many messages as it takes."""
-        pieces = composing.pieces(self._adapter, self._question, settled(text))
+        pieces = await self._composing.pieces(settled(text))
         while self._part < len(pieces):
             await self.show(self._part, pieces[self._part])
             if self._part == len(pieces) - 1 or self._part not in self.drafts:

@@ -20,10 +20,10 @@ from core.intake.admitting import Admitting, NotAdmitted
 from core.memory import ageing
 from core.memory.mind import Mind
 from core.model import envelope
-from core.policy import Overrides
+from core.policy import Overrides, Policy
 from core.seam.messages import Inbound
-from core.session import Kind, Progress
-from core.store import Database, arrivals, inbound, places, queue
+from core.session import Kind, Progress, Validity
+from core.store import Database, answering, arrivals, inbound, places, queue, unrecorded
 from core.timings import Clock, Timings
 from core.work.worker import Worker
 
@@ -37,6 +37,7 @@ class Judged:
     """A message that is ours: what it is to us, the command that it gives, and how far it has come once it is stored.
 
     `missed` counts those that were found too late, this one included, for which it is answered with a sentence.
+    One that `is_bare` has no words any more, and costs nothing.
     """
 
     message: Inbound
@@ -44,11 +45,16 @@ class Judged:
     given: Given | None = None
     progress: Progress = Progress.WAITING
     missed: int = 0
+    is_bare: bool = False
 
     @property
     def waits(self) -> bool:
         """Whether it is to be answered."""
         return self.progress is Progress.WAITING and self.kind is not Kind.OVERHEARD
+
+    def as_answered(self) -> "Judged":
+        """The same; but what a history shows to be answered waits no more."""
+        return self if self.message.answer is None else replace(self, progress=Progress.DONE)
 
     @property
     def is_at_once(self) -> bool:
@@ -73,19 +79,20 @@ class Acceptance:
 
     async def accept(self, message: Inbound) -> bool:
         """Whether the message was news, and something of ours."""
-        given = lines.parse(message)
-        kind = await self._judge(message, given)
-        if kind is None:
+        judged = await self._judge(message, lines.parse(message))
+        if judged is None:
             return False
         try:
-            return await self._store(Judged(message=message, kind=kind, given=given))
+            return await self._store(judged.as_answered())
         except inbound.Unanswered as unanswered:
-            kind = judging.of_called(self._mind.policy.under(unanswered.overrides))
-        return kind is Kind.OVERHEARD and await self._store(Judged(message=message, kind=kind))
+            policy = self._mind.policy.under(unanswered.overrides)
+        overheard = judging.of_called(policy) is Kind.OVERHEARD
+        return overheard and await self._store(_as_overheard(message, policy))
 
     async def is_to_be_answered(self, message: Inbound) -> bool:
         """Whether it would be, were it in time."""
-        kind = await self._judge(message, lines.parse(message))
+        judged = await self._judge(message, lines.parse(message))
+        kind = None if judged is None else judged.kind
         if not judging.is_called(message) or kind is None:
             return kind in (Kind.SAID, Kind.COMMAND)
         overrides = (await self._database.read(places.around, message.address)).overrides
@@ -116,7 +123,7 @@ class Acceptance:
         """What the message costs as the window shows it."""
         return self._mind.count(envelope.spoken(message.author, message.at, message.text, message.quotes))
 
-    async def _judge(self, message: Inbound, given: Given | None) -> Kind | None:
+    async def _judge(self, message: Inbound, given: Given | None) -> Judged | None:
         """What a message is to us: to be answered, overheard, or nothing of ours.
 
         Whether talk is to be answered that is for us by itself, is only known when it is stored.
@@ -124,12 +131,15 @@ class Acceptance:
         if message.author.is_bot or message.author.is_self:
             return None
         if judging.is_called(message):
-            return Kind.SAID if given is None else Kind.COMMAND
+            return Judged(message=message, kind=Kind.SAID if given is None else Kind.COMMAND, given=given)
         found = await self._database.read(places.around, message.address)
         if self._admitting.denial(message, found.overrides) is not None:
             return None
         policy = self._mind.policy.under(found.overrides)
-        return judging.of_others(message, found.live_since, policy, is_command=given is not None)
+        kind = judging.of_others(message, found.live_since, policy, is_command=given is not None)
+        if kind is Kind.OVERHEARD:
+            return _as_overheard(message, policy)
+        return None if kind is None else Judged(message=message, kind=kind, given=given)
 
     def _is_answered(self, overrides: Overrides) -> bool:
         """Whether talk that is for us by itself is answered where this is set."""
@@ -145,13 +155,17 @@ class Acceptance:
         if accepted is None:
             log.debug("known already", session=judged.message.address.id)
             return False
+        words = judged.message.answer
+        if words and judged.kind is Kind.SAID and accepted.turn.validity is Validity.STANDS:
+            tokens = self._mind.count(words)
+            await self._database.write(answering.recall, accepted.key, accepted.turn, words, tokens=tokens)
         address, seq = judged.message.address, accepted.turn.seq
         self._events.tell(Accepted(address=address, seq=seq, to_be_answered=judged.waits))
         return True
 
     async def _taken_in(self, judged: Judged) -> inbound.Stored | None:
         """None where it was known. Raises NotAdmitted."""
-        if judged.is_at_once:
+        if judged.is_at_once and judged.waits:
             return await self._answer_aside(judged)
         return await (self._answer_in_turn(judged) if judged.waits else self._write(judged))
 
@@ -181,7 +195,7 @@ class Acceptance:
         return accepted
 
     async def _write(self, judged: Judged, *, claimant: arrivals.Claimant | None = None) -> inbound.Stored | None:
-        """The message as it was stored; None where it was known already. Raises NotAdmitted."""
+        """The message as it was stored; None where it was known already, or is not to be. Raises NotAdmitted."""
         kept = self.kept(judged.message, judged.given)
         accepting = asyncio.create_task(
             self._database.write(
@@ -190,7 +204,7 @@ class Acceptance:
                 kind=judged.kind,
                 progress=judged.progress,
                 verb=None if judged.given is None else judged.given.verb,
-                tokens=self.count(kept),
+                tokens=0 if judged.is_bare else self.count(kept),
                 at_once=judged.is_at_once,
                 missed=judged.missed,
                 heard=round(self._clock(), 3),
@@ -204,14 +218,23 @@ class Acceptance:
         try:
             return await asyncio.shield(accepting)
         except asyncio.CancelledError:
-            await self._leave(accepting)
+            await _leave(self._database, accepting)
             raise
-        except arrivals.Duplicate:
+        except (arrivals.Duplicate, unrecorded.Unrecorded):
             return None
 
-    async def _leave(self, accepting: asyncio.Task[inbound.Stored]) -> None:
-        """We are told to stop while this is on its way: nobody here will answer it."""
-        with suppress(DatabaseError, arrivals.Duplicate, NotAdmitted, inbound.Unanswered):
-            left = await accepting
-            if left.lease is not None:
-                await self._database.write(queue.release, left.lease, attempts=0, others=True)
+
+async def _leave(database: Database, accepting: asyncio.Task[inbound.Stored]) -> None:
+    """We are told to stop while this is on its way: nobody here will answer it."""
+    with suppress(DatabaseError, arrivals.Duplicate, NotAdmitted, inbound.Unanswered, unrecorded.Unrecorded):
+        left = await accepting
+        if left.lease is not None:
+            await database.write(queue.release, left.lease, attempts=0, others=True)
+
+
+def _as_overheard(message: Inbound, policy: Policy) -> Judged:
+    """What was said to others: its words are stored, or where it was said, when and by whom, and no more."""
+    if policy.memory == "full":
+        return Judged(message=message, kind=Kind.OVERHEARD)
+    bare = replace(message, text="", quotes=(), author=replace(message.author, name=""))
+    return Judged(message=bare, kind=Kind.OVERHEARD, is_bare=True)

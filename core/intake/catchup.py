@@ -6,6 +6,8 @@ read for that is compared with what is remembered: texts, and what is there at a
 """
 
 import asyncio
+from collections import deque
+from collections.abc import Collection
 from datetime import UTC, datetime
 from functools import partial
 from time import time
@@ -17,7 +19,7 @@ from core.intake.inbox import Inbox
 from core.seam.adapter import Adapter
 from core.seam.address import Address
 from core.seam.messages import Closed
-from core.store import Database, places, presence
+from core.store import Database, doubts, places, presence
 from core.timings import Clock, Timings
 from core.work.shifts import Shifts
 
@@ -31,6 +33,15 @@ _LOOKS_EVERY = 1.0  # seconds between two looks at whether the platform is still
 _EDGE = 1.0  # seconds: what was said at the very beginning of what is read may be in it or not
 TRIES = 5
 """How often a place that does not tell its history is asked in a row."""
+
+
+async def suspect(database: Database, adapter: Adapter) -> None:
+    """Before anything is answered: what waits was answered, perhaps, while as far as we know nobody heard."""
+    within = max(adapter.bridges, _UNBROKEN)
+    if await database.write(presence.missed, adapter.platform, within=within):
+        waiting = await database.write(doubts.suspect, adapter.platform)
+        if waiting:
+            log.info("looked for before it is answered", platform=adapter.platform, messages=waiting)
 
 
 class CatchUp:
@@ -97,14 +108,19 @@ class CatchUp:
 
     async def _look_up(self, adapter: Adapter, since: float) -> int:
         """How much was found. Raises DeliveryUnknown when not every place could be looked at, after all the others."""
-        places = dict.fromkeys(await adapter.places(since))
+        places = list(await adapter.places(since))
         lately = self._clock() - _LATELY
         known = await self._database.read(presence.conversations, adapter.platform, since=lately, limit=_CONVERSATIONS)
         found, changed, left = 0, 0, 0
-        for place in places | dict.fromkeys(known):
+        open_ = deque(dict.fromkeys([*places, *known]))
+        seen = set(open_)
+        while open_:
+            place = open_.popleft()
             try:
-                news, differ = await self._read(adapter, place, since)
+                news, differ, further = await self._read(adapter, place, since)
                 found, changed = found + news, changed + differ
+                open_ += [one for one in further if one not in seen]
+                seen |= set(further)
             except DeliveryError as error:
                 left += 1
                 log.warning("not looked up", session=place.id, reason=str(error))
@@ -119,19 +135,24 @@ class CatchUp:
         )
         return found
 
-    async def _read(self, adapter: Adapter, place: Address, since: float) -> tuple[int, int]:
-        """One place: how much was news, and how much has changed. As long as the platform asks us to wait, we wait."""
+    async def _read(self, adapter: Adapter, place: Address, since: float) -> tuple[int, int, Collection[Address]]:
+        """One place: how much was news, how much has changed, and where else to read what we have answered.
+
+        As long as the platform asks us to wait, we wait.
+        """
         tries = 0
         while True:
             try:
                 known = await self._database.read(places.standing, place, since + _EDGE)
                 said = await adapter.since(place, since)
-                return await self._inbox.catch_up(said), await self._inbox.compare(place, known, said)
+                answered = {one.address for one in said if one.answer == "" and one.address != place}
+                here = [one for one in said if one.address not in answered]
+                return await self._inbox.catch_up(here), await self._inbox.compare(place, known, said), answered
             except DeliveryDelayed as error:
                 await asyncio.sleep(error.retry_after)
             except PlaceGone:
                 await self._inbox.receive(Closed(address=place, gone=True))
-                return 0, 0
+                return 0, 0, ()
             except DeliveryError:
                 tries += 1
                 if tries >= TRIES:

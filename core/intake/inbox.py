@@ -85,16 +85,16 @@ class Inbox:
     async def catch_up(self, missed: Sequence[Inbound]) -> int:
         """Accepts what was missed, oldest first; returns how many of them were news to us.
 
-        What is too old is not answered: the newest such message of each session is told so, for all of them.
+        What we have answered already is remembered with that. What is too old is not answered: the newest such message
+        of each session is told so, for all of them.
         """
         late: dict[Address, list[Inbound]] = {}
-        young = []
+        young, news = [], 0
         for message in missed:
-            if self._clock() - message.at <= self._timings.too_late:
+            if message.answer is not None or self._clock() - message.at <= self._timings.too_late:
                 young.append(message)
             elif await self._acceptance.is_to_be_answered(message):
                 late.setdefault(message.address, []).append(message)
-        news = 0
         for place, messages in late.items():
             async with self._door(place):
                 news += await self._acceptance.skip(messages)

@@ -8,6 +8,7 @@ from enum import Enum
 from functools import partial
 
 from core.policy import Policy
+from core.store.remembered import MOST
 from core.store.timeouts import Present, Waking
 
 _MINUTE, _HOUR, _DAY = 60.0, 3_600.0, 86_400.0
@@ -63,9 +64,15 @@ def waking(deployed: Policy, *, burst: float) -> Waking:
 
 def picked_up(silence: float, turns: int) -> str:
     """The line that people are told when they go on after so many seconds, with so many turns in memory."""
-    kept = f"{turns:,} turn" if turns == 1 else f"{turns:,} turns"
     beginning = f"Picked up after {_span(silence)}" if silence >= _HOUR else "Picked up where we were"
-    return f"_{beginning}: I remember {kept} of before. Say `!reset` to start clean._"
+    return f"_{beginning}: I remember {how_many(turns)} of before. Say `!reset` to start clean._"
+
+
+def how_many(turns: int) -> str:
+    """So many turns, in words, as the store counts them: of very many, that there are more than that."""
+    if turns > MOST:
+        return f"more than {MOST:,} turns"
+    return f"{turns:,} turn" if turns == 1 else f"{turns:,} turns"
 
 
 def _span(seconds: float) -> str:

@@ -59,6 +59,13 @@ class Mind:
         return replace(self, policy=policy, model=model, calibration=calibration)
 
     @property
+    def calibrations(self) -> Mapping[str, Calibration]:
+        """Those of all models that are here, by their names."""
+        return {name: calibration for name, (_, calibration) in self.others.items()} | {
+            self.model.name: self.calibration
+        }
+
+    @property
     def cheaper(self) -> str | None:
         """The name of the cheaper model, where one is set that is here."""
         return self.policy.cheaper_model if self.policy.cheaper_model in self.others else None

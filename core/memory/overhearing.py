@@ -10,7 +10,7 @@ from core.access import is_heard
 from core.memory.mind import Mind
 from core.model import envelope
 from core.seam.adapter import Adapter
-from core.seam.messages import Audience, Inbound
+from core.seam.messages import Audience, Inbound, Quote
 from core.session import OVERHEARD_BEFORE_QUESTION, Lease, SessionKey, Turn
 from core.store import Database, backscroll
 
@@ -27,12 +27,51 @@ async def read_backscroll(
     if lease.backscroll_read or await database.read(backscroll.is_read, lease.key):
         return
     said: Sequence[Inbound] = ()
-    if _listens(mind, lease.key, question):
-        before = await _said_before(adapters[lease.key.address.platform], lease.key, question, within)
+    if _listens(mind, lease.key, question) and mind.policy.memory == "full":
+        before = await _said_before(adapters[lease.key.address.platform], lease.key, question, within) or ()
         said = [one for one in before if is_heard(one, mind.policy)]
     said = [replace(one, quotes=mind.pointed(one.quotes)) for one in said]
     sizes = [_size(mind, one) for one in said]
     await database.write(backscroll.keep, lease, said, sizes)
+
+
+async def told(
+    database: Database, adapters: Mapping[str, Adapter], mind: Mind, lease: Lease, question: Turn, *, within: float
+) -> Turn:
+    """The question with what was said before it to others, where words of that are not stored: read for it alone.
+
+    It stands in the newest message, like all that is for one answer only; what can't be read is said to be so.
+    """
+    if mind.policy.memory == "full" or question.author is None or not _listens(mind, lease.key, question):
+        return question
+    found = await _said_before(adapters[lease.key.address.platform], lease.key, question, within)
+    heard = [one for one in found or () if is_heard(one, mind.policy) and not one.author.is_self]
+    around = await database.read(backscroll.around, lease.key, question.seq, heard)
+    quotes = [*_unread(around.missing, is_told=found is not None), *_quoted(mind, around.messages)]
+    if not quotes:
+        return question
+    quoting = question._replace(quotes=(*quotes, *question.quotes))
+    return quoting._replace(tokens=mind.size(quoting))
+
+
+_SMALL = 2
+"""All of it together takes one part in so many of what a message may quote."""
+
+
+def _quoted(mind: Mind, messages: Sequence[Inbound]) -> list[Quote]:
+    number = _SMALL * max(1, len(messages))
+    return [
+        Quote(kind="overheard from", author=one.author, at=one.at, text=mind.quoted(one.text, number))
+        for one in messages
+        if one.text.strip()
+    ]
+
+
+def _unread(number: int, *, is_told: bool) -> list[Quote]:
+    if number == 0:
+        return []
+    why = "there is no room for more" if is_told else "the platform does not tell now"
+    return [Quote(kind="overheard from", title=f"{number:,} messages", unread=why)]
 
 
 def _size(mind: Mind, one: Inbound) -> int:
@@ -49,8 +88,8 @@ def _listens(mind: Mind, key: SessionKey, question: Turn) -> bool:
     return mind.policy.hear == "channel" or not in_channel
 
 
-async def _said_before(adapter: Adapter, key: SessionKey, question: Turn, within: float) -> Sequence[Inbound]:
-    """What the platform tells us within so many seconds; an answer never waits for more, nor fails over it."""
+async def _said_before(adapter: Adapter, key: SessionKey, question: Turn, within: float) -> Sequence[Inbound] | None:
+    """What the platform tells us within so many seconds; an answer never waits for more, nor fails over it: None."""
     assert question.author is not None  # noqa: S101 – every person's turn has one
     opening = Inbound(
         address=key.address,
@@ -65,7 +104,7 @@ async def _said_before(adapter: Adapter, key: SessionKey, question: Turn, within
             said = list(await adapter.backscroll(opening, OVERHEARD_BEFORE_QUESTION))
     except Exception as error:  # noqa: BLE001 – whatever it is, the question is worth more than what came before
         log.info("backscroll not read", session=key.address.id, error=type(error).__name__)
-        return ()
+        return None
     if key.address.thread != question.message:
         return said
     # A message that opens a thread of its own is told of the channel, but not what belongs to other sessions there.

@@ -60,8 +60,19 @@ class Calibration:
         seen = min(max(reported / counted, self.LEAST), self.MOST)
         weight = self.RISE if seen > self._ratio else self.SINK
         self._ratio += weight * (seen - self._ratio)
-        if not self._measure - 2 * self.STEP <= self._ratio <= self._measure + self.STEP / 2:
+        if not self._fits:
             self._measure = ceil(self._ratio / self.STEP) * self.STEP
+
+    def adopt(self, measure: float) -> None:
+        """Measures by this from now on: what another process has learned."""
+        self._measure = min(max(measure, self.LEAST), self.MOST)
+        if not self._fits:
+            self._ratio = self._measure
+
+    @property
+    def _fits(self) -> bool:
+        """Whether the measure is still right for what has been learned."""
+        return self._measure - 2 * self.STEP <= self._ratio <= self._measure + self.STEP / 2
 
     def _disbelieve(self, counted: int, reported: int) -> None:
         """Some servers drop the beginning of what is larger than their context without a word, instructions first."""

@@ -3,7 +3,17 @@
 from core.policy.admission import DIRECT_CHANNELS, Named, Names
 from core.policy.limits import Limit, Limits, Period, Unit
 from core.policy.policy import NOTHING, Overrides, Policy, edited, is_set
-from core.policy.table import ANSWER_TOKENS, CONTEXT_TOKENS, REASONING, SETTINGS, Answers, Hearing, Level, Setting
+from core.policy.table import (
+    ANSWER_TOKENS,
+    CONTEXT_TOKENS,
+    REASONING,
+    SETTINGS,
+    Answers,
+    Hearing,
+    Level,
+    Memory,
+    Setting,
+)
 from core.policy.values import ADMINS, MEMBERS, People, Wrong
 
 __all__ = [
@@ -20,6 +30,7 @@ __all__ = [
     "Level",
     "Limit",
     "Limits",
+    "Memory",
     "Named",
     "Names",
     "Overrides",

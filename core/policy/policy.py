@@ -14,7 +14,7 @@ import structlog
 
 from core.policy.admission import Names
 from core.policy.limits import Limits
-from core.policy.table import REASONING, SETTINGS, Answers, Hearing, Level
+from core.policy.table import REASONING, SETTINGS, Answers, Hearing, Level, Memory
 from core.policy.values import ADMINS, People, Wrong, brief
 
 log = structlog.get_logger()
@@ -23,6 +23,7 @@ _ALLOWED = ("model", "reasoning", "cheaper_model")
 """What people may set to the operator's own value, and to what the operator names beside it."""
 
 _BUILT_IN_ZONE = "UTC"
+_OVERHEARD = 30 * 86_400.0  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +43,8 @@ class Policy:
 
     Whoever is to be talked with is in each of the lists of `allow`, and in none of `deny`.
 
-    `idle` and `max_age` are in seconds; without an `idle` it is what is usual in such a place. `allowed` are the
-    models, and how hard they think, that people may choose beside the operator's own.
+    `idle`, `max_age` and how long something is kept are in seconds; without an `idle` it is what is usual in such a
+    place. `allowed` are the models, and how hard they think, that people may choose beside the operator's own.
 
     `said` is what was set for each level. A budget is set for a level's own reach: all that are set hold, not only the
     nearest.
@@ -58,6 +59,9 @@ class Policy:
     reasoning: str = "auto"
     idle: float | None = None
     max_age: float = inf
+    retention: float = inf
+    retention_overheard: float = _OVERHEARD
+    memory: Memory = "full"
     zone: str = _BUILT_IN_ZONE
     budget: Limits = ()
     budget_person: Limits = ()

@@ -8,8 +8,10 @@ from typing import Literal
 from core.policy import admission, limits, values
 
 Hearing = Literal["thread", "channel", "off"]
+Memory = Literal["full", "lean"]
 Answers = Literal["follow", "mention", "all", "observe", "off"]
 _HEARING: tuple[Hearing, ...] = ("channel", "thread", "off")
+_MEMORY: tuple[Memory, ...] = ("full", "lean")
 _ANSWERS: tuple[Answers, ...] = ("follow", "mention", "all", "observe", "off")
 REASONING = ("auto", "none", "minimal", "low", "medium", "high")
 """How hard a model may be told to think; none is called so."""
@@ -122,6 +124,27 @@ SETTINGS = _table(
         read=values.duration,
         shown=values.span,
         variable="BACKSCROLL_MAX_AGE",
+    ),
+    Setting(
+        name="retention",
+        help="How long I keep what is said to me, and my answers: 90d, 365d, forever",
+        read=values.kept,
+        shown=values.kept_for,
+        variable="BACKSCROLL_RETENTION",
+    ),
+    Setting(
+        name="retention_overheard",
+        help="How long I keep what I overhear: 1d, 30d, forever",
+        read=values.kept,
+        shown=values.kept_for,
+        variable="BACKSCROLL_RETENTION_OVERHEARD",
+    ),
+    Setting(
+        name="memory",
+        help="Whether I store the words of what I overhear (full), or read them again each time I am asked (lean)",
+        read=values.one_of(*_MEMORY),
+        choices=_MEMORY,
+        variable="BACKSCROLL_MEMORY",
     ),
     Setting(
         name="zone",

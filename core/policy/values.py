@@ -145,6 +145,7 @@ def persona(said: str) -> str:
 
 
 _UNITS = {"m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_DAY = _UNITS["d"]
 _LONGEST = 10_000  # of a unit
 
 
@@ -158,6 +159,24 @@ def duration(said: str) -> float:
     if not (is_number and 0 < int(digits) <= _LONGEST and unit in _UNITS):
         raise Wrong(f"{brief(said)} is no duration: write 30m, 12h, 7d or never")
     return int(digits) * _UNITS[unit]
+
+
+def kept(said: str) -> float:
+    """How long something is kept, in seconds: a day at least, as it is not looked at all the time; or for ever."""
+    if said.strip().lower() == "forever":
+        return inf
+    try:
+        seconds = duration(said)
+    except Wrong:
+        seconds = 0.0
+    if not _DAY <= seconds < inf:
+        raise Wrong(f"{brief(said)} is not how long I can keep something: write 1d, 30d, 365d or forever")
+    return seconds
+
+
+def kept_for(seconds: object) -> str:
+    """How that is shown."""
+    return "forever" if seconds == inf else span(seconds)
 
 
 def span(seconds: object) -> str:

@@ -2,8 +2,8 @@
 
 The workspace leads every key, so that the tables can be partitioned or sharded by it. Workspaces and sessions are small
 integers in the keys, because they stand in every row and every index. Sessions are numbered within their workspace.
-Times are milliseconds since 1970 by the database's own clock; but `turns.at`, `sessions.live_since` and a checkpoint's
-`since` and `until` are microseconds by the platform's, which is as fine as Slack's.
+Times are milliseconds since 1970 by the database's own clock; but `turns.at`, `sessions.live_since`, and `since` and
+`until` of a checkpoint or of what is unrecorded are microseconds by the platform's, which is as fine as Slack's.
 Bodies are opaque bytes to the store.
 """
 
@@ -16,6 +16,7 @@ from core.schema.conversations import (
     segments,
     sessions,
     turns,
+    unrecorded,
     workspaces,
 )
 from core.schema.naming import metadata
@@ -27,7 +28,9 @@ from core.schema.records import (
     data_keys,
     denials,
     erasures,
+    hearers,
     holds,
+    measures,
     policies,
     preferences,
     presence,
@@ -50,7 +53,9 @@ __all__ = [
     "erasures",
     "folds",
     "gone",
+    "hearers",
     "holds",
+    "measures",
     "metadata",
     "policies",
     "preferences",
@@ -62,6 +67,7 @@ __all__ = [
     "sessions",
     "spent",
     "turns",
+    "unrecorded",
     "usage",
     "warned",
     "workspaces",

@@ -51,6 +51,7 @@ sessions = Table(
     Column("silent_since", BigInteger),  # when they had before that
     Column("present_since", BigInteger),  # from its first talk, or its waking, to its time-out
     Column("public", Boolean),  # whether all of the workspace may see its place; NULL not known
+    Column("unrecorded_until", BigInteger),  # the end of the newest stretch off the record, by the platform's clock
     Column("news", Boolean, nullable=False, server_default=false()),  # what waits has changed: the holder looks again
     Column("stop", Integer),  # what is being answered of before this seq is to end where it is
     UniqueConstraint("workspace", "address"),
@@ -89,6 +90,17 @@ segments = Table(  # which turns a session's memory consists of: rows are only a
     Column("back_to", Integer),  # an undo's or a time-out's: the segment that is shown; 0 is everything
     Column("seq", Integer),  # the turn that asked for it; nobody's if the place was closed, or it was timed out
     Column("opened_at", BigInteger, nullable=False),
+)
+
+unrecorded = Table(  # off the record: no word is kept of what was said after `since` and before `until`
+    "unrecorded",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("session", Integer, primary_key=True, autoincrement=False),
+    Column("since", BigInteger, primary_key=True, autoincrement=False),  # microseconds, as `turns.at`
+    Column("until", BigInteger, nullable=False),
+    Column("told", Boolean, nullable=False),  # that it is over
+    Index("ix_unrecorded_until", "until", postgresql_where=text("NOT told"), sqlite_where=text("NOT told")),
 )
 
 turns = Table(
@@ -144,6 +156,14 @@ turns = Table(
         "seq",
         postgresql_where=text("error IS NOT NULL"),
         sqlite_where=text("error IS NOT NULL"),
+    ),
+    Index(
+        "ix_turns_covers",
+        "workspace",
+        "session",
+        "seq",
+        postgresql_where=text("covers IS NOT NULL"),
+        sqlite_where=text("covers IS NOT NULL"),
     ),
     Index(
         "ix_turns_waiting",
@@ -243,6 +263,14 @@ deliveries = Table(
         "seq",
         postgresql_where=text("error IS NOT NULL"),
         sqlite_where=text("error IS NOT NULL"),
+    ),
+    Index(
+        "ix_deliveries_message",
+        "workspace",
+        "message",  # before the session, as in `turns`
+        "session",
+        postgresql_where=text("message IS NOT NULL"),
+        sqlite_where=text("message IS NOT NULL"),
     ),
     Index(
         "ix_deliveries_due_at",

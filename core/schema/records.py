@@ -1,6 +1,6 @@
 """The tables of what is kept beside conversations: who hears, what is set and preferred, what was paid."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, Table, Text, text
 
 from core.schema.naming import metadata
 
@@ -9,6 +9,14 @@ presence = Table(
     metadata,
     Column("workspace", Integer, primary_key=True, autoincrement=False),  # the platform's nameless one
     Column("heard_at", BigInteger, nullable=False),  # up to here, all that was said reached us
+)
+
+hearers = Table(  # which process hears which platform now
+    "hearers",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),  # the platform's nameless one
+    Column("owner", Text, primary_key=True),  # the process
+    Column("heard_at", BigInteger, nullable=False),
 )
 
 chores = Table(
@@ -54,7 +62,7 @@ calls = Table(
     Column("written", Integer, nullable=False),
     Column("reasoning", Integer, nullable=False),
     Column("estimated", Boolean, nullable=False),  # the server did not tell; they are our own count
-    Index("ix_calls_workspace_session", "workspace", "session"),
+    Index("ix_calls_workspace_session_seq_call", "workspace", "session", "seq", "call"),
 )
 
 spent = Table(  # what calls have cost, in tokens: prices are put to them when somebody asks
@@ -108,6 +116,14 @@ servers = Table(
     Column("model", Text, primary_key=True),
     Column("manners", Text, nullable=False),  # what it turned out to be like (JSON)
     Column("learnt_at", BigInteger, nullable=False),
+)
+
+measures = Table(
+    "measures",
+    metadata,
+    Column("server", Text, primary_key=True),  # its address: of no workspace
+    Column("model", Text, primary_key=True),
+    Column("measure", Float, nullable=False),  # see core.model.calibration
 )
 
 policies = Table(

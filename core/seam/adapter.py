@@ -143,8 +143,9 @@ class Adapter(ABC):
         """What people said in this place after this instant (seconds since 1970), oldest first, as `listen` has it.
 
         A channel's address means its top level; what was said there may open sessions of its own. Where the history
-        may not be read there is none. Where it was read to its end it is `Whole`. Raises a DeliveryError: a
-        DeliveryDelayed when the platform allows no call now, PlaceGone when the place is no more.
+        may not be read there is none. Where it was read to its end it is `Whole`. What we have answered has its
+        `answer`, since a database that was put back does not know of that. Raises a DeliveryError: a DeliveryDelayed
+        when the platform allows no call now, PlaceGone when the place is no more.
         """
         return ()
 

@@ -45,10 +45,10 @@ MEMBER = Standing()
 """Somebody of the place's own workspace, of whom there is nothing more to tell."""
 
 
-Pointing = Literal["replies to", "forwards", "attaches", "embeds", "hangs on", "is under", "prefers"]
+Pointing = Literal["replies to", "forwards", "attaches", "embeds", "hangs on", "is under", "prefers", "overheard from"]
 """What a message does to the words that it quotes: it hangs on the message that opened its thread, is under a title.
 
-What its speaker prefers is the core's to add, and no adapter's.
+What its speaker prefers, and what was said around it, is the core's to add, and no adapter's.
 """
 
 
@@ -91,6 +91,7 @@ class Inbound:
     `edited_at` is when a person last changed it (seconds since 1970), where a history tells that.
     `standing` is what its author is there. `public` says whether all of the workspace may see the place, and None that
     this is not known, or can't change.
+    `answer` is what we have said in answer to it, where a history shows that; empty where it only shows that we have.
     `ticket` is the adapter's own note for answering this event; it is stored with it, may expire, and is never logged.
     """
 
@@ -108,6 +109,7 @@ class Inbound:
     edited_at: float | None = field(default=None, compare=False)
     standing: Standing = field(default=MEMBER, compare=False)
     public: bool | None = field(default=None, compare=False)
+    answer: str | None = field(default=None, compare=False, repr=False)
     ticket: str | None = field(default=None, repr=False)
 
 

@@ -10,6 +10,7 @@ was said before, `segments` what of it is shown, `bodies` how its words are stor
 
 from sqlalchemy import Connection
 
-from core.store.engine.database import Database, connect, sqlite_files
+from core.store.engine.copying import copy as copy_sqlite
+from core.store.engine.database import Database, connect, sqlite_files, without_password
 
-__all__ = ["Connection", "Database", "connect", "sqlite_files"]
+__all__ = ["Connection", "Database", "connect", "copy_sqlite", "sqlite_files", "without_password"]

@@ -29,7 +29,7 @@ from core.session import Answer, Kind, Lease, Progress, Role, SessionKey, Turn, 
 from core.store import bodies, budgets, folds, shown
 from core.store.deliveries import SLOT, Delivery
 from core.store.engine.prepared import Prepared
-from core.store.engine.sql import alone, filled, fixed, given, insert, micro
+from core.store.engine.sql import alone, filled, fixed, given, insert, micro, storable
 from core.store.queue import QUESTION, Changed, require, under_lease
 from core.store.stages import Stage
 from core.store.turns import place
@@ -90,6 +90,22 @@ def answer(connection: Connection, key: SessionKey, question: Turn, decided: Ans
                 folds.MARKED.run(connection, **place(key), look_in=look_in)
     if not stored:
         _why_not(connection, key, question.seq, lease)
+
+
+def recall(connection: Connection, key: SessionKey, question: Turn, words: str, *, tokens: int) -> None:
+    """An answer that people have seen already, and this database has lost, or never knew."""
+    answered = {
+        **place(key),
+        "seq": question.seq,
+        "role": int(Role.ASSISTANT),
+        "kind": int(Kind.ANSWER),
+        "progress": int(Progress.DONE),
+        "validity": int(Validity.STANDS),
+        "at": micro(question.at),
+        "tokens": tokens,
+        "body": bodies.TURN.seal(key, (question.seq, Role.ASSISTANT), storable(words)),
+    }
+    connection.execute(insert(connection.dialect.name, turns).values(answered).on_conflict_do_nothing())
 
 
 def stored(parts: tuple[str, ...], intended: Collection[int] = ()) -> Sequence[Delivery]:

@@ -37,10 +37,11 @@ def take_out(
         .with_for_update()
     )
     mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session)
-    columns = [deliveries.c[name] for name in ("seq", "part", "state", "body")]
-    gone = connection.execute(select(*columns).where(mine, deliveries.c.message == message)).first()
+    there = select(deliveries.c.seq, deliveries.c.part).where(mine, deliveries.c.message == message)
+    gone = connection.execute(there).first()
     if gone is None:
         return False
+    columns = [deliveries.c[name] for name in ("seq", "part", "state", "body")]
     of_answer = and_(mine, deliveries.c.seq == gone.seq)
     parts = connection.execute(select(*columns).where(of_answer).order_by(deliveries.c.part)).all()
     connection.execute(delete(deliveries).where(of_answer, deliveries.c.part == gone.part))

@@ -48,6 +48,7 @@ class Session(NamedTuple):
     silent_since: int | None
     present_since: int | None
     public: bool | None
+    unrecorded_until: int | None = None
     preferred: bytes | None = None  # what waits comes with its author's preferences
     set_in_workspace: str | None = None
     set_in_channel: str | None = None

@@ -1,6 +1,7 @@
 """The backscroll: what was said before a session's birth, and which sessions live around a channel."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, func, not_, select, update
 
@@ -8,7 +9,7 @@ from core.schema import sessions, turns
 from core.seam.address import Address
 from core.seam.messages import Inbound
 from core.session import Kind, Lease, Progress, Role, SessionKey, Validity
-from core.store import bodies, gone, places, quotes, timeouts
+from core.store import bodies, gone, places, quotes, timeouts, unrecorded
 from core.store.engine.sql import insert, micro, storable
 from core.store.queue import require
 
@@ -23,12 +24,14 @@ def is_read(connection: Connection, key: SessionKey) -> bool:
 def keep(connection: Connection, lease: Lease, messages: Sequence[Inbound], tokens: Sequence[int]) -> None:
     """Stores what was said before the session's birth, oldest first, in front of its first turn. Raises LeaseLost.
 
-    What was deleted while it was read is left out, and so is what was overheard already.
+    What was deleted while it was read is left out, and so is what was overheard already, or said off the record.
     """
     require(connection, lease)
     key = lease.key
     said = [message.id for message in messages]
     left_out = gone.among(connection, key, said) | places.known(connection, key.address, said)
+    stretches = unrecorded.around(connection, key)
+    left_out |= {message.id for message in messages if unrecorded.cover(stretches, message.at)}
     stand = [(message, size) for message, size in zip(messages, tokens, strict=True) if message.id not in left_out]
     messages, tokens = [message for message, _ in stand], [size for _, size in stand]
     mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
@@ -44,7 +47,44 @@ def keep(connection: Connection, lease: Lease, messages: Sequence[Inbound], toke
         connection.execute(insert(connection.dialect.name, turns).on_conflict_do_nothing(), rows)
     for place, message in enumerate(messages):
         if message.quotes and not message.author.is_self:
-            quotes.keep(connection, key, first - len(messages) + place, message.quotes, by=message.author.id)
+            pointed = unrecorded.without(stretches, message.quotes)
+            quotes.keep(connection, key, first - len(messages) + place, pointed, by=message.author.id)
+
+
+class Reread(NamedTuple):
+    """What of a place's history was not said to us or by us, and how much of that which is known is not among it."""
+
+    messages: list[Inbound]
+    missing: int
+
+
+def around(connection: Connection, key: SessionKey, seq: int, found: Sequence[Inbound]) -> Reread:
+    """What a question with this seq may be told of the history before it, where what is overheard has no words here.
+
+    Nothing that was set aside, said off the record, or deleted lately; and nothing that is a turn of its own here.
+    """
+    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
+    here = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
+    begins = select(sessions.c.start).where(here).scalar_subquery()
+    set_aside = select(func.max(turns.c.at)).where(mine, turns.c.seq <= begins, turns.c.seq > 0)
+    since: int | None = connection.execute(set_aside).scalar_one()
+    said = [message.id for message in found]
+    own = select(turns.c.message).where(mine, turns.c.message.in_(said), not_(_BARE))
+    left_out = set(connection.execute(own).scalars()) | gone.among(connection, key, said)
+    stretches = unrecorded.around(connection, key)
+    told = [
+        one
+        for one in found
+        if one.id not in left_out and micro(one.at) > (since or 0) and not unrecorded.cover(stretches, one.at)
+    ]
+    last = select(func.max(turns.c.seq)).where(mine, turns.c.seq < seq, turns.c.kind == Kind.SAID).scalar_subquery()
+    behind = and_(turns.c.seq > func.coalesce(last, 0), turns.c.seq > begins, turns.c.seq < seq)
+    missing = select(func.count()).where(mine, _BARE, behind, turns.c.message.not_in(said))
+    return Reread(told, connection.execute(missing).scalar_one())
+
+
+_BARE = and_(turns.c.kind == Kind.OVERHEARD, turns.c.tokens == 0, turns.c.validity == Validity.STANDS)
+"""What was overheard, and whose words are not stored."""
 
 
 def _row(key: SessionKey, seq: int, message: Inbound, tokens: int) -> dict[str, object]:

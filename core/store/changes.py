@@ -69,7 +69,7 @@ def edit(
         if _is_overtaken(row, edited):
             continue
         summaries.outdate(connection, key, row.seq)
-        if not _is_news(connection, key, row, edited):
+        if _is_bare(row) or not _is_news(connection, key, row, edited):
             _note(connection, key, row, edited)
             continue
         checkpoints.outdate(connection, key, row.seq)
@@ -107,6 +107,11 @@ def _is_overtaken(row: Row[*tuple[object, ...]], edited: Edited) -> bool:
     """Whether a newer edit, this one, or a deletion has been seen already."""
     known: int | None = row.edited_at
     return row.validity == Validity.ERASED or (known is not None and known >= micro(edited.at))
+
+
+def _is_bare(row: Row[*tuple[object, ...]]) -> bool:
+    """Whether of what was overheard no words are stored."""
+    return bool(row.kind == Kind.OVERHEARD and row.tokens == 0)
 
 
 def _note(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], edited: Edited) -> None:
@@ -258,7 +263,7 @@ def _copies(
     ]
 
 
-_COPIED = ("workspace", "session", "seq", "role", "progress", "validity", "edited_at", "slip", "body")
+_COPIED = ("workspace", "session", "seq", "role", "kind", "tokens", "progress", "validity", "edited_at", "slip", "body")
 
 
 def _this(key: SessionKey, row: Row[*tuple[object, ...]]) -> ColumnElement[bool]:

@@ -6,7 +6,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.schema import policies, quotes, sessions, turns, workspaces
 from core.seam.address import Address
 from core.session import Progress, Role, SessionKey
-from core.store import checkpoints, erasures, segments
+from core.store import checkpoints, erasures, segments, unrecorded
 from core.store.changes import ERASED, tell
 from core.store.engine.sql import erases, storable
 from core.store.places import find
@@ -52,6 +52,7 @@ def _close(connection: Connection, key: SessionKey, *, gone: bool, seconds: floa
         connection.execute(delete(quotes).where(quotes.c.workspace == key.workspace, quotes.c.session == key.session))
         checkpoints.forget(connection, key)
     else:
+        unrecorded.drop_waiting(connection, key)
         kept = case((turns.c.seq.in_(begun), turns.c.slip), else_=null())
         over = {"progress": Progress.DONE, "slip": kept, "error": None}
         connection.execute(update(turns).where(mine, OPEN).values(over))

@@ -74,6 +74,11 @@ def listed(connection: Connection, limit: int) -> list[Dead]:
     return found
 
 
+def number(connection: Connection) -> int:
+    """How many dead letters there are."""
+    return connection.execute(select(func.count()).select_from(_DEAD.subquery())).scalar_one()
+
+
 def _reason(connection: Connection, key: SessionKey, seq: int) -> str | None:
     """Why there is no answer, or else why it was not delivered; None where the letter has just been seen to."""
     question = select(turns.c.error).where(turn(key, seq), _PERSON)

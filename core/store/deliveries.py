@@ -7,12 +7,10 @@ message then has no text of its own.
 """
 
 import json
-from base64 import b32encode
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
-from hashlib import blake2b
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -32,6 +30,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import deliveries, turns
 from core.seam.address import Address
+from core.seam.keys import key_of
 from core.seam.messages import Draft
 from core.session import Lease, Progress, Role, SessionKey
 from core.store import bodies
@@ -44,16 +43,6 @@ from core.store.withdrawals import DOOMED, doom, sealed
 
 SLOT = ("workspace", "session", "seq", "part")
 """The key of a message's row."""
-
-
-def key_of(address: Address, message: str, part: int, *, of: Literal["answer", "notice"] = "answer") -> str:
-    """The delivery's key: the same for this part of the answer to this message, whoever computes it, and opaque.
-
-    Or of the notice of this name; no notice has the key of an answer.
-    """
-    apart = b"" if of == "answer" else b"notice"
-    digest = blake2b(f"{address.id}/{message}/{part}".encode(), digest_size=15, person=apart).digest()
-    return b32encode(digest).decode().lower()
 
 
 def key_for(address: Address, *, seq: int, message: str | None, notice: str | None, part: int) -> str:
@@ -176,9 +165,14 @@ def have_arrived(connection: Connection, key: SessionKey, seq: int) -> bool:
 
 
 def draft_of(key: SessionKey, seq: int, part: int, stored: str | None) -> Draft | None:
-    """The draft that is stored with this part."""
+    """The draft that is stored with this part. A newer release beside us may have written what we don't know."""
     draft = bodies.DRAFT.open(key, (seq, part), stored)
-    return Draft(**json.loads(draft)) if draft else None
+    if not draft:
+        return None
+    return Draft(**{name: value for name, value in json.loads(draft).items() if name in _FACTS})
+
+
+_FACTS = frozenset(one.name for one in fields(Draft))
 
 
 def intend(connection: Connection, key: SessionKey, seq: int, part: int, *, lease: Lease | None) -> Draft | None:

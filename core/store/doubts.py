@@ -7,7 +7,7 @@ certain is only kept for a day, so that whoever comes late with a message of his
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, not_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, literal, not_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import deliveries, sessions, turns
@@ -16,10 +16,10 @@ from core.seam.messages import Draft, Reply
 from core.session import Role, SessionKey, Turn, Validity
 from core.store import denials, gone
 from core.store.deliveries import REMEMBERED, draft_of, text_of
-from core.store.engine.sql import micro, now
+from core.store.engine.sql import insert, micro, now
 from core.store.queue import turn
 from core.store.stages import Stage
-from core.store.turns import COLUMNS, OPEN, turn_of
+from core.store.turns import COLUMNS, OPEN, WAITS, turn_of
 
 _KEPT = 86_400_000  # milliseconds for which an arrival is remembered
 FORGET_AT_ONCE = 1_000
@@ -56,6 +56,26 @@ def due(connection: Connection, platforms: Sequence[str], *, limit: int) -> list
     return doubts
 
 
+def suspect(connection: Connection, platform: str) -> int:
+    """Of what waits on this platform anything may be on screen by now; returns how many messages wait.
+
+    So whoever answers it looks first. Called where nobody has heard the platform for some time: a process that this
+    database does not know of may have answered it, since a backup was put back.
+    """
+    here = exists().where(_TURNS_SESSION, sessions.c.platform == platform)
+    open_ = and_(WAITS, turns.c.role == Role.PERSON, here)
+    mine = and_(*(turns.c[name] == deliveries.c[name] for name in ("workspace", "session", "seq")))
+    unsent = and_(deliveries.c.state < Stage.SENT, deliveries.c.tries == 0)
+    connection.execute(update(deliveries).where(unsent, exists().where(mine, open_)).values(tries=1))
+    place = [turns.c[name] for name in ("workspace", "session", "seq")]
+    begun = select(*place, literal(0), literal(int(Stage.DRAFT)), literal(1)).where(open_)
+    columns = ["workspace", "session", "seq", "part", "state", "tries"]
+    new = insert(connection.dialect.name, deliveries).from_select(columns, begun).on_conflict_do_nothing()
+    connection.execute(new)
+    waiting: int = connection.execute(select(func.count()).select_from(turns).where(open_)).scalar_one()
+    return waiting
+
+
 def forget(connection: Connection, *, most: int = FORGET_AT_ONCE) -> int:
     """Deletes what arrived for certain in answer to what was said a day ago or earlier; returns how many rows.
 
@@ -85,6 +105,7 @@ def _note(connection: Connection, row: Row[*tuple[object, ...]]) -> None:
         connection.execute(update(turns).where(answer).values(message=row.message))
 
 
+_TURNS_SESSION = and_(sessions.c.workspace == turns.c.workspace, sessions.c.session == turns.c.session)
 _OTHERS = deliveries.alias("others")
 _IS_ONE_OF_MANY = exists().where(
     *(_OTHERS.c[name] == deliveries.c[name] for name in ("workspace", "session", "seq")),

@@ -14,10 +14,11 @@ from core.schema import checkpoints as records
 from core.schema import deliveries, sessions, turns
 from core.schema import quotes as table
 from core.session import Kind, Progress, Role, SessionKey, Validity
-from core.store import bodies, checkpoints, quotes, summaries
+from core.store import bodies, checkpoints, expiring, quotes, summaries
 from core.store.changes import ERASED, end, requoted, tell
 from core.store.engine.sql import erases
 from core.store.erasures import Counts, Erasure, add
+from core.store.expiring import Times
 from core.store.queue import turn
 from core.store.stages import Stage
 
@@ -155,6 +156,18 @@ def erase(connection: Connection, key: SessionKey, erasure: Erasure, *, seconds:
         told += _again(connection, key)
     add(connection, erasure, counts)
     return Step(len(rows), told)
+
+
+@erases
+def expire(connection: Connection, key: SessionKey, times: Times) -> Step:
+    """Takes the next old turns' words out of the database, and what tells of them; what waits is answered first."""
+    _lock(connection, key)
+    rows, told = _next(connection, key, expiring.old(times)), list[SessionKey]()
+    for row in rows:
+        _outdate(connection, key, row.seq)
+        told += _unquote(connection, key, row.message).told
+        _erase(connection, key, row.seq)
+    return Step(len(rows), told + (_again(connection, key) if rows else []))
 
 
 def _theirs(erasure: Erasure) -> ColumnElement[bool]:

@@ -4,6 +4,7 @@ from sqlalchemy import Connection, and_, delete, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import calls, denials, gone, holds, policies, preferences, rejections, spent, usage, warned, workspaces
+from core.seam.address import Address
 from core.store import bodies
 from core.store.engine.sql import erases, insert
 from core.store.erasures import Counts, Erasure, Scope, add
@@ -59,7 +60,7 @@ def unname(connection: Connection, erasure: Erasure, after: int) -> int | None:
 
 @erases
 def drop_rejected(connection: Connection, erasure: Erasure) -> None:
-    """Events that could not be read go where they name the person, or the workspace: nobody knows whose words they are.
+    """Events that could not be read go where they name the person, or the place: nobody knows whose words they are.
 
     They are few, and belong to the platform.
     """
@@ -82,8 +83,9 @@ def _named(connection: Connection, erasure: Erasure) -> str | None:
     """By what an event names what is forgotten: the platform's ID."""
     if erasure.is_of_person:
         return erasure.subject
-    if erasure.scope is not Scope.WORKSPACE:
-        return None
+    if erasure.scope in (Scope.SESSION, Scope.CHANNEL):
+        place = Address.parse(erasure.subject)
+        return place.thread or place.channel
     name = select(workspaces.c.name).where(workspaces.c.workspace == erasure.workspace)
     return connection.execute(name).scalar_one() or None
 

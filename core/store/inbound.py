@@ -10,7 +10,7 @@ from core.policy import Overrides
 from core.schema import rejections, turns
 from core.seam.messages import Author, Inbound, Rejected
 from core.session import Kind, Lease, Progress, Role, SessionKey, Slip, Turn, Validity
-from core.store import bodies, openings, policies, quotes, timeouts
+from core.store import bodies, openings, policies, quotes, timeouts, unrecorded
 from core.store.arrivals import Claimant, Duplicate, Session, extend
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import fixed, insert, micro, notify, now, seconds, storable
@@ -65,18 +65,20 @@ def accept(
     What it says of its place is noted: what was remembered there while it was private is set aside where it is not.
     Raises what `check` raises, which is called with what is set for the session, where the message waits.
     Raises Duplicate, also where the message was deleted before it came, and Unanswered where talk that is to be
-    answered is not so by what is set here, as `is_answered` says. Acknowledge only after this is committed.
+    answered is not so by what is set here, as `is_answered` says. Of what was said off the record nothing is stored
+    but what waits to be answered: Unrecorded. Acknowledge only after this is committed.
     """
     progress = Progress.DONE if kind is Kind.OVERHEARD else progress
     waits = progress is Progress.WAITING
     claimant = claimant if waits and not at_once else None
-    talk_at = micro(message.at) if waits and verb is None else None
+    talks = verb is None and (waits or (kind is Kind.SAID and progress is Progress.DONE))
+    talk_at = micro(message.at) if talks else None
     session = extend(connection, message, talk_at, waits=waits, at_once=at_once, claimant=claimant)
     key = SessionKey(workspace=session.workspace, session=session.session, address=message.address)
     overrides = policies.opened(key.workspace, key.address, session.set_in_workspace, session.set_in_channel)
     if waits and check is not None:
         check(overrides)
-    talks = talk_at is not None
+    talks = talks and waits
     if talks and is_answered is not None and not is_answered(overrides):
         raise Unanswered(overrides)
     if message.public is not None:
@@ -86,6 +88,8 @@ def accept(
         message, seq=session.tail, kind=kind, progress=progress, verb=verb, tokens=tokens, missed=missed, heard=heard
     )
     turn = preferring(key, turn, session.preferred)
+    if session.unrecorded_until is not None and verb is None:
+        turn = _as_recorded(connection, key, turn)
     row = _row(key, turn)
     new = _OVERHEARD if kind is Kind.OVERHEARD else _NEW_TURN
     if new.run(connection, **row) == 0:
@@ -144,6 +148,17 @@ def _turn(
     )
 
 
+def _as_recorded(connection: Connection, key: SessionKey, turn: Turn) -> Turn:
+    """The turn as it may be stored in a session in which something was off the record. Raises Unrecorded."""
+    if unrecorded.until(connection, key, at=micro(turn.at)) is None:
+        return turn._replace(quotes=unrecorded.without(unrecorded.around(connection, key), turn.quotes))
+    if turn.kind is Kind.OVERHEARD:
+        raise unrecorded.Unrecorded(key.address.id)
+    if turn.progress is Progress.WAITING:
+        return turn._replace(validity=Validity.UNRECORDED)
+    return turn._replace(validity=Validity.ERASED, text="", tokens=0, quotes=())
+
+
 def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
     assert turn.author is not None  # noqa: S101 – every person's turn has one
     row = (turn.seq, int(turn.role))
@@ -169,7 +184,7 @@ def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
     }
 
 
-_CALLED_UPON = ("kind", "progress", "verb", "slip", "tokens", "at", "author", "name", "quotes", "body")
+_CALLED_UPON = ("kind", "progress", "validity", "verb", "slip", "tokens", "at", "author", "name", "quotes", "body")
 
 
 def _lease(key: SessionKey, session: Session, overrides: Overrides) -> Lease:

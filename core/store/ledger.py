@@ -65,7 +65,8 @@ def billed(connection: Connection, key: SessionKey, seq: int) -> Billed | None:
 class Spent:
     """What the calls of one kind have cost together, in tokens: those of one model that told it, or did not.
 
-    Each was shown more tokens than `above`, and no more than the next larger size that was asked for.
+    Each was shown more tokens than `above`, and no more than the next larger size that was asked for. They are so many
+    `calls`.
     """
 
     model: str
@@ -75,17 +76,26 @@ class Spent:
     cached: int
     cache_written: int
     written: int
+    calls: int = 1
 
 
 _KINDS = ("model", "estimated", "above")
+_SUMMED = ("shown", "cached", "cache_written", "written")
+
+MOST = 1_000
+"""So many calls of a session are summed, the newest: a long session costs no more than that."""
 
 
 def spent(connection: Connection, key: SessionKey, sizes: Collection[float]) -> list[Spent]:
-    """What a session has cost so far, by model, by who counted, and by which of these sizes its requests were above."""
-    steps = [(calls.c.shown > size, literal(size, Float)) for size in sorted(sizes, reverse=True)]
-    nothing = literal(0.0, Float)
-    kinds = [calls.c.model, calls.c.estimated, (case(*steps, else_=nothing) if steps else nothing).label(_KINDS[-1])]
-    sums = [func.sum(calls.c[name]).label(name) for name in ("shown", "cached", "cache_written", "written")]
+    """What a session has cost so far, by model, by who counted, and by which of these sizes its requests were above.
+
+    Of more calls than `MOST`, the newest.
+    """
     mine = and_(calls.c.workspace == key.workspace, calls.c.session == key.session)
-    found = connection.execute(select(*kinds, *sums).where(mine).group_by(*_KINDS).order_by(*_KINDS)).mappings()
-    return [Spent(**row) for row in found]
+    newest = select(calls).where(mine).order_by(calls.c.seq.desc(), calls.c.call.desc()).limit(MOST).subquery()
+    steps = [(newest.c.shown > size, literal(size, Float)) for size in sorted(sizes, reverse=True)]
+    nothing = literal(0.0, Float)
+    kinds = [newest.c.model, newest.c.estimated, (case(*steps, else_=nothing) if steps else nothing).label(_KINDS[-1])]
+    sums = [func.sum(newest.c[name]).label(name) for name in _SUMMED]
+    summed = select(*kinds, *sums, func.count().label("calls")).group_by(*_KINDS).order_by(*_KINDS)
+    return [Spent(**row) for row in connection.execute(summed).mappings()]

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, case, func, select
+from sqlalchemy import Connection, and_, bindparam, case, func, or_, select
 
 from core.schema import sessions, turns
 from core.session import OVERHEARD_BEFORE_QUESTION, Kind, Progress, SessionKey, Turn, Validity
@@ -23,15 +23,19 @@ _START = (
     .where(sessions.c.workspace == bindparam("workspace"), sessions.c.session == bindparam("session"))
     .scalar_subquery()
 )
-_SAID = and_(
+_HAS_WORDS = or_(turns.c.kind != fixed(Kind.OVERHEARD), turns.c.tokens > fixed(0))
+"""What was overheard without its words being stored is known, and not remembered."""
+_COUNTS = and_(
     MINE,
-    turns.c.seq > _START,
+    _HAS_WORDS,
     turns.c.kind.not_in((fixed(Kind.COMMAND), fixed(Kind.NOTICE))),
     turns.c.progress.not_in((fixed(Progress.WAITING), fixed(Progress.REFUSED))),
     turns.c.validity.in_((fixed(Validity.STANDS), fixed(Validity.STALE))),
 )
-_IS_OVERHEARD = case((turns.c.kind == fixed(Kind.OVERHEARD), fixed(1)), else_=fixed(0))
-_COUNT = select(func.count(), func.sum(_IS_OVERHEARD), func.min(turns.c.at)).where(_SAID)
+_SAID = and_(_COUNTS, turns.c.seq > _START)
+
+MOST = 2_000
+"""Turns are counted up to this many, and one more where there are more: a long session costs no more than that."""
 
 
 def newest(
@@ -135,17 +139,52 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
-    """How many turns are in view, how many of them were overheard, and when the first was said (since 1970)."""
+    """How many turns are in view, how many of them were overheard, and when the first was said (since 1970).
+
+    Where there are more than `MOST`, it is the newest that are counted.
+    """
 
     all: int
     overheard: int
     since: float | None
 
+    @property
+    def is_more(self) -> bool:
+        """Whether there are more than are counted."""
+        return self.all > MOST
+
 
 def count(connection: Connection, key: SessionKey) -> Count:
     """What the newest segment shows."""
     number, overheard, since = connection.execute(_COUNT, place(key)).one()
+    if number > MOST:
+        since = connection.execute(_OLDEST, place(key)).scalar_one()
     return Count(all=number, overheard=overheard or 0, since=None if since is None else seconds(since))
+
+
+def start(connection: Connection, key: SessionKey) -> int:
+    """The seq behind which the turns in view begin."""
+    begins: int = connection.execute(select(_START), place(key)).scalar_one()
+    return begins
+
+
+def aside(connection: Connection, key: SessionKey, seq: int) -> int:
+    """How many turns behind this seq are in view no more, since that begins later; counted as far as `count` does."""
+    number: int = connection.execute(_ASIDE, {**place(key), "seq": seq}).scalar_one()
+    return number
+
+
+_IS_OVERHEARD = case((turns.c.kind == fixed(Kind.OVERHEARD), fixed(1)), else_=fixed(0))
+_BACKWARDS = (turns.c.seq.desc(), turns.c.role.desc())
+_COUNTED = (
+    select(_IS_OVERHEARD.label("overheard"), turns.c.at).where(_SAID).order_by(*_BACKWARDS).limit(MOST + 1).subquery()
+)
+_COUNT = select(func.count(), func.sum(_COUNTED.c.overheard), func.min(_COUNTED.c.at)).select_from(_COUNTED)
+_OLDEST = select(turns.c.at).where(_SAID).order_by(turns.c.seq, turns.c.role).limit(1)
+_GONE = (
+    select(turns.c.seq).where(_COUNTS, turns.c.seq > bindparam("seq"), turns.c.seq <= _START).limit(MOST + 1).subquery()
+)
+_ASIDE = select(func.count()).select_from(_GONE)
 
 
 _NEWEST = Prepared(

@@ -15,6 +15,7 @@ from core.session import Kind, Progress, Role, Seqs, SessionKey, ShownPart, Vali
 from core.store import segments
 from core.store.engine.sql import seconds
 from core.store.queue import turn
+from core.store.remembered import MOST
 
 STATE = "state"
 """The part that tells of all that was ever said, beside the checkpoints."""
@@ -66,14 +67,20 @@ def _read(stored: str) -> Seqs:
 def answer(connection: Connection, key: SessionKey, message: str) -> int | None:
     """The seq of the answer that this message is, or is a part of; None where the session knows of none."""
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session, turns.c.role == Role.ASSISTANT)
-    same = and_(*(deliveries.c[name] == turns.c[name] for name in ("workspace", "session", "seq")))
-    noted = select(turns.c.seq).where(mine, turns.c.message == message)
-    posted = select(turns.c.seq).join(deliveries, same).where(mine, deliveries.c.message == message)
-    return connection.execute(noted.union(posted)).scalars().first()
+    here = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session)
+    posted = select(deliveries.c.seq).where(here, deliveries.c.message == message)
+    for one in (turns.c.message == message, turns.c.seq.in_(posted)):
+        found: int | None = connection.execute(select(turns.c.seq).where(mine, one)).scalars().first()
+        if found is not None:
+            return found
+    return None
 
 
 class Unshown(NamedTuple):
-    """Turns that were not shown: how many, and their tokens by our count as it is now."""
+    """Turns that were not shown: how many, and their tokens by our count as it is now.
+
+    Where there are more than `MOST`, it is the newest that are counted, and one of the others.
+    """
 
     turns: int
     tokens: int
@@ -124,7 +131,7 @@ def hindsight(connection: Connection, key: SessionKey, seq: int) -> Hindsight | 
         model=model,
         parts=parts,
         records=tuple(when for run in told if (when := _when(connection, key, run)) is not None),
-        aside=_unshown(connection, key, (*seqs, *told), turns.c.seq <= aside, turns.c.seq < seq),
+        aside=_unshown(connection, key, (*seqs, *told), turns.c.seq <= min(aside, seq - 1)),
         left=_unshown(connection, key, (*seqs, *told), turns.c.seq > aside, turns.c.seq < seq),
     )
 
@@ -140,8 +147,10 @@ def _unshown(connection: Connection, key: SessionKey, seqs: Seqs, *which: Column
     """Those of these turns that stand and are in none of the runs; what the provider refuses is never shown."""
     stand = and_(turns.c.validity != Validity.ERASED, turns.c.progress != Progress.REFUSED)
     beside = [not_(turns.c.seq.between(first, last)) for first, last in seqs]
-    counted = select(func.count(), func.coalesce(func.sum(turns.c.tokens), 0))
-    return Unshown(*connection.execute(counted.where(_talk(key), stand, *which, *beside)).one())
+    there = select(turns.c.tokens).where(_talk(key), stand, *which, *beside)
+    newest = there.order_by(turns.c.seq.desc(), turns.c.role.desc()).limit(MOST + 1).subquery()
+    counted = select(func.count(), func.coalesce(func.sum(newest.c.tokens), 0)).select_from(newest)
+    return Unshown(*connection.execute(counted).one())
 
 
 def _talk(key: SessionKey) -> ColumnElement[bool]:

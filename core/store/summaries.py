@@ -11,13 +11,15 @@ from core.store import bodies, checkpoints, shown
 from core.store.engine.sql import seconds
 from core.store.queue import require, turn
 from core.store.stages import Stage
+from core.store.turns import WAITS
 
 
-def outdate(connection: Connection, key: SessionKey, seq: int) -> None:
+def outdate(connection: Connection, key: SessionKey, seq: int, *, but: int | None = None) -> None:
     """Takes the words of the summaries that tell of this turn out of memory, in view or not.
 
     One that is not on screen yet is posted as it was: its delivery keeps the words until it has arrived. One that is
-    being written is another question from now on, and one that is being made again does not count.
+    being written is another question from now on, `but` for the command by which this is done, and one that is being
+    made again does not count.
     """
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
     tells = and_(mine, turns.c.seq > seq, turns.c.covers <= seq, turns.c.role == Role.ASSISTANT)
@@ -35,9 +37,11 @@ def outdate(connection: Connection, key: SessionKey, seq: int) -> None:
     made = and_(tells, turns.c.validity != Validity.ERASED)
     stale = {"progress": Progress.DONE, "validity": Validity.STALE, "body": b"", "tokens": turns.c.tokens + 1}
     connection.execute(update(turns).where(made).values(stale))
-    asked = and_(mine, turns.c.kind == Kind.COMMAND, turns.c.progress == Progress.WAITING)
+    asked = and_(mine, WAITS, turns.c.kind == Kind.COMMAND, turns.c.progress == Progress.WAITING)
+    written = [one for one in connection.execute(select(turns.c.seq).where(asked)).scalars() if one > seq]
     newer = {"edited_at": func.coalesce(turns.c.edited_at, turns.c.at) + 1}
-    if connection.execute(update(turns).where(asked, turns.c.seq > seq).values(newer)).rowcount:
+    others = [one for one in written if one != but]
+    if others and connection.execute(update(turns).where(asked, turns.c.seq.in_(others)).values(newer)).rowcount:
         this = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
         connection.execute(update(sessions).where(this, sessions.c.owner.is_not(None)).values(news=True))
 

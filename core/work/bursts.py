@@ -1,12 +1,13 @@
 """Bursts: what one person says in quick succession is answered as one."""
 
-from core.session import Progress, Turn
+from core.session import Progress, Turn, Validity
 
 
 def is_burst(question: Turn, following: Turn, *, within: float) -> bool:
     """Whether the same person has gone on talking within so many seconds, and nothing of an answer is on screen."""
     missed = question.slip.missed or following.slip.missed
-    both_talk = _may_join(question) and following.verb is None and not missed
+    recorded = question.validity is following.validity is Validity.STANDS  # else what it joins would not be shown
+    both_talk = _may_join(question) and following.verb is None and not missed and recorded
     same = question.author is not None and following.author is not None and question.author.id == following.author.id
     since = question.at if question.slip.since is None else question.slip.since
     return both_talk and same and 0 <= following.at - since <= within

@@ -108,6 +108,7 @@ class Worker:
     async def work(self) -> None:
         """Claims sessions and has them answered, until cancelled; what is running then goes on: see `drain`."""
         self._capacity.claims = True
+        pause = self._timings.poll
         try:
             while True:
                 self._wake.clear()
@@ -115,7 +116,11 @@ class Worker:
                     await self.claim()
                     await self.noticing.look()
                 except DatabaseError as error:
-                    log.error("database unreachable", reason=str(error))
+                    log.error("database unreachable", reason=str(error), again_in=pause)
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, self._timings.longest_poll)
+                    continue
+                pause = self._timings.poll
                 await self._rest()
         finally:
             self._capacity.claims = False

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.chaos.plan import Plan, draw
 from tests.chaos.run import Report, Run
 
-_REST_OF_A_RUN = 40.0
+REST_OF_A_RUN = 40.0
 """Seconds of a run in which nobody speaks: the start, and coming to rest."""
 
 
@@ -62,7 +62,7 @@ def _parsed() -> argparse.Namespace:
 
 
 def _plans(given: argparse.Namespace) -> list[Plan]:
-    seconds = max(20.0, given.minutes * 60 - _REST_OF_A_RUN)
+    seconds = max(20.0, given.minutes * 60 - REST_OF_A_RUN)
     messages = given.messages or round(seconds / 60 * 100)
     return [
         draw(seed=given.seed, database=database, seconds=seconds, messages=messages)

@@ -6,17 +6,31 @@ from typing import Literal
 
 from tests.wire.faults import Fault
 
-_KINDS: dict[Literal["before", "after", "hang", "drop", "late"], int] = {
+_KINDS: dict[Literal["before", "after", "hang", "drop", "late", "page", "passed"], int] = {
     "before": 15,
-    "after": 30,
-    "hang": 12,
-    "drop": 23,
-    "late": 20,
+    "after": 25,
+    "hang": 10,
+    "drop": 18,
+    "late": 16,
+    "page": 8,
+    "passed": 8,
 }
 """How an ambiguous write ends, and how often of a hundred."""
 
-_HARMLESS = ("apps.", "auth.", "users.", "assistant.", "agents.", "reactions.")
-"""Calls that put nothing on screen that anybody waits for, or that come before anything else."""
+_HARMLESS = ("users.", "assistant.", "agents.", "reactions.")
+"""Calls that put nothing on screen that anybody waits for."""
+
+_BEFORE_ALL = ("apps.", "auth.")
+"""Calls without which nothing is heard: now and then a page answers them."""
+
+_PAGES = (200, 403, 404, 502, 503)
+"""The status of what a proxy or a firewall says in a platform's place; with 429 it says for how long as well."""
+
+_TO_A_START, _LIMITS = 0.1, 0.15
+"""How often such a page comes, and how often a page is about limits."""
+
+_CERTAIN = ("limit", "reading", "page to a start")
+"""What leaves nobody in doubt whether something is on screen."""
 
 _LATEST = 6.0
 """The longest that a write lands after its answer, in seconds."""
@@ -39,6 +53,8 @@ class Misfortune:
         is_reading = request.startswith(("conversations.", "GET"))
         if not self.on:
             return None
+        if request.startswith(_BEFORE_ALL):
+            return self._page("page", "page to a start") if self._random.random() < _TO_A_START else None
         self.writes += not is_reading
         drawn = self._random.random()
         if is_reading:
@@ -47,19 +63,27 @@ class Misfortune:
             return self._count(Fault("limit", 1.0))
         if drawn < self._limited + self._ambiguous:
             kind = self._random.choices(list(_KINDS), list(_KINDS.values()))[0]
+            if kind in ("page", "passed"):
+                return self._page(kind, kind)
             return self._count(Fault(kind, self._random.uniform(0.3, _LATEST) if kind == "late" else 0.0))
         return None
 
     @property
     def ambiguous(self) -> int:
         """How many writes ended without the bot knowing how."""
-        return sum(number for kind, number in self.met.items() if kind not in ("limit", "reading"))
+        return sum(number for kind, number in self.met.items() if kind not in _CERTAIN)
 
     def _reading(self, drawn: float) -> Fault | None:
         if drawn > 0.06:
             return None
         self.met["reading"] += 1
         return Fault("before") if drawn < 0.03 else Fault("drop") if drawn < 0.05 else Fault("limit", 1.0)
+
+    def _page(self, kind: Literal["page", "passed"], name: str) -> Fault:
+        self.met[name] += 1
+        if self._random.random() < _LIMITS:
+            return Fault(kind, 1.0, status=429)
+        return Fault(kind, status=self._random.choice(_PAGES))
 
     def _count(self, fault: Fault) -> Fault:
         self.met[fault.kind] += 1

@@ -1,6 +1,6 @@
 """What will happen in a run, drawn from its seed before it begins: who says what where, and what breaks when."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
@@ -9,7 +9,7 @@ from tests.chaos.words import TALK
 
 Database = Literal["sqlite", "postgresql"]
 Platform = Literal["slack", "discord"]
-Blows = Literal["kill", "freeze", "drain", "crash", "cut", "hang", "sockets"]
+Blows = Literal["kill", "freeze", "drain", "crash", "cut", "hang", "sockets", "clock", "refusal", "astray", "silence"]
 Verb = Literal["reset", "undo"]
 
 PEOPLE = ("ada", "bob", "cleo", "dora", "emil")
@@ -22,6 +22,9 @@ _APART = 3.0
 _EDITED, _DELETED = 0.1, 0.1
 """Parts of all messages."""
 
+_VAIN = 90_000
+"""From this number on: lines to which nobody sees an answer."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -30,6 +33,13 @@ class Place:
     name: str
     platform: Platform
     inside: str | None = None
+
+
+SHUT = (
+    Place(name="shut thread", platform="slack", inside="C0SHUT"),
+    Place(name="shut channel", platform="discord"),
+)
+"""Where the bot hears, and may not post."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +137,7 @@ class Blow:
 class Plan:
     """A whole run. `ambiguous` is the part of all writes to the platforms whose outcome the bot does not learn.
 
-    `failing` is the part of the model's answers that it fails at.
+    `failing` is the part of the model's answers that it fails at. In a `lasting` run no replica ends before it does.
     """
 
     seed: int
@@ -140,6 +150,8 @@ class Plan:
     notices: tuple[Notice, ...] = ()
     orders: tuple[Order, ...] = ()
     silences: tuple[Silence, ...] = ()
+    vain: tuple[Line, ...] = ()
+    """What is said where the bot may not post: nobody sees an answer, and everybody else has theirs all the same."""
     closing: tuple[Line, ...] = ()
     """What is said once everything is at rest, in each place where people have talked; its `at` is not used.
 
@@ -147,6 +159,7 @@ class Plan:
     """
     ambiguous: float = 0.2
     failing: float = 0.12
+    lasting: bool = False
 
     @property
     def said(self) -> tuple[Line, ...]:
@@ -154,8 +167,16 @@ class Plan:
         return (*self.lines, *self.closing)
 
 
+_EVERYWHERE: dict[Blows, tuple[float, int]] = {
+    "clock": (30, 1),
+    "refusal": (30, 1),
+    "astray": (30, 1),
+    "silence": (240, 0),
+}
+"""What has nothing to do with the database."""
+
 _EVERY: dict[Database, dict[Blows, tuple[float, int]]] = {
-    "sqlite": {"kill": (12, 2), "freeze": (45, 1), "drain": (50, 0), "sockets": (20, 1)},
+    "sqlite": {"kill": (12, 2), "freeze": (45, 1), "drain": (50, 0), "sockets": (20, 1), **_EVERYWHERE},
     "postgresql": {
         "kill": (12, 2),
         "freeze": (45, 1),
@@ -164,18 +185,27 @@ _EVERY: dict[Database, dict[Blows, tuple[float, int]]] = {
         "cut": (60, 1),
         "hang": (90, 0),
         "sockets": (20, 1),
+        **_EVERYWHERE,
     },
 }
 """One blow of each kind in so many seconds, and how many at the least."""
 
+_DEADLY = frozenset({"kill", "drain", "crash"})
+"""Those after which something is started anew."""
 
-def draw(*, seed: int, database: Database, seconds: float, messages: int) -> Plan:
-    """The plan of this seed: `messages` said within `seconds`, which then come to rest."""
+
+def draw(*, seed: int, database: Database, seconds: float, messages: int, lasting: bool = False) -> Plan:
+    """The plan of this seed: `messages` said within `seconds`, which then come to rest.
+
+    In one that is `lasting`, two replicas live from its beginning to its end, whatever breaks around them.
+    """
     random = Random(f"{seed}/{database}")
-    replicas = 2 if database == "sqlite" else 3
+    replicas = 2 if database == "sqlite" or lasting else 3
     places = tuple(_places(messages))
     lines = tuple(_lines(random, places, seconds, messages))
-    blows = tuple(sorted(_blows(random, database, seconds, replicas), key=lambda blow: blow.at))
+    blows = tuple(sorted(_blows(random, database, seconds), key=lambda blow: blow.at))
+    if lasting:
+        blows = tuple(blow for blow in blows if blow.kind not in _DEADLY)
     second_thoughts = Random(f"changes {seed}/{database}")  # of its own, so that a seed's words and blows stay its own
     return Plan(
         seed=seed,
@@ -188,7 +218,9 @@ def draw(*, seed: int, database: Database, seconds: float, messages: int) -> Pla
         notices=tuple(_notices(Random(f"notices {seed}/{database}"), lines, seconds)),
         orders=tuple(_orders(Random(f"orders {seed}/{database}"), lines, seconds)),
         silences=tuple(_silences(Random(f"silences {seed}/{database}"), lines, seconds)),
+        vain=tuple(_vain(Random(f"vain {seed}/{database}"), seconds)),
         closing=tuple(_closing(lines)),
+        lasting=lasting,
     )
 
 
@@ -271,6 +303,12 @@ def _silences(random: Random, lines: Sequence[Line], seconds: float) -> Iterator
         yield Silence(at=min(line.at + random.uniform(0.5, 8.0), max(line.at, seconds)), place=line.place)
 
 
+def _vain(random: Random, seconds: float) -> Iterator[Line]:
+    for number in range(max(2, round(seconds / 15))):
+        at = random.uniform(0, seconds)
+        yield Line(number=_VAIN + number, at=at, place=SHUT[number % 2], person=random.choice(PEOPLE), brief=True)
+
+
 def _closing(lines: Sequence[Line]) -> Iterator[Line]:
     places = {line.place.name: line.place for line in lines}
     for number, place in enumerate(places.values(), len(lines) + 1):
@@ -291,17 +329,18 @@ def _later(random: Random, at: float, blows: Sequence[Blow]) -> float:
             return random.choice(downs) + random.uniform(0.05, 1.0)
 
 
-def _blows(random: Random, database: Database, seconds: float, replicas: int) -> Iterator[Blow]:
-    lasting = {
+def _blows(random: Random, database: Database, seconds: float) -> Iterator[Blow]:
+    lengths: Mapping[Blows, Callable[[], float]] = {
         "kill": lambda: random.choice((0.0, 0.0, 0.0, LEASE + 1, LEASE + 3)),
         "freeze": lambda: LEASE * random.uniform(1.3, 2.5),
         "crash": lambda: random.choice((0.0, 0.5, 3.0)),
         "cut": lambda: random.uniform(0.2, 3 * LEASE),
         "hang": lambda: random.uniform(1.0, 3 * LEASE),
+        "clock": lambda: random.uniform(1.0, 10.0),
     }
     for kind, (every, least) in _EVERY[database].items():
         many = max(least, round(seconds / every))
         for number in range(many):
             at = seconds * (number + random.uniform(0.1, 0.9)) / many
-            length = lasting.get(kind, lambda: 0.0)()
+            length = lengths.get(kind, lambda: 0.0)()
             yield Blow(at=at, kind=kind, seconds=length, victim=random.randrange(1_000))

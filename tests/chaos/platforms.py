@@ -15,12 +15,22 @@ from bots.slack import SlackAdapter
 from core.seam.address import Address
 from tests.chaos.chronicle import Chronicle
 from tests.chaos.misfortune import Misfortune
-from tests.chaos.plan import PEOPLE, Change, Line, Order, Place
+from tests.chaos.plan import PEOPLE, SHUT, Change, Line, Order, Place
 from tests.chaos.words import MARKER, told
 from tests.wire.discord import DiscordStage
+from tests.wire.faults import Fault
 from tests.wire.slack import SlackStage
-from tests.wire.slack.server import Envelope
+from tests.wire.slack.server import Envelope, Refusal
 from tests.wire.slack.workspace import BOT, BOT_USER, TEAM
+
+_NOWHERE = "127.0.0.1:9"
+"""Where nobody listens."""
+
+_REFUSED = (403, 409, 503)
+"""How handshakes are refused."""
+
+_ALWAYS = 10**9
+"""Times."""
 
 _RETRIES = 30
 """How often Slack sends again what is not acknowledged, every three seconds: for longer than the program counts on."""
@@ -50,6 +60,7 @@ class City(ABC):
         self.watch: Callable[[str, str], None] = lambda words, session: None
         """Is told of each request that may put something on screen: its words, and the session that it is for."""
         self._later: set[Task[None]] = set()
+        self._silent = False
 
     @abstractmethod
     async def __aenter__(self) -> Self: ...
@@ -90,9 +101,23 @@ class City(ABC):
     async def shake(self, random: Random) -> None:
         """Connections to the bot end, in one of the ways that the platform has."""
 
+    @abstractmethod
+    def refuse(self, random: Random) -> None:
+        """The next handshake of a connection is refused, with a page."""
+
+    @abstractmethod
+    def lead_astray(self) -> None:
+        """The bot is told an address at which nobody is."""
+
+    def silence(self) -> None:
+        """The next request is one too many, and nobody says for how long."""
+        self._silent = True
+
     def meet(self, kind: str, arguments: object, session: str) -> Any:
         """What a request meets, and the line about it."""
         fault = self.misfortune.meet(kind)
+        if self._silent and fault is None:
+            self._silent, fault = False, Fault("page", status=429)
         words = dumps(arguments, default=str)
         self.watch(words, session)
         self.chronicle.note(
@@ -134,10 +159,13 @@ class Slack(City):
         self._roots: dict[str, str] = {}
         self._arrivals: dict[str, tuple[float, ...]] = {}
         self._envelopes: dict[str, Envelope] = {}
+        self._astray = False
 
     async def __aenter__(self) -> Self:
         await self.stage.__aenter__()
         self.server.workspace.channels |= {f"C0CHAOS{number}" for number in range(4)}
+        self.server.workspace.channels |= {place.inside for place in SHUT if place.inside is not None}
+        self.server.spoil = self._spoil
         self.server.faults = self._fault
         self.server.retries = _RETRIES
         self.server.copies = lambda payload: self._arrivals.get(_told_of(payload), (0.0,))
@@ -208,6 +236,18 @@ class Slack(City):
             self.chronicle.note("slack socket refreshed")
             await self.server.disconnect(which=which)
 
+    def refuse(self, random: Random) -> None:
+        self.server.handshakes.append(Fault("page", status=random.choice(_REFUSED)))
+
+    def lead_astray(self) -> None:
+        self._astray = True
+
+    def _spoil(self, method: str, body: str) -> str:
+        if method != "apps.connections.open" or not self._astray:
+            return body
+        self._astray = False
+        return body.replace(self.server.url.removeprefix("http://"), _NOWHERE)
+
     def look(self) -> None:
         """Notes which messages have been acknowledged since the last look."""
         for envelope in self.server.envelopes:
@@ -218,6 +258,8 @@ class Slack(City):
     def _fault(self, method: str, arguments: object) -> Any:
         given = arguments if isinstance(arguments, Mapping) else {}
         channel, ts = str(given.get("channel") or given.get("channel_id") or ""), str(given.get("ts", ""))
+        if channel == SHUT[0].inside and method.startswith(("chat.", "reactions.", "assistant.")):
+            return Refusal(code="restricted_action")
         root = given.get("thread_ts") or next(
             (one.thread_ts for one in self.server.workspace.messages if one.ts == ts and one.channel == channel), ""
         )
@@ -258,10 +300,12 @@ class Discord(City):
 
     async def open(self, places: Sequence[Place]) -> None:
         """The guild's channels and threads exist before anybody speaks."""
-        for place in places:
+        for place in (*places, SHUT[1]):
             number = await self.stage.thread(place.name, of=place.inside) if place.inside else None
             number = number or await self.stage.place(place.name)
             self._sessions[number] = self.stage.session(place.name)
+        shut = await self.stage.place(SHUT[1].name)
+        self.stage.world.fault(f"^(POST|PUT) /channels/{shut}/", status=403, code=50013, times=_ALWAYS)
 
     async def say(self, line: Line, *, plain: bool) -> tuple[str, str]:
         mention = "" if plain and line.place.inside else f"<@{self.stage.world.bot['id']}> "
@@ -328,6 +372,14 @@ class Discord(City):
         else:
             self.chronicle.note("discord asks to reconnect")
             await socket.send({"op": 7, "d": None})
+
+    def refuse(self, random: Random) -> None:
+        self.stage.gateway.handshakes.append(Fault("page", status=random.choice(_REFUSED)))
+
+    def lead_astray(self) -> None:
+        """At the next session's end, and every second time at no address but the usual one."""
+        gateway = self.stage.gateway
+        gateway.resume_url = None if gateway.resume_url else f"ws://{_NOWHERE}"
 
     def _fault(self, route: str, arguments: object) -> Any:
         path = self.stage.world.requests[-1].path.split("/")

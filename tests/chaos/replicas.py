@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -32,6 +33,7 @@ class Replica:
         self._process: asyncio.subprocess.Process | None = None
         self._restart_after = 0.0
         self._wanted = True
+        self._begun = 0
         self._keeping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -82,14 +84,29 @@ class Replica:
             self.frozen = False
             self._signal(signal.SIGCONT)
 
+    def jump(self) -> bool:
+        """Its clock goes 20 minutes ahead; False where it has only just been started, and has none of its own yet."""
+        ready = self._is_ready()
+        if ready:
+            self._chronicle.note("CLOCK ahead", replica=self.number)
+            self._signal(signal.SIGUSR1)
+        return ready
+
+    def jump_back(self) -> None:
+        """Its clock is right again."""
+        if self._is_ready():
+            self._chronicle.note("clock is right", replica=self.number)
+            self._signal(signal.SIGUSR2)
+
     def stop(self) -> None:
         """SIGSTOP for the moment before a SIGKILL, in which its leases are counted."""
         self._signal(signal.SIGSTOP)
 
     async def _keep(self) -> None:
-        path = self._chronicle.folder / f"replica-{self.number}.log"
+        path = self._path
         while self._wanted:
             with path.open("ab") as log:
+                self._begun = path.stat().st_size
                 self._process = await asyncio.create_subprocess_exec(
                     sys.executable,
                     "-m",
@@ -100,6 +117,7 @@ class Replica:
                         "PYTHONPATH": str(ROOT),
                         "HOME": str(self._chronicle.folder),
                         **switch(),
+                        "CHAOS_VITALS": str(self.vitals),
                         **self._environment,
                     },
                     stdin=asyncio.subprocess.DEVNULL,
@@ -107,9 +125,8 @@ class Replica:
                     stderr=log,
                 )
             self._chronicle.note("START", replica=self.number, pid=self._process.pid)
-            begun = path.stat().st_size
             status = await self._process.wait()
-            if status == -signal.SIGTERM and b'"ready"' not in path.read_bytes()[begun:]:
+            if status == -signal.SIGTERM and not self._is_ready():
                 status = 0  # it was told to end before it could hear that, and had begun nothing
             self.frozen = False
             wait, self._restart_after = self._restart_after, 0.0
@@ -121,6 +138,21 @@ class Replica:
                 wait = max(wait, _AFTER_AN_EXIT)
             if self._wanted and wait:
                 await asyncio.sleep(wait)
+
+    @property
+    def vitals(self) -> Path:
+        """Where it writes how it is."""
+        return self._chronicle.folder / f"vitals-{self.number}"
+
+    @property
+    def _path(self) -> Path:
+        return self._chronicle.folder / f"replica-{self.number}.log"
+
+    def _is_ready(self) -> bool:
+        """Whether its newest process has said so."""
+        with self._path.open("rb") as log:
+            log.seek(self._begun)
+            return b'"started"' in log.read()
 
     def _signal(self, number: signal.Signals) -> None:
         if self.pid is not None:

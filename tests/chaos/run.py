@@ -44,6 +44,11 @@ _COUNTED = {
     "kills": "KILL",
     "aimed kills": "AIMED",
     "freezes": "FREEZE",
+    "jumps of clocks": "CLOCK ahead",
+    "refused handshakes": "REFUSAL by a platform",
+    "dead addresses": "ASTRAY by a platform",
+    "senseless limits": "SILENCE by a platform",
+    "said in vain": "SAID in vain",
     "drains": "DRAIN",
     "crashes": "CRASH of the database",
     "cuts": "CUT from the database",
@@ -199,7 +204,7 @@ class Run:
             await asyncio.sleep(max(0.0, began + at - asyncio.get_running_loop().time()))
 
         watching = asyncio.create_task(self.people.watch())
-        self.aims.on = not self.naive
+        self.aims.on = not self.naive and not self.plan.lasting
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._talk(when))
@@ -207,6 +212,8 @@ class Run:
                     group.create_task(self._tell(notice, when))
                 for line in self.plan.lines:
                     group.create_task(self._think_again(line, when))
+                for line in () if self.naive else self.plan.vain:
+                    group.create_task(self._say_in_vain(line, when))
                 for order in () if self.naive else self.plan.orders:
                     group.create_task(self._order(order, when))
                 for silence in () if self.naive else self.plan.silences:
@@ -222,6 +229,11 @@ class Run:
         for line in self.plan.lines:
             await when(line.at)
             await self.people.say(line)
+
+    async def _say_in_vain(self, line: Line, when: When) -> None:
+        await when(line.at)
+        await (self.slack if line.place.platform == "slack" else self.discord).say(line, plain=False)
+        self.chronicle.note("SAID in vain", marker=line.marker)
 
     async def _think_again(self, line: Line, when: When) -> None:
         for change in line.changes:
@@ -281,6 +293,10 @@ class Run:
                 await self._sever(blow)
             case "sockets":
                 await self._random.choice([self.slack, self.discord]).shake(self._random)
+            case "clock":
+                await self._jump(blow)
+            case "refusal" | "astray" | "silence":
+                await self._mislead(blow)
 
     async def _some(self, blow: Blow) -> Replica:
         """The blow's victim, or the next one that is there to be hit."""
@@ -290,6 +306,28 @@ class Run:
                 if replica.pid is not None and not replica.frozen:
                     return replica
             await asyncio.sleep(0.05)
+
+    async def _mislead(self, blow: Blow) -> None:
+        """What is noticed at the next connection is done before one ends."""
+        city = self._random.choice([self.slack, self.discord])
+        self.chronicle.note(f"{blow.kind.upper()} by a platform", platform=type(city).__name__.lower())
+        match blow.kind:
+            case "refusal":
+                city.refuse(self._random)
+            case "astray":
+                city.lead_astray()
+            case _:
+                city.silence()
+                return
+        await city.shake(self._random)
+
+    async def _jump(self, blow: Blow) -> None:
+        replica = await self._some(blow)
+        while not replica.jump():
+            await asyncio.sleep(0.1)
+            replica = await self._some(blow)
+        await asyncio.sleep(blow.seconds)
+        replica.jump_back()
 
     async def _kill(self, blow: Blow) -> None:
         await self._fell(await self._some(blow), blow.seconds)
@@ -372,6 +410,7 @@ class Run:
             naive=self.naive,
             verdict=verdict,
             counts={name: self.chronicle.number(what) for name, what in _COUNTED.items()}
+            | {"pages": sum(self.misfortune.met[name] for name in ("page", "passed", "page to a start"))}
             | {"model faults": self.weather.sent.total()}
             | {"time-outs": self._moves(Move.TIMED_OUT), "resets": self._moves(Move.RESET)}
             | {"undos": self._moves(Move.UNDO), "wakings": sum(one.wakings for one in self.aged.values())},

@@ -14,9 +14,6 @@ from tests.chaos.run import Report, Run
 SEED = 1
 SECONDS = 30.0
 MESSAGES = 60
-LAGS = "forgotten"
-"""What `make chaos` tells and this test does not hold yet: that turns for which a window has no room any more stand in
-a record by the next answer. On a busy machine a fold may come later than the questions at the end of a run."""
 PATIENCE = 300.0
 """Seconds for coming to rest, on a machine that has other things to do."""
 
@@ -50,8 +47,7 @@ def test_every_message_has_one_whole_answer_in_its_place_and_order(
 ) -> None:
     report = reports[database]
 
-    wrong = [offence for offence in report.verdict.offences if offence.kind != LAGS]
-    assert not wrong, "\n".join([*report.stories, *report.unplanned, table([report])])
+    assert report.verdict.is_clean, "\n".join([*report.stories, *report.unplanned, table([report])])
     assert report.counts["kills"] >= 2
     assert report.counts["freezes"] >= 1
     assert report.counts["edits"] >= 3

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from core.config import Settings, examine_settings, misspelt_settings, own_instructions, read_settings
+from core.config import SECRETS, Settings, examine_settings, own_instructions, read_settings
 from core.errors import ConfigurationError
 from core.proxies import proxy_for
+from core.spelling import misspelt_settings
 from tests.process import ROOT
 
 EXAMPLE = ROOT / ".env.example"
@@ -16,9 +17,12 @@ VARIABLES = [name.upper() for name in Settings.model_fields]
 
 PROMISED = {
     "DATABASE_URL": "sqlite:///backscroll.db",
+    "DATABASE_URL_FILE": None,
     "DATABASE_LISTEN_URL": None,
+    "DATABASE_LISTEN_URL_FILE": None,
     "BACKSCROLL_ROW_SECURITY": "off",
     "OPENAI_API_KEY": None,
+    "OPENAI_API_KEY_FILE": None,
     "OPENAI_BASE_URL": None,
     "OPENAI_MODEL": "gpt-6-luna",
     "OPENAI_API": "auto",
@@ -26,9 +30,12 @@ PROMISED = {
     "OPENAI_FIRST_SECONDS": 90,
     "OPENAI_SILENCE_SECONDS": 60,
     "SLACK_BOT_TOKEN": None,
+    "SLACK_BOT_TOKEN_FILE": None,
     "SLACK_APP_TOKEN": None,
+    "SLACK_APP_TOKEN_FILE": None,
     "SLACK_API_URL": "https://slack.com/api/",
     "DISCORD_TOKEN": None,
+    "DISCORD_TOKEN_FILE": None,
     "DISCORD_API_URL": None,
     "DISCORD_GATEWAY_URL": None,
     "DISCORD_CDN_URL": None,
@@ -40,6 +47,9 @@ PROMISED = {
     "BACKSCROLL_PERSONA": None,
     "BACKSCROLL_IDLE": None,
     "BACKSCROLL_MAX_AGE": "never",
+    "BACKSCROLL_RETENTION": "forever",
+    "BACKSCROLL_RETENTION_OVERHEARD": "30d",
+    "BACKSCROLL_MEMORY": "full",
     "BACKSCROLL_LEASE_SECONDS": 30,
     "BACKSCROLL_MODELS": None,
     "BACKSCROLL_BUDGET": None,
@@ -110,6 +120,30 @@ def test_a_token_that_was_read_from_a_file_may_end_with_a_line_end(monkeypatch: 
 
     assert token is not None
     assert token.get_secret_value() == "token"
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_every_secret_may_stand_in_a_file(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """G11."""
+    Path("secret").write_text("postgresql://me:sesame@server/x\n")
+    monkeypatch.setenv(f"{name.upper()}_FILE", "secret")
+
+    found = getattr(read_settings(), name)
+
+    assert getattr(found, "get_secret_value", lambda: found)() == "postgresql://me:sesame@server/x"
+    assert not misspelt_settings()
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_that_is_said_twice_or_not_there_is_told_by_its_name(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"{name.upper()}_FILE", "missing")
+    with pytest.raises(ConfigurationError, match=f"{name.upper()}_FILE: missing can't be read: No such file"):
+        read_settings()
+    monkeypatch.setenv(name.upper(), "sqlite:///sesame")
+    with pytest.raises(ConfigurationError, match=f"{name.upper()} and {name.upper()}_FILE are both set"):
+        read_settings()
 
 
 def test_the_example_lists_every_setting_with_its_default() -> None:

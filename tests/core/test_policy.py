@@ -46,12 +46,14 @@ def test_what_the_operator_sets_is_the_lowest_level_and_the_rest_is_built_in() -
     variables = {name: setting.variable.lower() for name, setting in SETTINGS.items() if setting.variable}
     said = {"hear": "off", "answers": "mention", "context_tokens": "500", "answer_tokens": "16", "reasoning": "low"}
     said |= {"idle": "1d", "max_age": "2d", "guests": "no", "external": "yes", "allow": "person:U1", "deny": "role:5"}
-    said |= {"budget": "5 usd/day", "budget_person": "9 tokens/week"}
+    said |= {"budget": "5 usd/day", "budget_person": "9 tokens/week", "retention": "3d", "retention_overheard": "1d"}
+    said |= {"memory": "lean"}
     set_all = settings(openai_api_key="k", **{own: said.get(name, "U1") for name, own in variables.items()}).policy
 
     assert settings().policy == settings(backscroll_idle=None).policy == Policy()
     assert (set_all.hear, set_all.context_tokens, set_all.answer_tokens) == ("off", 500, 16)
     assert (set_all.idle, set_all.max_age) == (86_400, 2 * 86_400)
+    assert (set_all.retention, set_all.retention_overheard, set_all.memory) == (3 * 86_400, 86_400, "lean")
     assert {set_all.may_read, set_all.may_stop, set_all.may_reset, set_all.may_set} == {frozenset({"U1"})}
     assert (set_all.guests, set_all.external) == (False, True)
     assert (set_all.shown("allow"), set_all.shown("deny")) == ("person:U1", "role:5")
@@ -150,6 +152,8 @@ def test_the_stand_in_is_told_by_no_other_models_name() -> None:
         ("idle", "a week", "a week is no duration: write 30m, 12h, 7d or never"),
         ("idle", "0d", "0d is no duration"),
         ("idle", "d", "d is no duration"),
+        ("retention", "12h", "12h is not how long I can keep something: write 1d, 30d, 365d or forever"),
+        ("retention_overheard", "never", "write 1d"),
         ("idle", "-1d", "-1d is no duration"),
         ("idle", "9" * 5_000 + "d", "is no duration"),
         ("max_age", "7w", "7w is no duration"),
@@ -198,6 +202,8 @@ def test_a_wrong_value_is_told_with_what_would_be_right(name: str, said: str, wh
         ("max_age", " 7D ", 604_800.0),
         ("max_age", "never", inf),
         ("zone", "UTC", "UTC"),
+        ("retention", " Forever ", inf),
+        ("retention_overheard", "24h", 86_400.0),
         ("idle", " 30M ", 1_800),
         ("idle", "never", inf),
         ("max_age", "10000d", 864_000_000),
@@ -222,6 +228,8 @@ def test_a_value_is_read_as_people_write_it(name: str, said: str, value: object)
         ("idle", "48h", "2d"),
         ("idle", "90m", "90m"),
         ("max_age", "never", "never"),
+        ("retention", "forever", "forever"),
+        ("retention", "720h", "30d"),
         ("may_stop", "asker", "asker"),
         ("may_reset", "U2, admins, U1", "U1, U2, admins"),
         ("answer_tokens", "1234", "1,234"),

@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from tests.wire.discord_world import CONTENT_FLAG, DIRECT, Payload, World
+from tests.wire.faults import Fault
 
 _DISPATCH, _HEARTBEAT, _IDENTIFY, _RESUME, _RECONNECT, _INVALID, _HELLO, _ACK = 0, 1, 2, 6, 7, 9, 10, 11
 _GUILD_MESSAGES, _DIRECT_MESSAGES, _CONTENT = 1 << 9, 1 << 12, 1 << 15
@@ -87,6 +88,7 @@ class Gateway:
     """All sessions. `refuse` holds close codes for the next IDENTIFYs, `identified` what they said.
 
     `twists` is asked about every event once, for all sessions. `resume_url` is where a session is told to be resumed.
+    `handshakes` are how the next handshakes are refused.
     """
 
     def __init__(self, world: World, change: Callable[[], Awaitable[None]]) -> None:
@@ -99,6 +101,7 @@ class Gateway:
         self.heartbeat = 41_250
         self.url = ""
         self.resume_url: str | None = None
+        self.handshakes: list[Fault] = []
         self.twists: Twists = lambda event, data: None
         self._late: set[Task[None]] = set()
         self._sockets: set[web.WebSocketResponse] = set()
@@ -107,8 +110,11 @@ class Gateway:
     def connected(self) -> list[Session]:
         return [session for session in self.sessions.values() if session.socket is not None]
 
-    async def handle(self, request: web.Request) -> web.WebSocketResponse:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         """One connection from its first frame to its last."""
+        if self.handshakes:
+            fault = self.handshakes.pop(0)
+            return web.Response(status=fault.status, text=fault.text, content_type=fault.type, headers=fault.headers)
         response = web.WebSocketResponse()
         await response.prepare(request)
         self._sockets.add(response)

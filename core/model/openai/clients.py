@@ -4,11 +4,14 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
+from ssl import SSLContext
 
+import httpx2
 import openai
 
 from core.errors import ConfigurationError
+from core.proxies import proxy_for
 
 STREAMS = 100
 """How many answers share one client: for each that begins or ends, its pool walks through all of its connections."""
@@ -27,11 +30,10 @@ class Clients:
         self._streams = streams
         self._door = asyncio.Lock()
         self._connect = partial(
-            openai.AsyncOpenAI,
-            api_key=_key(key),
-            base_url=url,
+            connected,
+            url,
+            key=_key(key),
             timeout=openai.Timeout(connect=connect_timeout, read=WHOLE, write=30.0, pool=10.0),
-            max_retries=0,
         )
         self.first = self._connect()
         self.answers = Counter({self.first: 0})
@@ -57,6 +59,21 @@ class Clients:
         """Lets go of the connections."""
         for client in self.answers:
             await client.close()
+
+
+def connected(url: str, *, key: str, timeout: openai.Timeout | float) -> openai.AsyncOpenAI:
+    """A client of this server, through the HTTP proxy that leads there, if one does. Raises ConfigurationError.
+
+    The library itself would read every proxy of the environment, and fail over one of another kind that it never needs.
+    """
+    road = openai.DefaultAsyncHttpxClient(proxy=proxy_for(url), verify=_certificates(), trust_env=False)
+    return openai.AsyncOpenAI(api_key=key, base_url=url, http_client=road, timeout=timeout, max_retries=0)
+
+
+@cache
+def _certificates() -> SSLContext:
+    """Those that the environment names, or this machine trusts."""
+    return httpx2.create_ssl_context()
 
 
 def _key(key: str | None) -> str:

@@ -7,11 +7,10 @@ and never a way around the judgement. What is held back cannot be watched as it 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-import openai
-
 from core.errors import Flagged, ModelMisconfigured, ModelUnavailable
 from core.model.around import Around
 from core.model.llm import Afresh, Finish, Model, Piece, Prompt
+from core.model.openai.clients import connected
 from core.model.openai.fields import at
 from core.model.openai.judging import sorted_errors
 from core.model.openai.server import OPENAI
@@ -33,7 +32,7 @@ class Moderated(Around):
 
     def __init__(self, model: Model, *, api_key: str, base_url: str | None = None) -> None:
         super().__init__(model)
-        self._client = openai.AsyncOpenAI(api_key=api_key, base_url=base_url or OPENAI, timeout=SECONDS, max_retries=0)
+        self._client = connected(base_url or OPENAI, key=api_key, timeout=SECONDS)
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         """See core.model.llm.Model. The whole answer comes at once."""

@@ -47,12 +47,30 @@ CLEAN_AFTER = 10.0
 """Seconds after which SQLite's files are rid of what was erased: many erasures share one look."""
 
 
+_DRIVERS = ("", "pysqlite", "asyncpg")
+
+
 def sqlite_files(url: str) -> tuple[Path, ...]:
     """The file that this `DATABASE_URL` names, and those that SQLite keeps beside it; none for another database."""
     parsed = _parse(url, "DATABASE_URL")
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         return ()
     return tuple(Path(f"{parsed.database}{end}") for end in ("", "-wal", "-shm"))
+
+
+def without_password(url: str) -> str:
+    """This address of a PostgreSQL as its own tools take it, to be shown."""
+    parsed = _parse(url, "DATABASE_URL")
+    query = {name: value for name, value in parsed.query.items() if name != "password"}
+    bare = URL.create(
+        "postgresql",
+        username=parsed.username,
+        host=parsed.host,
+        port=parsed.port,
+        database=parsed.database,
+        query=query,
+    )
+    return bare.render_as_string()
 
 
 def connect(
@@ -82,7 +100,13 @@ def _connect(
 ) -> Database:
     parsed = _parse(url, "DATABASE_URL")
     direct = None if listen_url is None else _parse(listen_url, "DATABASE_LISTEN_URL")
+    for one, setting in ((parsed, "DATABASE_URL"), (direct, "DATABASE_LISTEN_URL")):
+        if one is not None and one.drivername.partition("+")[2] not in _DRIVERS:
+            plain, _, driver = one.drivername.partition("+")
+            raise ConfigurationError(f"{setting} names the driver {driver}, which is ours to choose: write {plain}://…")
     match parsed.get_backend_name():
+        case "sqlite" if parsed.query or (parsed.database or "").startswith("file:"):
+            raise ConfigurationError("DATABASE_URL has options, and SQLite is given none: use sqlite:///FILE")
         case "sqlite" if parsed.database and parsed.database != ":memory:":
             from core.store.engine.sqlite import SQLite
 

@@ -16,6 +16,7 @@ from core.store.engine.sql import CHANNEL
 log = structlog.get_logger()
 
 _HEARTBEAT = 15  # seconds after which a silent connection is asked whether it still lives
+_FAREWELL = 2.0  # seconds that an end waits for a connection which is being made
 _LONGEST_WAIT = 30  # seconds between two attempts to connect
 
 
@@ -24,7 +25,7 @@ async def listen(connect: Callable[[], Awaitable[asyncpg.Connection]], wake: Cal
     failures = 0
     while True:
         try:
-            connection = await connect()
+            connection = await _connected(connect)
             failures = 0
             try:
                 await _hear(connection, wake)
@@ -35,6 +36,19 @@ async def listen(connect: Callable[[], Awaitable[asyncpg.Connection]], wake: Cal
                 log.info("hints from other processes are not heard", why=type(error).__name__, instead="a poll")
             failures += 1
         await asyncio.sleep(min(0.1 * 2**failures, _LONGEST_WAIT) * (0.5 + random()))  # noqa: S311 – jitter, not a secret
+
+
+async def _connected(connect: Callable[[], Awaitable[asyncpg.Connection]]) -> asyncpg.Connection:
+    """Whoever ends us meanwhile waits a moment: asyncpg, cut off half-way, leaves an error behind that nobody hears."""
+    connecting = asyncio.ensure_future(connect())
+    try:
+        return await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        await asyncio.wait([connecting], timeout=_FAREWELL)
+        if connecting.cancel() or connecting.exception() is not None:
+            raise
+        connecting.result().terminate()
+        raise
 
 
 async def _hear(connection: asyncpg.Connection, wake: Callable[[], None]) -> None:

@@ -10,8 +10,7 @@ missing, but never be another one.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from inspect import signature
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import random
 from secrets import token_hex
 from typing import Concatenate, ParamSpec, TypeVar
@@ -19,12 +18,14 @@ from typing import Concatenate, ParamSpec, TypeVar
 import asyncpg
 import structlog
 from sqlalchemy import URL, AdaptedConnection, Connection, Engine, create_engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.util import greenlet_spawn
 
-from core.errors import ConfigurationError, DatabaseError, DatabaseUnreachable
+from core.errors import DatabaseError
 from core.store.engine import hints, rows
+from core.store.engine.addresses import understood
+from core.store.engine.complaints import of_postgresql
 from core.store.engine.prepared import DRIVER, Rows
 from core.store.engine.sql import is_alone
 
@@ -35,7 +36,6 @@ log = structlog.get_logger()
 
 _CONNECTIONS = 16
 _TRIES = 6  # with the back-off below, about 3 seconds: a database that restarts at once is not noticed
-_OPTIONS = frozenset(signature(asyncpg.connect).parameters)  # what may stand behind the question mark of a URL
 _CONNECTS_WITHIN = 10  # seconds; a connection that leads nowhere must not hang
 _RETRIED = ("08", "23505", "25006", "40001", "40P01", "53", "55P03", "57")
 """SQLSTATEs after which a whole transaction is run again: lost connection, two births at once, a server that is being
@@ -63,8 +63,8 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no t
 class _Pool:
     """Connections that are between transactions. SQLAlchemy's pool would set each one up anew for every transaction."""
 
-    def __init__(self, url: URL, *, pooled: bool, seconds: float | None) -> None:
-        self.engine = _engine(url, pooled=pooled, seconds=seconds)
+    def __init__(self, address: tuple[URL, Mapping[str, object]], *, pooled: bool, seconds: float | None) -> None:
+        self.engine = _engine(*address, pooled=pooled, seconds=seconds)
         self._idle: list[Connection] = []
         self._room = asyncio.Semaphore(_CONNECTIONS)  # first come, first served
         self._is_open = True
@@ -123,11 +123,11 @@ class PostgreSQL:
 
     def __init__(self, url: URL, listen_url: URL | None = None, *, seconds: float | None, apart: bool = False) -> None:
         self._apart = apart
-        self._url = _for_asyncpg(url, "DATABASE_URL")
-        self._listen_url = _for_asyncpg(listen_url, "DATABASE_LISTEN_URL") if listen_url is not None else None
+        self._address = understood(url, "DATABASE_URL")
+        self._direct = understood(listen_url, "DATABASE_LISTEN_URL") if listen_url is not None else None
         self._pooled = listen_url is not None
         self._seconds = seconds
-        self._pool = _Pool(self._url, pooled=self._pooled, seconds=seconds)
+        self._pool = _Pool(self._address, pooled=self._pooled, seconds=seconds)
 
     async def write(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Between BEGIN and COMMIT, unless the function runs a statement alone; again, if that may help."""
@@ -146,11 +146,12 @@ class PostgreSQL:
 
     async def listen(self, wake: Callable[[], None]) -> None:
         """On a connection of its own, past the proxy; behind one that can't be passed, nothing is heard."""
-        if self._pooled and self._listen_url is None:
+        if self._pooled and self._direct is None:
             log.info("hints from other processes are not heard", why="DATABASE_LISTEN_URL is not set", instead="a poll")
             await asyncio.Event().wait()
-        options = self._pool.engine.dialect.create_connect_args(self._listen_url or self._url)[1]
-        await hints.listen(lambda: asyncpg.connect(**options, timeout=_CONNECTS_WITHIN, statement_cache_size=0), wake)
+        url, given = self._direct or self._address
+        options = {"timeout": _CONNECTS_WITHIN, **self._pool.engine.dialect.create_connect_args(url)[1], **given}
+        await hints.listen(lambda: asyncpg.connect(**options, statement_cache_size=0), wake)
 
     async def close(self) -> None:
         """Closes the pool."""
@@ -167,7 +168,7 @@ class PostgreSQL:
                     continue
                 attempt += 1
                 if not _passes(error) or attempt == _TRIES:
-                    raise _named(error) from None
+                    raise of_postgresql(error, _state(error), passes=_passes(error)) from None
             await asyncio.sleep(0.05 * 2**attempt * (0.5 + random()))  # noqa: S311 – jitter, not a secret
 
     async def _distrust(self, pool: _Pool) -> bool:
@@ -178,7 +179,7 @@ class PostgreSQL:
                 remedy="set DATABASE_LISTEN_URL to the database's own address, past the proxy",
             )
             self._pooled = True
-            self._pool = _Pool(self._url, pooled=True, seconds=self._seconds)
+            self._pool = _Pool(self._address, pooled=True, seconds=self._seconds)
             await pool.close()
         return pool is not self._pool
 
@@ -227,17 +228,7 @@ def _order(connection: Connection, words: str) -> str:
     return status
 
 
-def _for_asyncpg(url: URL, setting: str) -> URL:
-    query = dict(url.query)
-    if "sslmode" in query:  # libpq's word for it, as hosting providers write it; asyncpg's is `ssl`
-        query["ssl"] = query.pop("sslmode")
-    for option in query:
-        if option not in _OPTIONS:
-            raise ConfigurationError(f"{setting}: asyncpg does not know the option {option}: remove it")
-    return url.set(drivername="postgresql+asyncpg", query=query)
-
-
-def _engine(url: URL, *, pooled: bool, seconds: float | None) -> Engine:
+def _engine(url: URL, given: Mapping[str, object], *, pooled: bool, seconds: float | None) -> Engine:
     """Makes connections, from within a greenlet: SQLAlchemy's asynchronous engine would bring its ORM along.
 
     Behind a proxy that lends its own, no statement has a name, and none outlives its use.
@@ -253,6 +244,7 @@ def _engine(url: URL, *, pooled: bool, seconds: float | None) -> Engine:
             "command_timeout": seconds,
             "connection_class": _Connection,
             **(nameless if pooled else {}),
+            **given,
         },
     )
 
@@ -275,13 +267,3 @@ def _passes(error: Exception) -> bool:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     return (_state(error) or "").startswith(_RETRIED)
-
-
-def _named(error: Exception) -> Exception:
-    """Our error for the driver's: the first line of its own words, without a statement or its parameters."""
-    own = _own(error)
-    words = str(own).strip().partition("\n")[0]
-    if isinstance(own, asyncpg.InterfaceError):
-        words = words.partition(":")[0]  # it may go on with a parameter
-    away = _passes(error) or isinstance(error, OperationalError | InterfaceError)
-    return (DatabaseUnreachable if away else DatabaseError)(words or type(own).__name__)

@@ -11,14 +11,17 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
+from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
+from core.store.engine.complaints import of_sqlite
 from core.store.engine.sql import is_erasing
-from core.store.engine.threads import Job, Thread, driver_of, named
+from core.store.engine.threads import Job, Thread, driver_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,8 +39,10 @@ class SQLite:
         self._path = url.database or ""
         self._clean_after = clean_after
         self._cleaning: asyncio.Task[None] | None = None
-        self._writer = Thread("sqlite-writer", _write_batch, _engine(url, _begin_to_write, "busy_timeout=0"))
-        self._reader = Thread("sqlite-reader", _read_batch, _engine(url, _begin_to_read))
+        writing, reading = _engine(url, _begin_to_write, "busy_timeout=0"), _engine(url, _begin_to_read)
+        named = partial(of_sqlite, path=str(Path(self._path).absolute()))
+        self._writer = Thread("sqlite-writer", _write_batch, writing, named)
+        self._reader = Thread("sqlite-reader", _read_batch, reading, named)
 
     async def write(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """In the writer's next commit. What it erases is soon in no file any more, nor what an earlier process has."""
@@ -120,7 +125,7 @@ def _run_apart(driver: sqlite3.Connection, connection: Connection, job: Job[obje
         job.run(connection)
         driver.execute("RELEASE job")
     except Exception as error:  # noqa: BLE001 – it belongs to the caller of this one function
-        job.error = named(error)
+        job.error = error
         if driver.in_transaction:
             driver.execute("ROLLBACK TO job")
             driver.execute("RELEASE job")
@@ -137,7 +142,7 @@ def _read_batch(connection: Connection, jobs: list[Job[object]]) -> None:
             try:
                 job.run(connection)
             except Exception as error:  # noqa: BLE001 – it belongs to the caller of this one function
-                job.error = named(error)
+                job.error = error
 
 
 def _begin_to_read(connection: Connection) -> None:

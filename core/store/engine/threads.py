@@ -9,9 +9,9 @@ from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from core.errors import DatabaseError, DatabaseUnreachable
+from core.errors import DatabaseUnreachable
 from core.store.engine.prepared import DRIVER, Rows
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ class Job(Generic[T]):
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[T] = self.loop.create_future()
         self.result: T | None = None
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
 
     def run(self, connection: Connection) -> None:
         """In the thread. Raises whatever the function does."""
@@ -44,10 +44,17 @@ class Job(Generic[T]):
 
 
 class Thread:
-    """One thread with one connection; `serve` works off what has queued up, until None comes."""
+    """One thread with one connection; `serve` works off what has queued up, until None comes. `named` names errors."""
 
-    def __init__(self, name: str, serve: Callable[[Connection, list[Job[object]]], None], engine: Engine) -> None:
+    def __init__(
+        self,
+        name: str,
+        serve: Callable[[Connection, list[Job[object]]], None],
+        engine: Engine,
+        named: Callable[[Exception], Exception],
+    ) -> None:
         self._serve = serve
+        self._named = named
         self._engine = engine
         self._connection: Connection | None = None
         self._queue: SimpleQueue[Job[object] | None] = SimpleQueue()
@@ -93,8 +100,10 @@ class Thread:
             self._serve(self._connection, jobs)
         except Exception as error:  # noqa: BLE001 – the commit failed: everyone whose work was in it must know
             for job in jobs:
-                job.error = job.error or named(error)
+                job.error = job.error or error
             self._let_go()
+        for job in jobs:
+            job.error = job.error and self._named(job.error)
         for loop in {job.loop for job in jobs}:
             with suppress(RuntimeError):  # the loop is gone, and with it whoever waited
                 loop.call_soon_threadsafe(_settle, [job for job in jobs if job.loop is loop])
@@ -136,15 +145,3 @@ def _settle(jobs: Sequence[Job[object]]) -> None:
     """Wakes all whose work was in one commit at once: waking a loop costs more than most statements."""
     for job in jobs:
         job.settle()
-
-
-def named(error: Exception) -> Exception:
-    """Our error for the driver's: the first line of its own words, without a statement or its parameters."""
-    if not isinstance(error, SQLAlchemyError | sqlite3.Error | OSError):
-        return error
-    own = error.orig if isinstance(error, DBAPIError) else error
-    words = str(own).strip().partition("\n")[0] or type(own).__name__
-    away = isinstance(
-        error, OperationalError | InterfaceError | sqlite3.OperationalError | sqlite3.InterfaceError | OSError
-    )
-    return DatabaseUnreachable(words) if away else DatabaseError(words)

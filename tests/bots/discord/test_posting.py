@@ -91,6 +91,19 @@ async def test_typing_is_not_tried_again_where_it_is_forbidden(stage: DiscordSta
     await mouth.close()
 
 
+async def test_typing_that_was_forbidden_once_is_tried_again_after_the_next_answer(stage: DiscordStage) -> None:
+    now = [time()]
+    mouth = stage.adapter(now=lambda: now[0])
+    stage.world.fault("POST /channels/.*/typing", status=403, code=50001, times=1)
+    answer = reply(await asked(stage), "")
+    await mouth.preview(answer)
+    await mouth.deliver(replace(answer, text="text"))
+    now[0] += 60
+    await mouth.preview(replace(answer, key="b" * 24))
+    assert len(stage.rest.typed) == 1
+    await mouth.close()
+
+
 async def test_a_preview_is_skipped_while_another_one_waits(stage: DiscordStage, mouth: DiscordAdapter) -> None:
     answer = reply(await asked(stage), "one")
     draft = await mouth.preview(answer)
@@ -216,6 +229,21 @@ async def test_no_answer_from_discord_is_an_unknown_outcome(stage: DiscordStage)
         await mouth.deliver(answer)
     assert await mouth.deliver(replace(answer, attempt=2)) == stage.shown()[0].id
     await mouth.close()
+
+
+async def test_a_call_that_is_told_nothing_ends_long_before_a_delivery_does(stage: DiscordStage) -> None:
+    mouth = stage.adapter(timings=Timings(patience=1_000.0, silence=0.3))
+    stage.world.fault(POSTS, hang=True, after=True)
+    answer = reply(await asked(stage))
+    with pytest.raises(DeliveryUnknown):
+        await mouth.deliver(answer)
+    assert await mouth.deliver(replace(answer, attempt=2)) == stage.shown()[0].id
+    assert len(texts(stage)) == 1
+    await mouth.close()
+
+
+def test_no_call_waits_for_a_silent_platform_for_longer_than_fifteen_seconds() -> None:
+    assert Timings().silence <= 15.0
 
 
 async def test_a_long_rate_limit_is_a_delay(stage: DiscordStage, mouth: DiscordAdapter) -> None:

@@ -3,8 +3,11 @@
 import asyncio
 import json
 import logging
+import os
+import shlex
 import signal
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -22,7 +25,8 @@ from core.session import ATTEMPTS
 from core.store import connect, policies
 from core.vault import ring
 from tests.bots.discord.test_connection import unused_port
-from tests.process import process
+from tests.process import ROOT, process
+from tests.readonly import READER, STANDBY, only_read
 from tests.script import House, ScriptedModel, TranscriptAdapter
 from tests.test_kills import echo, texts
 from tests.values import message
@@ -36,6 +40,15 @@ SECRET = "sesame"
 @pytest.fixture(autouse=True)
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def signals_reach_the_tests_again() -> Iterator[None]:
+    """A start in the test's own process heeds them until that ends."""
+    heed = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, heard in heed.items():
+        signal.signal(number, heard)
 
 
 def backscroll(*words: str, **settings: str) -> Result:
@@ -231,19 +244,85 @@ def test_a_postgresql_that_is_behind_is_the_operators_to_migrate(empty_url: str)
     assert "run `backscroll migrate`" in result.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("command", ["migrate", "run"])
-def test_a_database_that_does_not_answer_is_one_line_that_names_the_setting(command: str) -> None:
-    unreachable = {
-        "migrate": f"postgresql://me:{SECRET}@127.0.0.1:{unused_port()}/x",
-        "run": f"sqlite:///no/such/{SECRET}/folder.db",
-    }
-
-    result = backscroll(command, DATABASE_URL=unreachable[command])
+def test_a_database_that_does_not_answer_is_one_line_that_names_the_setting() -> None:
+    result = backscroll("migrate", DATABASE_URL=f"postgresql://me:{SECRET}@127.0.0.1:{unused_port()}/x")
 
     assert result.exit_code == 1
     (line,) = result.stderr.splitlines()
-    assert "DATABASE_URL" in line
+    assert "DATABASE_URL: the server does not answer" in line
+    assert "host, port, name, user and password" in line
     assert SECRET not in result.output
+
+
+@pytest.mark.parametrize(
+    ("file", "words", "remedy"),
+    [
+        ("no/such/folder.db", "unable to open", "Its folder must be there"),
+        ("words.db", "file is not a database", "put a backup back, or name another file"),
+    ],
+)
+def test_a_file_that_is_no_database_is_told_with_its_path_and_what_fits_a_file(
+    file: str, words: str, remedy: str, tmp_path: Path
+) -> None:
+    """G7."""
+    (tmp_path / "words.db").write_text("Not a database. " * 100)
+
+    started, examined = (backscroll(command, DATABASE_URL=f"sqlite:///{file}") for command in ("run", "doctor"))
+
+    assert (started.exit_code, examined.exit_code) == (1, 1)
+    assert f"DATABASE_URL: {tmp_path}/{file}: {words}" in started.stderr.splitlines()[-1]
+    for said in (started.stderr.splitlines()[-1], examined.stdout):
+        assert remedy in said
+        assert "password" not in said
+
+
+@pytest.mark.parametrize("role", [READER, STANDBY])
+def test_a_database_that_takes_no_write_is_told_before_the_start_with_its_remedy(
+    url: str, dialect: str, role: str
+) -> None:
+    """G1: another user's file, a role that may only read, a replica."""
+    remedies = {"sqlite": "must be able to write the file", READER: "INSERT", STANDBY: "name the primary"}
+    address = asyncio.run(only_read(url, role=role))
+
+    started, examined = (backscroll(*words, DATABASE_URL=address) for words in (("run", "console"), ("doctor",)))
+
+    assert (started.exit_code, examined.exit_code) == (1, 1)
+    assert remedies[dialect if dialect == "sqlite" else role] in started.stderr.splitlines()[-1]
+    assert "does not answer" not in started.output + examined.output
+    assert remedies[dialect if dialect == "sqlite" else role] in examined.stdout
+    assert "ready" not in started.stderr
+
+
+@pytest.mark.parametrize("stdin", ["/dev/null", "closed", "an empty file", "an empty pipe"])
+async def test_a_service_whose_settings_are_missing_is_status_2_and_makes_no_database(
+    stdin: str, tmp_path: Path
+) -> None:
+    """G3."""
+    (tmp_path / "empty").touch()
+    ways = {"/dev/null": "</dev/null", "closed": "<&-", "an empty file": "<empty", "an empty pipe": ""}
+    words = f"{shlex.quote(sys.executable)} -m bots run {ways[stdin]}"
+    if stdin == "an empty pipe":
+        words = f"true | {{ sleep 0.2; {words}; }}"  # it has ended by then
+
+    running = await asyncio.create_subprocess_shell(
+        words, cwd=tmp_path, env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}, stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await running.communicate()
+
+    assert running.returncode == 2
+    (line,) = said.decode().splitlines()
+    assert all(name in line for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "DISCORD_TOKEN", f"{tmp_path}/.env"))
+    assert await asyncio.to_thread(os.listdir, tmp_path) == ["empty"]
+
+
+def test_a_start_that_fails_under_json_is_json_to_its_last_line() -> None:
+    """G8."""
+    for wrong in ({"DATABASE_URL": "sqlite:///no/such/folder.db"}, {"BACKSCROLL_LEASE_SECONDS": "soon"}):
+        result = backscroll("run", "console", BACKSCROLL_LOG="json", **wrong)
+
+        last = [json.loads(line) for line in result.stderr.splitlines()][-1]
+        assert (last["event"], last["level"]) == ("ended", "critical")
+        assert next(iter(wrong)) in last["reason"]
 
 
 @pytest.mark.parametrize("wrong", ["database", "role", "option", "port"])
@@ -280,7 +359,7 @@ async def test_a_slack_that_will_not_have_us_ends_the_process_with_one_line(
             await slack.server.disconnect("link_disabled")
         status, lines = await ended(running)
 
-    assert status == 1
+    assert status == 2
     assert lines[-1].startswith("backscroll: Slack ")
     assert named[wrong] in lines[-1]
     assert not any("Traceback" in line or SECRET in line for line in lines)
@@ -299,7 +378,7 @@ async def test_a_discord_that_will_not_have_us_ends_the_process_with_one_line(
     async with process(tmp_path, "run", **settings) as running:
         status, lines = await ended(running)
 
-    assert status == 1
+    assert status == 2
     assert lines[-1].startswith("backscroll: Discord ")
     assert "DISCORD_TOKEN" in lines[-1]
     assert wrong != "intent" or "MESSAGE CONTENT INTENT" in lines[-1]
@@ -341,6 +420,20 @@ async def test_a_start_that_waits_for_its_platform_can_be_stopped(tmp_path: Path
 
     assert status == 0
     assert not any("Traceback" in line or SECRET in line for line in lines)
+
+
+async def test_a_signal_that_comes_again_keeps_a_process_from_none_of_its_last_steps(tmp_path: Path) -> None:
+    async with process(tmp_path, "run", "console") as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        running.stdin.write(b"hello\n")
+        await running.stdout.readline()
+        end = asyncio.create_task(running.wait())
+        while not end.done():
+            running.send_signal(signal.SIGTERM)
+            await asyncio.wait([end], timeout=0.001)
+
+    assert end.result() == 0
 
 
 async def a_dead_letter(url: str) -> None:
@@ -463,3 +556,61 @@ def test_an_option_of_settings_that_does_not_fit_says_what_would(words: tuple[st
 
     assert result.exit_code == 2
     assert result.stderr.startswith(f"backscroll: {why}")
+
+
+@pytest.mark.parametrize(
+    ("proxies", "status"),
+    [
+        ({"ALL_PROXY": "socks5://127.0.0.1:1"}, 2),
+        ({"ALL_PROXY": "socks5://127.0.0.1:1", "HTTPS_PROXY": "http://127.0.0.1:1"}, 0),
+        ({"ALL_PROXY": "socks5://127.0.0.1:1", "OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}, 0),
+    ],
+    ids=["that is needed", "beside an HTTP proxy", "to ourselves"],
+)
+async def test_a_socks_proxy_is_told_in_one_line_where_it_is_needed_and_else_in_nobodys_way(
+    proxies: dict[str, str], status: int, tmp_path: Path
+) -> None:
+    """G5."""
+    async with process(tmp_path, "run", "console", OPENAI_API_KEY=SECRET, **proxies) as running:
+        _, said = await running.communicate(b"!status\n")
+
+    assert running.returncode == status
+    lines = said.decode().splitlines()
+    assert not any("Traceback" in line or "ImportError" in line for line in lines)
+    assert status == 0 or (len(lines) == 1 and "ALL_PROXY names no HTTP proxy" in lines[0])
+
+
+async def test_a_user_without_a_name_and_a_home_can_run_everything(tmp_path: Path) -> None:
+    """G5: as a container that is given a number."""
+    nobody = (
+        "import pwd, sys\n"
+        "def unknown(_): raise KeyError\n"
+        "pwd.getpwuid = unknown\n"
+        "import bots.slack, bots.discord, core.model.openai, core.store.engine.postgresql\n"
+        "from bots.__main__ import main\n"
+        "sys.argv = ['backscroll', 'run', 'console']\n"
+        "main()\n"
+    )
+    running = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        nobody,
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, said = await running.communicate(b"hello\n")
+
+    assert (running.returncode, b"hello" in out) == (0, True), said
+
+
+def test_slack_tokens_that_are_swapped_are_told_before_anybody_is_asked() -> None:
+    """G6."""
+    result = backscroll("run", SLACK_BOT_TOKEN=f"xapp-{SECRET}", SLACK_APP_TOKEN=f"xoxb-{SECRET}")
+
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert all(words in line for words in ("SLACK_BOT_TOKEN", "xoxb-…", "SLACK_APP_TOKEN", "xapp-…"))
+    assert SECRET not in result.output

@@ -154,7 +154,7 @@ WRONG: dict[str, tuple[Callable[[SetUp], None], str, str]] = {
         "DATABASE_LISTEN_URL",
         "DATABASE_LISTEN_URL",
     ),
-    "no folder": (setting(DATABASE_URL="sqlite:///no/folder/x.db"), "does not answer", "DATABASE_URL"),
+    "no folder": (setting(DATABASE_URL="sqlite:///no/folder/x.db"), "no/folder/x.db", "Its folder must be there"),
     "number": (setting(BACKSCROLL_LEASE_SECONDS="soon"), "BACKSCROLL_LEASE_SECONDS", "number"),
     "misspelt": (
         setting(BACKSCROLL_CONTEXT_TOKEN=SECRET),

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -32,12 +33,14 @@ async def test_every_platform_makes_its_adapter_of_the_settings(
     assert adapter.platform == platform
 
 
-def test_the_console_is_run_where_nothing_is_configured() -> None:
-    assert list(doors.adapters(Settings(), [])) == ["console"]
+def test_the_console_is_run_where_nothing_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO("hello"))
+
+    assert doors.chosen(Settings(), []) == ["console"]
 
 
 def test_a_platform_that_is_named_twice_is_run_once() -> None:
-    assert list(doors.adapters(Settings(), [Platform.CONSOLE, Platform.CONSOLE])) == ["console"]
+    assert doors.chosen(Settings(), [Platform.CONSOLE, Platform.CONSOLE]) == ["console"]
 
 
 def test_no_client_library_is_loaded_by_who_runs_none() -> None:

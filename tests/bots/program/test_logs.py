@@ -189,7 +189,7 @@ def test_of_several_failures_the_one_that_has_a_name_explains_the_end(capsys: py
             outer.create_task(stumble())
         return 0
 
-    assert crash(work) == 1
+    assert crash(work) == 2
 
     logged = capsys.readouterr().err
     assert logged.splitlines()[-1] == "backscroll: Slack is closed: open it"
@@ -208,7 +208,7 @@ def test_a_failure_that_nobody_awaits_is_told_without_words(capsys: pytest.Captu
         loop.call_exception_handler({"message": "something is odd"})
         raise PlatformError("done")
 
-    assert crash(work) == 1
+    assert crash(work) == 2
 
     logged = capsys.readouterr().err
     assert logged.count("a task or callback failed") == 2

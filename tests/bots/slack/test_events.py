@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
+from structlog.testing import capture_logs
 
 from bots.slack import SlackAdapter
 from bots.slack.clients import sdk_logger, web_client
@@ -14,7 +15,7 @@ from core.seam.messages import Audience, Rejected
 from tests.bots.slack.ear import Ear, asked
 from tests.wire.slack import SlackStage
 from tests.wire.slack.server import APP_TOKEN, BOT_TOKEN
-from tests.wire.slack.workspace import BOT_USER, CHANNEL, DM
+from tests.wire.slack.workspace import BOT_USER, CHANNEL, DM, TEAM
 
 
 async def test_an_envelope_is_acknowledged_only_after_it_was_taken_in(stage: SlackStage, ear: Ear) -> None:
@@ -85,6 +86,23 @@ async def test_an_unreadable_event_is_kept_and_acknowledged(stage: SlackStage, e
     assert (kept.platform, kept.id, kept.reason) == ("slack", payload["event_id"], "no channel")
     assert '"where?"' in kept.payload
     assert "deprecated" not in kept.payload
+
+
+async def test_another_workspaces_events_are_acknowledged_told_once_in_the_log_and_not_heard(
+    stage: SlackStage, ear: Ear
+) -> None:
+    elsewhere = {"enterprise_id": None, "team_id": "T0OTHER", "is_enterprise_install": False}
+    said = {"type": "app_mention", "channel": CHANNEL, "user": "U0ADA", "text": "hello", "ts": "1700000000.000100"}
+    with capture_logs() as logs:
+        for _ in range(3):
+            stage.server.event(said, team_id="T0OTHER", authorizations=[elsewhere])
+        await stage.say("still here?")
+        await ear.until(1)
+
+    assert {one.text for one in ear.heard} == {"still here?"}
+    await stage.until(lambda: all(one.acked.is_set() for one in stage.server.envelopes))
+    told = [one for one in logs if one["log_level"] == "warning"]
+    assert [(one["workspace"], one["ours"]) for one in told] == [("T0OTHER", TEAM)]
 
 
 async def test_a_refresh_of_every_socket_loses_nothing(stage: SlackStage, ear: Ear) -> None:

@@ -13,6 +13,7 @@ from tests.wire.slack.workspace import CHANNEL, TEAM
 
 DEEP = "[" * 20_000 + "]" * 20_000
 PAYLOADS = ["null", "7", '"text"', "[]", "[null]", DEEP, f'{{"type": "event_callback", "event": {DEEP}}}', "{}}", "NaN"]
+PAYLOADS += ['{"type": "event_callback", "event": null}', '{"type": "event_callback"}']
 
 
 async def send(stage: SlackStage, payload: str) -> Envelope:

@@ -57,7 +57,7 @@ def test_the_manifest_follows_from_the_table() -> None:
     ]
     (command,) = made["features"]["slash_commands"]
     assert command["command"] == "/session"
-    assert all(verb in command["usage_hint"] for verb in COMMANDS)
+    assert all(one.said in command["usage_hint"] for one in COMMANDS.values())
     assert manifest({"help": COMMANDS["help"]})["features"]["shortcuts"] == []
     assert json.loads(as_json(made)) == made
     (command,) = manifest({"set": SET, "summarize": SUMMARIZE})["features"]["slash_commands"]

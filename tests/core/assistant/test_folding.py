@@ -20,8 +20,8 @@ from core.policy import SETTINGS, Level
 from core.schema import calls, checkpoints, folds, sessions, spent, turns
 from core.seam.address import Address
 from core.seam.messages import Deleted, Edited, Inbound
-from core.session import Fold, Validity
-from core.store import Database, ledger
+from core.session import Fold, Progress, Role, SessionKey, Validity
+from core.store import Database, ledger, notices
 from core.store import chores as store_chores
 from core.store import folds as store_folds
 from tests.core.memory.checkpoints.folder import folded
@@ -177,6 +177,21 @@ async def test_what_a_smaller_window_has_no_room_for_is_folded_before_the_next_q
     assert [fact for fact in facts if fact not in request(running)] == []
 
 
+async def test_what_an_undo_brings_back_and_has_no_room_is_folded_before_the_next_question(database: Database) -> None:
+    async with folding_house(database) as running:
+        facts = await talk(running, 1, 8)
+        await running.say(replace(message("!reset"), at=running.now + 1))
+        facts = [*facts, *await talk(running, 9, 16)]
+        assert not model_of(running).asked_to_fold
+        await running.say(replace(message("!undo"), at=running.now + 1))
+        await running.over()
+        await running.folding.look()
+
+        await running.say(replace(message("which facts?"), at=running.now + 2))
+        await running.over()
+        assert all(fact in request(running) for fact in facts)
+
+
 async def test_a_fold_that_fails_while_people_talk_is_counted_and_rests_all_the_same(database: Database) -> None:
     async with folding_house(database) as running:
         model = model_of(running)
@@ -293,10 +308,52 @@ async def test_a_session_is_folded_by_one_process_at_a_time_and_by_another_once_
         await running.folding.look()
         assert await rows(database, checkpoints) == []
 
-        async with asyncio.timeout(SECONDS):
-            while not await rows(database, checkpoints):
-                await running.folding.look()
-                await asyncio.sleep(0.02)
+        await until_folded(running)
+
+
+async def until_folded(running: Talking) -> None:
+    """As the chore does it, time and again."""
+    async with asyncio.timeout(SECONDS):
+        while not await rows(running.database, checkpoints):
+            await running.folding.look()
+            await asyncio.sleep(0.02)
+
+
+async def becomes(database: Database, seq: int, progress: Progress) -> None:
+    """What was asked in this turn is still to be answered, or is over."""
+    asked = (turns.c.seq == seq) & (turns.c.role == Role.PERSON)
+    values = {"progress": progress, "slip": "{}" if progress is Progress.WAITING else None}
+    await database.write(lambda connection: connection.execute(update(turns).where(asked).values(values)).rowcount)
+
+
+async def test_what_is_behind_a_turn_that_waits_for_long_is_folded_once_that_is_over(database: Database) -> None:
+    async with folding_house(database) as running:
+        facts = await talk(running, 1, 12, look=False)
+        await becomes(database, 2, Progress.WAITING)
+        await running.folding.look()
+        assert await rows(database, checkpoints) == [], "nothing is told of before what was said earlier"
+
+        await becomes(database, 2, Progress.DONE)
+        await until_folded(running)
+        await running.say(message("What was it?"))
+        await running.over()
+        assert [fact for fact in facts if fact not in request(running)] == []
+
+
+async def test_a_notice_that_is_on_its_way_for_long_keeps_nothing_from_being_folded(database: Database) -> None:
+    async with folding_house(database) as running:
+        facts = await talk(running, 1, 2, look=False)
+        (due,) = await rows(database, sessions)
+        key = SessionKey(workspace=due.workspace, session=due.session, address=HERE)
+        await database.write(notices.tell, key, name="greeting", text="Good morning.")
+        await running.over()
+        facts = [*facts, *await talk(running, 3, 12, look=False)]
+        await becomes(database, 3, Progress.WAITING)
+
+        await running.folding.look()
+        await running.say(message("What was it?"))
+        await running.over()
+        assert [fact for fact in facts if fact not in request(running)] == []
 
 
 async def test_two_folds_of_one_session_at_once_are_one(database: Database) -> None:

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import pytest
 from structlog.testing import capture_logs
 
-from core.chores.runner import Chore, Chores
+from core.chores.runner import Chore, Chores, after_failures
 from core.chores.table import forgetting, looking
 from core.errors import DatabaseUnreachable
 from core.model.offline import OfflineModel
@@ -175,3 +176,11 @@ async def test_what_a_server_tells_of_its_model_is_said_every_day() -> None:
 
     assert [(line["event"], line["reason"]) for line in logs] == [("model ends", "it ends in June")]
     assert row.every == 86_400.0
+
+
+@pytest.mark.parametrize(("pause", "waits"), [(1.0, [1, 2, 4, 8, 16, 30, 30]), (60.0, [60] * 7), (0.0, [0] * 7)])
+def test_what_fails_again_and_again_is_tried_less_and_less_often(pause: float, waits: list[float]) -> None:
+    """G1: up to half a minute; what rests for longer anyway rests for as long as ever."""
+    one = Chore(name="sweeping", do=Counted(), every=1.0, after_failure=pause, by_one=False)
+
+    assert [after_failures(one, failures) for failures in range(1, 8)] == waits

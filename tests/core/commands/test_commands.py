@@ -128,6 +128,7 @@ def test_the_table_fits_every_surface() -> None:
     """Discord: descriptions of at most 100 characters, names of 32 lowercase ones, what is optional at the end."""
     assert list(COMMANDS) == [
         *("reset", "undo", "summarize", "status", "context", "usage", "stop"),
+        *("off-the-record", "on-the-record"),
         *("settings", "set", "unset", "prefer", "preferences"),
         *("export", "forget", "help"),
     ]

@@ -38,6 +38,7 @@ def test_every_setting_is_a_field_and_what_may_be_chosen_can_be_set() -> None:
         "answers": ("follow", "mention", "all", "observe", "off"),
         "model": ("small", "large"),
         "reasoning": ("auto", "high"),
+        "memory": ("full", "lean"),
         "guests": ("yes", "no"),
         "external": ("yes", "no"),
     }

@@ -10,7 +10,7 @@ from core.model.metered import Metered
 from core.model.prices import Price, Prices
 from core.session import SessionKey
 from core.store import Database, ledger
-from core.store.ledger import Call, Spent
+from core.store.ledger import MOST, Call, Spent
 from tests.script import house
 from tests.values import HERE, message
 
@@ -29,6 +29,13 @@ def test_the_cached_share_and_the_money_are_a_line_each() -> None:
         "For this session my model has read 20,000 tokens so far, 25% of them from its provider's cache.",
         "It has cost $0.09 so far, at list price.",
     ]
+
+
+def test_of_very_many_calls_the_newest_are_told_as_such() -> None:
+    _, read, cost = told([spent(), replace(spent("x"), calls=MOST - 1)], PRICES).splitlines()
+
+    assert read.startswith("For this session my model has read 40,000 tokens in its last 1,000 calls, 25% of them")
+    assert cost == "It has cost $0.09 in its last 1,000 calls, at list price, beside x, whose price I don't know."
 
 
 def test_what_was_estimated_says_so() -> None:

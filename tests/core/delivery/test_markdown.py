@@ -1,14 +1,17 @@
 """A long text becomes messages that read well one by one, whatever is in it."""
 
+import sys
+from collections.abc import Callable
 from random import Random
 from re import match, sub
 from re import split as parts
+from types import FrameType
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.delivery.markdown import split
+from core.delivery.markdown import Growing, split
 
 NASTY = [
     *(
@@ -249,3 +252,49 @@ def test_no_text_hangs_the_splitting(bit: str) -> None:
     pieces = split(text, 1900)
     assert all(len(piece) <= 1900 for piece in pieces)
     assert bool(pieces) == bool(text.strip())
+
+
+@settings(deadline=None)
+@given(st.lists(texts, min_size=1, max_size=4), limits, st.integers(1, 9))
+def test_a_text_that_grows_is_cut_as_if_it_had_always_been_there(others: list[str], limit: int, step: int) -> None:
+    growing = Growing(limit)
+    for text in others:
+        for length in range(0, len(text) + step, step):
+            assert growing.split(text[:length]) == split(text[:length], limit)
+
+
+def steps(work: Callable[[], object]) -> int:
+    """How many functions are called for this."""
+    calls = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+ITEMS = "- an item of a list\n"
+
+
+@pytest.mark.parametrize("bit", [ITEMS, "word ", "- \n", "a\n\n", "a:\n", "| a | b |\n", "```\ncode\n```\n"])
+def test_ten_times_the_text_takes_ten_times_the_work(bit: str) -> None:
+    short, long = bit * (12_000 // len(bit)), bit * (120_000 // len(bit))
+
+    assert steps(lambda: split(long, 1900)) <= 12 * steps(lambda: split(short, 1900))
+
+
+def test_a_text_that_grows_is_looked_at_no_further_than_it_has_grown() -> None:
+    text, growing = ITEMS * 6_000, Growing(1900)
+    seen = [steps(lambda end=end: growing.split(text[:end])) for end in range(0, len(text), 400)]
+    early, late = seen[:100], seen[-100:]
+
+    assert len(text) == 120_000
+    assert max(late) <= 1.5 * max(early)
+    assert sum(late) <= 1.1 * sum(early)

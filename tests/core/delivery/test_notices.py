@@ -8,10 +8,10 @@ from sqlalchemy import Connection, update
 
 from core.errors import DatabaseUnreachable, DeliveryRefused, DeliveryUnknown
 from core.schema import deliveries, sessions, turns
+from core.seam.keys import key_of
 from core.seam.messages import Deleted, Draft, Edited, Receipt
 from core.session import ATTEMPTS, Progress
 from core.store import Database, dead, notices, places
-from core.store.deliveries import key_of
 from core.store.stages import Stage
 from tests.core.delivery.test_reconcile import deliveries_are, pass_time, reconciling
 from tests.script import Fault, House, Interrupted, ScriptedModel, TranscriptAdapter, expire, house, memory, rows

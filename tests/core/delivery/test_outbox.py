@@ -14,10 +14,10 @@ from core.delivery.speech import WITHDRAWN
 from core.errors import DatabaseUnreachable, DeliveryDelayed, DeliveryRefused, DeliveryUnknown, ModelStalled
 from core.schema import deliveries, sessions, turns
 from core.seam.address import Address
+from core.seam.keys import key_of
 from core.seam.messages import Reply
 from core.session import ATTEMPTS, Progress
 from core.store import Database, dead
-from core.store.deliveries import key_of
 from core.store.stages import Stage
 from tests.script import Fault, House, Interrupted, ScriptedModel, TranscriptAdapter, brisk, expire, house, memory, rows
 from tests.values import ADA, BEN, HERE, message

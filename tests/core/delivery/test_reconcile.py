@@ -9,9 +9,9 @@ from sqlalchemy import Connection, update
 
 from core.errors import DeliveryDelayed, DeliveryUnknown
 from core.schema import deliveries, turns
+from core.seam.keys import key_of
 from core.seam.messages import Draft, Receipt
 from core.store import Database
-from core.store.deliveries import key_of
 from core.store.stages import Stage
 from tests.script import Fault, House, ScriptedModel, TranscriptAdapter, brisk, house, rows
 from tests.values import BEN, HERE, message

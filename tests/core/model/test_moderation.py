@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from bots.program import wiring
+from bots.program import minds
 from core.config import Settings
 from core.errors import Flagged, ModelMisconfigured, ModelUnavailable
 from core.model.llm import Cause, Finish, Message, Model, Prompt
@@ -40,7 +40,7 @@ async def server() -> AsyncIterator[OpenAIServer]:
 async def model(server: OpenAIServer) -> AsyncIterator[Model]:
     given = {name.lower(): value for name, value in server.environment().items()}
     settings = Settings(_env_file=None, backscroll_moderation="openai", **given)  # type: ignore[call-arg]
-    model = wiring.make_model(settings)
+    model = minds.make_model(settings)
     yield model
     await model.close()
 

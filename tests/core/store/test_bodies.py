@@ -28,6 +28,7 @@ NO_WORDS = {
     "warned": {"channel", "author", "cap"},
     "calls": {"author", "purpose", "model", "outcome"},
     "servers": {"server", "model", "manners"},
+    "measures": {"server", "model"},
     "policies": {"scope"},
     "preferences": {"author"},
     "erasures": {"scope", "subject", "author", "after", "counts"},

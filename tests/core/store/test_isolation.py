@@ -36,6 +36,7 @@ from core.store import (
     denials,
     doubts,
     erasures,
+    expiring,
     folds,
     inbound,
     keys,
@@ -47,6 +48,7 @@ from core.store import (
     retiring,
     timeouts,
     turns,
+    unrecorded,
 )
 from core.store.erasures import Asked, Counts, Erasure, Scope
 from core.store.workspaces import workspace_of
@@ -62,18 +64,21 @@ ELSEWHERE = 99
 ACROSS = {
     # what is whose turn, by one process for all: each of what it finds carries its workspace
     *("claims.claim", "claims.free_dead", "claims.call_back", "queue.news", "queue.renew", "timeouts.present"),
-    *("doubts.due", "folds.due", "presence.conversations"),
+    *("doubts.due", "doubts.suspect", "folds.due", "presence.conversations"),
+    "expiring.page",
     # what is over, or long ago, wherever it was
-    *("doubts.forget", "gone.forget"),
+    *("doubts.forget", "gone.forget", "unrecorded.over", "expiring.drop_rejected"),
     # what a platform's or the deployment's, and no workspace's
     *("presence.beat", "presence.missed", "presence.caught_up", "inbound.reject", "chores.take", "chores.extend"),
-    *("chores.leave", "servers.recall", "servers.keep"),
+    *("chores.leave", "servers.recall", "servers.keep", "servers.told", "servers.tell"),
+    *("hearers.hear", "hearers.leave", "hearers.heard"),
     *("denials.forget", "erasures.forget", "erasures.under_way"),
     # the key ring is the deployment's, and so is all that it seals
     *("keys.changed", "keys.older", "keys.rings", "resealing.look", "resealing.put", "resealing.numbers"),
     *("resealing.is_empty", "resealing.size", "rotating.wrapped_by", "rotating.to_be_wrapped", "rotating.to_be_made"),
     "rotating.end",
     # what the operator asks for on the command line
+    *("health.try_writing", "health.queue", "dead.number"),
     *("dead.listed", "audit.found", "audit.recorded", "erasures.workspaces_with", "erasures.leftovers"),
 }
 """The functions that are for all workspaces, each with its reason."""
@@ -172,6 +177,7 @@ def _furnish(connection: Connection) -> int:
     for seq in (1, 2):
         deliveries.record_draft(connection, key, seq, 7, Draft(id=f"d{seq}", text="draft"))
     audit.record(connection, here, "reset", actor=ADA.id, session=1)
+    unrecorded.begin(connection, key, 1, since=5, until=9)
     return here
 
 
@@ -291,6 +297,7 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         "Erasure": _erasures(worlds),
         "Scope": list(Scope),
         "Counts": [Counts(messages=1)],
+        "Times": [expiring.Times(said=2**60, overheard=2**60, words=2**60)],
         "Bill": [Bill(hold=one, was_held=True, day=1, model="m", above=0, shown=1) for one in (3, 4)],
         "Hold": [replace(_HOLD, hold=one) for one in (3, 9)],
         "Claimant | None": [None, arrivals.Claimant(owner="h:b:1:x.", lease=9.0)],
@@ -325,6 +332,7 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         "made": [[_MADE]],
         "over": [present],
         "pointed": [[Quote(kind="replies to", text="q", message="mq")]],
+        "around.found": [[message("old", id=one, at=_LATE) for one in ("mold", "mheard", "mhello")]],
         "found": [[_turn(1)._replace(quotes=turns._LATER)]],
         "leases": [worlds.leases],
         "covered": [[(1, 2)], []],
@@ -341,6 +349,7 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         "verb": [None, "reset"],
         "talk_at": [None, 5],
         "text": ["words"],
+        "words": ["words"],
         "model": ["m"],
         "reason": ["why"],
         "deed": ["reset"],
@@ -351,8 +360,11 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         "shorter": [lambda words: words[:1]],
         "number": [1],
         "after: tuple[int, int]": [(-9, 0)],
-        "since: int": [0],
+        "since: int": [0, 5],
+        "until: int": [9, 2**60],
+        "at: int": [6, 2**50],
         "but: int": [0, 3],
+        "but: int | None": [None, 3],
         "to: str | None": [None, ADA.id],
         "public: bool | None": [None, True],
         "Owner": worlds.keys,
@@ -444,7 +456,7 @@ async def worlds(database: Database) -> Worlds:
 async def test_there_is_something_of_everything_next_door(database: Database, worlds: Worlds) -> None:
     """What is not there can't be found by mistake."""
     led = {table.name for table in metadata.sorted_tables if "workspace" in table.c}
-    assert led - {table.name for table in worlds.next_door} == {"workspaces", "presence", "rejections"}
+    assert led - {table.name for table in worlds.next_door} == {"workspaces", "presence", "hearers", "rejections"}
 
 
 async def test_no_function_of_the_store_knows_or_changes_what_is_next_door(database: Database, worlds: Worlds) -> None:

@@ -12,7 +12,7 @@ from core.schema import deliveries as outgoing
 from core.schema import rejections, sessions, spent, turns
 from core.schema import segments as segment_rows
 from core.seam.address import Address
-from core.seam.messages import Edited, Inbound, Rejected
+from core.seam.messages import Draft, Edited, Inbound, Rejected
 from core.session import Answer, Bill, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
 from core.store import (
     Database,
@@ -23,6 +23,8 @@ from core.store import (
     changes,
     claims,
     deliveries,
+    expiring,
+    identities,
     inbound,
     queue,
     receipts,
@@ -30,6 +32,7 @@ from core.store import (
     segments,
 )
 from core.store import turns as history
+from core.store.erasures import Erasure, Scope
 from core.store.receipts import Arrival
 from tests.script import rows
 from tests.values import ADA, BEN, HERE, message
@@ -559,6 +562,58 @@ async def test_a_rejected_event_is_kept_once_with_its_reason(database: Database)
 
     kept = [(row.id, row.reason, row.body) for row in await rows(database, rejections)]
     assert kept == [("Ev1", "it has no channel", b'{"ts": "1"}')]
+
+
+async def test_a_rejected_event_is_let_go_of_after_a_month(database: Database) -> None:
+    for number, days in (("Ev1", 29), ("Ev2", 31)):
+        await database.write(inbound.reject, Rejected(platform="slack", id=number, reason="no channel", payload="{}"))
+        await database.write(_aged, number, days)
+
+    await database.write(expiring.drop_rejected, seconds=30 * 86_400.0)
+
+    assert [row.id for row in await rows(database, rejections)] == ["Ev1"]
+
+
+def _aged(connection: Connection, number: str, days: int) -> None:
+    this = update(rejections).where(rejections.c.id == number)
+    connection.execute(this.values(rejected_at=rejections.c.rejected_at - days * 86_400_000))
+
+
+@pytest.mark.parametrize(
+    ("scope", "subject"),
+    [
+        (Scope.PERSON, "U1"),
+        (Scope.SESSION, "console:local:main:side"),
+        (Scope.CHANNEL, "console:local:main"),
+        (Scope.WORKSPACE, "local"),
+    ],
+)
+async def test_a_rejected_event_goes_with_what_is_forgotten_where_it_names_that(
+    database: Database, scope: Scope, subject: str
+) -> None:
+    await accept(database, message())
+    named = subject.rpartition(":")[2]
+    for number, payload in (("Ev1", f'{{"in": "{named}"}}'), ("Ev2", '{"in": "another place"}')):
+        await database.write(
+            inbound.reject, Rejected(platform="console", id=number, reason="no channel", payload=payload)
+        )
+
+    await database.write(identities.drop_rejected, Erasure(workspace=1, scope=scope, subject=subject, before=0))
+
+    assert [row.id for row in await rows(database, rejections)] == ["Ev2"]
+
+
+async def test_a_draft_that_a_newer_release_has_written_is_read_without_what_it_knows_more(database: Database) -> None:
+    await accept(database, message())
+    (lease,) = await claim(database)
+    question = await database.read(next_waiting, lease.key)
+    assert question is not None
+    await database.write(deliveries.intend_draft, lease, question.seq, 0)
+    newer = bodies.DRAFT.seal(lease.key, (question.seq, 0), '{"id": "d1", "text": "so far", "colour": "red"}')
+    await database.write(lambda connection: connection.execute(update(outgoing).values(draft=newer)).rowcount)
+
+    (left,) = await database.read(deliveries.unsent, lease.key, question.seq)
+    assert left.draft == Draft(id="d1", text="so far")
 
 
 async def test_the_bill_adds_up_per_day_person_and_model(database: Database) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select, update
 
-from core.chores.sealing import Hearing, Resealing
+from core.chores.sealing import HearingOfKeys, Resealing
 from core.schema import data_keys, quotes, turns
 from core.seam.messages import Author, Quote
 from core.session import Kind, Role, Turn
@@ -183,7 +183,7 @@ async def test_words_by_a_key_that_was_destroyed_are_lost_quietly_and_nobody_els
 ) -> None:
     await say(database, "mine")
     await say(database, "yours", by="U2")
-    hearing = Hearing(database=database, vault=vault)
+    hearing = HearingOfKeys(database=database, vault=vault)
     await hearing.look()
     other = again()
     await database.write(keys.destroy, 1, "U1")
@@ -292,7 +292,7 @@ async def test_the_newest_key_of_a_ring_wraps_all_and_the_old_one_may_go(vault: 
 
 async def test_a_process_hears_of_keys_that_another_has_made(vault: Vault, database: Database) -> None:
     await say(database, "one")
-    hearing = Hearing(database=database, vault=vault)
+    hearing = HearingOfKeys(database=database, vault=vault)
     await hearing.look()
     number = vault.newest(1, "U1")
     other = Vault(RING)

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import update
+from structlog.testing import capture_logs
 
 from core.assistant.apologies import GAVE_UP
 from core.delivery.previews import LATE
-from core.errors import ModelStalled, ModelUnavailable
+from core.errors import DatabaseUnreachable, ModelStalled, ModelUnavailable
 from core.schema import sessions, turns
 from core.seam.messages import Audience
 from core.session import ATTEMPTS, Progress
@@ -428,3 +429,19 @@ async def test_how_long_people_wait_is_measured_by_our_own_clock_from_when_we_he
         await running.adapter.until(lambda: running.adapter.texts == [LATE])
         now += 600
         await running.answered(GAVE_UP)
+
+
+async def test_a_database_that_is_away_is_asked_less_and_less_often_and_taken_up_when_it_is_back(
+    database: Database,
+) -> None:
+    """G1."""
+    road = Interrupted(database)
+    road.fail("claim", *[DatabaseUnreachable("away")] * 5)
+    with capture_logs() as logs:
+        async with house(road, timings=brisk(poll=0.01, longest_poll=0.04)) as running:
+            await running.until(lambda _: sum(line["event"] == "database unreachable" for line in logs) == 5)
+            await running.say(message("hello"))
+            await running.answered("You said: hello")
+
+    pauses = [line["again_in"] for line in logs if line["event"] == "database unreachable"]
+    assert pauses == [0.01, 0.02, 0.04, 0.04, 0.04]

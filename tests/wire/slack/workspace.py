@@ -447,10 +447,18 @@ class Workspace:
         page, rest = within[start : start + limit], within[start + limit :]
         with_metadata = given.get("include_all_metadata") in ("true", "1", True)
         return {
-            "messages": [one.payload(with_metadata=with_metadata) for one in page],
+            "messages": [one.payload(with_metadata=with_metadata) | self._replied(one) for one in page],
             "has_more": bool(rest),
             "response_metadata": {"next_cursor": str(start + limit) if rest else ""},
         }
+
+    def _replied(self, root: Message) -> Arguments:
+        """What a message in a history tells of its thread; docs.slack.dev/messaging/retrieving-messages."""
+        replies = [one for one in self.messages if one.thread_ts == root.ts != one.ts and one.only_for is None]
+        if not replies:
+            return {}
+        users = list(dict.fromkeys(one.user for one in replies))
+        return {"reply_count": len(replies), "reply_users": users, "latest_reply": replies[-1].ts}
 
     def _ration(self, method: str) -> None:
         """docs.slack.dev/reference/methods/conversations.history: 1 call a minute outside the Marketplace."""

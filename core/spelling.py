@@ -1,0 +1,54 @@
+"""Names that look like a setting and are none: told with the nearest one, since a wrong name is silent by itself."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
+
+from core import config
+
+_OURS = "BACKSCROLL"
+"""What begins like this is meant for us; what begins like our other settings may be another program's."""
+
+_OTHERS = frozenset(
+    {
+        *("DATABASE_DIRECT_URL", "DATABASE_MIGRATION_URL", "DATABASE_PRIVATE_URL", "DATABASE_PUBLIC_URL"),
+        *("DATABASE_TEST_URL", "DISCORD_USER_TOKEN"),
+        *("OPENAI_ADMIN_KEY", "OPENAI_API_BASE", "OPENAI_API_TYPE", "OPENAI_API_VERSION"),
+        *("OPENAI_CHAT_MODEL", "OPENAI_IMAGE_MODEL"),
+        *("SLACK_API_KEY", "SLACK_API_TOKEN", "SLACK_CLI_TOKEN", "SLACK_CONFIG_TOKEN", "SLACK_USER_TOKEN"),
+    }
+)
+"""Other programs' well-known names that look like one of ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misspelt:
+    """A variable that looks like a setting and is none; `meant` is the nearest setting, where one is near."""
+
+    name: str
+    meant: str | None
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        return f"Write {self.meant}, or remove it." if self.meant else "See .env.example, or remove it."
+
+
+def misspelt_settings() -> Sequence[Misspelt]:
+    """What the environment or `.env` sets that nobody reads, by name; other programs' own names are left alone."""
+    sources = EnvSettingsSource(config.Settings), DotEnvSettingsSource(config.Settings)
+    given = {name.upper() for source in sources for name in source.env_vars}
+    settings = {name.upper() for name in config.Settings.model_fields}
+    found = [Misspelt(name=name, meant=_nearest(name, settings)) for name in sorted(given - settings - _OTHERS)]
+    return [one for one in found if one.meant or one.name.startswith(f"{_OURS}_")]
+
+
+def _nearest(name: str, settings: Iterable[str]) -> str | None:
+    """The setting that this name is most like: behind the head that both have, or as a whole if its head is unknown."""
+    head = f"{name.partition('_')[0]}_"
+    rests = sorted(setting.removeprefix(head) for setting in settings if setting.startswith(head))
+    if rests:
+        return next((head + rest for rest in get_close_matches(name.removeprefix(head), rests, n=1)), None)
+    return next(iter(get_close_matches(name, sorted(settings), n=1, cutoff=0.9)), None)

@@ -1,0 +1,63 @@
+"""Complaints: the drivers' errors become ours, with what their operator can do about them.
+
+Each keeps the first line of the driver's own words, without a statement or its parameters.
+"""
+
+import sqlite3
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+
+from core.errors import DatabaseError, DatabaseReadOnly, DatabaseUnreachable
+
+SERVER = "Check DATABASE_URL: host, port, name, user and password, and that the server runs."
+GRANT = "Give the role of DATABASE_URL the rights SELECT, INSERT, UPDATE and DELETE on all tables."
+PRIMARY = "DATABASE_URL leads to a replica, or to a server that is set to take no writes: name the primary."
+
+_MAY_WRITE = "This user must be able to write the file, the -wal and -shm beside it, and their folder."
+_OTHER_FILE = "It is damaged, or no database of SQLite's: put a backup back, or name another file."
+_REMEDIES = {
+    sqlite3.SQLITE_CANTOPEN: "Its folder must be there, and this user must be able to write in it.",
+    sqlite3.SQLITE_READONLY: _MAY_WRITE,
+    sqlite3.SQLITE_PERM: _MAY_WRITE,
+    sqlite3.SQLITE_BUSY: "Another program holds it: end that, or wait for it.",
+    sqlite3.SQLITE_FULL: "Make room on its disk.",
+    sqlite3.SQLITE_IOERR: "Its disk fails, or is not this machine's own, as SQLite needs it.",
+    sqlite3.SQLITE_NOTADB: _OTHER_FILE,
+    sqlite3.SQLITE_CORRUPT: _OTHER_FILE,
+}
+_NOT_WRITTEN = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
+
+
+def of_sqlite(error: Exception, path: str) -> Exception:
+    """Our error for what SQLite's driver raised over this file; what is none of its own stays as it is."""
+    if not isinstance(error, SQLAlchemyError | sqlite3.Error | OSError):
+        return error
+    own = error.orig if isinstance(error, DBAPIError) else error
+    words = f"{path}: {str(own).strip().partition(chr(10))[0] or type(own).__name__}"
+    code = getattr(own, "sqlite_errorcode", 0) & 0xFF  # without what extends it
+    remedy = _REMEDIES.get(code, "")
+    if code in _NOT_WRITTEN:
+        return DatabaseReadOnly(words, remedy=remedy)
+    away = isinstance(
+        error, OperationalError | InterfaceError | sqlite3.OperationalError | sqlite3.InterfaceError | OSError
+    )
+    return (DatabaseUnreachable if away else DatabaseError)(words, remedy=remedy)
+
+
+def of_postgresql(error: Exception, state: str | None, *, passes: bool) -> DatabaseError:
+    """Our error for what asyncpg raised, by its SQLSTATE; with `passes`, the same may succeed a moment later."""
+    own = (error.driver_exception or error) if isinstance(error, DBAPIError) else error
+    words = str(own).strip().partition("\n")[0]
+    if isinstance(own, asyncpg.ClientConfigurationError):
+        return DatabaseError(words, remedy="Check the options behind the question mark of DATABASE_URL.")
+    if isinstance(own, asyncpg.InterfaceError):
+        words = words.partition(":")[0]  # it may go on with a parameter
+    words = words or type(own).__name__
+    if state == asyncpg.InsufficientPrivilegeError.sqlstate:
+        return DatabaseReadOnly(words, remedy=GRANT)
+    if state == asyncpg.ReadOnlySQLTransactionError.sqlstate:
+        return DatabaseReadOnly(words, remedy=PRIMARY)
+    if passes or isinstance(error, OperationalError | InterfaceError):
+        return DatabaseUnreachable(f"the server does not answer: {words}", remedy=SERVER)
+    return DatabaseError(words, remedy=SERVER if isinstance(own, asyncpg.PostgresConnectionError) else "")

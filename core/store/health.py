@@ -1,0 +1,65 @@
+"""Health: whether the database takes what is written, and what waits in it, in numbers alone."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, delete, func, not_, select, text
+
+from core.errors import DatabaseReadOnly
+from core.schema import chores, metadata, sessions, turns
+from core.session import Role
+from core.store import dead
+from core.store.engine.complaints import GRANT
+from core.store.engine.sql import insert, now, seconds
+from core.store.turns import WAITS
+
+_TRIAL = "trial"
+"""A chore that nobody has, whose row is written and taken back within one transaction."""
+
+_LACKING = text(
+    """SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE relname = ANY(:tables) AND nspname = ANY(current_schemas(false)) AND NOT (
+      has_table_privilege(pg_class.oid, 'SELECT') AND has_table_privilege(pg_class.oid, 'INSERT')
+      AND has_table_privilege(pg_class.oid, 'UPDATE') AND has_table_privilege(pg_class.oid, 'DELETE')
+    ) ORDER BY relname"""
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """How many messages wait, being answered or not, and for how many seconds the oldest that nobody answers has.
+
+    Nobody answers what no process holds, or what has failed once already. `dead` is how many were given up.
+    """
+
+    waiting: int
+    oldest: float | None
+    dead: int
+
+
+def try_writing(connection: Connection) -> None:
+    """Writes, and leaves nothing behind. Raises DatabaseReadOnly, or what writing raises."""
+    if connection.dialect.name == "postgresql":
+        given = {"tables": [table.name for table in metadata.sorted_tables]}
+        lacking = connection.execute(_LACKING, given).scalars().all()
+        if lacking:
+            raise DatabaseReadOnly(f"its role may not write {', '.join(lacking)}", remedy=GRANT)
+    row = {"name": _TRIAL, "place": "", "due_at": now(connection)}
+    connection.execute(insert(connection.dialect.name, chores).values(row).on_conflict_do_nothing())
+    connection.execute(delete(chores).where(chores.c.name == _TRIAL))
+
+
+def queue(connection: Connection) -> Queue:
+    """What waits at this moment."""
+    waits = and_(WAITS, turns.c.role == Role.PERSON)
+    waiting = connection.execute(select(func.count()).select_from(turns).where(waits)).scalar_one()
+    now_ = now(connection)
+    mine = and_(sessions.c.workspace == turns.c.workspace, sessions.c.session == turns.c.session)
+    held = and_(sessions.c.owner.is_not(None), sessions.c.due_at > now_, sessions.c.attempts <= 1)
+    left = and_(sessions.c.due_at.is_not(None), not_(held))
+    oldest = select(func.min(turns.c.at), now_).join_from(turns, sessions, mine).where(waits, left)
+    at, moment = connection.execute(oldest).one()
+    return Queue(
+        waiting=waiting,
+        oldest=None if at is None else max(0.0, moment / 1000 - seconds(at)),
+        dead=dead.number(connection),
+    )

@@ -1,0 +1,198 @@
+"""Off the record: stretches of time of which a session keeps no word of talk.
+
+What was said in one is known by its time, by the platform's clock, whenever and in whatever way it reaches us. A
+question waits with its words, in no window, and loses them as its answer is stored, of which nothing is kept but what
+is still to be posted. Everything else that was said is not stored at all. Commands are no talk.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection, and_, case, delete, func, null, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from core.schema import deliveries, quotes, sessions, turns, unrecorded
+from core.seam.address import Address
+from core.seam.messages import Quote
+from core.session import Answer, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
+from core.store import answering, checkpoints, notices, summaries
+from core.store.changes import tell
+from core.store.engine.sql import erases, insert, micro, now
+from core.store.queue import turn
+from core.store.stages import Stage
+
+OVER = "_We are on the record again: I remember what is said from now on, and nothing of what was said in between._"
+UNREAD = "it was said off the record"
+
+_NOTHING = {
+    "validity": Validity.ERASED,
+    "body": b"",
+    "tokens": 0,
+    "author": None,
+    "name": None,
+    "error": None,
+    "quotes": None,
+}
+"""What is left of talk that was stored for its answer alone; its slip is kept until that is on screen."""
+
+
+class Unrecorded(Exception):
+    """This was said off the record, and not to us: it is not stored."""
+
+
+@erases
+def begin(connection: Connection, key: SessionKey, seq: int, *, since: int, until: int) -> None:
+    """From `since` to `until` (microseconds, by the platform's clock) talk is off the record here.
+
+    Where it is already, it is so until then. What was said behind `since` may have reached us before the command with
+    this seq, which asks for it.
+    """
+    here = _lock(connection, key)
+    mine = and_(_of(key), unrecorded.c.since <= since, unrecorded.c.until > since)
+    if not connection.execute(update(unrecorded).where(mine).values(until=until, told=False)).rowcount:
+        row = {"workspace": key.workspace, "session": key.session, "since": since, "until": until, "told": False}
+        connection.execute(insert(connection.dialect.name, unrecorded).values(row).on_conflict_do_nothing())
+    connection.execute(update(sessions).where(here).values(unrecorded_until=until))
+    _take_out(connection, key, since, until, seq)
+
+
+@erases
+def end(connection: Connection, key: SessionKey, seq: int, *, at: int) -> bool:
+    """From `at` on talk is on the record again, as this command asks for; False where it was already.
+
+    That it is over is not told again.
+    """
+    here = _lock(connection, key)
+    over = and_(_of(key), unrecorded.c.told.is_(False))
+    stretches = connection.execute(select(unrecorded.c.since, unrecorded.c.until).where(over)).all()
+    for row in stretches:
+        this = and_(over, unrecorded.c.since == row.since)
+        connection.execute(update(unrecorded).where(this).values(until=min(row.until, at), told=True))
+        connection.execute(update(sessions).where(here).values(unrecorded_until=min(row.until, at)))
+        _take_out(connection, key, row.since, min(row.until, at), seq)
+    return any(row.since <= at < row.until for row in stretches)
+
+
+def over(connection: Connection) -> list[SessionKey]:
+    """The sessions in which talk is on the record again, by the time, and nobody has been told yet."""
+    here = and_(sessions.c.workspace == unrecorded.c.workspace, sessions.c.session == unrecorded.c.session)
+    ended = and_(unrecorded.c.told.is_(False), unrecorded.c.until <= now(connection) * 1000)
+    rows = select(sessions.c.workspace, sessions.c.session, sessions.c.address).join(unrecorded, here).where(ended)
+    return [
+        SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address))
+        for row in connection.execute(rows.distinct()).all()
+    ]
+
+
+@erases
+def announce(connection: Connection, key: SessionKey) -> None:
+    """Has people told, once, that talk is on the record again, where it is."""
+    _lock(connection, key)
+    ended = and_(_of(key), unrecorded.c.told.is_(False), unrecorded.c.until <= now(connection) * 1000)
+    rows = connection.execute(update(unrecorded).where(ended).values(told=True).returning(*_STRETCH)).all()
+    for row in rows:
+        _take_out(connection, key, row.since, row.until)
+    if rows:
+        notices.tell(connection, key, name=f"on the record {max(row.until for row in rows)}", text=OVER)
+
+
+def until(connection: Connection, key: SessionKey, *, at: int) -> int | None:
+    """Up to when what is said at that moment is off the record; None where it is not."""
+    then = and_(_of(key), unrecorded.c.since < at, unrecorded.c.until > at)
+    found: int | None = connection.execute(select(func.max(unrecorded.c.until)).where(then)).scalar_one()
+    return found
+
+
+Stretches = Sequence[tuple[int, int]]
+"""From when to when something was off the record, both in microseconds."""
+
+
+def around(connection: Connection, key: SessionKey) -> Stretches:
+    """When something was off the record in this session, or on its channel's top level, which its history may show."""
+    here = and_(sessions.c.workspace == unrecorded.c.workspace, sessions.c.session == unrecorded.c.session)
+    places = (key.address.id, key.address.channel_address.id)
+    there = and_(sessions.c.workspace == key.workspace, sessions.c.address.in_(places))
+    rows = connection.execute(select(*_STRETCH).join(sessions, here).where(there)).all()
+    return [(row.since, row.until) for row in rows]
+
+
+def cover(stretches: Stretches, at: float | None) -> bool:
+    """Whether one of them has this moment (seconds since 1970) in it."""
+    return at is not None and any(since < micro(at) < until for since, until in stretches)
+
+
+def without(stretches: Stretches, pointed: Iterable[Quote]) -> tuple[Quote, ...]:
+    """What a message points at, without words that were said in one of them, and so that these never come to it."""
+    return tuple(
+        replace(one, text="", message=None, source=None, unread=UNREAD) if cover(stretches, one.at) else one
+        for one in pointed
+    )
+
+
+@erases
+def answer(connection: Connection, key: SessionKey, question: Turn, decided: Answer, *, lease: Lease | None) -> None:
+    """Stores an answer as `answering.answer` does, but nothing that would be remembered; the question's words go.
+
+    Raises what that raises.
+    """
+    kept = replace(decided, memory=None, tokens=0, covers=None, shown_seqs=None, shown_parts=None, error=None)
+    answering.answer(connection, key, question, kept, lease=lease)
+    _empty(connection, key, [question.seq])
+
+
+@erases
+def settle(connection: Connection, key: SessionKey, seq: int) -> None:
+    """After an answer has arrived: nothing of its words is left in its deliveries.
+
+    Where one is still to be looked at, it is empty: what it is to say is not known any more.
+    """
+    mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session, deliveries.c.seq == seq)
+    over = and_(mine, deliveries.c.state >= Stage.SENT)
+    body = case((deliveries.c.due_at.is_(None), null()), else_=b"")
+    connection.execute(update(deliveries).where(over).values(body=body, draft=None, error=None))
+
+
+def drop_waiting(connection: Connection, key: SessionKey) -> None:
+    """Takes the words of what waits here off the record: nobody will answer it."""
+    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
+    waits = select(turns.c.seq).where(mine, turns.c.validity == Validity.UNRECORDED)
+    _empty(connection, key, connection.execute(waits).scalars().all())
+
+
+def _take_out(connection: Connection, key: SessionKey, since: int, until: int, command: int | None = None) -> None:
+    """What is stored of talk in this stretch: what waits is answered off the record, and the rest is erased."""
+    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
+    talk = and_(mine, turns.c.kind.in_((Kind.SAID, Kind.OVERHEARD)), turns.c.role == Role.PERSON)
+    then = and_(talk, turns.c.at > since, turns.c.at < until, turns.c.validity == Validity.STANDS)
+    again = {"validity": Validity.UNRECORDED, "edited_at": func.coalesce(turns.c.edited_at, turns.c.at) + 1}
+    if connection.execute(update(turns).where(then, turns.c.progress == Progress.WAITING).values(again)).rowcount:
+        tell(connection, key)
+    ended = and_(then, turns.c.progress.not_in((Progress.WAITING, Progress.ANSWERED)))
+    found = connection.execute(select(turns.c.seq).where(ended)).scalars().all()
+    for seq in found:
+        summaries.outdate(connection, key, seq, but=command)
+        checkpoints.outdate(connection, key, seq)
+    _empty(connection, key, found)
+
+
+def _empty(connection: Connection, key: SessionKey, seqs: Sequence[int]) -> None:
+    """These turns and the answers to them have no words any more."""
+    for seq in seqs:
+        connection.execute(update(turns).where(turn(key, seq)).values(_NOTHING))
+        settle(connection, key, seq)
+    gone = and_(quotes.c.workspace == key.workspace, quotes.c.session == key.session, quotes.c.seq.in_(seqs))
+    connection.execute(delete(quotes).where(gone))
+
+
+_STRETCH = (unrecorded.c.since, unrecorded.c.until)
+
+
+def _of(key: SessionKey) -> ColumnElement[bool]:
+    return and_(unrecorded.c.workspace == key.workspace, unrecorded.c.session == key.session)
+
+
+def _lock(connection: Connection, key: SessionKey) -> ColumnElement[bool]:
+    """The session's row, before anything else, as everybody does who changes more than one row of a session."""
+    here = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
+    connection.execute(select(sessions.c.fence).where(here).with_for_update())
+    return here

@@ -1,0 +1,79 @@
+"""`backscroll backup`: a copy that is whole, taken while people talk; put back, it answers nothing twice."""
+
+import asyncio
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from core.store import connect
+from tests.bots.program.test_cli import backscroll
+from tests.script import House, ScriptedModel, TranscriptAdapter, memory
+from tests.values import HERE, message
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+async def test_a_copy_taken_while_people_talk_is_whole_and_for_its_owner_alone(url: str, tmp_path: Path) -> None:
+    """G10: what stands in `-wal` is in it."""
+    database = connect(url)
+    async with House(database, ScriptedModel(), TranscriptAdapter()) as running:
+        await running.say(message("before"))
+        await running.answered("You said: before")
+        saying = asyncio.create_task(_chatter(running))
+        result = await asyncio.to_thread(backscroll, "backup", "copy.db", DATABASE_URL=url)
+        await saying
+        await running.over()
+    await database.close()
+
+    assert result.exit_code == 0
+    assert "copy.db holds everything up to now: " in result.stdout
+    copy = tmp_path / "copy.db"
+    assert stat.S_IMODE((await asyncio.to_thread(copy.stat)).st_mode) == 0o600
+    put_back = connect(f"sqlite:///{copy}")
+    assert (await memory(put_back))[:2] == [("person", "before"), ("assistant", "You said: before")]
+    await put_back.close()
+    with closing(sqlite3.connect(copy)) as whole:
+        assert whole.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+async def _chatter(running: House) -> None:
+    for number in range(20):
+        await running.say(message(f"line {number}", address=HERE))
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_a_backup_overwrites_nothing_and_makes_no_database(url: str, tmp_path: Path) -> None:
+    (tmp_path / "here.db").write_text("mine")
+
+    refused = backscroll("backup", "here.db", DATABASE_URL=url)
+    nowhere = backscroll("backup", "no/such/folder.db", DATABASE_URL=url)
+    nothing = backscroll("backup", "copy.db", DATABASE_URL="sqlite:///new.db")
+
+    assert [one.exit_code for one in (refused, nowhere, nothing)] == [2, 2, 2]
+    assert "here.db is there already" in refused.stderr
+    assert "can't be made: No such file or directory" in nowhere.stderr
+    assert (tmp_path / "here.db").read_text() == "mine"
+    assert not any((tmp_path / name).exists() for name in ("new.db", "copy.db", "copy.db.part"))
+
+
+def test_postgresql_is_backed_up_by_its_own_command_which_shows_no_password() -> None:
+    result = backscroll("backup", "nightly dump", DATABASE_URL="postgresql://me:sesame@db.example/talk?sslmode=require")
+
+    assert result.exit_code == 0
+    assert result.stdout.strip() == (
+        "pg_dump --format=custom --no-owner '--file=nightly dump' 'postgresql://me@db.example/talk?sslmode=require'"
+    )
+    assert "sesame" not in result.output
+
+
+def test_postgresql_is_backed_up_past_the_proxy() -> None:
+    addresses = {"DATABASE_URL": "postgresql://me@proxy/talk", "DATABASE_LISTEN_URL": "postgresql://me@server/talk"}
+
+    assert backscroll("backup", "dump", **addresses).stdout.rstrip().endswith("postgresql://me@server/talk")
