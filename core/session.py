@@ -129,7 +129,7 @@ class Slip:
     A command was `vague` about its thread; a message was `direct`, and its answer attaches to `reply_to`; it is
     `marked` as waiting on screen; it ends a burst that began at `since`, and `joins` the turn with that seq, whose own
     slip was `joined`; `missed` counts the messages that were found too late, this one included; `ticket` is the
-    adapter's own note.
+    adapter's own note. It was `heard` at this instant, in seconds since 1970 by our own clock.
     """
 
     vague: bool = False
@@ -141,6 +141,7 @@ class Slip:
     joined: str | None = field(default=None, repr=False)
     missed: int = 0
     ticket: str | None = field(default=None, repr=False)
+    heard: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +189,11 @@ class Turn(NamedTuple):
     slip: Slip = Slip()
     begun: bool = False
     preferences: Preferences = Preferences()
+
+    @property
+    def heard_at(self) -> float:
+        """When a turn that waits reached us, by our own clock, by which alone it is measured how long it waits."""
+        return self.at if self.slip.heard is None else self.slip.heard
 
 
 class Fold(IntEnum):

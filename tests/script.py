@@ -324,8 +324,18 @@ class Interrupted(Database):
     async def close(self) -> None: ...
 
 
-BRISK = Timings(poll=0.05, fold=0.05, back_off=0.01, repeat=0.01, reconcile=0.02, unlooked=0.02, reread=0.0)
-"""No test waits for what a person would not notice; what people do wait for takes as long as ever."""
+BRISK = Timings(
+    poll=0.05,
+    fold=0.05,
+    back_off=0.01,
+    repeat=0.01,
+    reconcile=0.02,
+    unlooked=0.02,
+    reread=0.0,
+    excuse_after=0.0,
+    patience=0.0,
+)
+"""No test waits for what a person would not notice; and nobody has patience, but where a test is about it."""
 
 
 def brisk(**waits: float) -> Timings:

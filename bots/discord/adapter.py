@@ -62,7 +62,7 @@ class DiscordAdapter(Adapter):
         self._api = Api(token, redirect)
         responses = Responses(self._api)
         self._listening = Listening(
-            self._api, responses, redirect, token=token, clock=clock, pause=pause, timings=timings
+            self._api, responses, redirect, token=token, now=now, clock=clock, pause=pause, timings=timings
         )
         self._screen = Screen(self._api)
         self._reactions = Reactions(self._api)

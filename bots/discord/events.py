@@ -40,7 +40,15 @@ class Events:
     """Takes what one gateway connection tells, until it is closed."""
 
     def __init__(
-        self, api: Api, responses: Responses, gateway: Gateway, places: Places, keeper: Keeper, *, timings: Timings
+        self,
+        api: Api,
+        responses: Responses,
+        gateway: Gateway,
+        places: Places,
+        keeper: Keeper,
+        *,
+        timings: Timings,
+        now: Callable[[], float],
     ) -> None:
         self._api = api
         self._gateway = gateway
@@ -49,7 +57,7 @@ class Events:
         self._tasks: set[Task[None]] = set()
         self._order = Ordering(seconds=None)
         self._settle_within = timings.settle
-        interactions = Interactions(responses, places, keeper, store_within=timings.store)
+        interactions = Interactions(responses, places, keeper, store_within=timings.store, now=now)
         gateway.tap(
             {
                 "MESSAGE_CREATE": self._in_order(self._message),

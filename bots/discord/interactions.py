@@ -6,7 +6,8 @@ acknowledgement would lose the command for sure. Who gave it is told if it is lo
 """
 
 from asyncio import Task, TaskGroup, wait
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -33,9 +34,12 @@ _NOBODY = {"parse": list[str]()}
 
 
 class Interactions:
-    """Takes the commands, and the forms, that one gateway connection tells of."""
+    """Takes the commands, and the forms, that one gateway connection tells of. `now` is in seconds since 1970."""
 
-    def __init__(self, responses: Responses, places: Places, keeper: Keeper, *, store_within: float) -> None:
+    def __init__(
+        self, responses: Responses, places: Places, keeper: Keeper, *, store_within: float, now: Callable[[], float]
+    ) -> None:
+        self._now = now
         self._responses = responses
         self._places = places
         self._keeper = keeper
@@ -43,22 +47,24 @@ class Interactions:
 
     async def take(self, payload: Payload) -> None:
         """One INTERACTION_CREATE, from its arrival to its acknowledgement."""
+        arrived = self._now()
         match forms.submission(payload) if payload.get("type") == _SUBMISSION else commands.interaction(payload, None):
             case Inbound() as heard:
-                await self._obey(heard, payload)
+                await self._obey(_dated(heard, arrived), payload, arrived)
             case Filled() as form:
-                await self._fill(form, payload)
+                orders = {field: _dated(order, arrived) for field, order in form.orders.items()}
+                await self._fill(replace(form, orders=orders), payload)
             case Rejected() as unreadable:
                 await self._keeper.keep(unreadable)
             case None if payload.get("type") == _SUBMISSION:
                 await self._acknowledge(payload, self._responses.take(snowflake(payload["id"]), token_of(payload)))
 
-    async def _obey(self, heard: Inbound, payload: Payload) -> None:
+    async def _obey(self, heard: Inbound, payload: Payload, arrived: float) -> None:
         """What asks for a form is acknowledged by the form, if that comes in time, and else as all commands are."""
         verb, token = heard.verb or "", payload["token"]
         with self._responses.deferring(token):
             async with TaskGroup() as group:
-                storing = group.create_task(self._store(payload))
+                storing = group.create_task(self._store(payload, arrived))
                 if not await self._is_opened(heard, token, storing):
                     private = commands.private(verb, heard.text)
                     await self._acknowledge(payload, self._responses.defer(heard.id, token, private=private))
@@ -93,7 +99,7 @@ class Interactions:
         except NotFilled as wrong:
             return forms.refusal(form, wrong.reasons)
 
-    async def _store(self, payload: Payload) -> bool:
+    async def _store(self, payload: Payload, arrived: float) -> bool:
         """A component says itself of which session it is; a command is of the place where it was given."""
         heard: Inbound | Rejected | None
         try:
@@ -102,7 +108,7 @@ class Interactions:
             heard = commands.interaction(payload, parent, names=names)
         except (*Trouble, *UNREADABLE) as error:
             heard = rejected(payload, error)
-        return heard is None or await self._keeper.keep(heard)
+        return heard is None or await self._keeper.keep(_dated(heard, arrived) if isinstance(heard, Inbound) else heard)
 
     async def _acknowledge(self, payload: Payload, acknowledging: Coroutine[Any, Any, None]) -> None:
         try:
@@ -130,3 +136,7 @@ class Interactions:
         for piece in begun:
             await self._responses.whisper(ticket, {"content": piece, "allowed_mentions": _NOBODY})
         await self._responses.whisper(ticket, {"content": last, "allowed_mentions": _NOBODY, "components": menu})
+
+
+def _dated(heard: Inbound, arrived: float) -> Inbound:
+    return replace(heard, ticket=Ticket.since(heard.ticket, arrived))

@@ -37,7 +37,10 @@ CLOSED = {
 
 
 class Listening:
-    """Listens until it is cancelled. `clock` counts seconds from anywhere, `pause` awaits so many."""
+    """Listens until it is cancelled.
+
+    `now` is in seconds since 1970, `clock` counts them from anywhere, `pause` awaits so many.
+    """
 
     def __init__(
         self,
@@ -46,10 +49,12 @@ class Listening:
         redirect: Redirect,
         *,
         token: str,
+        now: Callable[[], float],
         clock: Callable[[], float],
         pause: Sleep,
         timings: Timings,
     ) -> None:
+        self._now = now
         self._api, self._responses = api, responses
         self._redirect = redirect
         self._token = token
@@ -109,7 +114,7 @@ class Listening:
     async def _hear(self, gateway: Gateway, receive: Receive) -> None:
         places = Places(self._api, gateway, me=await self._api.me(), pauses=self._timings.again, pause=self._pause)
         keeper = Keeper(receive, platform=PLATFORM, pauses=self._timings.again, pause=self._pause)
-        events = Events(self._api, self._responses, gateway, places, keeper, timings=self._timings)
+        events = Events(self._api, self._responses, gateway, places, keeper, timings=self._timings, now=self._now)
         async with events.hearing():
             self._open = gateway, places
             try:

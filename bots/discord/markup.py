@@ -1,6 +1,7 @@
-"""Discord's marks in what people write, as Markdown: mentions, channels, roles, emoji and commands."""
+"""Discord's marks in what people write, as Markdown: mentions, channels, roles, emoji, times and commands."""
 
 import re
+from datetime import UTC, datetime
 from itertools import chain, pairwise, zip_longest
 
 from bots.discord.names import Names, line, name
@@ -9,7 +10,7 @@ from core.seam.mentions import mention
 
 _MARK = re.compile(
     r"(?P<code>```.*?```|``.*?``|`[^`\n]*`)|<@!?(?P<user>\d+)>|<@&(?P<role>\d+)>|<#(?P<channel>\d+)>"
-    r"|<a?:(?P<emoji>\w+):\d+>|</(?P<command>[^:<>]+):\d+>",
+    r"|<a?:(?P<emoji>\w+):\d+>|<t:(?P<moment>-?\d{1,14})(?::[A-Za-z])?>|</(?P<command>[^:<>]+):\d+>",
     re.DOTALL,
 )
 _OWN = "\x00"
@@ -34,11 +35,21 @@ def readable(content: str, payload: Payload, names: Names) -> str:
                 return f"#{line(names.channel(channel) or channel)}"
             case ("emoji", emoji):
                 return f":{emoji}:"
+            case ("moment", moment):
+                return _moment(int(moment)) or found[0]
             case ("command", command):
                 return f"/{command}"
         return found[0]
 
     return _without_us(_MARK.sub(written, content.replace(_OWN, "")))
+
+
+def _moment(seconds: int) -> str | None:
+    """Discord shows it by each reader's own clock; None where it is no time that Python knows."""
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _without_us(text: str) -> str:

@@ -1,7 +1,7 @@
 """The note that lets a reply answer an interaction, also after a restart: its webhook, while Discord honours it."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 LIFETIME = 15 * 60
 """How long an interaction's token is good for, in seconds (interactions/receiving-and-responding)."""
@@ -38,6 +38,15 @@ class Ticket:
             return None
         return ticket if good else None
 
+    @classmethod
+    def since(cls, note: str | None, arrived: float) -> str | None:
+        """The note of an interaction that arrived at this instant by our own clock, from which it is good for so long.
+
+        Its ID tells when it was made by Discord's clock, and ours may be another.
+        """
+        ticket = cls.read(note, now=0.0)
+        return note if ticket is None else replace(ticket, until=arrived + LIFETIME).write()
+
     def age(self, *, now: float) -> float:
-        """How long ago the command was given, in seconds; less than nothing where our clock is behind Discord's."""
+        """How long ago the command reached us, in seconds."""
         return now - (self.until - LIFETIME)

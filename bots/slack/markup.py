@@ -129,4 +129,4 @@ def _date(seconds: str, label: str) -> str:
 
 def _line(name: str) -> str:
     """A name that anybody may choose, on one line, so that it stays itself when the text around it is unescaped."""
-    return escaped(" ".join(name.split())[:_LONGEST_NAME])
+    return escaped(" ".join(name.split())[:_LONGEST_NAME].rstrip("\u200d"))

@@ -115,7 +115,6 @@ class Answering:
     async def _decide(self, case: Case) -> Answer:
         """The answer, or the honest sentence in its place; nothing where nothing that we say is taken."""
         if not await case.speech.is_taken():
-            log.warning("model not asked", session=case.session, reason=SHUT)
             return Answer(parts=(), error=SHUT)
         try:
             written = await self._written(case)
@@ -151,10 +150,10 @@ class Answering:
         """What is said once another try is no use. Raises the error where it is worth one."""
         if isinstance(error, ModelInterrupted) and self._cuts.are_enough(case, error):
             return await self._broken_off(case, error)
-        if self._clock() + (error.retry_after or 0) > case.question.at + self._timings.excuse_after:
+        if self._clock() + (error.retry_after or 0) > case.question.heard_at + self._timings.excuse_after:
             await case.speech.excuse(UNSURE if isinstance(error, BudgetNotHeld) else LATE)
         await case.speech.keep()
-        if self._clock() - case.question.at < self._timings.patience or case.lease.attempts < ATTEMPTS - 1:
+        if self._clock() - case.question.heard_at < self._timings.patience or case.lease.attempts < ATTEMPTS - 1:
             raise error
         return Answer(parts=case.speech.beneath(apologies.GAVE_UP), error=_reason(error))
 

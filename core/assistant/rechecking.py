@@ -41,7 +41,7 @@ class Rechecking:
             log.warning("it can't be asked who sees a place", session=key.address.id, reason=str(error))
             return True
         except DeliveryError as error:
-            if waited < self._timings.patience:
+            if self._clock() - question.heard_at < self._timings.patience:
                 raise
             log.warning("not known who sees a place", session=key.address.id, reason=str(error))
             raise Unsaid from error

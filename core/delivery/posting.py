@@ -97,7 +97,7 @@ class Posting:
         if errand.lease is None or errand.lease.attempts < ATTEMPTS:
             return False
         others_arrive = self._arrived.get(errand.key.address.platform, began) > began
-        return others_arrive or self._clock() - errand.cause.at >= self._office.timings.patience
+        return others_arrive or self._clock() - errand.cause.heard_at >= self._office.timings.patience
 
     async def _call(self, errand: Errand, reply: Reply, *, intended: bool) -> Arrival:
         """Calls the platform until the message is certainly on screen, or certainly never will be."""

@@ -104,9 +104,11 @@ class Speech:
             return True
         await self.end()
         await self._previews.show(0, LOOK)
-        if not self._previews.refused:
-            self._growing = asyncio.create_task(self._grow())
-        return not self._previews.refused
+        if self._previews.refused:
+            log.warning("model not asked", session=self._lease.key.address.id, reason="nothing that we say is taken")
+            return False
+        self._growing = asyncio.create_task(self._grow())
+        return True
 
     async def excuse(self, words: str = LATE) -> None:
         """Says in place of silence, by one of `EXCUSES`, that the answer will be late; not beneath a part of it."""

@@ -24,7 +24,7 @@ from core.policy import Overrides, Policy
 from core.seam.messages import Inbound
 from core.session import Kind, Progress, Validity
 from core.store import Database, answering, arrivals, inbound, places, queue, unrecorded
-from core.timings import Timings
+from core.timings import Clock, Timings
 from core.work.worker import Worker
 
 log = structlog.get_logger()
@@ -66,8 +66,11 @@ class Judged:
 class Acceptance:
     """Judges messages and stores them, each once. Whoever calls sees to it that it is one at a time per session."""
 
-    def __init__(self, *, database: Database, worker: Worker, mind: Mind, events: Events, timings: Timings) -> None:
+    def __init__(
+        self, *, database: Database, worker: Worker, mind: Mind, events: Events, timings: Timings, clock: Clock
+    ) -> None:
         self._database = database
+        self._clock = clock
         self._worker = worker
         self._mind = mind
         self._timings = timings
@@ -204,6 +207,7 @@ class Acceptance:
                 tokens=0 if judged.is_bare else self.count(kept),
                 at_once=judged.is_at_once,
                 missed=judged.missed,
+                heard=round(self._clock(), 3),
                 claimant=claimant,
                 others=judged.waits and self._worker.is_full,
                 waking=ageing.waking(self._mind.policy, burst=self._timings.burst),

@@ -42,7 +42,9 @@ class Inbox:
         self._mind = mind
         self._timings = timings
         self._clock = clock
-        self._acceptance = Acceptance(database=database, worker=worker, mind=mind, events=events, timings=timings)
+        self._acceptance = Acceptance(
+            database=database, worker=worker, mind=mind, events=events, timings=timings, clock=clock
+        )
         self._news = News(
             database=database,
             worker=worker,

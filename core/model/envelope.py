@@ -31,9 +31,15 @@ LONGEST = 200
 """Characters that such brackets have at most."""
 
 _BRACKETS = "⁅⁆⁽⁾₍₎❨❩❪❫❲❳⟦⟧⟮⟯⦅⦆⦋⦌【】〔〕〖〗〘〙〚〛﴾﴿﹇﹈﹙﹚﹝﹞（）［］｟｠"  # such as look like ours
+_EMOJI = "[\u2190-\u21ff\u2600-\u27bf\u2b00-\u2bff\ufe0f\U0001f000-\U0001faff]"  # what a joiner makes one of
+_CUT_EMOJI = pattern(
+    r"[^\w\s\ufe0f\u200d\U0001f3fb-\U0001f3ff][\ufe0f\U0001f3fb-\U0001f3ff]*"
+    r"(?:\u200d[^\w\s\u200d][\ufe0f\U0001f3fb-\U0001f3ff]*)*\u200d?\Z"
+)
+_GOES_ON = pattern("[\u200d\ufe0f\U0001f3fb-\U0001f3ff]")
 _UNNAMEABLE = pattern(
-    rf"[\[\](){_BRACKETS}\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
-    r"\U000e0000-\U000e0fff]+"
+    rf"(?:[\[\](){_BRACKETS}\x00-\x1f\x7f-\x9f\u2028\u2029\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+    rf"\U000e0000-\U000e0fff]|(?<!{_EMOJI})\u200d|\u200d(?!{_EMOJI}))+"
 )
 _SMUGGLED = pattern(r"(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f)|[\U000e0000-\U000e0fff]+")
 """Tags: letters that nobody sees and a model reads. In the flags of a few regions, which stay, they are meant."""
@@ -93,5 +99,8 @@ def whole(words: str) -> str:
 @lru_cache(4096)
 def _named(name: str) -> str:
     """The name as it is shown. Bytes count too: an emoji is several tokens, and a name stands before each message."""
-    words = " ".join(_UNNAMEABLE.sub(" ", whole(name.translate(_UNSTORED))).split())[:_NAME_CHARACTERS]
-    return words.encode()[:_NAME_BYTES].decode(errors="ignore").rstrip() or "somebody"
+    words = " ".join(_UNNAMEABLE.sub(" ", whole(name.translate(_UNSTORED))).split())
+    cut = words[:_NAME_CHARACTERS].encode()[:_NAME_BYTES].decode(errors="ignore")
+    if cut.endswith("\u200d") or _GOES_ON.match(words, len(cut)):
+        cut = _CUT_EMOJI.sub("", cut)  # half of an emoji is another one
+    return cut.rstrip() or "somebody"

@@ -50,6 +50,7 @@ def accept(
     progress: Progress = Progress.WAITING,
     at_once: bool = False,
     missed: int = 0,
+    heard: float | None = None,
     claimant: Claimant | None = None,
     others: bool = False,
     waking: timeouts.Waking | None = None,
@@ -83,7 +84,9 @@ def accept(
     if message.public is not None:
         behind = 0.0 if waking is None else waking.burst
         openings.note(connection, key, session, public=message.public, behind=behind)
-    turn = _turn(message, seq=session.tail, kind=kind, progress=progress, verb=verb, tokens=tokens, missed=missed)
+    turn = _turn(
+        message, seq=session.tail, kind=kind, progress=progress, verb=verb, tokens=tokens, missed=missed, heard=heard
+    )
     turn = preferring(key, turn, session.preferred)
     if session.unrecorded_until is not None and verb is None:
         turn = _as_recorded(connection, key, turn)
@@ -109,7 +112,15 @@ def accept(
 
 
 def _turn(
-    message: Inbound, *, seq: int, kind: Kind, progress: Progress, verb: str | None, tokens: int, missed: int
+    message: Inbound,
+    *,
+    seq: int,
+    kind: Kind,
+    progress: Progress,
+    verb: str | None,
+    tokens: int,
+    missed: int,
+    heard: float | None,
 ) -> Turn:
     """The message as whoever reads it back from the database would have it."""
     return Turn(
@@ -127,7 +138,12 @@ def _turn(
         edited_at=None if message.edited_at is None else seconds(micro(message.edited_at)),
         quotes=message.quotes,
         slip=Slip(
-            vague=message.vague, direct=message.direct, reply_to=message.reply_to, missed=missed, ticket=message.ticket
+            vague=message.vague,
+            direct=message.direct,
+            reply_to=message.reply_to,
+            missed=missed,
+            ticket=message.ticket,
+            heard=heard,
         ),
     )
 

@@ -319,3 +319,24 @@ async def test_rate_limits_are_logged_without_tokens(
         await ear.adapter.deliver(reply(heard, private=True))
     assert "rate limited" in caplog.text
     assert json.loads(heard.ticket or "")["token"] not in caplog.text
+
+
+@pytest.mark.parametrize("ahead", [1_200, -1_200])
+async def test_an_answer_stays_private_however_wrong_this_machines_clock_is(stage: DiscordStage, ahead: float) -> None:
+    async with listening(stage, now=lambda: time() + ahead) as listener:
+        await stage.command("status")
+        heard = await listener.number(1)
+        await stage.until(lambda: interaction(stage).deferred)
+        await listener.adapter.deliver(reply(heard, private=True))
+    assert [(one.text, one.private) for one in stage.shown()] == [("an answer", True)]
+
+
+async def test_a_ticket_is_good_for_a_quarter_of_an_hour_after_it_came(stage: DiscordStage) -> None:
+    ahead = 1_200.0
+    async with listening(stage, now=lambda: time() + ahead) as listener:
+        await stage.command("status")
+        heard = await listener.number(1)
+        await stage.until(lambda: interaction(stage).deferred)
+        ahead += 16 * 60
+        await listener.adapter.deliver(reply(heard, private=True))
+    assert [(one.text, one.private) for one in stage.shown()] == [("an answer", False)]

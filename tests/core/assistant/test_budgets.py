@@ -177,7 +177,8 @@ async def test_from_four_fifths_on_people_are_warned_once_and_the_cheaper_model_
 async def test_where_the_budgets_can_not_be_reached_no_call_is_made_and_that_is_said(database: Database) -> None:
     road, now = Interrupted(database), NOON
     road.fail("hold", *[DatabaseUnreachable("away")] * 100_000)
-    async with house(road, clock=lambda: now, timings=brisk(back_off=0.001)) as running:
+    timings = brisk(back_off=0.001, excuse_after=60.0, patience=600.0)
+    async with house(road, clock=lambda: now, timings=timings) as running:
         allow(running, budget="100k tokens/day")
         await running.say(message("hello", at=NOON))
         now = NOON + running.timings.excuse_after + 1

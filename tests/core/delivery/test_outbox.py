@@ -326,8 +326,8 @@ async def test_a_reply_is_kept_while_its_platform_may_be_away(database: Database
     adapter = TranscriptAdapter()
     adapter.mute = True
     adapter.faults.extend([Fault(error=DeliveryUnknown("internal_error"))] * 5 * (ATTEMPTS + 2))
-    async with house(database, adapter=adapter, timings=brisk(repeat=0.001)) as running:
-        await running.say(message(at=2_000_000_000))
+    async with house(database, adapter=adapter, timings=brisk(repeat=0.001, patience=600.0)) as running:
+        await running.say(message())
         await running.answered("You said: hello")
 
     assert len(adapter.delivered) == 5 * (ATTEMPTS + 2) + 1
@@ -355,7 +355,7 @@ async def test_a_reply_that_alone_does_not_arrive_is_given_up_without_waiting_fo
     database: Database,
 ) -> None:
     adapter = Picky()
-    async with house(database, adapter=adapter) as running:
+    async with house(database, adapter=adapter, timings=brisk(patience=600.0)) as running:
 
         async def another() -> None:
             before = len(adapter.screen)
@@ -363,7 +363,7 @@ async def test_a_reply_that_alone_does_not_arrive_is_given_up_without_waiting_fo
             await adapter.until(lambda: len(adapter.screen) > before)
 
         adapter.meanwhile = another
-        await running.say(message("bad", at=2_000_000_000))
+        await running.say(message("bad"))
         await adapter.until(lambda: len(adapter.screen) == 5 * ATTEMPTS)
         await running.over()
         await running.say(message("still there?"))

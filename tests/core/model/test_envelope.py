@@ -42,3 +42,24 @@ def test_what_nobody_sees_is_not_shown_to_the_model() -> None:
 def test_a_region_s_flag_stays_and_hides_nothing() -> None:
     assert spoken(Author(id="U7", name="Ada"), AT, f"{ENGLAND}!").endswith(f"] {ENGLAND}!")
     assert spoken(Author(id="U7", name="Ada"), AT, f"\U0001f3f4{HIDDEN}\U000e007f!").endswith("] \U0001f3f4!")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Ada 👩‍💻", "Ada 👩‍💻"),
+        ("👨‍👩‍👧‍👦 Ada", "👨‍👩‍👧‍👦 Ada"),
+        ("🏳️‍🌈👍🏽❤️", "🏳️‍🌈👍🏽❤️"),
+        ("a\u200db\u200d", "a b"),
+        ("\u200d👩", "👩"),
+        ("x" * 78 + "👩‍💻", "x" * 78),
+        ("x" * 79 + "👍🏽", "x" * 79),
+    ],
+)
+def test_an_emoji_in_a_name_is_whole_or_not_there(name: str, shown: str) -> None:
+    assert spoken(Author(id="U1", name=name), 0, "hi").startswith(f"[{shown} (U1) ")
+
+
+def test_a_name_of_emoji_is_cut_between_them() -> None:
+    name = spoken(Author(id="U1", name="👩‍💻" * 80), 0, "hi").removeprefix("[").partition(" (U1)")[0]
+    assert set(name.split("👩‍💻")) == {""}

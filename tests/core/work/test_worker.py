@@ -164,7 +164,9 @@ async def test_a_stop_reaches_the_process_that_answers(database: Database) -> No
 
 
 async def test_a_stop_ends_an_answer_that_backs_off(database: Database) -> None:
-    async with house(database, ModelStalled("nothing came"), timings=brisk(back_off=3_600.0)) as running:
+    async with house(
+        database, ModelStalled("nothing came"), timings=brisk(back_off=3_600.0, excuse_after=60.0)
+    ) as running:
         await running.say(message("hello?", at=2_000_000_000))
         await running.until(lambda found: found[0].attempts == 1 and found[0].owner is None)
         await running.say(message("!stop", at=2_000_000_001))
@@ -392,14 +394,15 @@ async def test_a_model_that_is_away_is_waited_for_as_long_as_people_have_patienc
     """However often that is: what is away is no fault of the message's."""
     asked = message("hello?")
     now = asked.at + 1
-    async with house(database, *[ModelStalled("nothing came")] * 1_000, clock=lambda: now) as running:
+    timings, away = brisk(excuse_after=60.0, patience=600.0), ModelStalled("nothing came")
+    async with house(database, *[away] * 1_000, clock=lambda: now, timings=timings) as running:
         await running.say(asked)
         await running.model.until(lambda: len(running.model.prompts) > ATTEMPTS + 2)
         assert running.adapter.texts == []
 
-        now = asked.at + running.timings.excuse_after + 1
+        now += running.timings.excuse_after + 1
         await running.adapter.until(lambda: running.adapter.texts == [LATE])
-        now = asked.at + running.timings.patience + 1
+        now += running.timings.patience + 1
         await running.answered(GAVE_UP)
 
 
@@ -409,6 +412,23 @@ async def test_a_message_that_has_not_waited_long_is_told_nothing_of_it(database
         await running.answered("Here I am.")
 
     assert {text for _, text in running.adapter.history} == {"Here I am."}
+
+
+@pytest.mark.parametrize("ahead", [1_200.0, -1_200.0])
+async def test_how_long_people_wait_is_measured_by_our_own_clock_from_when_we_heard_them(
+    database: Database, ahead: float
+) -> None:
+    asked = message("hello?")
+    now = asked.at + ahead
+    timings, away = brisk(excuse_after=60.0, patience=600.0), ModelStalled("nothing came")
+    async with house(database, *[away] * 1_000, clock=lambda: now, timings=timings) as running:
+        await running.say(asked)
+        await running.model.until(lambda: len(running.model.prompts) > ATTEMPTS + 2)
+        assert running.adapter.texts == [], "nobody has waited yet"
+        now += 61
+        await running.adapter.until(lambda: running.adapter.texts == [LATE])
+        now += 600
+        await running.answered(GAVE_UP)
 
 
 async def test_a_database_that_is_away_is_asked_less_and_less_often_and_taken_up_when_it_is_back(
