@@ -261,7 +261,7 @@ async def test_a_refused_answer_that_is_dropped_is_forgotten(database: Database)
         await database.write(dead.drop, f"{HERE.id}#1")
 
     assert await letters(database) == []
-    assert await memory(database) == [("person", "hello"), ("assistant", "You said: hello")]
+    assert await memory(database) == [("person", "hello")], "nobody has seen the answer"
 
 
 @pytest.mark.parametrize("order", [dead.retry, dead.drop])
