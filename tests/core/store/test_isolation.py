@@ -349,6 +349,7 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         "error": [None, (1, "why")],
         "verb": [None, "reset"],
         "talk_at": [None, 5],
+        "heard": [5.0],
         "text": ["words"],
         "words": ["words"],
         "model": ["m"],
