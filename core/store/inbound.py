@@ -10,7 +10,7 @@ from core.policy import Overrides
 from core.schema import rejections, turns
 from core.seam.messages import Author, Inbound, Rejected
 from core.session import Kind, Lease, Progress, Role, SessionKey, Slip, Turn, Validity
-from core.store import bodies, openings, policies, quotes, timeouts, unrecorded
+from core.store import bodies, openings, policies, quotes, recorded, timeouts, unrecorded
 from core.store.arrivals import Claimant, Duplicate, Session, extend
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import fixed, insert, micro, notify, now, seconds, storable
@@ -150,8 +150,8 @@ def _turn(
 
 def _as_recorded(connection: Connection, key: SessionKey, turn: Turn) -> Turn:
     """The turn as it may be stored in a session in which something was off the record. Raises Unrecorded."""
-    if unrecorded.until(connection, key, at=micro(turn.at)) is None:
-        return turn._replace(quotes=unrecorded.without(unrecorded.around(connection, key), turn.quotes))
+    if recorded.until(connection, key, at=micro(turn.at)) is None:
+        return turn._replace(quotes=recorded.without(recorded.around(connection, key), turn.quotes))
     if turn.kind is Kind.OVERHEARD:
         raise unrecorded.Unrecorded(key.address.id)
     if turn.progress is Progress.WAITING:
