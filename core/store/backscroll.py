@@ -31,7 +31,8 @@ def keep(connection: Connection, lease: Lease, messages: Sequence[Inbound], toke
     said = [message.id for message in messages]
     left_out = gone.among(connection, key, said) | places.known(connection, key.address, said)
     stretches = recorded.around(connection, key)
-    left_out |= {message.id for message in messages if recorded.cover(stretches, message.at)}
+    left_out |= {one.id for one in messages if recorded.cover(stretches, one.at, one.edited_at)}
+    left_out |= recorded.answers(connection, key, [one.id for one in messages if one.author.is_self])
     stand = [(message, size) for message, size in zip(messages, tokens, strict=True) if message.id not in left_out]
     messages, tokens = [message for message, _ in stand], [size for _, size in stand]
     mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
@@ -47,7 +48,7 @@ def keep(connection: Connection, lease: Lease, messages: Sequence[Inbound], toke
         connection.execute(insert(connection.dialect.name, turns).on_conflict_do_nothing(), rows)
     for place, message in enumerate(messages):
         if message.quotes and not message.author.is_self:
-            pointed = recorded.without(stretches, message.quotes)
+            pointed = recorded.without(connection, key, message.quotes)
             quotes.keep(connection, key, first - len(messages) + place, pointed, by=message.author.id)
 
 
@@ -75,7 +76,9 @@ def around(connection: Connection, key: SessionKey, seq: int, found: Sequence[In
     told = [
         one
         for one in found
-        if one.id not in left_out and micro(one.at) > (since or 0) and not recorded.cover(stretches, one.at)
+        if one.id not in left_out
+        and micro(one.at) > (since or 0)
+        and not recorded.cover(stretches, one.at, one.edited_at)
     ]
     last = select(func.max(turns.c.seq)).where(mine, turns.c.seq < seq, turns.c.kind == Kind.SAID).scalar_subquery()
     behind = and_(turns.c.seq > func.coalesce(last, 0), turns.c.seq > begins, turns.c.seq < seq)

@@ -8,30 +8,19 @@ is still to be posted. Everything else that was said is not stored at all. Comma
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, and_, case, delete, func, null, select, update
+from sqlalchemy import Connection, and_, case, delete, func, null, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import deliveries, quotes, sessions, turns, unrecorded
 from core.seam.address import Address
 from core.session import Answer, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
-from core.store import answering, checkpoints, notices, summaries
+from core.store import answering, checkpoints, notices, recorded, summaries
 from core.store.changes import tell
 from core.store.engine.sql import erases, insert, now
 from core.store.queue import turn
 from core.store.stages import Stage
 
 OVER = "_We are on the record again: I remember what is said from now on, and nothing of what was said in between._"
-
-_NOTHING = {
-    "validity": Validity.ERASED,
-    "body": b"",
-    "tokens": 0,
-    "author": None,
-    "name": None,
-    "error": None,
-    "quotes": None,
-}
-"""What is left of talk that was stored for its answer alone; its slip is kept until that is on screen."""
 
 
 class Unrecorded(Exception):
@@ -130,7 +119,8 @@ def _take_out(connection: Connection, key: SessionKey, since: int, until: int, c
     """What is stored of talk in this stretch: what waits is answered off the record, and the rest is erased."""
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
     talk = and_(mine, turns.c.kind.in_((Kind.SAID, Kind.OVERHEARD)), turns.c.role == Role.PERSON)
-    then = and_(talk, turns.c.at > since, turns.c.at < until, turns.c.validity == Validity.STANDS)
+    words = or_(*(and_(at > since, at < until) for at in (turns.c.at, turns.c.edited_at)))
+    then = and_(talk, words, turns.c.validity == Validity.STANDS)
     again = {"validity": Validity.UNRECORDED, "edited_at": func.coalesce(turns.c.edited_at, turns.c.at) + 1}
     if connection.execute(update(turns).where(then, turns.c.progress == Progress.WAITING).values(again)).rowcount:
         tell(connection, key)
@@ -145,7 +135,7 @@ def _take_out(connection: Connection, key: SessionKey, since: int, until: int, c
 def _empty(connection: Connection, key: SessionKey, seqs: Sequence[int]) -> None:
     """These turns and the answers to them have no words any more."""
     for seq in seqs:
-        connection.execute(update(turns).where(turn(key, seq)).values(_NOTHING))
+        connection.execute(update(turns).where(turn(key, seq)).values(recorded.NOTHING))
         settle(connection, key, seq)
     gone = and_(quotes.c.workspace == key.workspace, quotes.c.session == key.session, quotes.c.seq.in_(seqs))
     connection.execute(delete(quotes).where(gone))
