@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from core.commands import moments
 from core.commands.orders import Desk
-from core.store import Connection, unrecorded
+from core.store import Connection, recorded, unrecorded
 from core.store.engine.sql import micro, seconds
 
 USUAL = timedelta(minutes=30)
@@ -34,7 +34,7 @@ def end(connection: Connection, desk: Desk) -> tuple[bool, str]:
 
 def status(connection: Connection, desk: Desk) -> str:
     """That talk is off the record at this moment, and for how long; empty where it is not."""
-    until = unrecorded.until(connection, desk.key, at=micro(desk.turn.at))
+    until = recorded.until(connection, desk.key, at=micro(desk.turn.at))
     return "" if until is None else f"\nWe are off the record until {_told(until, desk)}."
 
 

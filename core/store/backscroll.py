@@ -9,7 +9,7 @@ from core.schema import sessions, turns
 from core.seam.address import Address
 from core.seam.messages import Inbound
 from core.session import Kind, Lease, Progress, Role, SessionKey, Validity
-from core.store import bodies, gone, places, quotes, timeouts, unrecorded
+from core.store import bodies, gone, places, quotes, recorded, timeouts
 from core.store.engine.sql import insert, micro, storable
 from core.store.queue import require
 
@@ -30,8 +30,9 @@ def keep(connection: Connection, lease: Lease, messages: Sequence[Inbound], toke
     key = lease.key
     said = [message.id for message in messages]
     left_out = gone.among(connection, key, said) | places.known(connection, key.address, said)
-    stretches = unrecorded.around(connection, key)
-    left_out |= {message.id for message in messages if unrecorded.cover(stretches, message.at)}
+    stretches = recorded.around(connection, key)
+    left_out |= {one.id for one in messages if recorded.cover(stretches, one.at, one.edited_at)}
+    left_out |= recorded.answers(connection, key, [one.id for one in messages if one.author.is_self])
     stand = [(message, size) for message, size in zip(messages, tokens, strict=True) if message.id not in left_out]
     messages, tokens = [message for message, _ in stand], [size for _, size in stand]
     mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
@@ -47,7 +48,7 @@ def keep(connection: Connection, lease: Lease, messages: Sequence[Inbound], toke
         connection.execute(insert(connection.dialect.name, turns).on_conflict_do_nothing(), rows)
     for place, message in enumerate(messages):
         if message.quotes and not message.author.is_self:
-            pointed = unrecorded.without(stretches, message.quotes)
+            pointed = recorded.without(connection, key, message.quotes)
             quotes.keep(connection, key, first - len(messages) + place, pointed, by=message.author.id)
 
 
@@ -71,11 +72,13 @@ def around(connection: Connection, key: SessionKey, seq: int, found: Sequence[In
     said = [message.id for message in found]
     own = select(turns.c.message).where(mine, turns.c.message.in_(said), not_(_BARE))
     left_out = set(connection.execute(own).scalars()) | gone.among(connection, key, said)
-    stretches = unrecorded.around(connection, key)
+    stretches = recorded.around(connection, key)
     told = [
         one
         for one in found
-        if one.id not in left_out and micro(one.at) > (since or 0) and not unrecorded.cover(stretches, one.at)
+        if one.id not in left_out
+        and micro(one.at) > (since or 0)
+        and not recorded.cover(stretches, one.at, one.edited_at)
     ]
     last = select(func.max(turns.c.seq)).where(mine, turns.c.seq < seq, turns.c.kind == Kind.SAID).scalar_subquery()
     behind = and_(turns.c.seq > func.coalesce(last, 0), turns.c.seq > begins, turns.c.seq < seq)

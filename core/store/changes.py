@@ -14,7 +14,7 @@ from core.schema import sessions, turns
 from core.seam.address import Address
 from core.seam.messages import Edited, Quote
 from core.session import Kind, Lease, Progress, Role, SessionKey, Turn, Validity
-from core.store import answers, bodies, checkpoints, gone, quotes, summaries
+from core.store import answers, bodies, checkpoints, gone, quotes, recorded, summaries
 from core.store.arrivals import backs_off
 from core.store.engine.sql import erases, micro, now, storable
 from core.store.places import find
@@ -58,6 +58,7 @@ def edit(
 
     Its author's name becomes what it is now, as `tokens` counts the message with that. `fit` cuts the new words of a
     quote to its share, and `size` counts what quotes it. An edit that was overtaken by a newer one changes nothing.
+    Of words that were said off the record, by this edit as well, nothing is kept, but where they wait to be answered.
     What the model's provider would not read is shown to it again. Raises Unknown.
     """
     message = edited.message
@@ -73,13 +74,19 @@ def edit(
             _note(connection, key, row, edited)
             continue
         checkpoints.outdate(connection, key, row.seq)
+        waits = row.progress == Progress.WAITING
         become = _edited(key, row, edited, verb=verb, tokens=tokens)
+        pointed = recorded.without(connection, key, message.quotes)
+        if verb is None and _is_unrecorded(connection, key, edited):
+            become, pointed = recorded.off(become, waits=waits), pointed if waits else ()
         connection.execute(update(turns).where(_this(key, row)).values(become))
-        quotes.keep(connection, key, row.seq, message.quotes, by=message.author.id)
-        if row.progress == Progress.WAITING:
+        quotes.keep(connection, key, row.seq, pointed, by=message.author.id)
+        if waits:
             told.append(tell(connection, key))
     for key, quote in quoted:
         if quotes.follow(connection, key, quote, edited, fit):
+            if _is_unrecorded(connection, key, edited):
+                quotes.take_out(connection, key, quote.seq, quote.place)
             _count_again(connection, key, quote.seq, size)
             told += requoted(connection, key, quote.seq)
     return told
@@ -120,6 +127,12 @@ def _note(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]]
     While it is answered, it stays the question that it is.
     """
     connection.execute(update(turns).where(_this(key, row), not_(OPEN)).values(edited_at=micro(edited.at)))
+
+
+def _is_unrecorded(connection: Connection, key: SessionKey, edited: Edited) -> bool:
+    """Whether these words were said off the record, at first or by this edit."""
+    stretches = recorded.around(connection, key, edited.message.address)
+    return recorded.cover(stretches, edited.message.at, edited.at)
 
 
 def _is_news(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], edited: Edited) -> bool:

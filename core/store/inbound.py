@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, func, select, true, update
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import Insert
 
 from core.policy import Overrides
 from core.schema import rejections, turns
 from core.seam.messages import Author, Inbound, Rejected
 from core.session import Kind, Lease, Progress, Role, SessionKey, Slip, Turn, Validity
-from core.store import bodies, openings, policies, quotes, timeouts, unrecorded
+from core.store import bodies, gone, openings, policies, quotes, recorded, timeouts, unrecorded
 from core.store.arrivals import Claimant, Duplicate, Session, extend
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import fixed, insert, micro, notify, now, seconds, storable
@@ -88,6 +88,7 @@ def accept(
         message, seq=session.tail, kind=kind, progress=progress, verb=verb, tokens=tokens, missed=missed, heard=heard
     )
     turn = preferring(key, turn, session.preferred)
+    turn = turn._replace(quotes=recorded.without(connection, key, turn.quotes))
     if session.unrecorded_until is not None and verb is None:
         turn = _as_recorded(connection, key, turn)
     row = _row(key, turn)
@@ -150,8 +151,9 @@ def _turn(
 
 def _as_recorded(connection: Connection, key: SessionKey, turn: Turn) -> Turn:
     """The turn as it may be stored in a session in which something was off the record. Raises Unrecorded."""
-    if unrecorded.until(connection, key, at=micro(turn.at)) is None:
-        return turn._replace(quotes=unrecorded.without(unrecorded.around(connection, key), turn.quotes))
+    words = (turn.at, turn.edited_at)
+    if all(at is None or recorded.until(connection, key, at=micro(at)) is None for at in words):
+        return turn
     if turn.kind is Kind.OVERHEARD:
         raise unrecorded.Unrecorded(key.address.id)
     if turn.progress is Progress.WAITING:
@@ -206,8 +208,11 @@ def _called_upon(connection: Connection, key: SessionKey, turn: Turn) -> tuple[i
     what was said to others into something for us.
     """
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
-    stands = and_(turns.c.progress == Progress.DONE, turns.c.validity == Validity.STANDS)
-    overheard = and_(turns.c.kind == Kind.OVERHEARD, stands)
+    stands = turns.c.validity == Validity.STANDS
+    by_edit = turn.validity is Validity.UNRECORDED and turn.edited_at is not None
+    if by_edit and not gone.among(connection, key, [turn.message or ""]):  # its words have gone by that very edit
+        stands = or_(stands, turns.c.edited_at == micro(turn.edited_at or 0.0))
+    overheard = and_(turns.c.kind == Kind.OVERHEARD, turns.c.progress == Progress.DONE, stands)
     same = and_(mine, turns.c.message == turn.message, turns.c.role == turn.role, overheard)
     known = select(turns.c.seq, turns.c.edited_at).where(same).with_for_update()
     found = connection.execute(known).one_or_none()

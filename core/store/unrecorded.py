@@ -5,35 +5,22 @@ question waits with its words, in no window, and loses them as its answer is sto
 is still to be posted. Everything else that was said is not stored at all. Commands are no talk.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, and_, case, delete, func, null, select, update
+from sqlalchemy import Connection, and_, case, delete, func, null, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import deliveries, quotes, sessions, turns, unrecorded
 from core.seam.address import Address
-from core.seam.messages import Quote
 from core.session import Answer, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
-from core.store import answering, checkpoints, notices, summaries
+from core.store import answering, checkpoints, notices, recorded, summaries
 from core.store.changes import tell
-from core.store.engine.sql import erases, insert, micro, now
+from core.store.engine.sql import erases, insert, now
 from core.store.queue import turn
 from core.store.states import DeliveryState
 
 OVER = "_We are on the record again: I remember what is said from now on, and nothing of what was said in between._"
-UNREAD = "it was said off the record"
-
-_NOTHING = {
-    "validity": Validity.ERASED,
-    "body": b"",
-    "tokens": 0,
-    "author": None,
-    "name": None,
-    "error": None,
-    "quotes": None,
-}
-"""What is left of talk that was stored for its answer alone; its slip is kept until that is on screen."""
 
 
 class Unrecorded(Exception):
@@ -89,44 +76,13 @@ def announce(connection: Connection, key: SessionKey) -> None:
     """Has people told, once, that talk is on the record again, where it is."""
     _lock(connection, key)
     ended = and_(_of(key), unrecorded.c.told.is_(False), unrecorded.c.until <= now(connection) * 1000)
-    rows = connection.execute(update(unrecorded).where(ended).values(told=True).returning(*_STRETCH)).all()
+    rows = connection.execute(
+        update(unrecorded).where(ended).values(told=True).returning(unrecorded.c.since, unrecorded.c.until)
+    ).all()
     for row in rows:
         _take_out(connection, key, row.since, row.until)
     if rows:
         notices.tell(connection, key, name=f"on the record {max(row.until for row in rows)}", text=OVER)
-
-
-def until(connection: Connection, key: SessionKey, *, at: int) -> int | None:
-    """Up to when what is said at that moment is off the record; None where it is not."""
-    then = and_(_of(key), unrecorded.c.since < at, unrecorded.c.until > at)
-    found: int | None = connection.execute(select(func.max(unrecorded.c.until)).where(then)).scalar_one()
-    return found
-
-
-Stretches = Sequence[tuple[int, int]]
-"""From when to when something was off the record, both in microseconds."""
-
-
-def around(connection: Connection, key: SessionKey) -> Stretches:
-    """When something was off the record in this session, or on its channel's top level, which its history may show."""
-    here = and_(sessions.c.workspace == unrecorded.c.workspace, sessions.c.session == unrecorded.c.session)
-    places = (key.address.id, key.address.channel_address.id)
-    there = and_(sessions.c.workspace == key.workspace, sessions.c.address.in_(places))
-    rows = connection.execute(select(*_STRETCH).join(sessions, here).where(there)).all()
-    return [(row.since, row.until) for row in rows]
-
-
-def cover(stretches: Stretches, at: float | None) -> bool:
-    """Whether one of them has this moment (seconds since 1970) in it."""
-    return at is not None and any(since < micro(at) < until for since, until in stretches)
-
-
-def without(stretches: Stretches, pointed: Iterable[Quote]) -> tuple[Quote, ...]:
-    """What a message points at, without words that were said in one of them, and so that these never come to it."""
-    return tuple(
-        replace(one, text="", message=None, source=None, unread=UNREAD) if cover(stretches, one.at) else one
-        for one in pointed
-    )
 
 
 @erases
@@ -163,7 +119,8 @@ def _take_out(connection: Connection, key: SessionKey, since: int, until: int, c
     """What is stored of talk in this stretch: what waits is answered off the record, and the rest is erased."""
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
     talk = and_(mine, turns.c.kind.in_((Kind.SAID, Kind.OVERHEARD)), turns.c.role == Role.PERSON)
-    then = and_(talk, turns.c.at > since, turns.c.at < until, turns.c.validity == Validity.STANDS)
+    words = or_(*(and_(at > since, at < until) for at in (turns.c.at, turns.c.edited_at)))
+    then = and_(talk, words, turns.c.validity == Validity.STANDS)
     again = {"validity": Validity.UNRECORDED, "edited_at": func.coalesce(turns.c.edited_at, turns.c.at) + 1}
     if connection.execute(update(turns).where(then, turns.c.progress == Progress.WAITING).values(again)).rowcount:
         tell(connection, key)
@@ -178,13 +135,10 @@ def _take_out(connection: Connection, key: SessionKey, since: int, until: int, c
 def _empty(connection: Connection, key: SessionKey, seqs: Sequence[int]) -> None:
     """These turns and the answers to them have no words any more."""
     for seq in seqs:
-        connection.execute(update(turns).where(turn(key, seq)).values(_NOTHING))
+        connection.execute(update(turns).where(turn(key, seq)).values(recorded.NOTHING))
         settle(connection, key, seq)
     gone = and_(quotes.c.workspace == key.workspace, quotes.c.session == key.session, quotes.c.seq.in_(seqs))
     connection.execute(delete(quotes).where(gone))
-
-
-_STRETCH = (unrecorded.c.since, unrecorded.c.until)
 
 
 def _of(key: SessionKey) -> ColumnElement[bool]:

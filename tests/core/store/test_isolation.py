@@ -349,6 +349,8 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         "error": [None, (1, "why")],
         "verb": [None, "reset"],
         "talk_at": [None, 5],
+        "heard": [5.0],
+        "beside": [None, *address],
         "text": ["words"],
         "words": ["words"],
         "model": ["m"],

@@ -1,0 +1,93 @@
+"""On the record or off it: what of that which reaches us may be kept, by the time at which it was said."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection, and_, func, select
+
+from core.schema import deliveries, sessions, turns, unrecorded
+from core.seam.address import Address
+from core.seam.messages import Quote
+from core.session import Kind, Role, SessionKey, Validity
+from core.store.engine.sql import micro
+
+UNREAD = "it was said off the record"
+NOTHING: Mapping[str, object] = {
+    "validity": Validity.ERASED,
+    "body": b"",
+    "tokens": 0,
+    "author": None,
+    "name": None,
+    "error": None,
+    "quotes": None,
+}
+"""What is left of talk that was stored for its answer alone; its slip is kept until that is on screen."""
+
+_STRETCH = (unrecorded.c.since, unrecorded.c.until)
+
+
+def until(connection: Connection, key: SessionKey, *, at: int) -> int | None:
+    """Up to when what is said at that moment is off the record; None where it is not."""
+    mine = and_(unrecorded.c.workspace == key.workspace, unrecorded.c.session == key.session)
+    then = and_(mine, unrecorded.c.since < at, unrecorded.c.until > at)
+    found: int | None = connection.execute(select(func.max(unrecorded.c.until)).where(then)).scalar_one()
+    return found
+
+
+Stretches = Sequence[tuple[int, int]]
+"""From when to when something was off the record, both in microseconds."""
+
+
+def around(connection: Connection, key: SessionKey, beside: Address | None = None) -> Stretches:
+    """When something was off the record in this session, or on its channel's top level, which its history may show.
+
+    Or at another address `beside` it.
+    """
+    here = and_(sessions.c.workspace == unrecorded.c.workspace, sessions.c.session == unrecorded.c.session)
+    places = [one.id for one in (key.address, key.address.channel_address, beside or key.address)]
+    there = and_(sessions.c.workspace == key.workspace, sessions.c.address.in_(places))
+    rows = connection.execute(select(*_STRETCH).join(sessions, here).where(there)).all()
+    return [(row.since, row.until) for row in rows]
+
+
+def cover(stretches: Stretches, *moments: float | None) -> bool:
+    """Whether one of them has one of these moments (seconds since 1970) in it."""
+    return any(since < micro(at) < until for since, until in stretches for at in moments if at is not None)
+
+
+def without(connection: Connection, key: SessionKey, pointed: Sequence[Quote]) -> tuple[Quote, ...]:
+    """What a message here points at, without words that were said off the record, and so that these never come to it.
+
+    So are those of ours that answer such, whenever they were said.
+    """
+    if not pointed:
+        return ()
+    stretches = around(connection, key)
+    ours = answers(connection, key, [one.message for one in pointed if one.message is not None])
+    return tuple(
+        replace(one, text="", message=None, source=None, unread=UNREAD)
+        if cover(stretches, one.at) or one.message in ours
+        else one
+        for one in pointed
+    )
+
+
+def answers(connection: Connection, key: SessionKey, messages: Collection[str]) -> set[str]:
+    """Those of these messages, of this session's channel, by which we have answered what was said off the record.
+
+    What arrived longer than a day ago is not known any more.
+    """
+    here = and_(sessions.c.workspace == deliveries.c.workspace, sessions.c.session == deliveries.c.session)
+    asked = [turns.c[name] == deliveries.c[name] for name in ("workspace", "session", "seq")]
+    when = [turns.c[name] == unrecorded.c[name] for name in ("workspace", "session")]
+    then = and_(*when, unrecorded.c.since < turns.c.at, unrecorded.c.until > turns.c.at)
+    talk = and_(turns.c.role == Role.PERSON, turns.c.kind == Kind.SAID)
+    there = and_(sessions.c.workspace == key.workspace, sessions.c.channel == key.address.channel_address.id)
+    rows = select(deliveries.c.message).join_from(deliveries, sessions, here).join(turns, and_(*asked))
+    found = rows.join(unrecorded, then).where(there, talk, deliveries.c.message.in_(messages))
+    return set(connection.execute(found).scalars())
+
+
+def off(become: Mapping[str, object], *, waits: bool) -> dict[str, object]:
+    """Of a turn whose words were changed off the record: what waits is answered so, of all else no word is kept."""
+    return {**become, **({"validity": Validity.UNRECORDED} if waits else NOTHING)}

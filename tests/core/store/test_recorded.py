@@ -1,0 +1,154 @@
+"""Off the record by every other way: by edits, quotes and commands, and by answers that came late."""
+
+import asyncio
+from dataclasses import replace
+
+from core.seam.messages import Audience, Edited, Inbound, Quote
+from core.store import Database
+from tests.script import House, TranscriptAdapter, house
+from tests.test_forgetting import said, stored
+from tests.values import BEN, HERE, message
+
+THREAD = replace(HERE, thread="t1")
+OURS = replace(BEN, is_self=True)
+
+
+def at(minutes: float, text: str, **facts: object) -> Inbound:
+    """Said so many minutes after the hour."""
+    return message(text, at=_then(minutes), **facts)
+
+
+def _then(minutes: float) -> float:
+    return 1_700_000_000.0 + 60 * minutes
+
+
+def to_others(minutes: float, text: str, **facts: object) -> Inbound:
+    return at(minutes, text, direct=False, author=BEN, audience=Audience.OTHERS, **facts)
+
+
+async def whole(running: House, text: str, minutes: float, **facts: object) -> str:
+    return await said(running, text, at=_then(minutes), **facts)
+
+
+async def off(running: House) -> None:
+    """From minute 1 to minute 5."""
+    await whole(running, "!off the record 5m", 1)
+    await whole(running, "!on the record", 5)
+
+
+SALMON = Quote(kind="replies to", text="salmon", author=BEN, at=_then(2), message="heard")
+
+
+async def nothing_of_it(running: House, database: Database, *words: str) -> None:
+    assert [one for one in words if one in str(running.model.prompts)] == []
+    assert [one for one in words if one in await stored(database)] == []
+
+
+async def test_an_edit_brings_no_quote_of_it(database: Database) -> None:
+    async with house(database) as running:
+        await off(running)
+        await whole(running, "look", 6, id="look")
+        await running.say(Edited(message=at(6, "look at that", id="look", quotes=(SALMON,)), at=_then(7)))
+        await whole(running, "and?", 8)
+
+    assert "it was said off the record" in str(running.model.prompts[-1])
+    await nothing_of_it(running, database, "salmon")
+
+
+async def test_a_command_brings_no_quote_of_it(database: Database) -> None:
+    """While it is so, and later."""
+    async with house(database) as running:
+        await whole(running, "!off the record 5m", 1)
+        await whole(running, "!status", 3, quotes=(SALMON,))
+        await whole(running, "!on the record", 5, quotes=(SALMON,))
+        await whole(running, "hello", 6)
+        await whole(running, "!summarize", 7, quotes=(SALMON,))
+
+    await nothing_of_it(running, database, "salmon")
+
+
+async def test_a_thread_that_hangs_on_it_brings_no_quote_of_it(database: Database) -> None:
+    async with house(database) as running:
+        await off(running)
+        hangs = replace(SALMON, kind="hangs on")
+        await whole(running, "what is that?", 6, quotes=(hangs,), address=THREAD, audience=Audience.BOT)
+
+    await nothing_of_it(running, database, "salmon")
+
+
+async def test_what_was_said_before_and_edited_then_is_known_no_more(database: Database) -> None:
+    """What was said to us, overheard, or quoted; the old words are on no screen, and the new ones off the record."""
+    async with house(database) as running:
+        await whole(running, "hello", 0, id="said")
+        await running.say(to_others(0.2, "herring", id="heard"))
+        await whole(running, "what is that?", 0.4, quotes=(replace(SALMON, text="herring", at=_then(0.2)),))
+        await whole(running, "!off the record 5m", 1)
+        await running.say(Edited(message=at(0, "salmon", id="said"), at=_then(2)))
+        await running.say(Edited(message=to_others(0.2, "tuna", id="heard"), at=_then(2)))
+        await whole(running, "!on the record", 5)
+        await whole(running, "and?", 6)
+
+    assert "herring" not in str(running.model.prompts[-1])
+    assert "herring" not in await stored(database)
+    await nothing_of_it(running, database, "salmon", "tuna")
+
+
+async def test_what_was_edited_before_the_command_was_done_is_taken_out_by_its_time(database: Database) -> None:
+    async with house(database) as running:
+        await whole(running, "hello", 0, id="said")
+        await running.say(Edited(message=at(0, "salmon", id="said"), at=_then(2)))
+        assert "salmon" in await stored(database)
+        await off(running)
+        await whole(running, "and?", 6)
+
+    await nothing_of_it(running, database, "salmon")
+
+
+async def test_a_question_is_off_the_record_that_is_edited_while_it_is_answered(database: Database) -> None:
+    never = asyncio.Event()
+    async with house(database, [never], "Salmon.") as running:
+        await running.say(at(0.5, "fish", id="asked"))
+        await running.model.until(lambda: running.model.running == 1)
+        await running.say(at(1, "!off the record 5m"))
+        await running.say(Edited(message=at(0.5, "salmon", id="asked"), at=_then(2)))
+        await running.adapter.until(lambda: len(running.adapter.texts) == 2)
+        await running.over()
+        await running.unserved()
+
+    assert [one for one in ("fish", "salmon", "Salmon") if one in await stored(database)] == []
+
+
+async def test_a_mention_that_is_edited_in_then_is_answered_off_the_record(database: Database) -> None:
+    async with house(database, "Hello.", "Salmon.") as running:
+        await whole(running, "hello", 0)
+        await running.say(to_others(0.5, "you there", id="there"))
+        await whole(running, "!off the record 5m", 1)
+        called = at(0.5, "salmon", id="there", author=BEN, direct=False, audience=Audience.BOT)
+        await running.say(Edited(message=called, at=_then(2)), Edited(message=called, at=_then(2)))
+        await running.over()
+        await running.unserved()
+
+    assert running.adapter.texts[2:] == ["Salmon."]
+    assert [one for one in ("you there", "salmon", "Salmon") if one in await stored(database)] == []
+
+
+async def test_an_answer_that_came_when_it_was_over_is_not_learnt_from_the_screen(database: Database) -> None:
+    """Not where somebody replies to it, and not where a thread reads what was said before."""
+    go = asyncio.Event()
+    adapter = TranscriptAdapter()
+    async with house(database, ["Salm", go, "on."], adapter=adapter) as running:
+        await whole(running, "!off the record 5m", 1)
+        await running.say(at(2, "salmon"))
+        await running.model.until(lambda: running.model.running == 1)
+        await running.say(at(3, "!on the record"))
+        go.set()
+        await adapter.until(lambda: len(adapter.texts) == 3)
+        await running.over()
+        late = next(number for number, reply in adapter.screen.items() if reply.text == "Salmon.")
+        adapter.past = [at(4, "Salmon.", id=late, author=OURS)]
+        quote = Quote(kind="replies to", text="Salmon.", author=OURS, at=_then(4), message=late)
+        await whole(running, "what is that?", 6, quotes=(quote,))
+        await whole(running, "and that?", 7, address=THREAD, direct=False, audience=Audience.BOT)
+
+    assert "Salmon" not in str(running.model.prompts[-2:])
+    assert [one for one in ("salmon", "Salmon") if one in await stored(database)] == []
