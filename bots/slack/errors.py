@@ -65,7 +65,7 @@ def failure(method: str, error: SlackApiError) -> DeliveryError:
     """The delivery error that this answer is."""
     status, said, _ = facts_of(error)
     code, seconds = _code(said), wait(error)
-    if seconds is not None and _is_limit(status, code):
+    if seconds is not None and code in _LATER:
         return DeliveryDelayed(f"Slack wants no {method} for {seconds:.0f} s", retry_after=seconds)
     if status >= 500 or status == 408 or code in _UNSURE:
         return DeliveryUnknown(f"Slack answered {method} with {code or status}", retry_after=seconds)
