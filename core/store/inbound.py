@@ -1,7 +1,7 @@
 """Acceptance: a message is stored as its session's newest turn, once, before its platform is told so."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, and_, bindparam, func, select, true, update
 from sqlalchemy.dialects.postgresql import Insert
@@ -52,6 +52,7 @@ def accept(
     missed: int = 0,
     claimant: Claimant | None = None,
     others: bool = False,
+    hearer: str | None = None,
     waking: timeouts.Waking | None = None,
     check: Callable[[Overrides], None] | None = None,
     is_answered: Callable[[Overrides], bool] | None = None,
@@ -60,6 +61,7 @@ def accept(
 
     If the session is idle and somebody is there to answer, it is claimed in the same breath; else `others` are told.
     A session that backs off is due at once, but for an at-once command. What was overheard never waits.
+    `hearer` is the process that is to answer it, where none other can.
     Talk wakes a session that was timed out, as `waking` says.
     What it says of its place is noted: what was remembered there while it was private is set aside where it is not.
     Raises what `check` raises, which is called with what is set for the session, where the message waits.
@@ -83,7 +85,8 @@ def accept(
     if message.public is not None:
         behind = 0.0 if waking is None else waking.burst
         openings.note(connection, key, session, public=message.public, behind=behind)
-    turn = _turn(message, seq=session.tail, kind=kind, progress=progress, verb=verb, tokens=tokens, missed=missed)
+    turn = _turn(message, seq=session.tail, kind=kind, progress=progress, verb=verb, tokens=tokens)
+    turn = turn._replace(slip=replace(turn.slip, missed=missed, hearer=hearer))
     turn = preferring(key, turn, session.preferred)
     if session.unrecorded_until is not None and verb is None:
         turn = _as_recorded(connection, key, turn)
@@ -108,9 +111,7 @@ def accept(
     return Stored(key=key, turn=turn, waiting=session.waiting, lease=lease, woken=woken)
 
 
-def _turn(
-    message: Inbound, *, seq: int, kind: Kind, progress: Progress, verb: str | None, tokens: int, missed: int
-) -> Turn:
+def _turn(message: Inbound, *, seq: int, kind: Kind, progress: Progress, verb: str | None, tokens: int) -> Turn:
     """The message as whoever reads it back from the database would have it."""
     return Turn(
         seq=seq,
@@ -126,9 +127,7 @@ def _turn(
         verb=verb and storable(verb),
         edited_at=None if message.edited_at is None else seconds(micro(message.edited_at)),
         quotes=message.quotes,
-        slip=Slip(
-            vague=message.vague, direct=message.direct, reply_to=message.reply_to, missed=missed, ticket=message.ticket
-        ),
+        slip=Slip(vague=message.vague, direct=message.direct, reply_to=message.reply_to, ticket=message.ticket),
     )
 
 
