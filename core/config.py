@@ -214,18 +214,23 @@ def examine_settings() -> tuple[Settings, Sequence[str]]:
 
 
 def _secrets(settings: Settings) -> tuple[dict[str, str], Sequence[str]]:
-    """What stands in files of the secrets that are named by one, and what is wrong with those."""
+    """What stands in files of the secrets that are named by one, and what is wrong with those.
+
+    One without a word is wrong: what goes on without its secret goes on as something else.
+    """
     found, wrong = dict[str, str](), list[str]()
     for name in SECRETS:
+        path: Path | None = getattr(settings, f"{name}_file")
         value = "set" if name in settings.model_fields_set else None
         try:
-            secret = contents(name.upper(), value, getattr(settings, f"{name}_file"))
+            secret = contents(name.upper(), value, path)
         except ConfigurationError as error:
             wrong.append(str(error))
             continue
-        if secret is not None and secret != value:
+        if path is not None and secret is not None:
             found[name] = secret.strip()
-    return found, wrong
+            wrong += [] if found[name] else [f"{name.upper()}_FILE: {path} is empty"]
+    return {name: secret for name, secret in found.items() if secret}, wrong
 
 
 def own_instructions(settings: Settings) -> str | None:

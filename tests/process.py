@@ -13,7 +13,9 @@ ROOT = Path(__file__).parent.parent
 
 
 @asynccontextmanager
-async def process(tmp_path: Path, *words: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def process(
+    tmp_path: Path, *words: str, stdout: int = asyncio.subprocess.PIPE, **environment: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """The program, with these words on its command line; killed in the end if it still runs."""
     running = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -23,7 +25,7 @@ async def process(tmp_path: Path, *words: str, **environment: str) -> AsyncItera
         cwd=tmp_path,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **switch(), **environment},
         stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
+        stdout=stdout,
         stderr=asyncio.subprocess.PIPE,
     )
     try:

@@ -33,7 +33,7 @@ from rich.console import Console
 from bots.console.lines import Lines
 from bots.console.screen import Screen
 from core.config import Settings
-from core.errors import DeliveryUnknown
+from core.errors import DeliveryUnknown, PlatformError
 from core.seam.adapter import Adapter, Finding, Receive
 from core.seam.address import Address
 from core.seam.cache import Recent
@@ -109,8 +109,8 @@ class ConsoleAdapter(Adapter):
         self._author = Author(id="local", name=name)
         self._prefix, self._numbers = prefix or token_hex(4), count(1)
         self._clock, self._pause = clock, pause
-        self._address = MAIN
-        self._listening = False
+        self._address, self._listening = MAIN, False
+        self._broken: OSError | None = None  # why nothing can be written any more
         self._awaited: str | None = None
         self._answered = Event()  # what was said last; set, too, while nothing has been
         self._answered.set()
@@ -119,16 +119,19 @@ class ConsoleAdapter(Adapter):
         self._delivered: Recent[None] = Recent(_REMEMBERED)
 
     async def listen(self, receive: Receive) -> None:
-        """Hands each line to `receive`; returns at the end of input, in a pipe once the last line is answered."""
-        if self._interactive:
-            self._screen.note(GREETING)
+        """Hands on each line, in a pipe until the last is answered; PlatformError where nothing can be written."""
         self._listening = True
         try:
+            if self._interactive:
+                self._screen.note(GREETING)
             while (line := await self._line()) is not None:
                 await self._hear(line, receive)
+        except OSError as error:
+            raise PlatformError(f"can't write to the console: {error.strerror}") from error
         finally:
             self._listening = False
-            self._screen.fresh()
+            with suppress(OSError):
+                self._screen.fresh()
 
     async def _line(self) -> str | None:
         """The next line; None at the end of input, or when the person leaves."""
@@ -142,17 +145,14 @@ class ConsoleAdapter(Adapter):
     async def _hear(self, line: str, receive: Receive) -> None:
         verb, name = verb_of(line)
         if verb == "thread":
-            self._go(name)
+            self._address = replace(MAIN, thread=name or None)
+            self._answered.set()  # nothing is waited for in this conversation
+            if self._interactive:
+                self._screen.note(f"You are in {place_of(self._address)}.")
         elif line.strip():
             id_ = f"{self._prefix}-{next(self._numbers)}"
             message = translate(line, address=self._address, id=id_, author=self._author, at=self._clock())
             await self._offer(message, receive)
-
-    def _go(self, name: str) -> None:
-        self._address = replace(MAIN, thread=name or None)
-        self._answered.set()  # nothing is waited for in this conversation
-        if self._interactive:
-            self._screen.note(f"You are in {place_of(self._address)}.")
 
     async def _offer(self, message: Inbound, receive: Receive) -> None:
         """Promise 1: what could not be stored is sent again, which other platforms do by themselves."""
@@ -167,6 +167,8 @@ class ConsoleAdapter(Adapter):
                 await sleep(self._pause)
         if not self._interactive:
             await self._answered.wait()
+        if self._broken is not None:
+            raise self._broken
 
     async def is_admin(self, address: Address, person: str, *, workspace: bool) -> bool:
         """See Adapter: whoever sits at the console runs the program."""
@@ -194,6 +196,8 @@ class ConsoleAdapter(Adapter):
             try:
                 self._finish(reply)
             except OSError as error:
+                self._broken = error
+                self._answered.set()  # who waits for it will not see it
                 raise DeliveryUnknown(f"can't write to the console: {error.strerror}") from error
         if reply.last and reply.reply_to == self._awaited:
             self._answered.set()
@@ -206,8 +210,7 @@ class ConsoleAdapter(Adapter):
             self._screen.fresh()
         self._say(reply, rest, begins=rest == text)
         self._screen.fresh()
-        if shown:
-            self._growing = None
+        self._growing = None if shown else self._growing
         self._delivered.note(reply.key, None)
         if reply.last:
             self._prompt()

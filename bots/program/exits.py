@@ -1,6 +1,8 @@
 """How a command of the command line ends: with an exit status, and one line that explains what went wrong."""
 
 import asyncio
+import os
+import sys
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -26,9 +28,12 @@ def go(work: Callable[[], Awaitable[int]]) -> None:
         _explain(str(error))
     except KeyboardInterrupt:
         status = 130
+    except BrokenPipeError:  # who reads what we print has had enough, as `head` has: typer ends quietly, with 1
+        raise
     except Exception as error:  # noqa: BLE001 – Python's own last words would quote what people wrote
         structlog.get_logger().critical("crashed", exc_info=error)
         _explain(f"ended by an unexpected {type(error).__name__}; please report it with the lines above")
+    _let_go()
     raise typer.Exit(status)
 
 
@@ -41,6 +46,16 @@ def known_settings(*, quiet: bool = False) -> Settings:
 
 def _explain(reason: str, remedy: str = "") -> None:
     logs.last_word(f"{reason}: {remedy}" if remedy else reason)
+
+
+def _let_go() -> None:
+    """Prints what is left. Where nobody takes it, it goes nowhere: Python would try again with its last breath."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 async def _guarded(work: Callable[[], Awaitable[int]]) -> int:

@@ -146,6 +146,16 @@ def test_a_secret_that_is_said_twice_or_not_there_is_told_by_its_name(
         read_settings()
 
 
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_file_without_its_secret_is_told_and_not_taken_for_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else what should be in PostgreSQL is in a file of SQLite's, and a team talks with the stand-in for a model."""
+    Path("blank").write_text(" \n")
+    monkeypatch.setenv(f"{name.upper()}_FILE", "blank")
+
+    with pytest.raises(ConfigurationError, match=f"{name.upper()}_FILE: blank is empty"):
+        read_settings()
+
+
 def test_the_example_lists_every_setting_with_its_default() -> None:
     listed = dotenv_values(EXAMPLE)
 

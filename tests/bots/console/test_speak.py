@@ -1,5 +1,6 @@
 """What the bot says is on screen: once, whole, and for a person as it grows."""
 
+import asyncio
 import errno
 from io import StringIO
 
@@ -7,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from bots.console import ConsoleAdapter
-from core.errors import DeliveryUnknown
-from core.seam.messages import Choice, Draft
+from core.errors import DeliveryUnknown, PlatformError
+from core.seam.messages import Choice, Draft, Inbound
 from tests.bots.console.conftest import Desk, Made, reply_to
 from tests.wire.console import Keyboard
 
@@ -150,16 +151,37 @@ async def test_hints_of_any_kind_do_not_keep_a_reply_from_being_shown(pipe: Desk
     assert pipe.shown == "Which?\n1. one\n"
 
 
-async def test_a_screen_that_can_not_be_written_to_is_an_unknown_outcome() -> None:
-    class Full(StringIO):
-        def write(self, text: str, /) -> int:
-            raise OSError(errno.ENOSPC, "No space left on device")
+class Full(StringIO):
+    """A screen that takes nothing."""
 
+    def write(self, text: str, /) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+async def test_a_screen_that_can_not_be_written_to_is_an_unknown_outcome() -> None:
     keyboard = Keyboard()
     adapter = ConsoleAdapter(keyboard.source, Console(file=Full()), interactive=False)
     with pytest.raises(DeliveryUnknown, match="No space left"):
         await adapter.deliver(reply_to(None, "Hello!"))
     keyboard.close()
+
+
+@pytest.mark.parametrize("interactive", [False, True])
+async def test_who_can_write_nothing_more_reads_nothing_more(*, interactive: bool) -> None:
+    """Else whoever answers into a pipe that nobody reads would wait for ever."""
+    keyboard, heard = Keyboard(), asyncio.Queue[Inbound]()
+    adapter = ConsoleAdapter(keyboard.source, Console(file=Full()), interactive=interactive)
+    listening = asyncio.create_task(adapter.listen(heard.put))  # type: ignore[arg-type]  # nothing else is said here
+    keyboard.type("hello\nand?\n")
+    if not interactive:
+        with pytest.raises(DeliveryUnknown):
+            await adapter.deliver(reply_to(await heard.get(), "Hello!"))
+    with pytest.raises(PlatformError, match="can't write to the console: No space left on device"):
+        await listening
+
+    assert heard.empty()
+    keyboard.close()
+    await adapter.close()
 
 
 async def test_the_doctor_finds_nothing_wrong(desk: Desk) -> None:

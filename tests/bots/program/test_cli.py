@@ -202,6 +202,29 @@ async def test_python_m_bots_is_the_same_program(tmp_path: Path) -> None:
     assert {"display_information", "features", "oauth_config", "settings"} <= json.loads(here.stdout).keys()
 
 
+@pytest.mark.parametrize(
+    ("words", "status", "last"),
+    [
+        (["manifest", "slack"], 1, []),
+        (["settings"], 1, []),
+        (["run", "console"], 2, ["backscroll: can't write to the console: Broken pipe"]),
+    ],
+)
+async def test_output_that_nobody_reads_any_more_ends_the_program_without_a_crash(
+    words: list[str], status: int, last: list[str], tmp_path: Path
+) -> None:
+    """As behind `| head`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        async with process(tmp_path, *words, stdout=writer, BACKSCROLL_KEYS=ring.generate()) as running:
+            _, said = await running.communicate(b"hello\n")
+    finally:
+        os.close(writer)
+
+    assert (running.returncode, said.decode().splitlines()[-1:]) == (status, last)
+
+
 async def test_a_clean_end_is_status_0(tmp_path: Path) -> None:
     async with process(tmp_path) as running:
         out, said = await running.communicate(b"hello\n")
