@@ -159,8 +159,7 @@ class Acceptance:
         if words and judged.kind is Kind.SAID and accepted.turn.validity is Validity.STANDS:
             tokens = self._mind.count(words)
             await self._database.write(answering.recall, accepted.key, accepted.turn, words, tokens=tokens)
-        address, seq = judged.message.address, accepted.turn.seq
-        self._events.tell(Accepted(address=address, seq=seq, to_be_answered=judged.waits))
+        self._events.tell(Accepted(address=judged.message.address, seq=accepted.turn.seq, to_be_answered=judged.waits))
         return True
 
     async def _taken_in(self, judged: Judged) -> inbound.Stored | None:

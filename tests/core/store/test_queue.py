@@ -748,7 +748,7 @@ async def test_an_answer_of_several_parts_is_stored_whole_and_only_its_first_is_
     await database.write(answering.answer, lease.key, question, decided, lease=lease)
 
     left = await database.read(deliveries.unsent, lease.key, question.seq)
-    assert [(one.part, one.stage.name, one.tries, one.text) for one in left] == [
+    assert [(one.part, one.state.name, one.tries, one.text) for one in left] == [
         (0, "SENDING", 2, "ä"),
         (1, "READY", 0, ""),
         (2, "READY", 0, "c"),
