@@ -83,6 +83,19 @@ async def test_a_thread_that_hangs_on_it_brings_no_quote_of_it(database: Databas
     await nothing_of_it(running, database, "salmon")
 
 
+async def test_what_a_thread_has_sent_to_its_channel_is_read_by_no_other_thread(database: Database) -> None:
+    adapter = TranscriptAdapter()
+    adapter.past = [to_others(minute, text, address=THREAD) for minute, text in ((2, "salmon"), (7, "bread"))]
+    async with house(database, adapter=adapter) as running:
+        for minute, text in ((1, "!off the record 5m"), (5, "!on the record")):
+            await whole(running, text, minute, address=THREAD)
+        there = replace(HERE, thread="t2")
+        await whole(running, "what was said?", 8, address=there, direct=False, audience=Audience.BOT)
+
+    assert "bread" in str(running.model.prompts[-1])
+    await nothing_of_it(running, database, "salmon")
+
+
 async def test_what_was_said_before_and_edited_then_is_known_no_more(database: Database) -> None:
     """What was said to us, overheard, or quoted; the old words are on no screen, and the new ones off the record."""
     async with house(database) as running:
