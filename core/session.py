@@ -129,7 +129,8 @@ class Slip:
     A command was `vague` about its thread; a message was `direct`, and its answer attaches to `reply_to`; it is
     `marked` as waiting on screen; it ends a burst that began at `since`, and `joins` the turn with that seq, whose own
     slip was `joined`; `missed` counts the messages that were found too late, this one included; `ticket` is the
-    adapter's own note. It was `heard` at this instant, in seconds since 1970 by our own clock.
+    adapter's own note. It was `heard` at this instant, in seconds since 1970 by our own clock. Only the `hearer` can
+    show the answer where it was asked for, if one is named.
     """
 
     vague: bool = False
@@ -142,6 +143,7 @@ class Slip:
     missed: int = 0
     ticket: str | None = field(default=None, repr=False)
     heard: float | None = None
+    hearer: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

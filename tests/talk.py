@@ -4,7 +4,7 @@ import asyncio
 from types import TracebackType
 from typing import Protocol, Self
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from bots.program import minds, wiring
 from core import schema
@@ -17,6 +17,7 @@ from core.seam.adapter import Adapter
 from core.seam.address import Address
 from core.store import connect, notices, places
 from core.store.engine.database import CLEAN_AFTER
+from core.store.turns import WAITS
 from core.timings import Timings
 from tests.stage import Stage
 
@@ -125,5 +126,12 @@ async def days_pass(url: str, days: int) -> None:
                 connection.execute(update(column.table).where(column > 0).values(back))
 
     database = connect(url)
+    async with asyncio.timeout(30):
+        while await database.read(_under_way):  # noqa: ASYNC110 – what is on screen may not be over yet
+            await asyncio.sleep(0.02)
     await database.write(move)
     await database.close()
+
+
+def _under_way(connection: Connection) -> bool:
+    return connection.execute(select(turns.c.seq).where(WAITS).limit(1)).first() is not None

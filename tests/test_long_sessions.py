@@ -16,7 +16,7 @@ from core.seam.messages import Deleted, Edited, Event
 from core.session import Kind, Progress
 from core.store import connect
 from core.store.engine.threads import driver_of
-from core.store.stages import Stage
+from core.store.states import DeliveryState
 from tests.script import House, TranscriptAdapter, house
 from tests.values import BEN, HERE, message
 
@@ -40,7 +40,7 @@ _FILL = (
     """,
     f"""
     INSERT INTO deliveries (workspace, session, seq, part, state, tries, message)
-    {_NUMBERS} SELECT 1, 1, i, part, {Stage.SENT:d}, 1, 'ours' || i || '.' || part
+    {_NUMBERS} SELECT 1, 1, i, part, {DeliveryState.SENT:d}, 1, 'ours' || i || '.' || part
     FROM n, (SELECT 0 AS part UNION SELECT 1)
     """,
 )

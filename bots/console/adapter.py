@@ -89,6 +89,7 @@ class ConsoleAdapter(Adapter):
     max_text = 100_000
     preview_every = 0.05
     rings = False
+    shared = False
 
     def __init__(
         self,

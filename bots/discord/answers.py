@@ -74,7 +74,10 @@ def heeding(longest: float) -> TraceConfig:
                 words = f"Discord answered {ended.method} with {answer.status}"
                 raise Uncertain(words, retry_after=asked, everywhere=said is None)
         elif not _is_waited_for(answer, said, longest):
-            raise Quieted(bounded(_SILENT_FOR if asked is None else asked), scope=_scope(answer, said))
+            seconds = bounded(_SILENT_FOR if asked is None else asked)
+            if said is None:
+                raise Uncertain("not Discord, but a page about limits", retry_after=seconds, everywhere=True)
+            raise Quieted(seconds, scope=_scope(answer, said))
 
     config = TraceConfig()
     config.on_request_end.append(seen)
@@ -87,8 +90,6 @@ def _is_waited_for(answer: ClientResponse, said: Payload | None, longest: float)
     return "Via" in answer.headers and isinstance(seconds, int | float) and 0 < seconds <= longest
 
 
-def _scope(answer: ClientResponse, said: Payload | None) -> str | None:
-    if said is None:
-        return ALL
+def _scope(answer: ClientResponse, said: Payload) -> str | None:
     is_global = said.get("global") is True or answer.headers.get("X-RateLimit-Scope") == "global"
     return BOT if is_global else None

@@ -69,6 +69,10 @@ async def run(
     ourselves = owner.ourselves(place)
     freed = await database.write(claims.free_dead, host=place, alive=owner.is_alive)
     again = await database.write(claims.call_back)
+    await database.write(hearers.bury, host=place, alive=owner.is_alive)
+    for platform, adapter in adapters.items():
+        if not adapter.shared:  # the first word that is said here is to find us there
+            await database.write(hearers.hear, platform, owner=ourselves)
     house = _build(
         settings,
         database=database,

@@ -92,9 +92,10 @@ class Api:
                 raise unanswered from error
             return False
         seconds = asked_for(answer.headers)
-        if answer.status == 429:
+        is_page = answer.content_type == "text/html"
+        if answer.status == 429 and not is_page:
             raise DeliveryDelayed("Slack wants no more by response_url", retry_after=bounded(seconds or 0.0))
-        if answer.status >= 500 or answer.content_type == "text/html":
+        if answer.status >= 500 or is_page:
             raise DeliveryUnknown(f"response_url was answered with {answer.status}", retry_after=seconds)
         return answer.status == 200
 

@@ -1,7 +1,8 @@
 """What an answer of Slack's means, or that none came, or somebody else's: not yet, never, or nobody knows.
 
 Slack's own word is JSON that says whether it is `ok`, and if not, why. Everything else is a page, of a proxy's or a
-firewall's: it says nothing of what Slack did, whatever its status. So it never ends anything.
+firewall's: it says nothing of what Slack did, whatever its status. So it never ends anything, and where it wants no
+more calls, the one that it answers may have been done.
 """
 
 from aiohttp import ClientConnectorError, ConnectionTimeoutError
@@ -65,7 +66,7 @@ def failure(method: str, error: SlackApiError) -> DeliveryError:
     """The delivery error that this answer is."""
     status, said, _ = facts_of(error)
     code, seconds = _code(said), wait(error)
-    if seconds is not None and _is_limit(status, code):
+    if seconds is not None and code and _is_limit(status, code):
         return DeliveryDelayed(f"Slack wants no {method} for {seconds:.0f} s", retry_after=seconds)
     if status >= 500 or status == 408 or code in _UNSURE:
         return DeliveryUnknown(f"Slack answered {method} with {code or status}", retry_after=seconds)

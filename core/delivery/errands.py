@@ -8,7 +8,7 @@ from core.seam.forms import Form
 from core.seam.messages import Chart, Choice, Draft, Reply
 from core.session import Lease, SessionKey, Turn
 from core.store.deliveries import Delivery
-from core.store.stages import Stage
+from core.store.states import DeliveryState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class Errand:
 
     def is_intended(self, part: Delivery) -> bool:
         """Whether the intent of the first call for this part is stored already."""
-        return self.stored is not None and part.stage is Stage.SENDING
+        return self.stored is not None and part.state is DeliveryState.SENDING
 
     def _attempt(self, part: Delivery) -> int:
         """Where something of this was on screen before we began, any further part of it may be as well."""

@@ -25,7 +25,7 @@ from core.session import Answer, Fate, Lease, Progress, SessionKey, Turn, Validi
 from core.store import Database, answering, deliveries, notices, queue, receipts, unrecorded
 from core.store.deliveries import Delivery
 from core.store.receipts import Arrival
-from core.store.stages import Stage
+from core.store.states import DeliveryState
 from core.timings import Timings
 
 log = structlog.get_logger()
@@ -115,7 +115,7 @@ class Outbox:
         left = errand.stored
         if left is None:
             left = await self._database.read(deliveries.unsent, errand.key, errand.seq)
-        return [one for one in left if one.stage is not Stage.DRAFT]
+        return [one for one in left if one.state is not DeliveryState.DRAFT]
 
     async def _post(self, errand: Errand, parts: Sequence[Delivery]) -> Arrival | None:
         """Posts all of them; returns the last one's arrival, which is not stored yet, or None where there is none."""

@@ -210,6 +210,7 @@ class Acceptance:
                 heard=round(self._clock(), 3),
                 claimant=claimant,
                 others=judged.waits and self._worker.is_full,
+                hearer=self._worker.hearer(judged.message.address.platform),
                 waking=ageing.waking(self._mind.policy, burst=self._timings.burst),
                 check=self._admitting.check(judged.message),
                 is_answered=self._is_answered if judging.is_called(judged.message) else None,

@@ -61,6 +61,10 @@ class Adapter(ABC):
     """Whether a mention in what is posted calls people. A platform that is told with each call whom it may call, or has
     nobody to call, says no; else mentions are broken before they get there, which leaves its mark in the text."""
 
+    shared: bool = True
+    """Whether all processes show the same screen. Where each has its own, what is said is answered by the process that
+    heard it, for as long as that is there."""
+
     bridges: float = 0.0
     """A gap in hearing of so many seconds is closed by the platform itself, which sends again what was not taken."""
 

@@ -31,7 +31,7 @@ from core.store.deliveries import SLOT, Delivery
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import alone, filled, fixed, given, insert, micro, storable
 from core.store.queue import QUESTION, Changed, require, under_lease
-from core.store.stages import Stage
+from core.store.states import DeliveryState
 from core.store.turns import place
 
 
@@ -116,7 +116,7 @@ def stored(parts: tuple[str, ...], intended: Collection[int] = ()) -> Sequence[D
     return [
         Delivery(
             part=part,
-            stage=Stage.READY if part else Stage.SENDING,
+            state=DeliveryState.READY if part else DeliveryState.SENDING,
             tries=(part == 0) + (part in intended),
             text=text,
             draft=None,
@@ -154,7 +154,7 @@ def _remembering(dialect: str, *closed: FromClauseRole) -> Insert:
 def _posting(dialect: str, part: ColumnElement[int], words: ColumnElement[bytes], *closed: FromClauseRole) -> Insert:
     """A message that has been growing on screen becomes one whose text is stored; a call will be made on the first."""
     row = given(deliveries, "workspace", "session", "seq") | {"part": part, "body": words}
-    row["state"] = case((part == fixed(0), fixed(Stage.SENDING)), else_=fixed(Stage.READY))
+    row["state"] = case((part == fixed(0), fixed(DeliveryState.SENDING)), else_=fixed(DeliveryState.READY))
     row["tries"] = case((part == fixed(0), fixed(1)), else_=fixed(0))
     new = filled(insert(dialect, deliveries), row, part.is_not(None), *closed)
     stored = {"state": new.excluded.state, "body": new.excluded.body}

@@ -14,7 +14,7 @@ from core.session import Progress, Role, SessionKey, Validity
 from core.store import bodies, checkpoints, notices, summaries
 from core.store.places import find
 from core.store.queue import turn
-from core.store.stages import Stage
+from core.store.states import DeliveryState
 
 Pieces = Callable[[str, str | None], Sequence[str]]
 """An answer's words as the messages that they have become, by the ID of its asker."""
@@ -69,7 +69,7 @@ def _shorten(
     left = {
         one.part: bodies.DELIVERY.open(key, (gone.seq, one.part), one.body or b"") or _piece(said, one.part)
         for one in parts
-        if one.part != gone.part and one.state != Stage.FAILED
+        if one.part != gone.part and one.state != DeliveryState.FAILED
     }
     for part, own in left.items():
         same = and_(
@@ -114,7 +114,7 @@ def cut_short(
     said = _said(connection, key, seq, pieces)
     if said is None:
         return
-    arrived = select(deliveries.c.part).where(_of(key, seq), deliveries.c.state == Stage.SENT)
+    arrived = select(deliveries.c.part).where(_of(key, seq), deliveries.c.state == DeliveryState.SENT)
     stands = set(connection.execute(arrived).scalars().all())
     shown = [text if part in stands else drafts.get(part, "") for part, text in enumerate(said)]
     _remember(connection, key, seq, shown, count)

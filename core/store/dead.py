@@ -19,7 +19,7 @@ from core.store import bodies
 from core.store.engine.sql import notify, now, seconds
 from core.store.places import find
 from core.store.queue import turn
-from core.store.stages import Stage
+from core.store.states import DeliveryState
 
 
 class NoDeadLetter(BackscrollError):
@@ -45,7 +45,7 @@ class Dead:
 
 
 _OVER = and_(turns.c.progress.in_((Progress.DONE, Progress.REFUSED)), turns.c.validity == Validity.STANDS)
-_FAILED = and_(deliveries.c.state == Stage.FAILED, deliveries.c.error.is_not(None))
+_FAILED = and_(deliveries.c.state == DeliveryState.FAILED, deliveries.c.error.is_not(None))
 
 _MINE = and_(sessions.c.workspace == turns.c.workspace, sessions.c.session == turns.c.session)
 _ANSWERED_BY = and_(
@@ -134,7 +134,14 @@ def _reopen(connection: Connection, key: SessionKey, seq: int, *, edits: bool) -
             continue
         draft = None if row.message is None else json.dumps(asdict(Draft(id=row.message, text="", note="edit")))
         sealed = bodies.DRAFT.seal(key, (seq, row.part), draft)
-        growing = {"state": Stage.DRAFT, "draft": sealed, "message": None, "body": None, "error": None, "due_at": None}
+        growing = {
+            "state": DeliveryState.DRAFT,
+            "draft": sealed,
+            "message": None,
+            "body": None,
+            "error": None,
+            "due_at": None,
+        }
         connection.execute(update(deliveries).where(this).values(growing))
 
 

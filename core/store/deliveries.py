@@ -37,7 +37,7 @@ from core.store import bodies
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import alone, filled, fixed, given, insert, storable
 from core.store.queue import QUESTION, Changed, require
-from core.store.stages import Stage
+from core.store.states import DeliveryState
 from core.store.turns import place
 from core.store.withdrawals import DOOMED, doom, sealed
 
@@ -57,7 +57,7 @@ class Delivery:
     """One visible message. `tries` counts the calls that may have put it on screen."""
 
     part: int
-    stage: Stage
+    state: DeliveryState
     tries: int
     text: str
     draft: Draft | None
@@ -76,7 +76,7 @@ def intend_draft(connection: Connection, lease: Lease, seq: int, part: int) -> N
 def forget(connection: Connection, key: SessionKey, seq: int, parts: Collection[int]) -> None:
     """Takes intents back of which it has turned out that nothing was shown."""
     mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session, deliveries.c.seq == seq)
-    never = and_(deliveries.c.part.in_(parts), deliveries.c.state == Stage.DRAFT, deliveries.c.draft.is_(None))
+    never = and_(deliveries.c.part.in_(parts), deliveries.c.state == DeliveryState.DRAFT, deliveries.c.draft.is_(None))
     connection.execute(delete(deliveries).where(mine, never))
 
 
@@ -95,7 +95,7 @@ THIS = and_(*(deliveries.c[name] == bindparam(name) for name in SLOT))
 
 
 def _drafting(dialect: str) -> Insert:
-    row = given(deliveries, *SLOT) | {"state": fixed(Stage.DRAFT), "tries": fixed(1)}
+    row = given(deliveries, *SLOT) | {"state": fixed(DeliveryState.DRAFT), "tries": fixed(1)}
     asked = exists().where(QUESTION, turns.c.progress == fixed(Progress.WAITING))
     new = filled(insert(dialect, deliveries), row, asked)
     return new.on_conflict_do_update(index_elements=SLOT, set_={"tries": deliveries.c.tries + fixed(1)})
@@ -113,7 +113,9 @@ _ANSWERED_BY = and_(
     turns.c.seq == deliveries.c.seq,
     turns.c.role == fixed(Role.ASSISTANT),
 )
-_HAS_NONE = and_(deliveries.c.state.in_((fixed(Stage.READY), fixed(Stage.SENDING))), deliveries.c.body.is_(None))
+_HAS_NONE = and_(
+    deliveries.c.state.in_((fixed(DeliveryState.READY), fixed(DeliveryState.SENDING))), deliveries.c.body.is_(None)
+)
 REMEMBERED = case(
     (_HAS_NONE, select(turns.c.body).where(_ANSWERED_BY).correlate(deliveries).scalar_subquery()), else_=null()
 )
@@ -143,14 +145,16 @@ def _delivery(
     draft: str | None,
 ) -> Delivery:
     text = text_of(key, seq, part, own, remembered) or ""
-    return Delivery(part=part, stage=Stage(state), tries=tries, text=text, draft=draft_of(key, seq, part, draft))
+    return Delivery(
+        part=part, state=DeliveryState(state), tries=tries, text=text, draft=draft_of(key, seq, part, draft)
+    )
 
 
 _UNSENT = Prepared(
     lambda _: (
         select(*(deliveries.c[name] for name in ("part", "state", "tries", "body")), REMEMBERED, deliveries.c.draft)
         .where(*(deliveries.c[name] == bindparam(name) for name in ("workspace", "session", "seq")))
-        .where(deliveries.c.state < fixed(Stage.SENT))
+        .where(deliveries.c.state < fixed(DeliveryState.SENT))
         .order_by(deliveries.c.part)
     ),
     _delivery,
@@ -160,8 +164,8 @@ _UNSENT = Prepared(
 def have_arrived(connection: Connection, key: SessionKey, seq: int) -> bool:
     """Whether there are messages of this answer, and all of them are certain to be on screen."""
     mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session, deliveries.c.seq == seq)
-    decided = select(deliveries.c.state).where(mine, deliveries.c.state > Stage.DRAFT).distinct()
-    return connection.execute(decided).scalars().all() == [Stage.SENT]
+    decided = select(deliveries.c.state).where(mine, deliveries.c.state > DeliveryState.DRAFT).distinct()
+    return connection.execute(decided).scalars().all() == [DeliveryState.SENT]
 
 
 def draft_of(key: SessionKey, seq: int, part: int, stored: str | None) -> Draft | None:
@@ -187,7 +191,7 @@ def intend(connection: Connection, key: SessionKey, seq: int, part: int, *, leas
     if row is not None:
         return draft_of(key, seq, part, row.draft)
     state = _STAGE.first(connection, **slot(key, seq, part))
-    if state is None or state == Stage.DRAFT:
+    if state is None or state == DeliveryState.DRAFT:
         raise Changed(key.address.id)
     return None
 
@@ -199,8 +203,8 @@ class _Known(NamedTuple):
 _GOING = Prepared(
     lambda _: (
         update(deliveries)
-        .where(THIS, deliveries.c.state < fixed(Stage.SENT), not_(DOOMED))
-        .values(state=fixed(Stage.SENDING), tries=deliveries.c.tries + fixed(1))
+        .where(THIS, deliveries.c.state < fixed(DeliveryState.SENT), not_(DOOMED))
+        .values(state=fixed(DeliveryState.SENDING), tries=deliveries.c.tries + fixed(1))
         .returning(deliveries.c.draft)
     ),
     _Known,
@@ -213,8 +217,8 @@ _STAGE = Prepared(lambda _: select(deliveries.c.state).where(THIS), int)
 def refuse(connection: Connection, key: SessionKey, seq: int, reason: str) -> None:
     """The platform will never take the rest of this answer."""
     mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session, deliveries.c.seq == seq)
-    rest = and_(mine, deliveries.c.state < Stage.SENT)
-    failed = {"state": Stage.FAILED, "body": None, "draft": None, "due_at": None}
+    rest = and_(mine, deliveries.c.state < DeliveryState.SENT)
+    failed = {"state": DeliveryState.FAILED, "body": None, "draft": None, "due_at": None}
     for part in connection.execute(select(deliveries.c.part).where(rest)).scalars().all():
         why = bodies.FAILURE.seal(key, (seq, part), storable(reason))
         connection.execute(update(deliveries).where(rest, deliveries.c.part == part).values(**failed, error=why))

@@ -18,7 +18,7 @@ from core.store import denials, gone
 from core.store.deliveries import REMEMBERED, draft_of, text_of
 from core.store.engine.sql import insert, micro, now
 from core.store.queue import turn
-from core.store.stages import Stage
+from core.store.states import DeliveryState
 from core.store.turns import COLUMNS, OPEN, WAITS, turn_of
 
 _KEPT = 86_400_000  # milliseconds for which an arrival is remembered
@@ -65,10 +65,10 @@ def suspect(connection: Connection, platform: str) -> int:
     here = exists().where(_TURNS_SESSION, sessions.c.platform == platform)
     open_ = and_(WAITS, turns.c.role == Role.PERSON, here)
     mine = and_(*(turns.c[name] == deliveries.c[name] for name in ("workspace", "session", "seq")))
-    unsent = and_(deliveries.c.state < Stage.SENT, deliveries.c.tries == 0)
+    unsent = and_(deliveries.c.state < DeliveryState.SENT, deliveries.c.tries == 0)
     connection.execute(update(deliveries).where(unsent, exists().where(mine, open_)).values(tries=1))
     place = [turns.c[name] for name in ("workspace", "session", "seq")]
-    begun = select(*place, literal(0), literal(int(Stage.DRAFT)), literal(1)).where(open_)
+    begun = select(*place, literal(0), literal(int(DeliveryState.DRAFT)), literal(1)).where(open_)
     columns = ["workspace", "session", "seq", "part", "state", "tries"]
     new = insert(connection.dialect.name, deliveries).from_select(columns, begun).on_conflict_do_nothing()
     connection.execute(new)
@@ -84,7 +84,9 @@ def forget(connection: Connection, *, most: int = FORGET_AT_ONCE) -> int:
     """
     gone.forget(connection)
     denials.forget(connection)
-    certain = and_(deliveries.c.state >= Stage.SENT, deliveries.c.due_at.is_(None), deliveries.c.error.is_(None))
+    certain = and_(
+        deliveries.c.state >= DeliveryState.SENT, deliveries.c.due_at.is_(None), deliveries.c.error.is_(None)
+    )
     long_ago = (now(connection) - _KEPT) * 1000
     old = and_(certain, exists().where(_QUESTION, turns.c.at < long_ago), not_(and_(_IS_ONE_OF_MANY, _REMEMBERED)))
     columns = [deliveries.c[name] for name in ("workspace", "session", "seq", "part", "message")]
@@ -132,7 +134,7 @@ _DUE = (
         turns.c.session,
         sessions.c.address,
         deliveries.c.part,
-        deliveries.c.state.label("stage"),
+        deliveries.c.state.label("state"),
         deliveries.c.draft,
         deliveries.c.message.label("stands"),
         deliveries.c.body.label("own"),

@@ -20,7 +20,7 @@ from core.store.engine.sql import erases
 from core.store.erasures import Counts, Erasure, add
 from core.store.expiring import Times
 from core.store.queue import turn
-from core.store.stages import Stage
+from core.store.states import DeliveryState
 
 STEP = 50
 """So many turns are changed in one transaction: others wait for its end."""
@@ -207,7 +207,7 @@ def _erase(connection: Connection, key: SessionKey, seq: int) -> Counts:
 
 def _empty(connection: Connection, key: SessionKey, seqs: Sequence[int]) -> None:
     """What was posted of these answers is not kept with the messages that it has become, nor why it was not taken."""
-    over = and_(_in(deliveries, key), deliveries.c.seq.in_(seqs), deliveries.c.state >= Stage.SENT)
+    over = and_(_in(deliveries, key), deliveries.c.seq.in_(seqs), deliveries.c.state >= DeliveryState.SENT)
     connection.execute(update(deliveries).where(over).values(body=None, draft=None, error=None))
 
 

@@ -3,6 +3,8 @@
 `presence` is something else: up to when all that was said has reached us, which stands still while that is mended.
 """
 
+from collections.abc import Callable
+
 from sqlalchemy import Connection, delete, func, select
 
 from core.schema import hearers, workspaces
@@ -18,6 +20,21 @@ def hear(connection: Connection, platform: str, *, owner: str) -> None:
     said = insert(connection.dialect.name, hearers).values(row)
     again = said.on_conflict_do_update(index_elements=["workspace", "owner"], set_={"heard_at": row["heard_at"]})
     connection.execute(again)
+
+
+def is_there(connection: Connection, *, owner: str, within: float) -> bool:
+    """Whether this process has heard any platform within so many seconds, and has not ended since."""
+    lately = hearers.c.heard_at >= now(connection) - int(within * 1000)
+    found = select(hearers.c.owner).where(hearers.c.owner == owner, lately)
+    return connection.execute(found.limit(1)).first() is not None
+
+
+def bury(connection: Connection, *, host: str, alive: Callable[[str], bool]) -> None:
+    """Those processes of this host are gone that are no longer alive. `host` and `alive` are as in `claims`."""
+    mine = hearers.c.owner.startswith(host, autoescape=True)
+    owners = connection.execute(select(hearers.c.owner).where(mine).distinct()).scalars()
+    dead = [owner for owner in owners if not alive(owner)]
+    connection.execute(delete(hearers).where(hearers.c.owner.in_(dead)))
 
 
 def leave(connection: Connection, *, owner: str) -> None:

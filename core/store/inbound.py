@@ -1,7 +1,7 @@
 """Acceptance: a message is stored as its session's newest turn, once, before its platform is told so."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, and_, bindparam, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import Insert
@@ -53,6 +53,7 @@ def accept(
     heard: float | None = None,
     claimant: Claimant | None = None,
     others: bool = False,
+    hearer: str | None = None,
     waking: timeouts.Waking | None = None,
     check: Callable[[Overrides], None] | None = None,
     is_answered: Callable[[Overrides], bool] | None = None,
@@ -61,6 +62,7 @@ def accept(
 
     If the session is idle and somebody is there to answer, it is claimed in the same breath; else `others` are told.
     A session that backs off is due at once, but for an at-once command. What was overheard never waits.
+    `hearer` is the process that is to answer it, where none other can.
     Talk wakes a session that was timed out, as `waking` says.
     What it says of its place is noted: what was remembered there while it was private is set aside where it is not.
     Raises what `check` raises, which is called with what is set for the session, where the message waits.
@@ -84,9 +86,8 @@ def accept(
     if message.public is not None:
         behind = 0.0 if waking is None else waking.burst
         openings.note(connection, key, session, public=message.public, behind=behind)
-    turn = _turn(
-        message, seq=session.tail, kind=kind, progress=progress, verb=verb, tokens=tokens, missed=missed, heard=heard
-    )
+    turn = _turn(message, seq=session.tail, kind=kind, progress=progress, verb=verb, tokens=tokens)
+    turn = turn._replace(slip=replace(turn.slip, missed=missed, heard=heard, hearer=hearer))
     turn = preferring(key, turn, session.preferred)
     turn = turn._replace(quotes=recorded.without(connection, key, turn.quotes))
     if session.unrecorded_until is not None and verb is None:
@@ -112,17 +113,7 @@ def accept(
     return Stored(key=key, turn=turn, waiting=session.waiting, lease=lease, woken=woken)
 
 
-def _turn(
-    message: Inbound,
-    *,
-    seq: int,
-    kind: Kind,
-    progress: Progress,
-    verb: str | None,
-    tokens: int,
-    missed: int,
-    heard: float | None,
-) -> Turn:
+def _turn(message: Inbound, *, seq: int, kind: Kind, progress: Progress, verb: str | None, tokens: int) -> Turn:
     """The message as whoever reads it back from the database would have it."""
     return Turn(
         seq=seq,
@@ -138,14 +129,7 @@ def _turn(
         verb=verb and storable(verb),
         edited_at=None if message.edited_at is None else seconds(micro(message.edited_at)),
         quotes=message.quotes,
-        slip=Slip(
-            vague=message.vague,
-            direct=message.direct,
-            reply_to=message.reply_to,
-            missed=missed,
-            ticket=message.ticket,
-            heard=heard,
-        ),
+        slip=Slip(vague=message.vague, direct=message.direct, reply_to=message.reply_to, ticket=message.ticket),
     )
 
 

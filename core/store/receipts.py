@@ -14,7 +14,7 @@ from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, fixed, now
 from core.store.places import find
 from core.store.queue import finish
-from core.store.stages import Stage
+from core.store.states import DeliveryState
 from core.store.withdrawals import DOOMED, RECONCILE_AFTER, doom, sealed
 
 
@@ -52,7 +52,7 @@ def record(connection: Connection, key: SessionKey, seq: int, arrived: Arrival, 
 def _arriving(*, doubtful: bool) -> Prepared[object]:
     def build(dialect: str) -> Update:
         sent = {
-            "state": fixed(Stage.SENT),
+            "state": fixed(DeliveryState.SENT),
             "message": bindparam("shown", type_=Text),
             "draft": null(),
             "due_at": clock(dialect) + bindparam("after", type_=BigInteger) if doubtful else null(),

@@ -10,7 +10,7 @@ from core.session import Kind, Lease, Progress, Role, Seqs, SessionKey, ShownPar
 from core.store import bodies, checkpoints, shown
 from core.store.engine.sql import seconds
 from core.store.queue import require, turn
-from core.store.stages import Stage
+from core.store.states import DeliveryState
 from core.store.turns import WAITS
 
 
@@ -28,7 +28,9 @@ def outdate(connection: Connection, key: SessionKey, seq: int, *, but: int | Non
         said = and_(
             deliveries.c.workspace == key.workspace, deliveries.c.session == key.session, deliveries.c.seq == row.seq
         )
-        unsent = and_(said, deliveries.c.state.in_((Stage.READY, Stage.SENDING)), deliveries.c.body.is_(None))
+        unsent = and_(
+            said, deliveries.c.state.in_((DeliveryState.READY, DeliveryState.SENDING)), deliveries.c.body.is_(None)
+        )
         words = bodies.TURN.open(key, (row.seq, Role.ASSISTANT), row.body)
         for part in connection.execute(select(deliveries.c.part).where(unsent)).scalars().all():
             kept = bodies.DELIVERY.seal(key, (row.seq, part), words)

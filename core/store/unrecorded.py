@@ -18,7 +18,7 @@ from core.store import answering, checkpoints, notices, recorded, summaries
 from core.store.changes import tell
 from core.store.engine.sql import erases, insert, now
 from core.store.queue import turn
-from core.store.stages import Stage
+from core.store.states import DeliveryState
 
 OVER = "_We are on the record again: I remember what is said from now on, and nothing of what was said in between._"
 
@@ -104,7 +104,7 @@ def settle(connection: Connection, key: SessionKey, seq: int) -> None:
     Where one is still to be looked at, it is empty: what it is to say is not known any more.
     """
     mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session, deliveries.c.seq == seq)
-    over = and_(mine, deliveries.c.state >= Stage.SENT)
+    over = and_(mine, deliveries.c.state >= DeliveryState.SENT)
     body = case((deliveries.c.due_at.is_(None), null()), else_=b"")
     connection.execute(update(deliveries).where(over).values(body=body, draft=None, error=None))
 

@@ -15,7 +15,7 @@ from core.seam.messages import Draft
 from core.session import SessionKey
 from core.store import bodies
 from core.store.engine.sql import fixed, insert, now
-from core.store.stages import Stage
+from core.store.states import DeliveryState
 
 RECONCILE_AFTER = 2.0
 """Leases: by then, whatever a process that lost one has sent is on screen or will never be."""
@@ -23,7 +23,7 @@ RECONCILE_AFTER = 2.0
 ASIDE = 10_000
 """From this part on: what was set aside. No answer has so many parts."""
 
-DOOMED = and_(deliveries.c.state == fixed(Stage.DRAFT), deliveries.c.due_at.is_not(None))
+DOOMED = and_(deliveries.c.state == fixed(DeliveryState.DRAFT), deliveries.c.due_at.is_not(None))
 """Messages that are to leave the screen."""
 
 
@@ -39,7 +39,7 @@ def withdraw(connection: Connection, key: SessionKey, seq: int, *, seconds: floa
     later = now(connection) + int(RECONCILE_AFTER * seconds * 1000)
     for row in rows:
         draft = _written(key, seq, row.part, row.message) if row.message is not None else row.draft
-        away = {"state": Stage.DRAFT, "message": None, "draft": draft, "body": None, "error": None}
+        away = {"state": DeliveryState.DRAFT, "message": None, "draft": draft, "body": None, "error": None}
         due_at = later if draft is None else now(connection)
         connection.execute(update(deliveries).where(mine, deliveries.c.part == row.part).values(**away, due_at=due_at))
     return bool(rows)
@@ -48,7 +48,7 @@ def withdraw(connection: Connection, key: SessionKey, seq: int, *, seconds: floa
 def set_aside(connection: Connection, key: SessionKey, seq: int, part: int) -> None:
     """What is growing on screen from this part on belongs to no answer any more, and is withdrawn by itself."""
     growing = and_(_session(key), deliveries.c.seq == seq, deliveries.c.part >= part, deliveries.c.part < ASIDE)
-    shown = and_(growing, deliveries.c.state == Stage.DRAFT, deliveries.c.draft.is_not(None))
+    shown = and_(growing, deliveries.c.state == DeliveryState.DRAFT, deliveries.c.draft.is_not(None))
     for row in connection.execute(select(deliveries.c.part, deliveries.c.draft).where(shown)).all():
         aside, this = row.part + ASIDE, and_(shown, deliveries.c.part == row.part)
         draft = bodies.DRAFT.seal(key, (seq, aside), bodies.DRAFT.open(key, (seq, row.part), row.draft))
@@ -59,7 +59,7 @@ def doom(connection: Connection, key: SessionKey, seq: int, part: int, message: 
     """This message has come on screen for an answer that was withdrawn meanwhile; reconciling takes it away."""
     row = {"workspace": key.workspace, "session": key.session, "seq": seq, "part": part}
     seen = {
-        "state": Stage.DRAFT,
+        "state": DeliveryState.DRAFT,
         "message": None,
         "draft": _written(key, seq, part, message),
         "body": None,

@@ -10,6 +10,7 @@ def is_burst(question: Turn, following: Turn, *, within: float) -> bool:
     both_talk = _may_join(question) and following.verb is None and not missed and recorded
     same = question.author is not None and following.author is not None and question.author.id == following.author.id
     since = question.at if question.slip.since is None else question.slip.since
+    same = same and question.slip.hearer == following.slip.hearer  # who is answered once, is so in one place
     return both_talk and same and 0 <= following.at - since <= within
 
 

@@ -15,7 +15,7 @@ from core.assistant.assistant import Assistant
 from core.errors import BackscrollError, DatabaseError, DeliveryError, LeaseLost, ModelUnavailable
 from core.events import Events, GaveUp, QuestionChanged
 from core.session import ATTEMPTS, Fate, Lease, Turn
-from core.store import Database, queue, upcoming
+from core.store import Database, hearers, queue, upcoming
 from core.timings import Clock, Timings
 from core.work.asides import Asides
 from core.work.bursts import is_burst
@@ -35,7 +35,7 @@ _TURNS_IN_A_ROW, _SECONDS_IN_A_ROW = 8, 60.0  # after these, a session makes roo
 
 
 class Serving:
-    """Serves sessions that were claimed; `wake` is called when there may be something to claim."""
+    """Serves sessions that were claimed by this `owner`; `wake` is called when there may be something to claim."""
 
     def __init__(
         self,
@@ -45,6 +45,7 @@ class Serving:
         asides: Asides,
         courtesies: Courtesies,
         capacity: Capacity,
+        owner: str,
         events: Events,
         timings: Timings,
         clock: Clock,
@@ -55,6 +56,7 @@ class Serving:
         self._asides = asides
         self._courtesies = courtesies
         self._capacity = capacity
+        self._owner = owner
         self._events = events
         self._timings = timings
         self._clock = clock
@@ -88,6 +90,10 @@ class Serving:
     async def _answer_all(self, held: Held) -> None:
         begun, done = self._clock(), 0
         while (question := await self._joined(held)) is not None:
+            if await self._is_for_another(question):
+                tells = done > 0  # else we have only looked, and those who are told would do no more
+                await self._database.write(queue.release, held.lease, attempts=held.lease.attempts - 1, others=tells)
+                return
             try:
                 if await self._attempt(held.lease, question, queued=done > 0) is Fate.GIVEN_BACK:
                     return
@@ -103,6 +109,13 @@ class Serving:
             await self._look_again(held)
         await self._database.write(queue.idle, held.lease)
         self._wake()  # something may have arrived since
+
+    async def _is_for_another(self, question: Turn) -> bool:
+        """Whether it is to be answered where it was said, which is not here, and somebody is there to answer it."""
+        hearer = question.slip.hearer
+        if hearer is None or hearer == self._owner:
+            return False
+        return await self._database.read(hearers.is_there, owner=hearer, within=self._timings.silent)
 
     def _makes_room(self, done: int, seconds: float) -> bool:
         """Whether a session of which so much was answered is given back, although something waits there."""

@@ -50,6 +50,7 @@ class Worker:
     ) -> None:
         self._database = database
         self._platforms = list(adapters)
+        self._hearers = {name: owner for name, adapter in adapters.items() if not adapter.shared}
         self._timings = timings
         self._wake = asyncio.Event()
         self._leases = Leases(database=database, owner=owner, timings=timings)
@@ -65,6 +66,7 @@ class Worker:
             asides=self.asides,
             courtesies=self.courtesies,
             capacity=self._capacity,
+            owner=owner,
             events=events,
             timings=timings,
             clock=clock,
@@ -80,6 +82,10 @@ class Worker:
     def is_full(self) -> bool:
         """Whether nothing more can be begun here."""
         return self._capacity.is_full
+
+    def hearer(self, platform: str) -> str | None:
+        """Who alone can answer what is said here on this platform: this process, where it has a screen of its own."""
+        return self._hearers.get(platform)
 
     def claimant(self) -> tuple[arrivals.Claimant, float] | None:
         """Who would answer a message that arrives now, and until when; None when somebody else must."""

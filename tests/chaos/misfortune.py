@@ -4,7 +4,11 @@ from collections import Counter
 from random import Random
 from typing import Literal
 
+from core.assistant.answering import CUTS
+from tests.chaos.words import asked, folds
 from tests.wire.faults import Fault
+from tests.wire.openai import Break, Request, Weather
+from tests.wire.openai import Fault as Failure
 
 _KINDS: dict[Literal["before", "after", "hang", "drop", "late", "page", "passed"], int] = {
     "before": 15,
@@ -34,6 +38,10 @@ _CERTAIN = ("limit", "reading", "page to a start")
 
 _LATEST = 6.0
 """The longest that a write lands after its answer, in seconds."""
+
+
+_NUMBER = len("K00000")
+"""The part of a marker that no edit changes."""
 
 
 class Misfortune:
@@ -88,3 +96,22 @@ class Misfortune:
     def _count(self, fault: Fault) -> Fault:
         self.met[fault.kind] += 1
         return fault
+
+
+class Gusts:
+    """The model's failures by chance. No answer breaks off in the middle so often that its asker is told so.
+
+    An edit leaves a message what it is: the bot counts on.
+    """
+
+    def __init__(self, weather: Weather) -> None:
+        self.weather = weather
+        self._breaks: Counter[str] = Counter()
+
+    def meet(self, request: Request) -> Failure | None:
+        """The failure of this request."""
+        failure, message = self.weather(request), asked(request.last)[:_NUMBER]
+        if not isinstance(failure, Break) or folds(request.last):
+            return failure
+        self._breaks[message] += 1
+        return failure if self._breaks[message] < CUTS else None

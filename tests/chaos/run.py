@@ -15,7 +15,7 @@ from tests.chaos.ages import Aged
 from tests.chaos.aims import Aim, Aims
 from tests.chaos.chronicle import Chronicle
 from tests.chaos.databases import Base, OneFile, Server, Turn
-from tests.chaos.misfortune import Misfortune
+from tests.chaos.misfortune import Gusts, Misfortune
 from tests.chaos.people import People
 from tests.chaos.plan import LEASE, Blow, Line, Notice, Order, Plan, Silence
 from tests.chaos.platforms import Discord, Seen, Slack
@@ -103,6 +103,7 @@ class Run:
         self.model = OpenAIServer(answer=self._answer, pause=_PIECE)
         self.model.usage = "none"  # each process would learn another measure, and drop what another one has room for
         self.weather = Weather(seed=plan.seed, rate=plan.failing)
+        self.gusts = Gusts(self.weather)
         self.model.weather, self.model.whole = self._asked, self._answered
         self.replicas: list[Replica] = []
         self.people = People(plan, {"slack": self.slack, "discord": self.discord}, self.base, self.chronicle)
@@ -170,7 +171,7 @@ class Run:
             self.prompts.append(Prompt(at=time(), told=(*MARKER.findall(said), *in_records(said)), about=about))
             if woken := self.people.speaks(about):
                 self.aims.see("waking", woken)
-        return self.weather(request)
+        return self.gusts.meet(request)
 
     def _answered(self, request: Request) -> None:
         if folds(request.last):

@@ -152,13 +152,29 @@ async def test_a_wall_that_wants_no_requests_gets_none(stage: DiscordStage) -> N
     mouth = stage.adapter(clock=clock)
     answer = reply(await asked(stage))
     plan(stage, POST, Fault("page", 600, status=429))
-    for _ in range(3):
+    with pytest.raises(DeliveryUnknown) as unknown:  # it is not Discord's own word that nothing was done
+        await mouth.deliver(answer)
+    assert unknown.value.retry_after == 600
+    for _ in range(2):
         with pytest.raises(DeliveryDelayed) as wait:
-            await mouth.deliver(answer)
+            await mouth.deliver(replace(answer, attempt=2))
         assert 500 < wait.value.retry_after <= 600
     assert len(stage.world.asked(POSTS)) == 1
     clock.ahead += 601
     await mouth.deliver(answer)
+    assert texts(stage) == ["an answer"]
+    await mouth.close()
+
+
+async def test_a_post_that_was_made_before_a_page_spoke_of_limits_is_one_message(stage: DiscordStage) -> None:
+    clock = Clock()
+    mouth = stage.adapter(clock=clock)
+    answer = reply(await asked(stage))
+    plan(stage, POST, Fault("passed", 600, status=429))
+    with pytest.raises(DeliveryUnknown):
+        await mouth.deliver(answer)
+    clock.ahead += 601
+    await mouth.deliver(replace(answer, attempt=2))
     assert texts(stage) == ["an answer"]
     await mouth.close()
 

@@ -36,7 +36,8 @@ FAULTS = [
     (Fault("page", status=200), DeliveryUnknown, 0),
     (Fault("page", status=403), DeliveryUnknown, 0),
     (Fault("page", status=404), DeliveryUnknown, 0),
-    (Fault("page", 60.0, status=429), DeliveryDelayed, 0),
+    (Fault("page", 0.1, status=429), DeliveryUnknown, 0),
+    (Fault("passed", 0.1, status=429), DeliveryUnknown, 1),
     (Fault("passed", status=200), DeliveryUnknown, 1),
     (Fault("passed", status=403), DeliveryUnknown, 1),
 ]

@@ -12,7 +12,7 @@ from core.seam.keys import key_of
 from core.seam.messages import Deleted, Draft, Edited, Receipt
 from core.session import ATTEMPTS, Progress
 from core.store import Database, dead, notices, places
-from core.store.stages import Stage
+from core.store.states import DeliveryState
 from tests.core.delivery.test_reconcile import deliveries_are, pass_time, reconciling
 from tests.script import Fault, House, Interrupted, ScriptedModel, TranscriptAdapter, expire, house, memory, rows
 from tests.values import HERE, message
@@ -255,4 +255,4 @@ async def test_a_notice_that_people_take_off_the_screen_is_gone_from_memory(data
 
     kept = [*await rows(database, turns), *await rows(database, deliveries)]
     assert WORDS.encode() not in [row.body for row in kept]
-    assert [Stage(row.state) for row in await rows(database, deliveries)] == [Stage.SENT]
+    assert [DeliveryState(row.state) for row in await rows(database, deliveries)] == [DeliveryState.SENT]

@@ -18,7 +18,7 @@ from core.seam.keys import key_of
 from core.seam.messages import Reply
 from core.session import ATTEMPTS, Progress
 from core.store import Database, dead
-from core.store.stages import Stage
+from core.store.states import DeliveryState
 from tests.script import Fault, House, Interrupted, ScriptedModel, TranscriptAdapter, brisk, expire, house, memory, rows
 from tests.values import ADA, BEN, HERE, message
 
@@ -141,7 +141,7 @@ async def test_a_growing_answer_becomes_the_final_message(database: Database) ->
         await running.say(message())
         await running.adapter.until(lambda: running.adapter.texts == ["grow"])
         (row,) = await rows(database, deliveries)
-        assert (row.state, row.tries) == (Stage.DRAFT, 1), "the intent was stored before the call"
+        assert (row.state, row.tries) == (DeliveryState.DRAFT, 1), "the intent was stored before the call"
         go.set()
         await running.answered("growing")
 
@@ -150,7 +150,7 @@ async def test_a_growing_answer_becomes_the_final_message(database: Database) ->
     assert (delivered.draft.id, delivered.draft.note) == ("p1", "growing")
     assert [reply.last for _, reply in running.adapter.previews] == [False] * len(running.adapter.previews)
     (row,) = await rows(database, deliveries)
-    assert (row.state, row.message, row.draft, row.body) == (Stage.SENT, "p1", None, None)
+    assert (row.state, row.message, row.draft, row.body) == (DeliveryState.SENT, "p1", None, None)
 
 
 @only_sqlite
@@ -317,7 +317,7 @@ async def test_a_reply_that_never_arrives_is_given_up_and_the_next_message_is_an
         "not delivered: no certain answer in 5 calls"
     ]
     given_up, _ = await rows(database, deliveries)
-    assert given_up.state == Stage.FAILED
+    assert given_up.state == DeliveryState.FAILED
 
 
 @only_sqlite
@@ -387,12 +387,14 @@ async def test_a_refused_reply_ends_its_turn_and_the_session_goes_on(database: D
     assert adapter.texts[0] == PARTS[0]
     assert "".join(adapter.texts[1:]).replace(" ", "") == "Yousaid:stillthere?"
     kept = [
-        (row.part, Stage(row.state), row.error, row.body) for row in await rows(database, deliveries) if row.seq == 1
+        (row.part, DeliveryState(row.state), row.error, row.body)
+        for row in await rows(database, deliveries)
+        if row.seq == 1
     ]
     assert kept == [
-        (0, Stage.SENT, None, None),
-        (1, Stage.FAILED, "the thread is locked", None),
-        (2, Stage.FAILED, "the thread is locked", None),
+        (0, DeliveryState.SENT, None, None),
+        (1, DeliveryState.FAILED, "the thread is locked", None),
+        (2, DeliveryState.FAILED, "the thread is locked", None),
     ]
     assert {Progress(row.progress) for row in await rows(database, turns)} == {Progress.DONE}
 
@@ -529,7 +531,7 @@ async def test_an_owner_that_lost_its_lease_during_the_last_call_leaves_its_rece
         adapter.hold_delivery.set()
         await stale.unserved()
     (row,) = await rows(database, deliveries)
-    assert (row.state, row.message) == (Stage.SENT, "p1")
+    assert (row.state, row.message) == (DeliveryState.SENT, "p1")
     await database.write(expire)
 
     async with house(database, adapter=adapter, owner="host:boot:2:b") as heir:

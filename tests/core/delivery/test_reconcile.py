@@ -12,7 +12,7 @@ from core.schema import deliveries, turns
 from core.seam.keys import key_of
 from core.seam.messages import Draft, Receipt
 from core.store import Database
-from core.store.stages import Stage
+from core.store.states import DeliveryState
 from tests.script import Fault, House, ScriptedModel, TranscriptAdapter, brisk, house, rows
 from tests.values import BEN, HERE, message
 
@@ -139,7 +139,7 @@ async def test_of_two_messages_that_say_the_same_the_later_one_goes(database: Da
         await running.adapter.until(lambda: running.adapter.delivered)
         await database.write(
             lambda connection: connection.execute(
-                update(deliveries).values(message="theirs", state=Stage.SENT, draft=None, body=None)
+                update(deliveries).values(message="theirs", state=DeliveryState.SENT, draft=None, body=None)
             )
         )
         running.adapter.hold_delivery.set()

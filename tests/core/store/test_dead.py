@@ -13,7 +13,7 @@ from core.schema import deliveries, sessions, turns
 from core.session import Progress
 from core.store import Connection, Database, dead, doubts
 from core.store.dead import Dead, NoDeadLetter
-from core.store.stages import Stage
+from core.store.states import DeliveryState
 from tests.script import Fault, House, Interrupted, TranscriptAdapter, house, memory, rows
 from tests.values import HERE, message
 
@@ -223,7 +223,7 @@ async def test_a_retried_apology_is_a_draft_that_grows_and_no_reconciling_touche
 
     (row,) = await rows(database, deliveries)
     assert json.loads(row.draft) == {"id": "p1", "text": "", "note": "edit"}
-    assert (row.state, row.message, row.body, row.error, row.due_at) == (Stage.DRAFT, *[None] * 4)
+    assert (row.state, row.message, row.body, row.error, row.due_at) == (DeliveryState.DRAFT, *[None] * 4)
 
 
 async def test_a_retry_of_unknown_outcome_is_repeated_without_harm(database: Database) -> None:

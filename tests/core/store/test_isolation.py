@@ -71,7 +71,7 @@ ACROSS = {
     # what a platform's or the deployment's, and no workspace's
     *("presence.beat", "presence.missed", "presence.caught_up", "inbound.reject", "chores.take", "chores.extend"),
     *("chores.leave", "servers.recall", "servers.keep", "servers.told", "servers.tell"),
-    *("hearers.hear", "hearers.leave", "hearers.heard"),
+    *("hearers.hear", "hearers.leave", "hearers.heard", "hearers.is_there", "hearers.bury"),
     *("denials.forget", "erasures.forget", "erasures.under_way"),
     # the key ring is the deployment's, and so is all that it seals
     *("keys.changed", "keys.older", "keys.rings", "resealing.look", "resealing.put", "resealing.numbers"),
@@ -328,6 +328,7 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         "name": ["zone", "tone"],
         "value": ["calm", None],
         "settings": ["{}"],
+        "hearer": ["h:b:1:x."],
         "letter": [f"{HERE.id}#1", f"{HERE.id}#13"],
         "key: str": ["k", "1:0", "3:0"],
         "made": [[_MADE]],

@@ -1,9 +1,9 @@
-"""Stages: how far a visible message has come on its way to the screen."""
+"""The states of deliveries: how far a visible message has come on its way to the screen."""
 
 from enum import IntEnum
 
 
-class Stage(IntEnum):
+class DeliveryState(IntEnum):
     """How far a visible message has come."""
 
     DRAFT = 0  # growing on screen; its text is not decided
