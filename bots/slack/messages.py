@@ -6,6 +6,7 @@ taken from what all of them carry.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bots.slack.blocks import written
 from bots.slack.markup import is_quoted, mentioned, readable, without_mention
@@ -111,9 +112,9 @@ def _past(message: Payload, address: Address, view: View) -> Inbound | None:
     ts, subtype = message.get("ts"), message.get("subtype")
     if not is_ts(ts) or subtype not in (*_SPOKEN, "bot_message") or message.get("hidden"):
         return None
-    text = _seen(message)
+    text, thread = _seen(message), thread_of(message)
     return Inbound(
-        address=address,
+        address=address if thread in (None, ts) else replace(address, thread=thread),  # or sent to the channel as well
         id=ts,
         author=_past_author(message, view),
         text=readable(without_mention(text, view.us.user), view.names),

@@ -86,8 +86,7 @@ class Acceptance:
             return await self._store(judged.as_answered())
         except inbound.Unanswered as unanswered:
             policy = self._mind.policy.under(unanswered.overrides)
-        overheard = judging.of_called(policy) is Kind.OVERHEARD
-        return overheard and await self._store(_as_overheard(message, policy))
+        return judging.of_called(policy) is Kind.OVERHEARD and await self._store(_as_overheard(message, policy))
 
     async def is_to_be_answered(self, message: Inbound) -> bool:
         """Whether it would be, were it in time."""

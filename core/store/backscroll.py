@@ -30,9 +30,7 @@ def keep(connection: Connection, lease: Lease, messages: Sequence[Inbound], toke
     key = lease.key
     said = [message.id for message in messages]
     left_out = gone.among(connection, key, said) | places.known(connection, key.address, said)
-    stretches = recorded.around(connection, key)
-    left_out |= {one.id for one in messages if recorded.cover(stretches, one.at, one.edited_at)}
-    left_out |= recorded.answers(connection, key, [one.id for one in messages if one.author.is_self])
+    left_out |= recorded.off(connection, key, messages)
     stand = [(message, size) for message, size in zip(messages, tokens, strict=True) if message.id not in left_out]
     messages, tokens = [message for message, _ in stand], [size for _, size in stand]
     mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)

@@ -78,7 +78,7 @@ def edit(
         become = _edited(key, row, edited, verb=verb, tokens=tokens)
         pointed = recorded.without(connection, key, message.quotes)
         if verb is None and _is_unrecorded(connection, key, edited):
-            become, pointed = recorded.off(become, waits=waits), pointed if waits else ()
+            become, pointed = recorded.changed(become, waits=waits), pointed if waits else ()
         connection.execute(update(turns).where(_this(key, row)).values(become))
         quotes.keep(connection, key, row.seq, pointed, by=message.author.id)
         if waits:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from core.schema import deliveries, sessions, turns, unrecorded
 from core.seam.address import Address
-from core.seam.messages import Quote
+from core.seam.messages import Inbound, Quote
 from core.session import Kind, Role, SessionKey, Validity
 from core.store.engine.sql import micro
 
@@ -55,6 +55,13 @@ def cover(stretches: Stretches, *moments: float | None) -> bool:
     return any(since < micro(at) < until for since, until in stretches for at in moments if at is not None)
 
 
+def off(connection: Connection, key: SessionKey, history: Sequence[Inbound]) -> set[str]:
+    """Those messages of a history that were said off the record, each where it was said, or that answer such."""
+    stretches = {place: around(connection, key, place) for place in {one.address for one in history}}
+    said = {one.id for one in history if cover(stretches[one.address], one.at, one.edited_at)}
+    return said | answers(connection, key, [one.id for one in history if one.author.is_self])
+
+
 def without(connection: Connection, key: SessionKey, pointed: Sequence[Quote]) -> tuple[Quote, ...]:
     """What a message here points at, without words that were said off the record, and so that these never come to it.
 
@@ -88,6 +95,6 @@ def answers(connection: Connection, key: SessionKey, messages: Collection[str]) 
     return set(connection.execute(found).scalars())
 
 
-def off(become: Mapping[str, object], *, waits: bool) -> dict[str, object]:
+def changed(become: Mapping[str, object], *, waits: bool) -> dict[str, object]:
     """Of a turn whose words were changed off the record: what waits is answered so, of all else no word is kept."""
     return {**become, **({"validity": Validity.UNRECORDED} if waits else NOTHING)}

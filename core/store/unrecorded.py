@@ -73,15 +73,16 @@ def over(connection: Connection) -> list[SessionKey]:
 
 @erases
 def announce(connection: Connection, key: SessionKey) -> None:
-    """Has people told, once, that talk is on the record again, where it is."""
-    _lock(connection, key)
+    """Has people told, once, that talk is on the record again, where it is; but nobody in a place that was closed."""
+    here = _lock(connection, key)
     ended = and_(_of(key), unrecorded.c.told.is_(False), unrecorded.c.until <= now(connection) * 1000)
     rows = connection.execute(
         update(unrecorded).where(ended).values(told=True).returning(unrecorded.c.since, unrecorded.c.until)
     ).all()
     for row in rows:
         _take_out(connection, key, row.since, row.until)
-    if rows:
+    lives = or_(sessions.c.live_since.is_not(None), sessions.c.start < sessions.c.tail)
+    if rows and connection.execute(select(lives).where(here)).scalar_one():
         notices.tell(connection, key, name=f"on the record {max(row.until for row in rows)}", text=OVER)
 
 

@@ -51,6 +51,18 @@ async def test_a_channel_is_told_without_its_threads(stage: SlackStage, adapter:
     assert _texts(await adapter.backscroll(command, 2)) == ["two", "three"]
 
 
+async def test_what_a_thread_has_sent_to_its_channel_is_told_with_its_thread(
+    stage: SlackStage, adapter: SlackAdapter, ear: Ear
+) -> None:
+    first = await stage.say("one", place="one", to_bot=False)
+    stage.server.workspace.add(CHANNEL, "U0ADA", "to both", thread_ts=first, subtype="thread_broadcast")
+    ts = await stage.say("now", place="two")
+    await stage.until(lambda: any(one.id == ts for one in ear.heard))
+    message = next(one for one in ear.heard if one.id == ts)
+    said = {one.text: one.address for one in await adapter.backscroll(message, 2)}
+    assert said == {"one": message.address, "to both": replace(message.address, thread=first)}
+
+
 async def test_the_newest_of_a_long_thread_are_told(stage: SlackStage, adapter: SlackAdapter, ear: Ear) -> None:
     for number in range(40):
         await stage.say(str(number), to_bot=False)

@@ -351,6 +351,7 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         "verb": [None, "reset"],
         "talk_at": [None, 5],
         "heard": [5.0],
+        "history": [[message("old", id=one, at=_LATE) for one in ("mold", "mheard", "mhello")]],
         "beside": [None, *address],
         "text": ["words"],
         "words": ["words"],

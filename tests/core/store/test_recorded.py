@@ -2,10 +2,17 @@
 
 import asyncio
 from dataclasses import replace
+from time import time
 
-from core.seam.messages import Audience, Edited, Inbound, Quote
-from core.store import Database
-from tests.script import House, TranscriptAdapter, house
+import pytest
+from sqlalchemy import update
+
+from core.chores.unrecorded import Returning
+from core.errors import PlaceGone
+from core.schema import unrecorded as table
+from core.seam.messages import Audience, Closed, Edited, Inbound, Left, Quote
+from core.store import Connection, Database, dead, unrecorded
+from tests.script import Fault, House, TranscriptAdapter, house
 from tests.test_forgetting import said, stored
 from tests.values import BEN, HERE, message
 
@@ -76,6 +83,19 @@ async def test_a_thread_that_hangs_on_it_brings_no_quote_of_it(database: Databas
     await nothing_of_it(running, database, "salmon")
 
 
+async def test_what_a_thread_has_sent_to_its_channel_is_read_by_no_other_thread(database: Database) -> None:
+    adapter = TranscriptAdapter()
+    adapter.past = [to_others(minute, text, address=THREAD) for minute, text in ((2, "salmon"), (7, "bread"))]
+    async with house(database, adapter=adapter) as running:
+        for minute, text in ((1, "!off the record 5m"), (5, "!on the record")):
+            await whole(running, text, minute, address=THREAD)
+        there = replace(HERE, thread="t2")
+        await whole(running, "what was said?", 8, address=there, direct=False, audience=Audience.BOT)
+
+    assert "bread" in str(running.model.prompts[-1])
+    await nothing_of_it(running, database, "salmon")
+
+
 async def test_what_was_said_before_and_edited_then_is_known_no_more(database: Database) -> None:
     """What was said to us, overheard, or quoted; the old words are on no screen, and the new ones off the record."""
     async with house(database) as running:
@@ -130,6 +150,40 @@ async def test_a_mention_that_is_edited_in_then_is_answered_off_the_record(datab
 
     assert running.adapter.texts[2:] == ["Salmon."]
     assert [one for one in ("you there", "salmon", "Salmon") if one in await stored(database)] == []
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        Closed(address=HERE, gone=True),
+        Closed(address=HERE, gone=False),
+        Left(platform=HERE.platform, workspace=HERE.workspace),
+    ],
+)
+async def test_nobody_is_told_of_its_end_in_a_place_that_is_closed(database: Database, end: Closed | Left) -> None:
+    """The notice would be refused, and stand among the dead letters."""
+    adapter = TranscriptAdapter()
+    async with house(database, adapter=adapter) as running:
+        await off_for_ever(running)
+        await running.say(end)
+        await database.write(be_over)
+        adapter.faults.append(Fault(error=PlaceGone("no such channel")))
+        await Returning(database=database, wake=running.worker.wake).look()
+        await running.over()
+        await running.unserved()
+
+    assert await database.read(unrecorded.over) == []
+    assert await database.read(dead.listed, 10) == []
+    assert len(adapter.texts) == 2
+
+
+async def off_for_ever(running: House) -> None:
+    await said(running, "hello", at=time() - 60)
+    await said(running, "!off the record 24h", at=time())
+
+
+def be_over(connection: Connection) -> None:
+    connection.execute(update(table).values(until=table.c.since + 1))
 
 
 async def test_an_answer_that_came_when_it_was_over_is_not_learnt_from_the_screen(database: Database) -> None:
