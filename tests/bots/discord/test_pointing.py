@@ -371,9 +371,11 @@ async def test_a_long_thread_still_begins_with_what_it_hangs_on(talk: Talk) -> N
     await talk.answered(1)
     (answer,) = stage.shown()
     await stage.thread("aside", on=answer.id)
+    ben, began = stage.world.person("ben"), stage.world.now()
+    ids = [stage.world.snowflake(began + number / 1000) for number in range(31)]  # no two in one millisecond
     for number in range(30):
-        await stage.say(f"comment {number}", place="aside", author="ben", to_bot=False)
-    await stage.say("what did you mean?", place="aside")
+        await stage.speak(f"comment {number}", place="aside", author=ben, id=ids[number])
+    await stage.speak(mention(stage, "what did you mean?"), place="aside", id=ids[30])
     await talk.answered(2, "aside")
     texts = talk.model.requests[-1].texts
     assert texts[0] == ("assistant", "answer 1")
