@@ -28,7 +28,7 @@ from benchmarks.contenders import TEXT
 from benchmarks.ours import BackscrollWithReceipt, address
 from benchmarks.turns import CROWD, run
 from bots.program import garbage
-from core.chores.sealing import Hearing
+from core.chores.sealing import HearingOfKeys
 from core.store import bodies, keys, places, remembered, resealing
 from core.store.sealing import Vault
 from core.vault import ring
@@ -78,10 +78,10 @@ class Sealed(InTheClear):
         await resealing.mark(self.vault, self._database)
 
     @property
-    def hearing(self) -> Hearing:
+    def hearing(self) -> HearingOfKeys:
         """What a running process does time and again."""
         assert self.vault is not None
-        return Hearing(database=self._database, vault=self.vault)
+        return HearingOfKeys(database=self._database, vault=self.vault)
 
     async def whole(self, session: int) -> tuple[int, int]:
         """How many turns of a session there are, and how many of them can be read."""
@@ -199,7 +199,7 @@ async def _answers(ours: Sealed, start: int, until: "asyncio.Task[object]") -> l
     return found
 
 
-async def _hear(hearing: Hearing) -> None:
+async def _hear(hearing: HearingOfKeys) -> None:
     while True:
         await hearing.look()
         await asyncio.sleep(5)
