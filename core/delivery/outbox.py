@@ -106,9 +106,8 @@ class Outbox:
         return fate
 
     def _since(self, errand: Errand) -> float:
-        return max(
-            0.0, self._clock() - errand.cause.heard_at
-        )  # a notice may stand behind what is said in the next moment
+        # a notice may stand behind what is said in the next moment
+        return max(0.0, self._clock() - errand.cause.heard_at)
 
     async def _left(self, errand: Errand) -> Sequence[Delivery]:
         """What is still to be posted."""

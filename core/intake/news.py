@@ -52,9 +52,8 @@ class News:
                 return
             known = await follow()  # another process may have stored it meanwhile, as it was before
         if known and called:
-            await self._acceptance.accept(
-                replace(said, edited_at=event.at)
-            )  # all that was known of it may be that it was overheard
+            # all that was known of it may be that it was overheard
+            await self._acceptance.accept(replace(said, edited_at=event.at))
 
     async def _follow(self, event: Edited, verb: str | None) -> bool:
         """Puts what a message has become in place of what it was; False where nothing is known of it."""

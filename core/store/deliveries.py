@@ -190,7 +190,7 @@ def intend(connection: Connection, key: SessionKey, seq: int, part: int, *, leas
     row = _GOING.first(connection, **slot(key, seq, part))
     if row is not None:
         return draft_of(key, seq, part, row.draft)
-    state = _STAGE.first(connection, **slot(key, seq, part))
+    state = _STATE.first(connection, **slot(key, seq, part))
     if state is None or state == DeliveryState.DRAFT:
         raise Changed(key.address.id)
     return None
@@ -211,7 +211,7 @@ _GOING = Prepared(
 )
 
 
-_STAGE = Prepared(lambda _: select(deliveries.c.state).where(THIS), int)
+_STATE = Prepared(lambda _: select(deliveries.c.state).where(THIS), int)
 
 
 def refuse(connection: Connection, key: SessionKey, seq: int, reason: str) -> None:
