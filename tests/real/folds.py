@@ -132,7 +132,7 @@ def _records(connection: Connection, key: SessionKey) -> Sequence[str]:
     shown = recalling.shown(connection, key)
     if not shown:
         return ["  after: nothing is folded, all is as it was said"]
-    return ["  after:", *(f"    {line}" for one in shown for line in told(one).splitlines())]
+    return ["  after:", *(f"    {line}" for text in told(shown) for line in text.splitlines())]
 
 
 def _logged(logs: Sequence[EventDict]) -> Iterator[str]:
