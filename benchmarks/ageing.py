@@ -5,7 +5,8 @@
 The promise: no answer comes later by more than 5 ms at the median. One person talks, one message after the other, while
 the chore goes through the sessions in one pass. Every few messages the chore is held where it stands, or let go again,
 so that a busy machine slows both alike; what is compared are the medians of neighbouring rounds. The rest of the pass
-is then timed by itself. The model's server stands on loopback in the same process.
+is then timed by itself. The model's server stands on loopback in the same process. PostgreSQL has looked at the table
+before, as it does by itself within a minute of so many new rows.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
 
 import migrations
 from benchmarks import latency, place
@@ -34,6 +35,7 @@ from core.store.segments import EVERYTHING
 
 _DAY = 86_400_000
 _AT_ONCE = 1_000
+_LOOK = 5.0  # seconds between two looks at how far the rest of the pass is: counting is work, too
 _UNFOLDED = 2_500  # tokens of a window in which nothing is folded, so that nothing else is at work
 HERE = Address(platform="console", workspace="local", channel="main")
 
@@ -74,12 +76,14 @@ class Source(latency.Source):
 async def main() -> None:
     extent = QUICK if place.quick(__doc__) else FULL
     logs.configure("text", quiet=True)
+    console = Console()
     heading = f"{extent.sessions:,} sessions"
     result = Table("median ms until an answer", "chore held", "at work", "later by", "p90 held", "p90 at work", heading)
     with place.folder() as folder, place.postgresql(folder) as server:
         for name, url in (("SQLite", f"sqlite:///{folder}/ageing.db"), ("PostgreSQL", await server.fresh())):
-            result.add_row(name, *shown(await measured(url, extent)))
-    Console().print(result)
+            console.print(f"{name}:", style="bold")
+            result.add_row(name, *shown(await measured(url, extent, console)))
+    console.print(result)
 
 
 def shown(score: Score) -> list[str]:
@@ -90,24 +94,31 @@ def shown(score: Score) -> list[str]:
     return [*(f"{seconds * 1000:.1f}" for seconds in (*medians, *tails)), f"{score.passed:.0f} s"]
 
 
-async def measured(url: str, extent: Extent) -> Score:
-    database = connect(url, statement_seconds=None)
+async def measured(url: str, extent: Extent, console: Console) -> Score:
+    """Tells as it goes what is done, and how far."""
+    database, score, begun = connect(url, statement_seconds=None), Score(), time.perf_counter()
     await database.write(migrations.upgrade)
     for first in range(0, extent.sessions, _AT_ONCE):
         await database.write(aged, range(first, min(first + _AT_ONCE, extent.sessions)))
-    score = Score()
+    await database.write(looked_at)
+    console.print(f"  {extent.sessions:,} sessions stored in {time.perf_counter() - begun:.0f} s")
     async with running(url, database) as (source, receive):
         await talked(source, receive, extent.messages * 3)  # which warms up
-        for _ in range(extent.rounds):
+        for nth in range(1, extent.rounds + 1):
             source.gate.clear()
             score.held.append(await talked(source, receive, extent.messages))
             source.gate.set()
             started = time.perf_counter()
             score.at_work.append(await talked(source, receive, extent.messages))
             score.passed += time.perf_counter() - started
+            if nth % (extent.rounds // 5) == 0:
+                number = await database.read(ended)
+                console.print(f"  round {nth} of {extent.rounds}: {number:,} timed out in {score.passed:.0f} s")
         started = time.perf_counter()
-        while await database.read(ended) < extent.sessions:  # noqa: ASYNC110 – a database tells nobody
-            await asyncio.sleep(0.25)
+        while (number := await database.read(ended)) < extent.sessions:
+            past = score.passed + time.perf_counter() - started
+            console.print(f"  {number:,} timed out in {past:.0f} s")
+            await asyncio.sleep(_LOOK)
         score.passed += time.perf_counter() - started
     await database.close()
     return score
@@ -125,6 +136,12 @@ def aged(connection: Connection, numbers: range) -> None:
         for number in numbers
     ]
     connection.execute(sessions.insert(), [{**row, "channel": row["address"]} for row in rows])
+
+
+def looked_at(connection: Connection) -> None:
+    """Has PostgreSQL look at the table."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("ANALYZE sessions"))
 
 
 def ended(connection: Connection) -> int:

@@ -37,6 +37,7 @@ from core.store import Database, connect
 from core.work.shifts import Shifts
 from tests import test_readme
 from tests.core import test_config
+from tests.core.model.recollection import Recollection
 from tests.process import ROOT
 from tests.script import BRISK, SECONDS, Watched, house
 from tests.talk import Running
@@ -102,7 +103,13 @@ async def working(database: Database, owner: str, *more: Chore) -> AsyncIterator
             catch_up=CatchUp(database=database, inbox=running.inbox, shifts=shifts, timings=BRISK),
             adapters=[running.adapter],
             model=running.model,
-            measuring=Measuring(database=database, server="", calibrations=running.mind.calibrations),
+            measuring=Measuring(
+                database=database,
+                server="",
+                calibrations=running.mind.calibrations,
+                models=[running.model],
+                recollection=Recollection(database),
+            ),
             folding=running.folding,
             erasing=running.erasing,
             returning=Returning(database=database, wake=running.worker.wake),

@@ -59,10 +59,14 @@ async def run(
     await database.write(health.try_writing)
     mind = await minds.make_mind(settings, model, prices.read(settings.backscroll_prices_file), others)
     server = settings.openai_base_url or ""
-    measuring = Measuring(database=database, server=server, calibrations=mind.calibrations)
+    measuring = Measuring(
+        database=database,
+        server=server,
+        calibrations=mind.calibrations,
+        models=(model, *(others or {}).values()),
+        recollection=_Recollection(database),
+    )
     await measuring.look()
-    for one in (model, *(others or {}).values()):
-        await one.recall(_Recollection(database))
     for adapter in adapters.values():
         await catchup.suspect(database, adapter)
     place = owner.own_place()

@@ -1,21 +1,33 @@
-"""Measuring: all processes hold the same count against a budget, so that each shows a model the same beginning."""
+"""Measuring: all processes know the same of their models, so that each shows one the same beginning."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from core.model.calibration import Calibration
+from core.model.llm import Model, Recollection
 from core.store import Database, servers
 
 
 class Measuring:
-    """Shares what one process learns of how a server's models count with all others.
+    """Shares what one process learns with all others: how a server's models count, and what they are like.
 
-    `calibrations` are those of this process, by the names of their models.
+    `calibrations` are those of this process, by the names of their models; the `models` keep what they learn in the
+    `recollection` themselves.
     """
 
-    def __init__(self, *, database: Database, server: str, calibrations: Mapping[str, Calibration]) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        server: str,
+        calibrations: Mapping[str, Calibration],
+        models: Collection[Model],
+        recollection: Recollection,
+    ) -> None:
         self._database = database
         self._server = server
         self._calibrations = calibrations
+        self._models = models
+        self._recollection = recollection
         self._shared = {model: calibration.measure for model, calibration in calibrations.items()}
 
     async def look(self) -> None:
@@ -27,3 +39,5 @@ class Measuring:
             elif model in told:
                 calibration.adopt(told[model])
             self._shared[model] = calibration.measure
+        for one in self._models:
+            await one.recall(self._recollection)

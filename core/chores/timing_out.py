@@ -17,11 +17,11 @@ from core.timings import Timings
 
 log = structlog.get_logger()
 
-_AT_ONCE = 100
+_AT_ONCE = 250
 """Sessions that are read at once, and ended in one transaction where they are over: others wait for its end."""
 
-_RESTS = 9
-"""So many times as long as such a transaction took is rested after it: who answers rarely finds one in the way."""
+_RESTS = 4
+"""So many times as long as such a step took is rested after it: who answers rarely finds one in the way."""
 
 
 class TimingOut:
@@ -38,26 +38,25 @@ class TimingOut:
 
     async def sweep(self) -> None:
         """Goes through all that are present. Raises a DatabaseError; what was ended by then is."""
-        place, number = timeouts.FIRST, 0
+        clock = asyncio.get_running_loop().time
+        place, number, begun = timeouts.FIRST, 0, clock()
         while page := await self._database.read(timeouts.present, self._adapter.platform, after=place, most=_AT_ONCE):
             place = page[-1].place
             over = [one for one in page if is_over(self._policy, one)]
-            number += await self._end(over) if over else 0
-            await asyncio.sleep(self._timings.between)
+            ended = await self._database.write(timeouts.time_out, over) if over else []
+            took = clock() - begun
+            await self._tell(ended)
+            number += len(ended)
+            await asyncio.sleep(max(_RESTS * took, self._timings.between))
+            begun = clock()
         if number:
             log.info("timed out", platform=self._adapter.platform, sessions=number)
 
-    async def _end(self, over: Sequence[Present]) -> int:
-        """Ends these, and rests; returns how many of them were ended: somebody may have talked since."""
-        clock = asyncio.get_running_loop().time
-        begun = clock()
-        ended = await self._database.write(timeouts.time_out, over)
-        took = clock() - begun
+    async def _tell(self, ended: Sequence[Present]) -> None:
+        """Those that were ended, which are not all that were over: somebody may have talked since."""
         for one in ended:
             self._events.tell(TimedOut(address=one.key.address, seconds=(one.now - one.spoken_at) / 1000))
         await self._show([one.key for one in ended])
-        await asyncio.sleep(_RESTS * took)
-        return len(ended)
 
     async def _show(self, ended: list[SessionKey]) -> None:
         for key in ended:

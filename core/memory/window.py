@@ -150,12 +150,14 @@ def _woven(turns: Sequence[Turn], messages: Sequence[Message], folded: Sequence[
     So turns that none tells of, as after an undo, stand in their place between them. The state is behind the last one,
     and the question, the last message, behind all.
     """
-    left = [one for one in folded if one.text]  # of turns that are all gone, nothing is told
+    texts = zip(folded, told(folded), strict=True)
+    # of turns that are all gone, nothing is told
+    left = [(one.last, Message(role="user", text=text)) for one, text in texts if one.text]
     for turn, message in zip(turns, messages, strict=False):
-        while left and left[0].last < turn.seq:
-            yield Message(role="user", text=told(left.pop(0)))
+        while left and left[0][0] < turn.seq:
+            yield left.pop(0)[1]
         yield message
-    yield from (Message(role="user", text=told(one)) for one in left)
+    yield from (message for _, message in left)
     yield from messages[len(turns) :]
 
 

@@ -124,7 +124,10 @@ class Model(Protocol):
         ...
 
     async def recall(self, recollection: Recollection) -> None:
-        """Starts from what was learnt of the server before, and keeps there what is learnt from now on."""
+        """Starts from what was learnt of the server before, and keeps there what is learnt from now on.
+
+        Called again, it takes up what other processes have learnt since.
+        """
         ...
 
     async def look(self) -> Sequence[str]:

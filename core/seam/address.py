@@ -68,6 +68,8 @@ def _escape(part: str) -> str:
 
 
 def _unescape(part: str) -> str:
+    if "%" not in part:
+        return part
     try:
         return unquote_to_bytes(part).decode("utf-8", "surrogatepass")
     except UnicodeError as error:

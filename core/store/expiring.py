@@ -11,7 +11,7 @@ from core.schema import rejections, sessions, turns
 from core.seam.address import Address
 from core.session import Kind, Progress, Role, SessionKey, Validity
 from core.store import policies
-from core.store.engine.sql import erases, now
+from core.store.engine.sql import among, erases, now
 
 
 class Times(NamedTuple):
@@ -90,7 +90,7 @@ def _times(rows: Sequence[Row[*tuple[object, ...]]]) -> Times:
 def _sessions(connection: Connection, times: Mapping[tuple[int, int], Times]) -> list[Oldest]:
     if not times:
         return []
-    these = tuple_(sessions.c.workspace, sessions.c.session).in_(list(times))
+    these = among(sessions.c.workspace, sessions.c.session, times)
     columns = (sessions.c.workspace, sessions.c.session, sessions.c.address, *policies.SET_IN_SESSION)
     found = []
     for row in connection.execute(select(*columns, now(connection).label("now")).where(these)).all():

@@ -36,7 +36,7 @@ from core.schema import sessions, turns
 from core.session import Fate, Lease, Progress, Role, SessionKey, Turn
 from core.store import bodies
 from core.store.engine.prepared import Prepared
-from core.store.engine.sql import clock, fixed, notify, now, storable
+from core.store.engine.sql import among, clock, fixed, notify, now, storable
 from core.store.turns import MINE, OPEN, WAITS, first_waiting, place, written
 
 
@@ -84,10 +84,13 @@ def stop(connection: Connection, key: SessionKey, seq: int) -> None:
 def renew(connection: Connection, leases: Iterable[Lease], *, lease: float) -> set[tuple[int, int, int]]:
     """Makes these leases last `lease` seconds from now; returns workspace, session and fence of those still held."""
     ours = [(one.key.workspace, one.key.session, one.fence) for one in leases]
+    these = among(sessions.c.workspace, sessions.c.session, [(workspace, session) for workspace, session, _ in ours])
     statement = (
         update(sessions)
         .where(
-            tuple_(sessions.c.workspace, sessions.c.session, sessions.c.fence).in_(ours), sessions.c.owner.is_not(None)
+            these,
+            tuple_(sessions.c.workspace, sessions.c.session, sessions.c.fence).in_(ours),
+            sessions.c.owner.is_not(None),
         )
         .values(due_at=now(connection) + int(lease * 1000))
         .returning(sessions.c.workspace, sessions.c.session, sessions.c.fence)

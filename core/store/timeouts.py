@@ -5,7 +5,7 @@ those that live any more. The next talk wakes it, which begins a new present, an
 over is for others to judge, who know what is set; each change of it is one transaction.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -13,6 +13,7 @@ from sqlalchemy import (
     Row,
     and_,
     func,
+    literal,
     null,
     select,
     tuple_,
@@ -25,7 +26,7 @@ from core.seam.address import Address
 from core.session import Kind, Lease, SessionKey, Turn, Validity
 from core.store import notices, policies, queue, remembered
 from core.store.arrivals import Session
-from core.store.engine.sql import insert, now
+from core.store.engine.sql import among, now
 from core.store.segments import Move, newest
 
 Place = tuple[int, int]
@@ -105,14 +106,11 @@ def time_out(connection: Connection, over: Sequence[Present]) -> list[Present]:
 
     What is locked by somebody else is passed over: something happens there.
     """
-    quiet = select(sessions.c.workspace, sessions.c.session).where(
-        _PRESENT,
-        tuple_(sessions.c.workspace, sessions.c.session, sessions.c.spoken_at).in_(
-            [(*one.place, one.spoken_at) for one in over]
-        ),
-    )
-    found = {(row.workspace, row.session) for row in connection.execute(quiet.with_for_update(skip_locked=True))}
-    ended = [one for one in over if one.place in found]
+    these = among(sessions.c.workspace, sessions.c.session, [one.place for one in over])
+    quiet = select(sessions.c.workspace, sessions.c.session, sessions.c.spoken_at).where(_PRESENT, these)
+    rows = connection.execute(quiet.with_for_update(skip_locked=True))
+    found = {(row.workspace, row.session): row.spoken_at for row in rows}
+    ended = [one for one in over if found.get(one.place) == one.spoken_at]
     _end(connection, [one.place for one in ended])
     return ended
 
@@ -121,36 +119,22 @@ def _end(connection: Connection, places: Sequence[Place]) -> None:
     """Ends the presents of these sessions, whose rows are locked, and appends to each what says so."""
     if not places:
         return
-    these = tuple_(sessions.c.workspace, sessions.c.session).in_(places)
+    these, before = among(sessions.c.workspace, sessions.c.session, places), segments.alias("before")
     over = update(sessions).where(these).values(present_since=null(), segment=sessions.c.segment + 1)
-    ended = connection.execute(over.returning(*(sessions.c[name] for name in _ENDED))).all()
-    shown = _shown(connection, [(row.workspace, row.session, row.segment - 1) for row in ended])
-    opened_at: int = connection.execute(select(now(connection))).scalar_one()
-    rows = [
-        {
-            "workspace": row.workspace,
-            "session": row.session,
-            "number": row.segment,
-            "kind": Move.TIMED_OUT,
-            "shown": row.session,
-            "start": row.start,
-            "back_to": shown.get((row.workspace, row.session), 0),
-            "opened_at": opened_at,
-        }
-        for row in ended
-    ]
-    connection.execute(insert(connection.dialect.name, segments), rows)
-
-
-_ENDED = ("workspace", "session", "segment", "start")
-
-
-def _shown(connection: Connection, newest: Sequence[tuple[int, int, int]]) -> Mapping[Place, int]:
-    """Which segment each of these shows; one that does not show another one shows itself."""
-    these = tuple_(segments.c.workspace, segments.c.session, segments.c.number).in_(newest)
-    shows = func.coalesce(segments.c.back_to, segments.c.number).label("shows")
-    rows = connection.execute(select(segments.c.workspace, segments.c.session, shows).where(these))
-    return {(row.workspace, row.session): row.shows for row in rows}
+    connection.execute(over)
+    same = and_(before.c.workspace == sessions.c.workspace, before.c.session == sessions.c.session)
+    row = {
+        "workspace": sessions.c.workspace,
+        "session": sessions.c.session,
+        "number": sessions.c.segment,
+        "kind": literal(Move.TIMED_OUT),
+        "shown": sessions.c.session,
+        "start": sessions.c.start,
+        "back_to": func.coalesce(before.c.back_to, before.c.number, 0),  # what does not show another one shows itself
+        "opened_at": now(connection),
+    }
+    shows = sessions.outerjoin(before, and_(same, before.c.number == sessions.c.segment - 1))
+    connection.execute(segments.insert().from_select(list(row), select(*row.values()).select_from(shows).where(these)))
 
 
 def fall_asleep(connection: Connection, lease: Lease, notice: Turn) -> bool:

@@ -36,14 +36,16 @@ from tests.stage import Stage
 from tests.stages import STAGES
 from tests.talk import Running
 
-CONTEXT, CEILING = 8_192, 200
-"""Tokens: of the model's context, and of an answer or a record."""
+CONTEXT, CEILING = 8_192, 80
+"""Tokens: of the model's context, and of an answer."""
 
 BUDGETS = {"English": 4_000, "German": 6_000, "code": 5_000}
 """Tokens of a window, by the model's count: its tokens are smaller than OpenAI's, in German most of all."""
 
 _ORDER = re.compile(r"Write the record of -?\d+--?\d+ now")
 _WIDE = 110  # characters of a line that is told
+_TALKS = 2  # the conversation, and whoever folds it: else each would have to be read anew after the other
+_REST = 3_600.0  # seconds: what was refused twice is told, and not tried again
 _PATIENCE = 900.0  # seconds for a text: a slow machine is no reason to refuse one here
 
 
@@ -51,14 +53,16 @@ async def hold(tap: Tap, stage: Stage, questions: Sequence[Question], folder: Pa
     """Holds a conversation and tells of its folds; what is wrong with it."""
     url = f"sqlite:///{folder}/backscroll.db"
     limits = {"backscroll_context_tokens": budget, "backscroll_answer_tokens": CEILING}
+    timings = Timings(fold_text=_PATIENCE, fold_again=_REST)
     database = connect(url)
     try:
         await database.write(migrations.upgrade)
         with capture_logs() as logs:
-            async with Running(url, tap, stage, timings=Timings(fold_text=_PATIENCE), openai_model=NAME, **limits):
+            async with Running(url, tap, stage, timings=timings, openai_model=NAME, **limits):
                 for nth, question in enumerate(questions, 1):
                     _say(f"  {nth}. {question.author}: {_short(question.text)}")
                     _say(f"     {await _answer(stage, database, question)}")
+                    await _fold(database)
         found = await database.read(places.find, Address.parse(stage.session("main")))
         assert found is not None
         unanswered = dict(await database.read(_unanswered))
@@ -71,21 +75,33 @@ async def hold(tap: Tap, stage: Stage, questions: Sequence[Question], folder: Pa
 
 async def _held(name: str, questions: Sequence[Question], folder: Path) -> Sequence[str]:
     """The same with the real model."""
-    async with llama(CONTEXT, folder / "llama.log") as address, Tap(address) as tap, STAGES["slack"]() as stage:
+    async with (
+        llama(CONTEXT, folder / "llama.log", talks=_TALKS) as address,
+        Tap(address) as tap,
+        STAGES["slack"]() as stage,
+    ):
         return await hold(tap, stage, questions, folder, budget=BUDGETS[name])
 
 
 async def _answer(stage: Stage, database: Database, question: Question) -> str:
-    """What is on screen when the answer is whole and, if the session was due to be folded, that is over."""
+    """What is on screen when the answer is whole."""
     before, began = {one.id for one in stage.shown()}, monotonic()
     message = await stage.say(question.text, author=question.author)
     async with asyncio.timeout(_PATIENCE):
         while not await database.read(is_over, message):  # noqa: ASYNC110 – a database tells nobody
             await asyncio.sleep(0.1)
     words, seconds = " ".join(one.text for one in stage.shown() if one.id not in before), monotonic() - began
-    while await database.read(folds.due, 1):  # noqa: ASYNC110 – nor does this one
-        await asyncio.sleep(0.1)
     return f"{_short(words)}  ({seconds:.0f} s)"
+
+
+async def _fold(database: Database) -> None:
+    """Waits until the session is folded, if it was due, and tells that: it may take longer than many answers."""
+    began = monotonic()
+    if await database.read(folds.due, 1):
+        _say("     is being folded …")
+        while await database.read(folds.due, 1):  # noqa: ASYNC110 – a database tells nobody
+            await asyncio.sleep(0.1)
+        _say(f"     … which is over  ({monotonic() - began:.0f} s)")
 
 
 def _unanswered(connection: Connection) -> list[tuple[str, str | None]]:
@@ -132,7 +148,7 @@ def _records(connection: Connection, key: SessionKey) -> Sequence[str]:
     shown = recalling.shown(connection, key)
     if not shown:
         return ["  after: nothing is folded, all is as it was said"]
-    return ["  after:", *(f"    {line}" for one in shown for line in told(one).splitlines())]
+    return ["  after:", *(f"    {line}" for text in told(shown) for line in text.splitlines())]
 
 
 def _logged(logs: Sequence[EventDict]) -> Iterator[str]:
@@ -184,7 +200,7 @@ def main() -> int:
                 continue
             place = (given.folder or Path(temporary)) / name
             place.mkdir(parents=True)
-            _say(f"\n{name}: {NAME}, windows of {BUDGETS[name]:,} tokens, records of {CEILING} at the most")
+            _say(f"\n{name}: {NAME}, windows of {BUDGETS[name]:,} tokens, answers of {CEILING} at the most")
             wrong += [f"{name}: {one}" for one in asyncio.run(_held(name, questions, place))]
     _say("\n".join(wrong) if wrong else "\nAll is well.")
     return 1 if wrong else 0

@@ -1,4 +1,4 @@
-"""llama.cpp's HTTP server with the packaged model: `python -m tests.real.llama CONTEXT` says its address and serves.
+"""llama.cpp's HTTP server with the packaged model: `python -m tests.real.llama CONTEXT TALKS` says its address.
 
 It serves until its standard input ends, so that it does not outlive whoever started it.
 """
@@ -26,8 +26,8 @@ def main() -> None:
     wanted = CommonParams()
     wanted.model.path = str(model())
     wanted.model_alias = {NAME}
-    wanted.n_ctx = int(sys.argv[1])
-    wanted.n_parallel = 1  # each would have its own part of the context
+    wanted.n_parallel = int(sys.argv[2])
+    wanted.n_ctx = int(sys.argv[1]) * wanted.n_parallel  # each has its own part of it
     # Its threads wait for each other at every step: beside other work, one for each core takes a second a token.
     wanted.cpuparams.n_threads = max(1, (os.cpu_count() or 1) // 2)
     wanted.sampling.seed = 7

@@ -13,14 +13,18 @@ from tests.real.conversation import last_words
 
 
 @asynccontextmanager
-async def llama(context: int, log: Path) -> AsyncIterator[str]:
-    """The model's server, by its address; its log goes into a file."""
+async def llama(context: int, log: Path, *, talks: int = 1) -> AsyncIterator[str]:
+    """The model's server, by its address; its log goes into a file.
+
+    It keeps in mind what it has read of so many `talks`, each with a context of its own.
+    """
     with log.open("ab") as words:
         running = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "tests.real.llama",
             str(context),
+            str(talks),
             cwd=ROOT,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
-from re import IGNORECASE
+from re import IGNORECASE, MULTILINE
 from re import compile as pattern
 
 from core.memory.checkpoints.disguises import line
@@ -72,6 +72,7 @@ _SEQ = r"#?(-?\d{1,12})(?:\s*[-–]\s*#?(-?\d{1,12}))?"  # what was said before 
 _RUN = pattern(_SEQ)
 _SEQS = pattern(rf"{_SEQ}(?:\s*,\s*{_SEQ}){{0,99}}")
 _ENDINGS = {f"{mark} {state}": state for state in State for mark in ";,–—-"}
+_OPEN = pattern(rf"; {State.OPEN}(?=(?: \({_SEQS.pattern}\))?$)", MULTILINE)
 _STATED = frozenset((Topic.DECIDED, Topic.ASKS))
 _NOTHING = frozenset(("", "-", "–", "none", "(none)", "none.", "n/a", "nothing", "…", "..."))
 
@@ -162,6 +163,12 @@ def _run(text: str) -> Run:
 def written(entries: Iterable[Entry]) -> str:
     """The entries in our form, under their headings; the same entries are always the same text."""
     return "\n".join(_lines(tuple(entries)))
+
+
+def unopened(text: str) -> str:
+    """A text of our form without which asks were open at its end: how they stand by now, a later one tells."""
+    rest, heading, asks = f"\n{text}".rpartition(f"\n# {Topic.ASKS}\n")
+    return f"{rest}{heading}{_OPEN.sub('', asks)}"[1:] if heading else text
 
 
 def _lines(entries: Sequence[Entry]) -> Iterator[str]:

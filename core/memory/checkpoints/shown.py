@@ -4,10 +4,11 @@ Each is between two marks that name its turns, so that it is known where it ends
 look like a mark, which is checked before a checkpoint is used.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from core.memory.checkpoints.form import Entry, Run, parsed, stamped, zone
+from core.memory.checkpoints.form import Entry, Run, parsed, stamped, unopened, zone
 from core.memory.checkpoints.wording import MARK
 from core.session import Checkpoint, Fold
 
@@ -74,6 +75,11 @@ def record(stored: Checkpoint) -> Record:
     )
 
 
-def told(stored: Checkpoint) -> str:
-    """What is stored, between its marks."""
-    return block(record(stored))
+def told(stored: Sequence[Checkpoint]) -> list[str]:
+    """What is stored, each between its marks. Only that which tells of the newest turns says what is open.
+
+    Else an ask would stand open for ever in the record of its day, whatever has become of it since.
+    """
+    newest = max(stored, key=lambda one: (one.last, one.kind is Fold.STATE), default=None)
+    records = [(one, record(one)) for one in stored]
+    return [block(it if one is newest else replace(it, text=unopened(it.text))) for one, it in records]

@@ -17,11 +17,14 @@ class Learning:
         self._recollection: Recollection | None = None
         self._keeping: set[asyncio.Task[None]] = set()
 
-    async def recall(self, recollection: Recollection) -> None:
-        """Starts from what was kept there before."""
-        if (kept := await recollection.recall(self._server.name, self._server.model)) is not None:
-            self.known = read(kept)
+    async def recall(self, recollection: Recollection) -> bool:
+        """Starts from what is kept there, or takes up what others have kept since; whether that is news."""
         self._recollection = recollection
+        kept = await recollection.recall(self._server.name, self._server.model)
+        if kept is None or self._keeping or read(kept) == self.known:  # what is learnt here and being kept is newer
+            return False
+        self.known = read(kept)
+        return True
 
     def learn(self, **news: object) -> None:
         """Takes in what has turned out."""

@@ -76,8 +76,8 @@ class OpenAIModel:
 
     async def recall(self, recollection: Recollection) -> None:
         """See core.model.llm.Model."""
-        await self._learning.recall(recollection)
-        self._context.prove()
+        if await self._learning.recall(recollection):
+            self._context.prove()
 
     async def look(self) -> Sequence[str]:
         """See core.model.llm.Model: the size of its context, and the day on which it ends."""

@@ -1,5 +1,7 @@
 """What the two databases spell differently (the upsert and the clock), and how times are stored."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import TypeVar
 
 from sqlalchemy import (
@@ -7,10 +9,13 @@ from sqlalchemy import (
     Connection,
     Integer,
     Table,
+    and_,
     bindparam,
     extract,
+    false,
     func,
     literal_column,
+    or_,
     select,
 )
 from sqlalchemy import cast as as_type
@@ -84,6 +89,19 @@ def notify(connection: Connection) -> None:
 def fixed(number: int) -> ColumnElement[int]:
     """A number that is part of the statement and no parameter: cheaper, and an index over some rows only is found."""
     return literal_column(str(int(number)), Integer)
+
+
+def among(
+    workspace: ColumnElement[int], session: ColumnElement[int], places: Iterable[tuple[int, int]]
+) -> ColumnElement[bool]:
+    """Whether a row is of one of these sessions, each a workspace and a number in it, found by an index.
+
+    SQLite looks through all rows for a list of pairs. The list is split by workspaces instead, of which most have one.
+    """
+    numbers = defaultdict[int, list[int]](list)
+    for place, number in places:
+        numbers[place].append(number)
+    return or_(false(), *(and_(workspace == place, session.in_(numbers[place])) for place in numbers))
 
 
 def storable(words: str) -> str:

@@ -128,6 +128,42 @@ async def whole(running: House) -> bytes:
     return b"\n".join(bytes(row.body) for row in found)
 
 
+def asks(prompt: Prompt) -> str:
+    """That an announcement was asked for, and that it is not needed any more; how that stands, as far as is shown."""
+    given = prompt.messages[-1].text
+    found = ORDERED.search(given)
+    assert found is not None
+    first, wanted, dropped = found[1], "an announcement" in given, "Never mind" in given or "no need" in given
+    lines = [f"# about\n- Ada talked ({first})"] if "how things stand" not in prompt.instructions else []
+    if dropped:
+        lines.append(f"# facts\n- Ada saw no need of that ({first})")
+    if wanted:
+        state = "superseded" if dropped else "open"
+        lines.append(f"# asks\n- Ada asked the assistant for an announcement; {state} ({first})")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("budget", [BUDGET, 4_000], ids=["with a state", "without one"])
+async def test_what_is_not_wanted_any_more_is_nowhere_open(database: Database, budget: int) -> None:
+    async with folding_house(database, budget=budget) as running:
+        model_of(running).writes = asks
+
+        async def until_told(said: str, words: str) -> None:
+            await running.say(message(f"{said}\n{TALK}"))
+            await running.over()
+            async with asyncio.timeout(SECONDS):
+                while words not in request(running):
+                    await talk(running, 2, 2)
+
+        await until_told("Can you write an announcement?", "Ada asked the assistant for an announcement")
+        assert "for an announcement; open" in request(running)
+
+        await until_told("Never mind that.", "Ada saw no need of that")
+        assert "Never mind that." not in request(running)
+        assert "for an announcement" in request(running), "it is still told that it was asked for"
+        assert "; open" not in request(running)
+
+
 async def test_what_is_no_use_is_asked_for_once_more_and_the_session_is_left_alone_after_two_failures(
     database: Database,
 ) -> None:

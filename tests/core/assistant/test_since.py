@@ -146,5 +146,5 @@ async def test_of_what_is_folded_a_record_that_reaches_beyond_then_is_shown_and_
         await running.over()
 
     shown = [one.text for one in running.model.prompts[-1].messages[:-1]]
-    assert shown == [told(reaching), *(text(one) for one in reversed(turns))]
+    assert shown == [*told([reaching]), *(text(one) for one in reversed(turns))]
     assert f": {len(turns)} turns, 1 record of older ones" in running.adapter.texts[-1]

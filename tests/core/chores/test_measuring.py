@@ -2,12 +2,20 @@
 
 from core.chores.measuring import Measuring
 from core.model.calibration import Calibration
-from core.store import Database
+from core.model.openai import OpenAIModel
+from core.model.openai.manners import Manners
+from core.store import Database, servers
+from tests.core.model.recollection import Recollection
 
 
 def process(database: Database, server: str = "https://models.example/v1") -> tuple[Measuring, Calibration]:
     calibration = Calibration(openai=False)
-    return Measuring(database=database, server=server, calibrations={"m": calibration}), calibration
+    return measuring(database, server, calibrations={"m": calibration}), calibration
+
+
+def measuring(database: Database, server: str, **facts) -> Measuring:
+    facts = {"calibrations": {}, "models": [], "recollection": Recollection(database)} | facts
+    return Measuring(database=database, server=server, **facts)
 
 
 def taught(calibration: Calibration, reported: int) -> float:
@@ -58,3 +66,15 @@ async def test_what_others_have_learnt_goes_on_being_learnt_from_there() -> None
     assert calibration.measure == 1.5
     calibration.adopt(99.0)
     assert calibration.measure == Calibration.MOST, "no more than any tokenizer makes"
+
+
+async def test_a_context_that_one_process_has_learnt_holds_in_the_others(database: Database) -> None:
+    model = OpenAIModel(api_key="none", model="m", base_url="http://127.0.0.1:1")
+    here = measuring(database, "http://127.0.0.1:1", models=[model])
+    await here.look()
+    assert model.context is None
+
+    await database.write(servers.keep, "http://127.0.0.1:1 auto", "m", Manners(context=4_096).written())
+    await here.look()
+    assert model.context == 4_096
+    await model.close()

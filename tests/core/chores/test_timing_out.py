@@ -189,18 +189,18 @@ async def test_cut_off_in_the_middle_another_process_ends_the_rest_and_no_sessio
     database: Database,
 ) -> None:
     road, adapter = Interrupted(database), Carded()
-    await born(database, 185)
+    await born(database, 285)
     await pass_time(database, DAY)
     with road.hold("time_out") as run:
         cut_off = asyncio.create_task(sweeper(road, adapter).sweep())
         await run.wait()
         cut_off.cancel()
         await asyncio.wait([cut_off])
-    assert len(await rows(database, segments)) == 100, "what was committed is whole"
-    assert len(await present(database)) == 85
+    assert len(await rows(database, segments)) == 250, "what was committed is whole"
+    assert len(await present(database)) == 35
 
     await asyncio.gather(*(sweeper(database, adapter).sweep() for _ in range(2)))
-    assert len(await rows(database, segments)) == 185
+    assert len(await rows(database, segments)) == 285
     assert await present(database) == []
 
 

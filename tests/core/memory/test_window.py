@@ -276,7 +276,7 @@ def checkpoint(first: int, last: int, kind: Fold = Fold.CHECKPOINT, *, text: str
     """One whose tokens are the number of its characters, and the frame."""
     words = text or f"{kind.name} {first}-{last}"
     bare = Checkpoint(number=last, kind=kind, level=0, first=first, last=last, tokens=0, text=words)
-    return replace(bare, tokens=len(told(bare)) + MESSAGE_TOKENS)
+    return replace(bare, tokens=len(told([bare])[0]) + MESSAGE_TOKENS)
 
 
 def folded(question: Turn | None, history: list[Turn], *checkpoints: Checkpoint, budget: int = 10_000) -> Window:

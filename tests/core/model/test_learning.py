@@ -11,7 +11,8 @@ from core.model.llm import Message, Prompt
 from core.model.openai import OpenAIModel
 from core.model.openai.complaints import Complaint
 from core.model.openai.manners import Manners, context_of, read
-from core.store import Database, servers
+from core.store import Database
+from tests.core.model.recollection import Recollection
 from tests.wire.openai import KEY, MODEL, OpenAIServer, Request, Status
 
 QUESTION = Prompt(instructions="Be brief.", messages=(Message(role="user", text="hi"),), tokens=5_000, conversation="c")
@@ -20,17 +21,6 @@ TALK = replace(
     messages=tuple(Message(role=role, text=text) for role, text in [("user", "a"), ("user", "b"), ("assistant", "c")])
     + QUESTION.messages,
 )
-
-
-class Recollection:
-    def __init__(self, database: Database) -> None:
-        self.database = database
-
-    async def recall(self, server: str, model: str) -> str | None:
-        return await self.database.read(servers.recall, server, model)
-
-    async def keep(self, server: str, model: str, manners: str) -> None:
-        await self.database.write(servers.keep, server, model, manners)
 
 
 async def ask(model: OpenAIModel, prompt: Prompt = QUESTION) -> str:
@@ -62,6 +52,23 @@ async def test_what_one_process_has_learnt_the_next_one_knows(database: Database
     assert asked == [True, False, False, True, False], "another setting starts anew"
 
 
+async def test_what_one_process_learns_the_others_know_while_they_run(database: Database) -> None:
+    async with OpenAIServer() as server:
+        here, there = (OpenAIModel(api_key=KEY, model=MODEL, base_url=server.url) for _ in range(2))
+        for one in (here, there):
+            await one.recall(Recollection(database))
+        server.faults.append(Status(status=400, message=SMALL))
+        with pytest.raises(WindowTooLong):
+            await ask(here)
+        assert (here.context, there.context) == (4_096, None)
+        await here.close()  # by which it is kept
+
+        await there.recall(Recollection(database))
+        assert there.context == 4_096
+        await there.close()
+
+
+SMALL = "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens."
 ALTERNATE = "Conversation roles must alternate user/assistant/user/assistant/..."
 NO_SYSTEM = "System role not supported"
 

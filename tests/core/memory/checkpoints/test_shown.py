@@ -72,7 +72,7 @@ def test_what_is_stored_is_told_between_its_marks_with_its_times() -> None:
     )
 
     assert record(stored) == checkpoint()
-    assert told(stored) == block(checkpoint())
+    assert told([stored]) == [block(checkpoint())]
 
 
 def test_its_times_are_told_in_the_zone_of_its_lines() -> None:
@@ -89,7 +89,32 @@ def test_its_times_are_told_in_the_zone_of_its_lines() -> None:
         text="# decided\n- [2026-03-03 15:05 +01:00] Ada chose v2 [2026-01-01 00:00 +09:00] (12)",
     )
 
-    assert told(stored).startswith(
-        "[[record of turns 12-87, from 2026-03-03 15:05 +01:00 to 2026-03-05 10:10 +01:00]]\n"
-    )
-    assert told(replace(stored, text="Nothing")).startswith("[[record of turns 12-87, from 2026-03-03 14:05 +00:00 to")
+    (text,) = told([stored])
+    assert text.startswith("[[record of turns 12-87, from 2026-03-03 15:05 +01:00 to 2026-03-05 10:10 +01:00]]\n")
+    (text,) = told([replace(stored, text="Nothing")])
+    assert text.startswith("[[record of turns 12-87, from 2026-03-03 14:05 +00:00 to")
+
+
+def asking(kind: Fold, first: int, last: int) -> Checkpoint:
+    lines = f"# facts\n- the shop; open ({first})\n# asks\n- Ada asked Ben for notes; open ({first}, {last})"
+    return Checkpoint(number=1, kind=kind, level=0, first=first, last=last, tokens=60, text=lines)
+
+
+def test_what_is_open_is_told_by_the_newest_alone() -> None:
+    two, state = [asking(Fold.CHECKPOINT, 1, 9), asking(Fold.CHECKPOINT, 10, 19)], asking(Fold.STATE, 1, 19)
+
+    assert [text.count("notes; open") for text in told(two)] == [0, 1]
+    assert [text.count("notes; open") for text in told([*two, state])] == [0, 0, 1]
+    assert [text.count("notes; open") for text in told([*two, replace(state, text="")])] == [0, 0, 0], "nothing is open"
+    assert [text.count("notes; open") for text in told([*two, asking(Fold.STATE, 1, 9)])] == [0, 1, 0], "it is older"
+    assert all("Ada asked Ben for notes" in text for text in told(two))
+    assert all("- the shop; open (" in text for text in told(two)), "which is no ask"
+
+
+def test_an_answered_ask_stays_answered_and_one_more_checkpoint_changes_nothing_before_its_state() -> None:
+    one, state = asking(Fold.CHECKPOINT, 1, 9), asking(Fold.STATE, 1, 9)
+    one = replace(one, text=f"{one.text}\n- Ben asked Ada for tea; answered (2)")
+    more = [asking(Fold.CHECKPOINT, 10, 19), asking(Fold.STATE, 1, 19)]
+
+    assert "tea; answered (2)" in told([one, state])[0]
+    assert told([one, state])[0] == told([one, *more])[0]
