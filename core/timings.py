@@ -37,6 +37,11 @@ class Timings:
     waited: float = 5.0
     """After these a message counts as one that had to wait, of whose author it is asked whether they see its place."""
 
+    rights: float = 5.0
+    """How long a command waits for a platform to say whether its asker is an admin; then it is answered in any case."""
+    ask_again: float = 0.5
+    """Before that is asked once more, where the platform did not say it."""
+
     # What is shown to the model
     backscroll: float = 2.0
     """The longest that reading what was said before a session's birth may delay an answer."""

@@ -333,6 +333,7 @@ BRISK = Timings(
     unlooked=0.02,
     reread=0.0,
     excuse_after=0.0,
+    ask_again=0.01,
     patience=0.0,
 )
 """No test waits for what a person would not notice; and nobody has patience, but where a test is about it."""

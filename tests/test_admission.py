@@ -16,6 +16,7 @@ from tests.stages import STAGES
 from tests.talk import Running
 from tests.wire.discord import DiscordStage
 from tests.wire.discord_world import VIEW_CHANNEL
+from tests.wire.faults import Fault
 from tests.wire.openai import OpenAIServer, Request
 from tests.wire.slack import SlackStage
 from tests.wire.slack.workspace import CHANNEL
@@ -172,6 +173,15 @@ async def test_whoever_may_be_a_guest_is_not_talked_with_where_guests_are_not(
     assert not model.requests
 
 
+async def test_one_page_in_place_of_who_somebody_is_keeps_nobody_out(
+    url: str, slack: SlackStage, model: OpenAIServer
+) -> None:
+    pages = iter([Fault("page", status=503)])
+    slack.server.faults = lambda method, given: next(pages, None) if method == "users.info" else None
+    async with Running(url, model, slack, backscroll_guests="no"):
+        assert "hello" in (await said(slack, "hello", author="gil")).text
+
+
 async def test_externals_are_talked_with_where_the_channel_opts_in(
     url: str, slack: SlackStage, model: OpenAIServer
 ) -> None:
@@ -245,6 +255,32 @@ async def test_who_is_removed_while_queued_gets_no_answer_there(url: str, stage:
     assert not any("and mine?" in request.last for request in model.requests)
     (withheld,) = [one for one in logs if one["event"] == "answer withheld"]
     assert withheld["session"] == stage.session("main")
+
+
+def plan_page(stage: Stage) -> None:
+    """The next time that somebody asks who sees a place, a page answers."""
+    who_sees = {"conversations.members", "GET /guilds/{guild}/members/{user}"}
+    pages = iter([Fault("page", status=503)])
+    server = stage.server if isinstance(stage, SlackStage) else stage.rest
+    server.faults = lambda asked, given: next(pages, None) if asked in who_sees else None
+
+
+async def test_who_is_queued_is_turned_away_by_no_page_in_the_platforms_place(
+    url: str, stage: Stage, model: OpenAIServer
+) -> None:
+    if isinstance(stage, SlackStage):
+        stage.server.workspace.private.add(CHANNEL)
+    model.hold()
+    with capture_logs() as logs:
+        async with Running(url, model, stage, timings=Timings(patience=0.0)):
+            await stage.say("a long question")
+            await model.until(lambda: model.requests)
+            await stage.say("and mine?", author="eve")
+            plan_page(stage)
+            model.release()
+            await stage.until(lambda: any("and mine?" in one.text and one.done for one in stage.shown()))
+
+    assert any(one["event"] == "not known who sees a place" for one in logs)
 
 
 async def test_a_command_that_had_to_wait_is_not_done_for_who_is_removed(

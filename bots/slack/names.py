@@ -11,7 +11,7 @@ from bots.slack.markup import nameless
 from bots.slack.members import FACTS
 from bots.slack.payloads import PLATFORM, Ourselves, Payload
 from bots.slack.timings import Timings
-from core.errors import DeliveryError
+from core.errors import DeliveryError, DeliveryUnknown
 from core.seam.cache import Recent
 
 log = get_logger(platform=PLATFORM)
@@ -63,12 +63,19 @@ class Names:
         if known is not None and now < known[1]:
             return known[0]
         try:
-            name = await self._asked(one)
+            name = await self._asked_twice(one)
         except DeliveryError as error:
             log.debug("name unknown", reason=str(error))
             name = None
         self._known.note(one, (name, now + (self._timings.fresh if name else self._timings.sour)))
         return name
+
+    async def _asked_twice(self, one: str) -> str | None:
+        """Once more where it was not Slack that answered: who somebody is may say whether they are talked with."""
+        try:
+            return await self._asked(one)
+        except DeliveryUnknown:
+            return await self._asked(one)
 
     async def _asked(self, one: str) -> str | None:
         if one.startswith(_CHANNELS):

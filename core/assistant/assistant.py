@@ -43,7 +43,7 @@ class Assistant:
         self._timings = timings
         self.runs = Runs()
         self._rechecking = Rechecking(database=database, outbox=outbox, timings=timings, clock=clock)
-        self._obeying = Obeying(database=database, outbox=outbox, mind=mind, runs=self.runs)
+        self._obeying = Obeying(database=database, outbox=outbox, mind=mind, timings=timings, runs=self.runs)
         self._answering = Answering(
             database=database, outbox=outbox, mind=mind, timings=timings, runs=self.runs, clock=clock
         )

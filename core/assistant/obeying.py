@@ -18,6 +18,7 @@ from core.seam.links import Linked
 from core.session import Answer, Fate, Lease
 from core.store import Connection, Database, answering, policies, withdrawals
 from core.store.deliveries import Delivery
+from core.timings import Timings
 
 log = structlog.get_logger()
 
@@ -30,12 +31,12 @@ class Obeying:
     Those that don't queue are obeyed without a lease: whoever holds the session is not disturbed.
     """
 
-    def __init__(self, *, database: Database, outbox: Outbox, mind: Mind, runs: Runs) -> None:
+    def __init__(self, *, database: Database, outbox: Outbox, mind: Mind, timings: Timings, runs: Runs) -> None:
         self._database = database
         self._outbox = outbox
         self._mind = mind
         self._runs = runs
-        self._permitting = Permitting(database=database, adapters=outbox.adapters, mind=mind)
+        self._permitting = Permitting(database=database, adapters=outbox.adapters, mind=mind, timings=timings)
 
     async def obey(self, order: Order, lease: Lease | None) -> Fate:
         """Does it, once, and says what came of it. Raises LeaseLost, or a DeliveryError."""

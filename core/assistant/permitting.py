@@ -8,26 +8,26 @@ import structlog
 
 from core.access import GRANTED, Access, Deed, Permission
 from core.commands.orders import Order
-from core.errors import DeliveryError
+from core.errors import DeliveryError, DeliveryRefused
 from core.memory.mind import Mind
 from core.policy import Overrides
 from core.seam.adapter import Adapter
-from core.seam.address import DIRECT
+from core.seam.address import DIRECT, Address
 from core.seam.messages import Author
 from core.store import Connection, Database, policies, turns
+from core.timings import Timings
 
 log = structlog.get_logger()
-
-_ASKED_FOR = 5.0  # seconds, for a platform to say whether somebody is an admin
 
 
 class Permitting:
     """Finds out what people may do."""
 
-    def __init__(self, *, database: Database, adapters: Mapping[str, Adapter], mind: Mind) -> None:
+    def __init__(self, *, database: Database, adapters: Mapping[str, Adapter], mind: Mind, timings: Timings) -> None:
         self._database = database
         self._adapters = adapters
         self._mind = mind
+        self._timings = timings
 
     async def may(self, order: Order, deed: Deed, overrides: Overrides) -> Permission:
         """Whether its asker may do this, by what is set there."""
@@ -38,7 +38,10 @@ class Permitting:
         return access.may(order.turn.author, deed, order.turn)
 
     async def is_admin(self, order: Order, deed: Deed | None) -> bool | None:
-        """Whether its asker is an admin, where that matters; None where the platform does not tell in time."""
+        """Whether its asker is an admin, where that matters; None where the platform does not tell in time.
+
+        Whoever gives a command stands by, and may not want it done any more when a platform that is away is back.
+        """
         author, place = order.turn.author, order.key.address
         if author is None or deed is None:
             return False
@@ -46,12 +49,22 @@ class Permitting:
         if not self._known(order, overrides).asks_for_admins(author, deed):
             return False
         try:
-            async with asyncio.timeout(_ASKED_FOR):
-                adapter = self._adapters[place.platform]
-                return await adapter.is_admin(place, author.id, workspace=order.is_for_workspace)
+            async with asyncio.timeout(self._timings.rights):
+                return await self._told(place, author.id, workspace=order.is_for_workspace)
         except (DeliveryError, TimeoutError) as error:
             log.warning("not known whether an asker is an admin", session=place.id, error=type(error).__name__)
             return None
+
+    async def _told(self, place: Address, person: str, *, workspace: bool) -> bool:
+        """What the platform says of it, asked as often as need be. Raises a DeliveryRefused."""
+        while True:
+            try:
+                return await self._adapters[place.platform].is_admin(place, person, workspace=workspace)
+            except DeliveryRefused:
+                raise
+            except DeliveryError as error:
+                log.debug("not said yet whether an asker is an admin", session=place.id, error=type(error).__name__)
+            await asyncio.sleep(self._timings.ask_again)
 
     def access(
         self, connection: Connection, order: Order, deed: Deed | None, overrides: Overrides, *, is_admin: bool | None

@@ -30,6 +30,8 @@ class People:
     def __init__(self, plan: Plan, cities: Mapping[Platform, City], base: Base, chronicle: Chronicle) -> None:
         self.asked: dict[int, Asked] = {}
         self.notices: list[Asked] = []
+        self.told: set[str] = set()
+        """Those of them that the bot's record has taken for certain; of what it never took, nobody is to be told."""
         self.orders: list[Ordered] = []
         self.silences: Counter[str] = Counter()
         self.silent: set[str] = set()
@@ -72,6 +74,7 @@ class People:
         marker = notice.marker
         self.notices.append(Asked(marker=marker, id=marker, session=session, at=time(), max_text=max_text))
         await self._base.tell(session, marker, answer(marker))
+        self.told.add(marker)
         self._chronicle.note("TOLD", session=session, marker=marker)
 
     def speaks(self, marker: str) -> str:
@@ -149,7 +152,8 @@ class People:
     ) -> list[Asked]:
         """All that was asked, and what the bot's record and the model know of it."""
         asked = [self._known(number, turns.get(said.id), begun, finished) for number, said in self.asked.items()]
-        return [*asked, *(_recorded(notice, turns.get(notice.id)) for notice in self.notices)]
+        notices = [one for one in self.notices if one.marker in self.told or one.id in turns]
+        return [*asked, *(_recorded(notice, turns.get(notice.id)) for notice in notices)]
 
     def ordered(self, turns: Mapping[str, Turn]) -> list[Ordered]:
         """All commands that were given, and where the bot's record has them."""

@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from tests.wire.discord_world import CONTENT_FLAG, DIRECT, Payload, World
-from tests.wire.faults import Fault
+from tests.wire.faults import Fault, page
 
 _DISPATCH, _HEARTBEAT, _IDENTIFY, _RESUME, _RECONNECT, _INVALID, _HELLO, _ACK = 0, 1, 2, 6, 7, 9, 10, 11
 _GUILD_MESSAGES, _DIRECT_MESSAGES, _CONTENT = 1 << 9, 1 << 12, 1 << 15
@@ -113,8 +113,7 @@ class Gateway:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One connection from its first frame to its last."""
         if self.handshakes:
-            fault = self.handshakes.pop(0)
-            return web.Response(status=fault.status, text=fault.text, content_type=fault.type, headers=fault.headers)
+            return page(self.handshakes.pop(0))
         response = web.WebSocketResponse()
         await response.prepare(request)
         self._sockets.add(response)

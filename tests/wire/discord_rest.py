@@ -22,7 +22,7 @@ from tests.wire.discord_world import (
     Request,
     World,
 )
-from tests.wire.faults import Fault, Faults, faultless
+from tests.wire.faults import Fault, Faults, faultless, page
 
 BASE = "/api/v10"
 
@@ -144,11 +144,11 @@ class Rest:
             case "before":
                 return failed
             case "page":
-                return _page(fault)
+                return page(fault)
         await handler(request)
         await self.change()
         if fault.kind == "passed":
-            return _page(fault)
+            return page(fault)
         if fault.kind == "hang":
             await self.hung.wait()
         if fault.kind == "drop" and request.transport is not None:
@@ -495,7 +495,3 @@ def is_field(field: Payload) -> bool:
     if field["type"] == 3:
         return is_menu(field)
     return field["type"] == 4 and field["style"] in (1, 2) and len(field["value"]) <= field["max_length"] <= 4000
-
-
-def _page(fault: Fault) -> web.Response:
-    return web.Response(status=fault.status, text=fault.text, content_type=fault.type, headers=fault.headers)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.errors import DeliveryDelayed
+from core.errors import DeliveryDelayed, DeliveryRefused
 from core.memory.prompts import with_persona
 from core.model.calibration import Calibration
 from core.model.llm import Usage
@@ -12,18 +12,20 @@ from core.policy import MEMBERS, SETTINGS
 from core.schema import policies
 from core.seam.messages import Audience
 from core.store import Database
-from tests.script import House, ScriptedModel, TranscriptAdapter, house, rows
+from tests.script import House, ScriptedModel, TranscriptAdapter, brisk, house, rows
 from tests.values import ADA, BEN, HERE, message
 
 
 class Governed(TranscriptAdapter):
-    """A platform on which Ada is an admin, if it tells."""
+    """A platform on which Ada is an admin, if it tells: it does not as often as there are `faults`."""
 
-    fault: Exception | None = None
+    def __init__(self, *faults: Exception, max_text: int = 2000) -> None:
+        super().__init__(max_text=max_text)
+        self.unsaid = list(faults)
 
     async def is_admin(self, address, person, *, workspace) -> bool:
-        if self.fault is not None:
-            raise self.fault
+        if self.unsaid:
+            raise self.unsaid.pop(0)
         return person == ADA.id
 
 
@@ -82,15 +84,39 @@ async def test_who_is_no_admin_is_told_so_and_nothing_changes(database: Database
     async with house(database, adapter=adapter) as running:
         for text in ("!set hear off", "!unset hear", "!set workspace may_set everyone"):
             assert await said(running, text, author=BEN) == "Only admins may change my settings here."
-        adapter.fault = DeliveryDelayed("busy", retry_after=1)
-        assert "I can't find out just now" in await said(running, "!set hear off")
-        adapter.fault = None
         await said(running, f"!set may_set {BEN.id}")
         assert "Only those who are named" in await said(running, "!set hear off")
         assert "`hear` is off" in await said(running, "!set hear off", author=BEN)
 
     (row,) = await rows(database, policies)
     assert row.scope == HERE.id
+
+
+BUSY = DeliveryDelayed("busy", retry_after=1)
+
+
+async def test_a_platform_that_does_not_say_who_is_an_admin_is_asked_again(database: Database) -> None:
+    adapter = Governed(*[BUSY] * 5)
+    async with house(database, adapter=adapter) as running:
+        assert "`hear` is off" in await said(running, "!set hear off")
+
+    assert adapter.unsaid == []
+
+
+async def test_where_it_does_not_say_so_in_time_a_command_is_answered_all_the_same(database: Database) -> None:
+    adapter = Governed(*[BUSY] * 10_000)
+    async with house(database, adapter=adapter, timings=brisk(rights=0.1)) as running:
+        assert "I can't find out just now" in await said(running, "!set hear off")
+
+    assert await rows(database, policies) == []
+
+
+async def test_where_it_can_never_say_so_nobody_waits_for_it(database: Database) -> None:
+    adapter = Governed(*[DeliveryRefused("missing_scope")] * 2)
+    async with house(database, adapter=adapter) as running:
+        assert "I can't find out just now" in await said(running, "!set hear off")
+
+    assert len(adapter.unsaid) == 1
 
 
 async def test_who_may_set_something_for_all_of_the_workspace_is_not_for_a_channel_to_say(database: Database) -> None:

@@ -32,7 +32,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from tests import watch
-from tests.wire.faults import Fault, Faults, faultless
+from tests.wire.faults import Fault, Faults, faultless, page
 from tests.wire.slack.workspace import BOT_USER, SCOPES, TEAM, Arguments, Message, No, TooMany, Workspace
 
 BOT_TOKEN, APP_TOKEN = watch.secret("xoxb-test"), watch.secret("xapp-test")
@@ -211,7 +211,7 @@ class SlackServer:
             return web.Response(status=403)
         self._tickets.discard(ticket)
         if self.handshakes:
-            return _page(self.handshakes.pop(0))
+            return page(self.handshakes.pop(0))
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         assert request.transport is not None
@@ -297,7 +297,7 @@ class SlackServer:
             case Fault(kind="late"):
                 self._meanwhile(self._land(fault.seconds, done))
             case Fault(kind="page"):
-                return _page(fault)
+                return page(fault)
             case Fault(kind="before") | Refusal(after=False):
                 pass
             case _:
@@ -306,7 +306,7 @@ class SlackServer:
                 if fault is None:
                     return answer
         if isinstance(fault, Fault) and fault.kind == "passed":
-            return _page(fault)
+            return page(fault)
         if isinstance(fault, Refusal):
             return web.json_response({"ok": False, "error": fault.code})
         if fault.kind in ("hang", "drop"):
@@ -413,10 +413,6 @@ class SlackServer:
                 "event_ts": message.ts,
             }
         )
-
-
-def _page(fault: Fault) -> web.Response:
-    return web.Response(status=fault.status, text=fault.text, content_type=fault.type, headers=fault.headers)
 
 
 def _too_many(seconds: float) -> web.Response:
