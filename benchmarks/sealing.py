@@ -16,7 +16,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -99,7 +99,7 @@ async def main() -> None:
         for kind in ("SQLite", "PostgreSQL"):
             numbers = iter(range(9))
 
-            async def fresh(kind: str = kind, numbers: "iter[int]" = numbers) -> str:
+            async def fresh(kind: str = kind, numbers: Iterator[int] = numbers) -> str:
                 return f"sqlite:///{folder}/{next(numbers)}.db" if kind == "SQLite" else await server.fresh()
 
             pair = [InTheClear(await fresh()), Sealed(await fresh(), key)]
