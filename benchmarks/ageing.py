@@ -154,7 +154,7 @@ async def running(url: str, database: Database) -> AsyncIterator[tuple[Source, R
     """The program at work on one platform, whose chore begins at once and is held."""
     runner, base_url = await latency.serve(lambda: None)
     facts = {"database_url": url, "openai_base_url": base_url, "backscroll_context_tokens": _UNFOLDED}
-    settings = Settings(_env_file=None, **facts)  # type: ignore[arg-type]  # as in the environment
+    settings = Settings(_env_file=None, **facts)  # type: ignore[arg-type,call-arg]  # as in the environment
     model = OpenAIModel(api_key="none", base_url=base_url, model="m", api="chat")
     source, stop = Source(), asyncio.Event()
     run = asyncio.create_task(

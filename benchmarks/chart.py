@@ -42,7 +42,8 @@ mpl.rcParams.update(
 
 def canvas(rows: int = 1, columns: int = 1, *, size: tuple[float, float]) -> tuple[Figure, Any]:
     """A figure of this size in inches, and its axes as a list of rows."""
-    return plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
+    return figure, axes
 
 
 def save(figure: Figure, name: str) -> Path:

@@ -118,7 +118,7 @@ class Memory:
     def newest(self, budget: int) -> list[Turn]:
         """Uncovered turns, newest first, as many as are read for so much."""
         covered = max((one.last for one in self.tree), default=START)
-        found, left = [], budget
+        found, left = list[Turn](), budget
         for turn in reversed(self.turns):
             if turn.seq <= covered or (left < 0 and turn.seq != found[-1].seq):
                 break

@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import count
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -115,8 +116,12 @@ class Bare(_Raw):
         )
         for role in ("user", "assistant"):
             row = (str(session), _packed(role, TEXT))
-            await self._writer.run(lambda connection, row=row: connection.execute(_APPEND, row).rowcount)
+            await self._writer.run(partial(_append, row))
         return len(loaded)
+
+
+def _append(row: tuple[str, str], connection: sqlite3.Connection) -> int:
+    return connection.execute(_APPEND, row).rowcount
 
 
 def _packed(role: str, words: str) -> str:

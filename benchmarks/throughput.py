@@ -117,7 +117,7 @@ async def measure(database: str, url: str, processes: int, seconds: float, serve
         program=sum(one["cpu"] for one in figures) / answered,
         inside=used / answered,
         commits=commits / answered,
-        lost=sum(one["lost"] for one in last),
+        lost=int(sum(one["lost"] for one in last)),
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from core.errors import DeliveryUnknown
-from core.schema import deliveries, gone, quotes, turns
+from core.schema import deliveries, gone, parts, quotes, turns
 from core.seam.address import Address
 from core.seam.messages import Audience, Author, Deleted, Edited, Inbound, Quote
 from core.session import Progress
@@ -260,15 +260,39 @@ async def test_an_answer_of_long_ago_that_people_delete_goes_from_memory(databas
 
 
 async def test_the_parts_of_an_answer_of_long_ago_are_still_told_apart(database: Database) -> None:
-    """D9."""
+    """D9. One after the other: by then, those that are left have words of their own."""
+    said = "alpha alpha alpha alpha\n\nbeta beta beta beta beta\n\ngamma gamma gamma gamma"
+    adapter = TranscriptAdapter(max_text=40)
+    async with house(database, said, adapter=adapter) as running:
+        await running.say(message("what is it?", at=1_000_000.0))
+        await running.over()
+        await database.write(doubts.forget)
+        assert (await rows(database, deliveries), len(await rows(database, parts))) == ([], 3)
+        shown = list(adapter.screen)
+        await running.say(Deleted(address=HERE, id=shown[1]))
+        left = await memory(database)
+        await database.write(doubts.forget)
+        await running.say(Deleted(address=HERE, id=shown[0]))
+
+    assert left == [("person", "what is it?"), ("assistant", "alpha alpha alpha alpha\n\ngamma gamma gamma gamma")]
+    assert await memory(database) == [("person", "what is it?"), ("assistant", "gamma gamma gamma gamma")]
+
+
+async def test_an_answer_is_put_away_when_all_its_parts_are_certain(database: Database) -> None:
+    """D9. All at once, also where no more is forgotten in one go."""
     adapter = TranscriptAdapter(max_text=40)
     async with house(database, "alpha alpha alpha alpha\n\nbeta beta beta beta beta", adapter=adapter) as running:
         await running.say(message("what is it?", at=1_000_000.0))
         await running.over()
-        await database.write(doubts.forget)
-        await running.say(Deleted(address=HERE, id=list(adapter.screen)[1]))
+    doubtful = update(deliveries).where(deliveries.c.part == 1)
+    await database.write(lambda connection: connection.execute(doubtful.values(due_at=0, body=b"")).rowcount)
+    assert await database.write(doubts.forget) == 0
+    await database.write(lambda connection: connection.execute(doubtful.values(due_at=None, body=None)).rowcount)
 
-    assert await memory(database) == [("person", "what is it?"), ("assistant", "alpha alpha alpha alpha")]
+    assert await database.write(doubts.forget, most=1) == 1
+
+    assert await rows(database, deliveries) == []
+    assert [(row.part, row.message) for row in await rows(database, parts)] == list(enumerate(adapter.screen))
 
 
 async def test_what_a_preview_of_unknown_outcome_has_left_is_looked_for(database: Database) -> None:

@@ -16,12 +16,11 @@ from core.seam.messages import Deleted, Edited, Event
 from core.session import Kind, Progress
 from core.store import connect
 from core.store.engine.threads import driver_of
-from core.store.states import DeliveryState
 from tests.script import House, TranscriptAdapter, house
 from tests.values import BEN, HERE, message
 
 SHORT, LONG = 2_500, 10_000
-"""Questions, each with an answer of two messages: what a person can be told in one breath is in both."""
+"""Questions, each with an answer of two messages, long ago: what a person can be told in one breath is in both."""
 
 _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i <= :number)"
 _FILL = (
@@ -39,8 +38,8 @@ _FILL = (
     {_NUMBERS} SELECT 1, i, 1, i, 0, 'U9', 'answer', 'scripted', 'answered', 10, 0, 0, 5, 0, 0 FROM n
     """,
     f"""
-    INSERT INTO deliveries (workspace, session, seq, part, state, tries, message)
-    {_NUMBERS} SELECT 1, 1, i, part, {DeliveryState.SENT:d}, 1, 'ours' || i || '.' || part
+    INSERT INTO parts (workspace, session, seq, part, message)
+    {_NUMBERS} SELECT 1, 1, i, part, 'ours' || i || '.' || part
     FROM n, (SELECT 0 AS part UNION SELECT 1)
     """,
 )

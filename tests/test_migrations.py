@@ -410,3 +410,33 @@ async def test_on_sqlite_the_outbox_is_kept_in_the_order_of_its_key(empty_url: s
     words = text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'deliveries'")
     assert "WITHOUT ROWID" in await database.read(lambda connection: connection.execute(words).scalar_one())
     await database.close()
+
+
+_ARRIVED = """
+INSERT INTO deliveries (workspace, session, seq, part, state, tries, message)
+VALUES (1, 1, 4, 0, 3, 2, 'p1'), (1, 1, 4, 1, 3, 1, 'p2'), (1, 1, 5, 0, 3, 1, 'p3')
+"""
+_AWAY = "INSERT INTO parts (workspace, session, seq, part, message) VALUES (1, 1, 4, 0, 'p1'), (1, 1, 4, 1, 'p2')"
+
+
+async def test_what_an_answer_has_become_is_kept_both_ways(empty_url: str) -> None:
+    def execute(connection: Connection, *statements: str) -> None:
+        for statement in statements:
+            connection.execute(text(statement))
+
+    def read(connection: Connection) -> list[tuple[object, ...]]:
+        columns = "seq, part, state, message, body, due_at"
+        return [tuple(row) for row in connection.execute(text(f"SELECT {columns} FROM deliveries ORDER BY 1, 2"))]
+
+    database = connect(empty_url)
+    await database.write(migrations.upgrade, "0031")
+    await database.write(execute, _ARRIVED)
+    before = await database.read(read)
+
+    await database.write(migrations.upgrade, "0034")
+    assert await database.read(read) == before
+    await database.write(execute, "DELETE FROM deliveries WHERE seq = 4", _AWAY)
+    await database.write(migrations.downgrade, "0031")
+
+    assert await database.read(read) == before
+    await database.close()

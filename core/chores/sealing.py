@@ -1,15 +1,17 @@
 """Sealing what is stored already, in small steps beside what is being answered; and hearing of others' data keys."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import structlog
 
 from core.store import Database, keys, resealing
-from core.store.resealing import Change
 from core.store.sealing import Vault
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 _STEP = 10  # rows that are written at once
 _NEVER = 2**62  # milliseconds
@@ -19,8 +21,8 @@ _OVERLAP = 60_000  # milliseconds; what was committed late is heard of twice rat
 class Resealing:
     """Seals what is stored in a database anew, by the data keys of now.
 
-    `tell` is told how many rows were looked at. After each step it rests for as long as that took, so that half of the
-    database's time at the least is for what people wait for.
+    `tell` is told how many rows were looked at. After each look and each step it rests for as long as that took, so
+    that half of the database's time at the least is for what people wait for.
     """
 
     def __init__(self, *, database: Database, vault: Vault, tell: Callable[[int], None] = lambda _: None) -> None:
@@ -51,20 +53,23 @@ class Resealing:
     async def _table(self, table: str, *, renew: bool) -> int:
         changed, after = 0, None
         while True:
-            page = await self._database.read(resealing.look, self._vault, table, after, renew=renew)
+            page = await _unhurried(self._database.read(resealing.look, self._vault, table, after, renew=renew))
             for start in range(0, len(page.changes), _STEP):
-                changed += await self._step(table, page.changes[start : start + _STEP])
+                step = page.changes[start : start + _STEP]
+                changed += await _unhurried(self._database.write(resealing.put, table, step))
             self.lost += page.lost
             self._tell(page.rows)
             after = page.last
             if after is None:
                 return changed
 
-    async def _step(self, table: str, changes: Sequence[Change]) -> int:
-        begun = asyncio.get_running_loop().time()
-        done = await self._database.write(resealing.put, table, changes)
-        await asyncio.sleep(asyncio.get_running_loop().time() - begun)
-        return done
+
+async def _unhurried(work: Awaitable[T]) -> T:
+    """Rests for as long as the work took: those who answer meanwhile have the database, and the machine, as often."""
+    begun = asyncio.get_running_loop().time()
+    done = await work
+    await asyncio.sleep(asyncio.get_running_loop().time() - begun)
+    return done
 
 
 class HearingOfKeys:

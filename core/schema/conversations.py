@@ -242,7 +242,7 @@ gone = Table(
     Column("gone_at", BigInteger, nullable=False),
 )
 
-deliveries = Table(
+deliveries = Table(  # of a day, and what is not certain: few in a session, so that they need no index by their messages
     "deliveries",
     metadata,
     Column("workspace", Integer, primary_key=True, autoincrement=False),
@@ -265,18 +265,22 @@ deliveries = Table(
         sqlite_where=text("error IS NOT NULL"),
     ),
     Index(
-        "ix_deliveries_message",
-        "workspace",
-        "message",  # before the session, as in `turns`
-        "session",
-        postgresql_where=text("message IS NOT NULL"),
-        sqlite_where=text("message IS NOT NULL"),
-    ),
-    Index(
         "ix_deliveries_due_at",
         "due_at",
         postgresql_where=text("due_at IS NOT NULL"),
         sqlite_where=text("due_at IS NOT NULL"),
     ),
     sqlite_with_rowid=False,  # in the order of the key, the room that a text leaves is used again
+)
+
+parts = Table(  # which messages an answer of several has become, when that is a day ago
+    "parts",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("session", Integer, primary_key=True, autoincrement=False),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("part", SmallInteger, primary_key=True, autoincrement=False),
+    Column("message", Text, nullable=False),  # the platform's ID
+    Index("ix_parts_message", "workspace", "message", "session"),
+    sqlite_with_rowid=False,
 )

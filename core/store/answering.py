@@ -32,7 +32,7 @@ from core.store.engine.prepared import Prepared
 from core.store.engine.sql import alone, filled, fixed, given, insert, micro, storable
 from core.store.queue import QUESTION, Changed, require, under_lease
 from core.store.states import DeliveryState
-from core.store.turns import place
+from core.store.turns import place, sealed
 
 
 class AlreadyAnswered(Exception):
@@ -53,9 +53,9 @@ def answer(connection: Connection, key: SessionKey, question: Turn, decided: Ans
         "reason": bodies.ERROR.seal(key, (question.seq, Role.PERSON), decided.error),
         **({} if lease is None else {"fence": lease.fence}),
     }
-    words, here = decided.memory, (question.seq, Role.ASSISTANT)
+    words = decided.memory
     memory: dict[str, object] = {
-        "memory": None if words is None else bodies.TURN.seal(key, here, words),
+        "memory": None if words is None else sealed(key, question.seq, Role.ASSISTANT, words)[0],
         "kind": int(Kind.ANSWER if decided.covers is None else Kind.SUMMARY),
         "progress": int(Progress.STOPPED if decided.stopped else Progress.DONE),
         "at": micro(question.at),

@@ -11,7 +11,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.schema import deliveries, sessions, turns
 from core.seam.address import Address
 from core.session import Progress, Role, SessionKey, Validity
-from core.store import bodies, checkpoints, notices, summaries
+from core.store import bodies, checkpoints, notices, parts, summaries
 from core.store.places import find
 from core.store.queue import turn
 from core.store.states import DeliveryState
@@ -36,51 +36,45 @@ def take_out(
         .where(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
         .with_for_update()
     )
-    mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session)
-    there = select(deliveries.c.seq, deliveries.c.part).where(mine, deliveries.c.message == message)
-    gone = connection.execute(there).first()
-    if gone is None:
+    known = parts.find(connection, key, message)
+    if known is None:
         return False
+    seq, part = known
+    parts.take_back(connection, key, seq)
     columns = [deliveries.c[name] for name in ("seq", "part", "state", "body")]
-    of_answer = and_(mine, deliveries.c.seq == gone.seq)
-    parts = connection.execute(select(*columns).where(of_answer).order_by(deliveries.c.part)).all()
-    connection.execute(delete(deliveries).where(of_answer, deliveries.c.part == gone.part))
-    _shorten(connection, key, gone, parts, pieces=pieces, count=count)
+    rows = connection.execute(select(*columns).where(_of(key, seq)).order_by(deliveries.c.part)).all()
+    connection.execute(delete(deliveries).where(_of(key, seq), deliveries.c.part == part))
+    _shorten(connection, key, seq, [row for row in rows if row.part != part], pieces=pieces, count=count)
     return True
 
 
 def _shorten(
     connection: Connection,
     key: SessionKey,
-    gone: Row[*tuple[object, ...]],
-    parts: Sequence[Row[*tuple[object, ...]]],
+    seq: int,
+    others: Sequence[Row[*tuple[object, ...]]],
     *,
     pieces: Pieces,
     count: Callable[[str], int],
 ) -> None:
-    """The answer without this part. From then on each other part has its own words: the whole can't tell any more."""
-    this = turn(key, gone.seq)
-    words = _words(connection, key, gone.seq)
+    """The answer without a part. From then on each of the others has its own words: the whole can't tell any more."""
+    this = turn(key, seq)
+    words = _words(connection, key, seq)
     if words is None:
-        notices.erase(connection, key, gone.seq)
+        notices.erase(connection, key, seq)
         return
     asker = connection.execute(select(turns.c.author).where(this, turns.c.role == Role.PERSON)).scalar_one_or_none()
     said = pieces(words, asker)
     left = {
-        one.part: bodies.DELIVERY.open(key, (gone.seq, one.part), one.body or b"") or _piece(said, one.part)
-        for one in parts
-        if one.part != gone.part and one.state != DeliveryState.FAILED
+        one.part: bodies.DELIVERY.open(key, (seq, one.part), one.body or b"") or _piece(said, one.part)
+        for one in others
+        if one.state != DeliveryState.FAILED
     }
     for part, own in left.items():
-        same = and_(
-            deliveries.c.workspace == key.workspace,
-            deliveries.c.session == key.session,
-            deliveries.c.seq == gone.seq,
-            deliveries.c.part == part,
-        )
-        body = bodies.DELIVERY.seal(key, (gone.seq, part), own)
+        same = and_(_of(key, seq), deliveries.c.part == part)
+        body = bodies.DELIVERY.seal(key, (seq, part), own)
         connection.execute(update(deliveries).where(same).values(body=body, due_at=None))
-    _remember(connection, key, gone.seq, list(left.values()), count)
+    _remember(connection, key, seq, list(left.values()), count)
 
 
 def instead(

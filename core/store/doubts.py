@@ -7,14 +7,14 @@ certain is only kept for a day, so that whoever comes late with a message of his
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, literal, not_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, literal, not_, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import deliveries, sessions, turns
 from core.seam.address import Address
 from core.seam.messages import Draft, Reply
 from core.session import Role, SessionKey, Turn, Validity
-from core.store import denials, gone
+from core.store import denials, gone, parts
 from core.store.deliveries import REMEMBERED, draft_of, text_of
 from core.store.engine.sql import insert, micro, now
 from core.store.queue import turn
@@ -79,23 +79,24 @@ def suspect(connection: Connection, platform: str) -> int:
 def forget(connection: Connection, *, most: int = FORGET_AT_ONCE) -> int:
     """Deletes what arrived for certain in answer to what was said a day ago or earlier; returns how many rows.
 
-    The answer's turn notes which message it has become, so that people may delete that; an answer of several messages
-    keeps its rows. What the platform did not take stays until it is dropped: it is a dead letter.
+    Which messages an answer has become is noted, so that people may delete those: by its turn, or where it was several
+    and all have arrived, by its `parts`. What the platform did not take stays until it is dropped: a dead letter.
     """
     gone.forget(connection)
     denials.forget(connection)
-    certain = and_(
-        deliveries.c.state >= DeliveryState.SENT, deliveries.c.due_at.is_(None), deliveries.c.error.is_(None)
-    )
     long_ago = (now(connection) - _KEPT) * 1000
-    old = and_(certain, exists().where(_QUESTION, turns.c.at < long_ago), not_(and_(_IS_ONE_OF_MANY, _REMEMBERED)))
-    columns = [deliveries.c[name] for name in ("workspace", "session", "seq", "part", "message")]
-    rows = connection.execute(select(*columns, _REMEMBERED.label("remembered")).where(old).limit(most)).all()
+    old = and_(_CERTAIN, exists().where(_QUESTION, turns.c.at < long_ago), not_(and_(_REMEMBERED, _IS_TOLD_APART)))
+    columns = [deliveries.c[name] for name in (*_PLACE, "part", "message")]
+    told = (_REMEMBERED.label("remembered"), _IS_ONE_OF_MANY.label("many"))
+    rows = connection.execute(select(*columns, *told).where(old).limit(most)).all()
     for row in rows:
-        if row.remembered and row.message is not None:
-            _note(connection, row)
-        this = and_(*(deliveries.c[name] == getattr(row, name) for name in ("workspace", "session", "seq", "part")))
-        connection.execute(delete(deliveries).where(this))
+        mine = [deliveries.c[name] == getattr(row, name) for name in _PLACE]
+        if row.remembered and row.many:
+            parts.put_away(connection, row.workspace, row.session, row.seq)
+        else:
+            if row.remembered and row.message is not None:
+                _note(connection, row)
+            connection.execute(delete(deliveries).where(*mine, deliveries.c.part == row.part))
     return len(rows)
 
 
@@ -108,10 +109,22 @@ def _note(connection: Connection, row: Row[*tuple[object, ...]]) -> None:
 
 
 _TURNS_SESSION = and_(sessions.c.workspace == turns.c.workspace, sessions.c.session == turns.c.session)
+_PLACE = ("workspace", "session", "seq")
 _OTHERS = deliveries.alias("others")
-_IS_ONE_OF_MANY = exists().where(
-    *(_OTHERS.c[name] == deliveries.c[name] for name in ("workspace", "session", "seq")),
-    _OTHERS.c.part != deliveries.c.part,
+_ITS_OTHERS = and_(*(_OTHERS.c[name] == deliveries.c[name] for name in _PLACE))
+_IS_ONE_OF_MANY = exists().where(_ITS_OTHERS, _OTHERS.c.part != deliveries.c.part)
+_CERTAIN = and_(deliveries.c.state >= DeliveryState.SENT, deliveries.c.due_at.is_(None), deliveries.c.error.is_(None))
+_IS_TOLD_APART = and_(  # among several, some have words of their own, or are not certain
+    _IS_ONE_OF_MANY,
+    exists().where(
+        _ITS_OTHERS,
+        or_(
+            _OTHERS.c.state != DeliveryState.SENT,
+            _OTHERS.c.message.is_(None),
+            _OTHERS.c.due_at.is_not(None),
+            _OTHERS.c.body.is_not(None),
+        ),
+    ),
 )
 _REMEMBERED = exists().where(
     turns.c.workspace == deliveries.c.workspace,

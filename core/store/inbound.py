@@ -14,7 +14,7 @@ from core.store import bodies, gone, openings, policies, quotes, recorded, timeo
 from core.store.arrivals import Claimant, Duplicate, Session, extend
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import fixed, insert, micro, notify, now, seconds, storable
-from core.store.turns import preferring, written
+from core.store.turns import preferring, sealed, written
 from core.store.workspaces import workspace_of
 
 
@@ -149,6 +149,7 @@ def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
     assert turn.author is not None  # noqa: S101 – every person's turn has one
     row = (turn.seq, int(turn.role))
     slip = written(turn.slip) if turn.progress is Progress.WAITING else None
+    body, name = sealed(key, *row, turn.text, turn.author.name, by=turn.author.id)
     return {
         "workspace": key.workspace,
         "session": key.session,
@@ -161,12 +162,12 @@ def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
         "tokens": turn.tokens,
         "message": turn.message,
         "author": turn.author.id,
-        "name": bodies.NAME.seal(key, row, turn.author.name, by=turn.author.id),
+        "name": name,
         "verb": turn.verb,
         "slip": bodies.SLIP.seal(key, row, slip),
         "edited_at": None if turn.edited_at is None else micro(turn.edited_at),
         "quotes": len(turn.quotes) or None,
-        "body": bodies.TURN.seal(key, row, turn.text, by=turn.author.id),
+        "body": body,
     }
 
 

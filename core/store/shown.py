@@ -10,9 +10,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection, and_, func, not_, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.schema import deliveries, turns
+from core.schema import turns
 from core.session import Kind, Progress, Role, Seqs, SessionKey, ShownPart, Validity
-from core.store import segments
+from core.store import parts, segments
 from core.store.engine.sql import seconds
 from core.store.queue import turn
 from core.store.remembered import MOST
@@ -66,14 +66,11 @@ def _read(stored: str) -> Seqs:
 
 def answer(connection: Connection, key: SessionKey, message: str) -> int | None:
     """The seq of the answer that this message is, or is a part of; None where the session knows of none."""
+    known = parts.find(connection, key, message)
+    one = turns.c.message == message if known is None else turns.c.seq == known[0]
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session, turns.c.role == Role.ASSISTANT)
-    here = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session)
-    posted = select(deliveries.c.seq).where(here, deliveries.c.message == message)
-    for one in (turns.c.message == message, turns.c.seq.in_(posted)):
-        found: int | None = connection.execute(select(turns.c.seq).where(mine, one)).scalars().first()
-        if found is not None:
-            return found
-    return None
+    found: int | None = connection.execute(select(turns.c.seq).where(mine, one)).scalars().first()
+    return found
 
 
 class Unshown(NamedTuple):

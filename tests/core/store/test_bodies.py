@@ -21,6 +21,7 @@ NO_WORDS = {
     "quotes": {"kind", "author", "message"},
     "gone": {"channel", "message"},
     "deliveries": {"message"},
+    "parts": {"message"},
     "chores": {"name", "place", "owner"},
     "usage": {"author", "model"},
     "spent": {"channel", "author", "model"},

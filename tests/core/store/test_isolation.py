@@ -178,6 +178,8 @@ def _furnish(connection: Connection) -> int:
         deliveries.record_draft(connection, key, seq, 7, Draft(id=f"d{seq}", text="draft"))
     audit.record(connection, here, "reset", actor=ADA.id, session=1)
     unrecorded.begin(connection, key, 1, since=5, until=9)
+    away = {"workspace": here, "session": 1, "seq": 2, "part": 9, "message": "p1"}
+    connection.execute(insert(_table("parts")).values(away))
     return here
 
 

@@ -239,6 +239,18 @@ async def test_what_was_in_the_clear_is_sealed_and_then_nothing_in_the_clear_is_
     bodies.use(None)
 
 
+async def test_what_this_process_has_sealed_a_moment_ago_goes_with_its_key(vault: Vault, database: Database) -> None:
+    hearing = HearingOfKeys(database=database, vault=vault)
+    await hearing.look()
+    await say(database, "mine")
+    await say(database, "by another", by="U2")
+    await database.write(keys.destroy, 1, "U1")
+
+    await hearing.look()
+
+    assert await texts(database) == [LOST, "by another"]
+
+
 async def test_a_row_that_changes_while_it_is_sealed_keeps_what_it_has_become(vault: Vault, database: Database) -> None:
     bodies.use(None)
     await say(database, "first", "second")
