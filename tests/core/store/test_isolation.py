@@ -44,6 +44,7 @@ from core.store import (
     notices,
     policies,
     preferences,
+    pseudonyms,
     receipts,
     retiring,
     timeouts,
@@ -65,7 +66,7 @@ ACROSS = {
     # what is whose turn, by one process for all: each of what it finds carries its workspace
     *("claims.claim", "claims.free_dead", "claims.call_back", "queue.news", "queue.renew", "timeouts.present"),
     *("doubts.due", "doubts.suspect", "folds.due", "presence.conversations"),
-    "expiring.page",
+    *("expiring.page", "pseudonyms.forget"),
     # what is over, or long ago, wherever it was
     *("doubts.forget", "gone.forget", "unrecorded.over", "expiring.drop_rejected"),
     # what a platform's or the deployment's, and no workspace's
@@ -188,6 +189,7 @@ def _furnish_what_is_spent_and_forgotten(connection: Connection, key: SessionKey
     sums = dict.fromkeys(("answers", "shown", "cached", "cache_written", "written"), 1)
     facts = {"workspace": key.workspace, "day": 1, "author": ADA.id, "model": "m"}
     connection.execute(insert(_table("usage")).values(facts | sums))  # as releases before had it
+    pseudonyms.rename(connection, key.workspace, ADA.id, since=0)
     keys.ensure(connection, key.workspace, ADA.id, lambda _: ("ring", b"wrapped"))
     erasures.begin(connection, Erasure(workspace=key.workspace, scope=Scope.PERSON, subject=BEN.id))
     erasures.begin(connection, Erasure(workspace=key.workspace, scope=Scope.PERSON, subject=ADA.id))
