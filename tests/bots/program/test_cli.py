@@ -29,6 +29,7 @@ from tests.bots.discord.test_connection import unused_port
 from tests.process import ROOT, process
 from tests.readonly import READER, STANDBY, only_read
 from tests.script import House, ScriptedModel, TranscriptAdapter
+from tests.sealed import seal_if_told, switch
 from tests.test_kills import echo, texts
 from tests.values import message
 from tests.wire.discord import DiscordStage
@@ -54,13 +55,14 @@ def signals_reach_the_tests_again() -> Iterator[None]:
 
 
 def backscroll(*words: str, **settings: str) -> Result:
-    """The program with these words and settings, and no others, in the test's own process."""
+    """The program with these words and settings, and no others, in the test's own process; it has the test's ring."""
     root, structured = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
     nothing = dict.fromkeys(name.upper() for name in Settings.model_fields)
     try:
-        return CliRunner().invoke(app, words, env={**nothing, **settings, "COLUMNS": "200"})
+        return CliRunner().invoke(app, words, env={**nothing, **switch(), **settings, "COLUMNS": "200"})
     finally:
+        seal_if_told()
         root.handlers[:] = handlers
         root.setLevel(level)
         structlog.configure(**structured)
