@@ -6,6 +6,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.schema import calls, denials, gone, policies, preferences, rejections, warned, workspaces
 from core.seam.address import Address
 from core.store import bodies, pseudonyms
+from core.store.engine.rows import within
 from core.store.engine.sql import erases
 from core.store.erasures import Counts, Erasure, Scope, add
 
@@ -68,7 +69,13 @@ def drop_rejected(connection: Connection, erasure: Erasure) -> None:
         return
     platform = select(workspaces.c.platform).where(workspaces.c.workspace == erasure.workspace).scalar_subquery()
     nameless = select(workspaces.c.workspace).where(workspaces.c.platform == platform, workspaces.c.name == "")
-    for row in connection.execute(select(rejections).where(rejections.c.workspace.in_(nameless))).all():
+    for workspace in connection.execute(nameless).scalars().all():
+        with within(connection, workspace):
+            _drop_rejected(connection, workspace, name)
+
+
+def _drop_rejected(connection: Connection, workspace: int, name: str) -> None:
+    for row in connection.execute(select(rejections).where(rejections.c.workspace == workspace)).all():
         owner = bodies.Mine(row.workspace)
         told = bodies.PAYLOAD.open(owner, (row.id,), row.body) + (
             bodies.REASON.open(owner, (row.id,), row.reason) or ""
