@@ -9,6 +9,7 @@ BackscrollError
 │   ├── DatabaseBehind        its schema is older than the one that this program needs
 │   └── DatabaseAhead         its schema is one that this program does not know
 ├── LeaseLost               another process owns this session, or chore, now
+├── AccessUnknown           a platform does not say now what somebody sees; try again, later where somebody said so
 ├── NotFilled               what was filled into a form can't be done; it says why, field by field
 ├── DeliveryError           a reply did not certainly arrive
 │   ├── DeliveryDelayed       certainly not sent; try again after `retry_after` seconds
@@ -71,6 +72,14 @@ class DatabaseAhead(DatabaseError):
 
 class LeaseLost(BackscrollError):
     """Another process owns this session, or this chore, now; what was being done for it must not be written."""
+
+
+class AccessUnknown(BackscrollError):
+    """A platform does not say now what somebody sees. Try again, after `retry_after` seconds where it was said."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class NotFilled(BackscrollError):

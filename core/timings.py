@@ -26,11 +26,11 @@ class Timings:
     back_off: float = 1.0
     """Before the second attempt at a turn; doubles up to the fifth."""
     longest_wait: float = 300.0
-    """After these a model is asked again whose server wants to be left alone for longer; people wait."""
+    """After these a model, or a platform, is asked again which wants to be left alone for longer; people wait."""
     burst: float = 2.0
     """What one person says within these of a message, while nothing of its answer is on screen, joins it."""
     excuse_after: float = 60.0
-    """How long a message waits for a model that is away before that is said on screen."""
+    """How long a message waits for a model or a platform that is away before that is said on screen."""
     patience: float = 600.0
     """How long a message waits for a model or a platform that is away, before it is given up."""
 

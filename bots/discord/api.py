@@ -132,24 +132,22 @@ class Api:
 
     async def channel(self, channel: str) -> Payload:
         """One channel or thread."""
-        found: Payload = await self.call("GET", "/channels/{channel_id}", channel_id=channel)
-        return found
+        return _telling("type", await self.call("GET", "/channels/{channel_id}", channel_id=channel))
 
     async def guild(self, guild: str) -> Payload:
         """A server, with its roles."""
-        found: Payload = await self.call("GET", "/guilds/{guild_id}", guild_id=guild)
-        return found
+        return _telling("roles", await self.call("GET", "/guilds/{guild_id}", guild_id=guild))
 
     async def member(self, guild: str, user: str) -> Payload:
         """A person in a server, with their roles there."""
-        found: Payload = await self.call("GET", "/guilds/{guild_id}/members/{user_id}", guild_id=guild, user_id=user)
-        return found
+        path = "/guilds/{guild_id}/members/{user_id}"
+        return _telling("roles", await self.call("GET", path, guild_id=guild, user_id=user))
 
     async def is_in(self, thread: str, user: str) -> bool:
         """Whether a person is in a thread."""
         path = "/channels/{channel_id}/thread-members/{user_id}"
         try:
-            await self.call("GET", path, channel_id=thread, user_id=user)
+            _telling("user_id", await self.call("GET", path, channel_id=thread, user_id=user))
         except NotFound:
             return False
         return True
@@ -174,6 +172,11 @@ class Api:
 
 def _message(answer: Json) -> Payload:
     """The answer, if it is a message. Raises Uncertain where somebody else has answered in Discord's form."""
-    if isinstance(answer, Mapping) and "id" in answer and "content" in answer:
+    return _telling("id", _telling("content", answer))
+
+
+def _telling(name: str, answer: Json) -> Payload:
+    """The answer, if it tells this. Raises Uncertain where somebody else has answered in Discord's form."""
+    if isinstance(answer, Mapping) and name in answer:
         return answer
-    raise Uncertain("no message was answered")
+    raise Uncertain(f"an answer without {name}")

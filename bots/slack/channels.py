@@ -41,14 +41,13 @@ class Channels:
         known = self._public.get(channel)
         if known is not None and self._api.clock() < known[1]:
             return known[0]
-        public = None
         try:
             async with timeout(self._timings.names):
-                public = await self._asked(channel)
+                return await self._asked(channel)
         except (DeliveryError, TimeoutError) as error:
             log.debug("channel unknown", reason=type(error).__name__)
-        self._keep(channel, public)
-        return public
+        self._keep(channel, None)
+        return None
 
     async def sees(self, address: Address, person: str, us: Ourselves) -> bool:
         """Whether somebody sees this channel: its members do, and a public one all members of the workspace.
@@ -61,9 +60,16 @@ class Channels:
         view = View(us=us, agent_view=False, now=0.0, people={person: user})
         known = standing(person, {}, address.workspace, view)
         is_member = known.is_external is False and not known.is_guest
-        if is_member and await self.is_public(address.channel):
+        if is_member and await self._is_for_members(address.channel):
             return True
         return await self._is_in(address.channel, person)
+
+    async def _is_for_members(self, channel: str) -> bool:
+        """Whether all members see it: asked anew where nobody has said so lately. Raises a DeliveryError."""
+        known = self._public.get(channel)
+        if known is not None and known[0] is not None and self._api.clock() < known[1]:
+            return known[0]
+        return not is_direct(channel) and await self._asked(channel) is True
 
     async def _is_in(self, channel: str, person: str) -> bool:
         cursor = None
@@ -78,9 +84,10 @@ class Channels:
 
     async def _asked(self, channel: str) -> bool | None:
         found = (await self._api.read("conversations.info", {"channel": channel})).get("channel")
-        if not isinstance(found, Mapping):
-            return None
-        return not any(found.get(one) is True for one in ("is_private", "is_mpim", "is_im"))
+        kinds = ("is_private", "is_mpim", "is_im")
+        public = not any(found.get(one) is True for one in kinds) if isinstance(found, Mapping) else None
+        self._keep(channel, public)
+        return public
 
     def _keep(self, channel: str, public: bool | None) -> None:  # noqa: FBT001 – it is no switch
         self._public.note(channel, (public, self._api.clock() + self._timings.seen))

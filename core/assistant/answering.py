@@ -10,6 +10,7 @@ from core.assistant.asking import Asking
 from core.assistant.cases import Case, NothingSaid, Written
 from core.assistant.running import Runs, Stopped
 from core.assistant.tabs import Tabs
+from core.assistant.waiting import Patience
 from core.budget.holding import Account
 from core.commands import orders
 from core.commands.orders import Order
@@ -22,7 +23,7 @@ from core.errors import BudgetNotHeld, BudgetSpent, ModelError, ModelInterrupted
 from core.memory import folding
 from core.memory.mind import Mind
 from core.seam.cache import Recent
-from core.session import ATTEMPTS, Answer, Fate, Lease, Turn
+from core.session import Answer, Fate, Lease, Turn
 from core.store import Database, queue, recalling, turns
 from core.timings import Clock, Timings
 
@@ -62,9 +63,8 @@ class Answering:
         self._database = database
         self._outbox = outbox
         self._mind = mind
-        self._timings = timings
+        self._patience = Patience(timings=timings, clock=clock)
         self._runs = runs
-        self._clock = clock
         self._asking = Asking(database=database, outbox=outbox, timings=timings, clock=clock)
         self._cuts = _Cuts(clock)
         self._tabs = Tabs(database=database, clock=clock)
@@ -150,10 +150,10 @@ class Answering:
         """What is said once another try is no use. Raises the error where it is worth one."""
         if isinstance(error, ModelInterrupted) and self._cuts.are_enough(case, error):
             return await self._broken_off(case, error)
-        if self._clock() + (error.retry_after or 0) > case.question.heard_at + self._timings.excuse_after:
+        if self._patience.is_late(case.question, error.retry_after):
             await case.speech.excuse(UNSURE if isinstance(error, BudgetNotHeld) else LATE)
         await case.speech.keep()
-        if self._clock() - case.question.heard_at < self._timings.patience or case.lease.attempts < ATTEMPTS - 1:
+        if not self._patience.is_over(case.lease, case.question):
             raise error
         return Answer(parts=case.speech.beneath(apologies.GAVE_UP), error=_reason(error))
 

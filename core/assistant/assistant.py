@@ -8,7 +8,6 @@ from time import time
 
 import structlog
 
-from core.access.membership import Membership
 from core.assistant import apologies
 from core.assistant.answering import Answering
 from core.assistant.obeying import Obeying
@@ -20,7 +19,7 @@ from core.delivery.errands import Errand
 from core.delivery.outbox import Outbox
 from core.memory.mind import Mind
 from core.session import Answer, Fate, Lease, Progress, SessionKey, Turn
-from core.store import Database, deliveries, notices, timeouts
+from core.store import Database, deliveries, notices, timeouts, withheld
 from core.timings import Clock, Timings
 
 log = structlog.get_logger()
@@ -41,8 +40,9 @@ class Assistant:
         self._database = database
         self._outbox = outbox
         self._mind = mind
+        self._timings = timings
         self.runs = Runs()
-        self._rechecking = Rechecking(Membership(outbox.adapters), timings=timings, clock=clock)
+        self._rechecking = Rechecking(database=database, outbox=outbox, timings=timings, clock=clock)
         self._obeying = Obeying(database=database, outbox=outbox, mind=mind, runs=self.runs)
         self._answering = Answering(
             database=database, outbox=outbox, mind=mind, timings=timings, runs=self.runs, clock=clock
@@ -51,8 +51,8 @@ class Assistant:
     async def answer(self, lease: Lease, question: Turn, *, queued: bool = False) -> Fate:
         """Answers a turn, or finishes what an earlier process began. What was `queued` has waited for another one.
 
-        Raises ModelUnavailable and a DeliveryError, after which the turn is to be tried again, Changed when the
-        question has, and LeaseLost.
+        Raises ModelUnavailable, AccessUnknown and a DeliveryError, after which the turn is to be tried again, Changed
+        when the question has, and LeaseLost.
         """
         if question.notice is not None:
             return await self._tell(lease, question)
@@ -62,7 +62,7 @@ class Assistant:
         if not question.begun and await self._is_ignored(lease, question, order):
             return await self._ignore(lease, question, order)
         try:
-            if not await self._rechecking.sees(lease.key, question, queued=queued):
+            if not await self._rechecking.sees(lease, question, queued=queued):
                 return await self._withhold(lease, question)
         except Unsaid:
             return await self._answering.say(lease, question, apologies.UNSEEN, "unseen")
@@ -105,7 +105,10 @@ class Assistant:
         """Ends a turn without a word: its author does not see the place any more."""
         reason = "its asker does not see this place any more"
         log.warning("answer withheld", session=lease.key.address.id, seq=question.seq, reason=reason)
-        return await self._pass_over(lease, question)
+        left = await self._database.write(
+            withheld.withhold, lease.key, question, lease=lease, seconds=self._timings.lease
+        )
+        return await self._outbox.deliver(Errand(key=lease.key, cause=question, lease=lease, stored=(), doubtful=left))
 
     async def answer_aside(self, key: SessionKey, question: Turn) -> None:
         """Answers a command that does not queue (`at_once`), without a lease. Raises a DeliveryError."""

@@ -3,8 +3,13 @@
 import structlog
 
 from core.access.membership import Membership
-from core.errors import DeliveryError, DeliveryRefused
-from core.session import SessionKey, Turn
+from core.assistant.waiting import Patience
+from core.commands import orders
+from core.delivery.outbox import Outbox
+from core.delivery.previews import EXCUSES, UNSEEN
+from core.errors import AccessUnknown, DeliveryDelayed, DeliveryError, DeliveryRefused, DeliveryUnknown
+from core.session import Lease, SessionKey, Turn
+from core.store import Database, deliveries
 from core.timings import Clock, Timings
 
 log = structlog.get_logger()
@@ -19,29 +24,57 @@ class Unsaid(Exception):
 class Rechecking:
     """Asks once more about those who had to wait: that they have said something was proof enough when they said it."""
 
-    def __init__(self, membership: Membership, *, timings: Timings, clock: Clock) -> None:
-        self._membership = membership
+    def __init__(self, *, database: Database, outbox: Outbox, timings: Timings, clock: Clock) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._membership = Membership(outbox.adapters)
+        self._patience = Patience(timings=timings, clock=clock)
         self._timings = timings
         self._clock = clock
 
-    async def sees(self, key: SessionKey, question: Turn, *, queued: bool) -> bool:
+    async def sees(self, lease: Lease, question: Turn, *, queued: bool) -> bool:
         """Whether the asker sees the place of the session now; asked where the question was `queued`, or had to wait.
 
-        A platform that can't tell at all, for want of a scope, keeps nobody from an answer. Raises a DeliveryError
-        where it is worth another try, and Unsaid where it is not any more.
+        A platform that can't tell at all, for want of a scope, keeps nobody from an answer. Raises AccessUnknown where
+        it is worth another try, of which people are told in time, and Unsaid where it is not any more; and Changed.
         """
-        asker, waited = question.author, self._clock() - question.at
-        if asker is None or question.slip.direct or question.begun:
+        asker, place = question.author, lease.key.address
+        if asker is None or question.slip.direct or not (queued or self._has_waited(question)):
             return True
-        if not queued and waited <= self._timings.waited:
+        if await self._is_seen(lease.key, question):
             return True
         try:
-            return await self._membership.sees(key.address, asker.id, within=_BELIEVED)
+            return await self._membership.sees(place, asker.id, within=_BELIEVED)
         except DeliveryRefused as error:
-            log.warning("it can't be asked who sees a place", session=key.address.id, reason=str(error))
+            log.warning("it can't be asked who sees a place", session=place.id, reason=str(error))
             return True
         except DeliveryError as error:
-            if self._clock() - question.heard_at < self._timings.patience:
-                raise
-            log.warning("not known who sees a place", session=key.address.id, reason=str(error))
-            raise Unsaid from error
+            log.warning("not known who sees a place", session=place.id, reason=str(error))
+            if self._patience.is_over(lease, question):
+                raise Unsaid from error
+            unknown = _unknown(error)
+            await self._excuse(lease, question, unknown)
+            raise unknown from error
+
+    def _has_waited(self, question: Turn) -> bool:
+        """Since it was said, or since it reached us: a clock that is not right tells of one of them at the least."""
+        return self._clock() - min(question.at, question.heard_at) > self._timings.waited
+
+    async def _is_seen(self, key: SessionKey, question: Turn) -> bool:
+        """Whether people see the beginning of its answer; a sign that it will be late is none."""
+        left = await self._database.read(deliveries.unsent, key, question.seq) if question.begun else ()
+        return any(one.draft is not None and one.draft.text not in ("", *EXCUSES) for one in left)
+
+    async def _excuse(self, lease: Lease, question: Turn, unknown: AccessUnknown) -> None:
+        """Says in time that the answer will be late; not where all have to see what is for one alone."""
+        order = orders.order(lease.key, question)
+        if not self._patience.is_late(question, unknown.retry_after) or (order is not None and order.is_private):
+            return
+        async with self._outbox.speech(lease, question) as speech:
+            await speech.excuse(UNSEEN)
+            await speech.keep()
+
+
+def _unknown(error: DeliveryError) -> AccessUnknown:
+    asked = error.retry_after if isinstance(error, DeliveryDelayed | DeliveryUnknown) else None
+    return AccessUnknown(str(error), retry_after=asked)

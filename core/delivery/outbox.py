@@ -132,8 +132,14 @@ class Outbox:
         return await self._database.read(deliveries.have_arrived, errand.key, errand.seq)
 
     async def _finish(self, errand: Errand) -> Fate:
+        says_nothing = errand.stored is not None and not errand.stored
         return await self._database.write(
-            queue.finish, errand.key, errand.seq, lease=errand.lease, seconds=self._timings.lease
+            queue.finish,
+            errand.key,
+            errand.seq,
+            lease=errand.lease,
+            seconds=self._timings.lease,
+            doubtful=errand.doubtful and says_nothing,
         )
 
     async def _record(self, errand: Errand, arrived: Arrival) -> None:

@@ -28,10 +28,16 @@ UNSURE = (
 )
 """The same, where it waits for that."""
 
+UNSEEN = (
+    "_I can't find out at the moment whether you still see this conversation. Your message is kept, and I answer it as "
+    "soon as I can._"
+)
+"""The same, where it waits for that."""
+
 LOOK = "_…_"
 """The same, where it is to be learnt whether anything may be said there."""
 
-EXCUSES = (LATE, UNSURE, LOOK)
+EXCUSES = (LATE, UNSURE, UNSEEN, LOOK)
 """What any answer may take the place of."""
 
 

@@ -5,12 +5,13 @@ Kept for an hour, by which a platform has sent again what it sends again, and wh
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, and_, delete, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from core.schema import gone, sessions, turns
 from core.seam.address import Address
 from core.session import Kind, Progress, Role, SessionKey, Validity
-from core.store.engine.sql import insert, now
+from core.store.engine.prepared import Prepared
+from core.store.engine.sql import fixed, insert, now
 from core.store.workspaces import WORKSPACE, names, workspace_of
 
 _KEPT = 3_600_000  # milliseconds
@@ -26,8 +27,17 @@ def note(connection: Connection, address: Address, message: str) -> None:
 
 def has(connection: Connection, address: Address, message: str) -> bool:
     """Whether this message was deleted lately."""
-    here = and_(gone.c.workspace == WORKSPACE, gone.c.channel == address.channel_address.id, gone.c.message == message)
-    return connection.execute(select(gone.c.message).where(here), names(address)).first() is not None
+    here = {**names(address), "in_channel": address.channel_address.id}
+    return _HAS.first(connection, **here, this=message) is not None
+
+
+def _message(message: str) -> str:
+    return message
+
+
+_HERE = and_(gone.c.workspace == WORKSPACE, gone.c.channel == bindparam("in_channel"))
+
+_HAS = Prepared(lambda _: select(gone.c.message).where(_HERE, gone.c.message == bindparam("this")), _message)
 
 
 def bar(connection: Connection, key: SessionKey, message: str) -> bool:
@@ -56,13 +66,14 @@ def bar(connection: Connection, key: SessionKey, message: str) -> bool:
 
 def bar_late(connection: Connection, key: SessionKey) -> None:
     """Does the same, in a session that is born, for what was deleted in its channel lately."""
-    here = and_(gone.c.workspace == key.workspace, gone.c.channel == key.address.channel_address.id)
-    newest = select(gone.c.message).where(here).order_by(gone.c.gone_at.desc()).limit(_BARRED)
-    for message in connection.execute(newest).scalars().all():
+    for message in _NEWEST.all(connection, **names(key.address), in_channel=key.address.channel_address.id):
         bar(connection, key, message)
 
 
 _BARRED = 50  # messages: most of them were said elsewhere in the channel
+_NEWEST = Prepared(
+    lambda _: select(gone.c.message).where(_HERE).order_by(gone.c.gone_at.desc()).limit(fixed(_BARRED)), _message
+)
 _NEVER = 0  # the time of what was never said to us
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, select, update
+from sqlalchemy.dialects.postgresql import Insert
 
 from core.policy import Overrides
 from core.schema import sessions, turns, workspaces
@@ -11,7 +12,7 @@ from core.seam.address import Address
 from core.session import Role, SessionKey, Validity
 from core.store import policies
 from core.store.engine.prepared import Prepared
-from core.store.engine.sql import insert, micro, now, seconds
+from core.store.engine.sql import clock, fixed, given, insert, micro, seconds
 from core.store.segments import EVERYTHING
 from core.store.workspaces import WORKSPACE, names
 
@@ -44,29 +45,49 @@ class Found(NamedTuple):
 
 def born(connection: Connection, workspace: int, address: Address, *, public: bool | None = None) -> None:
     """Makes the session at this address, empty; somebody else may do so at the same moment."""
-    number = connection.execute(
-        update(workspaces)
-        .where(workspaces.c.workspace == workspace)
-        .values(sessions=workspaces.c.sessions + 1)
-        .returning(workspaces.c.sessions)
-    ).scalar_one()
-    born = insert(connection.dialect.name, sessions).values(
+    (number,) = _NUMBER.all(connection, workspace=workspace)
+    _BORN.run(
+        connection,
         workspace=workspace,
         session=number,
         address=address.id,
         platform=address.platform,
         channel=address.channel_address.id,
-        tail=0,
-        waiting=0,
-        backscroll_read=False,
-        segment=0,
-        start=EVERYTHING,
-        fence=0,
-        attempts=0,
-        touched_at=now(connection),
         public=public,
     )
-    connection.execute(born.on_conflict_do_nothing())
+
+
+def _number(sessions: int) -> int:
+    return sessions
+
+
+_NUMBER = Prepared(
+    lambda _: (
+        update(workspaces)
+        .where(workspaces.c.workspace == bindparam("workspace"))
+        .values(sessions=workspaces.c.sessions + fixed(1))
+        .returning(workspaces.c.sessions)
+    ),
+    _number,
+)
+
+_EMPTY = {
+    "tail": 0,
+    "waiting": 0,
+    "backscroll_read": False,
+    "segment": 0,
+    "start": EVERYTHING,
+    "fence": 0,
+    "attempts": 0,
+}
+
+
+def _born(dialect: str) -> Insert:
+    row = given(sessions, "workspace", "session", "address", "platform", "channel", "public")
+    return insert(dialect, sessions).values(**row, **_EMPTY, touched_at=clock(dialect)).on_conflict_do_nothing()
+
+
+_BORN = Prepared(_born, tuple)
 
 
 def find(connection: Connection, address: Address) -> Found | None:

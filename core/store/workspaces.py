@@ -9,13 +9,12 @@ from core.seam.address import Address
 from core.store import bodies
 from core.store.engine.again import NotYet
 from core.store.engine.database import Database
+from core.store.engine.prepared import Prepared
 from core.store.engine.sql import insert, storable
 
-WORKSPACE = (
-    select(workspaces.c.workspace)
-    .where(workspaces.c.platform == bindparam("on_platform"), workspaces.c.name == bindparam("in_workspace"))
-    .scalar_subquery()
-)
+_NAMED = and_(workspaces.c.platform == bindparam("on_platform"), workspaces.c.name == bindparam("in_workspace"))
+
+WORKSPACE = select(workspaces.c.workspace).where(_NAMED).scalar_subquery()
 """The workspace of the address whose `names` a statement is given."""
 
 
@@ -52,6 +51,11 @@ def _born(connection: Connection, platform: str, name: str) -> int:
 
 
 def _known(connection: Connection, platform: str, name: str) -> int | None:
-    here = and_(workspaces.c.platform == platform, workspaces.c.name == storable(name))
-    number: int | None = connection.execute(select(workspaces.c.workspace).where(here)).scalar_one_or_none()
-    return number
+    return _KNOWN.first(connection, on_platform=platform, in_workspace=storable(name))
+
+
+def _number(workspace: int) -> int:
+    return workspace
+
+
+_KNOWN = Prepared(lambda _: select(workspaces.c.workspace).where(_NAMED), _number)

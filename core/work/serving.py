@@ -12,7 +12,7 @@ from random import uniform
 import structlog
 
 from core.assistant.assistant import Assistant
-from core.errors import BackscrollError, DatabaseError, DeliveryError, LeaseLost, ModelUnavailable
+from core.errors import AccessUnknown, BackscrollError, DatabaseError, DeliveryError, LeaseLost, ModelUnavailable
 from core.events import Events, GaveUp, QuestionChanged
 from core.session import ATTEMPTS, Fate, Lease, Turn
 from core.store import Database, hearers, queue, upcoming
@@ -178,14 +178,14 @@ class Serving:
     def _pause(self, lease: Lease, error: Exception) -> float:
         """In how many seconds the turn is tried again."""
         after: float = self._timings.back_off * 2 ** (lease.attempts - 1) * uniform(0.8, 1.2)  # noqa: S311 – jitter, not a secret
-        if isinstance(error, ModelUnavailable):
+        if isinstance(error, ModelUnavailable | AccessUnknown):
             after = max(after, min(error.retry_after or 0, self._timings.longest_wait))
         return after
 
 
 def _counted(lease: Lease, error: Exception) -> int:
     """How many attempts count after one that failed like this."""
-    if isinstance(error, ModelUnavailable | DatabaseError):
+    if isinstance(error, ModelUnavailable | AccessUnknown | DatabaseError):
         return min(lease.attempts, ATTEMPTS - 2)  # what is away is no fault of the message's
     if isinstance(error, DeliveryError):
         return min(lease.attempts, ATTEMPTS - 1)  # the outbox gives up by itself

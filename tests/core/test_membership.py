@@ -1,13 +1,18 @@
 """Membership: who sees a place is asked of the platform, believed for a minute at most, and never made up."""
 
+from time import time
+
 import pytest
 
 from core.access.membership import Membership
-from core.errors import DeliveryDelayed, DeliveryRefused
-from core.schema import turns
+from core.assistant import apologies
+from core.delivery.previews import LATE, UNSEEN
+from core.errors import DeliveryDelayed, DeliveryRefused, ModelUnavailable
+from core.schema import sessions, turns
 from core.seam.messages import Audience, Inbound
 from core.session import Progress
 from core.store import Database
+from tests.core.delivery.test_reconcile import reconciling
 from tests.script import TranscriptAdapter, brisk, house, rows
 from tests.values import ADA, BEN, HERE, message
 
@@ -85,19 +90,96 @@ async def test_whoever_speaks_for_themselves_is_not_asked_about(database: Databa
     assert adapter.asked == [], "these are their own direct messages"
 
 
-async def test_a_platform_that_does_not_say_is_asked_again_and_then_people_are_told(database: Database) -> None:
-    busy = DeliveryDelayed("busy", retry_after=0.0)
-    adapter = Watched(busy, True, busy)
-    async with house(database, adapter=adapter, timings=brisk(patience=1e12)) as running:
+BUSY = DeliveryDelayed("busy", retry_after=0.0)
+LATER = 1_800_000_000.0  # than everything that is said here
+
+
+async def test_a_platform_that_does_not_say_is_asked_again_and_at_the_end_people_are_told(database: Database) -> None:
+    adapter, now = Watched(*[BUSY] * 10_000), LATER
+    timings = brisk(back_off=0.001, excuse_after=60.0, patience=600.0)
+    async with house(database, adapter=adapter, timings=timings, clock=lambda: now) as running:
         await running.say(spoken("one"))
+        await running.until(lambda found: found[0].attempts > 2)
+        assert adapter.texts == []
+        now += timings.excuse_after + 1
+        await running.adapter.until(lambda: adapter.texts == [UNSEEN])
+        now += timings.patience
+        await running.answered(apologies.UNSEEN)
+
+    assert not running.model.prompts
+
+
+async def test_who_waits_for_that_is_asked_about_until_it_is_known_and_then_answered(database: Database) -> None:
+    adapter = Watched(*[BUSY] * 9, True)
+    async with house(database, adapter=adapter, timings=brisk(back_off=0.001, patience=1e12)) as running:
+        await running.say(spoken("one"))
+        await running.adapter.until(lambda: adapter.texts == [UNSEEN])
         await running.answered("You said: one")
-    async with house(database, adapter=adapter) as running:
-        await running.say(spoken("two"))
-        await running.adapter.until(lambda: len(adapter.texts) == 2)
+
+    assert adapter.asked == [ADA.id] * 10, "that a sign stands in its place is no answer's beginning"
+
+
+async def test_a_clock_that_is_set_ahead_turns_nobody_away(database: Database) -> None:
+    now = LATER
+    adapter = Watched(BUSY, True)
+    async with house(database, adapter=adapter, timings=brisk(patience=600.0), clock=lambda: now) as running:
+        await running.stop()
+        await running.say(spoken("one"))
+        now += 1_200
+    async with house(database, adapter=adapter, timings=brisk(patience=600.0), clock=lambda: now) as running:
+        await running.answered("You said: one")
+
+
+async def test_how_long_a_platform_wants_to_be_left_alone_is_waited(database: Database) -> None:
+    adapter = Watched(DeliveryDelayed("busy", retry_after=200.0))
+    async with house(database, adapter=adapter, timings=brisk(patience=600.0)) as running:
+        await running.say(spoken("one"))
+        await running.until(lambda found: found[0].owner is None)
+        (session,) = await rows(database, sessions)
+        await running.say(spoken("two", author=BEN))
+        await running.answered("You said: one", "You said: two")
+
+    assert session.due_at / 1000 - time() > 100, "but what is said meanwhile tries at once"
+
+
+async def test_a_sign_that_an_answer_waits_goes_where_its_asker_sees_nothing_of_it(database: Database) -> None:
+    adapter = Watched(BUSY, BUSY, False)
+    async with house(database, adapter=adapter, timings=brisk(patience=1e12)) as running:
+        await running.say(spoken("mine?"))
+        await running.adapter.until(lambda: adapter.texts == [UNSEEN])
+        await running.over()
+        async with reconciling(running):
+            await adapter.until(lambda: adapter.texts == [])
+
+    assert not running.model.prompts
+    (question,) = await rows(database, turns)
+    assert (question.progress, question.error) == (Progress.DONE, None)
+
+
+async def test_who_waited_for_the_model_is_asked_about_as_well(database: Database) -> None:
+    adapter, now = Watched(False), LATER
+    away = [ModelUnavailable("away")] * 10_000
+    timings = brisk(back_off=0.001, patience=1e12)
+    async with house(database, *away, adapter=adapter, timings=timings, clock=lambda: now) as running:
+        await running.say(spoken("mine?", at=LATER))
+        now += 1
+        await running.adapter.until(lambda: adapter.texts == [LATE])
+        assert adapter.asked == []
+        now += timings.waited + 1
         await running.over()
 
-    assert adapter.texts[1].startswith("I can't find out just now whether you still see this")
-    assert not running.model.prompts
+    assert adapter.asked == [ADA.id]
+
+
+async def test_a_command_that_had_to_wait_is_done_once_it_is_known(database: Database) -> None:
+    adapter = Watched(BUSY, BUSY, True)
+    async with house(database, adapter=adapter, timings=brisk(patience=1e12)) as running:
+        await running.say(spoken("!reset"))
+        await running.adapter.until(lambda: adapter.texts == [UNSEEN])
+        await running.over()
+
+    assert len(adapter.texts) == 1
+    assert "nothing to set aside" in adapter.texts[0]
 
 
 async def test_a_platform_that_can_never_say_keeps_nobody_from_an_answer(database: Database) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from bots.discord import DiscordAdapter
 from core.errors import DeliveryDelayed, DeliveryUnknown
+from core.seam.address import Address
 from core.seam.messages import Draft
 from tests.bots.discord.conftest import asked, listening, reply
 from tests.bots.discord.test_faults import EDIT, EDITS, POST, POSTS, plan, texts
@@ -30,6 +31,12 @@ PAGES = [
     Fault("page", status=200, type="application/json", text="[]"),
 ]
 ME, BOT, HISTORY = "GET /users/@me", "GET /gateway/bot", "GET /channels/{channel}/messages"
+WHO_SEES = {
+    "member": "GET /guilds/{guild}/members/{user}",
+    "guild": "GET /guilds/{guild}",
+    "channel": "GET /channels/{channel}",
+    "thread": "GET /channels/{channel}/thread-members/{user}",
+}
 
 
 def _named(fault: Fault) -> str:
@@ -177,6 +184,24 @@ async def test_a_post_that_was_made_before_a_page_spoke_of_limits_is_one_message
     await mouth.deliver(replace(answer, attempt=2))
     assert texts(stage) == ["an answer"]
     await mouth.close()
+
+
+@pytest.mark.parametrize("route", WHO_SEES)
+@pytest.mark.parametrize("page", PAGES, ids=_named)
+async def test_a_page_says_of_nobody_that_they_see_a_thread_or_dont(
+    stage: DiscordStage, route: str, page: Fault
+) -> None:
+    world, adapter = stage.world, stage.adapter()
+    await stage.place("main")
+    number, ada = await stage.thread("side"), world.person("ada")["id"]
+    place = Address.parse(stage.session("side"))
+    world.channels[number]["type"] = 12
+    world.in_thread[number] = {ada}
+    plan(stage, WHO_SEES[route], page)
+
+    with pytest.raises(DeliveryDelayed):
+        await adapter.sees(place, ada)
+    await adapter.close()
 
 
 async def test_where_the_history_may_not_be_read_an_answer_replies_to_nothing(

@@ -5,16 +5,25 @@ import pytest
 from bots.slack import SlackAdapter
 from bots.slack.members import standing
 from bots.slack.payloads import Ourselves, View
-from core.errors import DeliveryDelayed, DeliveryRefused
+from core.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnknown
 from core.seam.address import Address
 from core.seam.messages import Standing
 from tests.bots.slack.ear import Ear
+from tests.wire.faults import Fault
 from tests.wire.slack import SlackStage
 from tests.wire.slack.workspace import BOT_USER, CHANNEL, TEAM
 
 HERE = Address(platform="slack", workspace=TEAM, channel=CHANNEL)
 US = Ourselves(workspace="T1", user="UB", bot="B", organisation="E1")
 ALONE = Ourselves(workspace="T1", user="UB", bot="B")
+PAGES = [
+    Fault("page", status=200),
+    Fault("page", status=403),
+    Fault("page", status=404),
+    Fault("page", status=503),
+    Fault("page", status=200, type="application/json", text='{"error": "sign in"}'),
+    Fault("page", status=200, type="application/json", text="[]"),
+]
 GRID = {"enterprise_id": "E1", "teams": ["T5"]}
 
 
@@ -95,6 +104,24 @@ async def test_who_sees_a_channel_is_not_made_up(stage: SlackStage, adapter: Sla
     stage.server.scopes = stage.server.scopes.replace("groups:read,", "")
     with pytest.raises((DeliveryDelayed, DeliveryRefused)):
         await adapter.sees(HERE, "U0ADA")
+
+
+@pytest.mark.parametrize("method", ["users.info", "conversations.info", "conversations.members"])
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.status} {page.type} {page.text[:8]}")
+async def test_a_page_says_of_nobody_that_they_see_a_channel_or_dont(
+    stage: SlackStage, adapter: SlackAdapter, method: str, page: Fault
+) -> None:
+    workspace, ben = stage.server.workspace, stage.user("ben")
+    if method == "conversations.members":
+        workspace.private.add(CHANNEL)
+    else:
+        workspace.outside[CHANNEL] = {ben}
+    pages = iter([page])
+    stage.server.faults = lambda called, given: next(pages, None) if called == method else None
+
+    with pytest.raises((DeliveryDelayed, DeliveryUnknown)):
+        await adapter.sees(HERE, ben)
+    assert await adapter.sees(HERE, ben)
 
 
 async def test_a_message_says_whether_its_channel_is_public_and_a_mention_is_asked_about(
