@@ -178,6 +178,7 @@ def test_the_working_directorys_env_file_is_heeded() -> None:
     assert Path("mine.db").exists()
 
 
+@pytest.mark.in_the_clear
 async def test_a_misspelt_setting_is_told_with_the_nearest_one_at_the_start(tmp_path: Path) -> None:
     """A3."""
     async with process(tmp_path, "run", BACKSCROLL_CONTEXT_TOKEN=SECRET) as running:
@@ -227,6 +228,7 @@ async def test_output_that_nobody_reads_any_more_ends_the_program_without_a_cras
     assert (running.returncode, said.decode().splitlines()[-1:]) == (status, last)
 
 
+@pytest.mark.in_the_clear
 async def test_a_clean_end_is_status_0(tmp_path: Path) -> None:
     async with process(tmp_path) as running:
         out, said = await running.communicate(b"hello\n")
