@@ -20,7 +20,7 @@ import migrations
 from core.store import Database, connect
 from core.vault import ring
 from tests import watch
-from tests.sealed import SWITCH, seal_if_told
+from tests.sealed import IN_THE_CLEAR, SWITCH, seal_if_told
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")  # no test fails because a machine is busy
@@ -31,6 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"{IN_THE_CLEAR}: also where `--sealed` has all others sealed")
     if config.getoption("--sealed"):
         os.environ[SWITCH] = ring.generate()
     watch.begin()
@@ -80,8 +81,10 @@ def only_loopback() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def sealed_if_told() -> Iterator[None]:
-    """Each test has databases of its own, and so data keys."""
+def sealed_if_told(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each test has databases of its own, and so data keys; what is about being in the clear has none."""
+    if request.node.get_closest_marker(IN_THE_CLEAR):
+        monkeypatch.delenv(SWITCH, raising=False)
     seal_if_told()
     yield
     seal_if_told()

@@ -411,7 +411,12 @@ class House:
         shifts = Shifts(database=database, owner=f"{owner}.", timings=timings)
         self.chores = Chores([reconciling(reconciler, timings), forgetting(database, timings)], shifts)
         self.erasing = Erasing(
-            database=database, shifts=shifts, count=self.mind.count, timings=timings, wake=self.worker.wake
+            database=database,
+            shifts=shifts,
+            count=self.mind.count,
+            timings=timings,
+            wake=self.worker.wake,
+            clock=clock,
         )
         self.folder = Folder(database=database, mind=self.mind, timings=timings, events=events, clock=clock)
         self.folding = DueSessions(database=database, folder=self.folder, shifts=shifts, every=timings.fold)

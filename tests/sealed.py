@@ -18,6 +18,9 @@ from core.vault import ring
 SWITCH = "BACKSCROLL_KEYS"
 """The variable by which `pytest --sealed` tells itself, and the processes that the tests start."""
 
+IN_THE_CLEAR = "in_the_clear"
+"""The mark of a test that says itself what is sealed, or is about what is not."""
+
 
 class Strict(Vault):
     """What can't be opened is an error of ours: no test tampers with what this one reads."""

@@ -70,7 +70,7 @@ def used(connection: Connection) -> list[int]:
 def left(connection: Connection) -> list[int]:
     """What is still held by anybody, after a minute."""
     connection.execute(update(holds).values(held_at=holds.c.held_at - budgets.MINUTE))
-    return [row.shown for row in budgets.held(connection, 1, but=0) if row.shown]
+    return [row.shown for row in budgets.held(connection, 1, "", but=0) if row.shown]
 
 
 def place(number: int) -> str:

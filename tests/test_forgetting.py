@@ -1,19 +1,25 @@
 """What people want forgotten is gone from everything that is stored, and others keep what is theirs."""
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select
 
+from core.budget import periods
 from core.chores.erasing import Erasing
 from core.errors import DatabaseUnreachable
-from core.schema import audit, data_keys, erasures, metadata, preferences, turns
+from core.model.llm import Usage
+from core.policy import SETTINGS, Level
+from core.schema import audit, data_keys, erasures, metadata, preferences, spent, turns
+from core.schema import pseudonyms as secret
 from core.seam.address import Address
 from core.seam.messages import Audience, Author, Left, Quote
 from core.session import Kind
-from core.store import Connection, Database, bodies
+from core.store import Connection, Database, bodies, pseudonyms
 from core.store.bodies import NotOpened, Place
 from core.store.sealing import Vault
 from core.vault.ring import OwnKeys
@@ -23,6 +29,7 @@ from tests.sealed import seal_if_told
 from tests.values import ADA, BEN, HERE, message
 
 EVE = Author(id="U3", name="Eve")
+FRIDAY = datetime(2026, 11, 27, 12, tzinfo=UTC).timestamp()
 CHANNEL = Address(platform="console", workspace="local", channel="busy")
 ONE, OTHER = replace(CHANNEL, thread="t1"), replace(CHANNEL, thread="t2")
 
@@ -156,6 +163,35 @@ async def test_what_comes_afterwards_is_a_new_beginning(database: Database) -> N
     asked = str(running.model.prompts[-1].messages)
     assert [word for word in ("tuna", "salmon", "kind", "and?") if word in asked] == ["salmon", "kind", "and?"]
     assert "tuna" not in await stored(database)
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"), [("5k tokens/month", "is used up"), ("2 requests/minute", "I am asked too often")]
+)
+async def test_who_is_forgotten_has_spent_what_they_have_spent(database: Database, limit: str, told: str) -> None:
+    """And who that was is not known any more, nor that it was somebody once the month is over."""
+    moments = itertools.count(FRIDAY)
+    async with house(database, clock=lambda: FRIDAY) as running:
+        budget = {"budget_person": SETTINGS["budget_person"].read(limit)}
+        running.mind.policy = running.mind.policy.with_values(Level.DEPLOYMENT, budget)
+        running.model.usage = Usage(shown=2_450, written=1)
+        for author in (ADA, ADA, BEN):
+            await said(running, "hello", at=next(moments), author=author)
+        for _ in range(2):
+            await said(running, "!forget me yes", at=next(moments), author=ADA)
+            assert "how much was spent this week and this month, under a hash of the ID" in await forgotten(running)
+            assert ADA.id not in await stored(database)
+            assert told in await said(running, "hello", at=next(moments), author=ADA)
+        assert await said(running, "hello", at=next(moments), author=BEN) == "You said: hello"
+
+    spending = {row.author for row in await rows(database, spent)}
+    assert len(spending) == 2
+    assert BEN.id in spending
+    await database.write(pseudonyms.forget, since=periods.running(FRIDAY))
+    assert {row.author for row in await rows(database, spent)} == spending
+    await database.write(pseudonyms.forget, since=periods.running(FRIDAY + 7 * 86_400))
+    assert {row.author: row.calls for row in await rows(database, spent)} == {"": 2, BEN.id: 2}
+    assert await rows(database, secret) == []
 
 
 async def test_the_key_of_what_was_said_is_destroyed_and_what_comes_afterwards_can_be_read(database: Database) -> None:

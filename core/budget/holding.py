@@ -39,7 +39,7 @@ def known(connection: Connection, account: Account, *, at: float, but: int = 0, 
     """What is known of an account's budgets now, `but` for this hold, and at least of so many days."""
     today = account.today(at)
     since = min(periods.began("month", today), periods.began("week", today), today - days + 1)
-    held = budgets.held(connection, account.key.workspace, but=but)
+    held = budgets.held(connection, account.key.workspace, account.author, but=but)
     spent = budgets.days(connection, account.key, account.author, since=since)
     return Known(days=spent, held=held, today=today, prices=account.prices)
 

@@ -25,6 +25,12 @@ def began(period: Period, today: int) -> int:
             return today
 
 
+def running(at: float) -> int:
+    """The first day of all periods that may be running at this moment, whatever the zone."""
+    yesterday = int(at // 86_400) - 1
+    return min(began("week", yesterday), began("month", yesterday))
+
+
 def ends(period: Period, today: int, zone: str) -> datetime:
     """When the next one begins."""
     first = _FIRST + timedelta(days=began(period, today))

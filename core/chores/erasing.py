@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
+from time import time
 from typing import Protocol
 
 import structlog
 
+from core.budget import periods
 from core.commands import accounts
 from core.memory.traces import Words
 from core.session import SessionKey
@@ -14,7 +16,7 @@ from core.store import Connection, Database, erasures, forgetting, identities, r
 from core.store.erasures import Counts, Erasure
 from core.store.forgetting import Utterance
 from core.store.sealing import Vault
-from core.timings import Timings
+from core.timings import Clock, Timings
 from core.work.shifts import Shifts
 
 log = structlog.get_logger()
@@ -42,6 +44,7 @@ class Erasing:
         timings: Timings,
         wake: Callable[[], None] = lambda: None,
         vault: Vault | None = None,
+        clock: Clock = time,
     ) -> None:
         self._database = database
         self._shifts = shifts
@@ -49,6 +52,7 @@ class Erasing:
         self._timings = timings
         self._wake = wake
         self._vault = vault
+        self._clock = clock
 
     async def look(self) -> None:
         """Works off all that there is, unless another process does. Raises a DatabaseError, or LeaseLost."""
@@ -147,7 +151,7 @@ class Erasing:
         while after is not None:
             after = await self._database.write(identities.unname, erasure, after)
         await self._database.write(identities.drop_rejected, erasure)
-        await self._database.write(_settle, erasure)
+        await self._database.write(_settle, erasure, since=periods.running(self._clock()))
         self._wake()
 
 
@@ -158,9 +162,12 @@ class Take(Protocol):
         """One step."""
 
 
-def _settle(connection: Connection, erasure: Erasure) -> None:
-    """What is left to be forgotten beside sessions is gone, and whoever asked for it is told, as one."""
-    identities.forget(connection, erasure)
+def _settle(connection: Connection, erasure: Erasure, *, since: int) -> None:
+    """What is left to be forgotten beside sessions is gone, and whoever asked for it is told, as one.
+
+    What was spent from this day on counts for a budget.
+    """
+    identities.forget(connection, erasure, since=since)
     erasures.add(connection, erasure, Counts(keys=retiring.destroy(connection, erasure)))
     erasures.settle(connection, erasure)
     done = erasures.find(connection, erasure)

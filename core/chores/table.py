@@ -3,9 +3,11 @@
 from collections.abc import Collection, Sequence
 from functools import partial
 from math import inf
+from time import time
 
 import structlog
 
+from core.budget import periods
 from core.chores.erasing import Erasing
 from core.chores.expiring import Expiring
 from core.chores.folding import NAME, DueSessions
@@ -22,7 +24,7 @@ from core.intake.catchup import CatchUp
 from core.model.llm import Model
 from core.policy import Policy
 from core.seam.adapter import Adapter
-from core.store import Database, doubts, erasures
+from core.store import Database, doubts, erasures, pseudonyms
 from core.store.sealing import Vault
 from core.timings import Timings
 
@@ -81,6 +83,7 @@ def forgetting(database: Database, timings: Timings) -> Chore:
 
     async def forget() -> float | None:
         await database.write(erasures.forget)
+        await database.write(pseudonyms.forget, since=periods.running(time()))
         found = await database.write(doubts.forget)
         return timings.reconcile if found >= doubts.FORGET_AT_ONCE else None
 

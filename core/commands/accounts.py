@@ -48,7 +48,8 @@ def _left(erasure: Erasure) -> str:
         return f"Not erased: {screen}; and what was overheard in places that are none of this."
     keys = "the ID by which keys are named; " if erasure.counts.keys else ""
     return (
-        f"Not erased: {keys}the ID of who did what in the audit; "
+        f"Not erased: {keys}how much was spent this week and this month, under a hash of the ID, until they are over; "
+        "the ID of who did what in the audit; "
         f"what others have written or quoted in their own words, names in it included; {screen}; "
         "and settings of channels and of the workspace. What is said from now on is a new beginning."
     )

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from core.access import shuts_out
 from core.memory.mind import Mind
-from core.policy import SETTINGS, Level, Limit, Overrides, Policy, Setting, Wrong, edited, is_set
+from core.policy import NOTHING, SETTINGS, Level, Limit, Overrides, Policy, Setting, Wrong, edited, is_set
 from core.seam.forms import TAKEN_BACK, Field
 from core.seam.messages import Author
 from core.session import SessionKey
@@ -57,7 +57,7 @@ def tried(overrides: Overrides, deployed: Mind, given: Mapping[str, str]) -> Ove
     setting, said, level = SETTINGS[given["name"]], given.get("value"), _level(given)
     before = overrides.workspace if level is Level.WORKSPACE else overrides.channel
     after = _with(overrides, level, edited(before, setting.name, said))
-    _become(deployed, after, setting, said)
+    _become(deployed, after, level, setting, said)
     return after
 
 
@@ -76,7 +76,7 @@ def change(
         return False, f"`{setting.name}` is not set for {_PLACES[level]}."
     after = edited(before, setting.name, said)
     try:
-        value, mind = _become(deployed, _with(policies.of(connection, key), level, after), setting, said)
+        value, mind = _become(deployed, _with(policies.of(connection, key), level, after), level, setting, said)
         if setting.name in _SHUT_OUT:
             _require_asker(mind.policy, key, asker, direct=direct)
     except Wrong as wrong:
@@ -93,9 +93,10 @@ def _level(given: Mapping[str, str]) -> Level:
     return Level.WORKSPACE if "workspace" in given else Level.CHANNEL
 
 
-def _become(deployed: Mind, after: Overrides, setting: Setting, said: str | None) -> tuple[object, Mind]:
+def _become(deployed: Mind, after: Overrides, level: Level, setting: Setting, said: str | None) -> tuple[object, Mind]:
     """The value that was said, None where it is taken back, and the mind that answers then. Raises Wrong."""
     value = None if said is None else deployed.policy.read(setting.name, said)
+    _require_within(deployed.policy.under(_farther(after, level)), setting, value)
     mind = deployed.under(after)
     if said is not None and setting.name in _TAKES_ROOM:
         _require_room(mind)
@@ -106,6 +107,18 @@ def _with(overrides: Overrides, level: Level, settings: str) -> Overrides:
     if level is Level.WORKSPACE:
         return replace(overrides, workspace=settings)
     return replace(overrides, channel=settings)
+
+
+def _farther(overrides: Overrides, level: Level) -> Overrides:
+    """What of this is set farther off than at this level."""
+    return replace(overrides, channel=None) if level is Level.CHANNEL else NOTHING
+
+
+def _require_within(farther: Policy, setting: Setting, value: object) -> None:
+    """Raises Wrong where the value, if there is one, is more than what is set farther off."""
+    if value is not None and farther.exceeds(setting.name, value):
+        most, origin = farther.shown(setting.name), ORIGINS[farther.origin(setting.name)]
+        raise Wrong(f"{setting.shown(value)} is too long: `{setting.name}` may be {most} at most, {origin}")
 
 
 _SHUT_OUT = ("allow", "deny")

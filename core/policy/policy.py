@@ -79,7 +79,15 @@ class Policy:
 
     def origin(self, name: str) -> Level:
         """Where this setting's value comes from."""
-        return max((level for level, values in self.said.items() if name in values), default=Level.BUILT_IN)
+        said = {level: values[name] for level, values in self.said.items() if name in values}
+        if SETTINGS[name].bounded:
+            said = {level: value for level, value in said.items() if value == getattr(self, name)}
+        return max(said, default=Level.BUILT_IN)
+
+    def exceeds(self, name: str, value: object) -> bool:
+        """Whether this is more than may be set nearer than all that is set here. What is built in bounds nothing."""
+        is_set = SETTINGS[name].bounded and self.origin(name) > Level.BUILT_IN
+        return is_set and SETTINGS[name].join(getattr(self, name), value) != value
 
     @property
     def workspace_zone(self) -> str:
@@ -132,8 +140,14 @@ class Policy:
         if not values:
             return self
         said = {**self.said, level: {**self.said.get(level, {}), **values}}
-        joined = {name: SETTINGS[name].join(getattr(self, name), value) for name, value in values.items()}
+        joined = {name: self._joined(name, value) for name, value in values.items()}
         return replace(self, **joined, said=said)  # type: ignore[arg-type]  # each is what its setting reads
+
+    def _joined(self, name: str, value: object) -> object:
+        """What comes of a value that is set nearer; what is built in holds only where nothing is."""
+        if self.origin(name) is Level.BUILT_IN:
+            return value
+        return SETTINGS[name].join(getattr(self, name), value)
 
 
 @lru_cache(1024)

@@ -40,7 +40,8 @@ class Setting:
     `shown` is how people are told the value. In a form it is one of the `choices`, where there are some, or is written
     in at most so many characters, in several `lines` perhaps. `levels` are those for which people may set it; the
     deployment's value is the operator's, by `variable`, where there is one. What is set nearer takes the place of what
-    is set farther off, but where `join` says what both are together.
+    is set farther off, but where `join` says what both are together. Of what is `bounded`, what is set farther off is
+    the most that may be set nearer.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Setting:
     variable: str | None = None
     levels: frozenset[Level] = frozenset({Level.WORKSPACE, Level.CHANNEL})
     join: Callable[[object, object], object] = lambda _farther, nearer: nearer
+    bounded: bool = False
 
 
 def _table(*settings: Setting) -> Mapping[str, Setting]:
@@ -131,6 +133,8 @@ SETTINGS = _table(
         read=values.kept,
         shown=values.kept_for,
         variable="BACKSCROLL_RETENTION",
+        join=values.shorter,
+        bounded=True,
     ),
     Setting(
         name="retention_overheard",
@@ -138,6 +142,8 @@ SETTINGS = _table(
         read=values.kept,
         shown=values.kept_for,
         variable="BACKSCROLL_RETENTION_OVERHEARD",
+        join=values.shorter,
+        bounded=True,
     ),
     Setting(
         name="memory",

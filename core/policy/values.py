@@ -174,6 +174,11 @@ def kept(said: str) -> float:
     return seconds
 
 
+def shorter(farther: object, nearer: object) -> object:
+    """Of what two levels have said, the shorter."""
+    return min(farther, nearer) if isinstance(farther, float) and isinstance(nearer, float) else nearer
+
+
 def kept_for(seconds: object) -> str:
     """How that is shown."""
     return "forever" if seconds == inf else span(seconds)

@@ -109,6 +109,13 @@ warned = Table(  # of which budgets people have been told that they are nearly u
     Column("since", Integer, nullable=False),  # the first day of the period for which they were told last
 )
 
+pseudonyms = Table(  # by which secret the author in `spent` is hashed of whoever was forgotten; see the store's
+    "pseudonyms",
+    metadata,
+    Column("workspace", Integer, primary_key=True, autoincrement=False),
+    Column("secret", LargeBinary, nullable=False),
+)
+
 servers = Table(
     "servers",
     metadata,

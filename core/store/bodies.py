@@ -14,7 +14,18 @@ import structlog
 from sqlalchemy import LargeBinary, Text
 from sqlalchemy.sql.schema import Column
 
-from core.schema import audit, audit_chains, checkpoints, deliveries, policies, preferences, quotes, rejections, turns
+from core.schema import (
+    audit,
+    audit_chains,
+    checkpoints,
+    deliveries,
+    policies,
+    preferences,
+    pseudonyms,
+    quotes,
+    rejections,
+    turns,
+)
 from core.vault.packet import MARK, MARK_OF_TEXT, NoPacket, as_text, of_text
 
 log = structlog.get_logger()
@@ -266,6 +277,8 @@ PREFERENCES = Body(preferences.c.body, NO_FACTS)
 PAYLOAD, REASON = Body(rejections.c.body), Note(rejections.c.reason, _ANY_MORE)
 # its number; and nothing more than the workspace
 AUDIT, BEGINNING, END = Body(audit.c.hash, ""), Body(audit_chains.c.first, ""), Body(audit_chains.c.last, "")
+# nothing more than the workspace
+SECRET = Body(pseudonyms.c.secret, "")
 
 ALL = (
     *(TURN, NAME, SLIP, ERROR),
@@ -276,6 +289,7 @@ ALL = (
     PREFERENCES,
     *(PAYLOAD, REASON),
     *(AUDIT, BEGINNING, END),
+    SECRET,
 )
 """Every column that holds what people or models wrote, or what only we may have written."""
 

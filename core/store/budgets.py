@@ -34,6 +34,7 @@ from sqlalchemy.sql.roles import FromClauseRole
 
 from core.schema import holds, sessions, spent, warned, workspaces
 from core.session import Bill, Lease, SessionKey
+from core.store import pseudonyms
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, filled, fixed, given, insert, now
 from core.store.ledger import Spent
@@ -86,20 +87,26 @@ def lock(connection: Connection, workspace: int) -> None:
     connection.execute(select(workspaces.c.workspace).where(workspaces.c.workspace == workspace).with_for_update())
 
 
-def held(connection: Connection, workspace: int, *, but: int) -> Sequence[Reserved]:
-    """What is held in a workspace now, `but` for this call, and the requests of the last minute."""
+def held(connection: Connection, workspace: int, author: str, *, but: int) -> Sequence[Reserved]:
+    """What is held in a workspace now, `but` for this call, and the requests of the last minute.
+
+    What this author has asked for before being forgotten is told as theirs.
+    """
+    before = pseudonyms.of(connection, workspace, author)
     age = (clock(connection.dialect.name) - holds.c.held_at).label("age")
     lives = _lives(connection)
     facts = [holds.c[name] for name in ("session", "seq", "channel", "author", "model")]
     tokens = [case((lives, holds.c[name]), else_=fixed(0)).label(name) for name in ("shown", "written")]
     counts = and_(holds.c.workspace == workspace, holds.c.hold != but, or_(_is_known(connection), lives))
-    return [Reserved(**row) for row in connection.execute(select(*facts, *tokens, age).where(counts)).mappings()]
+    rows = [Reserved(**row) for row in connection.execute(select(*facts, *tokens, age).where(counts)).mappings()]
+    return [row._replace(author=author) if row.author == before else row for row in rows]
 
 
 def days(connection: Connection, key: SessionKey, author: str, *, since: int) -> Sequence[Day]:
-    """What was spent in a session's workspace from this day on."""
+    """What was spent in a session's workspace from this day on; an author's own also under their pseudonym."""
     here = (spent.c.channel == key.address.channel_address.id).label("here")
-    mine = and_(spent.c.author == author, spent.c.author != "").label("mine")
+    names = (author, pseudonyms.of(connection, key.workspace, author) or author)
+    mine = and_(spent.c.author.in_(names), spent.c.author != "").label("mine")
     sums = [func.sum(spent.c[name]).label(name) for name in _SUMS]
     kinds = (spent.c.day, here, mine, spent.c.model, spent.c.above)
     found = select(*kinds, *sums).where(spent.c.workspace == key.workspace, spent.c.day >= since).group_by(*kinds)

@@ -32,6 +32,7 @@ from core.seam.address import Address
 from core.session import Lease, SessionKey, Turn
 from core.store import policies
 from core.store.arrivals import backs_off
+from core.store.engine import rows
 from core.store.engine.sql import clock, fixed, now
 from core.store.turns import first_waiting
 
@@ -100,8 +101,13 @@ def claim(
         "deaths": deaths,
         "most": most,
     }
-    leases = [_lease(row) for row in connection.execute(_claiming(dialect), facts).all()]
-    return Claimed(sessions=[(one, first_waiting(connection, one.key, 2)) for one in leases])
+    leases = [_lease(connection, row) for row in connection.execute(_claiming(dialect), facts).all()]
+    return Claimed(sessions=[(one, _waiting(connection, one.key)) for one in leases])
+
+
+def _waiting(connection: Connection, key: SessionKey) -> Sequence[Turn]:
+    with rows.within(connection, key.workspace):
+        return first_waiting(connection, key, 2)
 
 
 def _fitting(in_hand: int) -> int:
@@ -155,7 +161,7 @@ def _claiming(dialect: str) -> ReturningUpdate[_Claimed]:
     )
 
 
-def _lease(row: Row[_Claimed]) -> Lease:
+def _lease(connection: Connection, row: Row[_Claimed]) -> Lease:
     key = SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address))
     return Lease(
         key=key,
@@ -164,7 +170,7 @@ def _lease(row: Row[_Claimed]) -> Lease:
         backscroll_read=row.backscroll_read,
         stop=row.stop,
         deaths=row.deaths,
-        overrides=policies.opened(key.workspace, key.address, row.set_in_workspace, row.set_in_channel),
+        overrides=policies.found(connection, key, row.set_in_workspace, row.set_in_channel),
     )
 
 

@@ -16,6 +16,7 @@ from core.seam.address import Address, AddressError
 from core.seam.messages import Draft
 from core.session import Progress, Role, SessionKey, Validity
 from core.store import bodies
+from core.store.engine.rows import each, within
 from core.store.engine.sql import notify, now, seconds
 from core.store.places import find
 from core.store.queue import turn
@@ -64,6 +65,11 @@ _DEAD = union(_UNANSWERED, _UNDELIVERED)
 
 def listed(connection: Connection, limit: int) -> list[Dead]:
     """The dead letters that were said last, at most so many, newest first."""
+    found = [one for _ in each(connection) for one in _listed(connection, limit)]
+    return sorted(found, key=lambda one: (one.at, one.seq), reverse=True)[:limit]
+
+
+def _listed(connection: Connection, limit: int) -> list[Dead]:
     newest = _DEAD.order_by(_DEAD.selected_columns.at.desc(), _DEAD.selected_columns.seq.desc()).limit(limit)
     found = []
     for row in connection.execute(newest).all():
@@ -76,7 +82,8 @@ def listed(connection: Connection, limit: int) -> list[Dead]:
 
 def number(connection: Connection) -> int:
     """How many dead letters there are."""
-    return connection.execute(select(func.count()).select_from(_DEAD.subquery())).scalar_one()
+    counted = select(func.count()).select_from(_DEAD.subquery())
+    return sum(connection.execute(counted).scalar_one() for _ in each(connection))
 
 
 def _reason(connection: Connection, key: SessionKey, seq: int) -> str | None:
@@ -96,6 +103,11 @@ def retry(connection: Connection, letter: str) -> None:
     A session that is being answered, or that backs off, comes to it by itself. Raises NoDeadLetter.
     """
     key, seq = _place(connection, letter)
+    with within(connection, key.workspace):
+        _retry(connection, key, seq, letter)
+
+
+def _retry(connection: Connection, key: SessionKey, seq: int, letter: str) -> None:
     question = _locked(connection, key, seq)
     if question is not None and question.progress in (Progress.WAITING, Progress.ANSWERED):
         return  # it has been retried already
@@ -114,6 +126,11 @@ def retry(connection: Connection, letter: str) -> None:
 def drop(connection: Connection, letter: str) -> None:
     """The letter is forgotten; the turn stays in the conversation's record as it is. Raises NoDeadLetter."""
     key, seq = _place(connection, letter)
+    with within(connection, key.workspace):
+        _drop(connection, key, seq, letter)
+
+
+def _drop(connection: Connection, key: SessionKey, seq: int, letter: str) -> None:
     question = _locked(connection, key, seq)
     if question is None or not question.dead:
         raise NoDeadLetter(letter)

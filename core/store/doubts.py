@@ -16,6 +16,7 @@ from core.seam.messages import Draft, Reply
 from core.session import Role, SessionKey, Turn, Validity
 from core.store import denials, gone, parts
 from core.store.deliveries import REMEMBERED, draft_of, text_of
+from core.store.engine.rows import DOUBTFUL, each, gathered
 from core.store.engine.sql import insert, micro, now
 from core.store.queue import turn
 from core.store.states import DeliveryState
@@ -46,6 +47,10 @@ class Doubt:
 
 def due(connection: Connection, platforms: Sequence[str], *, limit: int) -> list[Doubt]:
     """Takes up to `limit` doubts up."""
+    return gathered(connection, lambda most: _taken_up(connection, platforms, most), most=limit, among=DOUBTFUL)
+
+
+def _taken_up(connection: Connection, platforms: Sequence[str], limit: int) -> list[Doubt]:
     now_ = now(connection)
     rows = connection.execute(
         _DUE.where(deliveries.c.due_at <= now_).limit(limit), {"platforms": list(platforms)}
@@ -62,6 +67,10 @@ def suspect(connection: Connection, platform: str) -> int:
     So whoever answers it looks first. Called where nobody has heard the platform for some time: a process that this
     database does not know of may have answered it, since a backup was put back.
     """
+    return sum(_suspect(connection, platform) for _ in each(connection))
+
+
+def _suspect(connection: Connection, platform: str) -> int:
     here = exists().where(_TURNS_SESSION, sessions.c.platform == platform)
     open_ = and_(WAITS, turns.c.role == Role.PERSON, here)
     mine = and_(*(turns.c[name] == deliveries.c[name] for name in ("workspace", "session", "seq")))
@@ -82,8 +91,15 @@ def forget(connection: Connection, *, most: int = FORGET_AT_ONCE) -> int:
     Which messages an answer has become is noted, so that people may delete those: by its turn, or where it was several
     and all have arrived, by its `parts`. What the platform did not take stays until it is dropped: a dead letter.
     """
-    gone.forget(connection)
-    denials.forget(connection)
+    found = 0
+    for _ in each(connection):
+        gone.forget(connection)
+        denials.forget(connection)
+        found += _forget(connection, most - found)
+    return found
+
+
+def _forget(connection: Connection, most: int) -> int:
     long_ago = (now(connection) - _KEPT) * 1000
     old = and_(_CERTAIN, exists().where(_QUESTION, turns.c.at < long_ago), not_(and_(_REMEMBERED, _IS_TOLD_APART)))
     columns = [deliveries.c[name] for name in (*_PLACE, "part", "message")]

@@ -12,6 +12,7 @@ from core.seam.address import Address
 from core.session import Progress, Role, SessionKey
 from core.store import notices
 from core.store.changes import ERASED
+from core.store.engine.rows import within
 from core.store.engine.sql import erases, insert, now
 from core.store.workspaces import workspace_of
 
@@ -126,9 +127,10 @@ def _preferred(connection: Connection, erasure: Erasure) -> int:
 def begin_in(connection: Connection, platform: str, workspace: str, scope: Scope, subject: str) -> Erasure:
     """The same for the operator, in the workspace of this name: all that there is, also where less was asked for."""
     erasure = Erasure(workspace=workspace_of(connection, platform, workspace), scope=scope, subject=subject)
-    if not begin(connection, erasure):
-        less = and_(_this(erasure), erasures.c.before.is_not(None))
-        connection.execute(update(erasures).where(less).values(before=None, after=""))
+    with within(connection, erasure.workspace):
+        if not begin(connection, erasure):
+            less = and_(_this(erasure), erasures.c.before.is_not(None))
+            connection.execute(update(erasures).where(less).values(before=None, after=""))
     return erasure
 
 

@@ -11,6 +11,7 @@ from core.schema import rejections, sessions, turns
 from core.seam.address import Address
 from core.session import Kind, Progress, Role, SessionKey, Validity
 from core.store import policies
+from core.store.engine.rows import each, gathered
 from core.store.engine.sql import among, erases, now
 
 
@@ -68,7 +69,8 @@ def page(connection: Connection, *, after: Place, most: int) -> Turns:
     """The next turns behind this place, at most so many: so a long session is looked through in as small steps."""
     columns = tuple(turns.c[name] for name in _LOOKED_AT)
     behind = tuple_(*columns[:4]) > tuple_(*after)
-    rows = connection.execute(select(*columns).where(behind).order_by(*columns[:4]).limit(most)).all()
+    asked = select(*columns).where(behind).order_by(*columns[:4])
+    rows = gathered(connection, lambda limit: connection.execute(asked.limit(limit)).all(), most=most, since=after[0])
     found = dict[tuple[int, int], list[Row[*tuple[object, ...]]]]()
     for row in rows:
         if row.validity not in _GONE and row.progress not in _OPEN:
@@ -95,7 +97,7 @@ def _sessions(connection: Connection, times: Mapping[tuple[int, int], Times]) ->
     found = []
     for row in connection.execute(select(*columns, now(connection).label("now")).where(these)).all():
         key = SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address))
-        overrides = policies.opened(key.workspace, key.address, row.set_in_workspace, row.set_in_channel)
+        overrides = policies.found(connection, key, row.set_in_workspace, row.set_in_channel)
         found.append(Oldest(key, overrides, times[row.workspace, row.session], row.now / 1000))
     return found
 
@@ -123,4 +125,5 @@ def count(connection: Connection, key: SessionKey, times: Times) -> Old:
 @erases
 def drop_rejected(connection: Connection, *, seconds: float) -> None:
     """Events that could not be read, so long ago, go like what was overheard: nobody knows whose words they are."""
-    connection.execute(delete(rejections).where(rejections.c.rejected_at < now(connection) - int(seconds * 1000)))
+    for _ in each(connection):
+        connection.execute(delete(rejections).where(rejections.c.rejected_at < now(connection) - int(seconds * 1000)))

@@ -9,6 +9,7 @@ from core.schema import chores, metadata, sessions, turns
 from core.session import Role
 from core.store import dead
 from core.store.engine.complaints import GRANT
+from core.store.engine.rows import each
 from core.store.engine.sql import insert, now, seconds
 from core.store.turns import WAITS
 
@@ -50,16 +51,23 @@ def try_writing(connection: Connection) -> None:
 
 def queue(connection: Connection) -> Queue:
     """What waits at this moment."""
+    found = [_waiting(connection) for _ in each(connection)]
+    oldest = [age for _, age in found if age is not None]
+    return Queue(
+        waiting=sum(number for number, _ in found),
+        oldest=max(oldest, default=None),
+        dead=dead.number(connection),
+    )
+
+
+def _waiting(connection: Connection) -> tuple[int, float | None]:
+    """How many messages wait, and for how many seconds the oldest that nobody answers has."""
     waits = and_(WAITS, turns.c.role == Role.PERSON)
-    waiting = connection.execute(select(func.count()).select_from(turns).where(waits)).scalar_one()
+    waiting: int = connection.execute(select(func.count()).select_from(turns).where(waits)).scalar_one()
     now_ = now(connection)
     mine = and_(sessions.c.workspace == turns.c.workspace, sessions.c.session == turns.c.session)
     held = and_(sessions.c.owner.is_not(None), sessions.c.due_at > now_, sessions.c.attempts <= 1)
     left = and_(sessions.c.due_at.is_not(None), not_(held))
     oldest = select(func.min(turns.c.at), now_).join_from(turns, sessions, mine).where(waits, left)
     at, moment = connection.execute(oldest).one()
-    return Queue(
-        waiting=waiting,
-        oldest=None if at is None else max(0.0, moment / 1000 - seconds(at)),
-        dead=dead.number(connection),
-    )
+    return waiting, None if at is None else max(0.0, moment / 1000 - seconds(at))

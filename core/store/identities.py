@@ -3,36 +3,36 @@
 from sqlalchemy import Connection, and_, delete, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.schema import calls, denials, gone, holds, policies, preferences, rejections, spent, usage, warned, workspaces
+from core.schema import calls, denials, gone, policies, preferences, rejections, warned, workspaces
 from core.seam.address import Address
-from core.store import bodies
-from core.store.engine.sql import erases, insert
+from core.store import bodies, pseudonyms
+from core.store.engine.rows import within
+from core.store.engine.sql import erases
 from core.store.erasures import Counts, Erasure, Scope, add
 
-NOBODY = ""
-"""Whose the sums are of those who were forgotten, as of what nobody has asked for."""
-
 _STEP = 500  # rows
-_TOKENS = ("shown", "cached", "cache_written", "written")
-_PAID = {usage: ("answers", *_TOKENS), spent: ("calls", *_TOKENS)}
-"""Where it is summed up what was paid for whom, and which columns are sums."""
 
 
 @erases
-def forget(connection: Connection, erasure: Erasure) -> None:
-    """What is set for a place that is forgotten, and what somebody prefers; sums lose whose they are."""
+def forget(connection: Connection, erasure: Erasure, *, since: int) -> None:
+    """What is set for a place that is forgotten, and what somebody prefers; sums lose whose they are.
+
+    What a person has spent from this day on still counts, under a pseudonym.
+    """
     mine = preferences.c.workspace == erasure.workspace
     number = 0
     match erasure.scope:
         case Scope.PERSON:
             _undeny(connection, erasure)
-            _merge(connection, erasure)
+            _unwarn(connection, erasure)
+            pseudonyms.rename(connection, erasure.workspace, erasure.subject, since=since)
         case Scope.WORKSPACE:
             number = connection.execute(delete(preferences).where(mine)).rowcount
             connection.execute(delete(policies).where(policies.c.workspace == erasure.workspace))
             connection.execute(delete(gone).where(gone.c.workspace == erasure.workspace))
             _undeny(connection, erasure)
-            _merge(connection, erasure)
+            _unwarn(connection, erasure)
+            pseudonyms.unname(connection, erasure.workspace)
         case Scope.CHANNEL:
             here = and_(policies.c.workspace == erasure.workspace, policies.c.scope == erasure.subject)
             connection.execute(delete(policies).where(here))
@@ -69,7 +69,13 @@ def drop_rejected(connection: Connection, erasure: Erasure) -> None:
         return
     platform = select(workspaces.c.platform).where(workspaces.c.workspace == erasure.workspace).scalar_subquery()
     nameless = select(workspaces.c.workspace).where(workspaces.c.platform == platform, workspaces.c.name == "")
-    for row in connection.execute(select(rejections).where(rejections.c.workspace.in_(nameless))).all():
+    for workspace in connection.execute(nameless).scalars().all():
+        with within(connection, workspace):
+            _drop_rejected(connection, workspace, name)
+
+
+def _drop_rejected(connection: Connection, workspace: int, name: str) -> None:
+    for row in connection.execute(select(rejections).where(rejections.c.workspace == workspace)).all():
         owner = bodies.Mine(row.workspace)
         told = bodies.PAYLOAD.open(owner, (row.id,), row.body) + (
             bodies.REASON.open(owner, (row.id,), row.reason) or ""
@@ -96,19 +102,10 @@ def _undeny(connection: Connection, erasure: Erasure) -> None:
     connection.execute(delete(denials).where(mine))
 
 
-def _merge(connection: Connection, erasure: Erasure) -> None:
-    """What was paid is added to what was paid for nobody, and a request that is over was nobody's."""
-    for table, sums in _PAID.items():
-        theirs = and_(table.c.workspace == erasure.workspace, _whose(table.c.author, erasure), table.c.author != NOBODY)
-        for row in connection.execute(select(table).where(theirs)).mappings().all():
-            new = insert(connection.dialect.name, table).values({**row, "author": NOBODY})
-            more = {name: table.c[name] + new.excluded[name] for name in sums}
-            connection.execute(new.on_conflict_do_update(index_elements=list(table.primary_key), set_=more))
-        connection.execute(delete(table).where(theirs))
-    told = and_(warned.c.workspace == erasure.workspace, _whose(warned.c.author, erasure), warned.c.author != NOBODY)
+def _unwarn(connection: Connection, erasure: Erasure) -> None:
+    """Who was told that a budget is nearly used up is told again."""
+    told = and_(warned.c.workspace == erasure.workspace, _whose(warned.c.author, erasure), warned.c.author != "")
     connection.execute(delete(warned).where(told))
-    over = and_(holds.c.workspace == erasure.workspace, _whose(holds.c.author, erasure), holds.c.settled)
-    connection.execute(update(holds).where(over).values(author=NOBODY))
 
 
 def _whose(author: ColumnElement[str], erasure: Erasure) -> ColumnElement[bool]:

@@ -13,6 +13,7 @@ from core.session import Kind, Lease, Progress, Role, SessionKey, Slip, Turn, Va
 from core.store import bodies, gone, openings, policies, quotes, recorded, timeouts, unrecorded
 from core.store.arrivals import Claimant, Duplicate, Session, extend
 from core.store.engine.prepared import Prepared
+from core.store.engine.rows import within
 from core.store.engine.sql import fixed, insert, micro, notify, now, seconds, storable
 from core.store.turns import preferring, sealed, written
 from core.store.workspaces import workspace_of
@@ -248,4 +249,5 @@ def reject(connection: Connection, event: Rejected) -> None:
         "rejected_at": now(connection),
         "body": bodies.PAYLOAD.seal(bodies.Mine(workspace), (number,), event.payload),
     }
-    connection.execute(insert(connection.dialect.name, rejections).values(row).on_conflict_do_nothing())
+    with within(connection, workspace):
+        connection.execute(insert(connection.dialect.name, rejections).values(row).on_conflict_do_nothing())

@@ -8,6 +8,7 @@ from core.schema import policies, sessions
 from core.seam.address import Address
 from core.session import SessionKey
 from core.store import audit, bodies
+from core.store.engine import rows
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import insert
 from core.store.workspaces import WORKSPACE as WORKSPACE_OF
@@ -48,6 +49,12 @@ def opened(workspace: int, address: Address, in_workspace: str | None, in_channe
         workspace=bodies.SETTINGS.open(mine, (WORKSPACE,), in_workspace),
         channel=bodies.SETTINGS.open(mine, (channel,), in_channel),
     )
+
+
+def found(connection: Connection, key: SessionKey, in_workspace: str | None, in_channel: str | None) -> Overrides:
+    """The same of columns that were read for all workspaces; where those are kept apart, nobody could see them."""
+    with rows.within(connection, key.workspace) as is_apart:
+        return of(connection, key) if is_apart else opened(key.workspace, key.address, in_workspace, in_channel)
 
 
 def of(connection: Connection, key: SessionKey) -> Overrides:

@@ -15,6 +15,7 @@ from core.session import Role
 from core.store import bodies, keys
 from core.store.bodies import NotOpened
 from core.store.engine.database import Database
+from core.store.engine.rows import each, gathered, within
 from core.store.engine.sql import erases
 from core.store.sealing import Vault
 from core.vault.packet import NoPacket, number_of
@@ -33,6 +34,7 @@ _PAGE = 200  # rows
 class Change(NamedTuple):
     """What is to stand in a row in place of what was seen there."""
 
+    workspace: int
     row: Key
     seen: dict[str, object]
     become: dict[str, object]
@@ -68,21 +70,22 @@ def put(connection: Connection, table: str, changes: Sequence[Change]) -> int:
     for change in changes:
         same = [column == value for column, value in zip(into.primary_key, change.row, strict=True)]
         same += [into.c[name] == value for name, value in change.seen.items()]
-        done += connection.execute(update(into).where(*same).values(change.become)).rowcount
+        with within(connection, change.workspace):
+            done += connection.execute(update(into).where(*same).values(change.become)).rowcount
     return done
 
 
 def is_empty(connection: Connection) -> bool:
     """Whether no body was ever stored here."""
-    return all(
-        connection.execute(select(literal(1)).select_from(one).limit(1)).first() is None for one in _TABLES.values()
-    )
+    asked = [select(literal(1)).select_from(one).limit(1) for one in _TABLES.values()]
+    found = [connection.execute(one).first() for _ in each(connection) for one in asked]
+    return not any(found)
 
 
 def size(connection: Connection) -> int:
     """How many rows there are to be looked at."""
-    counted = (select(func.count()).select_from(table) for table in _TABLES.values())
-    return sum(connection.execute(one).scalar_one() for one in counted)
+    counted = [select(func.count()).select_from(table) for table in _TABLES.values()]
+    return sum(connection.execute(one).scalar_one() for _ in each(connection) for one in counted)
 
 
 def numbers(connection: Connection, table: str, after: Key | None) -> tuple[int, Counter[tuple[int, int]], Key | None]:
@@ -113,7 +116,9 @@ def _page(connection: Connection, table: str, after: Key | None) -> Sequence[_Ro
     asked = select(*key, *(one.column for one in _of(table)), *_AUTHORS.get(table, ()))
     if after is not None:
         asked = asked.where(tuple_(*key) > tuple_(*(literal(value) for value in after)))
-    return connection.execute(asked.order_by(*key).limit(_PAGE)).all()
+    asked = asked.order_by(*key)
+    since = 0 if after is None else int(str(after[0]))
+    return gathered(connection, lambda most: connection.execute(asked.limit(most)).all(), most=_PAGE, since=since)
 
 
 _SAID = and_(
@@ -146,7 +151,7 @@ def _key(table: str, row: _Row) -> Key:
 
 
 def _looked_at(vault: Vault, table: str, row: _Row, *, renew: bool) -> tuple[Change, int]:
-    change, lost = Change(_key(table, row), {}, {}), 0
+    change, lost = Change(row.workspace, _key(table, row), {}, {}), 0
     for one in _of(table):
         stored = getattr(row, one.column.name)
         if not stored:

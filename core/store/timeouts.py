@@ -92,12 +92,12 @@ def present(connection: Connection, platform: str, *, after: Place, most: int) -
         .order_by(sessions.c.workspace, sessions.c.session)
         .limit(most)
     )
-    return [_present(row) for row in rows]
+    return [_present(connection, row) for row in rows.all()]
 
 
-def _present(row: Row[*tuple[object, ...]]) -> Present:
+def _present(connection: Connection, row: Row[*tuple[object, ...]]) -> Present:
     key = SessionKey(workspace=row.workspace, session=row.session, address=Address.parse(row.address))
-    overrides = policies.opened(key.workspace, key.address, row.set_in_workspace, row.set_in_channel)
+    overrides = policies.found(connection, key, row.set_in_workspace, row.set_in_channel)
     return Present(key=key, since=row.present_since, spoken_at=row.spoken_at, now=row.now, overrides=overrides)
 
 

@@ -281,3 +281,33 @@ def test_lists_of_admission_hold_together_so_that_nobody_is_let_in_by_what_is_se
     assert policy.shown("deny") == "person:U8, person:U9, workspace:T2"
     assert policy.origin("allow") is Level.CHANNEL
     assert (Policy().shown("allow"), Policy().shown("deny")) == ("everyone", "nobody")
+
+
+DAYS = 86_400.0
+
+
+@pytest.mark.parametrize("name", ["retention", "retention_overheard"])
+def test_the_shortest_of_what_is_set_for_how_long_words_are_kept_holds(name: str) -> None:
+    operators = settings(**{f"backscroll_{name}": "60d"}).policy
+    stored = [
+        ({}, {"channel": "90d"}, 60, Level.DEPLOYMENT),
+        ({}, {"channel": "7d"}, 7, Level.CHANNEL),
+        ({"workspace": "forever"}, {}, 60, Level.DEPLOYMENT),
+        ({"workspace": "30d"}, {"channel": "50d"}, 30, Level.WORKSPACE),
+        ({"workspace": "30d"}, {"channel": "30d"}, 30, Level.CHANNEL),
+        ({"workspace": "50d"}, {"channel": "30d"}, 30, Level.CHANNEL),
+    ]
+
+    for workspace, channel, days, origin in stored:
+        said = {level: set_to(**{name: value}) for level, value in (workspace | channel).items()}
+        policy = operators.under(Overrides(**said))
+        assert (getattr(policy, name), policy.origin(name)) == (days * DAYS, origin), said
+
+
+def test_what_is_built_in_bounds_nothing() -> None:
+    policy = Policy().under(Overrides(workspace=set_to(retention_overheard="90d")))
+
+    assert policy.retention_overheard == 90 * DAYS
+    assert policy.exceeds("retention_overheard", 91 * DAYS)
+    assert not policy.exceeds("retention", inf)
+    assert not policy.exceeds("max_age", inf)

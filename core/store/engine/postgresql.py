@@ -63,7 +63,10 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no t
 class _Pool:
     """Connections that are between transactions. SQLAlchemy's pool would set each one up anew for every transaction."""
 
-    def __init__(self, address: tuple[URL, Mapping[str, object]], *, pooled: bool, seconds: float | None) -> None:
+    def __init__(
+        self, address: tuple[URL, Mapping[str, object]], *, pooled: bool, seconds: float | None, apart: bool
+    ) -> None:
+        self._apart = apart
         self.engine = _engine(*address, pooled=pooled, seconds=seconds)
         self._idle: list[Connection] = []
         self._room = asyncio.Semaphore(_CONNECTIONS)  # first come, first served
@@ -101,7 +104,7 @@ class _Pool:
             if not _driver(connection).is_closed():
                 return connection
             self._give_back(connection, whole=False)
-        return _connected(self.engine)
+        return _connected(self.engine, apart=self._apart)
 
     def _give_back(self, connection: Connection, *, whole: bool) -> None:
         if whole and connection.in_transaction():  # SQLAlchemy thinks so since it has run a statement
@@ -127,7 +130,7 @@ class PostgreSQL:
         self._direct = understood(listen_url, "DATABASE_LISTEN_URL") if listen_url is not None else None
         self._pooled = listen_url is not None
         self._seconds = seconds
-        self._pool = _Pool(self._address, pooled=self._pooled, seconds=seconds)
+        self._pool = _Pool(self._address, pooled=self._pooled, seconds=seconds, apart=apart)
 
     async def write(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Between BEGIN and COMMIT, unless the function runs a statement alone; again, if that may help."""
@@ -179,7 +182,7 @@ class PostgreSQL:
                 remedy="set DATABASE_LISTEN_URL to the database's own address, past the proxy",
             )
             self._pooled = True
-            self._pool = _Pool(self._address, pooled=True, seconds=self._seconds)
+            self._pool = _Pool(self._address, pooled=True, seconds=self._seconds, apart=self._apart)
             await pool.close()
         return pool is not self._pool
 
@@ -199,9 +202,10 @@ class _Driver:
         return int(status.rpartition(" ")[2])  # "UPDATE 3", "INSERT 0 1"
 
 
-def _connected(engine: Engine) -> Connection:
+def _connected(engine: Engine, *, apart: bool) -> Connection:
     connection = engine.connect()
-    return connection.execution_options(**{DRIVER: _Driver(connection.connection.dbapi_connection)})  # type: ignore[arg-type]  # an async engine's
+    driver = _Driver(connection.connection.dbapi_connection)  # type: ignore[arg-type]  # an async engine's
+    return connection.execution_options(**{DRIVER: driver, rows.APART: apart})
 
 
 def _driver(connection: Connection) -> asyncpg.Connection:

@@ -2,18 +2,31 @@
 
 Each transaction says for which workspace it is, for itself alone, as a proxy may lend its connection to somebody else
 the next moment. A function that is given a key, or an address, is for that workspace; one that is given none looks for
-what is due, long over or asked for by the operator, and is for all.
+what is due, long over or asked for by the operator, and is for all. Then it sees when and where, and no words: what it
+finds it goes into, one workspace after the other.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from core.errors import ConfigurationError
-from core.schema import metadata
+from core.schema import (
+    checkpoints,
+    deliveries,
+    metadata,
+    policies,
+    preferences,
+    quotes,
+    rejections,
+    turns,
+)
 from core.seam.address import Address
-from core.session import SessionKey
 from core.store.engine.sql import storable
+
+T = TypeVar("T")
 
 SETTING = "BACKSCROLL_ROW_SECURITY"
 
@@ -31,6 +44,22 @@ $$"""  # noqa: S608 – of our own words
 _OWN = "workspace = (SELECT backscroll_workspace())"
 _EVERY = f"current_setting('{_WORKSPACE}', true) = '{_ALL}'"
 
+APART = "apart"
+"""The option of a `Connection` by which a `Database` says that its transactions say for which workspace they are."""
+
+WORDY = tuple(table.name for table in (turns, quotes, checkpoints, deliveries, policies, preferences, rejections))
+"""The tables in which there are words. No transaction sees those of several workspaces."""
+
+_LOOKS = "backscroll.looks"
+_DOUBTFUL = f"""
+CREATE OR REPLACE FUNCTION backscroll_doubtful() RETURNS SETOF integer LANGUAGE sql STABLE SET {_LOOKS} TO 'on' AS $$
+  SELECT DISTINCT workspace FROM deliveries WHERE due_at <= (extract(epoch FROM now()) * 1000)::bigint
+$$"""  # noqa: S608 – of our own words
+_LOOKING = f"current_setting('{_LOOKS}', true) = 'on'"
+
+DOUBTFUL = text("SELECT backscroll_doubtful() ORDER BY 1")
+"""The workspaces in which a delivery is to be looked at once more: asked for each second, and so not one by one."""
+
 TABLES = tuple(table.name for table in metadata.sorted_tables if "workspace" in table.c and table.name != "workspaces")
 """Those that are kept apart: all but the list of workspaces, by which a name becomes a number."""
 
@@ -42,32 +71,105 @@ def beginning(arguments: Iterable[object]) -> str:
 
 
 def _scope(arguments: list[object]) -> str:
-    keys = {str(one.workspace) for one in _led(arguments) if isinstance(one, SessionKey)}
-    names = {f"{one.platform}:{storable(one.workspace)}" for one in _led(arguments) if isinstance(one, Address)}
-    found = keys or names
+    found = {_said(one) for one in _led(arguments)}
+    numbers = {one for one in found if one.isdigit()}
+    found = numbers or found
     return found.pop() if len(found) == 1 else _ALL
 
 
-def _led(arguments: Iterable[object]) -> Iterable[SessionKey | Address]:
+def _said(place: int | Address) -> str:
+    return str(place) if isinstance(place, int) else f"{place.platform}:{storable(place.workspace)}"
+
+
+def _led(arguments: Iterable[object]) -> Iterable[int | Address]:
     for one in arguments:
-        if isinstance(one, SessionKey | Address):
+        if isinstance(one, Address):
             yield one
+        elif isinstance(number := getattr(one, "workspace", None), int):
+            yield number
         elif not isinstance(one, str | int | float | None):
             yield from _led(getattr(one, name) for name in _LEADS if hasattr(one, name))
+
+
+@contextmanager
+def within(connection: Connection, workspace: int) -> Iterator[bool]:
+    """In here, a transaction that is for all workspaces is for this one; whether the database keeps them apart."""
+    is_apart = _is_apart(connection)
+    if is_apart:
+        _say(connection, str(workspace))
+    yield is_apart
+    if is_apart:
+        _say(connection, _ALL)
+
+
+def each(connection: Connection) -> Iterator[None]:
+    """Once for all workspaces, or once within each where the database keeps them apart. Not to be left before."""
+    if not _is_apart(connection):
+        yield
+        return
+    for workspace in _numbers(connection, _KNOWN):
+        with within(connection, workspace):
+            yield
+
+
+def gathered(
+    connection: Connection,
+    read: Callable[[int], Sequence[T]],
+    *,
+    most: int,
+    since: int = 0,
+    among: TextClause | None = None,
+) -> list[T]:
+    """What is read of all workspaces from one on, at most so much; one after the other where they are kept apart.
+
+    `read` is told how much it may read, `among` says in which there is something.
+    """
+    if not _is_apart(connection):
+        return list(read(most))
+    found = list[T]()
+    for workspace in _numbers(connection, _KNOWN if among is None else among):
+        if workspace >= since and len(found) < most:
+            with within(connection, workspace):
+                found += read(most - len(found))
+    return found
+
+
+_KNOWN = text("SELECT workspace FROM workspaces ORDER BY 1")
+
+
+def _numbers(connection: Connection, query: TextClause) -> Sequence[int]:
+    return connection.execute(query).scalars().all()
+
+
+def _is_apart(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get(APART))
+
+
+def _say(connection: Connection, scope: str) -> None:
+    connection.execute(text("SELECT set_config(:name, :scope, true)"), {"name": _WORKSPACE, "scope": scope})
 
 
 def keep_apart(connection: Connection, *, on: bool) -> None:
     """Has the database keep workspaces apart from now on, or no longer. To be run by the owner of the tables."""
     if on:
         connection.execute(text(_HERE))
+        connection.execute(text(_DOUBTFUL))
     for table in TABLES:
-        for policy in ("own_workspace", "every_workspace"):
+        for policy in ("own_workspace", "every_workspace", "looks"):
             connection.execute(text(f"DROP POLICY IF EXISTS {policy} ON {table}"))
-        if on:
-            connection.execute(text(f"CREATE POLICY own_workspace ON {table} USING ({_OWN}) WITH CHECK ({_OWN})"))
-            connection.execute(text(f"CREATE POLICY every_workspace ON {table} USING ({_EVERY}) WITH CHECK ({_EVERY})"))
+        for policy, rule in _rules(table) if on else ():
+            connection.execute(text(f"CREATE POLICY {policy} ON {table} {rule}"))
         for order in ("ENABLE", "FORCE") if on else ("NO FORCE", "DISABLE"):
             connection.execute(text(f"ALTER TABLE {table} {order} ROW LEVEL SECURITY"))
+
+
+def _rules(table: str) -> Iterator[tuple[str, str]]:
+    """The policies of a table, each with what it lets through."""
+    yield "own_workspace", f"USING ({_OWN}) WITH CHECK ({_OWN})"
+    if table not in WORDY:
+        yield "every_workspace", f"USING ({_EVERY}) WITH CHECK ({_EVERY})"
+    if table == deliveries.name:
+        yield "looks", f"FOR SELECT USING ({_LOOKING})"
 
 
 def require(connection: Connection, *, on: bool) -> None:

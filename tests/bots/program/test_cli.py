@@ -29,6 +29,7 @@ from tests.bots.discord.test_connection import unused_port
 from tests.process import ROOT, process
 from tests.readonly import READER, STANDBY, only_read
 from tests.script import House, ScriptedModel, TranscriptAdapter
+from tests.sealed import seal_if_told, switch
 from tests.test_kills import echo, texts
 from tests.values import message
 from tests.wire.discord import DiscordStage
@@ -54,13 +55,14 @@ def signals_reach_the_tests_again() -> Iterator[None]:
 
 
 def backscroll(*words: str, **settings: str) -> Result:
-    """The program with these words and settings, and no others, in the test's own process."""
+    """The program with these words and settings, and no others, in the test's own process; it has the test's ring."""
     root, structured = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
     nothing = dict.fromkeys(name.upper() for name in Settings.model_fields)
     try:
-        return CliRunner().invoke(app, words, env={**nothing, **settings, "COLUMNS": "200"})
+        return CliRunner().invoke(app, words, env={**nothing, **switch(), **settings, "COLUMNS": "200"})
     finally:
+        seal_if_told()
         root.handlers[:] = handlers
         root.setLevel(level)
         structlog.configure(**structured)
@@ -176,6 +178,7 @@ def test_the_working_directorys_env_file_is_heeded() -> None:
     assert Path("mine.db").exists()
 
 
+@pytest.mark.in_the_clear
 async def test_a_misspelt_setting_is_told_with_the_nearest_one_at_the_start(tmp_path: Path) -> None:
     """A3."""
     async with process(tmp_path, "run", BACKSCROLL_CONTEXT_TOKEN=SECRET) as running:
@@ -225,6 +228,7 @@ async def test_output_that_nobody_reads_any_more_ends_the_program_without_a_cras
     assert (running.returncode, said.decode().splitlines()[-1:]) == (status, last)
 
 
+@pytest.mark.in_the_clear
 async def test_a_clean_end_is_status_0(tmp_path: Path) -> None:
     async with process(tmp_path) as running:
         out, said = await running.communicate(b"hello\n")

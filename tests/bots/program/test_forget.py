@@ -96,6 +96,7 @@ def test_markdown_is_readable_and_no_word_passes_for_a_heading(talked: str) -> N
     assert "replies to:\n\n> tuna\n" in written
 
 
+@pytest.mark.in_the_clear
 def test_who_is_forgotten_by_the_operator_is_so_in_each_workspace(talked: str) -> None:
     result = backscroll("forget", "--user", ADA.id, DATABASE_URL=talked)
 

@@ -13,6 +13,8 @@ from tests.bots.program.test_cli import backscroll
 from tests.process import process
 from tests.script import rows
 
+pytestmark = pytest.mark.in_the_clear
+
 ONE, OTHER = ring.generate(), ring.generate()
 
 

@@ -337,6 +337,7 @@ async def test_a_conversation_leaves_no_words_in_the_log(platform: str, form: st
         assert form == "json" or re.match(r"\d{4}-\d\d-\d\dT\S+Z \[\w+ *\] ", line)
 
 
+@pytest.mark.in_the_clear
 async def test_a_conversation_in_the_console_has_the_screen_to_itself(url: str, tmp_path: Path) -> None:
     """Only warnings are logged there, and without words."""
     async with OpenAIServer(answer=lambda request: ANSWERED) as model:

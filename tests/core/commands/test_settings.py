@@ -8,7 +8,7 @@ from core.errors import DeliveryDelayed, DeliveryRefused
 from core.memory.prompts import with_persona
 from core.model.calibration import Calibration
 from core.model.llm import Usage
-from core.policy import MEMBERS, SETTINGS
+from core.policy import MEMBERS, SETTINGS, Level
 from core.schema import policies
 from core.seam.messages import Audience
 from core.store import Database
@@ -297,3 +297,21 @@ async def test_the_model_that_is_set_answers_and_its_tokens_are_counted_for_itse
         assert running.mind.others["better"][1].ratio > running.mind.calibration.ratio == 1
         await said(running, "!unset model")
         assert await said(running, "hello") == "You said: hello"
+
+
+async def test_a_channel_may_keep_words_for_less_time_than_its_workspace_and_never_for_more(database: Database) -> None:
+    async with house(database, adapter=Governed()) as running:
+        longest = {"retention": SETTINGS["retention"].read("60d")}
+        running.mind.policy = running.mind.policy.with_values(Level.DEPLOYMENT, longest)
+        assert await said(running, "!set workspace retention 90d") == (
+            "90d is too long: `retention` may be 60d at most, set by my operator."
+        )
+        assert "is 50d for this channel" in await said(running, "!set retention 50d")
+        assert "is 30d for all of the workspace" in await said(running, "!set workspace retention 30d")
+        assert "`retention`: 30d (set for the workspace)" in await said(running, "!settings")
+        assert await said(running, "!set retention forever") == (
+            "forever is too long: `retention` may be 30d at most, set for the workspace."
+        )
+        assert "is 7d for this channel, from the next answer on." in await said(running, "!set retention 7d")
+        told = await said(running, "!set workspace retention 60d")
+        assert told.endswith("from the next answer on. Here it is 7d, set for this channel.")

@@ -51,7 +51,7 @@ async def other(url: str) -> AsyncIterator[Database]:
 
 async def held(database: Database, lease: Lease) -> list[int]:
     """What counts as held now, by its tokens; what is settled is known as a request for a while."""
-    return [one.shown for one in await database.read(budgets.held, lease.key.workspace, but=0)]
+    return [one.shown for one in await database.read(budgets.held, lease.key.workspace, "", but=0)]
 
 
 def grown_old(connection: Connection) -> None:

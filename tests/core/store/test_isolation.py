@@ -23,6 +23,7 @@ from core import store
 from core.policy import NOTHING
 from core.schema import metadata
 from core.schema import sessions as sessions_table
+from core.seam.address import Address
 from core.seam.messages import Deleted, Draft, Edited, Quote, Reply
 from core.session import Answer, Bill, Checkpoint, Fold, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
 from core.store import (
@@ -44,6 +45,7 @@ from core.store import (
     notices,
     policies,
     preferences,
+    pseudonyms,
     receipts,
     retiring,
     timeouts,
@@ -65,7 +67,7 @@ ACROSS = {
     # what is whose turn, by one process for all: each of what it finds carries its workspace
     *("claims.claim", "claims.free_dead", "claims.call_back", "queue.news", "queue.renew", "timeouts.present"),
     *("doubts.due", "doubts.suspect", "folds.due", "presence.conversations"),
-    "expiring.page",
+    *("expiring.page", "pseudonyms.forget"),
     # what is over, or long ago, wherever it was
     *("doubts.forget", "gone.forget", "unrecorded.over", "expiring.drop_rejected"),
     # what a platform's or the deployment's, and no workspace's
@@ -153,16 +155,16 @@ async def furnished(database: Database) -> Worlds:
         await running.say(message("aside", id="maside", author=BEN, address=replace(HERE, thread="side")))
         await running.over()
         await running.say(Deleted(address=HERE, id="mgone"), Deleted(address=HERE, id="mnever"))
-    here = await database.write(_furnish)
+    here = await database.write(_furnish, HERE)
     there = await database.write(workspace_of, HERE.platform, NEXT_DOOR)
-    copies = {table: await database.read(_copied, table, here, there) for table in metadata.sorted_tables}
+    copies = {table: await database.read(_copied, table, bodies.Mine(here), there) for table in metadata.sorted_tables}
     return Worlds(here=here, there=there, next_door={table: rows for table, rows in copies.items() if rows})
 
 
-def _furnish(connection: Connection) -> int:
+def _furnish(connection: Connection, address: Address) -> int:
     """What does not come about by talking for a moment."""
-    here = workspace_of(connection, HERE.platform, HERE.workspace)
-    key = SessionKey(workspace=here, session=1, address=HERE)
+    here = workspace_of(connection, address.platform, address.workspace)
+    key = SessionKey(workspace=here, session=1, address=address)
     _furnish_what_is_spent_and_forgotten(connection, key)
     waits = message("waits", id="mwaits")
     inbound.accept(connection, waits, kind=Kind.SAID, verb=None, tokens=3)
@@ -190,6 +192,7 @@ def _furnish_what_is_spent_and_forgotten(connection: Connection, key: SessionKey
     sums = dict.fromkeys(("answers", "shown", "cached", "cache_written", "written"), 1)
     facts = {"workspace": key.workspace, "day": 1, "author": ADA.id, "model": "m"}
     connection.execute(insert(_table("usage")).values(facts | sums))  # as releases before had it
+    pseudonyms.rename(connection, key.workspace, ADA.id, since=0)
     keys.ensure(connection, key.workspace, ADA.id, lambda _: ("ring", b"wrapped"))
     erasures.begin(connection, Erasure(workspace=key.workspace, scope=Scope.PERSON, subject=BEN.id))
     erasures.begin(connection, Erasure(workspace=key.workspace, scope=Scope.PERSON, subject=ADA.id))
@@ -199,10 +202,10 @@ def _furnish_what_is_spent_and_forgotten(connection: Connection, key: SessionKey
 _HOLD = budgets.Hold(hold=3, session=1, seq=None, author=ADA.id, model="m", shown=1, written=1)
 
 
-def _copied(connection: Connection, table: Table, here: int, there: int) -> list[dict[str, object]]:
+def _copied(connection: Connection, table: Table, here: bodies.Mine, there: int) -> list[dict[str, object]]:
     if "workspace" not in table.c or table.name == "workspaces":
         return []
-    rows = connection.execute(select(table).where(table.c.workspace == here)).all()
+    rows = connection.execute(select(table).where(table.c.workspace == here.workspace)).all()
     copies = [_marked(table, dict(row._mapping)) | {"workspace": there} for row in rows]
     if "session" in table.c and table.c.session.primary_key:
         copies += [_elsewhere(row) for row in copies if row["session"] == 1 and row.get("message") is None]
@@ -381,6 +384,8 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         **{one: [50] for one in ("last", "before", "limit", "most", "budget")},
         "prune.before": [2**60],
         "workspace_of.name": [HERE.workspace],
+        "in_workspace": [None],
+        "in_channel": [None],
         "extend.claimant": [None],  # as `accept` has it
     }
 

@@ -6,15 +6,16 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Connection, delete, insert, select, text, update
+from sqlalchemy import Connection, Table, delete, func, insert, select, text, update
 
 from core.errors import ConfigurationError, DatabaseError
-from core.schema import metadata, turns
-from core.session import Lease, SessionKey
-from core.store import Database, claims, connect, places
+from core.schema import deliveries, metadata, preferences, rejections, sessions, turns, workspaces
+from core.seam.messages import Rejected
+from core.session import Lease, Progress, Role, SessionKey
+from core.store import Database, bodies, claims, connect, expiring, health, places, timeouts
 from core.store.engine import rows
 from tests.bots.program.test_cli import backscroll
-from tests.core.store.test_isolation import NEXT_DOOR, Worlds, furnished
+from tests.core.store.test_isolation import FUNCTIONS, NEXT_DOOR, Worlds, furnished
 from tests.script import house
 from tests.values import HERE, message
 from tests.wire.postgresql import road
@@ -122,6 +123,136 @@ async def test_who_does_not_say_for_which_workspace_it_is_sees_nothing(plain: st
                 assert (await database.read(lambda connection, t=table: connection.execute(select(t)).all())) == []
 
 
+NO_WORDS = {"audit", "audit_chains", "pseudonyms"}
+"""What is sealed there is ours, and nobody's words."""
+
+
+def everything(connection: Connection, table: Table) -> list[object]:
+    return list(connection.execute(select(table)).all())
+
+
+async def test_who_looks_through_all_workspaces_sees_nobodys_words(
+    database: Database, apart: Database, worlds: Worlds
+) -> None:
+    """When something is due it may see, and where."""
+    sealed = {one.column.table for one in bodies.ALL}
+    assert {table.name for table in sealed} - NO_WORDS == set(rows.WORDY)
+
+    assert {row.workspace for row in await apart.read(everything, sessions)} == {worlds.here, worlds.there}
+    for table in sealed:
+        if table.name in rows.WORDY:
+            assert await apart.read(everything, table) == [], table.name
+            assert await apart.write(lambda connection, t=table: connection.execute(delete(t)).rowcount) == 0
+    await database.write(make_due)
+    assert await apart.read(lambda connection: connection.execute(rows.DOUBTFUL).scalars().all()) == [1, 2]
+    assert await apart.read(everything, deliveries) == []
+
+
+def make_due(connection: Connection) -> None:
+    """All that may be is to be looked at, to be answered, or given up."""
+    connection.execute(update(deliveries).values(due_at=5, draft=None))
+    connection.execute(update(turns).where(turns.c.slip.is_not(None)).values(slip="{}"))
+    connection.execute(update(preferences).values(body=b"{}"))
+    connection.execute(update(sessions).values(due_at=5, owner=None, deaths=0))
+    over = (turns.c.role == Role.PERSON, turns.c.progress == Progress.DONE)
+    connection.execute(update(turns).where(*over).values(error="why"))
+    facts = {
+        "workspace": select(func.max(workspaces.c.workspace)).scalar_subquery(),
+        "id": "odd",
+        "reason": "r",
+        "rejected_at": 5,
+        "body": b"x",
+    }
+    connection.execute(insert(rejections).values(facts))
+
+
+CALLS: dict[str, dict[str, object]] = {
+    "claims.claim": {"owner": "h:b:1:x.", "lease": 9.0, "platforms": ["console"], "limit": 9},
+    "timeouts.present": {"platform": "console", "after": (0, 0), "most": 9},
+    "doubts.due": {"platforms": ["console"], "limit": 50},
+    "doubts.suspect": {"platform": "console"},
+    "doubts.forget": {},
+    "expiring.page": {"after": expiring.FIRST, "most": 500},
+    "expiring.drop_rejected": {"seconds": 1.0},
+    "pseudonyms.forget": {"since": 2**30},
+    "dead.listed": {"limit": 9},
+    "dead.number": {},
+    "resealing.is_empty": {},
+    "resealing.size": {},
+    "resealing.numbers": {"table": "turns", "after": None},
+}
+"""What looks for words in all workspaces, or takes some away."""
+
+
+class _Over(Exception):
+    """Takes everything back."""
+
+
+def tried(connection: Connection, name: str) -> None:
+    """What is found, and how many rows with words are left."""
+    found = FUNCTIONS[name](connection, **CALLS[name])
+    counted = [select(func.count()).select_from(metadata.tables[table]) for table in rows.WORDY]
+    left = [[connection.execute(one).scalar_one() for one in counted] for _ in rows.each(connection)]
+    raise _Over(_comparable(found), [sum(each) for each in zip(*left, strict=True)])
+
+
+def _comparable(found: object) -> object:
+    """In one order, and without the time."""
+    match found:
+        case claims.Claimed():
+            return _comparable(list(found.sessions))
+        case expiring.Turns():
+            return _comparable(found.sessions)
+        case list():
+            return sorted((_comparable(one) for one in found), key=repr)
+        case timeouts.Present():
+            return replace(found, now=0)
+        case expiring.Oldest():
+            return found._replace(now=0.0)
+    return found
+
+
+async def outcome(database: Database, name: str) -> tuple[object, ...]:
+    with pytest.raises(_Over) as over:
+        await database.write(tried, name)
+    return over.value.args
+
+
+@pytest.mark.usefixtures("worlds")
+async def test_what_is_looked_for_in_all_workspaces_is_found_in_each(database: Database, apart: Database) -> None:
+    await database.write(make_due)
+
+    for name in CALLS:
+        assert await outcome(apart, name) == await outcome(database, name), name
+    both = [await one.read(health.queue) for one in (database, apart)]
+
+    assert both[0].waiting == both[1].waiting > 0
+    assert both[0].dead == both[1].dead > 0
+    assert both[0].oldest == pytest.approx(both[1].oldest, abs=600)
+
+
+async def test_an_event_that_can_not_be_read_is_kept_and_what_is_set_comes_with_a_claim(apart: Database) -> None:
+    def due(connection: Connection) -> None:
+        connection.execute(update(sessions).values(due_at=5, waiting=1))
+
+    async with house(apart) as running:
+        await running.say(message("!set persona a pirate"))
+        await running.over()
+        await running.say(Rejected(platform="console", id="odd", reason="odd", payload="salmon"))
+    await apart.write(due)
+    ((lease, _),) = (
+        await apart.write(claims.claim, owner="a:b:1:c.", lease=9.0, platforms=["console"], limit=9)
+    ).sessions
+
+    assert lease.overrides.channel == '{"persona": "a pirate"}'
+    assert await apart.read(_kept) == 1
+
+
+def _kept(connection: Connection) -> int:
+    counted = select(func.count()).select_from(rejections)
+    return sum(connection.execute(counted).scalar_one() for _ in rows.each(connection))
+
+
 async def test_a_connection_that_is_lent_on_takes_nothing_along(plain: str, url: str, worlds: Worlds) -> None:
     """Two clients on one connection of the server, one after the other, as behind PgBouncer."""
     async with road(plain, lanes=1) as one:
@@ -146,7 +277,9 @@ async def test_what_is_for_all_workspaces_is_found_and_people_are_answered_in_ea
                 await running.over()
         await running.adapter.until(lambda: running.adapter.texts_in(None).count("You said: hello") == 2)
 
-    assert await apart.read(everybodys) == {(await _number(apart, one)) for one in (HERE, THERE)}
+    for address in (HERE, THERE):
+        assert await apart.read(everybodys, address) == {await _number(apart, address)}
+    assert await apart.read(everybodys) == set()
     assert (await apart.write(claims.claim, owner="a:b:1:c.", lease=9.0, platforms=["console"], limit=9)).sessions == ()
 
 

@@ -10,7 +10,7 @@ the messages of such an answer any more: a deletion of one of them that reaches 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0034"
+revision = "0032"
 down_revision = "0031"
 branch_labels = None
 depends_on = None
