@@ -197,6 +197,9 @@ async def _serve(house: _House, drain_seconds: float, stop: asyncio.Event) -> No
                 await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
                 for task in (listening, stopping, *working):
                     task.cancel()
+        except* PlatformError:
+            drain_seconds = 0  # what is being answered can be shown nowhere any more: the next start does
+            raise
         finally:  # also when something fails: what is being answered is finished
             log.info("draining")
             await house.worker.drain(drain_seconds)

@@ -6,9 +6,10 @@ import logging
 import os
 import shlex
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -226,6 +227,28 @@ async def test_output_that_nobody_reads_any_more_ends_the_program_without_a_cras
         os.close(writer)
 
     assert (running.returncode, said.decode().splitlines()[-1:]) == (status, last)
+
+
+async def test_what_nobody_can_be_shown_any_more_is_left_to_the_next_start(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        async with process(tmp_path, "run", "console", stdout=writer) as running:
+            await running.communicate(b"hello\n")
+    finally:
+        os.close(writer)
+    async with process(tmp_path, "run", "console") as running:
+        out, _ = await running.communicate(b"and?\n")
+
+    ((tries, *_), *_) = await asyncio.to_thread(_tries, tmp_path / "backscroll.db")
+    assert b"hello" in out
+    assert tries < 4, "calls go on for as long as answers may take to finish"
+
+
+def _tries(path: Path) -> list[tuple[int, ...]]:
+    """How often each message was called for, oldest first."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("SELECT tries FROM deliveries ORDER BY seq, part").fetchall()
 
 
 @pytest.mark.in_the_clear
