@@ -93,13 +93,13 @@ def _led(arguments: Iterable[object]) -> Iterable[int | Address]:
 
 @contextmanager
 def within(connection: Connection, workspace: int) -> Iterator[bool]:
-    """In here, a transaction that is for all workspaces is for this one; whether the database keeps them apart."""
-    is_apart = _is_apart(connection)
-    if is_apart:
-        _say(connection, str(workspace))
-    yield is_apart
-    if is_apart:
-        _say(connection, _ALL)
+    """In here, a transaction is for this workspace, whatever it is for outside; whether they are kept apart at all."""
+    if not _is_apart(connection):
+        yield False
+        return
+    before = _say(connection, str(workspace))
+    yield True
+    _say(connection, before)
 
 
 def each(connection: Connection) -> Iterator[None]:
@@ -145,8 +145,16 @@ def _is_apart(connection: Connection) -> bool:
     return bool(connection.get_execution_options().get(APART))
 
 
-def _say(connection: Connection, scope: str) -> None:
-    connection.execute(text("SELECT set_config(:name, :scope, true)"), {"name": _WORKSPACE, "scope": scope})
+def _say(connection: Connection, scope: str) -> str:
+    """From now on the transaction is for this; what it was for before."""
+    before: str = connection.execute(_SAYING, {"name": _WORKSPACE, "scope": scope}).scalar_one()
+    return before
+
+
+_SAYING = text(
+    "WITH before AS MATERIALIZED (SELECT current_setting(:name) AS said) "
+    "SELECT said, set_config(:name, :scope, true) FROM before"
+)
 
 
 def keep_apart(connection: Connection, *, on: bool) -> None:

@@ -488,6 +488,8 @@ def _compared(result: object) -> object:
             return "lately"
         case budgets.Reserved() | retiring.Successor():
             return [_compared(one) for one in result[:-1]]  # all but its age
+        case timeouts.Awakening():
+            return result.late
         case tuple() | list():
             return [_compared(one) for one in result]
         case dict():
