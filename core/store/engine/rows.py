@@ -52,9 +52,11 @@ WORDY = tuple(table.name for table in (turns, quotes, checkpoints, deliveries, p
 
 _LOOKS = "backscroll.looks"
 _DOUBTFUL = f"""
-CREATE OR REPLACE FUNCTION backscroll_doubtful() RETURNS SETOF integer LANGUAGE sql STABLE SET {_LOOKS} TO 'on' AS $$
-  SELECT DISTINCT workspace FROM deliveries WHERE due_at <= (extract(epoch FROM now()) * 1000)::bigint
-$$"""  # noqa: S608 – of our own words
+CREATE OR REPLACE FUNCTION backscroll_doubtful() RETURNS SETOF integer LANGUAGE plpgsql AS $$ BEGIN
+  PERFORM set_config('{_LOOKS}', 'on', true);
+  RETURN QUERY SELECT DISTINCT workspace FROM deliveries WHERE due_at <= (extract(epoch FROM now()) * 1000)::bigint;
+  PERFORM set_config('{_LOOKS}', 'off', true);
+END $$"""  # noqa: S608 – of our own words; it sets this by itself: as the function's own, only a superuser may name it
 _LOOKING = f"current_setting('{_LOOKS}', true) = 'on'"
 
 DOUBTFUL = text("SELECT backscroll_doubtful() ORDER BY 1")
@@ -171,6 +173,12 @@ def keep_apart(connection: Connection, *, on: bool) -> None:
             connection.execute(text(f"ALTER TABLE {table} {order} ROW LEVEL SECURITY"))
 
 
+def let_owner_see(connection: Connection) -> None:
+    """Until `keep_apart` is run again, the owner of the tables sees and changes the rows of all workspaces."""
+    for table in connection.execute(text(f"SELECT relname {_KEPT_APART}"), {"tables": list(TABLES)}).scalars().all():
+        connection.execute(text(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY"))
+
+
 def _rules(table: str) -> Iterator[tuple[str, str]]:
     """The policies of a table, each with what it lets through."""
     yield "own_workspace", f"USING ({_OWN}) WITH CHECK ({_OWN})"
@@ -182,12 +190,15 @@ def _rules(table: str) -> Iterator[tuple[str, str]]:
 
 def require(connection: Connection, *, on: bool) -> None:
     """Raises ConfigurationError where the database does otherwise, or our role may pass over it."""
-    kept = select_one(connection, "SELECT count(*) FROM pg_class WHERE relname = ANY(:tables) AND relforcerowsecurity")
+    kept = select_one(connection, f"SELECT count(*) {_KEPT_APART}")
     if kept != (len(TABLES) if on else 0):
         raise ConfigurationError(f"{SETTING}: the tables do otherwise; run `backscroll migrate` with the same settings")
     passes = "SELECT count(*) FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)"
     if on and select_one(connection, passes):
         raise ConfigurationError(f"{SETTING}: the role of DATABASE_URL passes over it: use one that is no superuser")
+
+
+_KEPT_APART = "FROM pg_class WHERE relname = ANY(:tables) AND relforcerowsecurity"
 
 
 def select_one(connection: Connection, query: str) -> int:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from itertools import islice
 
 import pytest
-from sqlalchemy import Connection, Table, TextClause, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Table, TextClause, delete, func, insert, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+import migrations
 from core.errors import ConfigurationError, DatabaseError
 from core.schema import deliveries, metadata, preferences, rejections, sessions, turns, workspaces
 from core.seam.messages import Rejected
@@ -360,6 +361,49 @@ async def test_the_switch_and_the_tables_must_say_the_same(plain: str, url: str,
     done = await asyncio.to_thread(backscroll, "migrate", DATABASE_URL=url, BACKSCROLL_ROW_SECURITY="on")
     assert done.exit_code == 0, done.output
     await apart.read(rows.require, on=True)
+
+
+@pytest.mark.usefixtures("outside")
+async def test_an_owner_that_is_no_superuser_keeps_apart_and_migrates_what_all_have_said(
+    database: Database, url: str
+) -> None:
+    owner = {"DATABASE_URL": url.replace("://postgres:", f"://{ROLE}:"), "BACKSCROLL_ROW_SECURITY": "on"}
+    await database.write(_give_away)
+    kept = await asyncio.to_thread(backscroll, "migrate", **owner)
+    assert kept.exit_code == 0, kept.output
+    async with connected(owner["DATABASE_URL"]) as apart:
+        await apart.read(rows.require, on=True)
+        async with house(apart) as running:
+            await running.say(message("hello"), message("hello", address=THERE))
+            await running.over()
+        assert await apart.read(everybodys) == set()
+    before = await database.read(_states)
+    await database.write(migrations.downgrade, _OF_ONE_NUMBER)
+
+    migrated = await asyncio.to_thread(backscroll, "migrate", **owner)
+
+    assert migrated.exit_code == 0, migrated.output
+    assert await database.read(_states) == before != []
+    async with connected(owner["DATABASE_URL"]) as apart:
+        await apart.read(rows.require, on=True)
+        assert await apart.read(everybodys) == set()
+
+
+_OF_ONE_NUMBER = "0011"
+"""The revision in which one number said what a turn's kind, progress and validity are."""
+
+
+def _states(connection: Connection) -> list[tuple[object, ...]]:
+    told = select(turns.c.workspace, turns.c.seq, turns.c.role, turns.c.kind, turns.c.progress, turns.c.validity)
+    return [tuple(row) for row in connection.execute(told.order_by(*turns.primary_key))]
+
+
+def _give_away(connection: Connection) -> None:
+    """To a role that passes over nothing."""
+    connection.execute(text(_BORN))
+    connection.execute(text(f"ALTER SCHEMA public OWNER TO {ROLE}"))
+    for table in inspect(connection).get_table_names():
+        connection.execute(text(f"ALTER TABLE {table} OWNER TO {ROLE}"))
 
 
 async def test_a_workspace_that_is_left_answers_nothing_that_waited(apart: Database) -> None:
