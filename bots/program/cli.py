@@ -33,7 +33,7 @@ from core.config import Settings, examine_settings
 from core.model.offline import OfflineModel
 from core.model.prices import Prices
 from core.spelling import misspelt_settings
-from core.store import connect
+from core.store import Connection, connect
 from core.store.engine import rows
 
 app = typer.Typer(
@@ -176,9 +176,7 @@ async def _migrate(settings: Settings) -> int:
     database = connect(settings.database_url, settings.database_listen_url, statement_seconds=None, apart=apart)
     try:
         before = await database.read(migrations.current)
-        await database.write(migrations.upgrade)
-        if not settings.database_url.startswith("sqlite"):
-            await database.write(rows.keep_apart, on=apart)
+        await database.write(_upgrade, apart=apart)
     finally:
         await database.close()
     after = migrations.newest()
@@ -186,6 +184,16 @@ async def _migrate(settings: Settings) -> int:
         f"The schema is at {after}." if before == after else f"The schema went from {before or 'nothing'} to {after}."
     )
     return 0
+
+
+def _upgrade(connection: Connection, *, apart: bool) -> None:
+    """A migration is for all workspaces, whose rows are kept apart again when it is done."""
+    is_postgresql = connection.dialect.name == "postgresql"
+    if is_postgresql:
+        rows.let_owner_see(connection)
+    migrations.upgrade(connection)
+    if is_postgresql:
+        rows.keep_apart(connection, on=apart)
 
 
 async def _settings(known: Settings, place: overrides.Scope | None, unset: str | None) -> int:

@@ -71,7 +71,7 @@ def change(
     setting, said = SETTINGS[given["name"]], given.get("value")
     level = _level(given)
     scope = policies.WORKSPACE if level is Level.WORKSPACE else key.address.channel_address.id
-    before = policies.locked(connection, key.workspace, scope)
+    before = policies.locked(connection, key, scope)
     if said is None and not is_set(before, setting.name):
         return False, f"`{setting.name}` is not set for {_PLACES[level]}."
     after = edited(before, setting.name, said)
@@ -81,7 +81,7 @@ def change(
             _require_asker(mind.policy, key, asker, direct=direct)
     except Wrong as wrong:
         return False, f"{wrong}."
-    policies.keep(connection, key.workspace, scope, after)
+    policies.keep(connection, key, scope, after)
     if setting.name in _TAKES_ROOM:
         folds.mark(connection, key)  # before the next question finds that not all it needs has room
     done = f"`{setting.name}` is {setting.shown(value)}" if said is not None else f"`{setting.name}` is no longer set"

@@ -8,6 +8,7 @@ from core.seam.address import Address
 from core.session import Progress, Role, SessionKey
 from core.store import checkpoints, erasures, segments, unrecorded
 from core.store.changes import ERASED, tell
+from core.store.engine.rows import within
 from core.store.engine.sql import erases, storable
 from core.store.places import find
 from core.store.turns import OPEN
@@ -37,7 +38,12 @@ def leave(connection: Connection, platform: str, workspace: str, *, seconds: flo
     )
     ours = and_(workspaces.c.platform == platform, workspaces.c.name == storable(workspace))
     keys = [_key(row) for row in connection.execute(here.where(ours, sessions.c.live_since.is_not(None))).all()]
-    return len(keys), [key for key in keys if _close(connection, key, gone=False, seconds=seconds)]
+    return len(keys), [key for key in keys if _left(connection, key, seconds=seconds)]
+
+
+def _left(connection: Connection, key: SessionKey, *, seconds: float) -> bool:
+    with within(connection, key.workspace):
+        return _close(connection, key, gone=False, seconds=seconds)
 
 
 def _close(connection: Connection, key: SessionKey, *, gone: bool, seconds: float) -> bool:

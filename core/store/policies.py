@@ -79,30 +79,30 @@ def _as_it_is(in_workspace: str | None, in_channel: str | None) -> tuple[str | N
 _OF = Prepared(lambda _: select(*SET_HERE), _as_it_is)
 
 
-def locked(connection: Connection, workspace: int, scope: str) -> str | None:
-    """What is set for a workspace or a channel; nobody else changes it until the end of the transaction."""
-    mine = and_(policies.c.workspace == workspace, policies.c.scope == scope)
-    nothing = bodies.SETTINGS.seal(bodies.Mine(workspace), (scope,), "{}")
-    new = insert(connection.dialect.name, policies).values(workspace=workspace, scope=scope, settings=nothing)
+def locked(connection: Connection, key: bodies.Owner, scope: str) -> str | None:
+    """What is set for this session's workspace or a channel there, which nobody else changes until this is over."""
+    mine = and_(policies.c.workspace == key.workspace, policies.c.scope == scope)
+    nothing = bodies.SETTINGS.seal(bodies.Mine(key.workspace), (scope,), "{}")
+    new = insert(connection.dialect.name, policies).values(workspace=key.workspace, scope=scope, settings=nothing)
     connection.execute(new.on_conflict_do_nothing())
     stored: str = connection.execute(select(policies.c.settings).where(mine).with_for_update()).scalar_one()
-    return bodies.SETTINGS.open(bodies.Mine(workspace), (scope,), stored)
+    return bodies.SETTINGS.open(bodies.Mine(key.workspace), (scope,), stored)
 
 
 def take_back(connection: Connection, address: Address, scope: str, name: str) -> bool:
     """The operator takes back what is set in a scope of this address's workspace; False where nothing is."""
     workspace: int | None = connection.execute(select(WORKSPACE_OF), names(address)).scalar_one()
-    if workspace is None or not is_set(before := locked(connection, workspace, scope), name):
+    if workspace is None or not is_set(before := locked(connection, bodies.Mine(workspace), scope), name):
         return False
-    keep(connection, workspace, scope, edited(before, name, None))
+    keep(connection, bodies.Mine(workspace), scope, edited(before, name, None))
     deed = f"unset {name}" if scope else f"unset workspace {name}"
     audit.record(connection, workspace, deed, actor=None)
     return True
 
 
-def keep(connection: Connection, workspace: int, scope: str, settings: str) -> None:
-    """What is set for a workspace or a channel, in place of what was set there before."""
-    sealed = bodies.SETTINGS.seal(bodies.Mine(workspace), (scope,), settings)
-    new = insert(connection.dialect.name, policies).values(workspace=workspace, scope=scope, settings=sealed)
+def keep(connection: Connection, key: bodies.Owner, scope: str, settings: str) -> None:
+    """What is set for this session's workspace or a channel there, in place of what was set there before."""
+    sealed = bodies.SETTINGS.seal(bodies.Mine(key.workspace), (scope,), settings)
+    new = insert(connection.dialect.name, policies).values(workspace=key.workspace, scope=scope, settings=sealed)
     stored = {"settings": new.excluded.settings}
     connection.execute(new.on_conflict_do_update(index_elements=list(policies.primary_key), set_=stored))

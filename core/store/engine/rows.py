@@ -52,9 +52,11 @@ WORDY = tuple(table.name for table in (turns, quotes, checkpoints, deliveries, p
 
 _LOOKS = "backscroll.looks"
 _DOUBTFUL = f"""
-CREATE OR REPLACE FUNCTION backscroll_doubtful() RETURNS SETOF integer LANGUAGE sql STABLE SET {_LOOKS} TO 'on' AS $$
-  SELECT DISTINCT workspace FROM deliveries WHERE due_at <= (extract(epoch FROM now()) * 1000)::bigint
-$$"""  # noqa: S608 – of our own words
+CREATE OR REPLACE FUNCTION backscroll_doubtful() RETURNS SETOF integer LANGUAGE plpgsql AS $$ BEGIN
+  PERFORM set_config('{_LOOKS}', 'on', true);
+  RETURN QUERY SELECT DISTINCT workspace FROM deliveries WHERE due_at <= (extract(epoch FROM now()) * 1000)::bigint;
+  PERFORM set_config('{_LOOKS}', 'off', true);
+END $$"""  # noqa: S608 – of our own words; it sets this by itself: as the function's own, only a superuser may name it
 _LOOKING = f"current_setting('{_LOOKS}', true) = 'on'"
 
 DOUBTFUL = text("SELECT backscroll_doubtful() ORDER BY 1")
@@ -93,13 +95,13 @@ def _led(arguments: Iterable[object]) -> Iterable[int | Address]:
 
 @contextmanager
 def within(connection: Connection, workspace: int) -> Iterator[bool]:
-    """In here, a transaction that is for all workspaces is for this one; whether the database keeps them apart."""
-    is_apart = _is_apart(connection)
-    if is_apart:
-        _say(connection, str(workspace))
-    yield is_apart
-    if is_apart:
-        _say(connection, _ALL)
+    """In here, a transaction is for this workspace, whatever it is for outside; whether they are kept apart at all."""
+    if not _is_apart(connection):
+        yield False
+        return
+    before = _say(connection, str(workspace))
+    yield True
+    _say(connection, before)
 
 
 def each(connection: Connection) -> Iterator[None]:
@@ -145,8 +147,16 @@ def _is_apart(connection: Connection) -> bool:
     return bool(connection.get_execution_options().get(APART))
 
 
-def _say(connection: Connection, scope: str) -> None:
-    connection.execute(text("SELECT set_config(:name, :scope, true)"), {"name": _WORKSPACE, "scope": scope})
+def _say(connection: Connection, scope: str) -> str:
+    """From now on the transaction is for this; what it was for before."""
+    before: str = connection.execute(_SAYING, {"name": _WORKSPACE, "scope": scope}).scalar_one()
+    return before
+
+
+_SAYING = text(
+    "WITH before AS MATERIALIZED (SELECT current_setting(:name) AS said) "
+    "SELECT said, set_config(:name, :scope, true) FROM before"
+)
 
 
 def keep_apart(connection: Connection, *, on: bool) -> None:
@@ -163,6 +173,12 @@ def keep_apart(connection: Connection, *, on: bool) -> None:
             connection.execute(text(f"ALTER TABLE {table} {order} ROW LEVEL SECURITY"))
 
 
+def let_owner_see(connection: Connection) -> None:
+    """Until `keep_apart` is run again, the owner of the tables sees and changes the rows of all workspaces."""
+    for table in connection.execute(text(f"SELECT relname {_KEPT_APART}"), {"tables": list(TABLES)}).scalars().all():
+        connection.execute(text(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY"))
+
+
 def _rules(table: str) -> Iterator[tuple[str, str]]:
     """The policies of a table, each with what it lets through."""
     yield "own_workspace", f"USING ({_OWN}) WITH CHECK ({_OWN})"
@@ -174,12 +190,15 @@ def _rules(table: str) -> Iterator[tuple[str, str]]:
 
 def require(connection: Connection, *, on: bool) -> None:
     """Raises ConfigurationError where the database does otherwise, or our role may pass over it."""
-    kept = select_one(connection, "SELECT count(*) FROM pg_class WHERE relname = ANY(:tables) AND relforcerowsecurity")
+    kept = select_one(connection, f"SELECT count(*) {_KEPT_APART}")
     if kept != (len(TABLES) if on else 0):
         raise ConfigurationError(f"{SETTING}: the tables do otherwise; run `backscroll migrate` with the same settings")
     passes = "SELECT count(*) FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)"
     if on and select_one(connection, passes):
         raise ConfigurationError(f"{SETTING}: the role of DATABASE_URL passes over it: use one that is no superuser")
+
+
+_KEPT_APART = "FROM pg_class WHERE relname = ANY(:tables) AND relforcerowsecurity"
 
 
 def select_one(connection: Connection, query: str) -> int:

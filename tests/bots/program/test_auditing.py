@@ -11,6 +11,7 @@ import migrations
 from core.schema import audit as table
 from core.store import Database, audit, connect, policies
 from core.store.audit import Outcome
+from core.store.bodies import Mine
 from core.store.workspaces import workspace_of
 from tests.bots.program.test_cli import backscroll
 from tests.script import house
@@ -94,7 +95,7 @@ def test_a_record_that_is_whole_is_said_to_be_so_and_a_broken_one_ends_with_1(ur
 def test_what_the_operator_takes_back_is_recorded_as_the_operators(url: str) -> None:
     async def set_(database: Database) -> None:
         workspace = await database.write(workspace_of, HERE.platform, HERE.workspace)
-        await database.write(policies.keep, workspace, HERE.id, json.dumps({"zone": "UTC"}))
+        await database.write(policies.keep, Mine(workspace), HERE.id, json.dumps({"zone": "UTC"}))
 
     asyncio.run(_with(url, set_))
 

@@ -25,6 +25,7 @@ from core.config import Settings
 from core.errors import ModelStalled
 from core.session import ATTEMPTS
 from core.store import connect, policies
+from core.store.bodies import Mine
 from core.vault import ring
 from tests.bots.discord.test_connection import unused_port
 from tests.process import ROOT, process
@@ -544,7 +545,7 @@ def test_the_effective_settings_are_shown_with_where_they_come_from(url: str) ->
         async with House(database, ScriptedModel(), TranscriptAdapter()) as running:
             await running.say(message())
             await running.answered("You said: hello")
-        await database.write(policies.keep, 1, "console:local:main", '{"answer_tokens": "77"}')
+        await database.write(policies.keep, Mine(1), "console:local:main", '{"answer_tokens": "77"}')
         await database.close()
 
     asyncio.run(set_something())
@@ -573,8 +574,8 @@ def test_the_operator_takes_back_what_people_have_set(url: str) -> None:
         async with House(database, ScriptedModel(), TranscriptAdapter()) as running:
             await running.say(message())
             await running.answered("You said: hello")
-        await database.write(policies.keep, 1, "console:local:main", '{"may_set": "U0", "answer_tokens": "77"}')
-        await database.write(policies.keep, 1, policies.WORKSPACE, '{"may_set": "U1"}')
+        await database.write(policies.keep, Mine(1), "console:local:main", '{"may_set": "U0", "answer_tokens": "77"}')
+        await database.write(policies.keep, Mine(1), policies.WORKSPACE, '{"may_set": "U1"}')
         await database.close()
 
     asyncio.run(lock_all_out())

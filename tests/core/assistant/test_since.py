@@ -11,6 +11,7 @@ from core.policy import edited
 from core.seam.messages import Edited
 from core.session import Fold
 from core.store import Database, places, policies, recalling
+from core.store.bodies import Mine
 from core.store.recalling import Recalled
 from tests.core.assistant.test_folding import BUDGET, folding_house, talk
 from tests.script import House, house, memory
@@ -77,7 +78,7 @@ async def test_a_day_is_one_of_the_sessions_zone(database: Database, zone: str, 
     async with house(database, "One.", "Two.", "Three.", "Of today.") as running:
         await week(running)
         await database.write(
-            lambda connection: policies.keep(connection, 1, HERE.channel_address.id, edited(None, "zone", zone))
+            lambda connection: policies.keep(connection, Mine(1), HERE.channel_address.id, edited(None, "zone", zone))
         )
         await say(running, "!summarize since today", "2026-11-24T12:00")
 

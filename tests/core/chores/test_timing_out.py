@@ -22,6 +22,7 @@ from core.seam.address import Address
 from core.seam.cache import Recent
 from core.session import Kind, SessionKey
 from core.store import Connection, Database, doubts, folds, inbound, policies, timeouts
+from core.store.bodies import Mine
 from core.timings import Timings
 from core.work.shifts import Shifts
 from tests.core.store.test_timeouts import DAY, pass_time, present, said
@@ -80,7 +81,7 @@ async def test_all_that_is_over_is_ended_in_one_sweep_and_nothing_is_posted(data
 async def test_a_channel_has_its_own_time(database: Database) -> None:
     short, long, usual = await born(database, 3)
     for place, idle in ((short, "30m"), (long, "never")):
-        await database.write(policies.keep, 1, place.id, json.dumps({"idle": idle}))
+        await database.write(policies.keep, Mine(1), place.id, json.dumps({"idle": idle}))
 
     await pass_time(database, DAY / 2)
     await sweeper(database, adapter := Carded()).sweep()

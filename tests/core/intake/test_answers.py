@@ -9,6 +9,7 @@ from core.schema import sessions, turns
 from core.seam.messages import Audience, Edited, Inbound
 from core.session import Kind, Progress
 from core.store import Database, policies
+from core.store.bodies import Mine
 from tests.core.commands.test_settings import Governed, said
 from tests.script import House, house, memory, rows
 from tests.values import ADA, BEN, HERE, message
@@ -98,7 +99,7 @@ async def test_what_waits_when_it_is_switched_off_is_not_answered_any_more(datab
     async with house(database, adapter=Governed()) as running:
         await running.stop()
         await running.say(message("hello"))
-        await database.write(policies.keep, 1, HERE.id, '{"answers": "off"}')
+        await database.write(policies.keep, Mine(1), HERE.id, '{"answers": "off"}')
     async with house(database, owner="host:boot:2:b") as running:
         await running.over()
 

@@ -305,7 +305,7 @@ async def test_settings_are_recorded_by_name_and_refusals_too(database: Database
 def _let(connection: Connection, scope: str, **settings: object) -> None:
     """Writes by hand what is set, beside the program."""
     workspace = workspace_of(connection, HERE.platform, HERE.workspace)
-    policies.keep(connection, workspace, scope, json.dumps(settings))
+    policies.keep(connection, bodies.Mine(workspace), scope, json.dumps(settings))
 
 
 async def test_the_newest_of_a_person_since_a_moment_are_found(database: Database) -> None:

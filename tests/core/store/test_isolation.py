@@ -172,7 +172,7 @@ def _furnish(connection: Connection, address: Address) -> int:
     boundary = checkpoints.boundary(connection, key, 1, 2)
     checkpoints.commit(connection, key, [_MADE], boundary)
     folds.mark(connection, key)
-    policies.keep(connection, here, policies.WORKSPACE, '{"zone": "UTC"}')
+    policies.keep(connection, key, policies.WORKSPACE, '{"zone": "UTC"}')
     preferences.change(connection, key, ADA.id, "name", "Ada")
     ledger.record(connection, _call(here))
     notices.tell(connection, key, name="warning", text="notice")
@@ -488,6 +488,8 @@ def _compared(result: object) -> object:
             return "lately"
         case budgets.Reserved() | retiring.Successor():
             return [_compared(one) for one in result[:-1]]  # all but its age
+        case timeouts.Awakening():
+            return result.late
         case tuple() | list():
             return [_compared(one) for one in result]
         case dict():

@@ -32,7 +32,7 @@ async def put(database: Database, scope: str, **settings: object) -> None:
     """Writes a row by hand, beside the program."""
     found = await database.read(places.find, HERE)
     assert found is not None
-    await database.write(policies.keep, found.key.workspace, scope, json.dumps(settings))
+    await database.write(policies.keep, found.key, scope, json.dumps(settings))
 
 
 async def talked(running: House, address: Address = HERE, times: int = 8) -> None:
@@ -168,8 +168,8 @@ async def test_of_two_who_set_something_at_once_both_do(database: Database) -> N
     names = ("answer_tokens", "context_tokens", "hear", "may_stop")
 
     def change(connection: Connection, name: str) -> None:
-        before = policies.locked(connection, found.key.workspace, CHANNEL)
-        policies.keep(connection, found.key.workspace, CHANNEL, edited(before, name, "off"))
+        before = policies.locked(connection, found.key, CHANNEL)
+        policies.keep(connection, found.key, CHANNEL, edited(before, name, "off"))
 
     await asyncio.gather(*(database.write(change, name) for name in names))
 

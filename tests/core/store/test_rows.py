@@ -4,18 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import islice
 
 import pytest
-from sqlalchemy import Connection, Table, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Table, TextClause, delete, func, insert, inspect, select, text, update
+from sqlalchemy.exc import DBAPIError
 
+import migrations
 from core.errors import ConfigurationError, DatabaseError
 from core.schema import deliveries, metadata, preferences, rejections, sessions, turns, workspaces
 from core.seam.messages import Rejected
 from core.session import Lease, Progress, Role, SessionKey
-from core.store import Database, bodies, claims, connect, expiring, health, places, timeouts
+from core.store import Database, bodies, claims, closings, connect, expiring, health, places, timeouts
 from core.store.engine import rows
 from tests.bots.program.test_cli import backscroll
-from tests.core.store.test_isolation import FUNCTIONS, NEXT_DOOR, Worlds, furnished
+from tests.core.store.test_isolation import BY_ROW, FUNCTIONS, NEXT_DOOR, Worlds, _compared, _pools, calls, furnished
 from tests.script import house
 from tests.values import HERE, message
 from tests.wire.postgresql import road
@@ -35,7 +38,7 @@ async def plain(url: str, database: Database) -> str:
 
     def role(connection: Connection) -> None:
         for order in (
-            f"DO $$ BEGIN CREATE ROLE {ROLE} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+            _BORN,
             f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {ROLE}",
             f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {ROLE}",
         ):
@@ -44,6 +47,9 @@ async def plain(url: str, database: Database) -> str:
 
     await database.write(role)
     return url.replace("://postgres:", f"://{ROLE}:")
+
+
+_BORN = f"DO $$ BEGIN CREATE ROLE {ROLE} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
 
 
 @asynccontextmanager
@@ -184,16 +190,44 @@ CALLS: dict[str, dict[str, object]] = {
 """What looks for words in all workspaces, or takes some away."""
 
 
+WITHIN = {"parts.put_away", *BY_ROW}
+"""What is done within a transaction that is for a workspace already: a number, or a row, is enough to it."""
+
+WORDLESS = {
+    *("chores.take", "chores.extend", "chores.leave", "claims.free_dead", "presence.caught_up"),
+    *("hearers.hear", "hearers.is_there", "hearers.bury", "hearers.leave"),
+    *("servers.recall", "servers.keep", "servers.told", "servers.tell", "rotating.to_be_wrapped"),
+}
+"""What has no words before it, nor a workspace."""
+
+BY_THEIR_OWN = {"inbound.reject", "resealing.look", "resealing.put", "health.queue", "policies.found"}
+"""What is tried by tests of its own, here or where `pytest --apart` keeps workspaces apart."""
+
+_TRIED = 5  # times that a function is called
+
+
 class _Over(Exception):
     """Takes everything back."""
 
 
-def tried(connection: Connection, name: str) -> None:
-    """What is found, and how many rows with words are left."""
-    found = FUNCTIONS[name](connection, **CALLS[name])
-    counted = [select(func.count()).select_from(metadata.tables[table]) for table in rows.WORDY]
-    left = [[connection.execute(one).scalar_one() for one in counted] for _ in rows.each(connection)]
-    raise _Over(_comparable(found), [sum(each) for each in zip(*left, strict=True)])
+def tried(connection: Connection, name: str, /, **arguments: object) -> None:
+    """What is found, and which words are left."""
+    try:
+        found = FUNCTIONS[name](connection, **arguments)
+    except Exception as error:
+        if isinstance(error, DBAPIError):
+            raise
+        found = (type(error), str(error))
+    left = {
+        table: sorted(row for _ in rows.each(connection) for row in connection.execute(_kept_in(table)).scalars())
+        for table in rows.WORDY
+    }
+    raise _Over(_comparable(found), left)
+
+
+def _kept_in(table: str) -> TextClause:
+    """The rows of a table, without the time."""
+    return text(f"SELECT regexp_replace(one::text, '[0-9]{{13,}}', '', 'g') FROM {table} AS one")
 
 
 def _comparable(found: object) -> object:
@@ -209,13 +243,26 @@ def _comparable(found: object) -> object:
             return replace(found, now=0)
         case expiring.Oldest():
             return found._replace(now=0.0)
+        case _ if found is not None:
+            return _compared(found)
     return found
 
 
-async def outcome(database: Database, name: str) -> tuple[object, ...]:
+async def outcome(database: Database, name: str, /, **arguments: object) -> tuple[object, ...]:
     with pytest.raises(_Over) as over:
-        await database.write(tried, name)
+        await database.write(tried, name, **arguments)
     return over.value.args
+
+
+@pytest.mark.in_the_clear  # the same words are sealed otherwise each time
+async def test_every_function_finds_and_changes_what_it_does_where_all_is_seen(
+    database: Database, apart: Database, worlds: Worlds
+) -> None:
+    pools = _pools(worlds)
+    for name in sorted(FUNCTIONS.keys() - CALLS.keys() - WITHIN - WORDLESS - BY_THEIR_OWN):
+        for arguments in islice(calls(name, pools), _TRIED):
+            kept_apart, seen = [await outcome(one, name, **arguments) for one in (apart, database)]
+            assert kept_apart == seen, (name, arguments)
 
 
 @pytest.mark.usefixtures("worlds")
@@ -223,7 +270,7 @@ async def test_what_is_looked_for_in_all_workspaces_is_found_in_each(database: D
     await database.write(make_due)
 
     for name in CALLS:
-        assert await outcome(apart, name) == await outcome(database, name), name
+        assert await outcome(apart, name, **CALLS[name]) == await outcome(database, name, **CALLS[name]), name
     both = [await one.read(health.queue) for one in (database, apart)]
 
     assert both[0].waiting == both[1].waiting > 0
@@ -314,3 +361,69 @@ async def test_the_switch_and_the_tables_must_say_the_same(plain: str, url: str,
     done = await asyncio.to_thread(backscroll, "migrate", DATABASE_URL=url, BACKSCROLL_ROW_SECURITY="on")
     assert done.exit_code == 0, done.output
     await apart.read(rows.require, on=True)
+
+
+@pytest.mark.usefixtures("outside")
+async def test_an_owner_that_is_no_superuser_keeps_apart_and_migrates_what_all_have_said(
+    database: Database, url: str
+) -> None:
+    owner = {"DATABASE_URL": url.replace("://postgres:", f"://{ROLE}:"), "BACKSCROLL_ROW_SECURITY": "on"}
+    await database.write(_give_away)
+    kept = await asyncio.to_thread(backscroll, "migrate", **owner)
+    assert kept.exit_code == 0, kept.output
+    async with connected(owner["DATABASE_URL"]) as apart:
+        await apart.read(rows.require, on=True)
+        async with house(apart) as running:
+            await running.say(message("hello"), message("hello", address=THERE))
+            await running.over()
+        assert await apart.read(everybodys) == set()
+    before = await database.read(_states)
+    await database.write(migrations.downgrade, _OF_ONE_NUMBER)
+
+    migrated = await asyncio.to_thread(backscroll, "migrate", **owner)
+
+    assert migrated.exit_code == 0, migrated.output
+    assert await database.read(_states) == before != []
+    async with connected(owner["DATABASE_URL"]) as apart:
+        await apart.read(rows.require, on=True)
+        assert await apart.read(everybodys) == set()
+
+
+_OF_ONE_NUMBER = "0011"
+"""The revision in which one number said what a turn's kind, progress and validity are."""
+
+
+def _states(connection: Connection) -> list[tuple[object, ...]]:
+    told = select(turns.c.workspace, turns.c.seq, turns.c.role, turns.c.kind, turns.c.progress, turns.c.validity)
+    return [tuple(row) for row in connection.execute(told.order_by(*turns.primary_key))]
+
+
+def _give_away(connection: Connection) -> None:
+    """To a role that passes over nothing."""
+    connection.execute(text(_BORN))
+    connection.execute(text(f"ALTER SCHEMA public OWNER TO {ROLE}"))
+    for table in inspect(connection).get_table_names():
+        connection.execute(text(f"ALTER TABLE {table} OWNER TO {ROLE}"))
+
+
+async def test_a_workspace_that_is_left_answers_nothing_that_waited(apart: Database) -> None:
+    async with house(apart) as running:
+        await running.stop()
+        await running.say(message("hello"), message("hello", address=THERE))
+
+        left, waited = await apart.write(closings.leave, HERE.platform, HERE.workspace, seconds=9.0)
+
+    assert (left, [one.address for one in waited]) == (1, [HERE])
+    assert (await apart.read(health.queue)).waiting == 1
+
+
+async def test_within_a_workspace_a_transaction_is_for_another_one_only_for_a_while(
+    apart: Database, worlds: Worlds
+) -> None:
+    def seen(connection: Connection, _key: SessionKey) -> list[set[int]]:
+        found = [everybodys(connection)]
+        with rows.within(connection, worlds.there):
+            found.append(everybodys(connection))
+        return [*found, everybodys(connection)]
+
+    assert await apart.read(seen, worlds.keys[0]) == [{worlds.here}, {worlds.there}, {worlds.here}]
