@@ -14,13 +14,15 @@ from core.chores.erasing import Erasing
 from core.errors import DatabaseUnreachable
 from core.model.llm import Usage
 from core.policy import SETTINGS, Level
-from core.schema import audit, data_keys, erasures, metadata, preferences, spent, turns
+from core.schema import audit, data_keys, erasures, metadata, preferences, rejections, spent, turns
 from core.schema import pseudonyms as secret
 from core.seam.address import Address
-from core.seam.messages import Audience, Author, Left, Quote
+from core.seam.messages import Audience, Author, Left, Quote, Rejected
 from core.session import Kind
 from core.store import Connection, Database, bodies, pseudonyms
 from core.store.bodies import NotOpened, Place
+from core.store.erasures import Scope, begin_in
+from core.store.inbound import reject
 from core.store.sealing import Vault
 from core.vault.ring import OwnKeys
 from core.work.shifts import Shifts
@@ -192,6 +194,26 @@ async def test_who_is_forgotten_has_spent_what_they_have_spent(database: Databas
     await database.write(pseudonyms.forget, since=periods.running(FRIDAY + 7 * 86_400))
     assert {row.author: row.calls for row in await rows(database, spent)} == {"": 2, BEN.id: 2}
     assert await rows(database, secret) == []
+
+
+@pytest.mark.parametrize("nobody", ["", "~0123"])
+async def test_who_is_nobody_is_forgotten_with_nothing_of_others_and_holds_up_nobody(
+    database: Database, nobody: str
+) -> None:
+    """As an operator's empty variable may have named them: neither is any platform's ID."""
+    async with house(database) as running:
+        await said(running, "the code is tuna", author=ADA)
+        await said(running, "hello", author=BEN)
+        await said(running, "!forget me yes", author=ADA)
+        await forgotten(running)
+        spending = {row.author: row.shown for row in await rows(database, spent)}
+        await database.write(reject, Rejected(platform=HERE.platform, id="e1", payload="{}", reason="no shape"))
+        await database.write(begin_in, HERE.platform, HERE.workspace, Scope.PERSON, nobody)
+        await running.erasing.look()
+
+    assert [one.done_at is not None for one in await rows(database, erasures)] == [True]
+    assert {row.author: row.shown for row in await rows(database, spent)} == spending
+    assert len(await rows(database, rejections)) == 1
 
 
 async def test_the_key_of_what_was_said_is_destroyed_and_what_comes_afterwards_can_be_read(database: Database) -> None:

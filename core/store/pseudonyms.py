@@ -38,7 +38,12 @@ def of(connection: Connection, workspace: int, author: str) -> str | None:
 
 @erases
 def rename(connection: Connection, workspace: int, author: str, *, since: int) -> None:
-    """What this person has spent from this day on is under their pseudonym, and nobody's before."""
+    """What this person has spent from this day on is under their pseudonym, and nobody's before.
+
+    What is nobody's stays so, and so does what is under a pseudonym: those are no person's IDs.
+    """
+    if author == NOBODY or author.startswith(_SIGN):
+        return
     name = of(connection, workspace, author) or _first(connection, workspace, author)
     for table in _PAID:
         theirs = and_(table.c.workspace == workspace, table.c.author == author)
