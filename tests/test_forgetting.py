@@ -13,13 +13,14 @@ from core.budget import periods
 from core.chores.erasing import Erasing
 from core.errors import DatabaseUnreachable
 from core.model.llm import Usage
+from core.model.metered import Metered
 from core.policy import SETTINGS, Level
 from core.schema import audit, data_keys, erasures, metadata, preferences, rejections, spent, turns
 from core.schema import pseudonyms as secret
 from core.seam.address import Address
 from core.seam.messages import Audience, Author, Left, Quote, Rejected
 from core.session import Kind
-from core.store import Connection, Database, bodies, pseudonyms
+from core.store import Connection, Database, bodies, ledger, pseudonyms
 from core.store.bodies import NotOpened, Place
 from core.store.erasures import Scope, begin_in
 from core.store.inbound import reject
@@ -194,6 +195,34 @@ async def test_who_is_forgotten_has_spent_what_they_have_spent(database: Databas
     await database.write(pseudonyms.forget, since=periods.running(FRIDAY + 7 * 86_400))
     assert {row.author: row.calls for row in await rows(database, spent)} == {"": 2, BEN.id: 2}
     assert await rows(database, secret) == []
+
+
+@pytest.mark.parametrize("budget", ["", "5k tokens/month"])
+async def test_a_call_that_ends_after_its_asker_was_forgotten_is_not_theirs(database: Database, budget: str) -> None:
+    """As another process makes it, which hears of that a moment later; what it has cost counts all the same."""
+    ended = asyncio.Event()
+    async with house(database, ["tuna ", asyncio.Event()], clock=lambda: FRIDAY) as running:
+        if budget:
+            mine = {"budget_person": SETTINGS["budget_person"].read(budget)}
+            running.mind.policy = running.mind.policy.with_values(Level.DEPLOYMENT, mine)
+        model = running.model
+        running.mind.model = metered = Metered(model, lambda call: database.write(ledger.record, call))
+        model.farewell = ended
+        await running.say(message("tuna? " * 2_000, at=FRIDAY, author=ADA))
+        await model.until(lambda: model.prompts)
+        await running.say(message("!forget me yes", at=FRIDAY + 1, author=ADA, address=ONE))
+        await running.adapter.until(lambda: "I am forgetting it now" in str(running.adapter.texts))
+        await running.erasing.look()
+        await running.adapter.until(lambda: "I have forgotten you" in str(running.adapter.texts))
+        ended.set()
+        await running.over()
+        await running.erasing.look()
+        await metered.close()
+        assert ADA.id not in await stored(database)
+        (row,) = await rows(database, spent)
+        assert row.shown > 2_000
+        told = await said(running, "!usage", at=FRIDAY + 2, author=ADA)
+        assert f"{row.shown + row.written:,} tokens in 1 call " in told
 
 
 @pytest.mark.parametrize("nobody", ["", "~0123"])
