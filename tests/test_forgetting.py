@@ -15,12 +15,12 @@ from core.errors import DatabaseUnreachable
 from core.model.llm import Usage
 from core.model.metered import Metered
 from core.policy import SETTINGS, Level
-from core.schema import audit, data_keys, erasures, metadata, preferences, rejections, spent, turns
+from core.schema import audit, data_keys, erasures, metadata, parts, preferences, rejections, spent, turns
 from core.schema import pseudonyms as secret
 from core.seam.address import Address
-from core.seam.messages import Audience, Author, Left, Quote, Rejected
+from core.seam.messages import Audience, Author, Deleted, Left, Quote, Rejected
 from core.session import Kind
-from core.store import Connection, Database, bodies, ledger, pseudonyms
+from core.store import Connection, Database, bodies, doubts, ledger, pseudonyms
 from core.store.bodies import NotOpened, Place
 from core.store.erasures import Scope, begin_in
 from core.store.inbound import reject
@@ -195,6 +195,49 @@ async def test_who_is_forgotten_has_spent_what_they_have_spent(database: Databas
     await database.write(pseudonyms.forget, since=periods.running(FRIDAY + 7 * 86_400))
     assert {row.author: row.calls for row in await rows(database, spent)} == {"": 2, BEN.id: 2}
     assert await rows(database, secret) == []
+
+
+LONG = "Tuna tuna tuna tuna tuna.\n\nBeta beta beta beta beta.\n\nGamma gamma gamma gamma."
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("part", [0, 1, 2])
+async def test_a_part_of_a_shortened_answer_that_is_deleted_leaves_nothing_of_it(
+    database: Database, part: int, late: bool
+) -> None:
+    """What it had said can't be found in what is left of the whole: rather too much goes."""
+    adapter = TranscriptAdapter(max_text=40)
+    async with house(database, "Fine.", LONG, adapter=adapter) as running:
+        await said(running, "the code is tuna", at=1_000_000.0, author=ADA)
+        await said(running, "what?", at=1_000_001.0, author=BEN)
+        shown = list(adapter.screen)[-3:]
+        if late:
+            await database.write(doubts.forget)
+            assert len(await rows(database, parts)) == 3
+        await said(running, "!forget me yes", author=ADA)
+        await forgotten(running)
+        assert (await memory(database))[-1] == (
+            "assistant",
+            "[…]\n\nBeta beta beta beta beta.\n\nGamma gamma gamma gamma.",
+        )
+        await running.say(Deleted(address=HERE, id=shown[part]))
+
+    assert await memory(database) == [("person", "what?")]
+    await database.write(doubts.forget)
+    assert await rows(database, parts) == []
+
+
+@pytest.mark.parametrize("what", ["me", "session", "channel"])
+async def test_nothing_is_left_of_which_messages_a_long_answer_had_become(database: Database, what: str) -> None:
+    adapter = Governed(max_text=40)
+    async with house(database, LONG, adapter=adapter) as running:
+        await said(running, "what?", at=1_000_000.0, author=BEN)
+        await database.write(doubts.forget)
+        assert len(await rows(database, parts)) == 3
+        await said(running, f"!forget {what} yes", author=BEN)
+        await forgotten(running)
+
+    assert await rows(database, parts) == []
 
 
 @pytest.mark.parametrize("budget", ["", "5k tokens/month"])
