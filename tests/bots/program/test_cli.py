@@ -507,6 +507,27 @@ def letter(tmp_path: Path) -> str:
     return url
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "audit --verify",
+        "dead list",
+        "dead drop console:local:main#1",
+        "export --user U1",
+        "forget --user U1",
+        "keys status",
+        "retention --dry-run",
+    ],
+)
+def test_who_looks_into_a_database_that_is_not_there_is_told_so_and_makes_none(words: str, tmp_path: Path) -> None:
+    """As where its address is mistyped: nobody is to be told that nothing is stored there."""
+    result = backscroll(*words.split(), DATABASE_URL=f"sqlite:///{tmp_path}/mistyped.db")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"backscroll: DATABASE_URL: there is no {tmp_path}/mistyped.db\n"
+    assert list(tmp_path.glob("mistyped*")) == []
+
+
 def test_dead_letters_are_listed_with_their_reason_and_without_their_words(letter: str) -> None:
     result = backscroll("dead", "list", DATABASE_URL=letter)
 
