@@ -229,6 +229,21 @@ async def test_output_that_nobody_reads_any_more_ends_the_program_without_a_cras
     assert (running.returncode, said.decode().splitlines()[-1:]) == (status, last)
 
 
+@pytest.mark.parametrize("words", ["--help", "manifest slack", "keys generate", "settings", "retention --dry-run"])
+async def test_a_full_disk_behind_the_output_is_told_in_one_line(words: str, tmp_path: Path) -> None:
+    async with process(tmp_path, "migrate") as before:
+        assert await before.wait() == 0
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        async with process(tmp_path, *words.split(), stdout=full) as running:
+            _, said = await running.communicate()
+    finally:
+        os.close(full)
+
+    told = "backscroll: what is printed can't be written: No space left on device"
+    assert (running.returncode, said.decode().splitlines()) == (1, [told])
+
+
 async def test_what_nobody_can_be_shown_any_more_is_left_to_the_next_start(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
