@@ -49,7 +49,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def signals_reach_the_tests_again() -> Iterator[None]:
     """A start in the test's own process heeds them until that ends."""
-    heed = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    heed = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     yield
     for number, heard in heed.items():
         signal.signal(number, heard)
