@@ -74,8 +74,10 @@ def workspaces(connection: Connection, named: Subject) -> list[tuple[str, str]]:
 def _person(value: str) -> Subject:
     if not value:
         raise ConfigurationError("--user: no ID is given")
-    if value.count(":") != _USER_PARTS - 1:
+    if ":" not in value:
         return Subject(scope=Scope.PERSON, id=value)
+    if value.count(":") != _USER_PARTS - 1:
+        raise ConfigurationError(f"--user: {value!r} is neither PLATFORM:WORKSPACE:USER nor a USER alone")
     address = parsed("--user", value, value)
     return Subject(scope=Scope.PERSON, id=address.channel, platform=address.platform, workspace=address.workspace)
 

@@ -136,6 +136,7 @@ def test_a_place_is_forgotten_by_its_name(talked: str, words: tuple[str, str], l
         (("forget", "--channel", "slack:T1:C1:1.2"), 2, "name it by --session"),
         (("forget", "--channel", "myspace:T1:C1"), 2, "none of slack, discord, console"),
         (("forget", "--user", ""), 2, "no ID is given"),
+        (("forget", "--user", "slack:T1"), 2, "'slack:T1' is neither PLATFORM:WORKSPACE:USER nor a USER alone"),
         (("forget", "--user", "console:local:"), 2, "an ID is missing in 'console:local:'"),
         (("forget", "--channel", "console:local:"), 2, "an ID is missing in 'console:local:'"),
         (("forget", "--session", "console:local:main:"), 2, "an ID is missing in 'console:local:main:'"),
