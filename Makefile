@@ -53,9 +53,12 @@ imports: $(BIN)/.dev
 
 SIDE_BY_SIDE := --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 SEALED := tests/core/store tests/core/delivery/test_reconcile.py tests/core/memory/test_quotes.py tests/test_deletions.py
+APART := -k "not five_hundred" tests/core/chores tests/core/store/test_timeouts.py tests/core/store/test_dead.py \
+	tests/core/store/test_policies.py tests/bots/program/test_forget.py tests/test_retention.py tests/test_off_the_record.py
 tests: $(BIN)/.dev
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --sealed $(SEALED)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --apart $(APART)
 
 cover: $(BIN)/.dev ## Runs the tests, and says which lines and branches none of them reaches; takes twice as long
 	$(BIN)/python -m pytest --cov --cov-report=term

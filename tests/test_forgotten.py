@@ -15,6 +15,7 @@ from core.session import Kind
 from core.store import Database, connect, sqlite_files
 from core.store.inbound import accept
 from core.timings import Timings
+from tests.apart import whole
 from tests.process import process
 from tests.script import rows
 from tests.talk import Running
@@ -79,7 +80,7 @@ async def dumped(url: str) -> str:
     """All that a copy of the database holds: its files, or PostgreSQL's own dump."""
     if files := sqlite_files(url):
         return await asyncio.to_thread(_read, files)
-    running = await asyncio.create_subprocess_exec(_PG_DUMP, "--inserts", url, stdout=asyncio.subprocess.PIPE)
+    running = await asyncio.create_subprocess_exec(_PG_DUMP, "--inserts", whole(url), stdout=asyncio.subprocess.PIPE)
     written, _ = await running.communicate()
     assert running.returncode == 0
     text = written.decode()

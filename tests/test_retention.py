@@ -192,7 +192,6 @@ async def test_a_window_does_not_wait_for_the_next_look(database: Database) -> N
     assert running.model.asked(-1) == ["bread"]
 
 
-@pytest.mark.parametrize("dialect", ["sqlite"])
 def test_the_operator_counts_it_first(url: str) -> None:
     async def talk() -> None:
         database = connect(url)

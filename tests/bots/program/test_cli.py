@@ -27,6 +27,7 @@ from core.session import ATTEMPTS
 from core.store import connect, policies
 from core.store.bodies import Mine
 from core.vault import ring
+from tests.apart import whole
 from tests.bots.discord.test_connection import unused_port
 from tests.process import ROOT, process
 from tests.readonly import READER, STANDBY, only_read
@@ -398,7 +399,7 @@ def test_a_start_that_fails_under_json_is_json_to_its_last_line() -> None:
 def test_a_database_that_will_not_have_us_is_one_line_that_names_the_setting(empty_url: str, wrong: str) -> None:
     urls = {
         "database": empty_url.replace("/test_", "/nowhere_"),
-        "role": empty_url.replace("//postgres:", f"//nobody:{SECRET}"),
+        "role": whole(empty_url).replace("//postgres:", f"//nobody:{SECRET}"),
         "option": f"{empty_url}&colour=blue",
         "port": f"postgresql://me:{SECRET}@localhost:5432a/x",
     }

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -12,6 +11,7 @@ from core.seam.messages import Quote
 from core.store import connect
 from tests.bots.program.test_cli import backscroll
 from tests.script import house, rows
+from tests.test_forgotten import dumped
 from tests.values import ADA, BEN, HERE, message
 
 
@@ -103,9 +103,9 @@ def test_who_is_forgotten_by_the_operator_is_so_in_each_workspace(talked: str) -
     assert result.exit_code == 0
     assert result.stdout.count("I have forgotten U1. Erased: ") == 2
     assert "2 messages, 1 answer of mine, 1 quote in others' messages, 1 person's preferences" in result.stdout
-    left = b"".join(Path(file).read_bytes() for file in Path(talked.removeprefix("sqlite:///")).parent.iterdir())
-    assert [word for word in (b"tuna", b"salmon", b"pirate") if word in left] == []
-    assert b"bread" in left
+    left = asyncio.run(dumped(talked))
+    assert [word for word in ("tuna", "salmon", "pirate") if word in left] == []
+    assert "bread" in left
     assert stored(talked, erasures) == []
 
 

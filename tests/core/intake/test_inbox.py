@@ -24,6 +24,7 @@ from core.seam.address import Address
 from core.seam.messages import Audience, Author, Inbound, Rejected
 from core.session import ATTEMPTS, Kind, Progress
 from core.store import Database, connect
+from tests.apart import whole
 from tests.script import Fault, House, Interrupted, ScriptedModel, TranscriptAdapter, brisk, expire, house, memory, rows
 from tests.values import ADA, HERE, message
 
@@ -402,7 +403,7 @@ async def away(url: str) -> AsyncIterator[None]:
 
 
 async def _hang_up(url: str) -> None:
-    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://"))
+    engine = create_async_engine(whole(url).replace("postgresql://", "postgresql+asyncpg://"))
     async with engine.connect() as connection:
         others = "datname = current_database() AND pid <> pg_backend_pid()"
         await connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"))
