@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
-from core.schema import checkpoints, segments, sessions, turns
+from core.schema import checkpoints, deliveries, segments, sessions, turns
+from core.session import Role, Validity
 from core.store import bodies
 from core.store.notices import WAKING
 from core.store.segments import EVERYTHING
@@ -66,7 +67,6 @@ def _aged(connection: Connection, row: Any) -> Aged:
         here = table.c.workspace == row.workspace, table.c.session == row.session
         return select(table).where(*here).order_by(*table.primary_key)
 
-    woken = mine(turns).where(turns.c.notice.startswith(WAKING))
     return Aged(
         segment=row.segment,
         start=row.start,
@@ -79,7 +79,17 @@ def _aged(connection: Connection, row: Any) -> Aged:
             Told(one.kind, one.level, one.first, one.last, one.validity, _words(key, one))
             for one in connection.execute(mine(checkpoints)).all()
         ],
-        wakings=sum(one.role == 0 for one in connection.execute(woken).all()),
+        wakings=_wakings(connection.execute(mine(turns)).all(), connection.execute(mine(deliveries)).all()),
+    )
+
+
+def _wakings(turns: Sequence[Any], deliveries: Sequence[Any]) -> int:
+    """How often people are to be told that a session was woken: not where what woke it was deleted before they were."""
+    said = {one.seq: one for one in turns if one.role == Role.PERSON}
+    told = {one.seq for one in deliveries}
+    gone = {seq for seq, one in said.items() if one.validity == Validity.ERASED}
+    return sum(
+        (one.notice or "").startswith(WAKING) and (seq in told or seq - 1 not in gone) for seq, one in said.items()
     )
 
 
