@@ -64,7 +64,7 @@ cover: $(BIN)/.dev ## Runs the tests, and says which lines and branches none of 
 	$(BIN)/python -m pytest --cov --cov-report=term
 
 chaos: $(BIN)/.dev ## Breaks everything for MINUTES by SEED, on both databases, and looks at what people see
-	$(BIN)/python -W "ignore:XDG_RUNTIME_DIR" -m tests.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5)
+	$(BIN)/python -W "ignore:XDG_RUNTIME_DIR" -m tests.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5) $(if $(SEALED),--sealed)
 
 soak: $(BIN)/.bench ## A day in an hour: two replicas under load for MINUTES on DATABASE; a table, and soak.png
 	$(BIN)/python -W "ignore:XDG_RUNTIME_DIR" -m tests.chaos.soak --seed $(or $(SEED),1) --minutes $(or $(MINUTES),60) \

@@ -98,6 +98,7 @@ def sealed_if_told(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
         monkeypatch.delenv(SWITCH, raising=False)
     seal_if_told()
     yield
+    monkeypatch.undo()  # a test may say itself what ring there is
     seal_if_told()
 
 

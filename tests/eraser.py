@@ -24,6 +24,7 @@ from core.schema import calls, deliveries, gone, metadata, presence, sessions
 from core.store import Database, connect, sqlite_files
 from core.store.engine.database import CLEAN_AFTER
 from tests.script import rows
+from tests.sealed import seal_all
 from tests.talk import Running
 from tests.wire.discord import DiscordStage
 from tests.wire.openai import OpenAIServer, Request
@@ -407,5 +408,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--actions", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sealed", action="store_true", help="with a key ring: what is stored is sealed")
     given = parser.parse_args()
+    if given.sealed:
+        seal_all()
     asyncio.run(main(given.actions, given.seed))

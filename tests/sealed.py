@@ -44,6 +44,12 @@ def seal_if_told() -> None:
     bodies.use(None if written is None else Strict(ring.read(written)))
 
 
+def seal_all() -> None:
+    """From now on this process, and those that it starts, seal what they store: what `--sealed` asks of a tool."""
+    os.environ[SWITCH] = ring.generate()
+    seal_if_told()
+
+
 def opened(table: Table, row: Row[tuple[object, ...]]) -> Any:
     """The row as it would be if nothing was sealed."""
     values = dict(row._mapping)

@@ -13,14 +13,17 @@ from core.budget import periods
 from core.chores.erasing import Erasing
 from core.errors import DatabaseUnreachable
 from core.model.llm import Usage
+from core.model.metered import Metered
 from core.policy import SETTINGS, Level
-from core.schema import audit, data_keys, erasures, metadata, preferences, spent, turns
+from core.schema import audit, data_keys, erasures, metadata, parts, preferences, rejections, spent, turns
 from core.schema import pseudonyms as secret
 from core.seam.address import Address
-from core.seam.messages import Audience, Author, Left, Quote
+from core.seam.messages import Audience, Author, Deleted, Left, Quote, Rejected
 from core.session import Kind
-from core.store import Connection, Database, bodies, pseudonyms
+from core.store import Connection, Database, bodies, doubts, ledger, pseudonyms
 from core.store.bodies import NotOpened, Place
+from core.store.erasures import Scope, begin_in
+from core.store.inbound import reject
 from core.store.sealing import Vault
 from core.vault.ring import OwnKeys
 from core.work.shifts import Shifts
@@ -192,6 +195,97 @@ async def test_who_is_forgotten_has_spent_what_they_have_spent(database: Databas
     await database.write(pseudonyms.forget, since=periods.running(FRIDAY + 7 * 86_400))
     assert {row.author: row.calls for row in await rows(database, spent)} == {"": 2, BEN.id: 2}
     assert await rows(database, secret) == []
+
+
+LONG = "Tuna tuna tuna tuna tuna.\n\nBeta beta beta beta beta.\n\nGamma gamma gamma gamma."
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("part", [0, 1, 2])
+async def test_a_part_of_a_shortened_answer_that_is_deleted_leaves_nothing_of_it(
+    database: Database, part: int, late: bool
+) -> None:
+    """What it had said can't be found in what is left of the whole: rather too much goes."""
+    adapter = TranscriptAdapter(max_text=40)
+    async with house(database, "Fine.", LONG, adapter=adapter) as running:
+        await said(running, "the code is tuna", at=1_000_000.0, author=ADA)
+        await said(running, "what?", at=1_000_001.0, author=BEN)
+        shown = list(adapter.screen)[-3:]
+        if late:
+            await database.write(doubts.forget)
+            assert len(await rows(database, parts)) == 3
+        await said(running, "!forget me yes", author=ADA)
+        await forgotten(running)
+        assert (await memory(database))[-1] == (
+            "assistant",
+            "[…]\n\nBeta beta beta beta beta.\n\nGamma gamma gamma gamma.",
+        )
+        await running.say(Deleted(address=HERE, id=shown[part]))
+
+    assert await memory(database) == [("person", "what?")]
+    await database.write(doubts.forget)
+    assert await rows(database, parts) == []
+
+
+@pytest.mark.parametrize("what", ["me", "session", "channel"])
+async def test_nothing_is_left_of_which_messages_a_long_answer_had_become(database: Database, what: str) -> None:
+    adapter = Governed(max_text=40)
+    async with house(database, LONG, adapter=adapter) as running:
+        await said(running, "what?", at=1_000_000.0, author=BEN)
+        await database.write(doubts.forget)
+        assert len(await rows(database, parts)) == 3
+        await said(running, f"!forget {what} yes", author=BEN)
+        await forgotten(running)
+
+    assert await rows(database, parts) == []
+
+
+@pytest.mark.parametrize("budget", ["", "5k tokens/month"])
+async def test_a_call_that_ends_after_its_asker_was_forgotten_is_not_theirs(database: Database, budget: str) -> None:
+    """As another process makes it, which hears of that a moment later; what it has cost counts all the same."""
+    ended = asyncio.Event()
+    async with house(database, ["tuna ", asyncio.Event()], clock=lambda: FRIDAY) as running:
+        if budget:
+            mine = {"budget_person": SETTINGS["budget_person"].read(budget)}
+            running.mind.policy = running.mind.policy.with_values(Level.DEPLOYMENT, mine)
+        model = running.model
+        running.mind.model = metered = Metered(model, lambda call: database.write(ledger.record, call))
+        model.farewell = ended
+        await running.say(message("tuna? " * 2_000, at=FRIDAY, author=ADA))
+        await model.until(lambda: model.prompts)
+        await running.say(message("!forget me yes", at=FRIDAY + 1, author=ADA, address=ONE))
+        await running.adapter.until(lambda: "I am forgetting it now" in str(running.adapter.texts))
+        await running.erasing.look()
+        await running.adapter.until(lambda: "I have forgotten you" in str(running.adapter.texts))
+        ended.set()
+        await running.over()
+        await running.erasing.look()
+        await metered.close()
+        assert ADA.id not in await stored(database)
+        (row,) = await rows(database, spent)
+        assert row.shown > 2_000
+        told = await said(running, "!usage", at=FRIDAY + 2, author=ADA)
+        assert f"{row.shown + row.written:,} tokens in 1 call " in told
+
+
+@pytest.mark.parametrize("nobody", ["", "~0123"])
+async def test_who_is_nobody_is_forgotten_with_nothing_of_others_and_holds_up_nobody(
+    database: Database, nobody: str
+) -> None:
+    """As an operator's empty variable may have named them: neither is any platform's ID."""
+    async with house(database) as running:
+        await said(running, "the code is tuna", author=ADA)
+        await said(running, "hello", author=BEN)
+        await said(running, "!forget me yes", author=ADA)
+        await forgotten(running)
+        spending = {row.author: row.shown for row in await rows(database, spent)}
+        await database.write(reject, Rejected(platform=HERE.platform, id="e1", payload="{}", reason="no shape"))
+        await database.write(begin_in, HERE.platform, HERE.workspace, Scope.PERSON, nobody)
+        await running.erasing.look()
+
+    assert [one.done_at is not None for one in await rows(database, erasures)] == [True]
+    assert {row.author: row.shown for row in await rows(database, spent)} == spending
+    assert len(await rows(database, rejections)) == 1
 
 
 async def test_the_key_of_what_was_said_is_destroyed_and_what_comes_afterwards_can_be_read(database: Database) -> None:

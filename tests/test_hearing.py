@@ -10,7 +10,7 @@ from core.errors import DeliveryDelayed, DeliveryRefused, ModelStalled
 from core.policy import Hearing
 from core.seam.messages import Audience, Author, Inbound
 from core.session import OVERHEARD_BEFORE_QUESTION, Kind
-from core.store import Database
+from core.store import Database, places
 from core.timings import Timings
 from tests.script import House, ScriptedModel, TranscriptAdapter, brisk, house, memory, remembered
 from tests.values import BEN, HERE, message
@@ -288,3 +288,16 @@ async def test_a_question_that_arrives_after_the_one_that_looked_back_at_it_is_a
         ("person", "second"),
         ("assistant", "You said: second"),
     ]
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
+async def test_a_question_that_was_looked_back_at_first_is_missed_when_it_is_gone(database: Database) -> None:
+    overtaken, birth = mention("first", address=THREAD), mention("second", address=THREAD, author=BEN)
+    aside = past("not to us", address=THREAD, author=BEN)
+    async with house(database, adapter=listening(aside, overtaken)) as running:
+        await running.say(birth)
+        await running.answered("You said: second")
+        await running.say(overtaken)
+        await running.answered("You said: second", "You said: first")
+
+    assert await database.read(places.standing, THREAD, 0.0) == {overtaken.id, birth.id}

@@ -112,14 +112,24 @@ async def test_a_notice_that_was_told_just_before_a_kill_is_seen_once(tmp_path: 
     assert texts(stage) == ["You said: hello", "This conversation starts anew tomorrow.", "You said: and again"]
 
 
-async def test_sigterm_lets_a_running_answer_finish(tmp_path: Path, url: str, stage: Stage) -> None:
+OUTLIVES = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+"""Whether these tests were started to outlive their terminal, as is all that they start."""
+
+
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.skipif(OUTLIVES, reason="started by nohup"))],
+)
+async def test_a_signal_to_end_lets_a_running_answer_finish(
+    tmp_path: Path, url: str, stage: Stage, number: signal.Signals
+) -> None:
     async with OpenAIServer(answer=echo) as model:
         environment = {"DATABASE_URL": url, **stage.environment(), **model.environment()}
         model.hold()
         async with process(tmp_path, "run", stage.platform, **environment) as running:
             await stage.say("hello")
             await model.until(lambda: len(model.requests) == 1)
-            running.send_signal(signal.SIGTERM)
+            running.send_signal(number)
             model.release()
             assert await running.wait() == 0
 

@@ -7,10 +7,11 @@ from time import time
 import pytest
 from sqlalchemy import select, update
 
-from core.schema import deliveries, presence, quotes, sessions, turns
+from core.schema import deliveries, parts, presence, quotes, sessions, turns
 from core.store import Database, connect
+from core.timings import Timings
 from tests.script import rows
-from tests.talk import Running
+from tests.talk import Running, days_pass
 from tests.wire.discord import DiscordStage
 from tests.wire.faults import Fault
 from tests.wire.openai import OpenAIServer, Request
@@ -234,6 +235,34 @@ async def test_a_part_of_an_answer_that_people_delete_goes_from_memory(
         await people.until(lambda: texts(people)[-1] == "Yes.")
 
     assert [line.split()[0] for line in told(model)] == ["tell", "gamma", "and"]
+
+
+async def test_a_part_that_people_delete_days_later_goes_from_memory(
+    url: str, database: Database, people: People, model: OpenAIServer
+) -> None:
+    """D9. By then it is put away which messages the answer has become, and another process hears of it."""
+    size = 1_300 if isinstance(people, DiscordStage) else 8_000
+    parted = [f"{name} " + "and so on " * (size // 10) for name in ("alpha", "beta", "gamma")]
+    model.answer = lambda request: "\n\n".join(parted) if "all" in request.last else "Yes."
+    async with Running(url, model, people, backscroll_answer_tokens=20_000):
+        await people.say("tell me all")
+        await people.until(lambda: len(texts(people)) == 3 and "gamma" in texts(people)[-1], seconds=40)
+    await days_pass(url, 3)
+    timings = Timings(forget=0.1, reconcile=0.1)
+    async with Running(url, model, people, backscroll_answer_tokens=20_000, timings=timings):
+        async with asyncio.timeout(40):
+            while len(await rows(database, parts)) < 3:  # noqa: ASYNC110 – a database tells nobody
+                await asyncio.sleep(0.05)
+        await people.delete(people.shown()[1].id)
+        await until_stored(database, "alpha", "gamma", gone="beta")
+        await people.say("and now?")
+        await people.until(lambda: texts(people)[-1] == "Yes.")
+        await people.delete(people.shown()[0].id)
+        await until_stored(database, "gamma", gone="alpha")
+
+    assert [line.split()[0] for line in told(model)] == ["tell", "alpha", "and"]
+    assert "beta" not in str(told(model))
+    assert await rows(database, parts) == []
 
 
 async def test_a_message_that_arrives_after_its_own_deletion_is_not_answered(

@@ -40,7 +40,7 @@ async def _audit(
     settings: Settings, since: str | None, user: str | None, limit: int, *, as_json: bool, verify: bool
 ) -> int:
     begin = 0 if since is None else _moment(since)
-    database = wiring.open_database(settings)
+    database = wiring.existing_database(settings)
     try:
         await wiring.prepare(settings, database)
         if verify:

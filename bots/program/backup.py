@@ -30,8 +30,6 @@ async def _back_up(settings: Settings, file: Path) -> int:
         typer.echo(_command(settings, file))
         typer.echo("This command makes it; the password is taken from PGPASSWORD or ~/.pgpass.", err=True)
         return 0
-    if not await asyncio.to_thread(files[0].exists):
-        raise ConfigurationError(f"DATABASE_URL: there is no {files[0].absolute()}")
     await _require_known(settings)
     try:
         length = await asyncio.to_thread(copy_sqlite, files[0], file)
@@ -46,8 +44,10 @@ async def _back_up(settings: Settings, file: Path) -> int:
 
 
 async def _require_known(settings: Settings) -> None:
-    """Raises DatabaseBehind, or DatabaseAhead, where the file's schema is not this program's."""
-    database = wiring.open_database(settings)
+    """Raises ConfigurationError where there is no file, and DatabaseBehind, or DatabaseAhead, where its schema is not
+    this program's.
+    """
+    database = wiring.existing_database(settings)
     try:
         await wiring.require_newest(database)
     finally:

@@ -1,9 +1,11 @@
 """How a command of the command line ends: with an exit status, and one line that explains what went wrong."""
 
 import asyncio
+import errno
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 import typer
@@ -30,11 +32,32 @@ def go(work: Callable[[], Awaitable[int]]) -> None:
         status = 130
     except BrokenPipeError:  # who reads what we print has had enough, as `head` has: typer ends quietly, with 1
         raise
+    except OSError as error:
+        if _is_unprinted(error):  # `printing` tells
+            raise
+        _explain_crash(error)
     except Exception as error:  # noqa: BLE001 – Python's own last words would quote what people wrote
-        structlog.get_logger().critical("crashed", exc_info=error)
-        _explain(f"ended by an unexpected {type(error).__name__}; please report it with the lines above")
+        _explain_crash(error)
     _let_go()
     raise typer.Exit(status)
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """Whatever is printed in it: where it has no room, as on a full disk, that is told, and the exit status is 1."""
+    try:
+        yield
+    except OSError as error:
+        if not _is_unprinted(error):
+            raise
+        _explain(f"what is printed can't be written: {error.strerror}")
+        _let_go()
+        raise SystemExit(1) from error
+
+
+def _is_unprinted(error: OSError) -> bool:
+    """Whether it is of a stream that was open all the time, as standard output is: those that are opened are named."""
+    return error.filename is None and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 
 def known_settings(*, quiet: bool = False) -> Settings:
@@ -42,6 +65,11 @@ def known_settings(*, quiet: bool = False) -> Settings:
     settings = read_settings()
     logs.configure(settings.backscroll_log, quiet=quiet)
     return settings
+
+
+def _explain_crash(error: Exception) -> None:
+    structlog.get_logger().critical("crashed", exc_info=error)
+    _explain(f"ended by an unexpected {type(error).__name__}; please report it with the lines above")
 
 
 def _explain(reason: str, remedy: str = "") -> None:

@@ -36,7 +36,7 @@ _SESSION, _PERSON = f"export {Scope.SESSION}", f"export {Scope.PERSON}"
 
 async def export(known: Settings, named: Subject, form: Form) -> int:
     """Prints all of it. Raises NothingThere."""
-    database = wiring.open_database(known)
+    database = wiring.existing_database(known)
     try:
         await wiring.prepare(known, database)
         found = False

@@ -31,7 +31,7 @@ class NothingThere(BackscrollError):
 
 async def forget(known: Settings, named: Subject) -> int:
     """Erases it, beside running processes or alone, and prints the receipt. Raises NothingThere."""
-    database = wiring.open_database(known)
+    database = wiring.existing_database(known)
     try:
         vault = await wiring.prepare(known, database)
         wanted = await database.write(_begun, named)

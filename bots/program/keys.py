@@ -90,7 +90,7 @@ async def _seal_anew(database: Database, vault: Vault) -> int:
 
 
 async def _status(settings: Settings) -> int:
-    database = wiring.open_database(settings)
+    database = wiring.existing_database(settings)
     try:
         ring = vaults.ring(settings)
         await vaults.require(ring, database)

@@ -44,7 +44,7 @@ def drop_dead(ids: Letters) -> None:
 
 
 async def _with_database(settings: Settings, work: Callable[[Database], Awaitable[None]]) -> int:
-    database = wiring.open_database(settings)
+    database = wiring.existing_database(settings)
     try:
         await wiring.prepare(settings, database)
         await work(database)

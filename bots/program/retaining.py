@@ -14,7 +14,7 @@ from core.timings import Timings
 
 async def retain(known: Settings, *, dry_run: bool) -> int:
     """Prints how much of each session is over its time, and takes it out, unless it is only to be counted."""
-    database = wiring.open_database(known)
+    database = wiring.existing_database(known)
     try:
         await wiring.prepare(known, database)
         timings = Timings(lease=known.backscroll_lease_seconds)

@@ -22,7 +22,7 @@ from core.timings import Timings
 
 
 async def run(settings: Settings, named: Sequence[Platform], *, timings: Timings | None = None) -> int:
-    """Runs these platforms until SIGTERM, Ctrl-C, or the end of what they say."""
+    """Runs these platforms until SIGTERM, SIGHUP, Ctrl-C, or the end of what they say."""
     platforms = chosen(settings, named)
     if Platform.CONSOLE in platforms:
         logs.configure(settings.backscroll_log, quiet=True)
@@ -49,8 +49,8 @@ async def run(settings: Settings, named: Sequence[Platform], *, timings: Timings
 
 
 def _heed(stop: asyncio.Event) -> None:
-    """SIGTERM and Ctrl-C set the event, as often as they come; once the loop is gone, they keep the process from none
-    of its last steps.
+    """SIGTERM, Ctrl-C and the end of the terminal set the event, as often as they come; once the loop is gone, they
+    keep the process from none of its last steps. Whoever is to outlive its terminal (`nohup`) does.
     """
     loop = asyncio.get_running_loop()
 
@@ -58,7 +58,8 @@ def _heed(stop: asyncio.Event) -> None:
         if not loop.is_closed():
             loop.call_soon_threadsafe(stop.set)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    for number in (signal.SIGTERM, signal.SIGINT, *(() if outlives else (signal.SIGHUP,))):
         signal.signal(number, heard)
         atexit.register(signal.signal, number, signal.SIG_IGN)  # Python gives its own handlers up before it ends
 

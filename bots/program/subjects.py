@@ -72,8 +72,12 @@ def workspaces(connection: Connection, named: Subject) -> list[tuple[str, str]]:
 
 
 def _person(value: str) -> Subject:
-    if value.count(":") != _USER_PARTS - 1:
+    if not value:
+        raise ConfigurationError("--user: no ID is given")
+    if ":" not in value:
         return Subject(scope=Scope.PERSON, id=value)
+    if value.count(":") != _USER_PARTS - 1:
+        raise ConfigurationError(f"--user: {value!r} is neither PLATFORM:WORKSPACE:USER nor a USER alone")
     address = parsed("--user", value, value)
     return Subject(scope=Scope.PERSON, id=address.channel, platform=address.platform, workspace=address.workspace)
 
@@ -86,7 +90,10 @@ def _place(scope: Scope, option: str, said: str, written: str) -> Subject:
 
 
 def parsed(option: str, said: str, written: str) -> Address:
-    """The address that an option names by what was `said`, `written` out as a whole one. Raises ConfigurationError."""
+    """The address that an option names by what was `said`, `written` out as a whole one: no part of it may be empty.
+
+    Raises ConfigurationError.
+    """
     try:
         address = Address.parse(written)
     except AddressError as error:
@@ -94,4 +101,6 @@ def parsed(option: str, said: str, written: str) -> Address:
         raise ConfigurationError(f"{option}: {why}") from error
     if address.platform not in set(Platform):
         raise ConfigurationError(f"{option}: {address.platform!r} is none of {', '.join(Platform)}")
+    if "" in said.split(":"):
+        raise ConfigurationError(f"{option}: an ID is missing in {said!r}")
     return address

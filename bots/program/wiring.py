@@ -22,7 +22,7 @@ from core.chores.unrecorded import Returning
 from core.config import Settings
 from core.delivery.outbox import Outbox
 from core.delivery.reconcile import Reconciler
-from core.errors import DatabaseBehind, DatabaseError, PlatformError
+from core.errors import ConfigurationError, DatabaseBehind, DatabaseError, PlatformError
 from core.events import Events
 from core.intake import catchup
 from core.intake.catchup import CatchUp
@@ -31,7 +31,7 @@ from core.memory.mind import Mind
 from core.model import prices
 from core.model.llm import Model
 from core.seam.adapter import Adapter, Receive
-from core.store import Database, claims, connect, health, hearers, servers
+from core.store import Database, claims, connect, health, hearers, servers, sqlite_files
 from core.store.engine import rows
 from core.store.sealing import Vault
 from core.timings import Timings
@@ -182,6 +182,17 @@ def open_database(settings: Settings) -> Database:
     return connect(settings.database_url, settings.database_listen_url, apart=settings.keeps_apart)
 
 
+def existing_database(settings: Settings) -> Database:
+    """The database, for whoever looks into it or takes something out of it: where there is no file, none is made.
+
+    Raises ConfigurationError.
+    """
+    for file in sqlite_files(settings.database_url)[:1]:
+        if not file.exists():
+            raise ConfigurationError(f"DATABASE_URL: there is no {file.absolute()}")
+    return open_database(settings)
+
+
 async def _serve(house: _House, drain_seconds: float, stop: asyncio.Event) -> None:
     async with asyncio.TaskGroup() as outer:
         renewing = outer.create_task(house.worker.renew())
@@ -197,6 +208,9 @@ async def _serve(house: _House, drain_seconds: float, stop: asyncio.Event) -> No
                 await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
                 for task in (listening, stopping, *working):
                     task.cancel()
+        except* PlatformError:
+            drain_seconds = 0  # what is being answered can be shown nowhere any more: the next start does
+            raise
         finally:  # also when something fails: what is being answered is finished
             log.info("draining")
             await house.worker.drain(drain_seconds)

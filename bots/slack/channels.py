@@ -10,7 +10,7 @@ from bots.slack.members import standing
 from bots.slack.pages import next_cursor
 from bots.slack.payloads import PLATFORM, Ourselves, Payload, View, is_direct
 from bots.slack.timings import Timings
-from core.errors import DeliveryError
+from core.errors import DeliveryError, DeliveryRefused
 from core.seam.address import Address
 from core.seam.cache import Recent
 
@@ -65,11 +65,17 @@ class Channels:
         return await self._is_in(address.channel, person)
 
     async def _is_for_members(self, channel: str) -> bool:
-        """Whether all members see it: asked anew where nobody has said so lately. Raises a DeliveryError."""
+        """Whether all members see it, as far as Slack tells: asked anew where it has not lately.
+
+        Raises a DeliveryError where it does not answer.
+        """
         known = self._public.get(channel)
         if known is not None and known[0] is not None and self._api.clock() < known[1]:
             return known[0]
-        return not is_direct(channel) and await self._asked(channel) is True
+        try:
+            return not is_direct(channel) and await self._asked(channel) is True
+        except DeliveryRefused:  # it may tell of the channel's members all the same
+            return False
 
     async def _is_in(self, channel: str, person: str) -> bool:
         cursor = None

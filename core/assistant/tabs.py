@@ -158,7 +158,8 @@ class Tab:
         if bill is None or not (bill.was_held or (bill.is_something and not self._is_offered)):
             return
         try:
-            await self._database.write(budgets.book, self.account.key, self.account.author, bill)
+            account = self.account
+            await self._database.write(budgets.book, account.key, account.author, bill, seq=account.seq)
         except DatabaseError as error:
             log.error("call not settled", shown=bill.shown, written=bill.written, reason=str(error))
 

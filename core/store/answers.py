@@ -20,11 +20,18 @@ Pieces = Callable[[str, str | None], Sequence[str]]
 """An answer's words as the messages that they have become, by the ID of its asker."""
 
 
+UNKNOWN = b""
+"""The own words of a message that has arrived for certain, where somebody's forgetting has shortened its answer: which
+of those it said is not known any more.
+"""
+
+
 def take_out(
     connection: Connection, address: Address, message: str, *, pieces: Pieces, count: Callable[[str], int]
 ) -> bool:
     """Takes what this message of ours says out of memory; False if it is none that we know there.
 
+    Where that can't be told any more, all of the answer goes: rather too much than too little.
     What has arrived long ago is known by its turn (`doubts.forget`), and no part of a whole.
     """
     found = find(connection, address)
@@ -41,9 +48,12 @@ def take_out(
         return False
     seq, part = known
     parts.take_back(connection, key, seq)
-    columns = [deliveries.c[name] for name in ("seq", "part", "state", "body")]
+    columns = [deliveries.c[name] for name in ("seq", "part", "state", "body", "due_at")]
     rows = connection.execute(select(*columns).where(_of(key, seq)).order_by(deliveries.c.part)).all()
     connection.execute(delete(deliveries).where(_of(key, seq), deliveries.c.part == part))
+    if any(row.body == UNKNOWN and row.due_at is None for row in rows):
+        _remember(connection, key, seq, [], count)
+        return True
     _shorten(connection, key, seq, [row for row in rows if row.part != part], pieces=pieces, count=count)
     return True
 

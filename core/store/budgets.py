@@ -142,13 +142,17 @@ def sweep(connection: Connection, workspace: int) -> None:
     connection.execute(delete(holds).where(over))
 
 
-def book(connection: Connection, key: SessionKey, author: str, bill: Bill) -> None:
-    """Settles a call that no answer is stored for, once. Repeatable: a call has a number of its own."""
+def book(connection: Connection, key: SessionKey, author: str, bill: Bill, *, seq: int | None = None) -> None:
+    """Settles a call that no answer is stored for, once. Repeatable: a call has a number of its own.
+
+    It was for the question with this `seq`, None for what nobody asked for.
+    """
+    author = pseudonyms.whose(connection, key, seq, author)
     done: dict[str, object] = {"workspace": key.workspace, "hold": bill.hold, "session": key.session, "author": author}
     done |= {"channel": key.address.channel_address.id, "model": bill.model, "held_at": now(connection)}
     done |= {"shown": 0, "written": 0, "settled": True}
     new = insert(connection.dialect.name, holds).values(done)
-    known = {"shown": 0, "written": 0, "settled": True}
+    known = {"author": author, "shown": 0, "written": 0, "settled": True}
     once = new.on_conflict_do_update(
         index_elements=list(holds.primary_key), set_=known, where=holds.c.settled == false()
     )

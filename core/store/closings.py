@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, Row, and_, case, delete, null, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.schema import policies, quotes, sessions, turns, workspaces
+from core.schema import parts, policies, quotes, sessions, turns, workspaces
 from core.seam.address import Address
 from core.session import Progress, Role, SessionKey
 from core.store import checkpoints, erasures, segments, unrecorded
@@ -57,6 +57,7 @@ def _close(connection: Connection, key: SessionKey, *, gone: bool, seconds: floa
         connection.execute(update(turns).where(mine).values(ERASED))
         connection.execute(delete(quotes).where(quotes.c.workspace == key.workspace, quotes.c.session == key.session))
         checkpoints.forget(connection, key)
+        connection.execute(delete(parts).where(parts.c.workspace == key.workspace, parts.c.session == key.session))
     else:
         unrecorded.drop_waiting(connection, key)
         kept = case((turns.c.seq.in_(begun), turns.c.slip), else_=null())

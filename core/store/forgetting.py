@@ -14,7 +14,8 @@ from core.schema import checkpoints as records
 from core.schema import deliveries, sessions, turns
 from core.schema import quotes as table
 from core.session import Kind, Progress, Role, SessionKey, Validity
-from core.store import bodies, checkpoints, expiring, quotes, summaries
+from core.store import bodies, checkpoints, expiring, parts, quotes, summaries
+from core.store.answers import UNKNOWN
 from core.store.changes import ERASED, end, requoted, tell
 from core.store.engine.sql import erases
 from core.store.erasures import Counts, Erasure, add
@@ -129,7 +130,11 @@ def shorten(
             kept = {"body": bodies.TURN.seal(key, (seq, Role.ASSISTANT), left), "tokens": count(left)}
             connection.execute(update(turns).where(this).values(kept if left else ERASED))
             counts += Counts(shortened=1) + _outdate(connection, key, seq)
-            _empty(connection, key, [seq])
+            if left:
+                parts.take_back(connection, key, seq)
+                _blank(connection, key, seq)
+            else:
+                _empty(connection, key, [seq])
     if counts.shortened:
         _again(connection, key)
     add(connection, erasure, counts)
@@ -209,6 +214,13 @@ def _empty(connection: Connection, key: SessionKey, seqs: Sequence[int]) -> None
     """What was posted of these answers is not kept with the messages that it has become, nor why it was not taken."""
     over = and_(_in(deliveries, key), deliveries.c.seq.in_(seqs), deliveries.c.state >= DeliveryState.SENT)
     connection.execute(update(deliveries).where(over).values(body=None, draft=None, error=None))
+    parts.drop(connection, key, seqs)
+
+
+def _blank(connection: Connection, key: SessionKey, seq: int) -> None:
+    """What each message of a shortened answer says is not known any more: it can't be cut out of what is left of it."""
+    over = and_(_in(deliveries, key), deliveries.c.seq == seq, deliveries.c.state >= DeliveryState.SENT)
+    connection.execute(update(deliveries).where(over).values(body=UNKNOWN, draft=None, error=None))
 
 
 def _outdate(connection: Connection, key: SessionKey, seq: int) -> Counts:

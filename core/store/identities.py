@@ -88,10 +88,10 @@ def _drop_rejected(connection: Connection, workspace: int, name: str) -> None:
 def _named(connection: Connection, erasure: Erasure) -> str | None:
     """By what an event names what is forgotten: the platform's ID."""
     if erasure.is_of_person:
-        return erasure.subject
+        return erasure.subject or None
     if erasure.scope in (Scope.SESSION, Scope.CHANNEL):
         place = Address.parse(erasure.subject)
-        return place.thread or place.channel
+        return place.thread or place.channel or None
     name = select(workspaces.c.name).where(workspaces.c.workspace == erasure.workspace)
     return connection.execute(name).scalar_one() or None
 

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, fields
 
 from sqlalchemy import Connection, Float, and_, case, func, literal, select
 
-from core.schema import calls
-from core.session import SessionKey
+from core.schema import calls, turns
+from core.session import Role, SessionKey, Validity
 from core.store.engine.sql import insert
 
 
@@ -38,8 +38,12 @@ class Call:
 
 
 def record(connection: Connection, call: Call) -> None:
-    """Repeatable: a call has a number of its own."""
-    connection.execute(insert(connection.dialect.name, calls).values(asdict(call)).on_conflict_do_nothing())
+    """Repeatable: a call has a number of its own. For whom it was is not kept where its question is gone by now."""
+    mine = and_(turns.c.workspace == call.workspace, turns.c.session == call.session, turns.c.seq == call.seq)
+    gone = and_(mine, turns.c.role == Role.PERSON, turns.c.validity == Validity.ERASED)
+    is_gone = connection.execute(select(turns.c.seq).where(gone)).first() is not None
+    row = asdict(call) | ({"author": None} if is_gone else {})
+    connection.execute(insert(connection.dialect.name, calls).values(row).on_conflict_do_nothing())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,8 @@ What has arrived within a day is found among the session's deliveries, which are
 these are then put away, so that they stay few; one of one message is known by its turn (`doubts.forget`).
 """
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, and_, delete, select
 
 from core.schema import deliveries, parts
@@ -43,3 +45,9 @@ def take_back(connection: Connection, key: SessionKey, seq: int) -> None:
     )
     connection.execute(again.on_conflict_do_nothing())
     connection.execute(delete(parts).where(away))
+
+
+def drop(connection: Connection, key: SessionKey, seqs: Sequence[int]) -> None:
+    """Nothing is left of these answers: nobody asks any more which messages they have become."""
+    mine = and_(parts.c.workspace == key.workspace, parts.c.session == key.session)
+    connection.execute(delete(parts).where(mine, parts.c.seq.in_(seqs)))

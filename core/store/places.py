@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, select, update
+from sqlalchemy import Connection, and_, bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import Insert
 
 from core.policy import Overrides
 from core.schema import sessions, turns, workspaces
 from core.seam.address import Address
-from core.session import Role, SessionKey, Validity
+from core.session import Kind, Role, SessionKey, Validity
 from core.store import policies
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, fixed, given, insert, micro, seconds
@@ -128,12 +128,16 @@ def known(connection: Connection, address: Address, messages: Sequence[str]) -> 
 
 
 def standing(connection: Connection, address: Address, since: float) -> set[str]:
-    """The messages that people have said in this place after this instant, and that are not known to be deleted."""
+    """The messages that people have said in this place after this instant, and that are not known to be deleted.
+
+    Of what was looked back at, those which were for us: they stand in this place's own history, as others need not.
+    """
     here = find(connection, address)
     if here is None:
         return set()
     mine = and_(turns.c.workspace == here[0].workspace, turns.c.session == here[0].session)
-    said = and_(turns.c.seq > 0, turns.c.role == Role.PERSON, turns.c.verb.is_(None), turns.c.message.is_not(None))
+    here_itself = or_(turns.c.seq > 0, turns.c.kind == Kind.SAID)
+    said = and_(here_itself, turns.c.role == Role.PERSON, turns.c.verb.is_(None), turns.c.message.is_not(None))
     stand = and_(said, turns.c.at > micro(since), turns.c.validity != Validity.ERASED)
     newest = select(turns.c.message).where(mine, stand).order_by(turns.c.seq.desc()).limit(_COMPARED)
     return {message for message in connection.execute(newest).scalars() if message is not None}

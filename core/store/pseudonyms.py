@@ -11,8 +11,9 @@ from hashlib import sha256
 from sqlalchemy import Connection, Table, and_, delete, exists, not_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.schema import holds, pseudonyms, spent, usage
-from core.store import bodies
+from core.schema import holds, pseudonyms, spent, turns, usage
+from core.session import Role, SessionKey, Validity
+from core.store import bodies, gone
 from core.store.engine.sql import erases, insert
 
 NOBODY = ""
@@ -36,16 +37,34 @@ def of(connection: Connection, workspace: int, author: str) -> str | None:
     return _SIGN + hmac.new(bytes.fromhex(secret), author.encode(), sha256).hexdigest()
 
 
+def whose(connection: Connection, key: SessionKey, seq: int | None, author: str) -> str:
+    """Whose a call for this question is that has ended by now: if its asker was forgotten meanwhile, their pseudonym's.
+
+    A question that was deleted is not there any more either; but who has asked it is known.
+    """
+    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session, turns.c.seq == seq)
+    erased = and_(mine, turns.c.role == Role.PERSON, turns.c.validity == Validity.ERASED)
+    row = connection.execute(select(turns.c.message).where(erased)).one_or_none()
+    if not author or row is None or gone.has(connection, key.address, row.message or ""):
+        return author
+    return of(connection, key.workspace, author) or _first(connection, key.workspace, author)
+
+
 @erases
 def rename(connection: Connection, workspace: int, author: str, *, since: int) -> None:
-    """What this person has spent from this day on is under their pseudonym, and nobody's before."""
+    """What this person has spent from this day on is under their pseudonym, and nobody's before.
+
+    What is nobody's stays so, and so does what is under a pseudonym: those are no person's IDs.
+    """
+    if author == NOBODY or author.startswith(_SIGN):
+        return
     name = of(connection, workspace, author) or _first(connection, workspace, author)
     for table in _PAID:
         theirs = and_(table.c.workspace == workspace, table.c.author == author)
         runs = table.c.day >= since if table is spent else table.c.day < 0
         _move(connection, table, and_(theirs, runs), name)
         _move(connection, table, theirs, NOBODY)
-    asked = and_(holds.c.workspace == workspace, holds.c.author == author, holds.c.settled)
+    asked = and_(holds.c.workspace == workspace, holds.c.author == author)
     connection.execute(update(holds).where(asked).values(author=name))
 
 
@@ -54,7 +73,7 @@ def unname(connection: Connection, workspace: int) -> None:
     """Nobody knows any more who has spent what in this workspace."""
     for table in _PAID:
         _move(connection, table, and_(table.c.workspace == workspace, table.c.author != NOBODY), NOBODY)
-    asked = and_(holds.c.workspace == workspace, holds.c.author != NOBODY, holds.c.settled)
+    asked = and_(holds.c.workspace == workspace, holds.c.author != NOBODY)
     connection.execute(update(holds).where(asked).values(author=NOBODY))
     connection.execute(delete(pseudonyms).where(pseudonyms.c.workspace == workspace))
 

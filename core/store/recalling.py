@@ -1,6 +1,6 @@
 """Recalling: what a session remembers, as a window shows it: checkpoints in place of folded turns, and the turns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -76,7 +76,16 @@ def _cut(
         yield from _cut(connection, key, old, inside.last + 1, last)
         return
     if first <= last:
-        yield from _WITHIN.each(connection, partial(_opened, key), **place(key), begins=first, ends=last)[::-1]
+        yield from _side_by_side(_WITHIN.each(connection, partial(_opened, key), **place(key), begins=first, ends=last))
+
+
+def _side_by_side(parts: Iterable[Checkpoint]) -> Iterator[Checkpoint]:
+    """Those that tell of no turn twice, oldest first: two that were made in two views may reach into one another."""
+    end: int | None = None
+    for part in sorted(parts, key=lambda one: one.first):
+        if end is None or part.first > end:
+            yield part
+            end = part.last
 
 
 _COLUMNS = ("number", "kind", "level", "first", "last", "since", "until", "tokens", "changes")

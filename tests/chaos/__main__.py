@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.chaos.plan import Plan, draw
 from tests.chaos.run import Report, Run
+from tests.sealed import seal_all
 
 REST_OF_A_RUN = 40.0
 """Seconds of a run in which nobody speaks: the start, and coming to rest."""
@@ -57,6 +58,7 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
     parser.add_argument("--messages", type=int, help="how many people say; 90 a minute if not given")
     parser.add_argument("--naive", action="store_true", help="the negative control: deliveries that do not look")
+    parser.add_argument("--sealed", action="store_true", help="with a key ring: what is stored is sealed")
     parser.add_argument("--folder", type=Path, help="where logs and databases are left; gone with the run if not given")
     return parser.parse_args()
 
@@ -90,6 +92,8 @@ def _say(words: str) -> None:
 def main() -> int:
     """Exit status 0 when nothing was lost, doubled, out of order, wrong or kept; for the control, when it doubled."""
     given = _parsed()
+    if given.sealed:
+        seal_all()
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as temporary:
         reports = asyncio.run(_all(given, given.folder or Path(temporary)))
     if len(reports) > 1:

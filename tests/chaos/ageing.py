@@ -95,7 +95,8 @@ def _folded(session: str, known: Aged, said: Sequence[Asked], asked: Iterable[As
     own = {one.standing: _seq(one) for one in said if one.standing is not None}
     parts = [one for one in known.told if one.kind == Fold.CHECKPOINT]
     for before, after in pairwise(sorted(parts, key=lambda one: one.first)):
-        if after.first <= before.last:
+        parted = any(before.first <= one.start <= before.last for one in known.segments)  # made in two views
+        if after.first <= before.last and not parted:
             yield _offence("twice", session, f"records of {before[2:4]} and {after[2:4]}")
     for part in known.told:
         if part.validity == Validity.STANDS:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
+from time import time
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -27,6 +28,9 @@ _WITHIN = 3.0
 
 _PAUSE = 0.2
 """Seconds before what could not be told is told again."""
+
+_SOON = 60.0
+"""Seconds in which something is to be folded that is waited for. Where people are silent it may be 25 minutes."""
 
 
 class Turn(NamedTuple):
@@ -147,8 +151,9 @@ class Base(ABC):
         return await self._database.read(ages.all_aged)
 
     async def folds(self) -> bool:
-        """Whether something is still to be folded."""
-        return bool(await self._asked("SELECT 1 FROM folds LIMIT 1"))
+        """Whether something is still to be folded, but for what is only when nobody has spoken for long."""
+        soon = (time() + _SOON) * 1000
+        return bool(await self._asked("SELECT 1 FROM folds WHERE failures > 0 OR due_at < :soon LIMIT 1", soon=soon))
 
     async def at_work(self, session: str, chore: str) -> str:
         """The name of the process that is at work on this session, or at this chore; empty where that is not known."""

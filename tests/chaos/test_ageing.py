@@ -100,6 +100,13 @@ def test_a_record_that_tells_too_little_or_too_much_is_found(told: list[Told], e
     assert kinds(aged(told=told)) == expected
 
 
+def test_records_of_one_turn_are_well_where_a_view_began_in_between() -> None:
+    told = [folded("- People asked about 1S, 2L, 12Sb (1-5)", last=5), folded("- 12Sb (5-5)", first=5, last=5)]
+
+    assert kinds(aged(told=told)) == ["twice"]
+    assert kinds(aged(WENT, CAME, told=told), orders=[RESET, UNDO]) == []
+
+
 @pytest.mark.parametrize(
     "known",
     [

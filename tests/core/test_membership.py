@@ -182,6 +182,23 @@ async def test_a_command_that_had_to_wait_is_done_once_it_is_known(database: Dat
     assert "nothing to set aside" in adapter.texts[0]
 
 
+async def test_what_is_stopped_while_it_waits_for_that_is_over_and_holds_up_nobody(database: Database) -> None:
+    adapter = Watched(*[BUSY] * 10_000)
+    async with house(database, adapter=adapter, timings=brisk(back_off=0.001, patience=1e12)) as running:
+        await running.say(spoken("mine?"))
+        await adapter.until(lambda: adapter.texts == [UNSEEN])
+        await running.say(spoken("!stop"))
+        await running.over()
+        asked = len(adapter.asked)
+        adapter.answers.clear()
+        await running.say(spoken("and mine?", author=BEN))
+        await running.over()
+
+    assert adapter.texts[1:] == ["Stopped.", "You said: and mine?"]
+    assert [running.model.asked(nth)[-1] for nth in range(len(running.model.prompts))] == ["and mine?"]
+    assert adapter.asked[asked:] == [BEN.id]
+
+
 async def test_a_platform_that_can_never_say_keeps_nobody_from_an_answer(database: Database) -> None:
     adapter = Watched(DeliveryRefused("missing_scope"))
     async with house(database, adapter=adapter) as running:

@@ -6,9 +6,10 @@ import logging
 import os
 import shlex
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def signals_reach_the_tests_again() -> Iterator[None]:
     """A start in the test's own process heeds them until that ends."""
-    heed = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    heed = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     yield
     for number, heard in heed.items():
         signal.signal(number, heard)
@@ -228,6 +229,43 @@ async def test_output_that_nobody_reads_any_more_ends_the_program_without_a_cras
         os.close(writer)
 
     assert (running.returncode, said.decode().splitlines()[-1:]) == (status, last)
+
+
+@pytest.mark.parametrize("words", ["--help", "manifest slack", "keys generate", "settings", "retention --dry-run"])
+async def test_a_full_disk_behind_the_output_is_told_in_one_line(words: str, tmp_path: Path) -> None:
+    async with process(tmp_path, "migrate") as before:
+        assert await before.wait() == 0
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        async with process(tmp_path, *words.split(), stdout=full) as running:
+            _, said = await running.communicate()
+    finally:
+        os.close(full)
+
+    told = "backscroll: what is printed can't be written: No space left on device"
+    assert (running.returncode, said.decode().splitlines()) == (1, [told])
+
+
+async def test_what_nobody_can_be_shown_any_more_is_left_to_the_next_start(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        async with process(tmp_path, "run", "console", stdout=writer) as running:
+            await running.communicate(b"hello\n")
+    finally:
+        os.close(writer)
+    async with process(tmp_path, "run", "console") as running:
+        out, _ = await running.communicate(b"and?\n")
+
+    ((tries, *_), *_) = await asyncio.to_thread(_tries, tmp_path / "backscroll.db")
+    assert b"hello" in out
+    assert tries < 4, "calls go on for as long as answers may take to finish"
+
+
+def _tries(path: Path) -> list[tuple[int, ...]]:
+    """How often each message was called for, oldest first."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("SELECT tries FROM deliveries ORDER BY seq, part").fetchall()
 
 
 @pytest.mark.in_the_clear
@@ -484,6 +522,27 @@ def letter(tmp_path: Path) -> str:
     url = f"sqlite:///{tmp_path}/letters.db"
     asyncio.run(a_dead_letter(url))
     return url
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "audit --verify",
+        "dead list",
+        "dead drop console:local:main#1",
+        "export --user U1",
+        "forget --user U1",
+        "keys status",
+        "retention --dry-run",
+    ],
+)
+def test_who_looks_into_a_database_that_is_not_there_is_told_so_and_makes_none(words: str, tmp_path: Path) -> None:
+    """As where its address is mistyped: nobody is to be told that nothing is stored there."""
+    result = backscroll(*words.split(), DATABASE_URL=f"sqlite:///{tmp_path}/mistyped.db")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"backscroll: DATABASE_URL: there is no {tmp_path}/mistyped.db\n"
+    assert list(tmp_path.glob("mistyped*")) == []
 
 
 def test_dead_letters_are_listed_with_their_reason_and_without_their_words(letter: str) -> None:

@@ -11,6 +11,7 @@ from core.seam.messages import Standing
 from tests.bots.slack.ear import Ear
 from tests.wire.faults import Fault
 from tests.wire.slack import SlackStage
+from tests.wire.slack.server import Refusal
 from tests.wire.slack.workspace import BOT_USER, CHANNEL, TEAM
 
 HERE = Address(platform="slack", workspace=TEAM, channel=CHANNEL)
@@ -122,6 +123,18 @@ async def test_a_page_says_of_nobody_that_they_see_a_channel_or_dont(
     with pytest.raises((DeliveryDelayed, DeliveryUnknown)):
         await adapter.sees(HERE, ben)
     assert await adapter.sees(HERE, ben)
+
+
+async def test_where_slack_does_not_tell_of_a_channel_its_members_see_it(
+    stage: SlackStage, adapter: SlackAdapter
+) -> None:
+    workspace, ben = stage.server.workspace, stage.user("ben")
+    refused = Refusal(code="channel_not_found")
+    stage.server.faults = lambda called, given: refused if called == "conversations.info" else None
+
+    assert await adapter.sees(HERE, ben)
+    workspace.outside[CHANNEL] = {ben}
+    assert not await adapter.sees(HERE, ben)
 
 
 async def test_a_message_says_whether_its_channel_is_public_and_a_mention_is_asked_about(

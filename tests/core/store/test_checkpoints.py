@@ -62,6 +62,16 @@ async def session(database: Database, exchanges: int = 6) -> AsyncIterator[Foldi
         yield Folding(running, said, found[0])
 
 
+async def test_of_two_that_were_made_in_two_views_no_turn_is_told_twice(database: Database) -> None:
+    async with session(database) as folding:
+        assert await folding.fold(made(1, 3))
+        assert await folding.fold(made(3, 5)), "where the view began behind the second turn"
+        recalled = await database.read(recalling.recall, folding.key, budget=24_000)
+
+    assert [one.text for one in recalled.checkpoints] == ["CHECKPOINT 1-3"]
+    assert sorted({one.seq for one in recalled.turns}) == [4, 5, 6]
+
+
 async def test_an_old_summary_stands_for_its_checkpoints_and_the_state_is_behind_the_rest(database: Database) -> None:
     async with session(database) as folding:
         assert await folding.fold(made(1, 2), made(1, 2, Fold.STATE))
