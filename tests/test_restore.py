@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select, update
 from core.schema import presence, sessions
 from core.store import Database, connect, copy_sqlite
 from core.store.engine.sql import now
+from tests.apart import whole
 from tests.stage import Stage
 from tests.stages import STAGES
 from tests.talk import Running
@@ -48,7 +49,7 @@ async def backed_up(url: str, empty_url: str, folder: Path) -> str:
         await asyncio.to_thread(copy_sqlite, Path(url.removeprefix("sqlite:///")), copy)
         return f"sqlite:///{copy}"
     file = str(folder / "backup.dump")
-    await _tool("pg_dump", "--format=custom", "--no-owner", f"--file={file}", url)
+    await _tool("pg_dump", "--format=custom", "--no-owner", f"--file={file}", whole(url))
     await _tool("pg_restore", "--no-owner", f"--dbname={empty_url}", file)
     await on(empty_url, lambda database: database.write(_minutes_pass))
     return empty_url
