@@ -139,9 +139,10 @@ class Places:
 def _is_public(server: Guild, address: Address) -> bool | None:
     """Whether everybody in the server may see this place; a thread that is for some alone stays so."""
     channel, thread = server.get_channel(int(address.channel)), server.get_thread(int(address.thread or 0))
-    if channel is None or (thread is not None and thread.is_private()):
+    everybody = server.get_role(server.id)  # which an event may have taken from the library
+    if channel is None or everybody is None or (thread is not None and thread.is_private()):
         return None
-    return channel.permissions_for(server.default_role).view_channel
+    return channel.permissions_for(everybody).view_channel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,3 +77,11 @@ async def test_what_is_no_token_becomes_part_of_no_address(stage: DiscordStage, 
     await hears_on(stage, ear)
     assert [type(one) for one in ear.heard] == [Rejected, Inbound]
     assert not stage.world.asked("callback$")
+
+
+async def test_a_server_that_has_lost_the_role_of_everybody_is_heard_on(stage: DiscordStage, ear: Listener) -> None:
+    server = stage.world.guild
+    await stage.gateway.dispatch("GUILD_ROLE_DELETE", {"guild_id": server, "role_id": server})
+
+    await hears_on(stage, ear)
+    assert [one.public for one in ear.heard if isinstance(one, Inbound)] == [None]
