@@ -12,8 +12,8 @@ from core.delivery.previews import LATE
 from core.errors import DatabaseUnreachable, ModelStalled, ModelUnavailable
 from core.schema import sessions, turns
 from core.seam.messages import Audience
-from core.session import ATTEMPTS, Progress
-from core.store import Connection, Database, claims, dead
+from core.session import ATTEMPTS, Kind, Progress
+from core.store import Connection, Database, claims, dead, inbound
 from core.work.serving import DEATHS
 from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, brisk, expire, house, memory, rows
 from tests.values import ADA, BEN, HERE, message
@@ -307,12 +307,10 @@ async def test_a_message_over_which_processes_end_that_hold_nothing_else_is_give
 
 async def test_a_suspect_is_answered_alone_and_what_comes_meanwhile_after_it(database: Database) -> None:
     busy, alone = asyncio.Event(), asyncio.Event()
-    elsewhere = House(database, ScriptedModel(), TranscriptAdapter(), owner="other:boot:2:b")
     async with house(database, [busy, "busy"], [alone, "alone"]) as running:
         await running.say(message("first", address=CHANNEL))
         await running.model.until(lambda: running.model.running == 1)
-        await elsewhere.say(message("suspect"))
-        await database.write(suspect)
+        await database.write(suspect, "suspect")
         running.worker.wake()
         await running.until(lambda _: running.worker.is_full)
 
@@ -345,8 +343,7 @@ async def test_what_was_on_its_way_when_a_suspect_was_claimed_is_given_back_unti
         with road.hold("accept") as accepted:
             arriving = asyncio.create_task(running.say(message("ordinary", address=CHANNEL)))
             await accepted.wait()
-            await House(database, ScriptedModel(), TranscriptAdapter()).say(message("suspect again"))
-            await database.write(suspect)
+            await database.write(suspect, "suspect again")
             running.worker.wake()
             await running.model.until(lambda: running.model.asked()[-1] == "suspect again")
         await arriving
@@ -357,8 +354,9 @@ async def test_what_was_on_its_way_when_a_suspect_was_claimed_is_given_back_unti
         await running.over()
 
 
-def suspect(connection: Connection) -> None:
-    """Three processes have ended over what waits here."""
+def suspect(connection: Connection, text: str) -> None:
+    """Three processes have ended over what waits here since this was said."""
+    inbound.accept(connection, message(text), kind=Kind.SAID, verb=None, tokens=7)
     due = {"deaths": 3, "attempts": 1, "due_at": 0}
     connection.execute(update(sessions).where(sessions.c.address == HERE.id).values(due))
 
