@@ -1,5 +1,6 @@
 """What is remembered: sessions and their turns, as the rest of the core sees them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import NamedTuple
@@ -10,6 +11,9 @@ from core.seam.messages import Author, Quote
 
 ATTEMPTS = 5
 """How often a turn is tried, at the least, before it is given up."""
+
+RESTS: Mapping[int, float] = {4: 10.0, 5: 60.0}
+"""Seconds that a session rests, by how many processes have ended over it, of which the last held nothing else."""
 
 OVERHEARD_BEFORE_QUESTION = 20
 """How many messages that were not for the bot are shown before a question."""

@@ -2,7 +2,8 @@
 
 A lease that ran out is claimed like new work. Whatever ended a process may have been any of the sessions that it held.
 So the more processes have ended over one, the fewer others it is answered beside, and in the end none: until then,
-nothing is its fault.
+nothing is its fault. From then on it rests in between, longer each time: what ends processes one after the other, and
+is no fault of any session's, may be over by then.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import sessions
 from core.seam.address import Address
-from core.session import Lease, SessionKey, Turn
+from core.session import RESTS, Lease, SessionKey, Turn
 from core.store import policies
 from core.store.arrivals import backs_off
 from core.store.engine import rows
@@ -177,7 +178,8 @@ def _lease(connection: Connection, row: Row[_Claimed]) -> Lease:
 def free_dead(connection: Connection, *, host: str, alive: Callable[[str], bool]) -> int:
     """Frees the leases of processes of this host that are no longer alive; returns how many. Called at start.
 
-    They have ended over what they held, as if it had been claimed when its leases ran out.
+    They have ended over what they held, as if it had been claimed when its leases ran out. What over which one has
+    ended that held nothing else rests first.
 
     An owner is `host:boot/space:pid@start:random`; `host` is the first two with their colons, `alive` judges a whole
     owner.
@@ -189,7 +191,8 @@ def free_dead(connection: Connection, *, host: str, alive: Callable[[str], bool]
         return 0
     counted = {"attempts": sessions.c.attempts - 1, "deaths": sessions.c.deaths + 1}
     # the fence as well: were one of them alive after all, it would go on writing under a lease that nobody holds
-    free = {"owner": None, "fence": sessions.c.fence + 1, "due_at": now(connection), **counted}
+    rest = case(*((sessions.c.deaths + 1 == deaths, int(rest * 1000)) for deaths, rest in RESTS.items()), else_=0)
+    free = {"owner": None, "fence": sessions.c.fence + 1, "due_at": now(connection) + rest, **counted}
     return connection.execute(
         update(sessions).where(sessions.c.owner.in_(dead), sessions.c.due_at.is_not(None)).values(free)
     ).rowcount

@@ -286,6 +286,33 @@ async def test_leases_of_dead_processes_of_this_host_are_freed_at_start(database
     assert (heir.attempts, heir.deaths) == (1, 1)
 
 
+def start(connection: Connection, said: Inbound) -> list[Lease]:
+    """Another process starts where one has ended, hears the next message, and claims what it can, in one moment."""
+    claims.free_dead(connection, host="host:boot:", alive=lambda owner: False)
+    claims.call_back(connection)
+    inbound.accept(connection, said, kind=Kind.SAID, verb=None, tokens=7)
+    claimed = claims.claim(connection, owner="host:boot:2:b", lease=30, platforms=["console"], limit=10)
+    return [one for one, _ in claimed.sessions]
+
+
+@pytest.mark.parametrize(("deaths", "rest"), [(1, 0.0), (3, 0.0), (4, 10.0), (5, 60.0), (6, 0.0)])
+async def test_what_processes_have_ended_over_alone_rests_before_it_is_tried_again(
+    database: Database, deaths: int, rest: float
+) -> None:
+    """Neither another start nor the next message cuts that short."""
+    await accept(database, message())
+    await database.write(mourn, {HERE: deaths - 1})
+    assert await claim(database)
+
+    at_once = await database.write(start, message())
+    rested = update(sessions).values(due_at=sessions.c.due_at - int(rest * 1000))
+    await database.write(lambda connection: connection.execute(rested))
+    later = at_once or await claim(database)
+
+    assert bool(at_once) is (rest == 0)
+    assert [one.deaths for one in later] == [deaths]
+
+
 async def test_an_owner_that_was_taken_for_dead_can_write_nothing(database: Database) -> None:
     """Or the session would wait for the end of a lease that nobody holds."""
     await accept(database, message())
