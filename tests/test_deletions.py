@@ -228,6 +228,21 @@ async def test_a_summary_out_of_view_loses_its_words_at_once_and_is_made_again_a
     assert "A meeting." in running.model.asked(4)
 
 
+async def test_a_summary_that_is_made_from_another_one_loses_its_words_with_that(database: Database) -> None:
+    """It may begin behind what that one tells of: here at a reset that was undone when that one was made."""
+    said, later = message("the code is tuna"), message("we meet at noon")
+    moves = [message(f"!{verb}") for verb in ("reset", "undo", "summarize", "undo", "summarize")]
+    async with house(database, "Noted.", "Noted too.", "All about tuna.", "Tuna, noon.") as running:
+        for one in (said, moves[0], later, *moves[1:]):
+            await running.say(one)
+            await running.over()
+        first, second = [row for row in await rows(database, turns) if row.covers is not None]
+        assert second.covers > first.covers
+        await running.say(deleted(said))
+
+    assert "una" not in await words(database)
+
+
 async def test_a_summary_on_its_way_to_the_screen_arrives_whole_and_is_forgotten(database: Database) -> None:
     adapter, said = TranscriptAdapter(), message("the code is tuna")
     async with house(database, "Noted.", "All about tuna.", adapter=adapter) as running:

@@ -15,14 +15,14 @@ from core.store.turns import WAITS
 
 
 def outdate(connection: Connection, key: SessionKey, seq: int, *, but: int | None = None) -> None:
-    """Takes the words of the summaries that tell of this turn out of memory, in view or not.
+    """Takes the words of the summaries that tell of this turn, or of such a summary, out of memory, in view or not.
 
     One that is not on screen yet is posted as it was: its delivery keeps the words until it has arrived. One that is
     being written is another question from now on, `but` for the command by which this is done, and one that is being
     made again does not count.
     """
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
-    tells = and_(mine, turns.c.seq > seq, turns.c.covers <= seq, turns.c.role == Role.ASSISTANT)
+    tells = and_(mine, turns.c.role == Role.ASSISTANT, turns.c.seq.in_(_telling(connection, key, seq)))
     stand = and_(tells, turns.c.validity == Validity.STANDS)
     for row in connection.execute(select(turns.c.seq, turns.c.body).where(stand)).all():
         said = and_(
@@ -46,6 +46,17 @@ def outdate(connection: Connection, key: SessionKey, seq: int, *, but: int | Non
     if others and connection.execute(update(turns).where(asked, turns.c.seq.in_(others)).values(newer)).rowcount:
         this = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
         connection.execute(update(sessions).where(this, sessions.c.owner.is_not(None)).values(news=True))
+
+
+def _telling(connection: Connection, key: SessionKey, seq: int) -> Sequence[int]:
+    """The summaries that tell of a turn, and those that tell of these: they are made from what these said."""
+    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
+    later = and_(mine, turns.c.role == Role.ASSISTANT, turns.c.covers.is_not(None), turns.c.seq > seq)
+    told = [seq]
+    for row in connection.execute(select(turns.c.seq, turns.c.covers).where(later).order_by(turns.c.seq)).all():
+        if row.covers <= told[-1]:
+            told.append(row.seq)
+    return told[1:]
 
 
 def remade(
