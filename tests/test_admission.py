@@ -1,5 +1,6 @@
 """Who is talked with, and who sees what, through the real clients: allow, deny, guests, externals, roles, programs."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +9,10 @@ import pytest
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
-from core.schema import denials
-from core.store import connect
+from core.schema import denials, sessions
+from core.store import Database, connect
 from core.timings import Timings
+from tests.script import rows
 from tests.stage import Shown, Stage
 from tests.stages import STAGES
 from tests.talk import Running
@@ -266,7 +268,7 @@ def plan_page(stage: Stage) -> None:
 
 
 async def test_who_is_queued_is_turned_away_by_no_page_in_the_platforms_place(
-    url: str, stage: Stage, model: OpenAIServer
+    url: str, stage: Stage, model: OpenAIServer, database: Database
 ) -> None:
     if isinstance(stage, SlackStage):
         stage.server.workspace.private.add(CHANNEL)
@@ -276,6 +278,9 @@ async def test_who_is_queued_is_turned_away_by_no_page_in_the_platforms_place(
             await stage.say("a long question")
             await model.until(lambda: model.requests)
             await stage.say("and mine?", author="eve")
+            async with asyncio.timeout(20):
+                while (await rows(database, sessions))[0].waiting < 2:  # noqa: ASYNC110 – a database tells nobody
+                    await asyncio.sleep(0.02)
             plan_page(stage)
             model.release()
             await stage.until(lambda: any("and mine?" in one.text and one.done for one in stage.shown()))
