@@ -31,13 +31,9 @@ def has(connection: Connection, address: Address, message: str) -> bool:
     return _HAS.first(connection, **here, this=message) is not None
 
 
-def _message(message: str) -> str:
-    return message
-
-
 _HERE = and_(gone.c.workspace == WORKSPACE, gone.c.channel == bindparam("in_channel"))
 
-_HAS = Prepared(lambda _: select(gone.c.message).where(_HERE, gone.c.message == bindparam("this")), _message)
+_HAS = Prepared(lambda _: select(gone.c.message).where(_HERE, gone.c.message == bindparam("this")), str)
 
 
 def bar(connection: Connection, key: SessionKey, message: str) -> bool:
@@ -72,7 +68,7 @@ def bar_late(connection: Connection, key: SessionKey) -> None:
 
 _BARRED = 50  # messages: most of them were said elsewhere in the channel
 _NEWEST = Prepared(
-    lambda _: select(gone.c.message).where(_HERE).order_by(gone.c.gone_at.desc()).limit(fixed(_BARRED)), _message
+    lambda _: select(gone.c.message).where(_HERE).order_by(gone.c.gone_at.desc()).limit(fixed(_BARRED)), str
 )
 _NEVER = 0  # the time of what was never said to us
 

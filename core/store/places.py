@@ -57,10 +57,6 @@ def born(connection: Connection, workspace: int, address: Address, *, public: bo
     )
 
 
-def _number(sessions: int) -> int:
-    return sessions
-
-
 _NUMBER = Prepared(
     lambda _: (
         update(workspaces)
@@ -68,7 +64,7 @@ _NUMBER = Prepared(
         .values(sessions=workspaces.c.sessions + fixed(1))
         .returning(workspaces.c.sessions)
     ),
-    _number,
+    int,
 )
 
 _EMPTY = {

@@ -54,8 +54,4 @@ def _known(connection: Connection, platform: str, name: str) -> int | None:
     return _KNOWN.first(connection, on_platform=platform, in_workspace=storable(name))
 
 
-def _number(workspace: int) -> int:
-    return workspace
-
-
-_KNOWN = Prepared(lambda _: select(workspaces.c.workspace).where(_NAMED), _number)
+_KNOWN = Prepared(lambda _: select(workspaces.c.workspace).where(_NAMED), int)
