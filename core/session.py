@@ -118,6 +118,10 @@ class Lease:
         """Workspace, session and fence: this lease, and no other one of the same session."""
         return self.key.workspace, self.key.session, self.fence
 
+    def stops(self, seq: int) -> bool:
+        """Whether an answer to the turn with this seq is to end: somebody has said `stop` behind it."""
+        return self.stop is not None and seq < self.stop
+
 
 class Fate(Enum):
     """What has become of a lease with the end of the turn that it was for."""

@@ -136,7 +136,7 @@ class Answering:
     async def _written(self, case: Case) -> Written:
         """What the model has written. Raises Stopped, Changed, or a ModelError."""
         lease, seq = case.lease, case.question.seq
-        if lease.stop is not None and seq < lease.stop:
+        if lease.stops(seq):
             raise Stopped
         async with self._runs.run(lease.key, seq, case.speech):
             return await self._asking.ask(case)

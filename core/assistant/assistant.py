@@ -61,7 +61,7 @@ class Assistant:
             return await self._finish(lease, question, order)
         if not question.begun and await self._is_ignored(lease, question, order):
             return await self._ignore(lease, question, order)
-        if _is_stopped(lease, question) and (order is None or order.is_for_the_model):
+        if lease.stops(question.seq) and (order is None or order.is_for_the_model):
             return await self._answering.talk(lease, question, order)  # which ends, and asks nobody
         try:
             if not await self._rechecking.sees(lease, question, queued=queued):
@@ -130,8 +130,3 @@ class Assistant:
             nothing = Errand(key=lease.key, cause=question, lease=lease, stored=())
             return await self._outbox.answer(nothing, Answer(parts=(), error=reason))
         return await self._answering.say(lease, question, apologies.GAVE_UP, reason)
-
-
-def _is_stopped(lease: Lease, question: Turn) -> bool:
-    """Whether somebody has said `stop` while this waited."""
-    return lease.stop is not None and question.seq < lease.stop
