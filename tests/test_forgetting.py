@@ -154,6 +154,23 @@ async def test_whoever_goes_on_with_it_comes_to_the_same_end(database: Database,
     assert await memory(database) == [("person", "when do we meet?"), ("assistant", "Noon. […]")]
 
 
+async def test_an_erasure_that_fails_holds_up_no_other(database: Database) -> None:
+    road = Interrupted(database)
+    async with house(road) as running:
+        await said(running, "the code is tuna", author=ADA)
+        await said(running, "mine is salmon", author=BEN)
+        await said(running, "!forget me yes", author=ADA)
+        await said(running, "!forget me yes", author=BEN)
+        road.fail("hide", ValueError("nobody has thought of this"))
+        with pytest.raises(ValueError, match="nobody has thought of this"):
+            await running.erasing.look()
+        assert "salmon" not in await stored(database)
+        assert "tuna" in await stored(database)
+        await running.erasing.look()
+
+    assert "tuna" not in await stored(database)
+
+
 async def test_what_comes_afterwards_is_a_new_beginning(database: Database) -> None:
     async with house(database) as running:
         await said(running, "tuna", author=ADA)

@@ -10,6 +10,7 @@ import structlog
 
 from core.budget import periods
 from core.commands import accounts
+from core.errors import DatabaseError
 from core.memory.traces import Words
 from core.session import SessionKey
 from core.store import Connection, Database, erasures, forgetting, identities, retiring
@@ -55,16 +56,30 @@ class Erasing:
         self._clock = clock
 
     async def look(self) -> None:
-        """Works off all that there is, unless another process does. Raises a DatabaseError, or LeaseLost."""
+        """Works off all that there is, unless another process does.
+
+        Raises a DatabaseError, LeaseLost, or what was wrong with one of them, once the others are done.
+        """
         if await self._database.read(erasures.under_way):
             await self._shifts.once(NAME, "", self._work, every=0.0, after_failure=0.0)
 
     async def _work(self) -> None:
+        failures: list[Exception] = []
         for erasure in await self._database.read(erasures.under_way):
-            if not erasure.is_done:
-                await self._forget(erasure)
-            elif await self._database.write(erasures.tidy, erasure):
-                log.info("forgotten", scope=erasure.scope.value)
+            try:
+                await self._go_on(erasure)
+            except DatabaseError:
+                raise
+            except Exception as error:  # noqa: BLE001 – it is raised below, and holds up nobody else
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
+    async def _go_on(self, erasure: Erasure) -> None:
+        if not erasure.is_done:
+            await self._forget(erasure)
+        elif await self._database.write(erasures.tidy, erasure):
+            log.info("forgotten", scope=erasure.scope.value)
 
     async def _forget(self, erasure: Erasure) -> None:
         """All of it; every step may be taken again. What channels were done before, stays so."""
