@@ -50,7 +50,7 @@ def status() -> None:
 
 
 async def _with_vault(settings: Settings, work: Callable[[Database, Vault], Awaitable[None]]) -> int:
-    database = wiring.open_database(settings)
+    database = wiring.existing_database(settings)
     try:
         vault = await wiring.prepare(settings, database)
         if vault is None:

@@ -69,7 +69,7 @@ async def _taken_back(database: Database, place: Scope, name: str) -> tuple[bool
 
 
 async def _with_database(known: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
-    database = wiring.open_database(known)
+    database = wiring.existing_database(known)
     try:
         await wiring.prepare(known, database)
         return await work(database)

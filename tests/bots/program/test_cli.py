@@ -532,8 +532,11 @@ def letter(tmp_path: Path) -> str:
         "dead drop console:local:main#1",
         "export --user U1",
         "forget --user U1",
+        "keys rotate",
         "keys status",
         "retention --dry-run",
+        "settings --channel console:local:main",
+        "settings --workspace console:local --unset answers",
     ],
 )
 def test_who_looks_into_a_database_that_is_not_there_is_told_so_and_makes_none(words: str, tmp_path: Path) -> None:

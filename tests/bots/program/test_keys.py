@@ -164,6 +164,7 @@ async def test_status_says_what_is_in_the_clear_and_changes_nothing(tmp_path: Pa
 
 
 def test_without_a_ring_there_is_nothing_to_rotate() -> None:
+    backscroll("migrate")
     refused = backscroll("keys", "rotate")
 
     assert refused.exit_code == 2
