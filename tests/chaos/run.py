@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -62,8 +62,8 @@ _CONTEXT = 4_000
 _PID = re.compile(r":(\d+)@")
 """The process in an owner's name."""
 
-_LONGEST_STORY = 80
-"""Lines that are told about one offence."""
+_LONGEST_STORY = 160
+"""Lines that are told about one message: how it began, and how it ended."""
 
 _UNDER_WAY = 0.05
 """Seconds for which what was sent before a kill may still arrive."""
@@ -433,12 +433,15 @@ class Run:
             stories.append(f"{offence.kind.upper()} {offence.marker} in {offence.session}: {offence.why}")
             if not offence.marker:
                 lines = self.chronicle.story(offence.session, (), since=self.chronicle.began, until=time())
-                stories.extend(f"  {line}" for line in lines[-_LONGEST_STORY:])
-            question = questions.pop(offence.marker, None)
-            if question is not None:
-                stories.append(f"  record: {_recorded(turns.get(question.id))}")
-                lines = self.chronicle.story(question.session, question.versions, since=question.at, until=time())
-                stories.extend(f"  {line}" for line in lines[:_LONGEST_STORY])
+                stories.extend(_told(lines))
+            for marker in (offence.marker, *MARKER.findall(offence.why)):
+                question = questions.pop(marker, None)
+                if question is not None:
+                    stories.append(f"  {marker}, heard {question.heard}: {_recorded(turns.get(question.id))}")
+                    since = question.at
+                    stories.extend(
+                        _told(self.chronicle.story(question.session, question.versions, since=since, until=time()))
+                    )
         return stories
 
     def _takeovers(self) -> Iterator[tuple[float, float, str]]:
@@ -460,7 +463,16 @@ def _maker(request: Request) -> int:
     return int(request.headers["Authorization"].rpartition("-")[2])
 
 
+def _told(lines: Sequence[str]) -> Iterator[str]:
+    half = _LONGEST_STORY // 2
+    left_out = len(lines) - 2 * half
+    shown = lines if left_out <= 0 else [*lines[:half], f"({left_out} lines)", *lines[-half:]]
+    return (f"  {line}" for line in shown)
+
+
 def _recorded(turn: Turn | None) -> str:
     if turn is None:
         return "not known to the bot"
-    return "overheard, and never taken in" if turn.is_overheard else str(turn)
+    if turn.is_overheard:
+        return "overheard, and never taken in"
+    return str(turn._replace(text=" ".join(MARKER.findall(turn.text))))
