@@ -52,7 +52,8 @@ imports: $(BIN)/.dev
 	$(BIN)/lint-imports
 
 SIDE_BY_SIDE := --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
-SEALED := tests/core/store tests/core/delivery/test_reconcile.py tests/core/memory/test_quotes.py tests/test_deletions.py
+SEALED := tests/core/store tests/core/delivery/test_reconcile.py tests/core/memory/test_quotes.py tests/test_deletions.py \
+	tests/test_conversations.py
 APART := -k "not five_hundred" tests/core/chores tests/core/store/test_timeouts.py tests/core/store/test_dead.py \
 	tests/core/store/test_policies.py tests/bots/program/test_forget.py tests/test_retention.py tests/test_off_the_record.py
 tests: $(BIN)/.dev

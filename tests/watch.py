@@ -42,6 +42,11 @@ def said(words: Words) -> Words:
     return words
 
 
+def said_lately() -> list[str]:
+    """What somebody has said since `found` was last asked."""
+    return list(_said)
+
+
 def begin() -> None:
     """From now on everything that is logged is watched; it is made into lines as in production."""
     structlog.configure(processors=[*logs.processors("text"), _watched])

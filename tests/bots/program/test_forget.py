@@ -10,8 +10,8 @@ from core.schema import erasures, turns
 from core.seam.messages import Quote
 from core.store import connect
 from tests.bots.program.test_cli import backscroll
+from tests.dumps import dumped
 from tests.script import house, rows
-from tests.test_forgotten import dumped
 from tests.values import ADA, BEN, HERE, message
 
 
@@ -103,7 +103,7 @@ def test_who_is_forgotten_by_the_operator_is_so_in_each_workspace(talked: str) -
     assert result.exit_code == 0
     assert result.stdout.count("I have forgotten U1. Erased: ") == 2
     assert "2 messages, 1 answer of mine, 1 quote in others' messages, 1 person's preferences" in result.stdout
-    left = asyncio.run(dumped(talked))
+    left = dumped(talked)
     assert [word for word in ("tuna", "salmon", "pirate") if word in left] == []
     assert "bread" in left
     assert stored(talked, erasures) == []
