@@ -17,7 +17,7 @@ from core.session import Role, SessionKey, Turn, Validity
 from core.store import denials, gone, parts
 from core.store.deliveries import REMEMBERED, draft_of, text_of
 from core.store.engine.rows import DOUBTFUL, each, gathered
-from core.store.engine.sql import insert, micro, now
+from core.store.engine.sql import insert, now
 from core.store.queue import turn
 from core.store.states import DeliveryState
 from core.store.turns import COLUMNS, OPEN, WAITS, turn_of
@@ -192,14 +192,15 @@ def _doubt(row: Row[*tuple[object, ...]]) -> Doubt:
 def neighbours(connection: Connection, reply: Reply, key: SessionKey, seq: int) -> Reply:
     """The reply, told which messages are other deliveries of this session, and which was posted before it.
 
-    Answers are given in the order in which people spoke, of what had arrived: so what was answered for certain before
-    this is what was said earlier, and came earlier.
+    Answers are given in the order in which people spoke, whatever arrived first, and notices in between by their own
+    time: so what is on screen of what was said before this stands above it.
     """
     mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session)
     columns = [deliveries.c[name] for name in ("seq", "part", "message", "draft")]
     rows = connection.execute(
         select(*columns, turns.c.at).join(turns, _QUESTION).where(mine).order_by(turns.c.at, *columns[:2])
     )
+    said = connection.execute(select(turns.c.at).where(turn(key, seq), turns.c.role == Role.PERSON)).scalar_one()
     others: set[str] = set()
     after = None
     for row in rows:
@@ -208,7 +209,7 @@ def neighbours(connection: Connection, reply: Reply, key: SessionKey, seq: int) 
         if known is None or (row.seq, row.part) == (seq, reply.part):
             continue
         others |= {known} if draft is None else {known, draft.id}
-        if (row.seq, row.part) < (seq, reply.part) and row.at <= micro(reply.asked_at):
+        if (row.at, row.seq, row.part) < (said, seq, reply.part):
             after = known
     return replace(reply, others=frozenset(others), after=after)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from time import time
 
 import pytest
 from sqlalchemy import Connection, update
@@ -51,6 +52,22 @@ async def test_a_notice_reaches_an_idle_session_and_nobody_in_particular(databas
     assert len(running.model.prompts) == 1, "no model was asked"
     assert await memory(database) == [("person", "hello"), ("assistant", "You said: hello")]
     assert [row.due_at for row in await rows(database, deliveries)] == [None, None], "nothing about it is doubtful"
+
+
+async def test_a_notice_is_looked_for_below_the_answer_that_it_follows(database: Database) -> None:
+    """However soon it follows: it is dated by another clock than the platform's, which may be some seconds behind."""
+    adapter = TranscriptAdapter()
+    adapter.faults.extend([None, Fault(error=DeliveryUnknown("timeout"))])
+    async with house(database, adapter=adapter) as running:
+        await running.say(message(at=time() - 5))
+        await running.answered("You said: hello")
+        await tell(running)
+        await running.adapter.until(lambda: len(running.adapter.screen) == 2)
+        await running.over()
+
+    notice = adapter.delivered[-1]
+    assert (notice.text, notice.attempt) == (WORDS, 2)
+    assert notice.after == next(shown for shown, one in adapter.screen.items() if one.text == "You said: hello")
 
 
 async def test_a_notice_stands_between_the_two_answers_between_which_it_was_told(database: Database) -> None:

@@ -286,6 +286,22 @@ async def test_a_reply_of_unknown_outcome_is_looked_for_before_it_is_posted_agai
     assert row.tries == 3, "committed before each call, for whoever takes over"
 
 
+async def test_a_reply_is_looked_for_below_that_to_what_was_said_before_but_came_later(database: Database) -> None:
+    adapter, go = TranscriptAdapter(), asyncio.Event()
+    adapter.faults.extend([None, None, Fault(error=DeliveryUnknown("timeout"))])
+    async with house(database, [go], adapter=adapter) as running:
+        await running.say(message("none", at=1_700_000_000))
+        await running.model.until(lambda: running.model.running)
+        await running.say(message("two", at=1_700_000_002))
+        await running.say(message("one", at=1_700_000_001, author=BEN))
+        go.set()
+        await running.answered("You said: none", "You said: one", "You said: two")
+
+    first, *_, last = adapter.delivered
+    assert (first.after, last.text, last.attempt) == (None, "You said: two", 2)
+    assert last.after == next(shown for shown, one in adapter.screen.items() if one.text == "You said: one")
+
+
 @only_sqlite
 async def test_a_reply_that_stays_unknown_backs_off_and_is_never_doubled(database: Database) -> None:
     adapter = TranscriptAdapter()
