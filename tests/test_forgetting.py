@@ -185,6 +185,41 @@ async def test_what_comes_afterwards_is_a_new_beginning(database: Database) -> N
     assert "tuna" not in await stored(database)
 
 
+@pytest.mark.parametrize("by", ["person", "operator"])
+@pytest.mark.parametrize("step", ["succeed", "hide", "reach", "unname"])
+async def test_what_was_said_since_goes_too_where_it_is_asked_for_again(database: Database, step: str, by: str) -> None:
+    """While the first is under way, in whatever step, with the key that it was sealed by; told is who asked last."""
+    vault = Vault(OwnKeys(bytes(32)))
+    bodies.use(vault)
+    road = Interrupted(database)
+    async with house(road) as running:
+        running.erasing = _sealing(running, vault)
+        for place in (HERE, ONE):
+            await said(running, "the code is tuna", author=ADA, address=place)
+        await said(running, "!forget me yes", author=ADA)
+        with road.hold(step) as reached:
+            looking = asyncio.create_task(running.erasing.look())
+            await reached.wait()
+            await said(running, "salmon", author=ADA)
+            assert "For what was said since, say `!forget me yes` again." in await said(
+                running, "!forget me", author=ADA, address=ONE
+            )
+            before = await database.read(_keys_and_bodies)
+            if by == "person":
+                assert "I am forgetting it now" in await said(running, "!forget me yes", author=ADA, address=ONE)
+            else:
+                await database.write(begin_in, HERE.platform, HERE.workspace, Scope.PERSON, ADA.id)
+        await looking
+        await forgotten(running)
+        after = await database.read(_keys_and_bodies)
+
+    assert [one for one in ("tuna", "salmon", ADA.id) if one in await stored(database)] == []
+    receipts = [one for one in running.adapter.screen.values() if "I have forgotten you" in one.text]
+    assert [one.address for one in receipts] == [ONE if by == "person" else HERE]
+    old = {number for author, number, _ in before[0] if author == ADA.id}
+    assert {wrapped for author, number, wrapped in after[0] if number in old} == {b""}
+
+
 @pytest.mark.parametrize(
     ("limit", "told"), [("5k tokens/month", "is used up"), ("2 requests/minute", "I am asked too often")]
 )
@@ -310,14 +345,7 @@ async def test_the_key_of_what_was_said_is_destroyed_and_what_comes_afterwards_c
     vault = Vault(OwnKeys(bytes(32)))
     bodies.use(vault)
     async with house(database) as running:
-        running.erasing = Erasing(
-            database=database,
-            shifts=Shifts(database=database, owner="host:boot:1:a.", timings=running.timings),
-            count=len,
-            timings=replace(running.timings, keys=0.05),
-            wake=running.worker.wake,
-            vault=vault,
-        )
+        running.erasing = _sealing(running, vault)
         await said(running, "the code is tuna", author=ADA)
         await said(running, "!prefer tone pirate", author=ADA)
         before = await database.read(_keys_and_bodies)
@@ -341,6 +369,18 @@ async def test_the_key_of_what_was_said_is_destroyed_and_what_comes_afterwards_c
     with pytest.raises(NotOpened) as lost:
         later.open(Place("turns", "body", 1, 1, (1, 0)), sealed)
     assert lost.value.erased
+
+
+def _sealing(running: House, vault: Vault) -> Erasing:
+    """What erases where all is sealed by this vault."""
+    return Erasing(
+        database=running.database,
+        shifts=Shifts(database=running.database, owner="host:boot:1:a.", timings=running.timings),
+        count=len,
+        timings=replace(running.timings, keys=0.05),
+        wake=running.worker.wake,
+        vault=vault,
+    )
 
 
 def _keys_and_bodies(connection: Connection) -> tuple[list[tuple[str, int, bytes]], list[tuple[str, bytes]]]:

@@ -82,15 +82,20 @@ class Erasing:
             log.info("forgotten", scope=erasure.scope.value)
 
     async def _forget(self, erasure: Erasure) -> None:
-        """All of it; every step may be taken again. What channels were done before, stays so."""
-        erasure = await self._with_key(erasure)
+        """All of it; every step may be taken again. What channels were done before, stays so.
+
+        Where more is asked for meanwhile, it begins again the next time.
+        """
+        before, erasure = erasure.before, await self._with_key(erasure)
+        if erasure.before != before:
+            return
         while channels := await self._database.read(erasures.channels, erasure, _CHANNELS):
             for channel in channels:
                 keys = await self._database.read(erasures.sessions_in, erasure, channel)
                 await (self._person(erasure, keys) if erasure.is_of_person else self._place(erasure, keys))
                 await self._database.write(erasures.reach, erasure, channel)
             reached = await self._database.read(erasures.find, erasure)
-            if reached is None:
+            if reached is None or reached.before != before:
                 return
             erasure = reached
         await self._beside(erasure)
@@ -180,11 +185,12 @@ class Take(Protocol):
 def _settle(connection: Connection, erasure: Erasure, *, since: int) -> None:
     """What is left to be forgotten beside sessions is gone, and whoever asked for it is told, as one.
 
-    What was spent from this day on counts for a budget.
+    What was spent from this day on counts for a budget. Where more was asked for meanwhile, nothing of that is so.
     """
+    if not erasures.settle(connection, erasure):
+        return
     identities.forget(connection, erasure, since=since)
     erasures.add(connection, erasure, Counts(keys=retiring.destroy(connection, erasure)))
-    erasures.settle(connection, erasure)
     done = erasures.find(connection, erasure)
     if done is not None:
         erasures.tell(connection, done, accounts.told(done, erasures.leftovers(connection)))

@@ -21,11 +21,11 @@ def change(connection: Connection, desk: Desk) -> tuple[bool, str]:
     """Begins what was asked for a second time; whether it did, and what is said to it."""
     what, sure = desk.order.arguments["what"], "sure" in desk.order.arguments
     erasure = _erasure(desk, _SCOPES[what])
-    known = erasures.find(connection, erasure)
-    if known is not None and not known.is_done:
-        gone = accounts.listed(known.counts)
-        return False, f"I am at it, and say here when it is done. Gone so far: {gone or 'nothing yet'}."
     if not sure:
+        known = erasures.find(connection, erasure)
+        if known is not None and not known.is_done:
+            gone = accounts.listed(known.counts) or "nothing yet"
+            return False, f"I am at it. Gone so far: {gone}. For what was said since, say `!forget {what} yes` again."
         return False, f"{_ASKED[erasure.scope]} It can't be undone. If that is what you want, say `!forget {what} yes`."
     erasures.begin(connection, erasure)
     return True, "I am forgetting it now, and say here when it is done, and what I could not erase."

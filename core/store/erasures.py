@@ -1,10 +1,11 @@
 """Erasures: what is to be forgotten, whose row says how far that has come, until it is done and has been told."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 
-from sqlalchemy import Connection, Row, and_, delete, select, update
+from sqlalchemy import Connection, Row, and_, delete, select, true, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import erasures, preferences, sessions, turns, workspaces
@@ -92,28 +93,37 @@ class Erasure:
         return self.scope is Scope.PERSON
 
 
-def begin(connection: Connection, erasure: Erasure) -> bool:
-    """From now on this is being forgotten, by whoever is free; False where it was already.
+def begin(connection: Connection, erasure: Erasure) -> None:
+    """From now on this is being forgotten, by whoever is free. Where less is under way already, it becomes this.
 
     What a person prefers goes at once, so that what they wish for afterwards stays.
     """
     this = _this(erasure)
     connection.execute(delete(erasures).where(this, erasures.c.done_at.is_not(None)))
     asked = erasure.asked
-    preferred = _preferred(connection, erasure)
+    told = {"session": asked and asked.session, "seq": asked and asked.seq, "author": asked and asked.author}
     row = {
         "workspace": erasure.workspace,
         "scope": erasure.scope,
         "subject": erasure.subject,
         "before": erasure.before,
-        "session": asked and asked.session,
-        "seq": asked and asked.seq,
-        "author": asked and asked.author,
         "after": "",
-        "counts": json.dumps(asdict(Counts(preferences=preferred))),
+        "counts": json.dumps(asdict(Counts())),
     }
-    new = insert(connection.dialect.name, erasures).values(row).on_conflict_do_nothing()
-    return connection.execute(new).rowcount > 0
+    new = insert(connection.dialect.name, erasures).values(row | told).on_conflict_do_nothing()
+    if connection.execute(new).rowcount == 0:
+        _widen(connection, erasure, told if asked is not None else {})
+    add(connection, erasure, Counts(preferences=_preferred(connection, erasure)))
+
+
+def _widen(connection: Connection, erasure: Erasure, told: Mapping[str, object]) -> None:
+    """It begins again, for what was said since it was asked for; told of it is who has asked last, if anybody has."""
+    more = true() if erasure.before is None else erasures.c.before < erasure.before
+    less = and_(_this(erasure), erasures.c.before.is_not(None), more)
+    again = {"before": erasure.before, "after": "", "last_key": None, "done_at": None}
+    connection.execute(update(erasures).where(less).values(again))
+    if told:
+        connection.execute(update(erasures).where(_this(erasure)).values(told))
 
 
 def _preferred(connection: Connection, erasure: Erasure) -> int:
@@ -128,9 +138,7 @@ def begin_in(connection: Connection, platform: str, workspace: str, scope: Scope
     """The same for the operator, in the workspace of this name: all that there is, also where less was asked for."""
     erasure = Erasure(workspace=workspace_of(connection, platform, workspace), scope=scope, subject=subject)
     with within(connection, erasure.workspace):
-        if not begin(connection, erasure):
-            less = and_(_this(erasure), erasures.c.before.is_not(None))
-            connection.execute(update(erasures).where(less).values(before=None, after=""))
+        begin(connection, erasure)
     return erasure
 
 
@@ -156,13 +164,14 @@ def add(connection: Connection, erasure: Erasure, more: Counts) -> None:
 
 
 def reach(connection: Connection, erasure: Erasure, channel: str) -> None:
-    """All channels up to this one are done."""
-    connection.execute(update(erasures).where(_this(erasure)).values(after=channel))
+    """All channels up to this one are done, as long as no more was asked for meanwhile."""
+    connection.execute(update(erasures).where(_as_it_was(erasure)).values(after=channel))
 
 
-def settle(connection: Connection, erasure: Erasure) -> None:
-    """It is done: only the receipt is left to be told."""
-    connection.execute(update(erasures).where(_this(erasure)).values(done_at=now(connection)))
+def settle(connection: Connection, erasure: Erasure) -> bool:
+    """It is done: only the receipt is left to be told. False where more was asked for meanwhile."""
+    done = update(erasures).where(_as_it_was(erasure)).values(done_at=now(connection))
+    return connection.execute(done).rowcount > 0
 
 
 def end(connection: Connection, erasure: Erasure) -> None:
@@ -254,6 +263,10 @@ def _key(connection: Connection, workspace: int, session: int) -> SessionKey | N
 def _this(erasure: Erasure) -> ColumnElement[bool]:
     same = and_(erasures.c.workspace == erasure.workspace, erasures.c.scope == erasure.scope)
     return and_(same, erasures.c.subject == erasure.subject)
+
+
+def _as_it_was(erasure: Erasure) -> ColumnElement[bool]:
+    return and_(_this(erasure), erasures.c.before.is_not_distinct_from(erasure.before))
 
 
 def _read(row: Row[*tuple[object, ...]]) -> Erasure:
