@@ -12,8 +12,11 @@ from core.seam.messages import Author, Quote
 ATTEMPTS = 5
 """How often a turn is tried, at the least, before it is given up."""
 
-RESTS: Mapping[int, float] = {4: 10.0, 5: 60.0}
-"""Seconds that a session rests, by how many processes have ended over it, of which the last held nothing else."""
+DEATHS = 6
+"""Over how many processes that ended a turn is given up. Over the last three of them it was the only one in hand."""
+
+AGES: Mapping[int, float] = {4: 10.0, 5: 60.0}
+"""Seconds for which a process has lived that tries what so many processes have ended over, or more."""
 
 OVERHEARD_BEFORE_QUESTION = 20
 """How many messages that were not for the bot are shown before a question."""

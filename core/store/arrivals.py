@@ -10,7 +10,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import sessions
 from core.seam.messages import Inbound
-from core.session import RESTS, SessionKey
+from core.session import SessionKey
 from core.store import gone, policies, preferences
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, fixed
@@ -144,9 +144,5 @@ def _queued(dialect: str, *, at_once: bool, claims: bool) -> dict[str, object]:
 
 
 def backs_off(now_: ColumnElement[int]) -> ColumnElement[bool]:
-    """The condition that a session waits for its next attempt, which need not wait if there is something new.
-
-    One over which processes have ended rests in any case.
-    """
-    waits = and_(sessions.c.owner.is_(None), sessions.c.attempts > fixed(0), sessions.c.due_at > now_)
-    return and_(waits, sessions.c.deaths < fixed(min(RESTS)))
+    """The condition that a session waits for its next attempt, which need not wait if there is something new."""
+    return and_(sessions.c.owner.is_(None), sessions.c.attempts > fixed(0), sessions.c.due_at > now_)

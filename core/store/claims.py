@@ -2,13 +2,14 @@
 
 A lease that ran out is claimed like new work. Whatever ended a process may have been any of the sessions that it held.
 So the more processes have ended over one, the fewer others it is answered beside, and in the end none: until then,
-nothing is its fault. From then on it rests in between, longer each time: what ends processes one after the other, and
-is no fault of any session's, may be over by then.
+nothing is its fault. From then on only a process tries it that has lived for some time: where processes are ended one
+after the other by something else, none gets that old, and it waits until that is over.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import inf
 
 from sqlalchemy import (
     BigInteger,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     case,
     func,
     not_,
+    or_,
     select,
     tuple_,
     update,
@@ -30,7 +32,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import sessions
 from core.seam.address import Address
-from core.session import RESTS, Lease, SessionKey, Turn
+from core.session import AGES, DEATHS, Lease, SessionKey, Turn
 from core.store import policies
 from core.store.arrivals import backs_off
 from core.store.engine import rows
@@ -39,6 +41,11 @@ from core.store.turns import first_waiting
 
 MOST = 1_000
 """How many sessions one process answers at the same time."""
+
+
+def braves(seconds: float) -> int:
+    """Over what how many processes may have ended that a process tries which has lived for so long."""
+    return min((deaths - 1 for deaths, age in AGES.items() if seconds < age), default=_ANY)
 
 
 def company(deaths: int) -> int:
@@ -80,28 +87,29 @@ def claim(
     limit: int,
     in_hand: int = 0,
     patient: bool = True,
+    lived: float = inf,
 ) -> Claimed:
     """Takes up to `limit` runnable sessions for `lease` seconds, the longest waiting first.
+
+    This process has `lived` for so many seconds: what more processes have ended over than it may try is passed over.
 
     That one decides in what company they are answered, with what is `in_hand` already: until there is room for it
     none is taken, so that it does not wait for ever. Without `patient`, those are passed over that have no room.
     """
     dialect, places = connection.dialect.name, list(platforms)
     most_deaths = _ANY if patient else _fitting(in_hand)
-    deaths = connection.execute(_first_due(dialect), {"platforms": places, "deaths": most_deaths}).scalar_one_or_none()
+    known: dict[str, object] = {
+        "platforms": places,
+        "process": owner[: owner.rfind(".") + 1] or owner,
+        "braves": braves(lived),
+    }
+    deaths = connection.execute(_first_due(dialect), known | {"deaths": most_deaths}).scalar_one_or_none()
     if deaths is None:
         return Claimed()
     most = min(limit, company(deaths) - in_hand) if deaths else limit
     if most <= 0:
         return Claimed(room=company(deaths) - 1)
-    facts = {
-        "new_owner": owner,
-        "process": owner[: owner.rfind(".") + 1] or owner,
-        "lease": int(lease * 1000),
-        "platforms": places,
-        "deaths": deaths,
-        "most": most,
-    }
+    facts = known | {"new_owner": owner, "lease": int(lease * 1000), "deaths": deaths, "most": most}
     leases = [_lease(connection, row) for row in connection.execute(_claiming(dialect), facts).all()]
     return Claimed(sessions=[(one, _waiting(connection, one.key)) for one in leases])
 
@@ -126,7 +134,16 @@ _ANY = 32_767  # deaths; no more can be counted
 
 def _due(dialect: str) -> ColumnElement[bool]:
     ours = sessions.c.platform.in_(bindparam("platforms", expanding=True))
-    return and_(sessions.c.due_at <= clock(dialect), ours, sessions.c.deaths <= bindparam("deaths"))
+    deaths = sessions.c.deaths + _died()
+    dares = or_(deaths <= bindparam("braves"), deaths >= fixed(DEATHS))  # what is to be given up ends nobody
+    return and_(sessions.c.due_at <= clock(dialect), ours, sessions.c.deaths <= bindparam("deaths"), dares)
+
+
+def _died() -> ColumnElement[int]:
+    """1 where the holder has ended; what ran out in this process, which lives, is an attempt like any other."""
+    process = bindparam("process", type_=Text)
+    ours = func.substr(sessions.c.owner, 1, func.length(process)) == process
+    return case((and_(sessions.c.owner.is_not(None), not_(ours)), fixed(1)), else_=fixed(0))
 
 
 @cache
@@ -143,10 +160,7 @@ def _claiming(dialect: str) -> ReturningUpdate[_Claimed]:
         .limit(bindparam("most"))
         .with_for_update(skip_locked=True)
     )
-    # What ran out in a process that lives, which claims it again, is an attempt like any other.
-    process = bindparam("process", type_=Text)
-    ours = func.substr(sessions.c.owner, 1, func.length(process)) == process
-    died = case((and_(sessions.c.owner.is_not(None), not_(ours)), fixed(1)), else_=fixed(0))
+    died = _died()
     return (
         update(sessions)
         .where(tuple_(sessions.c.workspace, sessions.c.session).in_(due))
@@ -178,8 +192,7 @@ def _lease(connection: Connection, row: Row[_Claimed]) -> Lease:
 def free_dead(connection: Connection, *, host: str, alive: Callable[[str], bool]) -> int:
     """Frees the leases of processes of this host that are no longer alive; returns how many. Called at start.
 
-    They have ended over what they held, as if it had been claimed when its leases ran out. What over which one has
-    ended that held nothing else rests first.
+    They have ended over what they held, as if it had been claimed when its leases ran out.
 
     An owner is `host:boot/space:pid@start:random`; `host` is the first two with their colons, `alive` judges a whole
     owner.
@@ -191,8 +204,7 @@ def free_dead(connection: Connection, *, host: str, alive: Callable[[str], bool]
         return 0
     counted = {"attempts": sessions.c.attempts - 1, "deaths": sessions.c.deaths + 1}
     # the fence as well: were one of them alive after all, it would go on writing under a lease that nobody holds
-    rest = case(*((sessions.c.deaths + 1 == deaths, int(rest * 1000)) for deaths, rest in RESTS.items()), else_=0)
-    free = {"owner": None, "fence": sessions.c.fence + 1, "due_at": now(connection) + rest, **counted}
+    free = {"owner": None, "fence": sessions.c.fence + 1, "due_at": now(connection), **counted}
     return connection.execute(
         update(sessions).where(sessions.c.owner.in_(dead), sessions.c.due_at.is_not(None)).values(free)
     ).rowcount

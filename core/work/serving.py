@@ -14,7 +14,7 @@ import structlog
 from core.assistant.assistant import Assistant
 from core.errors import AccessUnknown, BackscrollError, DatabaseError, DeliveryError, LeaseLost, ModelUnavailable
 from core.events import Events, GaveUp, QuestionChanged
-from core.session import ATTEMPTS, Fate, Lease, Turn
+from core.session import ATTEMPTS, DEATHS, Fate, Lease, Turn
 from core.store import Database, hearers, queue, upcoming
 from core.timings import Clock, Timings
 from core.work.asides import Asides
@@ -24,9 +24,6 @@ from core.work.courtesies import Courtesies
 from core.work.leases import Held
 
 log = structlog.get_logger()
-
-DEATHS = 6
-"""Over how many processes that ended a message is given up. Over the last three of them it was the only one in hand."""
 
 LOOKS_AT = 2
 """How many of a session's waiting turns are looked at: the one to answer, and whether its burst goes on."""

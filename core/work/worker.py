@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from time import time
+from time import monotonic, time
 
 import structlog
 
@@ -53,6 +53,7 @@ class Worker:
         self._hearers = {name: owner for name, adapter in adapters.items() if not adapter.shared}
         self._timings = timings
         self._wake = asyncio.Event()
+        self._born = monotonic()
         self._leases = Leases(database=database, owner=owner, timings=timings)
         self._capacity = Capacity(self._leases, sessions)
         self.courtesies = Courtesies(database=database, adapters=adapters)
@@ -132,11 +133,9 @@ class Worker:
             self._capacity.claims = False
 
     async def _rest(self) -> None:
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(self._timings.poll):
                 await self._wake.wait()
-        except TimeoutError:
-            pass
 
     async def claim(self) -> None:
         """Takes as many sessions as may be in hand, of those that wait."""
@@ -160,6 +159,7 @@ class Worker:
                 limit=self._capacity.free,
                 in_hand=len(self._leases),
                 patient=patient,
+                lived=monotonic() - self._born,
             )
         )
         try:

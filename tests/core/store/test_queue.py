@@ -286,30 +286,31 @@ async def test_leases_of_dead_processes_of_this_host_are_freed_at_start(database
     assert (heir.attempts, heir.deaths) == (1, 1)
 
 
-def start(connection: Connection, said: Inbound) -> list[Lease]:
-    """Another process starts where one has ended, hears the next message, and claims what it can, in one moment."""
+def start(connection: Connection, said: Inbound, lived: float) -> list[Lease]:
+    """Another process starts where one has ended, hears the next message, and claims what it can once it has lived."""
     claims.free_dead(connection, host="host:boot:", alive=lambda owner: False)
     claims.call_back(connection)
     inbound.accept(connection, said, kind=Kind.SAID, verb=None, tokens=7)
-    claimed = claims.claim(connection, owner="host:boot:2:b", lease=30, platforms=["console"], limit=10)
+    claimed = claims.claim(connection, owner="host:boot:2:b", lease=30, platforms=["console"], limit=10, lived=lived)
     return [one for one, _ in claimed.sessions]
 
 
-@pytest.mark.parametrize(("deaths", "rest"), [(1, 0.0), (3, 0.0), (4, 10.0), (5, 60.0), (6, 0.0)])
-async def test_what_processes_have_ended_over_alone_rests_before_it_is_tried_again(
-    database: Database, deaths: int, rest: float
+@pytest.mark.parametrize(("deaths", "age"), [(1, 0.0), (3, 0.0), (4, 10.0), (5, 60.0), (6, 0.0)])
+@pytest.mark.parametrize("is_freed", [True, False], ids=["at start", "when its lease is over"])
+async def test_what_processes_have_ended_over_alone_is_tried_by_one_that_has_lived(
+    database: Database, deaths: int, age: float, *, is_freed: bool
 ) -> None:
-    """Neither another start nor the next message cuts that short."""
+    """Where they are ended by something else, none gets that old, so that nothing innocent is given up."""
     await accept(database, message())
     await database.write(mourn, {HERE: deaths - 1})
-    assert await claim(database)
+    assert await claim(database, owner="host:boot:1:a." if is_freed else "other:boot:1:a.")
+    if not is_freed:
+        await database.write(expire)
 
-    at_once = await database.write(start, message())
-    rested = update(sessions).values(due_at=sessions.c.due_at - int(rest * 1000))
-    await database.write(lambda connection: connection.execute(rested))
-    later = at_once or await claim(database)
+    too_early = await database.write(start, message(), age - 0.1)
+    later = too_early or await database.write(start, message(), age)
 
-    assert bool(at_once) is (rest == 0)
+    assert bool(too_early) is (age == 0)
     assert [one.deaths for one in later] == [deaths]
 
 

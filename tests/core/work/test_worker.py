@@ -12,9 +12,8 @@ from core.delivery.previews import LATE
 from core.errors import DatabaseUnreachable, ModelStalled, ModelUnavailable
 from core.schema import sessions, turns
 from core.seam.messages import Audience
-from core.session import ATTEMPTS, Kind, Progress
+from core.session import ATTEMPTS, DEATHS, Kind, Progress
 from core.store import Connection, Database, claims, dead, inbound
-from core.work.serving import DEATHS
 from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, brisk, expire, house, memory, rows
 from tests.values import ADA, BEN, HERE, message
 
@@ -274,8 +273,11 @@ async def lost(database: Database, times: int) -> None:
         await database.write(expire)
 
 
-async def test_a_message_that_was_in_hand_when_five_processes_ended_is_answered(database: Database) -> None:
+async def test_a_message_that_was_in_hand_when_five_processes_ended_is_answered(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """E4: it was not the only one, or not often enough, for that to be its fault."""
+    monkeypatch.setattr(claims, "AGES", {4: 0.1, 5: 0.2})
     there = House(database, ScriptedModel(), TranscriptAdapter())
     await there.say(message("hello"), message("hello, too", address=CHANNEL))
     await lost(database, 5)
