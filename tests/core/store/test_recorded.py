@@ -11,7 +11,7 @@ from core.chores.unrecorded import Returning
 from core.errors import PlaceGone
 from core.schema import unrecorded as table
 from core.seam.messages import Audience, Closed, Edited, Inbound, Left, Quote
-from core.store import Connection, Database, dead, unrecorded
+from core.store import Connection, Database, dead, exporting, places, unrecorded
 from tests.script import Fault, House, TranscriptAdapter, house
 from tests.test_forgetting import said, stored
 from tests.values import BEN, HERE, message
@@ -136,6 +136,23 @@ async def test_a_question_is_off_the_record_that_is_edited_while_it_is_answered(
         await running.unserved()
 
     assert [one for one in ("fish", "salmon", "Salmon") if one in await stored(database)] == []
+
+
+async def test_a_question_that_waits_off_the_record_is_exported_to_nobody(database: Database) -> None:
+    go = asyncio.Event()
+    async with house(database, "Hi.", [go, "fine"]) as running:
+        await whole(running, "hello", 0)
+        await whole(running, "!off the record 5m", 1)
+        await running.say(at(2, "the code is tuna"))
+        await running.model.until(lambda: running.model.running)
+        found = await database.read(places.find, HERE)
+        assert found is not None
+        exported = await database.read(exporting.said, found[0], exporting.FIRST)
+        go.set()
+        await running.over()
+
+    assert [turn.text for turn in exported if "tuna" in turn.text] == []
+    assert "hello" in [turn.text for turn in exported]
 
 
 async def test_a_mention_that_is_edited_in_then_is_answered_off_the_record(database: Database) -> None:
