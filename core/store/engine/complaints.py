@@ -11,7 +11,10 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from core.errors import DatabaseError, DatabaseReadOnly, DatabaseUnreachable
 
 SERVER = "Check DATABASE_URL: host, port, name, user and password, and that the server runs."
-GRANT = "Give the role of DATABASE_URL the rights SELECT, INSERT, UPDATE and DELETE on all tables."
+GRANT = (
+    "Give the role of DATABASE_URL the rights SELECT, INSERT, UPDATE and DELETE on all tables. "
+    "Whoever migrates is the role that owns them."
+)
 PRIMARY = "DATABASE_URL leads to a replica, or to a server that is set to take no writes: name the primary."
 
 _MAY_WRITE = "This user must be able to write the file, the -wal and -shm beside it, and their folder."
