@@ -2,8 +2,10 @@
 
 import asyncio
 import socket
+from types import SimpleNamespace
 
 import pytest
+from discord import client
 
 from bots.discord import DiscordAdapter
 from bots.discord.api import Api
@@ -47,6 +49,18 @@ async def test_a_close_that_no_reconnecting_mends_is_one_clear_line(stage: Disco
     assert words in message
     assert "\n" not in message
     assert len(stage.gateway.identified) == 1
+
+
+def test_a_line_that_fails_now_and_then_is_tried_again_within_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And soon, where it has held for a while."""
+    now = 0.0
+    monkeypatch.setattr("discord.backoff.time", SimpleNamespace(monotonic=lambda: now))
+    pauses = client.ExponentialBackoff()
+    failing = [pauses.delay() for _ in range(200)]
+    now = 130.0
+
+    assert 30 < max(failing) <= 64
+    assert pauses.delay() <= 2
 
 
 async def test_a_wrong_token_is_named(stage: DiscordStage) -> None:
