@@ -253,6 +253,8 @@ async def test_a_part_that_people_delete_days_later_goes_from_memory(
         async with asyncio.timeout(40):
             while len(await rows(database, parts)) < 3:  # noqa: ASYNC110 – a database tells nobody
                 await asyncio.sleep(0.05)
+        if isinstance(people, DiscordStage):
+            await people.connected()
         await people.delete(people.shown()[1].id)
         await until_stored(database, "alpha", "gamma", gone="beta")
         await people.say("and now?")
