@@ -5,13 +5,12 @@ import socket
 from types import SimpleNamespace
 
 import pytest
-from discord import client
 
 from bots.discord import DiscordAdapter
 from bots.discord.api import Api
 from bots.discord.connection import Gateway
 from bots.discord.gate import Gate
-from bots.discord.library import Redirect
+from bots.discord.library import Redirect, discord
 from core.errors import PlatformError
 from tests.bots.discord.conftest import Listener, listening
 from tests.wire.discord import DiscordStage
@@ -55,7 +54,7 @@ def test_a_line_that_fails_now_and_then_is_tried_again_within_a_minute(monkeypat
     """And soon, where it has held for a while."""
     now = 0.0
     monkeypatch.setattr("discord.backoff.time", SimpleNamespace(monotonic=lambda: now))
-    pauses = client.ExponentialBackoff()
+    pauses = discord.client.ExponentialBackoff()
     failing = [pauses.delay() for _ in range(200)]
     now = 130.0
 
