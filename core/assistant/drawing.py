@@ -77,8 +77,8 @@ def _waits(connection: Connection, key: SessionKey) -> float:
 
 def _said(connection: Connection, key: SessionKey, mind: Mind, parts: Sequence[Part]) -> Sequence[Turn] | None:
     """The turns of these parts as they are now, oldest first; None where nothing is left of one."""
-    first, last = min(part.first for part in parts), max(part.last for part in parts)
-    newest, _ = checkpoints.read(connection, key, first, last, budget=WINDOWS * mind.room)
+    ranges = [(part.first, part.last) for part in parts]
+    newest = checkpoints.read(connection, key, ranges, budget=WINDOWS * mind.room)
     stand = [turn for turn in newest if turn.validity is not Validity.STALE]
     said = list(beginning.limited(stand, mind.shares))[::-1]
     return said if all(any(_is_in(turn, part) for turn in said) for part in parts) else None

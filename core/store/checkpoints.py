@@ -5,7 +5,7 @@ another: of these the old summary is made, never of the one before it. When a tu
 its words at once, and is made again before it is shown.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -50,10 +50,16 @@ class Boundary(NamedTuple):
     last: int
 
 
-def read(connection: Connection, key: SessionKey, first: int, last: int, *, budget: int) -> tuple[list[Turn], Boundary]:
-    """The turns of a range that is to be folded, newest first, and what the fold is held against when it is stored."""
-    held = boundary(connection, key, first, last)  # first of all: what changes after that is seen
-    return newest(connection, key, budget=budget, before=last + 1, covered=[(FIRST, first - 1)]), held
+def read(connection: Connection, key: SessionKey, ranges: Iterable[tuple[int, int]], *, budget: int) -> list[Turn]:
+    """The turns of the ranges that are to be folded, from the first seq of each to its last; newest first.
+
+    Between them may lie more than the budget, of which others tell: that is passed over.
+    """
+    covered, after = list[tuple[int, int]](), FIRST
+    for first, last in sorted(ranges):
+        covered.append((after, first - 1))
+        after = last + 1
+    return newest(connection, key, budget=budget, before=after, covered=covered)
 
 
 def tree(connection: Connection, key: SessionKey) -> list[Checkpoint]:

@@ -228,6 +228,20 @@ async def test_what_an_undo_brings_back_and_has_no_room_is_folded_before_the_nex
         assert all(fact in request(running) for fact in facts)
 
 
+async def test_what_an_undo_brings_back_from_far_is_folded_with_what_is_new(database: Database) -> None:
+    async with folding_house(database, budget=3_000) as running:
+        await talk(running, 1, 2)
+        await running.say(replace(message("!reset"), at=running.now + 1))
+        await talk(running, 3, 42)
+        await running.say(replace(message("!undo"), at=running.now + 1))
+        await running.over()
+        await talk(running, 43, 43)
+
+        texts = [one for one in await rows(database, checkpoints) if one.kind == Fold.CHECKPOINT]
+        assert min(one.last for one in texts) < 5 < 40 < max(one.last for one in texts)
+        assert await rows(database, folds) == [], "nothing is looked at for ever"
+
+
 async def test_a_fold_that_fails_while_people_talk_is_counted_and_rests_all_the_same(database: Database) -> None:
     async with folding_house(database) as running:
         model = model_of(running)

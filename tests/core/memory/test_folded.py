@@ -51,7 +51,7 @@ async def fold(running: House, key: SessionKey) -> bool:
         )
         for text in found.texts
     ]
-    _, boundary = await database.read(checkpoints.read, key, *found.folded, budget=3 * BUDGET)
+    boundary = await database.read(checkpoints.boundary, key, *found.folded)
     return await database.write(checkpoints.commit, key, texts, boundary)
 
 

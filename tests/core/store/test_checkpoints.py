@@ -189,11 +189,11 @@ async def test_a_reset_puts_checkpoints_out_of_view_and_an_undo_brings_them_back
         assert [turn.text for turn in reversed(recalled.turns) if turn.author] == ["q4", "q5", "q8"], "a hole"
 
 
-async def test_what_is_to_be_folded_is_read_with_what_the_fold_is_held_against(database: Database) -> None:
+async def test_what_is_to_be_folded_is_read_without_what_lies_between(database: Database) -> None:
     async with session(database, 5) as folding:
-        told, planned = await database.read(checkpoints.read, folding.key, 2, 4, budget=24_000)
-        assert [turn.text for turn in reversed(told) if turn.author] == ["q2", "q3", "q4"]
-        assert await folding.fold(made(2, 4), planned=planned)
+        for ranges, questions in (([(2, 4)], ["q2", "q3", "q4"]), ([(4, 5), (1, 2)], ["q1", "q2", "q4", "q5"])):
+            told = await database.read(checkpoints.read, folding.key, ranges, budget=24_000)
+            assert [turn.text for turn in reversed(told) if turn.author] == questions
 
 
 async def test_turns_that_are_covered_are_passed_over_whatever_their_number(database: Database) -> None:

@@ -320,6 +320,7 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         "keep.messages": [[message("old", id=one) for one in ("mold", "mheard")]],
         "keep.tokens": [[1, 1]],
         "numbers": [[1, 2]],
+        "ranges": [[(1, 50)]],
         "seqs": [seqs],
         "parts": [[0, 1, 7]],
         "author": [ADA.id, BEN.id],
