@@ -119,23 +119,37 @@ def near(caps: Sequence[Cap], known: Known) -> tuple[Cap, ...]:
 
 
 def decide(caps: Sequence[Cap], call: Hold, known: Known) -> Verdict:
-    """Whether this call may be made; what is left need not be enough for the longest answer that is asked for."""
-    for cap in caps:
-        if (over := _too_often(cap, call, known)) is not None:
-            return over
+    """Whether this call may be made; what is left need not be enough for the longest answer that is asked for.
+
+    Of several caps in the way it is the one that is so for the longest: before that, nothing goes on.
+    """
     amounts = [cap for cap in caps if cap.limit.unit != "requests"]
-    written = call.written
-    for cap in amounts:
-        left = cap.limit.amount - known.spent(cap)
-        cost = _cost_of(cap, call, known)
-        written = _longest(cost, written, left)
-        if written < min(_LEAST, call.written):
-            return Over(cap=cap, never=cost(min(_LEAST, call.written)) > cap.limit.amount)
+    rooms = [_room(cap, call, known) for cap in amounts]
+    tight = [cap for cap, room in zip(amounts, rooms, strict=True) if room < min(_LEAST, call.written)]
+    over = [*(_too_often(cap, call, known) for cap in caps), *(_used_up(cap, call, known) for cap in tight)]
+    if in_the_way := [one for one in over if one is not None]:
+        return max(in_the_way, key=lambda one: _lasts(one, known))
+    written = min([call.written, *rooms])
     for cap in amounts:
         free = cap.limit.amount - known.spent(cap) - known.taken(cap)
         if _cost_of(cap, call, known)(written) > free:
             return Waits()
     return Fits(written=written, near=near(amounts, known))
+
+
+def _room(cap: Cap, call: Hold, known: Known) -> int:
+    """How long the answer may become by what is left under this cap; -1 where not even the question has room."""
+    return _longest(_cost_of(cap, call, known), call.written, cap.limit.amount - known.spent(cap))
+
+
+def _used_up(cap: Cap, call: Hold, known: Known) -> Over:
+    least = _cost_of(cap, call, known)(min(_LEAST, call.written))
+    return Over(cap=cap, never=least > cap.limit.amount)
+
+
+def _lasts(over: Over, known: Known) -> tuple[bool, int, float]:
+    """For how long it stands in the way, in order."""
+    return over.never, periods.following(over.cap.limit.period, known.today), over.seconds or 0.0
 
 
 def _too_often(cap: Cap, call: Hold, known: Known) -> Over | None:

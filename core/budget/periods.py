@@ -31,10 +31,19 @@ def running(at: float) -> int:
     return min(began("week", yesterday), began("month", yesterday))
 
 
+def following(period: Period, today: int) -> int:
+    """The first day of the next one; of what is counted by the minute, that it is today."""
+    first = _FIRST + timedelta(days=began(period, today))
+    match period:
+        case "minute":
+            return today
+        case "month":
+            return ((first + timedelta(days=32)).replace(day=1) - _FIRST).days
+        case _:
+            return (first - _FIRST).days + (7 if period == "week" else 1)
+
+
 def ends(period: Period, today: int, zone: str) -> datetime:
     """When the next one begins."""
-    first = _FIRST + timedelta(days=began(period, today))
-    days = {"week": 7, "month": 32}.get(period, 1)
-    following = first + timedelta(days=days)
-    following = following.replace(day=1) if period == "month" else following
-    return datetime(following.year, following.month, following.day, tzinfo=ZoneInfo(zone))
+    next_ = _FIRST + timedelta(days=following(period, today))
+    return datetime(next_.year, next_.month, next_.day, tzinfo=ZoneInfo(zone))

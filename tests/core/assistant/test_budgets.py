@@ -125,6 +125,17 @@ async def test_what_is_used_up_is_said_with_when_it_goes_on_and_nothing_is_asked
     assert not any("I can't answer now" in text for text in running.model.asked()), "it is nothing to remember"
 
 
+async def test_the_time_that_is_named_is_when_nothing_stands_in_the_way_any_more(database: Database) -> None:
+    async with house(database, clock=lambda: NOON) as running:
+        allow(running, budget="5k tokens/day, 5k tokens/month", budget_person="1/minute, 5k tokens/week")
+        running.model.usage = Usage(shown=4_990, written=1)
+        await said(running)
+        told = await said(running, "and now?")
+
+    assert "this workspace's budget of 5,000 tokens/month is used up" in told
+    assert "It goes on at 2026-12-01 00:00 UTC" in told
+
+
 async def test_where_less_is_left_the_answer_is_held_to_that(database: Database) -> None:
     async with house(database) as running:
         allow(running, budget="1,000 tokens/day")

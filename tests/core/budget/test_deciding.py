@@ -102,6 +102,28 @@ def test_what_is_used_up_stands_in_the_way_until_its_period_ends() -> None:
     assert deciding.decide([cap(99)], CALL, known()) == Over(cap=cap(99), never=True), "it never will fit"
 
 
+def test_of_several_in_the_way_it_is_the_one_that_is_so_for_the_longest() -> None:
+    day_, month, rate = cap(1_000), cap(1_000, period="month"), cap(1, "requests", "minute")
+    asked, spent = held(0, age=1_000), day(1_000)
+
+    for caps_ in ([day_, month, rate], [rate, month, day_]):
+        assert deciding.decide(caps_, CALL, known(spent, asked)) == Over(cap=month)
+    assert deciding.decide([rate, day_], CALL, known(spent, asked)) == Over(cap=day_), "a minute is no help"
+    assert deciding.decide([month, cap(99)], CALL, known(spent)) == Over(cap=cap(99), never=True)
+    slow = cap(1, "requests", "minute", author="U1")
+    assert deciding.decide([slow, rate], CALL, known(asked)) == Over(cap=slow, seconds=59.0)
+
+
+def test_every_day_begins_where_the_one_before_has_ended() -> None:
+    """Also at the ends of the world, and where midnight is left out, or comes twice."""
+    far = "Pacific/Kiritimati", "Pacific/Niue", "Asia/Kathmandu", "Australia/Lord_Howe"
+    at_midnight = "America/Santiago", "America/Havana", "Asia/Beirut", "Africa/Cairo"
+    for zone in (*far, *at_midnight):
+        for today in range(20_450, 21_200):
+            at = periods.ends("day", today, zone).timestamp()
+            assert (periods.day(at - 1, zone), periods.day(at, zone)) == (today, today + 1), (zone, today)
+
+
 def test_what_counts_is_under_the_cap_alone() -> None:
     elsewhere, others, before = day(900, here=False), day(900, mine=False), day(900, day=TODAY - 1)
 
