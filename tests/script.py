@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from time import time
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from sqlalchemy import Connection, Row, Table, select, update
 
@@ -29,7 +29,7 @@ from core.events import Events
 from core.intake.inbox import Inbox
 from core.memory.mind import Mind
 from core.model.calibration import Calibration
-from core.model.llm import Finish, Prompt, Recollection, Usage
+from core.model.llm import Finish, Piece, Prompt, Recollection, Unseen, Usage
 from core.model.tokens import Estimate
 from core.policy import Hearing, Policy
 from core.schema import sessions
@@ -48,8 +48,20 @@ from tests.values import HERE
 SECONDS = 10.0
 """The longest that a test waits for what must happen."""
 
-Cue = str | Finish | Exception | asyncio.Event
-"""One step of an answer: words, the word that it is complete, an error, or a pause until the event is set."""
+Cue = str | Unseen | Usage | Finish | Exception | asyncio.Event
+"""One step of an answer: words, or what else a stream is made of, an error, or a pause until the event is set."""
+
+
+class Pause(asyncio.Event):
+    """A pause of which it is known when it has begun."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = asyncio.Event()
+
+    async def wait(self) -> Literal[True]:
+        self.begun.set()
+        return await super().wait()
 
 
 class Watched:
@@ -96,7 +108,7 @@ class ScriptedModel(Watched):
     def longest(self, prompt: Prompt) -> int:
         return prompt.answer_tokens or 4_000
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Finish, None]:
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         self.prompts.append(prompt)
         self.change()
         line = self.script.popleft() if self.script else f"You said: {bare(prompt.messages[-1].text)}"

@@ -10,7 +10,7 @@ from core.errors import ModelError, ModelInterrupted
 from core.memory import stable
 from core.memory.mind import Length, Mind
 from core.memory.window import Window
-from core.model.llm import Afresh, Cause, Finish, Prompt, Usage
+from core.model.llm import Afresh, Cause, Finish, Prompt, Unseen, Usage
 from core.session import Lease, Preferences, Role, Turn
 
 Say = Callable[[str], None]
@@ -51,7 +51,7 @@ async def written(mind: Mind, prompt: Prompt, *, tab: Tab, say: Say | None = Non
                         return words, piece
                     case Afresh():
                         words, length = "", Length(mind, prompt.most)
-                    case Usage():
+                    case Usage() | Unseen():
                         continue
                     case _:
                         words += piece

@@ -19,13 +19,15 @@ from core.budget.deciding import Fits, Over
 from core.budget.holding import Account
 from core.errors import BudgetNotHeld, BudgetSpent, DatabaseError, EmptyAnswer, ModelError
 from core.memory.mind import Mind
-from core.model.llm import Afresh, Finish, Piece, Prompt, Usage
+from core.model.llm import Afresh, Finish, Piece, Prompt, Unseen, Usage
 from core.session import Bill, Lease
 from core.store import Database, budgets
 from core.store.budgets import Hold
 from core.timings import Clock
 
 log = structlog.get_logger()
+
+_NOTHING_UNSEEN = Unseen(0)
 
 _RANDOM = 20  # bits behind the milliseconds: calls of one moment have numbers of their own
 
@@ -38,6 +40,7 @@ class _Call:
     hold: Hold
     was_held: bool
     words: str = ""
+    unseen: Unseen = _NOTHING_UNSEEN
     model: str = ""
     usage: Usage | None = None
     is_paid: bool = True
@@ -49,7 +52,8 @@ class _Call:
             return self.usage
         if not self.is_paid:
             return Usage(shown=0, written=0)
-        return Usage(shown=self.hold.shown, written=self.mind.counter.count(self.words) if self.words else 0)
+        words = self.mind.counter.count(self.words) if self.words else 0
+        return Usage(shown=self.hold.shown, written=words + self.unseen.tokens)
 
 
 class Tab:
@@ -114,6 +118,8 @@ class Tab:
                 self._call.usage = piece.usage or self._call.usage
             case Usage():
                 self._call.usage = piece
+            case Unseen():
+                self._call.unseen = piece
             case Afresh():
                 pass
             case _:
@@ -122,7 +128,8 @@ class Tab:
     def fail(self, error: ModelError) -> None:
         """The call has failed: a refusal costs nothing, nor does what never came."""
         if self._call is not None:
-            self._call.is_paid = bool(self._call.words) or isinstance(error, EmptyAnswer)
+            has_written = bool(self._call.words) or self._call.unseen.characters > 0
+            self._call.is_paid = has_written or isinstance(error, EmptyAnswer)
 
     @property
     def bill(self) -> Bill | None:

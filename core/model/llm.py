@@ -82,7 +82,21 @@ class Afresh:
     """What was written so far was a thought: the answer begins here."""
 
 
-Piece = str | Afresh | Usage | Finish
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """So many characters have been written by now that nobody sees, thoughts or what is held back: they cost, too."""
+
+    characters: int
+
+    @property
+    def tokens(self) -> int:
+        """How many they are at least, as far as anybody can say who is not told."""
+        return self.characters // _CHARACTERS
+
+
+_CHARACTERS = 4  # in a token of English, which has the longest
+
+Piece = str | Afresh | Unseen | Usage | Finish
 """What a model's stream is made of: a Usage by itself is what an answer has cost that ends in an error."""
 
 

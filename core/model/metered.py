@@ -13,7 +13,7 @@ import structlog
 
 from core.errors import DatabaseError, ModelError
 from core.model.around import Around
-from core.model.llm import Afresh, Finish, Model, Piece, Prompt, Usage
+from core.model.llm import Finish, Model, Piece, Prompt, Unseen, Usage
 from core.model.tokens import Estimate
 from core.store.ledger import Call
 
@@ -45,30 +45,34 @@ class Metered(Around):
         """See core.model.llm.Model."""
         words, outcome, finish = "", "stopped", None
         usage: Usage | None = None
+        unseen = Unseen(0)
         try:
             async with aclosing(self._model.stream(prompt)) as pieces:
                 async for piece in pieces:
-                    if isinstance(piece, Finish):
-                        outcome, finish, usage = piece.cut or "answered", piece, piece.usage
-                    elif isinstance(piece, Usage):
-                        usage = piece
-                        continue
-                    elif not isinstance(piece, Afresh):
-                        words += piece
+                    match piece:
+                        case Finish():
+                            outcome, finish, usage = piece.cut or "answered", piece, piece.usage
+                        case Usage():
+                            usage = piece
+                        case Unseen():
+                            unseen = piece
+                        case str():
+                            words += piece
                     yield piece
         except ModelError as error:
             outcome = type(error).__name__
             raise
         finally:
-            self._write(prompt, words, outcome, self.name if finish is None else finish.model, usage)
+            written = self._count(words) + unseen.tokens if usage is None else 0
+            self._write(prompt, written, outcome, self.name if finish is None else finish.model, usage)
 
-    def _write(self, prompt: Prompt, words: str, outcome: str, model: str, told: Usage | None) -> None:
+    def _write(self, prompt: Prompt, written: int, outcome: str, model: str, told: Usage | None) -> None:
         if prompt.cause is None:
             return
         usage = told
         if usage is None:  # what was sent and read is paid for; a refusal is not, and nor is what never came
-            paid = bool(words) or outcome in {"stopped", "EmptyAnswer"}
-            usage = Usage(shown=prompt.tokens if paid else 0, written=self._count(words))
+            paid = written > 0 or outcome in {"stopped", "EmptyAnswer"}
+            usage = Usage(shown=prompt.tokens if paid else 0, written=written)
         now = int(self._clock() * 1000)
         call = Call(
             workspace=prompt.cause.workspace,

@@ -7,12 +7,14 @@ import openai
 import structlog
 
 from core.errors import ModelInterrupted, ModelMisconfigured
-from core.model.llm import Piece
+from core.model.llm import Piece, Unseen
 from core.model.openai.frames import Frames
 from core.model.openai.judging import sorted_errors
 from core.model.openai.reading import Reading
 
 log = structlog.get_logger()
+
+_TOLD_EVERY = 400  # characters of thought
 
 TAIL = 3.0
 """Seconds that we wait for the rest of a stream (usage, the end) once the API has said that the answer is finished."""
@@ -22,10 +24,14 @@ async def pieces(
     events: Frames, reading: Reading, *, limit: float, silence_seconds: float, longest_thought: float
 ) -> AsyncGenerator[Piece, None]:
     """The pieces, and at the end the Finish. The first frame must come before `limit`, by the loop's clock."""
+    told = 0
     with sorted_errors(ModelInterrupted):
         while (frame := await _next(events, reading, limit)) is not None:
             for piece in reading.take(frame):
                 yield piece
+            if reading.unseen >= told + _TOLD_EVERY:
+                told = reading.unseen
+                yield Unseen(told)
             if reading.unseen > longest_thought:
                 reading.end = "length"  # it may never stop
                 break

@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 from core.errors import Flagged, ModelMisconfigured, ModelUnavailable
 from core.model.around import Around
-from core.model.llm import Afresh, Finish, Model, Piece, Prompt
+from core.model.llm import Afresh, Finish, Model, Piece, Prompt, Unseen
 from core.model.openai.clients import connected
 from core.model.openai.fields import at
 from core.model.openai.judging import sorted_errors
@@ -35,7 +35,7 @@ class Moderated(Around):
         self._client = connected(base_url or OPENAI, key=api_key, timeout=SECONDS)
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
-        """See core.model.llm.Model. The whole answer comes at once."""
+        """See core.model.llm.Model. The whole answer comes at once; what it costs is told before it is judged."""
         pieces = self._model.stream(prompt)
         if prompt.cause is None or prompt.cause.purpose == "fold":
             async with aclosing(pieces):
@@ -43,21 +43,27 @@ class Moderated(Around):
                     yield piece
             return
         await self._judge(prompt.messages[-1].text)
-        words, finish = "", Finish(model=self.name, cut="length")
+        words, aside, thought, finish = "", 0, Unseen(0), Finish(model=self.name, cut="length")
         async with aclosing(pieces):
             async for piece in pieces:
                 match piece:
                     case Finish():
                         finish = piece
                     case Afresh():
-                        words = ""
+                        words, aside = "", aside + len(words)
+                    case Unseen():
+                        thought = piece
                     case str():
                         words += piece
+                        yield Unseen(thought.characters + aside + len(words))
                         if len(words) > (prompt.answer_tokens or _ANSWER) * _LONGEST:
                             break
                     case _:
                         yield piece
+        if finish.usage is not None:
+            yield finish.usage
         await self._judge(words)
+        yield Unseen(thought.characters + aside)
         yield words
         yield finish
 

@@ -7,17 +7,20 @@ import pytest
 
 from core.assistant.apologies import GAVE_UP
 from core.delivery.previews import UNSURE
-from core.errors import DatabaseUnreachable, ModelInterrupted, ModelRefused
+from core.errors import DatabaseUnreachable, EmptyAnswer, ModelInterrupted, ModelRefused, OutOfCredit
 from core.model.calibration import Calibration
-from core.model.llm import Usage
+from core.model.llm import Unseen, Usage
+from core.model.metered import Metered
+from core.model.openai.moderation import Moderated
 from core.model.prices import Price, Prices
 from core.policy import SETTINGS, Level
 from core.schema import holds, spent, turns
 from core.seam.messages import Author
-from core.store import Database
+from core.store import Database, ledger
 from tests.core.commands.test_settings import Governed
-from tests.script import House, Interrupted, ScriptedModel, brisk, house, rows
+from tests.script import SECONDS, Cue, House, Interrupted, Pause, ScriptedModel, brisk, house, rows
 from tests.values import ADA, BEN, HERE, message
+from tests.wire.openai import OpenAIServer
 
 EVE = Author(id="U3", name="Eve")
 PRICES = Prices(known={"scripted": Price(input=1, cached=1, cache_write=1, output=1)})
@@ -91,6 +94,69 @@ async def test_an_answer_that_is_stopped_costs_what_was_read_and_written(databas
     assert (author, shown) == (ADA.id, running.model.prompts[0].tokens)
     assert written == running.mind.counter.count("Once upon a time")
     assert all(row.settled for row in await rows(database, holds))
+
+
+async def stopped(running: House, pause: Pause) -> None:
+    """The answer that is being written, once its model has come to this pause."""
+    await running.say(message("tell me a story"))
+    async with asyncio.timeout(SECONDS):
+        await pause.begun.wait()
+    await running.say(message("!stop"))
+    await running.adapter.until(lambda: "Stopped." in running.adapter.texts)
+    await running.over()
+
+
+async def test_an_answer_that_is_stopped_in_its_thoughts_costs_them(database: Database) -> None:
+    pause = Pause()
+    async with house(database, [Unseen(4_000), pause]) as running:
+        allow(running, budget_person="20k tokens/day")
+        await stopped(running, pause)
+
+    assert await used(database) == [(ADA.id, running.model.prompts[0].tokens, 1_000)]
+
+
+async def test_an_answer_that_is_stopped_while_it_is_held_back_costs_what_was_written(database: Database) -> None:
+    pause = Pause()
+    async with (
+        OpenAIServer() as judge,
+        house(database, ["Once upon a time", Unseen(400), " there was", pause]) as running,
+    ):
+        running.mind.model = Moderated(running.model, api_key="none", base_url=judge.url)
+        allow(running, budget_person="20k tokens/day")
+        await stopped(running, pause)
+        await running.mind.model.close()
+
+    written = (len("Once upon a time there was") + 400) // 4
+    assert await used(database) == [(ADA.id, running.model.prompts[0].tokens, written)]
+
+
+@pytest.mark.parametrize("usage", [Usage(shown=70, written=30), None], ids=["told", "untold"])
+async def test_an_answer_that_is_flagged_is_paid_for_and_a_question_is_not(
+    database: Database, usage: Usage | None
+) -> None:
+    async with OpenAIServer() as judge, house(database, "how to poison people") as running:
+        judge.flags = {"poison"}
+        running.mind.model = Moderated(running.model, api_key="none", base_url=judge.url)
+        running.model.usage = usage
+        allow(running, budget_person="20k tokens/day")
+        for question in ("tell me something", "how is poison made?"):
+            assert "moderation" in await said(running, question)
+        await running.mind.model.close()
+
+    (prompt,) = running.model.prompts
+    paid = (prompt.tokens, len("how to poison people") // 4) if usage is None else (70, 30)
+    assert await used(database) == [(ADA.id, *paid)]
+
+
+async def test_an_answer_that_was_thoughts_alone_costs_what_was_told_through_the_meter(database: Database) -> None:
+    thought = [Usage(shown=70, written=5_000, reasoning=5_000), EmptyAnswer("no", thought=True)]
+    async with house(database, thought, thought) as running:
+        running.mind.model = Metered(running.model, lambda call: database.write(ledger.record, call))
+        allow(running, budget="50k tokens/day")
+        await said(running)
+        await running.mind.model.close()
+
+    assert await used(database) == [(ADA.id, 140, 10_000)], "it is asked once more"
 
 
 async def test_every_try_is_paid_for_and_is_one_request(database: Database) -> None:

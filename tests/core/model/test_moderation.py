@@ -9,7 +9,7 @@ import pytest
 from bots.program import minds
 from core.config import Settings
 from core.errors import Flagged, ModelMisconfigured, ModelUnavailable
-from core.model.llm import Cause, Finish, Message, Model, Prompt
+from core.model.llm import Cause, Finish, Message, Model, Prompt, Unseen, Usage
 from core.schema import turns
 from core.session import Progress
 from core.store import Database
@@ -26,8 +26,9 @@ def prompt(text: str, purpose: str = "answer") -> Prompt:
 
 
 async def answer(model: Model, asked: Prompt) -> list[object]:
+    """What is told of an answer, but for what it costs."""
     async with aclosing(model.stream(asked)) as pieces:
-        return [piece async for piece in pieces]
+        return [piece async for piece in pieces if not isinstance(piece, Unseen | Usage)]
 
 
 @pytest.fixture

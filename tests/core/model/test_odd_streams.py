@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from core.errors import EmptyAnswer, ModelError, ModelInterrupted, ModelMisconfigured, OutOfCredit, WindowTooLong
-from core.model.llm import Message, Prompt
+from core.model.llm import Message, Prompt, Unseen
 from core.model.openai import OpenAIModel
 from tests.wire.openai import KEY, MODEL, Body, OpenAIServer
 
@@ -61,6 +61,20 @@ async def test_half_an_answer_before_trouble_is_half_though_done_is_said(server,
 
     with pytest.raises(ModelInterrupted):
         await ask(model)
+
+
+async def test_how_long_its_thoughts_are_is_told_while_a_model_thinks(server, model) -> None:
+    """They cost, also where nobody waits for their end."""
+    aside = [frame({"choices": [{"index": 0, "delta": {"reasoning_content": "x" * 250}}]})] * 4
+    within = [said("<think>" + "x" * 500), said("</think>"), said("well", "stop")]
+    server.faults.append(stream(*aside, *within, DONE))
+
+    told = [piece async for piece in model.stream(QUESTION)]
+
+    unseen = [piece.characters for piece in told if isinstance(piece, Unseen)]
+    assert unseen[:2] == [500, 1_000]
+    assert 1_500 <= unseen[-1] <= 1_600
+    assert [piece for piece in told if isinstance(piece, str)] == ["well"]
 
 
 @pytest.mark.parametrize("trouble", TROUBLE.values(), ids=TROUBLE)
