@@ -180,7 +180,7 @@ class Answering:
         finish = written.finish
         words = case.seen(written.words) + apologies.beneath(written.finish.cut, written.quotes)
         words += "" if case.order is None else covering.told(written.window, written.since, case.zone)
-        warning = thrift.warning(case.tab.warns, case.mind.cheaper)
+        warning = thrift.warning(await case.tab.warns(), case.mind.cheaper)
         return Answer(
             parts=await _pieces(self._outbox, case, words + warning),
             memory=words,

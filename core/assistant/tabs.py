@@ -4,7 +4,7 @@ The last one is settled with the answer, in its transaction; those before it, an
 it. Without a budget nothing is held, and what was spent is summed all the same.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from math import ceil
@@ -64,8 +64,8 @@ class Tab:
     ) -> None:
         """Without a lease, what is held is free again in so many seconds."""
         self.account = account
-        self.warns: tuple[Cap, ...] = ()
-        """Of which budgets people are to be told that they are nearly used up."""
+        self.near: tuple[Cap, ...] = ()
+        """Which budgets are nearly used up, as the last call has found."""
         self._database = database
         self._lease = lease
         self._seconds = seconds
@@ -95,17 +95,17 @@ class Tab:
         """How much may be written, now that it is held."""
         account, at = self.account, self._clock()
         try:
-            held = await self._database.write(
+            verdict = await self._database.write(
                 holding.hold, account, hold, lease=self._lease, at=at, seconds=self._seconds
             )
         except DatabaseError as error:
             raise BudgetNotHeld(f"what the call may cost could not be held: {error}") from error
-        self.warns += held.warns
-        match held.verdict:
+        match verdict:
             case Fits():
-                return held.verdict.written
+                self.near = verdict.near
+                return verdict.written
             case Over():
-                raise BudgetSpent(thrift.over(held.verdict, account.today(at), account.policy.workspace_zone))
+                raise BudgetSpent(thrift.over(verdict, account.today(at), account.policy.workspace_zone))
             case _:
                 raise BudgetNotHeld("what is left of a budget is held for others")
 
@@ -149,6 +149,16 @@ class Tab:
             cache_written=used.cache_written,
             written=used.written,
         )
+
+    async def warns(self) -> Sequence[Cap]:
+        """Of which budgets people are to be told beneath the answer that is about to be stored; they are told once."""
+        if not self.near:
+            return ()
+        try:
+            return await self._database.write(holding.warn, self.account, self.near, at=self._clock())
+        except DatabaseError as error:  # the next answer tells it
+            log.warning("not warned of a budget", session=self.account.key.address.id, reason=str(error))
+            return ()
 
     def offer(self) -> Bill | None:
         """The bill, for an answer that is to be stored, by which it is settled."""

@@ -1,5 +1,6 @@
 """Holding: what a call may cost is held before it is made, in one transaction with the look at what is left."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.budget import deciding, periods
@@ -44,33 +45,27 @@ def known(connection: Connection, account: Account, *, at: float, but: int = 0, 
     return Known(days=spent, held=held, today=today, prices=account.prices)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What became of a wish to make a call, and the caps that people are now to be warned of."""
-
-    verdict: Verdict
-    warns: tuple[Cap, ...] = ()
-
-
 def hold(
     connection: Connection, account: Account, call: Hold, *, lease: Lease | None, at: float, seconds: float
-) -> Decision:
+) -> Verdict:
     """Holds what the call may cost, if it fits; without a lease it ends in so many seconds. Repeatable."""
     workspace = account.key.workspace
     budgets.lock(connection, workspace)
     budgets.sweep(connection, workspace)
-    seen = known(connection, account, at=at, but=call.hold)
-    verdict = deciding.decide(account.caps, call, seen)
-    if not isinstance(verdict, Fits):
-        return Decision(verdict=verdict)
-    budgets.hold(connection, account.key, replace(call, written=verdict.written), lease=lease, seconds=seconds)
-    return Decision(
-        verdict=verdict, warns=tuple(one for one in verdict.near if _is_news(connection, account, one, seen))
-    )
+    verdict = deciding.decide(account.caps, call, known(connection, account, at=at, but=call.hold))
+    if isinstance(verdict, Fits):
+        budgets.hold(connection, account.key, replace(call, written=verdict.written), lease=lease, seconds=seconds)
+    return verdict
 
 
-def _is_news(connection: Connection, account: Account, cap: Cap, seen: Known) -> bool:
-    since = periods.began(cap.limit.period, seen.today)
+def warn(connection: Connection, account: Account, near: Sequence[Cap], *, at: float) -> tuple[Cap, ...]:
+    """Those of these caps of which people have yet to be told in their period that they are nearly used up; now they
+    are."""
+    return tuple(one for one in near if _is_news(connection, account, one, account.today(at)))
+
+
+def _is_news(connection: Connection, account: Account, cap: Cap, today: int) -> bool:
+    since = periods.began(cap.limit.period, today)
     return budgets.warn(connection, account.key.workspace, cap.channel, cap.author, str(cap.limit), since=since)
 
 

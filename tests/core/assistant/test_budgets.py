@@ -1,6 +1,7 @@
 """Budgets in conversation: calls are held and settled, what is used up is said, and nothing is asked past it."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -249,6 +250,31 @@ async def test_from_four_fifths_on_people_are_warned_once_and_the_cheaper_model_
 
     assert [len(running.model.prompts), len(cheap.prompts)] == [1, 2]
     assert cheap.asked()[-3:] == ["more", "first", "more"], "a warning is nothing to remember"
+
+
+WAYS: dict[str, str | Exception | Sequence[Cue]] = {
+    "stopped": ["Once upon", Pause()],
+    "failed": OutOfCredit("no"),
+    "cut": ["Half", ModelInterrupted("cut")],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_people_are_warned_beneath_the_first_answer_that_they_get(database: Database, way: str) -> None:
+    """Not with one that nobody sees to its end."""
+    script = WAYS[way]
+    async with house(database, "first", script, clock=lambda: NOON) as running:
+        allow(running, budget="100k tokens/day")
+        running.model.usage = Usage(shown=85_000, written=1)
+        await said(running)
+        running.model.usage = Usage(shown=10, written=1)
+        if isinstance(script, list) and isinstance(script[-1], Pause):
+            await stopped(running, script[-1])
+        elif way == "failed":
+            assert "out of credit" in await said(running)
+        told = await said(running, "more")
+        assert told.startswith("You said: more\n\n_(80% of this workspace's budget")
+        assert await said(running, "more") == "You said: more"
 
 
 async def test_where_the_budgets_can_not_be_reached_no_call_is_made_and_that_is_said(database: Database) -> None:

@@ -110,6 +110,20 @@ def request(running: House) -> str:
     return "\n".join([prompt.instructions, *(one.text for one in prompt.messages)])
 
 
+async def test_a_fold_takes_no_warning_that_is_for_people(database: Database) -> None:
+    async with folding_house(database) as running:
+        await talk(running, 1, 24, look=False)
+        used = sum(row.shown + row.written for row in await rows(database, spent))
+        limit = SETTINGS["budget"].read(f"{used * 10 // 8 - 1} tokens/month")
+        running.mind.policy = running.mind.policy.with_values(Level.DEPLOYMENT, {"budget": limit})
+        await running.folding.look()
+        assert model_of(running).asked_to_fold
+        await running.say(message("What was it?"))
+        await running.over()
+
+    assert "_(80% of this workspace's budget" in running.adapter.texts[-1]
+
+
 async def test_every_fact_is_in_the_next_request_as_it_was_said_or_in_a_checkpoint(database: Database) -> None:
     async with folding_house(database) as running:
         facts = await talk(running, 1, 40)
