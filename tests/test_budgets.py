@@ -1,6 +1,7 @@
 """A budget that several processes share: they never spend more than there is, and whoever dies locks nobody out."""
 
 import asyncio
+import json
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,11 +13,12 @@ from core.schema import holds, spent, turns
 from core.session import Role
 from core.store import Connection, Database, budgets, connect
 from tests.process import process
+from tests.script import rows
 from tests.stage import Shown, Stage
 from tests.stages import STAGES
 from tests.talk import Running
 from tests.wire.discord import DiscordStage
-from tests.wire.openai import OpenAIServer, Request
+from tests.wire.openai import Body, OpenAIServer, Request
 
 BUDGET = 8_000  # tokens; each request costs about 200, and may cost 600
 PEOPLE = 50
@@ -179,3 +181,55 @@ async def test_what_is_used_up_is_said_on_every_platform_and_usage_shows_it(url:
         await stage.until(lambda: len(stage.shown()) > before and "Only admins may see" in stage.shown()[-1].text)
 
     assert len(model.requests) == 1
+
+
+def whole(usage: object, model: str = "gpt-test") -> Body:
+    """A whole answer in one piece, as `/chat/completions` gives it."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": "a whole answer"}, "finish_reason": "stop"}
+    body = {"object": "chat.completion", "model": model, "choices": [choice], "usage": usage}
+    return Body(text=json.dumps(body), content_type="application/json")
+
+
+async def answered(url: str, answer: Body, **settings: str) -> tuple[str, int, int]:
+    """What is summed up for this answer: the model, and the tokens."""
+    database = connect(url)
+    async with OpenAIServer() as model, DiscordStage() as stage:
+        model.faults.append(answer)
+        async with Running(url, model, stage, openai_api="chat", **settings):
+            await stage.say("hello")
+            await stage.until(lambda: any(one.text == "a whole answer" for one in stage.shown()))
+    (row,) = await rows(database, spent)
+    await database.close()
+    assert 0 <= row.cached + row.cache_written <= row.shown
+    return row.model, row.shown, row.written
+
+
+READ, WROTE = "prompt_tokens", "completion_tokens"
+NONSENSE: dict[str, object] = {
+    "negative": {READ: -5, WROTE: -7},
+    "text": {READ: "12", WROTE: "7"},
+    "nothing": {READ: 0, WROTE: 0},
+    "half": {READ: 120},
+    "lists": {READ: [12], WROTE: {}},
+    "large": {READ: 3_000_000_000, WROTE: 7},
+    "huge": {READ: 10**30, WROTE: 10**30, "total_tokens": 10**40},
+    "hidden": {READ: 100, WROTE: 7, "total_tokens": 10**30},
+    "cached": {READ: 100, WROTE: 7, "prompt_tokens_details": {"cached_tokens": 10**12}},
+}
+
+
+@both
+@pytest.mark.parametrize("usage", NONSENSE.values(), ids=NONSENSE)
+async def test_figures_that_can_not_be_true_are_none_and_our_own_count_is_booked(url: str, usage: object) -> None:
+    _, shown, written = await answered(url, whole(usage), backscroll_budget="100k tokens/day")
+
+    assert 120 < shown < 1_000
+    assert 0 < written < 50
+
+
+@both
+@pytest.mark.parametrize("name", ["gpt\x00test", "x" * 100_000, "\ud800", "two\nlines", ""])
+async def test_what_is_no_name_of_a_model_is_not_booked_as_one(url: str, name: str) -> None:
+    usage = {READ: 100, WROTE: 3}
+
+    assert await answered(url, whole(usage, name), backscroll_budget="1 usd/day") == ("gpt-test", 100, 3)

@@ -46,6 +46,8 @@ BROKEN = {
 
 
 _BLANK = 16  # tokens that may be blanks and template marks alone
+_MOST = 100_000_000  # tokens of one request
+_NAME = 200  # characters of a model's name
 
 
 def complaint_in(frame: object) -> object:
@@ -134,7 +136,8 @@ class Reading(ABC):
                 yield self.usage
             raise self._nothing(end)
         cut: Cut | None = "filter" if end in FILTERED else "length" if end in FULL else None
-        yield Finish(model=self.model, usage=self.usage, cut=cut)
+        told = self.usage if self.usage is not None and self.usage.written else None  # it has written something
+        yield Finish(model=self.model, usage=told, cut=cut)
 
     def _nothing(self, end: str) -> Exception:
         """Why there is no word. At its limit without a thought, the request has left no room: a smaller one may."""
@@ -173,22 +176,25 @@ class Reading(ABC):
             self.end = reason.lower()
 
     def _note(self, whole: object, shown: str, written: str) -> None:
-        self.model = text(whole, "model") or self.model
-        usage = at(whole, "usage")
-        if at(usage, shown) is not None:
-            self.usage = _used(usage, shown, written)
+        named = text(whole, "model")
+        if named.isprintable() and len(named) <= _NAME:
+            self.model = named or self.model
+        self.usage = _used(at(whole, "usage"), shown, written) or self.usage
 
 
-def _used(usage: object, shown: str, written: str) -> Usage:
-    """What was billed. Gemini counts its thoughts into the total alone."""
+def _used(usage: object, shown: str, written: str) -> Usage | None:
+    """What was billed; None where that is not told, or can't be so. Gemini counts its thoughts into the total alone."""
     read, said = count(usage, shown), count(usage, written)
     hidden = max(0, count(usage, "total_tokens") - read - said)
+    cached, kept = (count(usage, f"{shown}_details", name) for name in ("cached_tokens", "cache_write_tokens"))
+    if not (0 < read <= _MOST and said + hidden <= _MOST and cached + kept <= read):
+        return None
     return Usage(
         shown=read,
         written=said + hidden,
-        cached=count(usage, f"{shown}_details", "cached_tokens"),
-        cache_written=count(usage, f"{shown}_details", "cache_write_tokens"),
-        reasoning=hidden or count(usage, f"{written}_details", "reasoning_tokens"),
+        cached=cached,
+        cache_written=kept,
+        reasoning=hidden or min(said, count(usage, f"{written}_details", "reasoning_tokens")),
     )
 
 
