@@ -233,3 +233,13 @@ async def test_what_is_no_name_of_a_model_is_not_booked_as_one(url: str, name: s
     usage = {READ: 100, WROTE: 3}
 
     assert await answered(url, whole(usage, name), backscroll_budget="1 usd/day") == ("gpt-test", 100, 3)
+
+
+async def test_what_is_free_is_so_under_whatever_name_its_server_answers(url: str, tmp_path: Path) -> None:
+    file = tmp_path / "prices.toml"
+    file.write_text("[gpt-test]\ninput = 0\ncached = 0\ncache_write = 0\noutput = 0\n")
+    answer = whole({READ: 1_000_000, WROTE: 3}, "/models/test.gguf")
+
+    booked = await answered(url, answer, backscroll_budget="1 usd/day", backscroll_prices_file=str(file))
+
+    assert booked == ("gpt-test", 1_000_000, 3)

@@ -142,7 +142,7 @@ class Tab:
             hold=call.hold.hold,
             was_held=call.was_held,
             day=self.account.today(self._clock()),
-            model=call.model or call.hold.model,
+            model=self.account.prices.named(call.model, asked=call.hold.model),
             above=self.account.prices.step(used.shown),
             shown=used.shown,
             cached=used.cached,

@@ -48,6 +48,13 @@ class Prices:
         """What this model costs, or the one of which it is a version with a date; None where nobody has said it."""
         return self.known.get(model) or self.known.get(_DAY.sub("", model))
 
+    def named(self, model: str, *, asked: str) -> str:
+        """The model that has answered, under the name by which its price is known.
+
+        Servers may answer under another name than it was `asked` by, which is the one that the operator knows.
+        """
+        return asked if not model or (self.of(model) is None and self.of(asked) is not None) else model
+
     def cost(self, spent: Spent) -> float | None:
         """US dollars for these calls; None where the model's price is not known."""
         price = self.of(spent.model)

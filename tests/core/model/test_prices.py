@@ -48,6 +48,15 @@ def test_each_token_is_paid_once_at_its_own_price(tokens: dict[str, int], cost: 
     assert Prices(known={"m": PRICE}).cost(replace(SPENT, **tokens)) == pytest.approx(cost)
 
 
+def test_a_model_that_answers_under_another_name_costs_what_the_one_does_that_was_asked() -> None:
+    known = Prices(known={"m": PRICE, "n": LONG})
+    assert known.named("/models/m.gguf", asked="m") == "m"
+    assert known.named("n", asked="m") == "n", "whose price is known"
+    assert known.named("m-2026-11-01", asked="m") == "m-2026-11-01"
+    assert known.named("strange", asked="stranger") == "strange", "that is the one to be told of"
+    assert known.named("", asked="m") == "m"
+
+
 @pytest.mark.parametrize(("above", "cost"), [(0.0, 24), (999.0, 24), (1_000.0, 4 * 2 + 20 * 1.5), (9_999.0, 38)])
 def test_a_long_request_is_dearer_as_a_whole(above: float, cost: float) -> None:
     spent = replace(SPENT, written=MILLION, above=above)
