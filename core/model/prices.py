@@ -4,7 +4,6 @@ import re
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from math import isfinite
 from pathlib import Path
 
 from core.errors import ConfigurationError
@@ -14,6 +13,7 @@ SETTING = "BACKSCROLL_PRICES_FILE"
 
 _BUILT_IN = Path(__file__).with_name("prices.toml")
 _MILLION = 1_000_000
+_DEAREST = 1_000_000_000  # no price, size or factor is greater: what is, is mistyped
 _DAY = re.compile(r"-\d{4}-\d\d-\d\d$")  # behind a model's name: which version of it has answered
 
 
@@ -117,6 +117,6 @@ def _price(model: str, entry: object) -> Price:
 
 
 def _number(model: str, name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or value < 0:
-        raise ValueError(f"{model} has {value!r} for {name}, which is no number of 0 or more")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _DEAREST:
+        raise ValueError(f"{model} has {value!r} for {name}, which is no number from 0 to {_DEAREST:,}")
     return float(value)

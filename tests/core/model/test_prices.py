@@ -95,6 +95,8 @@ WRONG = [
     (f"{ENTRY}output = true", "m has True for output"),
     (f"{ENTRY}output = inf", "m has inf for output"),
     (f"{ENTRY}output = nan", "m has nan for output"),
+    (f"{ENTRY}output = 1{'0' * 400}", "m has 10+ for output, which is no number from 0 to 1,000,000,000"),
+    (f"{ENTRY}output = 1e300", "m has 1e.300 for output"),
 ]
 
 
