@@ -156,7 +156,7 @@ def _too_often(cap: Cap, call: Hold, known: Known) -> Over | None:
     if cap.limit.unit != "requests" or call.seq is None:
         return None
     ages = known.requests(cap, but=call)
-    most = max(1, int(cap.limit.amount))
+    most = int(cap.limit.amount)
     return None if len(ages) < most else Over(cap=cap, seconds=(MINUTE - ages[most - 1]) / 1000)
 
 

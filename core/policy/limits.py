@@ -1,6 +1,7 @@
 """Limits: how much may be spent in a while, as people write it: `5 usd/day, 100k tokens/month, 10 requests/minute`."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from math import inf
 from re import IGNORECASE
 from re import compile as pattern
@@ -21,8 +22,10 @@ class Limit:
     period: Period
 
     def __str__(self) -> str:
-        amount = f"{self.amount:,.2f}".removesuffix(".00") if self.unit == "usd" else f"{self.amount:,.0f}"
-        return f"{amount} {self.unit}/{self.period}"
+        whole, _, rest = f"{Decimal(repr(self.amount)):,f}".partition(".")
+        rest = rest.rstrip("0")
+        rest = rest.ljust(2, "0") if rest and self.unit == "usd" else rest
+        return f"{whole}.{rest}".rstrip(".") + f" {self.unit}/{self.period}"
 
 
 Limits = tuple[Limit, ...]
@@ -70,12 +73,16 @@ def _limit(said: str) -> Limit:
         raise Wrong(f"{brief(said)} is no limit: {_FORM}")
     if (unit == "requests") != (period == "minute"):
         raise Wrong(f"{brief(said)} can't be held: requests are counted by the minute, and nothing else is")
+    if unit == "requests":
+        amount = max(1.0, amount // 1)  # there are no parts of one
     return Limit(amount=amount, unit=unit, period=period)
 
 
 def _amount(number: str, times: str | None) -> float:
     bare = number.replace(",", "")
-    return float(bare) * _TIMES.get((times or "").lower(), 1) if bare[:1].isdigit() and len(bare) <= 20 else inf
+    return (
+        float(Decimal(bare) * _TIMES.get((times or "").lower(), 1)) if bare[:1].isdigit() and len(bare) <= 20 else inf
+    )
 
 
 def shown(value: object) -> str:

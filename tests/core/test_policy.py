@@ -88,6 +88,9 @@ def test_people_choose_among_what_the_operator_allows_and_the_operators_own() ->
         ("100k tokens/month, 1.5M tokens a month", "100,000 tokens/month, 1,500,000 tokens/month"),
         ("10/minute and 5 dollars/day,100 Tokens/Week", "10 requests/minute, 5 usd/day, 100 tokens/week"),
         ("5 usd/day, 5 usd/day", "5 usd/day"),
+        ("0.005 usd/day, 1.5 usd/week", "0.005 usd/day, 1.50 usd/week"),
+        ("12.5 tokens/day", "12.5 tokens/day"),
+        ("1.5/minute, 0.5/minute", "1 requests/minute"),
         ("none", "none"),
     ],
 )
