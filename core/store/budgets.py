@@ -180,8 +180,11 @@ def _lives(connection: Connection) -> ColumnElement[bool]:
 
 
 def _is_known(connection: Connection) -> ColumnElement[bool]:
-    """Whether it was held within the last minute, and so counts as a request."""
-    return holds.c.held_at > now(connection) - MINUTE
+    """Whether it was held within the last minute, and so counts as a request.
+
+    What was held later than now waited less for its turn than we; what much later, by a clock that was set back.
+    """
+    return and_(holds.c.held_at > now(connection) - MINUTE, holds.c.held_at < now(connection) + MINUTE)
 
 
 def billed(key: SessionKey, author: str | None, bill: Bill | None) -> dict[str, object]:

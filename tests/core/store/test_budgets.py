@@ -93,6 +93,17 @@ async def test_a_hold_without_a_lease_has_an_end_of_its_own(database: Database) 
     assert await held(database, lease) == [60]
 
 
+async def test_a_request_is_none_for_an_hour_where_the_clock_was_set_back_by_one(database: Database) -> None:
+    lease = await leased(database)
+    await database.write(budgets.hold, lease.key, CALL, lease=lease, seconds=0)
+    later = update(holds).values(held_at=holds.c.held_at + 3_600_000)
+    await database.write(lambda connection: connection.execute(later))
+    assert await held(database, lease) == [60], "it is still being answered"
+
+    await database.write(budgets.book, lease.key, "U1", BILL)
+    assert await held(database, lease) == []
+
+
 async def test_an_answer_settles_what_was_held_for_it_in_its_own_transaction(database: Database) -> None:
     lease = await leased(database)
     await database.write(budgets.hold, lease.key, CALL, lease=lease, seconds=0)
