@@ -30,17 +30,20 @@ FORM = pattern(r"\[[^\[\]()\n]{1,80} \([^()\[\]\s]{1,80}\) \d{4}-\d\d-\d\d \d\d:
 LONGEST = 200
 """Characters that such brackets have at most."""
 
-_BRACKETS = "⁅⁆⁽⁾₍₎❨❩❪❫❲❳⟦⟧⟮⟯⦅⦆⦋⦌【】〔〕〖〗〘〙〚〛﴾﴿﹇﹈﹙﹚﹝﹞（）［］｟｠"  # such as look like ours
+_BRACKETS = (  # such as look like ours, lying on their side or in pieces as well
+    "⁅⁆⁽⁾₍₎⎛⎜⎝⎞⎟⎠⎡⎢⎣⎤⎥⎦⎴⎵⎶⏜⏝⏠⏡❨❩❪❫❲❳⟦⟧⟬⟭⟮⟯⦅⦆⦇⦈⦋⦌⦍⦎⦏⦐⦗⦘⸢⸣⸤⸥⸦⸧⸨⸩⹕⹖⹗⹘⹙⹚⹛⹜【】〔〕〖〗〘〙〚〛﴾﴿︗︘︵︶︹︺︻︼﹇﹈﹙﹚﹝﹞（）［］｟｠"
+)
+_BLANK = (  # what shows nothing, or nothing by itself; joiners and selectors make emoji
+    r"\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f\u2800"
+    r"\u3164\ufe00-\ufe0e\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
 _EMOJI = "[\u2190-\u21ff\u2600-\u27bf\u2b00-\u2bff\ufe0f\U0001f000-\U0001faff]"  # what a joiner makes one of
 _CUT_EMOJI = pattern(
     r"[^\w\s\ufe0f\u200d\U0001f3fb-\U0001f3ff][\ufe0f\U0001f3fb-\U0001f3ff]*"
     r"(?:\u200d[^\w\s\u200d][\ufe0f\U0001f3fb-\U0001f3ff]*)*\u200d?\Z"
 )
 _GOES_ON = pattern("[\u200d\ufe0f\U0001f3fb-\U0001f3ff]")
-_UNNAMEABLE = pattern(
-    rf"(?:[\[\](){_BRACKETS}\x00-\x1f\x7f-\x9f\u2028\u2029\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff"
-    rf"\U000e0000-\U000e0fff]|(?<!{_EMOJI})\u200d|\u200d(?!{_EMOJI}))+"
-)
+_UNNAMEABLE = pattern(rf"(?:[\[\](){_BRACKETS}\x00-\x1f\x7f-\x9f{_BLANK}]|(?<!{_EMOJI})\u200d|\u200d(?!{_EMOJI}))+")
 _SMUGGLED = pattern(r"(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f)|[\U000e0000-\U000e0fff]+")
 """Tags: letters that nobody sees and a model reads. In the flags of a few regions, which stay, they are meant."""
 

@@ -1,10 +1,13 @@
 """The envelope: who speaks is what the platform says, whatever people call themselves or write."""
 
+import sys
+import unicodedata
 from re import fullmatch
+from unicodedata import bidirectional, category
 
 import pytest
 
-from core.model.envelope import spoken
+from core.model.envelope import speaker, spoken
 from core.seam.messages import Author, Quote
 
 AT = 1_700_000_000.0
@@ -29,6 +32,22 @@ def test_no_name_looks_like_an_envelope(name: str) -> None:
 
     assert not more
     assert fullmatch(r"\[[\w \-:]+ \(U7\) 2023-11-14 22:13\] hello", first)
+
+
+OURS = ("SQUARE BRACKET", "PARENTHESIS", "TORTOISE SHELL BRACKET", "LENTICULAR BRACKET", "TICK IN")
+BLANK = "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u2800\u3164\ufeff\uffa0\ufff9"
+UNSEEN = [sign for sign in map(chr, range(0x80, sys.maxunicode + 1)) if category(sign) == "Cf"]
+"""Beside joiners, of which some letters and emoji are made, and signs that Arabic and others write around numbers."""
+
+
+def test_no_name_has_a_sign_that_looks_like_a_bracket_or_shows_nothing() -> None:
+    signs = [chr(code) for code in range(0x80, 0x10000) if category(chr(code)) in ("Ps", "Pe")]
+    alike = [sign for sign in signs if any(kind in unicodedata.name(sign) for kind in OURS)]
+    marks = [sign for sign in UNSEEN if bidirectional(sign) not in ("AN", "AL", "NSM", "L") and sign != "\u200d"]
+    assert len(alike) > 60
+    for sign in (*alike, *marks, *BLANK):
+        assert speaker(Author(id="U7", name=f"A{sign}B")) in ("A B (U7)", "AB (U7)"), ascii(sign)
+        assert speaker(Author(id="U7", name=sign)) == "somebody (U7)", ascii(sign)
 
 
 def test_what_nobody_sees_is_not_shown_to_the_model() -> None:
