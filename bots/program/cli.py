@@ -212,6 +212,7 @@ async def _doctor(settings: Settings, wrong: Sequence[str]) -> int:
         database=lambda: wiring.open_database(settings),
         past_proxy=partial(connect, settings.database_listen_url) if settings.database_listen_url else None,
         model=lambda: minds.make_model(settings),
+        others={name: partial(minds.make_model, settings, None, name) for name in settings.other_models},
         platforms={platform: partial(doors.adapter, platform, settings) for platform in settings.platforms},
     ):
         show_findings([finding])

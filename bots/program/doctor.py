@@ -3,7 +3,7 @@
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -28,13 +28,15 @@ async def examine(
     database: Callable[[], Database],
     past_proxy: Callable[[], Database] | None,
     model: Callable[[], Model],
+    others: Mapping[str, Callable[[], Model]],
     platforms: Mapping[str, Callable[[], Adapter]],
 ) -> AsyncIterator[Finding]:
     """Everything that was checked, in the order in which a start would meet it, as soon as it is known.
 
     `wrong` says what is wrong with settings by themselves, `misspelt` which names are none, `past_proxy` is what
-    `DATABASE_LISTEN_URL` leads to. What is to be examined is made here, part by part, so that one that can't be made
-    hides none of the others; `mind` is told of the model where there is one.
+    `DATABASE_LISTEN_URL` leads to, `others` are the models that may answer beside the usual one. What is to be examined
+    is made here, part by part, so that one that can't be made hides none of the others; `mind` is told of the model
+    where there is one.
     """
     for reason in wrong:
         yield Finding(subject="settings", ok=False, detail=reason, remedy="See .env.example.")
@@ -46,6 +48,7 @@ async def examine(
         ("encryption", partial(_encryption, settings, database)),
         ("prices", partial(_prices, settings)),
         ("model", partial(_model, settings, model, mind, database)),
+        *((f"model {name}", partial(_other, name, make, settings, database)) for name, make in others.items()),
         *((platform, partial(_platform, adapter)) for platform, adapter in platforms.items()),
     ]
     if past_proxy is not None:
@@ -185,6 +188,20 @@ async def _model(
         return [*found, *await _guarded("window", _window(model.context, mind(model)))]
     finally:
         await model.close()
+
+
+async def _other(
+    name: str, make: Callable[[], Model], settings: Settings, database: Callable[[], Database]
+) -> Sequence[Finding]:
+    """One that nobody asks before most of a budget is used would fail everybody from then on."""
+    model = make()
+    try:
+        await model.recall(_Reader(settings, database))
+        found = [one for one in await model.examine() if one.subject == "model"]
+    finally:
+        await model.close()
+    remedy = "Check BACKSCROLL_MODELS and BACKSCROLL_CHEAPER_MODEL."
+    return [replace(one, subject=f"model {name}", remedy="" if one.ok else remedy) for one in found]
 
 
 async def _window(context: int, made: Awaitable[Mind]) -> Sequence[Finding]:

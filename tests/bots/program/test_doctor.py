@@ -293,3 +293,14 @@ async def test_the_doctor_leaves_no_database_behind(full: SetUp) -> None:
 
     assert status == 0
     assert not new
+
+
+async def test_a_model_that_may_answer_beside_the_usual_one_is_examined_as_well(full: SetUp) -> None:
+    full.settings["BACKSCROLL_CHEAPER_MODEL"] = "gpt-test-nano"
+
+    status, lines = await full.examined()
+
+    assert status == 1
+    (line,) = wrong(lines)
+    assert line.startswith("wrong model gpt-test-nano: The server does not know the model (404, model_not_found)")
+    assert line.endswith("→ Check BACKSCROLL_MODELS and BACKSCROLL_CHEAPER_MODEL.")
