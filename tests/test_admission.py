@@ -21,7 +21,7 @@ from tests.wire.discord_world import VIEW_CHANNEL
 from tests.wire.faults import Fault
 from tests.wire.openai import OpenAIServer, Request
 from tests.wire.slack import SlackStage
-from tests.wire.slack.workspace import CHANNEL
+from tests.wire.slack.workspace import BOT_USER, CHANNEL
 
 SECRET = "the plan is zugzwang"
 
@@ -126,6 +126,59 @@ async def test_deny_also_what_was_said_before_the_bot_was_called(url: str, stage
         await said(stage, "hello")
 
     assert "what a day" in asked(model)
+    assert "zugzwang" not in asked(model)
+    assert b"zugzwang" not in stored(url)
+
+
+async def rewrite(stage: Stage, message: str, text: str) -> None:
+    assert isinstance(stage, SlackStage | DiscordStage)
+    await (stage.edit(message, text, to_bot=False) if isinstance(stage, SlackStage) else stage.edit(message, text))
+
+
+async def test_deny_also_what_somebody_writes_by_an_edit_from_then_on(
+    url: str, stage: Stage, model: OpenAIServer
+) -> None:
+    stage.empower("ada")
+    async with Running(url, model, stage):
+        await said(stage, "hello")
+        overheard = await stage.say("a lovely morning", author="eve", to_bot=False)
+        asked_ = await stage.say("what a day", author="eve")
+        await stage.until(lambda: any(one.done and one.text.endswith("what a day") for one in stage.shown()))
+        await said(stage, f"!set deny person:{person(stage, 'eve')}")
+        for message in (overheard, asked_):
+            await rewrite(stage, message, SECRET)
+        await said(stage, "and now?")
+        await said(stage, "and then?")
+
+    assert "[eve (" in asked(model)
+    assert "[eve (" not in str(model.requests[-1].texts), "it is on screen no longer"
+    assert "zugzwang" not in asked(model)
+    assert b"zugzwang" not in stored(url)
+
+
+async def point(stage: Stage, message: str) -> None:
+    """Ada asks what somebody's message is about: a forward on Slack, a reply on Discord."""
+    if isinstance(stage, SlackStage):
+        workspace = stage.server.workspace
+        shared = workspace.forward(workspace.find(CHANNEL, message))
+        await stage.write(f"<@{BOT_USER}> what is that?", attachments=[shared])
+    else:
+        assert isinstance(stage, DiscordStage)
+        await stage.answer(f"<@{stage.world.bot['id']}> what is that?", message)
+
+
+async def test_deny_also_whom_somebody_else_quotes(url: str, stage: Stage, model: OpenAIServer) -> None:
+    async with Running(url, model, stage, backscroll_deny=f"person:{person(stage, 'eve')}"):
+        await said(stage, "hello")
+        message = await stage.say(SECRET, author="eve", to_bot=False)
+        await point(stage, message)
+        unread = "I have not read a message (I don't talk with its author)"
+        await stage.until(lambda: stage.shown()[-1].done and unread in stage.shown()[-1].text)
+        await point(stage, await stage.say("what a day", author="ben", to_bot=False))
+        await stage.until(lambda: len(stage.shown()) == 3 and stage.shown()[-1].done)
+        assert "I have not read" not in stage.shown()[-1].text
+
+    assert ">> what a day" in asked(model)
     assert "zugzwang" not in asked(model)
     assert b"zugzwang" not in stored(url)
 

@@ -1,11 +1,12 @@
 """Admission: who may talk with the bot at all. By default a workspace's own people, where the bot was invited to."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from enum import Enum
 
 from core.policy import DIRECT_CHANNELS, Named, Names, Policy
 from core.seam.address import Address
-from core.seam.messages import Author, Inbound, Standing
+from core.seam.messages import Author, Inbound, Quote, Standing
 
 
 class Denial(Enum):
@@ -46,6 +47,28 @@ def is_heard(message: Inbound, policy: Policy) -> bool:
     if message.author.is_bot:
         return not policy.deny & _names(message)
     return denial(message, policy) is None
+
+
+def is_unheard(message: Inbound, policy: Policy) -> bool:
+    """Whether it is certain that nothing of this is to be remembered, whenever it was said, and whoever tells it on."""
+    if message.author.is_bot:
+        return bool(policy.deny & _names(message))
+    return not message.author.is_self and denial(message, policy) not in (None, Denial.UNKNOWN)
+
+
+def quotable(message: Inbound, policy: Policy) -> tuple[Quote, ...]:
+    """What a message points at: of those who are not talked with there, that they said something, and no word of it."""
+    return tuple(_wordless(one) if _is_unheard(one, message, policy) else one for one in message.quotes)
+
+
+def _is_unheard(quote: Quote, message: Inbound, policy: Policy) -> bool:
+    if quote.author is None:
+        return False
+    return is_unheard(replace(message, author=quote.author, standing=Standing(roles=None)), policy)
+
+
+def _wordless(quote: Quote) -> Quote:
+    return Quote(kind=quote.kind, author=quote.author, title="a message", unread="I don't talk with its author")
 
 
 def shuts_out(policy: Policy, place: Address, person: Author, *, direct: bool) -> bool:

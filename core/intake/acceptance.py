@@ -113,8 +113,13 @@ class Acceptance:
             await self._store(Judged(message=new[-1], kind=Kind.SAID, missed=len(new)))
         return len(new)
 
-    def kept(self, message: Inbound, given: Given | None) -> Inbound:
+    async def is_unheard(self, message: Inbound) -> bool:
+        """Whether nothing of it is to be remembered, since its author is not talked with there."""
+        return await self._admitting.is_unheard(message)
+
+    async def kept(self, message: Inbound, given: Given | None) -> Inbound:
         """The message as it is stored: what it quotes is cut, and the words of a command are those that it takes."""
+        message = await self._admitting.quotable(message)
         line = message.text if given is None or not table.find(given.verb).parameters else given.line
         return replace(message, text=line, quotes=self._mind.pointed(message.quotes))
 
@@ -194,7 +199,7 @@ class Acceptance:
 
     async def _write(self, judged: Judged, *, claimant: arrivals.Claimant | None = None) -> inbound.Stored | None:
         """The message as it was stored; None where it was known already, or is not to be. Raises NotAdmitted."""
-        kept = self.kept(judged.message, judged.given)
+        kept = await self.kept(judged.message, judged.given)
         accepting = asyncio.create_task(
             self._database.write(
                 inbound.accept,

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from core.access import Denial, denial
+from core.access import Denial, denial, is_unheard, quotable
 from core.commands.table import NOT_ADMITTED
 from core.events import Events, TurnedAway
 from core.intake import judging
 from core.memory.mind import Mind
-from core.policy import Overrides
+from core.policy import Overrides, Policy
 from core.seam.messages import Inbound
 from core.session import Kind
-from core.store import Database, arrivals, denials
+from core.store import Database, arrivals, denials, places
 from core.work.worker import Worker
 
 
@@ -36,6 +36,20 @@ class Admitting:
     def denial(self, message: Inbound, overrides: Overrides) -> Denial | None:
         """Why its author is not talked with; None where they are."""
         return denial(message, self._mind.policy.under(overrides))
+
+    async def is_unheard(self, message: Inbound) -> bool:
+        """Whether nothing of it is to be remembered."""
+        return is_unheard(message, await self._policy(message))
+
+    async def quotable(self, message: Inbound) -> Inbound:
+        """The message without the words of those whom it quotes, and who are not talked with."""
+        if all(one.author is None for one in message.quotes):
+            return message
+        return replace(message, quotes=quotable(message, await self._policy(message)))
+
+    async def _policy(self, message: Inbound) -> Policy:
+        found = await self._database.read(places.around, message.address)
+        return self._mind.policy.under(found.overrides)
 
     def check(self, message: Inbound) -> Callable[[Overrides], None]:
         """What is called with what is set for the session in which the message is being stored, and may prevent it."""

@@ -41,10 +41,18 @@ class News:
         self._timings = timings
 
     async def edit(self, event: Edited) -> None:
-        """The message is remembered as it is now. One of which nothing was known may have been overtaken."""
+        """The message is remembered as it is now. One of which nothing was known may have been overtaken.
+
+        Of whoever is not talked with any more, what it was is forgotten as well: it is on screen no longer.
+        """
         said, given = event.message, lines.parse(event.message)
-        kept = self._acceptance.kept(said, given)
         called = said.audience is Audience.BOT or given is not None
+        if await self._acceptance.is_unheard(said):
+            if called:
+                await self._acceptance.accept(replace(said, edited_at=event.at))  # which tells its author why not
+            await self.erase(Deleted(address=said.address, id=said.id))
+            return
+        kept = await self._acceptance.kept(said, given)
         follow = partial(self._follow, replace(event, message=kept), None if given is None else given.verb)
         known = await follow()
         if not known and event.at - said.at < (self._timings.too_late if called else self._timings.overtaken):

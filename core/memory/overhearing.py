@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import structlog
 
-from core.access import is_heard
+from core.access import is_heard, quotable
 from core.memory.mind import Mind
 from core.model import envelope
 from core.seam.adapter import Adapter
@@ -30,7 +30,7 @@ async def read_backscroll(
     if _listens(mind, lease.key, question) and mind.policy.memory == "full":
         before = await _said_before(adapters[lease.key.address.platform], lease.key, question, within) or ()
         said = [one for one in before if is_heard(one, mind.policy)]
-    said = [replace(one, quotes=mind.pointed(one.quotes)) for one in said]
+    said = [replace(one, quotes=mind.pointed(quotable(one, mind.policy))) for one in said]
     sizes = [_size(mind, one) for one in said]
     await database.write(backscroll.keep, lease, said, sizes)
 
