@@ -10,7 +10,7 @@ from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from core.schema import denials, sessions
-from core.store import Database, connect
+from core.store import Database, connect, dead
 from core.timings import Timings
 from tests.script import rows
 from tests.stage import Shown, Stage
@@ -310,6 +310,29 @@ async def test_who_is_removed_while_queued_gets_no_answer_there(url: str, stage:
     assert not any("and mine?" in request.last for request in model.requests)
     (withheld,) = [one for one in logs if one["event"] == "answer withheld"]
     assert withheld["session"] == stage.session("main")
+
+
+async def test_who_is_denied_while_queued_is_told_so_in_place_of_an_answer(
+    url: str, stage: Stage, model: OpenAIServer, database: Database
+) -> None:
+    """What is set holds from the next answer on."""
+    stage.empower("ada")
+    model.hold()
+    async with Running(url, model, stage):
+        await stage.say("a long question")
+        await model.until(lambda: model.requests)
+        await stage.say("and mine?", author="eve")
+        await stage.say("!summarize", author="eve")
+        await stage.say("what of me?", author="ben")
+        await stage.say(f"!set deny person:{person(stage, 'eve')}")
+        await stage.until(lambda: any("`deny` is" in one.text for one in stage.shown()))
+        model.release()
+        await stage.until(lambda: any("what of me?" in one.text and one.done for one in stage.shown()))
+        told = [one for one in stage.shown() if one.text.startswith("I can't talk with you here")]
+
+    assert [one.private for one in told] == [isinstance(stage, SlackStage)] * 2
+    assert len(model.requests) == 2, "two are answered"
+    assert await database.read(dead.listed, 9) == [], "and nobody is to have it answered after all"
 
 
 def plan_page(stage: Stage) -> None:

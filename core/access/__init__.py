@@ -1,6 +1,6 @@
 """Access: who may talk with the bot at all, and what a person may do to a session."""
 
-from core.access.admission import Denial, denial, is_heard, is_unheard, quotable, shuts_out
+from core.access.admission import Denial, denial, is_heard, is_unheard, quotable, shut_out
 from core.access.rights import GRANTED, Access, Deed, Permission
 
 __all__ = [
@@ -13,5 +13,5 @@ __all__ = [
     "is_heard",
     "is_unheard",
     "quotable",
-    "shuts_out",
+    "shut_out",
 ]

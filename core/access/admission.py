@@ -71,11 +71,12 @@ def _wordless(quote: Quote) -> Quote:
     return Quote(kind=quote.kind, author=quote.author, title="a message", unread="I don't talk with its author")
 
 
-def shuts_out(policy: Policy, place: Address, person: Author, *, direct: bool) -> bool:
-    """Whether somebody who is talked with now would not be in this place, under this policy; roles are not known."""
+def shut_out(policy: Policy, place: Address, person: Author, *, direct: bool) -> Denial | None:
+    """Why somebody who was talked with is not in this place any more, under this policy; roles are not known."""
     unknown = Standing(roles=None)
     heard = Inbound(address=place, id="", author=person, text="", at=0.0, direct=direct, standing=unknown)
-    return denial(heard, policy) in (Denial.DENIED, Denial.NOT_ALLOWED)
+    why = denial(heard, policy)
+    return why if why in (Denial.DENIED, Denial.NOT_ALLOWED) else None
 
 
 def _names(message: Inbound) -> Names:

@@ -8,6 +8,7 @@ from time import time
 
 import structlog
 
+from core.access import Denial, shut_out
 from core.assistant import apologies
 from core.assistant.answering import Answering
 from core.assistant.obeying import Obeying
@@ -15,11 +16,12 @@ from core.assistant.rechecking import Rechecking, Unsaid
 from core.assistant.running import Runs
 from core.commands import orders
 from core.commands.orders import Order
+from core.delivery import composing
 from core.delivery.errands import Errand
 from core.delivery.outbox import Outbox
 from core.memory.mind import Mind
 from core.session import Answer, Fate, Lease, Progress, SessionKey, Turn
-from core.store import Database, deliveries, notices, timeouts, withheld
+from core.store import Database, answering, deliveries, notices, timeouts, withheld
 from core.timings import Clock, Timings
 
 log = structlog.get_logger()
@@ -61,6 +63,8 @@ class Assistant:
             return await self._finish(lease, question, order)
         if not question.begun and await self._is_ignored(lease, question, order):
             return await self._ignore(lease, question, order)
+        if not question.begun and (why := self._shut_out(lease, question)) is not None:
+            return await self._turn_away(lease, question, why)
         if lease.stops(question.seq) and (order is None or order.is_for_the_model):
             return await self._answering.talk(lease, question, order)  # which ends, and asks nobody
         try:
@@ -92,6 +96,20 @@ class Assistant:
         if order is not None:
             return await self._obeying.ignore(order, lease)
         return await self._pass_over(lease, question)
+
+    def _shut_out(self, lease: Lease, question: Turn) -> Denial | None:
+        """Why its author is not talked with here, as it was set after this had been said."""
+        if question.author is None:
+            return None
+        policy = self._mind.policy.under(lease.overrides)
+        return shut_out(policy, lease.key.address, question.author, direct=question.slip.direct)
+
+    async def _turn_away(self, lease: Lease, question: Turn, why: Denial) -> Fate:
+        """Tells its author so, and nobody else."""
+        parts = composing.pieces(self._outbox.adapters[lease.key.address.platform], question, why.value)
+        stored, command = answering.stored(parts), orders.named(question)
+        errand = Errand(key=lease.key, cause=question, lease=lease, stored=stored, private=True, command=command)
+        return await self._outbox.answer(errand, Answer(parts=parts))
 
     async def _pass_over(self, lease: Lease, question: Turn) -> Fate:
         """Ends a turn to which nothing is said."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from core.access import shuts_out
+from core.access import shut_out
 from core.memory.mind import Mind
 from core.policy import NOTHING, SETTINGS, Level, Limit, Overrides, Policy, Setting, Wrong, edited, is_set
 from core.seam.forms import TAKEN_BACK, Field
@@ -144,7 +144,7 @@ def _require_room(mind: Mind) -> None:
 
 def _require_asker(policy: Policy, key: SessionKey, asker: Author, *, direct: bool) -> None:
     """Raises Wrong where the asker would not be talked with any more."""
-    if shuts_out(policy, key.address, asker, direct=direct):
+    if shut_out(policy, key.address, asker, direct=direct) is not None:
         raise Wrong("That would shut you out, so that you could not take it back")
 
 

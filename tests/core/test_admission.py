@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.access import Denial, denial, is_heard, shuts_out
+from core.access import Denial, denial, is_heard, shut_out
 from core.policy import SETTINGS, Level, Policy
 from core.seam.address import Address
 from core.seam.messages import Author, Inbound, Standing
@@ -92,8 +92,8 @@ def test_who_would_shut_themselves_out_is_known_as_far_as_it_can_be() -> None:
     outs = {"allow": "person:U2", "deny": "channel:C1"}
     ins = {"allow": "role:R5", "deny": "role:R5"}
 
-    assert all(shuts_out(policy(**{name: value}), CHANNEL, ADA, direct=False) for name, value in outs.items())
-    assert not any(shuts_out(policy(**{name: value}), CHANNEL, ADA, direct=False) for name, value in ins.items())
+    assert all(shut_out(policy(**{name: value}), CHANNEL, ADA, direct=False) for name, value in outs.items())
+    assert not any(shut_out(policy(**{name: value}), CHANNEL, ADA, direct=False) for name, value in ins.items())
 
 
 def test_a_denial_says_why_and_what_may_be_done() -> None:
