@@ -39,6 +39,8 @@ class Timings:
 
     rights: float = 5.0
     """How long a command waits for a platform to say whether its asker is an admin; then it is answered in any case."""
+    sees: float = 2.0
+    """How long a form waits for a platform to say whether who fills it in sees its place: it waits for that itself."""
     ask_again: float = 0.5
     """Before that is asked once more, where the platform did not say it."""
 

@@ -1,15 +1,17 @@
 """The inbox: everything that reaches us is stored before it is acknowledged."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from time import time
 from weakref import WeakValueDictionary
 
 import structlog
 
+from core.access.membership import Membership
 from core.commands import forms
+from core.commands.table import find
 from core.delivery.outbox import Outbox
-from core.errors import NotFilled
+from core.errors import DeliveryError, DeliveryRefused, NotFilled
 from core.events import Events
 from core.intake.acceptance import Acceptance
 from core.intake.news import News
@@ -54,6 +56,7 @@ class Inbox:
             events=events,
             timings=timings,
         )
+        self._membership = Membership(outbox.adapters)
         self._doors: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def receive(self, event: Event) -> None:
@@ -124,11 +127,27 @@ class Inbox:
 
     async def _fill(self, form: Filled) -> None:
         """All of it is taken in, or where something is wrong, nothing. Raises NotFilled."""
-        reasons = await self._database.read(forms.wrong, self._mind, form)
+        reasons = await self._database.read(forms.wrong, self._mind, form) or await self._unseen(form)
         if reasons:
             raise NotFilled(reasons)
         for order in form.orders.values():
             await self._hear(order)
+
+    async def _unseen(self, form: Filled) -> Mapping[str, str]:
+        """What may not be done as whoever fills it in may not see the place any more: a form outlives that."""
+        orders = {name: one for name, one in form.orders.items() if find(one.verb or "").deed is not None}
+        asked = next(iter(orders.values()), None)
+        if asked is None or asked.direct:
+            return {}
+        try:
+            async with asyncio.timeout(self._timings.sees):
+                sees = await self._membership.sees(form.address, asked.author.id)
+        except DeliveryRefused:  # which nobody can find out at all
+            return {}
+        except (DeliveryError, TimeoutError) as error:
+            log.warning("not known who sees a place", session=form.address.id, error=type(error).__name__)
+            return dict.fromkeys(orders, "I can't find out just now whether you see this place. Please try again.")
+        return {} if sees else dict.fromkeys(orders, "You don't see this place any more.")
 
     async def _hear(self, event: Inbound) -> None:
         """A message in a thread that nobody seems to have called us to is judged twice, a moment apart.

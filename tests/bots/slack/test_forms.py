@@ -14,7 +14,7 @@ from tests.stage import Shown
 from tests.talk import Running
 from tests.wire.openai import OpenAIServer
 from tests.wire.slack import SlackStage
-from tests.wire.slack.workspace import Message, Modal
+from tests.wire.slack.workspace import CHANNEL, Message, Modal
 
 LIMIT = "answer_tokens"
 
@@ -154,6 +154,19 @@ async def test_whoever_may_not_is_told_so_by_the_button_and_by_what_they_had_ope
         )
         assert stage.shown()[-1].private
         assert stage.modal("ben") is None
+        assert "`hear`: channel (built in)" in (await listed(stage)).seen
+
+
+async def test_who_was_taken_out_of_the_channel_sets_nothing_there_by_a_form_that_stands_open(
+    url: str, stage: SlackStage, model: OpenAIServer
+) -> None:
+    stage.server.workspace.private.add(CHANNEL)
+    async with Running(url, model, stage, backscroll_may_set="everyone"):
+        await begun(stage)
+        form = await opened(stage, await listed(stage, author="eve"), author="eve")
+        stage.server.workspace.outside[CHANNEL] = {stage.user("eve")}
+        stage.submit(form, author="eve", hear="off")
+        await stage.until(lambda: form.errors == {"hear": "You don't see this place any more."})
         assert "`hear`: channel (built in)" in (await listed(stage)).seen
 
 
