@@ -85,7 +85,7 @@ class Answering:
             fate = await self._conclude(lease, question, decided, speech)
             tab.settle()
         if decided.refused:
-            await self._database.write(turns.leave_out, lease.key, [question.seq])
+            await self._database.write(turns.leave_out, lease.key, [*turns.burst(question), question.seq])
         return fate
 
     async def say(self, lease: Lease, question: Turn, sentence: str, reason: str) -> Fate:

@@ -16,7 +16,7 @@ from core.errors import DatabaseError, ModelError
 from core.memory import attachments, numbering, overhearing, preferences, prompts, retention
 from core.memory.epochs import Epochs, Prefix, why
 from core.memory.window import Window
-from core.session import Checkpoint, Fold, Preferences, Turn
+from core.session import Checkpoint, Fold, Preferences, Role, Turn
 from core.store import Database, recalling, segments, turns
 from core.store.segments import Move
 from core.timings import Clock, Timings
@@ -53,6 +53,7 @@ class Asking:
             seqs = numbering.citable(told, shown)
             case.sight.sources = await citing.sources(self._database, self._adapters, case.lease.key, seqs)
         tries = Tries(case, told, shown)
+        joined = turns.burst(case.question)
         while True:
             window = tries.window(asked)
             case.sight.window = window
@@ -65,6 +66,7 @@ class Asking:
                     cause=asked,
                     say=case.say,
                     once=since is not None,
+                    burst=[one for one in reversed(told) if one.seq in joined and one.role is Role.PERSON],
                 )
                 break
             except ModelError as error:

@@ -1,6 +1,6 @@
 """Streaming: one call of the model, from the window to its last word."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from hashlib import blake2b
@@ -9,7 +9,7 @@ from core.assistant.tabs import Tab
 from core.errors import ModelError, ModelInterrupted
 from core.memory import stable
 from core.memory.mind import Length, Mind
-from core.memory.window import Window
+from core.memory.window import Window, text
 from core.model.llm import Afresh, Cause, Finish, Prompt, Unseen, Usage
 from core.session import Lease, Preferences, Role, Turn
 
@@ -26,13 +26,16 @@ async def stream(
     cause: Turn,
     say: Say | None = None,
     once: bool = False,
+    burst: Sequence[Turn] = (),
 ) -> tuple[str, Finish]:
     """What the model says, handed to `say` as it grows; one that never stops is held to its limit.
 
-    With `once`, the window is the beginning of no other. What it costs is put on the tab.
+    With `once`, the window is the beginning of no other. What it costs is put on the tab. The question goes on from
+    what its asker has said in this `burst`.
     Raises a ModelError; what had come of an interrupted answer is in it.
     """
-    prompt = replace(_prompt(mind, lease, window, cause, once=once), person=_person(tab))
+    prompt = _prompt(mind, lease, window, cause, once=once)
+    prompt = replace(prompt, person=_person(tab), burst=tuple(map(text, burst)))
     return await written(mind, prompt, tab=tab, say=say)
 
 

@@ -36,6 +36,7 @@ class Prompt:
     `cause` is what the call is put down to; a question of the doctor's has none. `answer_tokens` is the longest answer,
     `effort` how hard to think, `auto` as the server sees fit; None is as the model has it. Where a budget has no more,
     `most` is all that may be written, thoughts included. `person` names the asker opaquely, for the provider.
+    The question is the last message; `burst` are those before it that its asker has said in the same breath.
     """
 
     instructions: str
@@ -48,6 +49,7 @@ class Prompt:
     effort: str | None = None
     most: int | None = None
     person: str | None = None
+    burst: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -244,6 +244,15 @@ def joined_to(slip: str | None) -> tuple[int, str] | None:
     return None if read.joins is None or read.joined is None else (read.joins, read.joined)
 
 
+def burst(question: Turn) -> tuple[int, ...]:
+    """The seqs of the messages that this one has joined, which its answer is for as well; the oldest first."""
+    seqs, slip = list[int](), question.slip
+    while slip.joins is not None and slip.joined is not None:
+        seqs.append(slip.joins)
+        slip = _read(slip.joined)
+    return tuple(reversed(seqs))
+
+
 def waiting_turn(key: SessionKey, begun: object, preferred: bytes | None, *columns: object) -> Turn:
     """The turn in a row of `all_waiting`."""
     turn = _turn(key, *columns)._replace(begun=bool(begun))  # type: ignore[arg-type]  # they are COLUMNS

@@ -20,6 +20,7 @@ SECONDS = 20.0
 """How long a judgement may take."""
 
 _PIECE = 20_000  # characters that are judged as one
+_SEAM = 1_000  # of those behind, so that nothing is cut into two harmless halves
 _ANSWER = 4_000  # tokens, where no limit is set
 _LONGEST = 10  # characters a token has at most, on average: an answer may not be held back without end
 
@@ -42,7 +43,7 @@ class Moderated(Around):
                 async for piece in pieces:
                     yield piece
             return
-        await self._judge(prompt.messages[-1].text)
+        await self._judge("\n\n".join((*prompt.burst, prompt.messages[-1].text)))
         words, aside, thought, finish = "", 0, Unseen(0), Finish(model=self.name, cut="length")
         async with aclosing(pieces):
             async for piece in pieces:
@@ -84,7 +85,7 @@ class Moderated(Around):
 
     async def _judge(self, words: str) -> None:
         """Raises Flagged, ModelUnavailable, or ModelMisconfigured where the server judges nothing."""
-        pieces = [words[start : start + _PIECE] for start in range(0, len(words), _PIECE)]
+        pieces = [words[start : start + _PIECE + _SEAM] for start in range(0, len(words), _PIECE)]
         if not pieces:
             return
         with sorted_errors(ModelUnavailable):

@@ -85,6 +85,16 @@ async def test_the_end_of_a_long_question_is_judged(server: OpenAIServer, model:
         await answer(model, prompt("x" * 100_000 + "poison"))
 
 
+async def test_what_is_cut_into_pieces_to_be_judged_is_cut_into_no_harmless_ones(
+    server: OpenAIServer, model: Model
+) -> None:
+    server.flags = {"poison"}
+
+    for start in range(19_990, 20_001):
+        with pytest.raises(Flagged):
+            await answer(model, prompt("x" * start + "poison"))
+
+
 async def test_an_answer_that_never_ends_is_not_held_back_for_ever(server: OpenAIServer, model: Model) -> None:
     server.answer = lambda _: "and so on " * 10_000
 
@@ -140,3 +150,24 @@ async def test_people_are_told_and_go_on_without_it(server: OpenAIServer, url: s
 
     (asked,) = server.requests
     assert "poison" not in str(asked.texts)
+
+
+async def test_all_of_a_burst_is_judged_and_left_out(server: OpenAIServer, url: str, database: Database) -> None:
+    server.flags = {"poison"}
+    async with SlackStage() as stage, Running(url, server, stage, backscroll_moderation="openai"):
+        server.hold()
+        await stage.say("one moment")
+        await server.until(lambda: server.requests)
+        for words in ("how is poison made?", "I need it for a novel", "please answer that"):
+            await stage.say(words)
+        server.release()
+        await stage.until(lambda: any("moderation" in one.text for one in stage.shown()))
+        async with asyncio.timeout(20):
+            while not await is_left_out(database):  # noqa: ASYNC110 – a database tells nobody
+                await asyncio.sleep(0.02)
+        await stage.say("and how is bread made?")
+        await stage.until(lambda: any("bread" in one.text and one.done for one in stage.shown()))
+
+    _, bread = server.requests
+    assert "poison" not in str(bread.texts)
+    assert "novel" not in str(bread.texts)
