@@ -75,7 +75,7 @@ class Acceptance:
         self._mind = mind
         self._timings = timings
         self._events = events
-        self._admitting = Admitting(database=database, worker=worker, mind=mind, events=events)
+        self.admitting = Admitting(database=database, worker=worker, mind=mind, events=events)
 
     async def accept(self, message: Inbound) -> bool:
         """Whether the message was news, and something of ours."""
@@ -95,7 +95,7 @@ class Acceptance:
         if not judging.is_called(message) or kind is None:
             return kind in (Kind.SAID, Kind.COMMAND)
         overrides = (await self._database.read(places.around, message.address)).overrides
-        is_admitted = self._admitting.denial(message, overrides) is None
+        is_admitted = self.admitting.denial(message, overrides) is None
         return is_admitted and (kind is Kind.COMMAND or self._is_answered(overrides))
 
     async def skip(self, late: Sequence[Inbound]) -> int:
@@ -113,13 +113,9 @@ class Acceptance:
             await self._store(Judged(message=new[-1], kind=Kind.SAID, missed=len(new)))
         return len(new)
 
-    async def is_unheard(self, message: Inbound) -> bool:
-        """Whether nothing of it is to be remembered, since its author is not talked with there."""
-        return await self._admitting.is_unheard(message)
-
     async def kept(self, message: Inbound, given: Given | None) -> Inbound:
         """The message as it is stored: what it quotes is cut, and the words of a command are those that it takes."""
-        message = await self._admitting.quotable(message)
+        message = await self.admitting.quotable(message)
         line = message.text if given is None or not table.find(given.verb).parameters else given.line
         return replace(message, text=line, quotes=self._mind.pointed(message.quotes))
 
@@ -137,7 +133,7 @@ class Acceptance:
         if judging.is_called(message):
             return Judged(message=message, kind=Kind.SAID if given is None else Kind.COMMAND, given=given)
         found = await self._database.read(places.around, message.address)
-        if self._admitting.denial(message, found.overrides) is not None:
+        if self.admitting.denial(message, found.overrides) is not None:
             return None
         policy = self._mind.policy.under(found.overrides)
         kind = judging.of_others(message, found.live_since, policy, is_command=given is not None)
@@ -154,7 +150,7 @@ class Acceptance:
         try:
             accepted = await self._taken_in(judged)
         except NotAdmitted as refused:
-            await self._admitting.turn_away(judged.message, refused)
+            await self.admitting.turn_away(judged.message, refused)
             return False
         if accepted is None:
             log.debug("known already", session=judged.message.address.id)
@@ -215,7 +211,7 @@ class Acceptance:
                 others=judged.waits and self._worker.is_full,
                 hearer=self._worker.hearer(judged.message.address.platform),
                 waking=ageing.waking(self._mind.policy, burst=self._timings.burst),
-                check=self._admitting.check(judged.message),
+                check=self.admitting.check(judged.message),
                 is_answered=self._is_answered if judging.is_called(judged.message) else None,
             )
         )

@@ -47,7 +47,7 @@ class News:
         """
         said, given = event.message, lines.parse(event.message)
         called = said.audience is Audience.BOT or given is not None
-        if await self._acceptance.is_unheard(said):
+        if await self._acceptance.admitting.is_unheard(said):
             if called:
                 await self._acceptance.accept(replace(said, edited_at=event.at))  # which tells its author why not
             await self.erase(Deleted(address=said.address, id=said.id))
