@@ -144,7 +144,8 @@ async def test_deny_also_what_somebody_writes_by_an_edit_from_then_on(
         overheard = await stage.say("a lovely morning", author="eve", to_bot=False)
         asked_ = await stage.say("what a day", author="eve")
         await stage.until(lambda: any(one.done and one.text.endswith("what a day") for one in stage.shown()))
-        await said(stage, f"!set deny person:{person(stage, 'eve')}")
+        await stage.say(f"!set deny person:{person(stage, 'eve')}")
+        await stage.until(lambda: any("`deny` is" in one.text for one in stage.shown()))
         for message in (overheard, asked_):
             await rewrite(stage, message, SECRET)
         await said(stage, "and now?")
