@@ -163,6 +163,32 @@ async def test_discords_button_starts_clean_for_whoever_presses_it_and_twice_doe
     assert questions(model) == ["new"]
 
 
+@pytest.mark.parametrize("platform", ["slack", "discord"])
+async def test_one_undo_brings_back_what_a_button_set_aside_that_was_pressed_twice(
+    url: str, model: OpenAIServer, platform: str
+) -> None:
+    async with STAGES[platform]() as stage, Running(url, model, stage):
+        await said(stage, "old")
+        await days_pass(url, 9)
+        await said(stage, "back", more=2)
+        for _ in range(2):
+            await pressed(stage)
+        await stage.until(lambda: any("nothing to set aside" in text for text in texts(stage)))
+        await stage.say("!undo")
+        await stage.until(lambda: any("I remember 4 turns again" in text for text in texts(stage)))
+        await said(stage, "and on")
+
+    assert questions(model) == ["old", "back", "and on"]
+
+
+async def pressed(stage: Stage) -> None:
+    """Somebody presses the button beneath the line that says that it goes on."""
+    if isinstance(stage, SlackStage):
+        stage.press(next(one for one in stage.server.workspace.messages if "Picked up" in one.text))
+    elif isinstance(stage, DiscordStage):
+        await stage.press(next(one.id for one in stage.shown() if "Picked up" in one.text))
+
+
 async def test_whoever_may_not_start_clean_is_told_so_by_discords_button(url: str, model: OpenAIServer) -> None:
     async with DiscordStage() as stage, Running(url, model, stage, backscroll_may_reset="admins"):
         await said(stage, "old")

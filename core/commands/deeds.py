@@ -83,7 +83,9 @@ def _when(seconds: float) -> str:
 
 def _reset(connection: Connection, desk: Desk) -> Said:
     number = remembered.count(connection, desk.key).all
-    segments.reset(connection, desk.key, desk.turn.seq)
+    moves, _ = segments.newest(connection, desk.key)
+    if number or not moves:  # what is pressed twice is one reset, so that one undo brings back what it set aside
+        segments.reset(connection, desk.key, desk.turn.seq)
     if number == 0:
         return Said(text="There was nothing to set aside: this session is new.")
     return Said(text=f"A fresh start: I set {how_many(number)} aside. `undo` brings them back.")

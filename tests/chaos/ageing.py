@@ -37,7 +37,8 @@ def judge_ageing(
             continue
         given = [one for one in orders if one.session == session]
         lines = sum(one.session == session and is_waking(one.text) for one in seen)
-        yield from _moved(session, known, given)
+        spoken = {_seq(one) for one in said if one.standing is not None}
+        yield from _moved(session, known, given, spoken)
         yield from _folded(session, known, said, asked)
         yield from _woken(session, known.wakings, lines, silences.get(session, 0))
         mine = {marker: one for one in said for marker in one.versions}
@@ -64,15 +65,19 @@ def _once(prompt: Prompt) -> Iterator[Offence]:
             yield _offence("twice", "", why, marker)
 
 
-def _moved(session: str, known: Aged, orders: Iterable[Ordered]) -> Iterator[Offence]:
-    """Every command has moved the view once, to where it says, and the row says the same as the newest move."""
+def _moved(session: str, known: Aged, orders: Iterable[Ordered], spoken: Collection[int]) -> Iterator[Offence]:
+    """Every command has moved the view once, to where it says, and the row says the same as the newest move.
+
+    A reset before which nothing was said in its view may have moved none.
+    """
     if [one.number for one in known.segments] != list(range(1, known.segment + 1)):
         yield _offence("torn", session, f"the row has {known.segment} moves, and there are {known.segments}")
     verbs = {one.seq: one.verb for one in orders}
     done = Counter(one.seq for one in known.segments if one.seq is not None)
-    resets = [one.seq for one in orders if one.verb == "reset" and one.seq is not None]
+    resets = [one.seq for one in orders if one.verb == "reset" and one.seq is not None and done[one.seq]]
     for seq, verb in verbs.items():
-        needed = seq is not None and (verb == "reset" or any(before < seq for before in resets))
+        before = resets if verb == "undo" else [one for one in spoken if one > _began(known, seq or 0)]
+        needed = seq is not None and any(one < seq for one in before)
         if done[seq] > 1 or (needed and not done[seq]):
             yield _offence("torn", session, f"the {verb} at {seq} has moved the view {done[seq]} times")
     views: list[tuple[int, ...]] = [(EVERYTHING,)]
@@ -87,6 +92,11 @@ def _moved(session: str, known: Aged, orders: Iterable[Ordered]) -> Iterator[Off
         yield _offence("torn", session, f"the view begins at {known.start} in place of {views[-1][-1]}")
     if not known.is_present and all(one.kind != Move.TIMED_OUT for one in known.segments):
         yield _offence("torn", session, "its present is over, and no move says so")
+
+
+def _began(known: Aged, seq: int) -> int:
+    """Where the view began that the command with this seq found."""
+    return next((one.start for one in reversed(known.segments) if one.seq is not None and one.seq < seq), EVERYTHING)
 
 
 def _folded(session: str, known: Aged, said: Sequence[Asked], asked: Iterable[Asked]) -> Iterator[Offence]:
