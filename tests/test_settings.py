@@ -129,6 +129,21 @@ async def test_a_persona_is_told_as_code_and_calls_nobody(url: str, stage: Stage
         assert code in text.replace("&lt;", "<").replace("&gt;", ">")
 
 
+@pytest.mark.parametrize("value", ["```", "~~~", "<!channel>", "３０m", "x" * 900])
+async def test_whatever_a_wrong_value_looks_like_what_would_be_right_is_read(
+    url: str, stage: Stage, model: OpenAIServer, value: str
+) -> None:
+    model.answer = lambda _: "well"
+    async with Running(url, model, stage):
+        await said(stage, "hello")
+        stage.empower("ada")
+        if stage.admins == "nobody":
+            return
+        answer = await said(stage, f"!set idle {value}")
+
+    assert answer.endswith(" is no duration: write 30m, 12h, 7d or never.")
+
+
 async def test_an_admin_undoes_what_would_lock_everybody_out(url: str, stage: Stage, model: OpenAIServer) -> None:
     model.answer = lambda _: "well"
     async with Running(url, model, stage):

@@ -51,9 +51,12 @@ def whether(value: object) -> str:
 
 
 def brief(said: str) -> str:
-    """What somebody said, as a sentence can have it."""
-    words = " ".join(said.split()) or "nothing"
+    """What somebody said, as a sentence can begin with it: what would open a block of code there is gone."""
+    words = " ".join(_FENCES.sub("'", said).split()) or "nothing"
     return words if len(words) <= 60 else f"{words[:59]}…"
+
+
+_FENCES = pattern("`|~{3,}")
 
 
 ADMINS = "admins"
@@ -207,5 +210,5 @@ def words(value: object) -> str:
     """How a text is shown: as code, whatever marks and mentions are in it."""
     if not value:
         return "none"
-    shown = brief(str(value)).replace("`", "'").replace("|", "¦")  # which would end the code, or hide it from the guard
+    shown = brief(str(value)).replace("|", "¦")  # which would hide it from the guard
     return f"`{shown}`"

@@ -172,7 +172,7 @@ def test_the_stand_in_is_told_by_no_other_models_name() -> None:
         (
             "may_stop",
             "U1\n- `hear`: off",
-            "U1 - `hear`: off is no ID: write mentions, or IDs, with commas between them",
+            "U1 - 'hear': off is no ID: write mentions, or IDs, with commas between them",
         ),
         ("may_set", "Everybody", "Everybody is no ID; write everyone"),
         ("may_stop", "member", "member is no ID; write members"),
@@ -180,6 +180,8 @@ def test_the_stand_in_is_told_by_no_other_models_name() -> None:
         ("may_reset", "U1, me", "me is no ID; write admins"),
         ("may_set", "@Ada", "@Ada is no ID"),
         ("may_set", "Ada Lovelace", "Ada Lovelace is no ID"),
+        ("idle", "```", "''' is no duration: write 30m, 12h, 7d or never"),
+        ("idle", "~~~~ 1d", "' 1d is no duration"),
         ("may_set", "@Eve), U2, (Mallory (U3)", "is no ID"),
         ("may_stop", "U" * 81, "is no ID"),
         ("may_set", "asker", "That would be nobody: write everyone, members, admins, or IDs with"),
