@@ -21,7 +21,9 @@ class Named(NamedTuple):
 
 Names = frozenset[Named]
 
-_NAMED = pattern(rf"({'|'.join(KINDS)}):\s*([^\s:,<>`]{{1,80}})")
+_NAMED = pattern(rf"({'|'.join(KINDS)}):\s*({DIRECT_CHANNELS}|[^\s:,<>`@#][^\s:,<>`]{{0,79}})")
+"""`#general` and `@admins` are names, which anybody may give to something else."""
+
 
 
 def allowed(said: str) -> tuple[Names, ...]:

@@ -68,8 +68,9 @@ MEMBERS = "members"
 _GROUPS = frozenset({ADMINS, MEMBERS})
 _PEOPLE = ("everyone", "asker", ADMINS, MEMBERS)
 _MEANT = {
-    **dict.fromkeys(("everybody", "anyone", "anybody", "all"), "everyone"),
+    **dict.fromkeys(("everybody", "anyone", "anybody", "all", "alle", "jeder", "tous", "todos", "tutti"), "everyone"),
     **dict.fromkeys(("nobody", "none", "me", "owner", "owners", "moderators"), ADMINS),
+    **dict.fromkeys(("niemand", "keiner", "personne", "nadie", "nessuno"), ADMINS),
 }
 """What people write for that; taken for IDs, these would be nobody's."""
 
@@ -77,7 +78,8 @@ People = frozenset[str] | None
 """Who may do something: IDs of people, ADMINS and MEMBERS among them; None is everyone."""
 
 
-_ID = pattern(r"[^\s()@<>`]{1,80}")
+_ID = pattern(r"(?:(?![()@<>`])[!-~]){1,80}")
+"""Of plain characters, as all platforms have them."""
 _MENTION = pattern(r"@.*\(([^\s()@<>`]{1,80})\)", DOTALL)
 """As a platform's adapter writes it: the name, which anybody may choose, and at the end the ID."""
 

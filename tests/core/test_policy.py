@@ -180,8 +180,14 @@ def test_the_stand_in_is_told_by_no_other_models_name() -> None:
         ("may_reset", "U1, me", "me is no ID; write admins"),
         ("may_set", "@Ada", "@Ada is no ID"),
         ("may_set", "Ada Lovelace", "Ada Lovelace is no ID"),
+        ("may_read", "Alle", "Alle is no ID; write everyone"),
+        ("may_read", "niemand", "niemand is no ID; write admins"),
+        ("may_read", "U1, 全員", "全員 is no ID: write mentions, or IDs"),
         ("idle", "```", "''' is no duration: write 30m, 12h, 7d or never"),
         ("idle", "~~~~ 1d", "' 1d is no duration"),
+        ("deny", "channel:#general", "channel:#general names nobody: write mentions, or workspace:ID, channel:ID"),
+        ("allow", "channel:#C1", "names nobody"),
+        ("deny", "role:@admins", "role:@admins names nobody"),
         ("may_set", "@Eve), U2, (Mallory (U3)", "is no ID"),
         ("may_stop", "U" * 81, "is no ID"),
         ("may_set", "asker", "That would be nobody: write everyone, members, admins, or IDs with"),
@@ -218,6 +224,7 @@ def test_a_wrong_value_is_told_with_what_would_be_right(name: str, said: str, wh
         ("may_stop", "Members", frozenset({"members"})),
         ("may_reset", "admins, MEMBERS, U1", frozenset({"admins", "members", "U1"})),
         ("may_set", "@Ada (U1), @Eve (U9) (U3), U2", frozenset({"U1", "U2", "U3"})),
+        ("deny", "channel:@me, @Zoë (U1)", frozenset({("channel", "@me"), ("person", "U1")})),
     ],
 )
 def test_a_value_is_read_as_people_write_it(name: str, said: str, value: object) -> None:
