@@ -58,8 +58,10 @@ def beneath(cut: Cut | None, quotes: Sequence[Quote]) -> str:
     return ("" if cut is None else CUT_OFF[cut]) + unread
 
 
-def nothing(since: datetime) -> str:
-    """Why there is nothing to tell of."""
+def nothing(since: datetime | None) -> str:
+    """Why there is nothing to tell of, since then or at all."""
+    if since is None:
+        return "There is nothing to summarize: I remember nothing here yet."
     return f"Nothing was said here since {moments.told(since)}. `summarize` tells of the whole session."
 
 

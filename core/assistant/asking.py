@@ -100,6 +100,8 @@ class Asking:
         newest = retention.kept(newest, retention.ends(mind.policy, self._clock()))
         if since is not None:
             shown, newest = _of(shown, newest, since)
+        if case.order is not None and not shown and not newest:
+            raise NothingSaid(since)
         told = await self._remaking.renewed(mind, lease, newest, case.tab)
         adapter = self._adapters[lease.key.address.platform]
         asked = [self._asked(case, since), *told]
@@ -146,12 +148,10 @@ class Asking:
 def _of(
     checkpoints: Sequence[Checkpoint], newest: Sequence[Turn], since: datetime
 ) -> tuple[list[Checkpoint], list[Turn]]:
-    """What of these is about what was said since then. Raises NothingSaid.
+    """What of these is about what was said since then.
 
     A record of turns of before and after is among them, a state is not: it tells of all that was ever said.
     """
     told = [one for one in newest if one.at >= since.timestamp()]
     reaching = [one for one in checkpoints if one.kind is not Fold.STATE and one.until >= since.timestamp()]
-    if not told and not reaching:
-        raise NothingSaid(since)
     return reaching, told

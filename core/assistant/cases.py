@@ -78,9 +78,9 @@ class Case:
 
 
 class NothingSaid(Exception):
-    """There is nothing that the model could tell of."""
+    """There is nothing that the model could tell of, since then or at all."""
 
-    def __init__(self, since: datetime) -> None:
+    def __init__(self, since: datetime | None) -> None:
         super().__init__(f"nothing since {since}")
         self.since = since
 

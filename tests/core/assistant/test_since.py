@@ -8,7 +8,7 @@ import pytest
 from core.memory.checkpoints.shown import told
 from core.memory.window import text
 from core.policy import edited
-from core.seam.messages import Edited
+from core.seam.messages import Audience, Deleted, Edited
 from core.session import Fold
 from core.store import Database, places, policies, recalling
 from core.store.bodies import Mine
@@ -103,6 +103,23 @@ async def test_where_nothing_was_said_since_then_no_model_is_asked(database: Dat
     assert running.adapter.texts[1].startswith("Nothing was said here since 20")
     assert len(running.model.prompts) == 1
     assert [words for _, words in remembered] == ["hello", "One."]
+
+
+@pytest.mark.parametrize("since", ["", " since my last visit"])
+async def test_where_nothing_is_remembered_no_model_is_asked_for_a_summary(database: Database, since: str) -> None:
+    """In a session that is new, was reset, or has nothing left but what was deleted."""
+    aside = message("aside", direct=False, audience=Audience.OTHERS)
+    async with house(database, "One.") as running:
+        await say(running, f"!summarize{since}", "2026-11-24T10:00")
+        await say(running, "hello", "2026-11-24T11:00", author=BEN)
+        await say(running, "!reset", "2026-11-24T12:00")
+        await say(running, f"!summarize{since}", "2026-11-25T10:00")
+        await running.say(aside, Deleted(address=HERE, id=aside.id))
+        await say(running, f"!summarize{since}", "2026-11-25T11:00")
+
+    nothing = "There is nothing to summarize: I remember nothing here yet."
+    assert [running.adapter.texts[number] for number in (0, 3, 4)] == [nothing] * 3
+    assert len(running.model.prompts) == 1
 
 
 async def test_what_is_no_moment_is_told_with_what_would_be_right(database: Database) -> None:
