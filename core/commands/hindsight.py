@@ -61,7 +61,7 @@ def _sections(parts: Sequence[ShownPart], billed: Billed | None) -> tuple[Mappin
     sums = dict[str, int]()
     for one in parts:
         sums[one.name] = sums.get(one.name, 0) + one.tokens
-    return {name: tokens * whole // ours for name, tokens in sums.items()}, whole
+    return pictures.shared(sums, whole), whole
 
 
 def _records(known: Hindsight) -> Iterator[str]:

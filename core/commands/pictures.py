@@ -1,6 +1,7 @@
 """Pictures of a window: what the model is shown, part by part, as bars that every platform can show as text."""
 
 from collections.abc import Iterator, Mapping
+from itertools import accumulate, pairwise
 
 from core.memory.mind import Mind
 from core.memory.window import Window
@@ -19,14 +20,21 @@ def drawn(window: Window, mind: Mind) -> tuple[str, Chart]:
     """What the next question will find, in Markdown: each section with its tokens in the model's count, and the room
     that is left. The chart shows the same as the bars in it.
     """
-    scale = mind.limit / mind.room
-    parts = {one.name: int(one.tokens * scale) for one in window.sections if one.tokens and one.name != "question"}
-    used = int(window.tokens * scale)
-    left = {_ROOM: int(max(0, mind.room - window.tokens) * scale)}
-    picture = chart(parts | left, mind.limit)
+    ours: dict[str, int] = {one.name: one.tokens for one in window.sections if one.tokens and one.name != "question"}
+    ours[_ROOM] = max(0, mind.room - window.tokens)
+    parts = shared(ours, sum(ours.values()) * mind.limit // mind.room)
+    used = sum(parts.values()) - parts[_ROOM]
+    picture = chart(parts, mind.limit)
     told = "\n".join(f"- {line}" for line in _told(window))
     shown = f"With your next question my model is shown {used:,} of {mind.limit:,} tokens beside it:"
     return f"{shown}\n{picture.words}\n{told}", picture
+
+
+def shared(ours: Mapping[str, int], whole: int) -> Mapping[str, int]:
+    """What is so much each by our count, where all of it is this whole by another: nothing is lost by rounding."""
+    total, ends = max(1, sum(ours.values())), accumulate(ours.values())
+    bounds = [0, *(end * whole // total for end in ends)]
+    return {name: end - begin for name, (begin, end) in zip(ours, pairwise(bounds), strict=True)}
 
 
 def chart(tokens: Mapping[str, int], whole: int) -> Chart:

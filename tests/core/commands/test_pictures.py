@@ -2,11 +2,15 @@
 
 import re
 
+import pytest
+
 from core.commands.pictures import drawn
 from core.memory.window import Section, Window
+from core.seam.messages import Audience
 from core.store import Database
 from tests.core.commands.test_settings import said
 from tests.script import house
+from tests.values import BEN, message
 
 
 def bars(text: str) -> dict[str, tuple[int, int]]:
@@ -26,11 +30,29 @@ async def test_context_draws_what_the_next_question_will_find(database: Database
     assert "no turn word for word yet" in new
     parts = bars(full)
     assert set(parts) == {"instructions", "turns", "room"}
-    assert sum(tokens for tokens, _ in parts.values()) in range(998, 1_001), "the parts are the whole"
+    assert sum(tokens for tokens, _ in parts.values()) == 1_000, "the parts are the whole"
     assert parts["turns"][0] > parts["instructions"][0]
     assert parts["turns"][1] > parts["instructions"][1] > 0
     assert "6 turns word for word" in full
     assert len(running.model.prompts) == 3, "no matter for the model"
+
+
+@pytest.mark.parametrize("measure", [1.0, 1.37, 2.9])
+async def test_the_numbers_of_context_and_of_status_add_up_whatever_the_models_tokens_are(
+    database: Database, measure: float
+) -> None:
+    async with house(database, budget=9_000) as running:
+        running.mind.calibration.adopt(measure)
+        for number in range(7):
+            await running.say(message("aside", author=BEN, direct=False, audience=Audience.OTHERS))
+            await said(running, f"{number} " + "many words " * number)
+        context, status = [await said(running, f"!{verb}") for verb in ("context", "status")]
+
+    parts = {name: tokens for name, (tokens, _) in bars(context).items()}
+    used = sum(parts.values()) - parts["room"]
+    assert sum(parts.values()) == 9_000
+    assert f"is shown {used:,} of 9,000 tokens" in context
+    assert f"{used:,} of 9,000 tokens" in status
 
 
 async def test_all_bars_begin_side_by_side_whatever_the_numbers(database: Database) -> None:
