@@ -127,7 +127,14 @@ def _window(connection: Connection, desk: Desk) -> Window:
     over = retention.ends(mind.policy, desk.turn.at)
     newest = [one for one in retention.kept(told, over) if one.validity is not Validity.STALE]
     return build(
-        None, newest, budget=mind.room, fixed=mind.fixed, explaining=mind.explaining, cut=mind.cut, checkpoints=folded
+        None,
+        newest,
+        budget=mind.room,
+        fixed=mind.fixed,
+        explaining=mind.explaining,
+        cut=mind.cut,
+        count=mind.count,
+        checkpoints=folded,
     )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from core.schema import turns
 from core.seam.address import Address
 from core.seam.links import Linked
-from core.seam.messages import Audience, Deleted, Edited, Inbound
+from core.seam.messages import Audience, Deleted, Edited, Inbound, Quote
 from core.session import Fold
 from core.store import Database, doubts, ledger, places, recalling
 from core.store.ledger import Call
@@ -17,7 +17,7 @@ from tests.core.assistant.test_folding import folding_house, talk
 from tests.core.commands.test_pictures import bars
 from tests.core.commands.test_settings import said
 from tests.script import House, TranscriptAdapter, house
-from tests.values import BEN, HERE, message
+from tests.values import ADA, BEN, HERE, message
 
 THERE = replace(HERE, thread="there")
 
@@ -120,6 +120,22 @@ async def test_it_draws_what_each_part_took(database: Database) -> None:
     assert set(bars(two)) == {"instructions", "turns", "overheard", "question"}
     assert bars(two)["turns"][0] > bars(two)["overheard"][0] > 0
     assert "not shown" not in one + two
+
+
+async def test_what_is_quoted_counts_as_the_model_will_be_shown_it(database: Database) -> None:
+    """In brief, where the window holds it: so the next answer was shown what was foretold."""
+    long = message("many words of this and that " * 40)
+    quote = Quote(kind="replies to", text=long.text, author=ADA, at=long.at, message=long.id)
+    async with house(database, adapter=Linking()) as running:
+        await running.say(long)
+        await running.over()
+        await running.say(message("is it so?", quotes=(quote,)))
+        await running.over()
+        foretold = await said(running, "!context")
+        await said(running, "last")
+        told = await hindsight(running, shown(running, "You said: last"))
+
+    assert bars(foretold)["turns"][0] == bars(told)["turns"][0]
 
 
 async def test_it_says_what_was_set_aside_and_what_had_no_room(database: Database) -> None:
