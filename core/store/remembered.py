@@ -23,11 +23,11 @@ _START = (
     .where(sessions.c.workspace == bindparam("workspace"), sessions.c.session == bindparam("session"))
     .scalar_subquery()
 )
-_HAS_WORDS = or_(turns.c.kind != fixed(Kind.OVERHEARD), turns.c.tokens > fixed(0))
+HAS_WORDS = or_(turns.c.kind != fixed(Kind.OVERHEARD), turns.c.tokens > fixed(0))
 """What was overheard without its words being stored is known, and not remembered."""
 _COUNTS = and_(
     MINE,
-    _HAS_WORDS,
+    HAS_WORDS,
     turns.c.kind.not_in((fixed(Kind.COMMAND), fixed(Kind.NOTICE))),
     turns.c.progress.not_in((fixed(Progress.WAITING), fixed(Progress.REFUSED))),
     turns.c.validity.in_((fixed(Validity.STANDS), fixed(Validity.STALE))),

@@ -15,7 +15,7 @@ from core.session import Kind, Progress, Role, Seqs, SessionKey, ShownPart, Vali
 from core.store import parts, segments
 from core.store.engine.sql import seconds
 from core.store.queue import turn
-from core.store.remembered import MOST
+from core.store.remembered import HAS_WORDS, MOST
 
 STATE = "state"
 """The part that tells of all that was ever said, beside the checkpoints."""
@@ -141,8 +141,10 @@ def _when(connection: Connection, key: SessionKey, run: tuple[int, int]) -> tupl
 
 
 def _unshown(connection: Connection, key: SessionKey, seqs: Seqs, *which: ColumnElement[bool]) -> Unshown:
-    """Those of these turns that stand and are in none of the runs; what the provider refuses is never shown."""
-    stand = and_(turns.c.validity != Validity.ERASED, turns.c.progress != Progress.REFUSED)
+    """Those of these turns that stand and are in none of the runs; what the provider refuses, or is stored without its
+    words, is never shown.
+    """
+    stand = and_(turns.c.validity != Validity.ERASED, turns.c.progress != Progress.REFUSED, HAS_WORDS)
     beside = [not_(turns.c.seq.between(first, last)) for first, last in seqs]
     there = select(turns.c.tokens).where(_talk(key), stand, *which, *beside)
     newest = there.order_by(turns.c.seq.desc(), turns.c.role.desc()).limit(MOST + 1).subquery()

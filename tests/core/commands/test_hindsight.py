@@ -158,6 +158,18 @@ async def test_it_says_what_was_set_aside_and_what_had_no_room(database: Databas
     assert "set aside" not in three
 
 
+async def test_what_is_stored_without_its_words_is_not_told_as_left_out_for_want_of_room(database: Database) -> None:
+    async with house(database, "One.", "Two.", adapter=Linking()) as running:
+        running.mind.policy = replace(running.mind.policy, memory="lean")
+        await said(running, "first")
+        await running.say(overheard("aside"), overheard("and more"))
+        await said(running, "second")
+        told = await hindsight(running, shown(running, "Two."))
+
+    assert "was shown 2 turns word for word" in told
+    assert "not shown" not in told
+
+
 async def test_it_says_which_records_were_shown_and_of_when_they_tell(database: Database) -> None:
     async with folding_house(database, adapter=Linking()) as running:
         await talk(running, 1, 30)
