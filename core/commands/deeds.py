@@ -1,7 +1,8 @@
 """What commands do and say, each in the transaction that stores its answer; `table` says which there are."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from core.access import Deed
 from core.commands import (
@@ -45,7 +46,7 @@ _OF_THE_PLACE = (Deed.READ, Deed.RESET, Deed.SET, Deed.HAND_OVER, Deed.USAGE, De
 def run(connection: Connection, desk: Desk) -> Said:
     """Does what a command does; where it can't know which session is meant, it lets the asker choose."""
     if desk.order.is_vague:
-        return choose(connection, desk.order)
+        return choose(connection, desk.order, desk.mind.policy.zone)
     asks = desk.order.asks_for_form
     if not asks and (wrong := desk.order.misfit) is not None:
         return Said(text=wrong, outcome=None)
@@ -56,15 +57,15 @@ def run(connection: Connection, desk: Desk) -> Said:
     return EFFECTS[desk.order.command.name](connection, desk)
 
 
-def choose(connection: Connection, order: Order) -> Said:
-    """The live sessions around this one's channel, for the asker to choose from."""
+def choose(connection: Connection, order: Order, zone: str) -> Said:
+    """The live sessions around this one's channel, for the asker to choose from; times are told in this zone."""
     found = backscroll.live_sessions(connection, order.key, limit=_CHOICES)
     if not found:
         said = _GO_ON if backscroll.has_timed_out(connection, order.key) else _BEGIN
         return Said(text=said, outcome=None)
     verb, line = order.command.name, order.turn.text if order.command.parameters else ""
     choices = tuple(
-        Choice(label=f"{_when(touched)} · {_opening(words)}", verb=verb, address=address, line=line)
+        Choice(label=f"{_when(touched, zone)} · {_opening(words)}", verb=verb, address=address, line=line)
         for address, words, touched in found
     )
     said = order.command.said
@@ -77,8 +78,8 @@ def _opening(words: str) -> str:
     return f"{line[:47]}…" if len(line) > 48 else line or "(no words)"
 
 
-def _when(seconds: float) -> str:
-    return moments.told(datetime.fromtimestamp(seconds, UTC))
+def _when(seconds: float, zone: str) -> str:
+    return moments.told(datetime.fromtimestamp(seconds, ZoneInfo(zone)))
 
 
 def _reset(connection: Connection, desk: Desk) -> Said:
@@ -115,7 +116,7 @@ def _status(connection: Connection, desk: Desk) -> Said:
     seen = f"{_seen(window, known)}{_folded(window)}"
     kept = how_many(known.all if known.is_more else known.all - known.overheard)
     return Said(
-        text=f"I remember {kept} here, since {_when(known.since)}{_beside(known)}.\n"
+        text=f"I remember {kept} here, since {_when(known.since, mind.policy.zone)}{_beside(known)}.\n"
         f"My next answer will see {seen}: {tokens:,} of {mind.limit:,} tokens with instructions.\n"
         f"Answers come from {model}{_size(mind)}.{spent}"
     )
@@ -144,7 +145,7 @@ def _context(connection: Connection, desk: Desk) -> Said:
         text, chart = pictures.drawn(window, desk.mind)
         kept = keeping.told(desk.mind.policy, overheard=window.overheard > 0)
         return Said(text=f"{text}\n{kept}" if kept else text, chart=chart)
-    return hindsight.told(connection, desk.key, desk.linked)
+    return hindsight.told(connection, desk.key, desk.linked, ZoneInfo(desk.mind.policy.zone))
 
 
 def _beside(known: remembered.Count) -> str:
@@ -227,7 +228,7 @@ def _export(connection: Connection, desk: Desk) -> Said:
 
 def _forget(connection: Connection, desk: Desk) -> Said:
     if desk.turn.slip.vague and desk.order.arguments["what"] == "session":
-        return choose(connection, desk.order)
+        return choose(connection, desk.order, desk.mind.policy.zone)
     begun, text = forgetting.change(connection, desk)
     return Said(text=text, outcome=Outcome.DONE if begun else None)
 

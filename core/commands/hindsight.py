@@ -1,7 +1,7 @@
 """Hindsight in words: what the model was shown for an earlier answer, and what has become of that."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, tzinfo
 
 from core.commands import moments, pictures
 from core.commands.orders import Said
@@ -20,8 +20,11 @@ _NOT_MINE = "The message at this link is none of my answers in this conversation
 _UNKNOWN = "I don't know what my model was shown for this answer: that was not kept when it was written."
 
 
-def told(connection: Connection, key: SessionKey, linked: Linked | None) -> Said:
-    """What was shown for the answer at a link, in Markdown; in a sentence, why that can't be said."""
+def told(connection: Connection, key: SessionKey, linked: Linked | None, zone: tzinfo) -> Said:
+    """What was shown for the answer at a link, in Markdown; in a sentence, why that can't be said.
+
+    Times are told in this zone.
+    """
     if linked is None:
         return Said(text=_NO_LINK)
     if not linked.may_be_in(key.address):
@@ -34,11 +37,11 @@ def told(connection: Connection, key: SessionKey, linked: Linked | None) -> Said
         return Said(text=_UNKNOWN)
     billed = ledger.billed(connection, key, seq)
     chart = pictures.chart(*_sections(known.parts, billed)) if known.parts else None
-    return Said(text="\n".join(_lines(known, billed, chart)), chart=chart)
+    return Said(text="\n".join(_lines(known, billed, chart, zone)), chart=chart)
 
 
-def _lines(known: Hindsight, billed: Billed | None, chart: Chart | None) -> Iterator[str]:
-    yield f"For this answer {known.model or 'my model'} was shown {_seen(known)}."
+def _lines(known: Hindsight, billed: Billed | None, chart: Chart | None, zone: tzinfo) -> Iterator[str]:
+    yield f"For this answer {known.model or 'my model'} was shown {_seen(known, zone)}."
     changes = {"edited": known.edited, "erased": known.erased}
     said = [f"{number:,} {'was' if number == 1 else 'were'} {what}" for what, number in changes.items() if number]
     if said:
@@ -51,7 +54,7 @@ def _lines(known: Hindsight, billed: Billed | None, chart: Chart | None) -> Iter
         )
     if chart is not None:
         yield chart.words
-    yield from (f"- {line}" for line in (*_records(known), *_unshown(known)))
+    yield from (f"- {line}" for line in (*_records(known, zone), *_unshown(known)))
 
 
 def _sections(parts: Sequence[ShownPart], billed: Billed | None) -> tuple[Mapping[str, int], int]:
@@ -64,12 +67,12 @@ def _sections(parts: Sequence[ShownPart], billed: Billed | None) -> tuple[Mappin
     return pictures.shared(sums, whole), whole
 
 
-def _records(known: Hindsight) -> Iterator[str]:
+def _records(known: Hindsight, zone: tzinfo) -> Iterator[str]:
     """Which stretches of what was said before were told in short."""
     if not known.records:
         return
     number = len(known.records)
-    spans = "; ".join(f"{_moment(since)} – {_moment(until)}" for since, until in known.records)
+    spans = "; ".join(f"{_moment(since, zone)} – {_moment(until, zone)}" for since, until in known.records)
     yield f"what was said before that, told in {number:,} {'record' if number == 1 else 'records'}: of {spans}"
 
 
@@ -81,13 +84,13 @@ def _unshown(known: Hindsight) -> Iterator[str]:
             yield f"not shown: {how_many(one.turns)} of {more}{one.tokens:,} tokens, {reason}"
 
 
-def _moment(seconds: float) -> str:
-    return moments.told(datetime.fromtimestamp(seconds, UTC))
+def _moment(seconds: float, zone: tzinfo) -> str:
+    return moments.told(datetime.fromtimestamp(seconds, zone))
 
 
-def _seen(known: Hindsight) -> str:
+def _seen(known: Hindsight, zone: tzinfo) -> str:
     if known.since is None:
         return "its question, and no turn before it word for word" if known.records else "its question alone"
     overheard = f" and {known.overheard:,} of the messages around them that I overheard" if known.overheard else ""
     own = f"{known.own:,} {'turn' if known.own == 1 else 'turns'} word for word"
-    return f"{own}{overheard}, since {_moment(known.since)}, and its question"
+    return f"{own}{overheard}, since {_moment(known.since, zone)}, and its question"

@@ -52,6 +52,19 @@ async def test_reset_from_the_channel_resets_the_thread_that_is_chosen(url: str,
         assert len(model.requests[-1].texts) == 3, "the other thread remembers"
 
 
+async def test_times_are_told_in_the_zone_that_is_set(url: str, stage: SlackStage) -> None:
+    async with OpenAIServer(answer=echo) as model, Running(url, model, stage, backscroll_may_set="everyone"):
+        await stage.say("about tea", place="tea")
+        await stage.until(lambda: texts(stage, "tea") == ["You said: about tea"])
+        await stage.say("!set zone Asia/Tokyo", place="tea")
+        await stage.until(lambda: len(texts(stage, "tea")) == 2)
+        stage.slash("reset")
+        await stage.until(lambda: any("Which session" in message.seen for message in private(stage)))
+
+    (actions,) = [block for block in private(stage)[-1].blocks if block["type"] == "actions"]
+    assert "Asia/Tokyo · about tea" in actions["elements"][0]["options"][0]["text"]["text"]
+
+
 @pytest.mark.parametrize("verb", ["reset", "summarize", "status"])
 async def test_without_a_session_there_is_nothing_to_choose_and_only_the_asker_hears_it(
     url: str, stage: SlackStage, verb: str

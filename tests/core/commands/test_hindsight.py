@@ -109,6 +109,18 @@ async def test_it_says_what_was_edited_and_erased_since(database: Database) -> N
     assert "edited" not in first
 
 
+async def test_times_are_told_in_the_zone_that_is_set_there(database: Database) -> None:
+    async with house(database, "One.", "Two.", adapter=Linking()) as running:
+        running.mind.policy = replace(running.mind.policy, may_set=None)
+        await said(running, "!set zone Asia/Tokyo")
+        await said(running, "first", at=1_700_000_000.0)
+        await said(running, "second", at=1_700_000_100.0)
+        status, told = await said(running, "!status"), await hindsight(running, shown(running, "Two."))
+
+    assert status.startswith("I remember 4 turns here, since 2023-11-15 07:13 Asia/Tokyo.")
+    assert "since 2023-11-15 07:13 Asia/Tokyo, and its question" in told
+
+
 async def test_it_draws_what_each_part_took(database: Database) -> None:
     async with house(database, "One.", "Two.", adapter=Linking()) as running:
         await said(running, "first")
