@@ -4,6 +4,7 @@ What the session remembers goes in, the model's words come out, and the answer, 
 stored as one. Commands are answered here as well: same order, same durability.
 """
 
+from contextlib import suppress
 from time import time
 
 import structlog
@@ -19,6 +20,7 @@ from core.commands.orders import Order
 from core.delivery import composing
 from core.delivery.errands import Errand
 from core.delivery.outbox import Outbox
+from core.errors import DeliveryError
 from core.memory.mind import Mind
 from core.session import Answer, Fate, Lease, Progress, SessionKey, Turn
 from core.store import Database, answering, deliveries, notices, timeouts, withheld
@@ -79,12 +81,22 @@ class Assistant:
         return await self._answering.talk(lease, question, order)
 
     async def _tell(self, lease: Lease, notice: Turn) -> Fate:
-        """Delivers a notice; that a conversation goes on is not told where what woke it has been taken back."""
+        """Delivers a notice; that a conversation goes on is told only where it does."""
         is_fresh = notice.progress is Progress.WAITING and not notice.begun
-        is_waking = is_fresh and notices.is_waking(notice)
-        if is_waking and await self._database.write(timeouts.fall_asleep, lease, notice):
+        if is_fresh and notices.is_waking(notice) and not await self._goes_on(lease, notice):
             return await self._pass_over(lease, notice)
         return await self._outbox.notify(lease, notice)
+
+    async def _goes_on(self, lease: Lease, notice: Turn) -> bool:
+        """Whether a conversation does: not where somebody has started clean, or what woke it has been taken back."""
+        if await self._database.read(timeouts.is_overtaken, lease.key, notice):
+            return False
+        if not await self._database.write(timeouts.fall_asleep, lease, notice):
+            return True
+        address = lease.key.address
+        with suppress(DeliveryError):  # a courtesy
+            await self._outbox.adapters[address.platform].presence(address, is_present=False)
+        return False
 
     async def _is_ignored(self, lease: Lease, question: Turn, order: Order | None) -> bool:
         """Whether nothing is to be said here, as it was set after this had been said."""

@@ -137,6 +137,11 @@ def _end(connection: Connection, places: Sequence[Place]) -> None:
     connection.execute(segments.insert().from_select(list(row), select(*row.values()).select_from(shows).where(these)))
 
 
+def is_overtaken(connection: Connection, key: SessionKey, notice: Turn) -> bool:
+    """Whether somebody has moved the view, as to start clean, since this notice was stored that it goes on."""
+    return notice.notice != _name(newest(connection, key)[0])
+
+
 def fall_asleep(connection: Connection, lease: Lease, notice: Turn) -> bool:
     """Before people are told, by this notice, that a conversation goes on: whether it does not.
 
@@ -146,8 +151,9 @@ def fall_asleep(connection: Connection, lease: Lease, notice: Turn) -> bool:
     queue.require(connection, lease)
     key = lease.key
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
-    since = and_(mine, turns.c.seq >= notice.seq - 1, turns.c.kind.in_((Kind.SAID, Kind.ANSWER, Kind.SUMMARY)))
-    standing = [row.validity for row in connection.execute(select(turns.c.validity).where(since))]
+    talk = turns.c.kind.in_((Kind.SAID, Kind.ANSWER, Kind.SUMMARY))
+    said = and_(mine, turns.c.seq >= notice.seq - 1, talk)
+    standing = [row.validity for row in connection.execute(select(turns.c.validity).where(said))]
     if not standing or any(one != Validity.ERASED for one in standing):
         return False
     here = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
@@ -155,6 +161,11 @@ def fall_asleep(connection: Connection, lease: Lease, notice: Turn) -> bool:
     if connection.execute(back.values(spoken_at=sessions.c.silent_since)).rowcount:
         _end(connection, [(key.workspace, key.session)])
     return True
+
+
+def _name(number: int) -> str:
+    """The name of the notice that a conversation goes on, of which this segment's number is the newest."""
+    return f"{notices.WAKING} {number}"
 
 
 def wake(
@@ -179,5 +190,5 @@ def wake(
     silence = (spoken_at - before) / 1000
     if remembers:
         words = waking.line(silence, remembers)
-        notices.tell(connection, key, name=f"{notices.WAKING} {number}", text=words, behind=waking.burst)
+        notices.tell(connection, key, name=_name(number), text=words, behind=waking.burst)
     return Awakening(seconds=silence, late=session.present_since is not None)

@@ -20,6 +20,7 @@ from core.policy import Policy
 from core.schema import chores, deliveries, segments, sessions, turns
 from core.seam.address import Address
 from core.seam.cache import Recent
+from core.seam.messages import Deleted
 from core.session import Kind, SessionKey
 from core.store import Connection, Database, doubts, folds, inbound, policies, timeouts
 from core.store.bodies import Mine
@@ -119,6 +120,21 @@ async def test_the_sign_is_changed_back_when_talk_wakes_the_session(database: Da
         assert adapter.cards == {HERE.id: False}
         await said(running, "back")
         await adapter.until(lambda: adapter.cards == {HERE.id: True})
+
+
+async def test_where_what_woke_it_is_taken_back_the_sign_says_again_that_it_is_over(database: Database) -> None:
+    adapter = Carded()
+    async with house(database, adapter=adapter) as running:
+        await said(running, "hello")
+        await pass_time(database, DAY)
+        running.model.script.append([asyncio.Event(), "too late"])
+        await running.say(message("never mind", id="m9"))
+        await running.model.until(lambda: running.model.running == 1)
+        await adapter.until(lambda: adapter.cards == {HERE.id: True})
+        await running.say(Deleted(address=HERE, id="m9"))
+        await running.over()
+
+    assert adapter.cards == {HERE.id: False}
 
 
 async def test_each_time_out_and_each_waking_is_told_once(database: Database) -> None:

@@ -211,6 +211,22 @@ async def test_where_the_message_that_woke_it_is_deleted_nothing_is_told_and_the
         assert len([one for one in running.told if isinstance(one, Woken)]) == 2
 
 
+async def test_who_starts_clean_before_it_is_told_that_all_is_remembered_is_not_told_so(database: Database) -> None:
+    go = asyncio.Event()
+    async with house(database) as running:
+        await said(running, "old")
+        await pass_time(database, 9 * DAY)
+        running.model.script.append([go, "at last"])
+        back = message("back", at=await database.read(_now) / 1000)
+        await running.say(back)
+        await running.model.until(lambda: running.model.running == 1)
+        await running.say(message("!reset", at=back.at + 1))
+        go.set()
+        await running.over()
+
+    assert running.adapter.texts[1:] == ["at last", "A fresh start: I set 4 turns aside. `undo` brings them back."]
+
+
 async def test_what_was_said_behind_a_deleted_message_keeps_the_session_awake(database: Database) -> None:
     async with house(database) as running:
         await said(running, "fact")
