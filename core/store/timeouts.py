@@ -19,15 +19,17 @@ from sqlalchemy import (
     tuple_,
     update,
 )
+from sqlalchemy.sql.elements import ColumnElement
 
 from core.policy import Overrides
-from core.schema import segments, sessions, turns
+from core.schema import deliveries, segments, sessions, turns
 from core.seam.address import Address
-from core.session import Kind, Lease, SessionKey, Turn, Validity
+from core.session import Kind, Lease, Role, SessionKey, Turn, Validity
 from core.store import notices, policies, queue, remembered
 from core.store.arrivals import Session
 from core.store.engine.sql import among, now
 from core.store.segments import Move, newest
+from core.store.states import DeliveryState
 
 Place = tuple[int, int]
 """A session's place in the table: its workspace, and its number there."""
@@ -154,13 +156,21 @@ def fall_asleep(connection: Connection, lease: Lease, notice: Turn) -> bool:
     talk = turns.c.kind.in_((Kind.SAID, Kind.ANSWER, Kind.SUMMARY))
     said = and_(mine, turns.c.seq >= notice.seq - 1, talk)
     standing = [row.validity for row in connection.execute(select(turns.c.validity).where(said))]
-    if not standing or any(one != Validity.ERASED for one in standing):
+    if not standing or any(one != Validity.ERASED for one in standing) or _is_answered(connection, key, said):
         return False
     here = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
     back = update(sessions).where(here, sessions.c.present_since.is_not(None))
     if connection.execute(back.values(spoken_at=sessions.c.silent_since)).rowcount:
         _end(connection, [(key.workspace, key.session)])
     return True
+
+
+def _is_answered(connection: Connection, key: SessionKey, which: ColumnElement[bool]) -> bool:
+    """Whether an answer to one of these turns is on screen, as to what was said off the record."""
+    asked = select(turns.c.seq).where(which, turns.c.role == Role.PERSON)
+    mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session)
+    sent = and_(mine, deliveries.c.state == DeliveryState.SENT, deliveries.c.seq.in_(asked))
+    return connection.execute(select(deliveries.c.seq).where(sent).limit(1)).first() is not None
 
 
 def _name(number: int) -> str:

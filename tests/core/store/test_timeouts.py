@@ -227,6 +227,18 @@ async def test_who_starts_clean_before_it_is_told_that_all_is_remembered_is_not_
     assert running.adapter.texts[1:] == ["at last", "A fresh start: I set 4 turns aside. `undo` brings them back."]
 
 
+async def test_who_goes_on_off_the_record_is_told_as_everybody_is(database: Database) -> None:
+    async with house(database) as running:
+        await said(running, "old")
+        await pass_time(database, 9 * DAY)
+        begun = await database.read(_now) / 1000
+        await said(running, "!off the record", at=begun)
+        assert await said(running, "back", at=begun + 1) == ["You said: back", line("9 days", "2 turns")]
+        assert await said(running, "and on", at=begun + 9) == ["You said: and on"], "it is told once"
+
+    assert await moves(database) == [Move.TIMED_OUT]
+
+
 async def test_what_was_said_behind_a_deleted_message_keeps_the_session_awake(database: Database) -> None:
     async with house(database) as running:
         await said(running, "fact")
