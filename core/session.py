@@ -141,7 +141,8 @@ class Slip:
     `marked` as waiting on screen; it ends a burst that began at `since`, and `joins` the turn with that seq, whose own
     slip was `joined`; `missed` counts the messages that were found too late, this one included; `ticket` is the
     adapter's own note. It was `heard` at this instant, in seconds since 1970 by our own clock. Only the `hearer` can
-    show the answer where it was asked for, if one is named.
+    show the answer where it was asked for, if one is named. A notice that a conversation goes on says `since` when
+    people had been silent.
     """
 
     vague: bool = False

@@ -20,13 +20,21 @@ WAKING = "waking"
 
 
 def tell(
-    connection: Connection, key: SessionKey, *, name: str, text: str, behind: float = 0.0, to: str | None = None
+    connection: Connection,
+    key: SessionKey,
+    *,
+    name: str,
+    text: str,
+    behind: float = 0.0,
+    to: str | None = None,
+    since: float | None = None,
 ) -> bool:
     """Stores a notice behind all that waits in this session; whoever is free delivers it.
 
     Its `name` says what it is about, and belongs to this one notice of the session: what has been told before is not
     told again, and False is returned. `text` is Markdown, as a model's answer is. It also stands `behind` what is said
     within so many seconds. One that is `to` somebody, by their ID, is for their eyes alone, where the platform can.
+    What it tells of has been so `since` then.
     """
     mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
     tail: int = connection.execute(select(sessions.c.tail).where(mine).with_for_update()).scalar_one()
@@ -43,7 +51,7 @@ def tell(
         "author": to,
         "verb": VERB,
         "notice": storable(name),
-        "slip": bodies.SLIP.seal(key, here, written(Slip())),
+        "slip": bodies.SLIP.seal(key, here, written(Slip(since=since))),
         "body": bodies.TURN.seal(key, here, text),
     }
     new = insert(connection.dialect.name, turns).values(row).on_conflict_do_nothing()

@@ -160,7 +160,9 @@ def fall_asleep(connection: Connection, lease: Lease, notice: Turn) -> bool:
         return False
     here = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
     back = update(sessions).where(here, sessions.c.present_since.is_not(None))
-    if connection.execute(back.values(spoken_at=sessions.c.silent_since)).rowcount:
+    since = notice.slip.since
+    before = sessions.c.silent_since if since is None else round(since * 1000)
+    if connection.execute(back.values(spoken_at=before)).rowcount:
         _end(connection, [(key.workspace, key.session)])
     return True
 
@@ -200,5 +202,5 @@ def wake(
     silence = (spoken_at - before) / 1000
     if remembers:
         words = waking.line(silence, remembers)
-        notices.tell(connection, key, name=_name(number), text=words, behind=waking.burst)
+        notices.tell(connection, key, name=_name(number), text=words, behind=waking.burst, since=before / 1000)
     return Awakening(seconds=silence, late=session.present_since is not None)

@@ -372,6 +372,7 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         "number": [1],
         "after: tuple[int, int]": [(-9, 0)],
         "since: int": [0, 5],
+        "since: float | None": [None, 5.0],
         "until: int": [9, 2**60],
         "at: int": [6, 2**50],
         "but: int": [0, 3],

@@ -211,6 +211,21 @@ async def test_where_the_message_that_woke_it_is_deleted_nothing_is_told_and_the
         assert len([one for one in running.told if isinstance(one, Woken)]) == 2
 
 
+async def test_of_two_messages_that_are_both_taken_back_nothing_is_left_and_the_silence_goes_on(
+    database: Database,
+) -> None:
+    async with house(database) as running:
+        await said(running, "fact")
+        await pass_time(database, 9 * DAY)
+        running.model.script.append([asyncio.Event(), "too late"])
+        await running.say(message("never", id="m8"))
+        await running.model.until(lambda: running.model.running == 1)
+        await running.say(message("mind", id="m9"), Deleted(address=HERE, id="m8"), Deleted(address=HERE, id="m9"))
+        await running.over()
+        await pass_time(database, DAY)
+        assert (await said(running, "what do you know?"))[1:] == [line("10 days", "2 turns")]
+
+
 async def test_who_starts_clean_before_it_is_told_that_all_is_remembered_is_not_told_so(database: Database) -> None:
     go = asyncio.Event()
     async with house(database) as running:
