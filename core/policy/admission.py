@@ -25,7 +25,6 @@ _NAMED = pattern(rf"({'|'.join(KINDS)}):\s*({DIRECT_CHANNELS}|[^\s:,<>`@#][^\s:,
 """`#general` and `@admins` are names, which anybody may give to something else."""
 
 
-
 def allowed(said: str) -> tuple[Names, ...]:
     """A list of those who are let in. What several levels have said holds together: each list must let one in."""
     return (denied(said),)
