@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from core.policy import ADMINS, MEMBERS, People, Policy
+from core.seam.mentions import plain
 from core.seam.messages import Author
 from core.session import Turn
 
@@ -121,7 +122,7 @@ def _why_not(deed: Deed, turn: Turn, people: frozenset[str]) -> str:
     named = _TOLD.get(people, "those who are named for it in my settings")
     match deed:
         case Deed.STOP:
-            whose = turn.author.name if turn.author is not None else "somebody else"
+            whose = plain("" if turn.author is None else turn.author.name) or "somebody else"
             return f"This answer is for {whose}: only they, and {named}, may stop it."
         case Deed.READ:
             return f"Only {named} may see what I remember here, and what it cost."

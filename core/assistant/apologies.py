@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from re import compile as pattern
 
 from core.commands import moments
 from core.errors import (
@@ -15,6 +14,7 @@ from core.errors import (
     WindowTooLong,
 )
 from core.model.llm import Cut
+from core.seam.mentions import plain
 from core.seam.messages import Quote
 
 CUT_OFF: dict[Cut, str] = {
@@ -53,7 +53,7 @@ def why_none(error: ModelError) -> str:
 
 def beneath(cut: Cut | None, quotes: Sequence[Quote]) -> str:
     """What an answer ends in that was cut, or given without something that its question points at; else nothing."""
-    missing = [f"{_plain(quote.title) or 'a file'} ({quote.unread})" for quote in quotes if quote.unread]
+    missing = [f"{plain(quote.title) or 'a file'} ({quote.unread})" for quote in quotes if quote.unread]
     unread = f"\n\n_(I have not read {', '.join(missing)}.)_" if missing else ""
     return ("" if cut is None else CUT_OFF[cut]) + unread
 
@@ -63,14 +63,6 @@ def nothing(since: datetime | None) -> str:
     if since is None:
         return "There is nothing to summarize: I remember nothing here yet."
     return f"Nothing was said here since {moments.told(since)}. `summarize` tells of the whole session."
-
-
-def _plain(title: str) -> str:
-    """A name that anybody may choose, without what Markdown reads in it."""
-    return " ".join(_MARKS.sub(" ", title).split())[:60]
-
-
-_MARKS = pattern(r"[\x00-\x1f`*_~\[\]()<>|#@\\!]+")
 
 
 def too_late(messages: int) -> str:

@@ -34,6 +34,25 @@ def test_only_the_asker_and_those_who_are_named_may_stop_an_answer() -> None:
     assert "for somebody else" in (named.may(BEN, Deed.STOP, nobodys).reason or "")
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("[the *admin*](https://evil.example/a)", "the admin https evil.example a"),
+        ("<!channel> @here", "channel here"),
+        ("\u202eadA\n> Ada", "adA Ada"),
+        ("J. R. O'Neill-Müller, 王", "J. R. O'Neill-Müller, 王"),
+        ("\u3164", "somebody else"),
+        ("x" * 5_000, "x" * 60),
+    ],
+)
+def test_a_name_is_no_link_mark_or_mention_in_a_sentence_of_ours(name: str, shown: str) -> None:
+    reason = access(frozenset({"U9"})).may(BEN, Deed.STOP, turn(author=replace(ADA, name=name))).reason
+
+    assert (
+        reason == f"This answer is for {shown}: only they, and those who are named for it in my settings, may stop it."
+    )
+
+
 FOR_ADMINS = {Deed.EXPORT, Deed.FORGET}
 """What nobody can set: it is about what others have said, and can't be taken back."""
 
