@@ -88,12 +88,14 @@ class Inbox:
     async def catch_up(self, missed: Sequence[Inbound]) -> int:
         """Accepts what was missed, oldest first; returns how many of them were news to us.
 
-        What we have answered already is remembered with that. What is too old is not answered: the newest such message
-        of each session is told so, for all of them.
+        What we have answered already is remembered with that, unless its author is not talked with any more. What is
+        too old is not answered: the newest such message of each session is told so, for all of them.
         """
         late: dict[Address, list[Inbound]] = {}
         young, news = [], 0
         for message in missed:
+            if message.answer is not None and await self._acceptance.admitting.is_unheard(message):
+                continue
             if message.answer is not None or self._clock() - message.at <= self._timings.too_late:
                 young.append(message)
             elif await self._acceptance.is_to_be_answered(message):

@@ -13,13 +13,14 @@ from core.chores.runner import Chores
 from core.chores.table import catching_up
 from core.errors import DeliveryDelayed, DeliveryUnknown
 from core.intake.catchup import TRIES, CatchUp
+from core.policy import SETTINGS, Level
 from core.schema import presence, turns
 from core.session import Progress
 from core.store import Database, chores
 from core.store.presence import SHIFT
 from core.work.shifts import Shifts
 from tests.script import House, ScriptedModel, TranscriptAdapter, brisk, house, memory, rows
-from tests.values import HERE, message
+from tests.values import ADA, BEN, HERE, message
 
 ELSEWHERE = replace(HERE, channel="elsewhere")
 
@@ -269,3 +270,20 @@ async def test_what_the_history_shows_to_be_answered_is_remembered_with_its_answ
         ("person", "new"),
         ("assistant", "You said: new"),
     ]
+
+
+async def test_of_whoever_is_not_talked_with_no_message_is_taken_up_that_was_answered_once(database: Database) -> None:
+    """As after a backup was put back, which knows of nothing since."""
+    await begun(database)
+    await away(database, 600)
+    async with house(database, clock=time) as running:
+        deny = {"deny": SETTINGS["deny"].read(f"person:{BEN.id}")}
+        running.mind.policy = running.mind.policy.with_values(Level.DEPLOYMENT, deny)
+        running.adapter.missed = {
+            HERE: [said("zugzwang", 60, answer="Oh.", author=BEN), said("fine", 50, answer="Yes.", author=ADA)]
+        }
+        async with keeping(running):
+            await heard_again(database)
+            await running.over()
+
+    assert [text for _, text in await memory(database)] == ["fine", "Yes."]
