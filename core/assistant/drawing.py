@@ -7,10 +7,10 @@ from math import inf
 from zoneinfo import ZoneInfo
 
 from core.memory import beginning
-from core.memory.checkpoints import asked
+from core.memory.checkpoints import asked, material
 from core.memory.checkpoints.asked import Assignment
 from core.memory.checkpoints.shown import Record, record
-from core.memory.folding import IDLE, Part, Plan, Text, part_of, plan, remade
+from core.memory.folding import IDLE, Part, Plan, Readable, Text, part_of, plan, remade
 from core.memory.mind import Mind
 from core.memory.window import REPLY_TOKENS
 from core.session import Checkpoint, Fold, Kind, SessionKey, Turn, Validity
@@ -21,6 +21,8 @@ WINDOWS = 3
 """So many windows of turns are read for one fold: more are there only where nothing could be folded for long."""
 
 _WAITING = 1_000  # turns
+
+_AGAIN = 100  # tokens: what is said beside the order where it is given once more, and the marks around what was said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,7 @@ def draw(connection: Connection, key: SessionKey, mind: Mind, now: float) -> Dra
         start=checkpoints.start(connection, key),
         budget=mind.room,
         fixed=mind.fixed + REPLY_TOKENS,
+        readable=Readable(room=_room(mind), beside=material.beside(mind.count)),
     )
     left = IDLE - (now - foldable[0].at)
     found = planned(idle=left <= 0)
@@ -64,6 +67,11 @@ def draw(connection: Connection, key: SessionKey, mind: Mind, now: float) -> Dra
     if held.newest != before or said is None or records is None:
         return 0.0  # something came between
     return Drawn(plan=found, boundary=held, turns=said, records=records)
+
+
+def _room(mind: Mind, kind: Fold = Fold.CHECKPOINT, most: int = 0) -> int:
+    """How much whoever writes such a text of at most so many tokens has room to read, beside the order to do so."""
+    return max(1, mind.room - sum(map(mind.count, asked.order(kind, most))) - _AGAIN - REPLY_TOKENS)
 
 
 def _waits(connection: Connection, key: SessionKey) -> float:
@@ -112,7 +120,16 @@ def sources(
 
 
 def assigned(mind: Mind, text: Text, said: Sequence[Turn], records: Mapping[Part, Record]) -> Assignment:
-    """What the model is to write; times are told in the session's zone, so that a day is what it is to its people."""
+    """What the model is to write; times are told in the session's zone, so that a day is what it is to its people.
+
+    Of what it has no room to read, as where the window has become smaller since, the middle is left out.
+    """
+    given = _assigned(mind, text, said, records)
+    room = _room(mind, given.kind, given.most)
+    return given if mind.count(given.material) <= room else asked.shortened(given, mind.cut(given.material, room))
+
+
+def _assigned(mind: Mind, text: Text, said: Sequence[Turn], records: Mapping[Part, Record]) -> Assignment:
     part, parts = text.part, [records[source] for source in text.sources]
     covers = part.first, part.last
     if part.kind is Fold.NODE:

@@ -5,7 +5,7 @@ the highest nodes that together tell of its turns, the state of all that is show
 hands, and an edit makes few texts stale.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -59,11 +59,29 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Unit:
-    """An exchange with what was overheard before it: never parted by a fold."""
+    """An exchange with what was overheard before it: never parted by a fold.
+
+    `told` is what it costs whoever folds it.
+    """
 
     first: int
     last: int
     tokens: int
+    told: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readable:
+    """How much of what is said whoever folds it has room to read at once, and what a turn costs there beside its words.
+
+    Short turns are mostly that.
+    """
+
+    room: int
+    beside: Callable[[Turn], int]
+
+
+_ANY = Readable(room=2**31, beside=lambda _: 0)
 
 
 def plan(
@@ -76,6 +94,7 @@ def plan(
     budget: int,
     fixed: int,
     idle: bool,
+    readable: Readable = _ANY,
 ) -> Plan | None:
     """What is to be folded now; None for nothing.
 
@@ -89,13 +108,13 @@ def plan(
     if folding is None:
         return None
     turns = list(beginning.limited(newest_first, shares))[::-1]
-    units = list(_units(turns, shares))
+    units = list(_units(turns, shares, readable))
     told = sum(one.tokens for one in shown)
     request = fixed + told + sum(beginning.cost(turn, shares) for turn in turns)
     if request < (folding.begins if not idle or folding.idle is None else folding.idle):
         return None
     kept = _kept(units, max(folding.verbatim, folding.after - fixed - told))
-    stretches = list(_stretches(units[: len(units) - kept], shown, start, folding.stretch))
+    stretches = list(_stretches(units[: len(units) - kept], shown, start, folding.stretch, readable.room))
     takes = sum(tokens for _, tokens in stretches)
     if takes < (LEAST_FOLD if idle or request >= budget else folding.takes):
         return None
@@ -136,14 +155,15 @@ def remade(old: Checkpoint, shown: Iterable[Checkpoint], tree: Iterable[Checkpoi
     return Text(part=part, tokens=max(old.tokens, share, _SHORTEST), sources=tuple(sources))
 
 
-def _units(turns: Iterable[Turn], shares: Shares) -> Iterator[_Unit]:
+def _units(turns: Iterable[Turn], shares: Shares, readable: Readable) -> Iterator[_Unit]:
     """The exchanges, oldest first, each with what was overheard before it; what was overheard since is none."""
     before: list[Turn] = []
     for key, said in groupby(turns, key=lambda turn: None if turn.kind is Kind.OVERHEARD else turn.seq):
         before += said
         if key is not None:
             tokens = sum(beginning.cost(turn, shares) for turn in before)
-            yield _Unit(first=min(turn.seq for turn in before), last=key, tokens=tokens)
+            told = tokens + sum(map(readable.beside, before))
+            yield _Unit(first=min(turn.seq for turn in before), last=key, tokens=tokens, told=told)
             before = []
 
 
@@ -158,7 +178,7 @@ def _kept(units: Sequence[_Unit], tokens: int) -> int:
 
 
 def _stretches(
-    units: Iterable[_Unit], shown: Sequence[Checkpoint], start: int, longest: int
+    units: Iterable[_Unit], shown: Sequence[Checkpoint], start: int, longest: int, room: int
 ) -> Iterator[tuple[Part, int]]:
     """What becomes one checkpoint each, and its tokens: neighbours without a checkpoint between them.
 
@@ -169,25 +189,26 @@ def _stretches(
         stretch = list(between)
         after = max((end for end in ends if end < stretch[0].first), default=start)
         tokens = 0
-        for part in _even(stretch, longest):
+        for part in _even(stretch, longest, room):
             tokens += sum(unit.tokens for unit in part)
             if tokens >= LEAST_FOLD:
                 yield Part(kind=Fold.CHECKPOINT, level=0, first=after + 1, last=part[-1].last), tokens
                 after, tokens = part[-1].last, 0
 
 
-def _even(units: Sequence[_Unit], longest: int) -> Iterator[list[_Unit]]:
-    """These, in parts of about the same size, none of more than a stretch."""
-    total = sum(unit.tokens for unit in units)
-    most = total / -(-total // longest) if total else 0
+def _even(units: Sequence[_Unit], longest: int, room: int) -> Iterator[list[_Unit]]:
+    """These, in parts of about the same size, none of more than a stretch, nor of more than can be read at once."""
+    full, sizes = longest * room, [max(unit.tokens * room, unit.told * longest) for unit in units]
+    total = sum(sizes)
+    most = total / -(-total // full) if total else 0
     part: list[_Unit] = []
-    tokens = done = 0
-    for unit in units:
-        if part and (tokens + unit.tokens > longest or done + unit.tokens / 2 > most):
+    done = 0
+    for unit, size in zip(units, sizes, strict=True):
+        if part and (done + size > full or done + size / 2 > most):
             yield part
-            part, tokens, done = [], 0, 0
+            part, done = [], 0
         part.append(unit)
-        tokens, done = tokens + unit.tokens, done + unit.tokens
+        done += size
     if part:
         yield part
 

@@ -79,10 +79,24 @@ def state(
     return _assigned(Fold.STATE, covers, most, parts=parts, turns=turns, words=words, zone=zone)
 
 
+def order(kind: Fold, most: int) -> tuple[str, str]:
+    """What stands before what is to be read, and behind it, whatever that is."""
+    return instructions(kind, most), ORDER.format(first=_NUMBER, last=_NUMBER)
+
+
+_NUMBER = 99_999  # no shorter than those of turns
+
+
 def again(assignment: Assignment, reason: Reason) -> Assignment:
     """The same, asked once more, with the remedy for what was wrong."""
     remedy = f"{assignment.instructions}\nA first attempt was no use. {REMEDIES[reason]}\n"
     return replace(assignment, instructions=remedy)
+
+
+def shortened(assignment: Assignment, material: str) -> Assignment:
+    """The same of this much of the material, and held against no decision that is not in it any more."""
+    left = line(material)
+    return replace(assignment, material=material, decisions=tuple(one for one in assignment.decisions if one in left))
 
 
 def _assigned(

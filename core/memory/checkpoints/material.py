@@ -5,10 +5,10 @@
 > what she says
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, tzinfo
 
-from core.memory.brevity import Cut
+from core.memory.brevity import Count, Cut
 from core.memory.checkpoints.disguises import line
 from core.memory.checkpoints.form import stamped
 from core.memory.checkpoints.redaction import redacted
@@ -37,6 +37,24 @@ def said(turns: Sequence[Turn], zone: tzinfo, cut: Cut, most: int) -> str:
     about `most` tokens.
     """
     return "\n".join(part for turn in turns for part in _lines(turn, zone, cut, most))
+
+
+def beside(count: Count) -> Callable[[Turn], int]:
+    """What a turn costs here beside its words: the line that says whose they are, and the mark of each of their lines.
+
+    About so much, and rather too much: nothing is cut or made out for it.
+    """
+    line_of = count(_EXAMPLE)
+    marks = 1 + (count("\n> a" * 8) - count("\n a" * 8)) // 8
+
+    def cost(turn: Turn) -> int:
+        quoted = sum(quote.text.count("\n") + 2 for quote in turn.quotes)
+        return line_of + marks * (turn.text.count("\n") + 1 + quoted)
+
+    return cost
+
+
+_EXAMPLE = f"#1234 [Wednesday 2026-03-03 15:05 +01:00] {ASSISTANT}:\n"
 
 
 def moment(turn: Turn, zone: tzinfo) -> datetime:

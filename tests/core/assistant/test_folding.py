@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
+from core.errors import WindowTooLong
 from core.events import Folded, FoldRefused
 from core.memory.checkpoints.shown import EXPLAINED
 from core.memory.folding import IDLE
@@ -41,6 +42,8 @@ class FoldingModel(ScriptedModel):
         self.asked_to_fold: list[Prompt] = []
         self.writes: Callable[[Prompt], str] = written
         self.hold: asyncio.Event | None = None
+        self.room: int | None = None
+        """How much it reads at once to fold it."""
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Finish, None]:
         if prompt.cause is None or prompt.cause.purpose != "fold":
@@ -50,6 +53,8 @@ class FoldingModel(ScriptedModel):
             return
         self.asked_to_fold.append(prompt)
         self.change()
+        if self.room is not None and prompt.tokens > self.room:
+            raise WindowTooLong("more than it reads at once")
         if self.hold is not None:
             await self.hold.wait()
         words, longest = self.writes(prompt), (prompt.answer_tokens or 4_000) * 4  # characters
@@ -225,6 +230,39 @@ async def test_what_a_smaller_window_has_no_room_for_is_folded_before_the_next_q
 
     assert running.model.prompts[-1].tokens <= BUDGET
     assert [fact for fact in facts if fact not in request(running)] == []
+
+
+async def test_of_short_turns_no_more_is_folded_at_once_than_the_window_has_room_for(database: Database) -> None:
+    """Who said each, and when, is most of what there is to read of them."""
+    async with folding_house(database, budget=3_000) as running:
+        model_of(running).room = 3_000
+        while not any(isinstance(one, Folded | FoldRefused) for one in running.told):
+            said = message("ok")
+            running.now = said.at + 1
+            await running.say(said)
+            await running.over()
+            await running.folding.look()
+
+    assert not any(isinstance(one, FoldRefused) for one in running.told)
+
+
+async def test_what_a_smaller_window_has_no_room_to_read_again_is_made_again_of_less(database: Database) -> None:
+    async with folding_house(database, budget=24_000) as running:
+        running.mind.policy = replace(running.mind.policy, may_set=None)
+        number = 0
+        while not await rows(database, checkpoints):
+            number += 1
+            await talk(running, number, number)
+        await running.say(message("!set context_tokens 3000"))
+        await running.over()
+        model_of(running).room = 3_000
+        said = running.said[2]
+        await running.say(Edited(message=replace(said, text="something else"), at=said.at + 5))
+        await running.over()
+        await running.folding.look()
+
+        assert not any(isinstance(one, FoldRefused) and one.failures for one in running.told)
+        assert all(row.validity == Validity.STANDS for row in await rows(database, checkpoints))
 
 
 async def test_what_an_undo_brings_back_and_has_no_room_is_folded_before_the_next_question(database: Database) -> None:
