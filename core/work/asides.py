@@ -5,14 +5,14 @@ If it dies over one, or fails, the command is still in the queue, and whoever cl
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import structlog
 
 from core.assistant.assistant import Assistant
 from core.seam.address import Address
 from core.session import SessionKey, Turn
-from core.store import Database, turns
+from core.store import Database, queue, turns
 
 log = structlog.get_logger()
 
@@ -65,8 +65,10 @@ class Asides:
             return
         key, question = found
         try:
-            if await self._database.read(turns.waiting, key, question.seq) is not None:
-                await self._assistant.answer_aside(key, question)
+            while (waiting := await self._database.read(turns.waiting, key, question.seq)) is not None:
+                with suppress(queue.Changed):  # by an edit, of what was said before it as well: then it is read again
+                    await self._assistant.answer_aside(key, waiting)
+                    break
         except Exception as error:  # noqa: BLE001 – it stays in the queue, and whoever claims the session answers it
             log.warning("command left to the queue", session=key.address.id, error=type(error).__name__)
         self._wake()

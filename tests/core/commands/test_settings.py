@@ -10,9 +10,9 @@ from core.model.calibration import Calibration
 from core.model.llm import Usage
 from core.policy import MEMBERS, SETTINGS, Level
 from core.schema import policies
-from core.seam.messages import Audience
+from core.seam.messages import Audience, Edited
 from core.store import Database
-from tests.script import House, ScriptedModel, TranscriptAdapter, brisk, house, rows
+from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, brisk, house, rows
 from tests.values import ADA, BEN, HERE, message
 
 
@@ -77,6 +77,22 @@ async def test_what_is_set_for_the_workspace_holds_where_a_channel_has_nothing_o
     assert lines[0].startswith("- `hear`: off (set for this channel). ")
     assert any(line.startswith("- `may_stop`: admins (set for the workspace). ") for line in lines)
     assert any(line.startswith("- `context_tokens`: 24,000 (built in). ") for line in lines)
+
+
+async def test_a_command_is_done_at_once_also_where_something_is_edited_at_that_moment(database: Database) -> None:
+    road, hello = Interrupted(database), message("hello", direct=False, audience=Audience.BOT)
+    async with house(road, adapter=Governed()) as running:
+        await said(running, "hi")
+        await running.say(hello)
+        await running.over()
+        before = len(running.adapter.texts)
+        with road.hold("waiting") as looked_at:
+            await running.say(message("!set hear off", direct=False, audience=Audience.BOT))
+            await looked_at.wait()
+            await running.say(Edited(message=replace(hello, text="hello there"), at=hello.at + 9))
+        await running.adapter.until(lambda: len(running.adapter.texts) > before)
+
+    assert "`hear` is off for this channel" in running.adapter.texts[-1]
 
 
 async def test_who_is_no_admin_is_told_so_and_nothing_changes(database: Database) -> None:
