@@ -68,15 +68,17 @@ def _once(prompt: Prompt) -> Iterator[Offence]:
 def _moved(session: str, known: Aged, orders: Iterable[Ordered], spoken: Collection[int]) -> Iterator[Offence]:
     """Every command has moved the view once, to where it says, and the row says the same as the newest move.
 
-    A reset before which nothing was said in its view may have moved none.
+    A reset before which nothing was said in its view may have moved none. Which view that was is not known: what was
+    said first is not always heard, and so done, first.
     """
     if [one.number for one in known.segments] != list(range(1, known.segment + 1)):
         yield _offence("torn", session, f"the row has {known.segment} moves, and there are {known.segments}")
     verbs = {one.seq: one.verb for one in orders}
     done = Counter(one.seq for one in known.segments if one.seq is not None)
     resets = [one.seq for one in orders if one.verb == "reset" and one.seq is not None and done[one.seq]]
+    begins = max((one.start for one in known.segments), default=EVERYTHING)
     for seq, verb in verbs.items():
-        before = resets if verb == "undo" else [one for one in spoken if one > _began(known, seq or 0)]
+        before = resets if verb == "undo" else [one for one in spoken if one > begins]
         needed = seq is not None and any(one < seq for one in before)
         if done[seq] > 1 or (needed and not done[seq]):
             yield _offence("torn", session, f"the {verb} at {seq} has moved the view {done[seq]} times")
@@ -92,11 +94,6 @@ def _moved(session: str, known: Aged, orders: Iterable[Ordered], spoken: Collect
         yield _offence("torn", session, f"the view begins at {known.start} in place of {views[-1][-1]}")
     if not known.is_present and all(one.kind != Move.TIMED_OUT for one in known.segments):
         yield _offence("torn", session, "its present is over, and no move says so")
-
-
-def _began(known: Aged, seq: int) -> int:
-    """Where the view began that the command with this seq found."""
-    return next((one.start for one in reversed(known.segments) if one.seq is not None and one.seq < seq), EVERYTHING)
 
 
 def _folded(session: str, known: Aged, said: Sequence[Asked], asked: Iterable[Asked]) -> Iterator[Offence]:

@@ -79,18 +79,23 @@ def _aged(connection: Connection, row: Any) -> Aged:
             Told(one.kind, one.level, one.first, one.last, one.validity, _words(key, one))
             for one in connection.execute(mine(checkpoints)).all()
         ],
-        wakings=_wakings(connection.execute(mine(turns)).all(), connection.execute(mine(deliveries)).all()),
+        wakings=_wakings(
+            connection.execute(mine(turns)).all(), connection.execute(mine(deliveries)).all(), moves=row.segment
+        ),
     )
 
 
-def _wakings(turns: Sequence[Any], deliveries: Sequence[Any]) -> int:
-    """How often people are to be told that a session was woken: not where what woke it was deleted before they were."""
+def _wakings(turns: Sequence[Any], deliveries: Sequence[Any], *, moves: int) -> int:
+    """How often people are to be told that a session was woken.
+
+    Not where what woke it was deleted before they were, nor where its view has moved since.
+    """
     said = {one.seq: one for one in turns if one.role == Role.PERSON}
     told = {one.seq for one in deliveries}
     gone = {seq for seq, one in said.items() if one.validity == Validity.ERASED}
-    return sum(
-        (one.notice or "").startswith(WAKING) and (seq in told or seq - 1 not in gone) for seq, one in said.items()
-    )
+    woken = [seq for seq, one in said.items() if (one.notice or "").startswith(WAKING)]
+    newest = {seq for seq in woken if said[seq].notice == f"{WAKING} {moves}"}
+    return sum(seq in told or (seq in newest and seq - 1 not in gone) for seq in woken)
 
 
 def _words(key: Any, one: Any) -> str:
