@@ -10,7 +10,7 @@ from core.memory.mind import Mind
 from core.memory.preferences import KNOWN, Unfit
 from core.policy import Overrides, Wrong
 from core.seam.forms import Field, Form
-from core.seam.messages import Choice, Filled
+from core.seam.messages import Choice, Filled, Inbound
 from core.store import Connection, policies
 
 _CHANGE = "Change…"
@@ -42,7 +42,7 @@ def wrong(connection: Connection, deployed: Mind, form: Filled) -> Mapping[str, 
     for name, order in form.orders.items():
         command = find(order.verb or "")
         try:
-            overrides = _TRIED[command.name](overrides, deployed, lines.arguments(command, order.text))
+            overrides = _TRIED[command.name](overrides, deployed, lines.arguments(command, order.text), order)
         except (lines.Misfit, Unfit) as why:
             reasons[name] = str(why)
         except Wrong as why:
@@ -69,13 +69,13 @@ def _preferences(connection: Connection, desk: Desk) -> _Content:
 _FORMS: Mapping[str, Callable[[Connection, Desk], _Content]] = {"set": _settings, "prefer": _preferences}
 
 
-def _wish(overrides: Overrides, _deployed: Mind, given: Mapping[str, str]) -> Overrides:
+def _wish(overrides: Overrides, _deployed: Mind, given: Mapping[str, str], _order: Inbound) -> Overrides:
     if "value" in given:
         KNOWN[given["name"]].parse(given["value"])
     return overrides
 
 
-_TRIED: Mapping[str, Callable[[Overrides, Mind, Mapping[str, str]], Overrides]] = {
+_TRIED: Mapping[str, Callable[[Overrides, Mind, Mapping[str, str], Inbound], Overrides]] = {
     "set": settings.tried,
     "unset": settings.tried,
     "prefer": _wish,

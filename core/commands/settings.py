@@ -6,8 +6,9 @@ from dataclasses import replace
 from core.access import shut_out
 from core.memory.mind import Mind
 from core.policy import NOTHING, SETTINGS, Level, Limit, Overrides, Policy, Setting, Wrong, edited, is_set
+from core.seam.address import Address
 from core.seam.forms import TAKEN_BACK, Field
-from core.seam.messages import Author
+from core.seam.messages import Author, Inbound
 from core.session import SessionKey
 from core.store import Connection, folds, policies
 
@@ -52,12 +53,14 @@ def _field(setting: Setting, policy: Policy, choices: tuple[str, ...], stored: s
     )
 
 
-def tried(overrides: Overrides, deployed: Mind, given: Mapping[str, str]) -> Overrides:
-    """What would be set after a command was given this. Raises Wrong where it can't be done."""
+def tried(overrides: Overrides, deployed: Mind, given: Mapping[str, str], order: Inbound) -> Overrides:
+    """What would be set after this order was given, with these arguments. Raises Wrong where it can't be done."""
     setting, said, level = SETTINGS[given["name"]], given.get("value"), _level(given)
     before = overrides.workspace if level is Level.WORKSPACE else overrides.channel
     after = _with(overrides, level, edited(before, setting.name, said))
-    _become(deployed, after, level, setting, said)
+    _, mind = _become(deployed, after, level, setting, said)
+    if setting.name in _SHUT_OUT:
+        _require_asker(mind.policy, order.address, order.author, direct=order.direct)
     return after
 
 
@@ -78,7 +81,7 @@ def change(
     try:
         value, mind = _become(deployed, _with(policies.of(connection, key), level, after), level, setting, said)
         if setting.name in _SHUT_OUT:
-            _require_asker(mind.policy, key, asker, direct=direct)
+            _require_asker(mind.policy, key.address, asker, direct=direct)
     except Wrong as wrong:
         return False, f"{wrong}."
     policies.keep(connection, key, scope, after)
@@ -142,9 +145,9 @@ def _require_room(mind: Mind) -> None:
         )
 
 
-def _require_asker(policy: Policy, key: SessionKey, asker: Author, *, direct: bool) -> None:
+def _require_asker(policy: Policy, place: Address, asker: Author, *, direct: bool) -> None:
     """Raises Wrong where the asker would not be talked with any more."""
-    if shut_out(policy, key.address, asker, direct=direct) is not None:
+    if shut_out(policy, place, asker, direct=direct) is not None:
         raise Wrong("That would shut you out, so that you could not take it back")
 
 

@@ -141,6 +141,19 @@ async def test_of_a_wrong_form_nothing_is_done_and_its_writer_is_given_back_what
         assert "(set for this channel)" not in (await listed(stage)).text
 
 
+async def test_who_would_be_shut_out_is_told_so_and_nothing_of_the_form_is_set(
+    url: str, stage: DiscordStage, model: OpenAIServer
+) -> None:
+    async with Running(url, model, stage):
+        await begun(stage)
+        settings = await listed(stage)
+        form = await opened(stage, settings, "hear", "deny")
+        await stage.submit(form, hear="off", deny=f"person:{stage.world.person('ada')['id']}")
+        await stage.until(lambda: any("That would shut you out" in one.text for one in stage.shown()))
+        (told,) = [one.text for one in stage.shown() if "That would shut you out" in one.text]
+        assert told.startswith("I have changed nothing:")
+
+
 async def test_whoever_may_not_is_told_so_by_the_menu_and_by_what_they_had_open(
     url: str, stage: DiscordStage, model: OpenAIServer
 ) -> None:

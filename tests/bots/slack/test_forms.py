@@ -139,6 +139,18 @@ async def test_a_wrong_value_is_told_beneath_its_field_and_nothing_is_set_or_los
         assert "persona`: none (built in)" in (await listed(stage)).seen
 
 
+async def test_who_would_be_shut_out_is_told_so_in_the_form_and_nothing_of_it_is_set(
+    url: str, stage: SlackStage, model: OpenAIServer
+) -> None:
+    async with Running(url, model, stage):
+        await begun(stage)
+        form = await opened(stage, await listed(stage))
+        stage.submit(form, hear="off", deny=f"person:{stage.user('ada')}", **{LIMIT: "88"})
+        await stage.until(lambda: form.errors or not form.is_open)
+        assert form.errors == {"deny": "That would shut you out, so that you could not take it back."}
+        assert "- `hear`: channel (built in)" in (await listed(stage)).seen
+
+
 async def test_whoever_may_not_is_told_so_by_the_button_and_by_what_they_had_open(
     url: str, stage: SlackStage, model: OpenAIServer
 ) -> None:
