@@ -9,7 +9,7 @@ from core.budget.deciding import Fits, Known, Verdict
 from core.model.prices import Prices
 from core.policy import Policy
 from core.session import Lease, SessionKey
-from core.store import Connection, budgets
+from core.store import Connection, budgets, pseudonyms
 from core.store.budgets import Hold
 
 
@@ -60,7 +60,9 @@ def hold(
 
 def warn(connection: Connection, account: Account, near: Sequence[Cap], *, at: float) -> tuple[Cap, ...]:
     """Those of these caps of which people have yet to be told in their period that they are nearly used up; now they
-    are."""
+    are. Nobody is who was forgotten meanwhile."""
+    if pseudonyms.whose(connection, account.key, account.seq, account.author) != account.author:
+        return ()
     return tuple(one for one in near if _is_news(connection, account, one, account.today(at)))
 
 

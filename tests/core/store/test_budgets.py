@@ -12,8 +12,8 @@ from core.budget.deciding import Fits
 from core.budget.holding import Account
 from core.model.prices import Prices
 from core.policy import Level, Limit, Policy
-from core.schema import holds, sessions, spent
-from core.session import Answer, Bill, Kind, Lease
+from core.schema import holds, sessions, spent, turns, warned
+from core.session import Answer, Bill, Kind, Lease, Validity
 from core.store import Database, answering, budgets, claims, connect, inbound, queue
 from core.store import turns as history
 from core.store.budgets import Hold
@@ -174,6 +174,17 @@ async def test_people_are_warned_once_in_a_period_by_whoever_comes_first(databas
 
     assert sum(await asyncio.gather(*(warns(one, NOW) for one in [database, other] * 5))) == 1
     assert [await warns(one, NOW + 86_400) for one in (other, database)] == [1, 0], "once more in the next period"
+
+
+async def test_of_whoever_was_forgotten_it_is_not_kept_that_they_were_warned(database: Database) -> None:
+    lease = await leased(database)
+    (question,) = await database.read(history.first_waiting, lease.key, 1)
+    mine = replace(account(lease), seq=question.seq)
+    (cap,) = mine.caps
+    await database.write(lambda connection: connection.execute(update(turns).values(validity=Validity.ERASED)))
+
+    assert await database.write(holding.warn, mine, [replace(cap, author="U1")], at=NOW) == ()
+    assert await rows(database, warned) == []
 
 
 async def test_no_row_of_another_workspace_counts(database: Database) -> None:
