@@ -209,7 +209,14 @@ async def _partial(case: Case, words: str, parts: tuple[str, ...], error: str | 
 def _account(mind: Mind, lease: Lease, question: Turn) -> Account:
     """Who pays for the answer."""
     author = "" if question.author is None else question.author.id
-    return Account(key=lease.key, author=author, policy=mind.policy, prices=mind.prices, seq=question.seq)
+    return Account(
+        key=lease.key,
+        author=author,
+        policy=mind.policy,
+        prices=mind.prices,
+        seq=question.seq,
+        edited_at=question.edited_at,
+    )
 
 
 async def _pieces(outbox: Outbox, case: Case, words: str) -> tuple[str, ...]:

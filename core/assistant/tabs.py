@@ -79,7 +79,7 @@ class Tab:
         hold = Hold(
             hold=int(self._clock() * 1000) << _RANDOM | randbits(_RANDOM),
             session=self.account.key.session,
-            seq=self.account.seq,
+            seq=self.account.request,
             author=self.account.author,
             model=mind.model.name,
             shown=ceil(prompt.tokens * mind.calibration.measure),

@@ -12,10 +12,12 @@ from core.session import Lease, SessionKey
 from core.store import Connection, budgets, pseudonyms
 from core.store.budgets import Hold
 
+_VERSIONS = 2_000_000_000  # numbers below those of turns, each the millisecond of an edit
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Who asks in which session, under which policy, at what prices. `seq` is the question.
+    """Who asks in which session, under which policy, at what prices. `seq` is the question, as it is since `edited_at`.
 
     What nobody asked for has none, and an empty `author`.
     """
@@ -25,6 +27,14 @@ class Account:
     policy: Policy
     prices: Prices
     seq: int | None = None
+    edited_at: float | None = None
+
+    @property
+    def request(self) -> int | None:
+        """By which number all calls for it are one request: what a question has become by an edit is another one."""
+        if self.seq is None or self.edited_at is None:
+            return self.seq
+        return -1 - int(self.edited_at * 1_000) % _VERSIONS
 
     @property
     def caps(self) -> tuple[Cap, ...]:

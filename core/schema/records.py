@@ -93,7 +93,7 @@ holds = Table(  # what calls may cost that are being made, where there is a budg
     Column("written", Integer, nullable=False),
     Column("held_at", BigInteger, nullable=False),
     Column("session", Integer, nullable=False),
-    Column("seq", Integer),  # the question, all of whose calls are one request; none for what nobody asked for
+    Column("seq", Integer),  # the question, or a number for it as it was edited, all of whose calls are one request
     Column("fence", Integer),  # of the lease with which it ends
     Column("until", BigInteger),  # when it ends that has no lease
     Column("settled", Boolean, nullable=False),  # it is kept a while, as a request

@@ -48,7 +48,9 @@ _SUMS = ("calls", *_TOKENS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """What a call may cost at most, in tokens. `seq` is its question, None for what nobody asked for."""
+    """What a call may cost at most, in tokens. `seq` is its request: the question, or one of below 0 that an edit has
+    made of it; None for what nobody asked for.
+    """
 
     hold: int
     session: int

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -16,7 +17,7 @@ from core.model.openai.moderation import Moderated
 from core.model.prices import Price, Prices
 from core.policy import SETTINGS, Level
 from core.schema import holds, spent, turns
-from core.seam.messages import Author
+from core.seam.messages import Author, Edited
 from core.store import Database, ledger
 from tests.core.commands.test_settings import Governed
 from tests.script import SECONDS, Cue, House, Interrupted, Pause, ScriptedModel, brisk, house, rows
@@ -234,6 +235,20 @@ async def test_who_asks_too_often_is_told_for_how_long(database: Database) -> No
         assert over.startswith("I am asked too often just now: your budget of 2 requests/minute. It goes on in ")
         assert over.endswith(" seconds; please ask me again then.")
         assert await said(running, "four", author=BEN) == "You said: four"
+
+
+async def test_a_question_that_is_edited_while_it_is_answered_is_one_more_request(database: Database) -> None:
+    async with house(database, [asyncio.Event()], [asyncio.Event()]) as running:
+        allow(running, budget_person="2 requests/minute")
+        asked = message("one")
+        await running.say(asked)
+        for times, text in enumerate(("two", "three"), 1):
+            await running.model.until(lambda times=times: len(running.model.prompts) == times)
+            await running.say(Edited(message=replace(asked, text=text), at=asked.at + times))
+        await running.adapter.until(lambda: "I am asked too often just now" in str(running.adapter.texts))
+        await running.over()
+
+    assert len(running.model.prompts) == 2
 
 
 async def test_from_four_fifths_on_people_are_warned_once_and_the_cheaper_model_answers(database: Database) -> None:
