@@ -16,10 +16,11 @@ from core.events import Events
 from core.intake.acceptance import Acceptance
 from core.intake.news import News
 from core.memory.mind import Mind
+from core.policy import MEMBERS
 from core.seam.adapter import Whole
 from core.seam.address import Address
 from core.seam.messages import Audience, Closed, Deleted, Edited, Event, Filled, Inbound, Left, Receipt, Rejected
-from core.store import Database, inbound, receipts
+from core.store import Database, inbound, places, receipts
 from core.timings import Clock, Timings
 from core.work.worker import Worker
 
@@ -136,10 +137,13 @@ class Inbox:
             await self._hear(order)
 
     async def _unseen(self, form: Filled) -> Mapping[str, str]:
-        """What may not be done as whoever fills it in may not see the place any more: a form outlives that."""
+        """What may not be done as whoever fills it in may not see the place any more: a form outlives that.
+
+        Asked where those may do it who see the place, or have spoken there, and not only who is named for it.
+        """
         orders = {name: one for name, one in form.orders.items() if find(one.verb or "").deed is not None}
         asked = next(iter(orders.values()), None)
-        if asked is None or asked.direct:
+        if asked is None or asked.direct or not await self._is_for_those_who_see(form.address):
             return {}
         try:
             async with asyncio.timeout(self._timings.sees):
@@ -150,6 +154,10 @@ class Inbox:
             log.warning("not known who sees a place", session=form.address.id, error=type(error).__name__)
             return dict.fromkeys(orders, "I can't find out just now whether you see this place. Please try again.")
         return {} if sees else dict.fromkeys(orders, "You don't see this place any more.")
+
+    async def _is_for_those_who_see(self, place: Address) -> bool:
+        people = self._mind.policy.under((await self._database.read(places.around, place)).overrides).may_set
+        return people is None or MEMBERS in people
 
     async def _hear(self, event: Inbound) -> None:
         """A message in a thread that nobody seems to have called us to is judged twice, a moment apart.
