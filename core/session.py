@@ -142,7 +142,7 @@ class Slip:
     slip was `joined`; `missed` counts the messages that were found too late, this one included; `ticket` is the
     adapter's own note. It was `heard` at this instant, in seconds since 1970 by our own clock. Only the `hearer` can
     show the answer where it was asked for, if one is named. A notice that a conversation goes on says `since` when
-    people had been silent.
+    people had been silent. What was decided to be said to it may be `private`: for its author alone.
     """
 
     vague: bool = False
@@ -156,6 +156,7 @@ class Slip:
     ticket: str | None = field(default=None, repr=False)
     heard: float | None = None
     hearer: str | None = None
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

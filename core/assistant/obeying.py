@@ -1,6 +1,7 @@
 """Obeying: what a command does and says is stored as one, and then said."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -16,7 +17,7 @@ from core.memory.mind import Mind
 from core.policy import Overrides
 from core.seam.links import Linked
 from core.session import Answer, Fate, Lease
-from core.store import Connection, Database, answering, policies, withdrawals
+from core.store import Connection, Database, answering, policies, queue, turns, withdrawals
 from core.store.deliveries import Delivery
 from core.timings import Timings
 
@@ -49,7 +50,7 @@ class Obeying:
                 self._effect, order, lease, is_admin=is_admin, linked=linked, read=read
             )
         except answering.AlreadyAnswered:  # nothing was done twice
-            return Fate.GIVEN_BACK if lease is None else await self.finish(order, lease)
+            return Fate.GIVEN_BACK if lease is None else await self.finish(await self._again(order), lease)
         if said.stopped is not None:
             self._runs.stop(order.key, said.stopped)
         begun, private = order.turn.begun, order.is_private or said.is_denial
@@ -74,6 +75,8 @@ class Obeying:
         """Says nothing, or in private that we are off: to what has a ticket, for which its platform wants an answer."""
         adapter, asked = self._outbox.adapters[order.key.address.platform], order.turn
         parts = () if asked.slip.ticket is None else composing.pieces(adapter, asked, _OFF)
+        if parts:
+            await self._database.write(queue.keep_private, order.key, asked.seq)
         errand = Errand(
             key=order.key,
             cause=asked,
@@ -87,6 +90,11 @@ class Obeying:
     async def finish(self, order: Order, lease: Lease) -> Fate:
         """Says what was stored before."""
         return await self._say(order, lease, None, await self._beside(order), decided=False, private=order.is_private)
+
+    async def _again(self, order: Order) -> Order:
+        """The command as it is stored by now, with whether what is said to it is for its asker alone."""
+        stored = await self._database.read(turns.waiting, order.key, order.turn.seq)
+        return order if stored is None else replace(order, turn=stored)
 
     async def _beside(self, order: Order) -> Said:
         """What goes with words that are stored already: nothing is done for it, so it is found anew."""
@@ -148,6 +156,8 @@ class Obeying:
         if order.turn.begun:
             kept = 0 if order.is_private or said.is_denial else len(decided.parts)
             withdrawals.set_aside(connection, order.key, order.turn.seq, kept)
+        if said.is_denial:  # also where another process says it
+            queue.keep_private(connection, order.key, order.turn.seq)
         answering.answer(connection, order.key, order.turn, decided, lease=lease)
         auditing.note(connection, order, said)  # last, as others of the workspace wait for it
         return said, decided.parts

@@ -37,7 +37,7 @@ class Order:
     @property
     def is_private(self) -> bool:
         """Whether what is said to it is for the asker alone."""
-        return self.command.private or self.is_vague or self.asks_for_form
+        return self.command.private or self.is_vague or self.asks_for_form or self.turn.slip.private
 
     @property
     def asks_for_form(self) -> bool:

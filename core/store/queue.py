@@ -180,6 +180,11 @@ def marked(connection: Connection, key: SessionKey, seq: int) -> bool:
     return _noted(connection, key, seq, {"marked": True})
 
 
+def keep_private(connection: Connection, key: SessionKey, seq: int) -> None:
+    """What is about to be said to this turn is for its author alone, whoever says it in the end."""
+    _noted(connection, key, seq, {"private": True})
+
+
 def _noted(connection: Connection, key: SessionKey, seq: int, facts: dict[str, object]) -> bool:
     """Writes something on a waiting turn's slip; False when the turn does not wait."""
     this = and_(turn(key, seq), turns.c.role == Role.PERSON, turns.c.progress == Progress.WAITING)

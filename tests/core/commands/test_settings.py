@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from core.errors import DeliveryDelayed, DeliveryRefused
+from core.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnknown
 from core.memory.prompts import with_persona
 from core.model.calibration import Calibration
 from core.model.llm import Usage
 from core.policy import MEMBERS, SETTINGS, Level
-from core.schema import policies
+from core.schema import audit, policies
 from core.seam.messages import Audience, Edited
 from core.store import Database
-from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, brisk, house, rows
+from tests.script import Fault, House, Interrupted, ScriptedModel, TranscriptAdapter, brisk, house, rows
 from tests.values import ADA, BEN, HERE, message
 
 
@@ -210,6 +210,34 @@ async def test_who_may_not_reset_is_told_so(database: Database) -> None:
             )
         assert "set 1 turn aside" not in running.adapter.texts[-1]
         assert "A fresh start" in await said(running, "!reset")
+
+
+@pytest.mark.parametrize("adapters", [1, 2], ids=["by the same process", "by another one"])
+async def test_who_may_not_is_told_so_alone_also_where_that_is_said_again(database: Database, adapters: int) -> None:
+    """After a process that ended over it, or a platform that did not take it at once."""
+    adapter = Governed()
+    async with house(database, adapter=adapter) as running:
+        await said(running, "hello")
+        await said(running, "!set may_reset admins")
+        adapter.faults.extend([Fault(error=DeliveryUnknown("no answer"))] * 5)
+        await running.say(message("!reset", author=BEN, direct=False, audience=Audience.BOT))
+        await adapter.until(lambda: not adapter.faults)
+        if adapters == 1:
+            await adapter.until(lambda: len(adapter.texts) == 3)
+            await running.over()
+    if adapters == 2:
+        async with house(database, adapter=adapter, owner="host:boot:2:a") as running:
+            await adapter.until(lambda: len(adapter.texts) == 3)
+            await running.over()
+
+    (*before, denial) = adapter.screen.values()
+    assert denial.text.startswith("Only admins may reset")
+    assert denial.private
+    assert not any(reply.private for reply in before)
+    assert [(row.deed, row.outcome) for row in await rows(database, audit)] == [
+        ("set may_reset", "done"),
+        ("reset", "denied"),
+    ]
 
 
 @pytest.mark.parametrize(
