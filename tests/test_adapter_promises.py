@@ -259,6 +259,22 @@ async def test_what_an_uncertain_call_has_left_is_put_right(stage: Stage) -> Non
         await stage.until(lambda: texts(stage) == ["half and whole"])
 
 
+async def test_what_nobody_remembers_stays_on_the_screen_as_it_is(stage: Stage) -> None:
+    """As an answer off the record, of which nothing is left once it has arrived."""
+    only(stage.lasts)
+    ear = Ear(stage)
+    async with listening(stage, ear) as adapter:
+        await stage.say("hello")
+        await stage.until(lambda: ear.heard)
+        reply = reply_to(ear.heard[0], "between us")
+        message = await adapter.deliver(reply)
+        await adapter.reconcile(replace(reply, text="", attempt=2), message)
+        await adapter.deliver(replace(reply_to(ear.heard[0], "the next"), key="next"))
+        await stage.until(lambda: len(texts(stage)) == 2)
+
+    assert texts(stage) == ["between us", "the next"]
+
+
 async def test_a_link_leads_to_its_message_where_there_are_links(stage: Stage) -> None:
     ear = Ear(stage)
     async with listening(stage, ear) as adapter:

@@ -26,7 +26,8 @@ class Kin(Enum):
 async def reconcile(
     reply: Reply, message: str, *, lookup: Lookup, screen: Screen, now: Callable[[], float], young: float
 ) -> None:
-    """See Adapter. A message that only one person sees can't be looked up, and stays as it is.
+    """See Adapter. A message that only one person sees can't be looked up, and stays as it is; so does one whose text
+    nobody remembers.
 
     Raises DeliveryDelayed when there is a stream of which it can only be said later whose it is.
     """
@@ -39,7 +40,7 @@ async def reconcile(
         if kin is Kin.OURS:
             await screen.clear(reply, other.id)
     shown = next((one for one in found if one.id == message), None)
-    if shown is not None and shown.digest != digest(reply.text):
+    if shown is not None and reply.text and shown.digest != digest(reply.text):
         log.info("put right", session=reply.address.id)
         await screen.complete(reply, message, is_stream=shown.loose)
     if unclear:

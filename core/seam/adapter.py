@@ -160,7 +160,8 @@ class Adapter(ABC):
         """Some time after an uncertain delivery: sees to it that `message` shows this reply, and no other one does.
 
         One look at what is on screen: whatever else has the reply's key is withdrawn, another text is put right, a
-        message that people have deleted stays away. Raises a DeliveryError.
+        message that people have deleted stays away. A reply without a text is one of which nobody knows any more what
+        it says: its message stays as it is. Raises a DeliveryError.
         """
 
     async def mark(self, address: Address, message: str, *, waits: bool) -> None:
