@@ -15,7 +15,8 @@ from core.policy import Policy
 from core.schema import rejections, turns
 from core.seam.messages import Audience, Inbound, Quote, Rejected
 from core.session import Fold
-from core.store import Connection, Database, checkpoints, connect, expiring, places
+from core.store import Connection, Database, checkpoints, connect, expiring, notices, places
+from core.store.engine.sql import micro
 from core.store.expiring import FIRST
 from core.timings import Timings
 from tests.bots.program.test_cli import backscroll
@@ -79,6 +80,24 @@ async def test_what_was_kept_long_enough_is_nowhere_and_the_rest_stays(database:
     assert [word for word in words if word in asked] == ["bread", "Bread", "milk", "cheese"]
     assert [word for word in words if word in await stored(database)] == ["bread", "Bread", "milk", "cheese"]
     assert ADA.id not in {row.author for row in await rows(database, turns) if row.body == b""}
+
+
+async def test_what_we_have_said_by_ourselves_is_no_message_of_theirs(database: Database) -> None:
+    async with house(database) as running:
+        await ask(running, 110, "tuna")
+        found = await database.read(places.find, HERE)
+        assert found is not None
+        await database.write(notices.tell, found.key, name="warning 1", text="Take care.")
+        await running.adapter.until(lambda: "Take care." in running.adapter.texts)
+        await running.over()
+        await database.write(
+            lambda connection: connection.execute(update(turns).values(at=micro(time() - 110 * DAY))).rowcount
+        )
+        ((_, old),) = await taking_out(running).count()
+        await taking_out(running).sweep()
+
+    assert tuple(old) == (1, 1, 0)
+    assert "Take care." not in await stored(database)
 
 
 async def test_turns_are_looked_through_in_pages_whatever_their_sessions(database: Database) -> None:

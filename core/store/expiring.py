@@ -118,7 +118,8 @@ def count(connection: Connection, key: SessionKey, times: Times) -> Old:
     """How much of this session is old."""
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session, old(times))
     ours = and_(~_HEARD, turns.c.role == Role.ASSISTANT)
-    numbers = [func.coalesce(func.sum(case((one, 1), else_=0)), 0) for one in (~or_(_HEARD, ours), ours, _HEARD)]
+    theirs = ~or_(_HEARD, ours, turns.c.kind == Kind.NOTICE)
+    numbers = [func.coalesce(func.sum(case((one, 1), else_=0)), 0) for one in (theirs, ours, _HEARD)]
     return Old(*connection.execute(select(*numbers).where(mine)).one())
 
 
