@@ -14,7 +14,7 @@ from core.errors import DatabaseError
 from core.memory.traces import Words
 from core.session import SessionKey
 from core.store import Connection, Database, erasures, forgetting, identities, retiring
-from core.store.erasures import Counts, Erasure
+from core.store.erasures import Counts, Erasure, Scope
 from core.store.forgetting import Utterance
 from core.store.sealing import Vault
 from core.timings import Clock, Timings
@@ -121,13 +121,16 @@ class Erasing:
 
     async def _with_key(self, erasure: Erasure) -> Erasure:
         """What is said meanwhile is sealed by a new key, in every process, before the old one is destroyed."""
-        if self._vault is None or not erasure.is_of_person:
+        if self._vault is None or erasure.scope not in (Scope.PERSON, Scope.WORKSPACE):
             return erasure
-        fresh = await self._database.write(retiring.succeed, erasure, self._vault.wrap_new)
+        while await self._database.write(retiring.succeed, erasure, self._vault.wrap_new):
+            pass
+        found = await self._database.read(erasures.find, erasure) or erasure
+        fresh = await self._database.read(retiring.successors, found)
         if fresh is not None:
-            self._vault.know([fresh.key])
+            self._vault.know(fresh.keys)
             await asyncio.sleep(max(0.0, 2 * self._timings.keys - fresh.age))
-        return await self._database.read(erasures.find, erasure) or erasure
+        return found
 
     async def _each(self, take: "Take", key: SessionKey, erasure: Erasure) -> None:
         while True:

@@ -245,6 +245,13 @@ def _locked(connection: Connection, workspace: int) -> _Ends | None:
     raise ChainLost
 
 
+def begin_anew(connection: Connection, workspace: int) -> None:
+    """A new chain begins, behind all that is recorded: the keys by which that could be verified are being destroyed."""
+    begun = select(audit_chains.c.workspace).where(audit_chains.c.workspace == workspace).with_for_update()
+    if connection.execute(begun).first() is not None:
+        _keep(connection, workspace, _empty(connection, workspace))
+
+
 def _empty(connection: Connection, workspace: int) -> _Ends:
     """The ends of a chain of no rows, behind all that there are."""
     newest = select(func.coalesce(func.max(audit.c.number), 0)).where(audit.c.workspace == workspace)

@@ -1,4 +1,4 @@
-"""Retiring: a person's data key gets a successor before it is destroyed, so that what they say meanwhile stays.
+"""Retiring: data keys get successors before they are destroyed, so that what is said meanwhile stays.
 
 Other processes go on sealing by the old one until they have heard of the new one. What that has sealed and is to be
 kept is sealed anew.
@@ -7,41 +7,62 @@ kept is sealed anew.
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Row, and_, func, select, update
+from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import data_keys, erasures, preferences, quotes, turns
 from core.session import Role, SessionKey, Validity
-from core.store import bodies, keys
+from core.store import audit, bodies, keys
 from core.store.bodies import Body, Note, NotOpened
 from core.store.engine.sql import now
 from core.store.erasures import Erasure, Scope
 from core.store.keys import DataKey, Make
 from core.vault.packet import NoPacket, number_of
 
+_STEP = 50  # keys at once
 
-class Successor(NamedTuple):
-    """The key that seals from now on, and for how many seconds others have been able to hear of it."""
 
-    key: DataKey
+class Successors(NamedTuple):
+    """The keys that seal from now on, and for how many seconds others have been able to hear of the newest."""
+
+    keys: list[DataKey]
     age: float
 
 
-def succeed(connection: Connection, erasure: Erasure, make: Make) -> Successor | None:
-    """Makes the key that comes after the one that is to be destroyed; None where the person has none."""
+def succeed(connection: Connection, erasure: Erasure, make: Make) -> int:
+    """Makes the keys that come after those that are to be destroyed, a few at once: the person's, or a workspace's own
+    and everybody's in it. How many it has found to make; where nobody has any, there are none.
+    """
     this = and_(erasures.c.workspace == erasure.workspace, erasures.c.scope == erasure.scope)
     mine = and_(this, erasures.c.subject == erasure.subject)
     last: int | None = connection.execute(
         select(erasures.c.last_key).where(mine).with_for_update()
     ).scalar_one_or_none()
+    live = and_(_whose(erasure), data_keys.c.wrapped != b"")
     if last is None:
-        newest = keys.newest(connection, erasure.workspace, erasure.subject)
-        if newest is None:
-            return None
-        last = newest.number
+        last = connection.execute(select(func.max(data_keys.c.number)).where(live)).scalar_one()
         connection.execute(update(erasures).where(mine).values(last_key=last))
-    key = keys.ensure(connection, erasure.workspace, erasure.subject, make, after=last)
-    row = and_(data_keys.c.workspace == key.workspace, data_keys.c.number == key.number)
-    age: int = connection.execute(select(now(connection) - data_keys.c.made_at).where(row)).scalar_one()
-    return Successor(key, age / 1000)
+    if last is None:
+        return 0
+    old = select(data_keys.c.author).where(live).group_by(data_keys.c.author)
+    heirless = connection.execute(old.having(func.max(data_keys.c.number) <= last).limit(_STEP)).scalars().all()
+    for author in heirless:
+        keys.ensure(connection, erasure.workspace, author, make, after=last)
+    return len(heirless)
+
+
+def successors(connection: Connection, erasure: Erasure) -> Successors | None:
+    """Those that were made, once all are; None where there is nothing to be destroyed."""
+    if erasure.last_key is None:
+        return None
+    fresh = and_(_whose(erasure), data_keys.c.number > erasure.last_key, data_keys.c.wrapped != b"")
+    columns = [data_keys.c[name] for name in DataKey._fields]
+    rows = connection.execute(select(now(connection) - data_keys.c.made_at, *columns).where(fresh)).all()
+    return Successors([DataKey(*row[1:]) for row in rows], min(row[0] for row in rows) / 1000) if rows else None
+
+
+def _whose(erasure: Erasure) -> ColumnElement[bool]:
+    mine = data_keys.c.workspace == erasure.workspace
+    return and_(mine, data_keys.c.author == erasure.subject) if erasure.is_of_person else mine
 
 
 def keep(connection: Connection, key: SessionKey, erasure: Erasure) -> None:
@@ -73,10 +94,11 @@ def _keep_quotes(connection: Connection, key: SessionKey, erasure: Erasure) -> N
 
 def destroy(connection: Connection, erasure: Erasure) -> int:
     """Destroys the keys of what is forgotten; how many there were. What the person has come to prefer since is kept."""
-    if erasure.scope is Scope.WORKSPACE:
-        return keys.destroy(connection, erasure.workspace, None)
     if erasure.last_key is None:
         return 0
+    if erasure.scope is Scope.WORKSPACE:
+        audit.begin_anew(connection, erasure.workspace)
+        return keys.destroy(connection, erasure.workspace, None, last=erasure.last_key)
     mine = and_(preferences.c.workspace == erasure.workspace, preferences.c.author == erasure.subject)
     for row in connection.execute(select(preferences).where(mine)).all():
         owner = bodies.Mine(row.workspace)

@@ -3,16 +3,25 @@
 import asyncio
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from core.schema import erasures, turns
+from core.seam.address import Address
 from core.seam.messages import Quote
 from core.store import connect
+from core.timings import Timings
+from core.vault import ring
 from tests.bots.program.test_cli import backscroll
 from tests.dumps import dumped
+from tests.process import process
 from tests.script import house, rows
+from tests.talk import Running
+from tests.test_kills import echo, texts
 from tests.values import ADA, BEN, HERE, message
+from tests.wire.openai import OpenAIServer
+from tests.wire.slack import SlackStage
 
 
 @pytest.fixture
@@ -152,3 +161,34 @@ def test_what_is_not_there_is_said(url: str, words: tuple[str, ...], status: int
 
     assert result.exit_code == status
     assert said in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.in_the_clear
+async def test_what_is_said_after_a_workspace_was_forgotten_is_a_new_beginning(url: str, tmp_path: Path) -> None:
+    """Also where it is said before that process has heard of the keys that were destroyed; and the audit is whole."""
+    keys = {"DATABASE_URL": url, "BACKSCROLL_KEYS": ring.generate()}
+    async with SlackStage() as stage, OpenAIServer(answer=echo) as model:
+
+        async def said(text: str) -> None:
+            before = len(texts(stage))
+            await stage.say(text)
+            await stage.until(lambda: len(texts(stage)) > before)
+
+        sealed: dict[str, object] = {"backscroll_keys": keys["BACKSCROLL_KEYS"], "timings": Timings(keys=3.0)}
+        async with Running(url, model, stage, **sealed):  # type: ignore[arg-type]  # a test's shorthand
+            await said("the code is tuna")
+            await said("!reset")
+            workspace = f"slack:{Address.parse(stage.session('main')).workspace}"
+            async with process(tmp_path, "forget", "--workspace", workspace, **keys) as operator:
+                out, _ = await operator.communicate()
+            await said("it is salmon now")
+            await said("!reset")
+            await said("!undo")
+        async with Running(url, model, stage, **sealed):  # type: ignore[arg-type]
+            await said("what is it?")
+    async with process(tmp_path, "audit", "--verify", **keys) as verifying:
+        assert await verifying.wait() == 0
+
+    assert b"2 messages, 1 answer of mine" in out
+    asked = str(model.requests[-1].texts)
+    assert [word for word in ("tuna", "salmon", "can't be read") if word in asked] == ["salmon"]

@@ -488,7 +488,7 @@ def _compared(result: object) -> object:
     match result:
         case int() if _BY_THE_CLOCK[0] < result < _BY_THE_CLOCK[1]:
             return "lately"
-        case budgets.Reserved() | retiring.Successor():
+        case budgets.Reserved() | retiring.Successors():
             return [_compared(one) for one in result[:-1]]  # all but its age
         case timeouts.Awakening():
             return result.late
