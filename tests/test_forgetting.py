@@ -18,7 +18,7 @@ from core.policy import SETTINGS, Level
 from core.schema import audit, data_keys, erasures, metadata, parts, preferences, rejections, spent, turns
 from core.schema import pseudonyms as secret
 from core.seam.address import Address
-from core.seam.messages import Audience, Author, Deleted, Left, Quote, Rejected
+from core.seam.messages import Audience, Author, Deleted, Edited, Left, Quote, Rejected
 from core.session import Kind
 from core.store import Connection, Database, bodies, doubts, ledger, pseudonyms
 from core.store.bodies import NotOpened, Place
@@ -131,6 +131,35 @@ async def test_it_is_forgotten_where_it_was_overheard_and_quoted_and_where_it_wa
         ("assistant", "Bread."),
     ]
     assert await memory(database, ONE) == [("person", "is it right?")]
+
+
+async def test_what_was_forgotten_is_not_learnt_again_from_what_stands_on_the_screen(database: Database) -> None:
+    """Not from the history, and not from what is quoted of it, by something new or by an edit; ours as well."""
+    adapter = TranscriptAdapter()
+    to_bot: dict[str, object] = {"author": BEN, "audience": Audience.BOT, "direct": False}
+    heard = message("the code is tuna", id="m0", address=CHANNEL, author=ADA, direct=False)
+    adapter.past = [heard]
+    theirs = Quote(kind="replies to", text="the code is tuna", author=ADA, at=heard.at, message="m0")
+    async with house(database, adapter=adapter) as running:
+        await said(running, "who knows?", address=ONE, **to_bot)
+        assert "tuna" in str(running.model.prompts[-1])
+        reply = message("is it rihgt?", address=ONE, quotes=(theirs,), **to_bot)
+        await running.say(reply)
+        await adapter.until(lambda: len(adapter.texts) == 2)
+        await said(running, "my tuna", address=ONE, **to_bot | {"author": ADA})
+        ours = next(number for number, shown in adapter.screen.items() if shown.text == "You said: my tuna")
+        await said(running, "!forget me yes", author=ADA, address=ONE)
+        await forgotten(running)
+        await running.say(Edited(message=replace(reply, text="is it right?"), at=reply.at + 100_000))
+        of_ours = Quote(
+            kind="replies to", text="You said: my tuna", author=Author(id="B", name="B", is_self=True), message=ours
+        )
+        await said(running, "and now?", address=ONE, quotes=(theirs, of_ours), **to_bot)
+        await running.say(Edited(message=replace(heard, text="the code was tuna"), at=heard.at + 100_000))
+        await said(running, "who knows?", address=OTHER, **to_bot)
+
+    assert [prompt for prompt in running.model.prompts[-2:] if "tuna" in str(prompt)] == []
+    assert "tuna" not in await stored(database)
 
 
 @pytest.mark.parametrize(

@@ -24,12 +24,12 @@ def is_read(connection: Connection, key: SessionKey) -> bool:
 def keep(connection: Connection, lease: Lease, messages: Sequence[Inbound], tokens: Sequence[int]) -> None:
     """Stores what was said before the session's birth, oldest first, in front of its first turn. Raises LeaseLost.
 
-    What was deleted while it was read is left out, and so is what was overheard already, or said off the record.
+    What is gone by now is left out, deleted or forgotten, and so is what was overheard already, or said off the record.
     """
     require(connection, lease)
     key = lease.key
     said = [message.id for message in messages]
-    left_out = gone.among(connection, key, said) | places.known(connection, key.address, said)
+    left_out = gone.unknown(connection, key, said) | places.known(connection, key.address, said)
     left_out |= recorded.off(connection, key, messages)
     stand = [(message, size) for message, size in zip(messages, tokens, strict=True) if message.id not in left_out]
     messages, tokens = [message for message, _ in stand], [size for _, size in stand]
@@ -60,7 +60,7 @@ class Reread(NamedTuple):
 def around(connection: Connection, key: SessionKey, seq: int, found: Sequence[Inbound]) -> Reread:
     """What a question with this seq may be told of the history before it, where what is overheard has no words here.
 
-    Nothing that was set aside, said off the record, or deleted lately; and nothing that is a turn of its own here.
+    Nothing that was set aside, said off the record, deleted or forgotten; and nothing that is a turn of its own here.
     """
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
     here = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
@@ -69,7 +69,7 @@ def around(connection: Connection, key: SessionKey, seq: int, found: Sequence[In
     since: int | None = connection.execute(set_aside).scalar_one()
     said = [message.id for message in found]
     own = select(turns.c.message).where(mine, turns.c.message.in_(said), not_(_BARE))
-    left_out = set(connection.execute(own).scalars()) | gone.among(connection, key, said)
+    left_out = set(connection.execute(own).scalars()) | gone.unknown(connection, key, said)
     stretches = recorded.around(connection, key)
     told = [
         one

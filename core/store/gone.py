@@ -1,4 +1,4 @@
-"""What people have deleted lately: a message that arrives after its own deletion is not stored any more.
+"""What is gone. What people have deleted lately: a message that arrives after its own deletion is not stored any more.
 
 Kept for an hour, by which a platform has sent again what it sends again, and what looks back has been read.
 """
@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
-from core.schema import gone, sessions, turns
+from core.schema import deliveries, gone, sessions, turns
 from core.seam.address import Address
 from core.session import Kind, Progress, Role, SessionKey, Validity
 from core.store.engine.prepared import Prepared
@@ -79,6 +79,39 @@ def among(connection: Connection, key: SessionKey, messages: Collection[str]) ->
         return set()
     here = and_(gone.c.workspace == key.workspace, gone.c.channel == key.address.channel_address.id)
     return set(connection.execute(select(gone.c.message).where(here, gone.c.message.in_(messages))).scalars())
+
+
+def unknown(connection: Connection, key: SessionKey, messages: Collection[str]) -> set[str]:
+    """Which of these messages of the session's channel are not to be known: besides those that were deleted lately,
+    those of which words were remembered there and are nowhere any more, ours as well.
+
+    They still stand on people's screens, in the platform's history, and in what is quoted of them.
+    """
+    if not messages:
+        return set()
+    here = and_(sessions.c.workspace == turns.c.workspace, sessions.c.session == turns.c.session)
+    there = and_(turns.c.workspace == key.workspace, sessions.c.channel == key.address.channel_address.id)
+    said = select(turns.c.message, turns.c.validity).join(sessions, here).where(there, turns.c.message.in_(messages))
+    found = [(row.message, row.validity) for row in connection.execute(said).all()] + _ours(connection, key, messages)
+    taken = (Validity.ERASED, Validity.SUPERSEDED)  # or hidden, and being forgotten
+    stand = {message for message, validity in found if validity not in taken}
+    return among(connection, key, messages) | ({message for message, _ in found} - stand)
+
+
+def _ours(connection: Connection, key: SessionKey, messages: Collection[str]) -> list[tuple[str, int]]:
+    """Those of them that are answers of ours, which arrived lately, and whether what is remembered of these stands."""
+    channel = and_(sessions.c.workspace == key.workspace, sessions.c.channel == key.address.channel_address.id)
+    there = and_(
+        deliveries.c.workspace == key.workspace, deliveries.c.session.in_(select(sessions.c.session).where(channel))
+    )
+    columns = [deliveries.c[name] for name in ("session", "seq", "message")]
+    posted = select(*columns).where(there, deliveries.c.message.in_(messages))
+    found = []
+    for row in connection.execute(posted).all():
+        mine = and_(turns.c.workspace == key.workspace, turns.c.session == row.session, turns.c.seq == row.seq)
+        answer = select(turns.c.validity).where(mine, turns.c.role == Role.ASSISTANT)
+        found += [(row.message, validity) for validity in connection.execute(answer).scalars()]
+    return found
 
 
 def forget(connection: Connection) -> None:

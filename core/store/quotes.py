@@ -24,13 +24,13 @@ Fit = Callable[[str, int], str]
 
 
 def keep(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Quote], *, by: str) -> tuple[Quote, ...]:
-    """Puts what a turn points at in place of what was stored of it; returns that without what is deleted by now.
+    """Puts what a turn points at in place of what was stored of it; returns that without what is gone by now.
 
     `by` is who wrote the turn: what it brings along that is nobody else's, a file, is that person's own.
     """
     connection.execute(delete(quotes).where(_mine(key), quotes.c.seq == seq))
-    deleted = gone.among(connection, key, [one.message for one in pointed if one.message is not None])
-    stand = tuple(one for one in pointed if one.message not in deleted)
+    unknown = gone.unknown(connection, key, [one.message for one in pointed if one.message is not None])
+    stand = tuple(one for one in pointed if one.message not in unknown)
     rows = [_row(key, seq, place, quote, by) for place, quote in enumerate(stand)]
     if rows:
         connection.execute(insert(connection.dialect.name, quotes), rows)
