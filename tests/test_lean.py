@@ -167,3 +167,21 @@ async def test_words_that_were_stored_before_go_when_memory_becomes_lean(databas
     assert [word for word in ("tuna", "salmon") if word in await stored(database)] == []
     bare = [row for row in await rows(database, turns) if row.kind == Kind.OVERHEARD]
     assert [row.author for row in bare] == [None, BEN.id]
+
+
+@pytest.mark.parametrize("calls_us", [False, True])
+async def test_an_edit_of_what_was_overheard_before_brings_no_words(database: Database, *, calls_us: bool) -> None:
+    """Once memory is lean; but what becomes something for us is remembered as such."""
+    async with house(database) as running:
+        await said(running, "hello", at=time() - 60)
+        one = replace(heard("tuna", 0, id="h1"), at=time() - 50)
+        await running.say(one)
+        await said(running, "!set memory lean", at=time() - 40)
+        audience = Audience.BOT if calls_us else Audience.OTHERS
+        await running.say(Edited(message=replace(one, text="salmon", audience=audience), at=time() - 30))
+        await running.over()
+
+    left = await stored(database)
+    assert [word for word in ("tuna", "salmon") if word in left] == (["salmon"] if calls_us else [])
+    (row,) = [row for row in await rows(database, turns) if row.message == "h1"]
+    assert (row.author, row.kind) == (BEN.id, Kind.SAID if calls_us else Kind.OVERHEARD)

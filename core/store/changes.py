@@ -52,13 +52,15 @@ def edit(
     tokens: int,
     fit: quotes.Fit,
     size: Callable[[Turn], int],
+    bare: bool = False,
 ) -> list[SessionKey]:
     """Puts what a message has become in place of what it was, wherever it is remembered: where it was said, where it
     was overheard, and where it is quoted. Returns the sessions in which that waits to be answered.
 
     Its author's name becomes what it is now, as `tokens` counts the message with that. `fit` cuts the new words of a
     quote to its share, and `size` counts what quotes it. An edit that was overtaken by a newer one changes nothing.
-    Of words that were said off the record, by this edit as well, nothing is kept, but where they wait to be answered.
+    Of words that were said off the record, by this edit as well, nothing is kept, but where they wait to be answered;
+    nor of what was overheard, where it is to be `bare`.
     What the model's provider would not read is shown to it again. Raises Unknown.
     """
     message = edited.message
@@ -76,16 +78,16 @@ def edit(
         checkpoints.outdate(connection, key, row.seq)
         waits = row.progress == Progress.WAITING
         become = _edited(key, row, edited, verb=verb, tokens=tokens)
-        pointed = recorded.without(connection, key, message.quotes)
-        if verb is None and _is_unrecorded(connection, key, edited):
-            become, pointed = recorded.changed(become, waits=waits), pointed if waits else ()
+        become, pointed = recorded.changed(connection, key, edited, become, talks=verb is None, waits=waits)
+        if bare and row.kind == Kind.OVERHEARD:
+            become, pointed = {**become, **_BARE}, ()
         connection.execute(update(turns).where(_this(key, row)).values(become))
         quotes.keep(connection, key, row.seq, pointed, by=message.author.id)
         if waits:
             told.append(tell(connection, key))
     for key, quote in quoted:
         if quotes.follow(connection, key, quote, edited, fit):
-            if _is_unrecorded(connection, key, edited):
+            if recorded.is_off(connection, key, edited):
                 quotes.take_out(connection, key, quote.seq, quote.place)
             _count_again(connection, key, quote.seq, size)
             told += requoted(connection, key, quote.seq)
@@ -121,18 +123,15 @@ def _is_bare(row: Row[*tuple[object, ...]]) -> bool:
     return bool(row.kind == Kind.OVERHEARD and row.tokens == 0)
 
 
+_BARE = {"body": b"", "tokens": 0, "name": "", "quotes": None}
+
+
 def _note(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], edited: Edited) -> None:
     """What an edit says was here before it: a message that calls us by an edit is told as called, and as edited.
 
     While it is answered, it stays the question that it is.
     """
     connection.execute(update(turns).where(_this(key, row), not_(OPEN)).values(edited_at=micro(edited.at)))
-
-
-def _is_unrecorded(connection: Connection, key: SessionKey, edited: Edited) -> bool:
-    """Whether these words were said off the record, at first or by this edit."""
-    stretches = recorded.around(connection, key, edited.message.address)
-    return recorded.cover(stretches, edited.message.at, edited.at)
 
 
 def _is_news(connection: Connection, key: SessionKey, row: Row[*tuple[object, ...]], edited: Edited) -> bool:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from core.schema import deliveries, sessions, turns, unrecorded
 from core.seam.address import Address
-from core.seam.messages import Inbound, Quote
+from core.seam.messages import Edited, Inbound, Quote
 from core.session import Kind, Role, SessionKey, Validity
 from core.store.engine.sql import micro
 
@@ -55,6 +55,11 @@ def cover(stretches: Stretches, *moments: float | None) -> bool:
     return any(since < micro(at) < until for since, until in stretches for at in moments if at is not None)
 
 
+def is_off(connection: Connection, key: SessionKey, edited: Edited) -> bool:
+    """Whether these words were said off the record, at first or by this edit."""
+    return cover(around(connection, key, edited.message.address), edited.message.at, edited.at)
+
+
 def off(connection: Connection, key: SessionKey, history: Sequence[Inbound]) -> set[str]:
     """Those messages of a history that were said off the record, each where it was said, or that answer such."""
     stretches = {place: around(connection, key, place) for place in {one.address for one in history}}
@@ -99,6 +104,14 @@ def answers(connection: Connection, key: SessionKey, messages: Collection[str]) 
     return set(connection.execute(rows.where(there, talk, deliveries.c.message.in_(messages))).scalars())
 
 
-def changed(become: Mapping[str, object], *, waits: bool) -> dict[str, object]:
-    """Of a turn whose words were changed off the record: what waits is answered so, of all else no word is kept."""
-    return {**become, **({"validity": Validity.UNRECORDED} if waits else NOTHING)}
+def changed(
+    connection: Connection, key: SessionKey, edited: Edited, become: Mapping[str, object], *, talks: bool, waits: bool
+) -> tuple[dict[str, object], tuple[Quote, ...]]:
+    """What a turn is to become by this edit, and what it points at then, as far as that may be kept.
+
+    Of talk that was changed off the record, what waits is answered so, and of all else no word is kept.
+    """
+    pointed = without(connection, key, edited.message.quotes)
+    if not talks or not is_off(connection, key, edited):
+        return dict(become), pointed
+    return {**become, **({"validity": Validity.UNRECORDED} if waits else NOTHING)}, pointed if waits else ()
