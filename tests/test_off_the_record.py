@@ -21,7 +21,10 @@ from tests.stages import STAGES
 from tests.talk import Running, days_pass
 from tests.test_forgetting import said, stored
 from tests.values import ADA, BEN, HERE, message
+from tests.wire.discord import DiscordStage
 from tests.wire.openai import OpenAIServer, Request
+from tests.wire.slack import SlackStage
+from tests.wire.slack.workspace import BOT_USER, CHANNEL
 
 OVER = "We are on the record again: I remember what is said from now on, and nothing of what was said in between."
 
@@ -84,6 +87,42 @@ async def test_what_is_said_for_a_while_is_answered_and_kept_nowhere(
     assert questions(model) == ["the code is tuna", "what do you know?"]
     left = await words_in(url)
     assert [word for word in ("tuna", "salmon", "bread") if word in left] == ["tuna"]
+
+
+@pytest.mark.parametrize("stage", ["slack", "discord"], indirect=True)
+@pytest.mark.parametrize("dialect", ["sqlite"])
+async def test_what_is_forwarded_from_there_is_not_known_either(url: str, stage: Stage, model: OpenAIServer) -> None:
+    """Into another conversation of the channel, where it was overheard and where it was answered."""
+    async with Running(url, model, stage):
+        await shows(stage, after=lambda: stage.say("hello"), words="You said: hello")
+        if isinstance(stage, DiscordStage):
+            await stage.thread("other")
+        await shows(stage, after=lambda: stage.say("!off the record"), words="We are off the record here until")
+        heard = await stage.say("bread", author="ben", to_bot=False)
+        asked = await stage.say("salmon, between us")
+        await stage.until(lambda: "You said: salmon, between us" in texts(stage))
+        await shows(stage, after=lambda: stage.say("!on the record"), words=OVER)
+        for number, message_ in enumerate((asked, heard), 1):
+            await forward(stage, message_)
+            await stage.until(
+                lambda number=number: len(stage.shown("other")) == number and stage.shown("other")[-1].done
+            )
+
+    assert "it was said off the record" in str(model.requests[-1].texts)
+    left = await words_in(url)
+    assert [word for word in ("salmon", "bread") if word in left] == []
+    assert [word for word in ("salmon", "bread") if word in str(model.requests[-1].texts)] == []
+
+
+async def forward(stage: Stage, message_: str) -> None:
+    """Somebody forwards it into another conversation, and asks about it."""
+    if isinstance(stage, DiscordStage):
+        await stage.forward(message_, f"<@{stage.world.bot['id']}> what is that?", place="other")
+    else:
+        assert isinstance(stage, SlackStage)
+        workspace = stage.server.workspace
+        forwarded = workspace.forward(workspace.find(CHANNEL, message_))
+        await stage.write(f"<@{BOT_USER}> what is that?", place="other", attachments=[forwarded])
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"])

@@ -86,8 +86,10 @@ def _answered(payload: Payload, names: Names) -> Iterator[Quote]:
 
 
 def _carried(payload: Payload, names: Names) -> Iterator[Quote]:
+    place = _of(payload, "message_reference", "channel_id") or None
     for snapshot in payload.get("message_snapshots", ()):
-        yield from _forwarded(snapshot["message"], names, {**payload, **snapshot["message"]})
+        for one in _forwarded(snapshot["message"], names, {**payload, **snapshot["message"]}):
+            yield replace(one, place=place)
     yield from _pieces(payload, names, payload)
 
 

@@ -72,12 +72,12 @@ def _attached(attachment: Payload, channel: str, view: View) -> Iterator[Quote]:
     files = parts(attachment.get("files"))
     if quote.text or quote.title or not files:
         yield quote
-    yield from (attaches(file, quote.author, quote.at) for file in files)
+    yield from (replace(attaches(file, quote.author, quote.at), place=quote.place) for file in files)
 
 
 def _said(attachment: Payload, channel: str, view: View) -> Quote:
     """A message of Slack's that is quoted whole."""
-    ts, text = attachment.get("ts"), attachment.get("text")
+    ts, text, place = attachment.get("ts"), attachment.get("text"), attachment.get("channel_id")
     blocks = (written(_blocks(one)) for one in parts(attachment.get("message_blocks")))
     words = text or "\n".join(filter(None, blocks)) or attachment.get("fallback") or ""
     return Quote(
@@ -85,7 +85,8 @@ def _said(attachment: Payload, channel: str, view: View) -> Quote:
         text=readable(str(words), view.names).strip(),
         author=_author(attachment, view),
         at=float(ts) if is_ts(ts) else None,
-        message=ts if is_ts(ts) and attachment.get("channel_id") == channel else None,
+        message=ts if is_ts(ts) and place == channel else None,
+        place=str(place) if place else None,
     )
 
 

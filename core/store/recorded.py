@@ -78,14 +78,21 @@ def without(connection: Connection, key: SessionKey, pointed: Sequence[Quote]) -
     ours = answers(connection, key, [one.message for one in pointed if one.message is not None])
     return tuple(
         replace(one, text="", message=None, source=None, unread=UNREAD)
-        if cover(stretches, one.at) or one.message in ours
+        if cover(stretches, one.at) or one.message in ours or _is_from_off(connection, key, one)
         else one
         for one in pointed
     )
 
 
-def answers(connection: Connection, key: SessionKey, messages: Collection[str]) -> set[str]:
-    """Those of these messages, of this session's channel, by which we have answered what was said off the record.
+def _is_from_off(connection: Connection, key: SessionKey, quote: Quote) -> bool:
+    """Whether it was off the record where it was said, which is another place of this workspace, perhaps."""
+    if quote.place is None or quote.at is None:
+        return False
+    here = and_(sessions.c.workspace == unrecorded.c.workspace, sessions.c.session == unrecorded.c.session)
+    then = and_(unrecorded.c.since < micro(quote.at), unrecorded.c.until > micro(quote.at))
+    rows = select(sessions.c.address).join(unrecorded, here).where(unrecorded.c.workspace == key.workspace, then)
+    places = map(Address.parse, connection.execute(rows).scalars())
+    return any(quote.place in (place.channel, place.thread) for place in places)
 
     What arrived longer than a day ago is not known any more.
     """

@@ -339,7 +339,10 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         "key: str": ["k", "1:0", "3:0"],
         "made": [[_MADE]],
         "over": [present],
-        "pointed": [[Quote(kind="replies to", text="q", message="mq")]],
+        "pointed": [
+            [Quote(kind="replies to", text="q", message="mq"), Quote(kind="forwards", text="q", at=7e-6, place="main")]
+        ],
+        "become": [{"body": b"x"}],
         "around.found": [[message("old", id=one, at=_LATE) for one in ("mold", "mheard", "mhello")]],
         "found": [[_turn(1)._replace(quotes=turns._LATER)]],
         "leases": [worlds.leases],
