@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, literal, not_, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.schema import deliveries, sessions, turns
+from core.schema import deliveries, sessions, turns, unrecorded
 from core.seam.address import Address
 from core.seam.messages import Draft, Reply
-from core.session import Role, SessionKey, Turn, Validity
+from core.session import Kind, Role, SessionKey, Turn, Validity
 from core.store import denials, gone, parts
 from core.store.deliveries import REMEMBERED, draft_of, text_of
 from core.store.engine.rows import DOUBTFUL, each, gathered
@@ -89,7 +89,8 @@ def forget(connection: Connection, *, most: int = FORGET_AT_ONCE) -> int:
     """Deletes what arrived for certain in answer to what was said a day ago or earlier; returns how many rows.
 
     Which messages an answer has become is noted, so that people may delete those: by its turn, or where it was several
-    and all have arrived, by its `parts`. What the platform did not take stays until it is dropped: a dead letter.
+    and all have arrived, by its `parts`. So is that of one to what was said off the record: it is never to be learnt
+    from the screen. What the platform did not take stays until it is dropped: a dead letter.
     """
     found = 0
     for _ in each(connection):
@@ -103,11 +104,11 @@ def _forget(connection: Connection, most: int) -> int:
     long_ago = (now(connection) - _KEPT) * 1000
     old = and_(_CERTAIN, exists().where(_QUESTION, turns.c.at < long_ago), not_(and_(_REMEMBERED, _IS_TOLD_APART)))
     columns = [deliveries.c[name] for name in (*_PLACE, "part", "message")]
-    told = (_REMEMBERED.label("remembered"), _IS_ONE_OF_MANY.label("many"))
+    told = (_REMEMBERED.label("remembered"), _IS_ONE_OF_MANY.label("many"), _IS_OFF.label("off"))
     rows = connection.execute(select(*columns, *told).where(old).limit(most)).all()
     for row in rows:
         mine = [deliveries.c[name] == getattr(row, name) for name in _PLACE]
-        if row.remembered and row.many:
+        if row.off or (row.remembered and row.many):
             parts.put_away(connection, row.workspace, row.session, row.seq)
         else:
             if row.remembered and row.message is not None:
@@ -154,6 +155,15 @@ _QUESTION = and_(
     turns.c.session == deliveries.c.session,
     turns.c.seq == deliveries.c.seq,
     turns.c.role == Role.PERSON,
+)
+_IS_OFF = exists().where(
+    _QUESTION,
+    turns.c.kind == Kind.SAID,
+    turns.c.validity == Validity.ERASED,
+    *(unrecorded.c[name] == turns.c[name] for name in ("workspace", "session")),
+    unrecorded.c.since < turns.c.at,
+    unrecorded.c.until > turns.c.at,
+    deliveries.c.message.is_not(None),
 )
 _SESSION = and_(sessions.c.workspace == deliveries.c.workspace, sessions.c.session == deliveries.c.session)
 _DUE = (

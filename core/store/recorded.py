@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, and_, func, select
 
-from core.schema import deliveries, sessions, turns, unrecorded
+from core.schema import deliveries, parts, sessions, turns, unrecorded
 from core.seam.address import Address
 from core.seam.messages import Edited, Inbound, Quote
 from core.session import Kind, Role, SessionKey, Validity
@@ -94,21 +94,25 @@ def _is_from_off(connection: Connection, key: SessionKey, quote: Quote) -> bool:
     places = map(Address.parse, connection.execute(rows).scalars())
     return any(quote.place in (place.channel, place.thread) for place in places)
 
-    What arrived longer than a day ago is not known any more.
-    """
+
+def answers(connection: Connection, key: SessionKey, messages: Collection[str]) -> set[str]:
+    """Those of these messages, of this session's channel, by which we have answered what was said off the record."""
     stretches = and_(sessions.c.workspace == unrecorded.c.workspace, sessions.c.session == unrecorded.c.session)
     known = select(unrecorded.c.session, sessions.c.channel).join(sessions, stretches).distinct()
-    found = connection.execute(known.where(unrecorded.c.workspace == key.workspace)).all()
-    places = [row.session for row in found if row.channel == key.address.channel_address.id]
+    stretched = connection.execute(known.where(unrecorded.c.workspace == key.workspace)).all()
+    places = [row.session for row in stretched if row.channel == key.address.channel_address.id]
     if not places:  # mostly
         return set()
-    asked = [turns.c[name] == deliveries.c[name] for name in ("workspace", "session", "seq")]
     when = [turns.c[name] == unrecorded.c[name] for name in ("workspace", "session")]
     then = and_(*when, unrecorded.c.since < turns.c.at, unrecorded.c.until > turns.c.at)
     talk = and_(turns.c.role == Role.PERSON, turns.c.kind == Kind.SAID)
-    there = and_(deliveries.c.workspace == key.workspace, deliveries.c.session.in_(places))
-    rows = select(deliveries.c.message).join_from(deliveries, turns, and_(*asked)).join(unrecorded, then)
-    return set(connection.execute(rows.where(there, talk, deliveries.c.message.in_(messages))).scalars())
+    found = set[str]()
+    for table in (deliveries, parts):
+        asked = and_(*(turns.c[name] == table.c[name] for name in ("workspace", "session", "seq")))
+        there = and_(table.c.workspace == key.workspace, table.c.session.in_(places), table.c.message.in_(messages))
+        rows = select(table.c.message).join_from(table, turns, asked).join(unrecorded, then).where(there, talk)
+        found |= set(connection.execute(rows).scalars())
+    return found
 
 
 def changed(

@@ -9,10 +9,11 @@ from sqlalchemy import update
 
 from core.chores.unrecorded import Returning
 from core.errors import PlaceGone
+from core.schema import deliveries
 from core.schema import unrecorded as table
 from core.seam.messages import Audience, Closed, Edited, Inbound, Left, Quote
-from core.store import Connection, Database, dead, exporting, places, unrecorded
-from tests.script import Fault, House, TranscriptAdapter, house
+from core.store import Connection, Database, dead, doubts, exporting, places, unrecorded
+from tests.script import Fault, House, TranscriptAdapter, house, rows
 from tests.test_forgetting import said, stored
 from tests.values import BEN, HERE, message
 
@@ -203,8 +204,11 @@ def be_over(connection: Connection) -> None:
     connection.execute(update(table).values(until=table.c.since + 1))
 
 
-async def test_an_answer_that_came_when_it_was_over_is_not_learnt_from_the_screen(database: Database) -> None:
-    """Not where somebody replies to it, and not where a thread reads what was said before."""
+@pytest.mark.parametrize("days_later", [False, True])
+async def test_an_answer_that_came_when_it_was_over_is_not_learnt_from_the_screen(
+    database: Database, *, days_later: bool
+) -> None:
+    """Not where somebody replies to it, and not where a thread reads what was said before, however late."""
     go = asyncio.Event()
     adapter = TranscriptAdapter()
     async with house(database, ["Salm", go, "on."], adapter=adapter) as running:
@@ -216,6 +220,9 @@ async def test_an_answer_that_came_when_it_was_over_is_not_learnt_from_the_scree
         await adapter.until(lambda: len(adapter.texts) == 3)
         await running.over()
         late = next(number for number, reply in adapter.screen.items() if reply.text == "Salmon.")
+        if days_later:
+            await database.write(doubts.forget)
+            assert await rows(database, deliveries) == []
         adapter.past = [at(4, "Salmon.", id=late, author=OURS)]
         quote = Quote(kind="replies to", text="Salmon.", author=OURS, at=_then(4), message=late)
         await whole(running, "what is that?", 6, quotes=(quote,))
