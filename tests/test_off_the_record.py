@@ -15,7 +15,7 @@ from core.seam.messages import Audience, Deleted, Edited, Inbound, Quote
 from core.session import Kind, Validity
 from core.store import Connection, Database, connect
 from core.timings import Timings
-from tests.script import House, Interrupted, TranscriptAdapter, brisk, house, memory, rows
+from tests.script import House, Interrupted, TranscriptAdapter, brisk, expire, house, memory, rows
 from tests.stage import Stage
 from tests.stages import STAGES
 from tests.talk import Running, days_pass
@@ -201,6 +201,35 @@ async def test_what_came_before_the_command_was_done_is_off_the_record_by_its_ti
 
     assert running.model.asked(-1) == ["bread"]
     assert [one for one in ("salmon", "Salmon", "bread", "Bread") if one in await stored(database)] == []
+
+
+@pytest.mark.parametrize("ends", [False, True], ids=["posted", "posted by another process"])
+async def test_what_is_being_posted_as_it_begins_is_off_the_record_at_once(database: Database, *, ends: bool) -> None:
+    """What was said behind the command, and reached us and was answered before it; people are shown the answer."""
+    adapter, never = TranscriptAdapter(), asyncio.Event()
+    async with house(database, "Hi.", "Salmon.", adapter=adapter) as running:
+        await whole(running, "hello", 0)
+        adapter.hold_delivery = hold = asyncio.Event()
+        await running.say(at(3, "salmon"))
+        await adapter.until(lambda: len(adapter.delivered) == 2)
+        await running.say(at(2, "!off the record"))
+        await adapter.until(lambda: len(adapter.delivered) == 3)
+        assert await memory(database) == [("person", "hello"), ("assistant", "Hi.")]
+        if ends:
+            hold = never
+        adapter.hold_delivery = None
+        hold.set()
+        if not ends:
+            await running.over()
+            await running.unserved()
+    if ends:
+        await database.write(expire)
+        async with house(database, adapter=adapter, owner="host:boot:2:a") as running:
+            await running.over()
+            await running.unserved()
+
+    assert "Salmon." in adapter.texts
+    assert [one for one in ("salmon", "Salmon") if one in await stored(database)] == []
 
 
 async def test_a_burst_is_two_questions_then(database: Database) -> None:

@@ -161,6 +161,16 @@ _UNSENT = Prepared(
 )
 
 
+def keep_words(connection: Connection, key: SessionKey, seq: int) -> None:
+    """The answer is about to lose its words: what is still to be posted of it has its own from now on."""
+    mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session, deliveries.c.seq == seq)
+    rows = connection.execute(select(deliveries.c.part, REMEMBERED.label("words")).where(mine, _HAS_NONE)).all()
+    for row in rows:
+        words = text_of(key, seq, row.part, None, row.words)
+        kept = None if words is None else bodies.DELIVERY.seal(key, (seq, row.part), words)
+        connection.execute(update(deliveries).where(mine, deliveries.c.part == row.part).values(body=kept))
+
+
 def have_arrived(connection: Connection, key: SessionKey, seq: int) -> bool:
     """Whether there are messages of this answer, and all of them are certain to be on screen."""
     mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session, deliveries.c.seq == seq)

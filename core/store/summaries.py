@@ -5,12 +5,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, func, select, update
 
-from core.schema import deliveries, sessions, turns
+from core.schema import sessions, turns
 from core.session import Kind, Lease, Progress, Role, Seqs, SessionKey, ShownPart, Turn, Validity
-from core.store import bodies, checkpoints, shown
+from core.store import bodies, checkpoints, deliveries, shown
 from core.store.engine.sql import seconds
 from core.store.queue import require, turn
-from core.store.states import DeliveryState
 from core.store.turns import WAITS
 
 
@@ -24,17 +23,8 @@ def outdate(connection: Connection, key: SessionKey, seq: int, *, but: int | Non
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
     tells = and_(mine, turns.c.role == Role.ASSISTANT, turns.c.seq.in_(_telling(connection, key, seq)))
     stand = and_(tells, turns.c.validity == Validity.STANDS)
-    for row in connection.execute(select(turns.c.seq, turns.c.body).where(stand)).all():
-        said = and_(
-            deliveries.c.workspace == key.workspace, deliveries.c.session == key.session, deliveries.c.seq == row.seq
-        )
-        unsent = and_(
-            said, deliveries.c.state.in_((DeliveryState.READY, DeliveryState.SENDING)), deliveries.c.body.is_(None)
-        )
-        words = bodies.TURN.open(key, (row.seq, Role.ASSISTANT), row.body)
-        for part in connection.execute(select(deliveries.c.part).where(unsent)).scalars().all():
-            kept = bodies.DELIVERY.seal(key, (row.seq, part), words)
-            connection.execute(update(deliveries).where(unsent, deliveries.c.part == part).values(body=kept))
+    for row in connection.execute(select(turns.c.seq).where(stand)).all():
+        deliveries.keep_words(connection, key, row.seq)
         checkpoints.outdate(connection, key, row.seq)
     made = and_(tells, turns.c.validity != Validity.ERASED)
     stale = {"progress": Progress.DONE, "validity": Validity.STALE, "body": b"", "tokens": turns.c.tokens + 1}

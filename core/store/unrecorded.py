@@ -11,10 +11,11 @@ from dataclasses import replace
 from sqlalchemy import Connection, and_, case, delete, func, null, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.schema import deliveries, quotes, sessions, turns, unrecorded
+from core.schema import deliveries as posted
+from core.schema import quotes, sessions, turns, unrecorded
 from core.seam.address import Address
 from core.session import Answer, Kind, Lease, Progress, Role, SessionKey, Turn, Validity
-from core.store import answering, checkpoints, notices, recorded, summaries
+from core.store import answering, checkpoints, deliveries, notices, recorded, summaries
 from core.store.changes import tell
 from core.store.engine.sql import erases, insert, now
 from core.store.queue import turn
@@ -103,10 +104,10 @@ def settle(connection: Connection, key: SessionKey, seq: int) -> None:
 
     Where one is still to be looked at, it is empty: what it is to say is not known any more.
     """
-    mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session, deliveries.c.seq == seq)
-    over = and_(mine, deliveries.c.state >= DeliveryState.SENT)
-    body = case((deliveries.c.due_at.is_(None), null()), else_=b"")
-    connection.execute(update(deliveries).where(over).values(body=body, draft=None, error=None))
+    mine = and_(posted.c.workspace == key.workspace, posted.c.session == key.session, posted.c.seq == seq)
+    over = and_(mine, posted.c.state >= DeliveryState.SENT)
+    body = case((posted.c.due_at.is_(None), null()), else_=b"")
+    connection.execute(update(posted).where(over).values(body=body, draft=None, error=None))
 
 
 def drop_waiting(connection: Connection, key: SessionKey) -> None:
@@ -125,7 +126,7 @@ def _take_out(connection: Connection, key: SessionKey, since: int, until: int, c
     again = {"validity": Validity.UNRECORDED, "edited_at": func.coalesce(turns.c.edited_at, turns.c.at) + 1}
     if connection.execute(update(turns).where(then, turns.c.progress == Progress.WAITING).values(again)).rowcount:
         tell(connection, key)
-    ended = and_(then, turns.c.progress.not_in((Progress.WAITING, Progress.ANSWERED)))
+    ended = and_(then, turns.c.progress != Progress.WAITING)
     found = connection.execute(select(turns.c.seq).where(ended)).scalars().all()
     for seq in found:
         summaries.outdate(connection, key, seq, but=command)
@@ -134,8 +135,9 @@ def _take_out(connection: Connection, key: SessionKey, since: int, until: int, c
 
 
 def _empty(connection: Connection, key: SessionKey, seqs: Sequence[int]) -> None:
-    """These turns and the answers to them have no words any more."""
+    """These turns and the answers to them have no words any more, but for what is still to be posted."""
     for seq in seqs:
+        deliveries.keep_words(connection, key, seq)
         connection.execute(update(turns).where(turn(key, seq)).values(recorded.NOTHING))
         settle(connection, key, seq)
     gone = and_(quotes.c.workspace == key.workspace, quotes.c.session == key.session, quotes.c.seq.in_(seqs))
