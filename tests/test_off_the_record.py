@@ -232,6 +232,18 @@ async def test_what_is_being_posted_as_it_begins_is_off_the_record_at_once(datab
     assert [one for one in ("salmon", "Salmon") if one in await stored(database)] == []
 
 
+async def test_who_was_missed_then_is_not_known(database: Database) -> None:
+    """What was said so long ago that it is not answered any more."""
+    async with house(database, clock=lambda: 1_700_000_000.0 + 60 * 300) as running:
+        await whole(running, "!off the record 2h", 1, author=BEN)
+        missed = [at(minutes, "salmon", id=f"missed{minutes}") for minutes in (2, 3)]
+        assert await running.inbox.catch_up(missed) == 2
+        await running.over()
+        await running.unserved()
+
+    assert [one for one in ("salmon", ADA.id, ADA.name) if one in await stored(database)] == []
+
+
 async def test_a_burst_is_two_questions_then(database: Database) -> None:
     async with house(database) as running:
         await whole(running, "!off the record", 1)

@@ -169,6 +169,7 @@ def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
         "edited_at": None if turn.edited_at is None else micro(turn.edited_at),
         "quotes": len(turn.quotes) or None,
         "body": body,
+        **({"author": None, "name": None} if turn.validity is Validity.ERASED else {}),
     }
 
 
