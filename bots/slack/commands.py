@@ -15,6 +15,7 @@ from bots.slack.payloads import (
     identity,
     is_direct,
     is_plain_dm,
+    is_ts,
     part,
     seconds,
     thread_of,
@@ -135,7 +136,7 @@ def _pressed(payload: Payload, view: View, *, verb: str, address: Address, line:
         id=identity(payload, "trigger_id"),
         author=Author(id=identity(user, "id"), name=str(name)),
         text=line,
-        at=view.now,
+        at=_pressed_at(payload, view),
         audience=Audience.BOT,
         direct=is_direct(address.channel),
         verb=verb,
@@ -143,6 +144,12 @@ def _pressed(payload: Payload, view: View, *, verb: str, address: Address, line:
         public=view.public,
         ticket=_answerable(payload, view),
     )
+
+
+def _pressed_at(payload: Payload, view: View) -> float:
+    """By Slack's clock: what people say in the next moment comes after it."""
+    acted = [one.get("action_ts") for one in payload.get("actions") or () if isinstance(one, Mapping)]
+    return next((seconds(ts) for ts in (payload.get("action_ts"), *acted) if is_ts(ts)), view.now)
 
 
 def _verb(word: str) -> str:

@@ -16,7 +16,7 @@ from bots.slack.channels import Channels
 from bots.slack.commands import choice, shortcut, slash, stopped
 from bots.slack.messages import completes, said
 from bots.slack.names import Names, nameless_in
-from bots.slack.payloads import PLATFORM, Ourselves, Payload, Unreadable, View, identity, part, workspace_of
+from bots.slack.payloads import PLATFORM, Ourselves, Payload, Unreadable, View, identity, is_ts, part, workspace_of
 from core.errors import NotFilled
 from core.seam.adapter import Receive
 from core.seam.address import Address
@@ -26,6 +26,8 @@ from core.seam.messages import Closed, Deleted, Edited, Event, Filled, Inbound, 
 from core.seam.ordering import Ordering
 
 log = structlog.get_logger()
+
+_CLOCKS_DIFFER = 60.0  # seconds at the most; what is later than that is no time of now
 
 _LEAVING = frozenset(
     {
@@ -53,6 +55,7 @@ class Events:
     ) -> None:
         self._receive, self._us, self._names, self._channels, self._heard = receive, us, names, channels, heard
         self._order, self._agent_view, self._now = order, agent_view, now
+        self._newest = 0.0
         self._strange: Recent[None] = Recent(100)  # workspaces of which somebody was told that we can't answer there
 
     async def take(self, payload: object) -> Payload | None:
@@ -65,7 +68,7 @@ class Events:
             return None
         happened = payload.get("event")
         public = self._channels.note(happened) if isinstance(happened, Mapping) else None
-        view = View(us=self._us, agent_view=self._agent_view, now=self._now(), public=public)
+        view = View(us=self._us, agent_view=self._agent_view, now=self._moment(happened), public=public)
         try:
             for place, event in enumerate(translate(payload, view)):
                 if isinstance(event, Rejected | Receipt | Left):
@@ -75,6 +78,13 @@ class Events:
         except NotFilled as wrong:
             return forms.errors(wrong.reasons)
         return None
+
+    def _moment(self, happened: object) -> float:
+        """What time it is: no earlier than what we have heard of by now, as our clock may be behind Slack's."""
+        now, ts = self._now(), happened.get("ts") if isinstance(happened, Mapping) else None
+        if is_ts(ts) and float(ts) - now < _CLOCKS_DIFFER:
+            self._newest = max(self._newest, float(ts))
+        return max(now, self._newest)
 
     def _pass_over(self, workspace: str) -> None:
         """Our token is of one workspace, the app of several: what is said in another one nobody here can answer."""
