@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from sqlalchemy import update
@@ -454,3 +455,25 @@ async def test_a_denial_of_a_deed_is_for_its_asker_alone(url: str, slack: SlackS
         assert not (await said(slack, "!summarize")).private
 
     assert len(model.requests) == 2, "eve's question, and the admin's summary"
+
+
+@pytest.mark.parametrize("goes_wrong", [None, "after"])
+async def test_a_denial_by_discords_own_command_is_for_its_asker_alone(
+    url: str, discord: DiscordStage, model: OpenAIServer, goes_wrong: Literal["after"] | None
+) -> None:
+    """Although Discord was promised an answer for all, before it was known; also where that has to be said again."""
+    faults = [] if goes_wrong is None else [Fault(goes_wrong)]
+    discord.rest.faults = lambda route, _: faults.pop() if faults and route.startswith("POST /webhooks") else None
+    discord.empower("ada")
+    async with Running(url, model, discord):
+        await said(discord, "hello", author="eve")
+        for policy in ("may_reset", "may_read"):
+            await said(discord, f"!set {policy} admins")
+        for verb, why in (("reset", "may reset"), ("summarize", "may see what"), ("stop", "no answer to stop")):
+            await discord.command(verb, author="eve")
+            await discord.until(lambda why=why: any(why in one.text for one in discord.shown()))
+
+    shown = [(one.private, one.text) for one in discord.shown()]
+    assert {private for private, text in shown if "may reset" in text or "may see" in text} == {True}
+    assert [private for private, text in shown if "no answer to stop" in text] == [False], "it is no denial"
+    assert [text for _, text in shown if "for whoever asked" in text] == []

@@ -116,8 +116,10 @@ class Posting:
         """The message as the interaction's answer; None when the interaction is over, so that it goes out plainly."""
         try:
             if reply.part == 0 and not ticket.many:
-                return str((await self._responses.answer(ticket, content(reply)))["id"])
-            if ticket.private:
+                promised = reply.private is False or ticket.private
+                answer = self._responses.answer if promised else self._responses.confide
+                return str((await answer(ticket, content(reply)))["id"])
+            if ticket.private or reply.private:
                 return str((await self._responses.whisper(ticket, content(reply)))["id"])
         except HTTPException as error:
             if error.status not in (401, 403, 404):

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from bots.discord.api import SUPPRESS_EMBEDS, Api
-from bots.discord.errors import ALREADY_ACKNOWLEDGED
+from bots.discord.errors import ALREADY_ACKNOWLEDGED, is_gone
 from bots.discord.library import HTTPException
 from bots.discord.payloads import Payload
 from bots.discord.ticket import Ticket
@@ -17,6 +17,7 @@ from bots.discord.ticket import Ticket
 _EPHEMERAL = 1 << 6
 _DEFERRED, _DEFERRED_UPDATE, _MODAL = 5, 6, 9
 _UNKNOWN_INTERACTION = 10062
+_FOR_ONE: Payload = {"content": "_This is for whoever asked._", "allowed_mentions": {"parse": list[str]()}}
 
 
 @dataclass(slots=True)
@@ -113,6 +114,26 @@ class Responses:
             query={"wait": "true"},
             json={**reply, "flags": SUPPRESS_EMBEDS | _EPHEMERAL},
         )
+        return made
+
+    async def confide(self, ticket: Ticket, reply: Payload) -> Payload:
+        """The answer for the asker alone, where one for all was promised.
+
+        Discord would put it into the place of that: so the promise is kept with words that say nothing, and then goes.
+        """
+        try:
+            await self.answer(ticket, _FOR_ONE)
+        except HTTPException as error:
+            if not is_gone(error):  # an earlier call may have come so far
+                raise
+        made = await self.whisper(ticket, reply)
+        with suppress(HTTPException):
+            await self._api.call(
+                "DELETE",
+                "/webhooks/{webhook_id}/{webhook_token}/messages/@original",
+                webhook_id=ticket.app,
+                webhook_token=ticket.token,
+            )
         return made
 
     def _promise(self, token: str) -> _Promise:

@@ -75,6 +75,7 @@ class Rest:
             web.post(f"{channel}/typing", self._typing),
             web.post(f"{BASE}/interactions/{{id}}/{{token}}/callback", self._callback),
             web.patch(f"{hook}/messages/@original", self._edit_original),
+            web.delete(f"{hook}/messages/@original", self._delete_original),
             web.post(hook, self._follow_up),
             web.get("/cdn/attachments/{channel}/{file}/{name}", self._file),
         ]
@@ -367,7 +368,10 @@ class Rest:
         if interaction.first != 5:
             raise Refused(404, 10008, "Unknown Message")
         if interaction.original is not None:
-            return await self._changed(self.world.messages[interaction.channel][interaction.original], body)
+            kept = self.world.messages[interaction.channel].get(interaction.original)
+            if kept is None:
+                raise Refused(404, 10008, "Unknown Message")
+            return await self._changed(kept, body)
         payload = await self._by_webhook(interaction, body, private=interaction.private)
         interaction.original = payload["id"]
         return answer(payload)
@@ -376,8 +380,19 @@ class Rest:
         interaction, body = self._interaction(request), await request.json()
         if not interaction.deferred:
             raise Refused(404, 10015, "Unknown Webhook")
+        if interaction.first == 5 and interaction.original is None:  # it takes the place of what was deferred
+            return await self._edit_original(request)
         private = bool(body.get("flags", 0) & EPHEMERAL)
         return answer(await self._by_webhook(interaction, body, private=private))
+
+    async def _delete_original(self, request: web.Request) -> web.Response:
+        interaction = self._interaction(request)
+        kept = self.world.messages[interaction.channel].pop(interaction.original or "", None)
+        if kept is None:
+            raise Refused(404, 10008, "Unknown Message")
+        (told,) = self.world.gone([kept])
+        await self.gateway.dispatch("MESSAGE_DELETE", told, self.world.channels[interaction.channel])
+        return web.Response(status=204)
 
     async def _by_webhook(self, interaction: Interaction, body: Payload, *, private: bool) -> Payload:
         self._check(body)
