@@ -39,6 +39,7 @@ class SQLite:
         self._path = url.database or ""
         self._clean_after = clean_after
         self._cleaning: asyncio.Task[None] | None = None
+        self._erasures = 0
         writing, reading = _engine(url, _begin_to_write, "busy_timeout=0"), _engine(url, _begin_to_read)
         named = partial(of_sqlite, path=str(Path(self._path).absolute()))
         self._writer = Thread("sqlite-writer", _write_batch, writing, named)
@@ -47,6 +48,7 @@ class SQLite:
     async def write(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """In the writer's next commit. What it erases is soon in no file any more, nor what an earlier process has."""
         result = await self._writer.submit(lambda connection: function(connection, *args, **kwargs))
+        self._erasures += is_erasing(function)
         if self._cleaning is None or (is_erasing(function) and self._cleaning.done()):
             self._cleaning = asyncio.create_task(self._clean())
         return result
@@ -71,12 +73,16 @@ class SQLite:
             await asyncio.to_thread(_emptied, self._path)  # others may have the file open, and know nothing of it
 
     async def _clean(self) -> None:
-        """Erased words stand in `-wal` until it is copied home and cut off; the pages at home have zeros there."""
-        await asyncio.sleep(self._clean_after)
-        while True:
-            if await asyncio.to_thread(_emptied, self._path):
-                return
-            await asyncio.sleep(_CLEAN_AGAIN)
+        """Erased words stand in `-wal` until it is copied home and cut off; the pages at home have zeros there.
+
+        What is erased while that is being done may come too late for it.
+        """
+        before = -1
+        while before != self._erasures:
+            await asyncio.sleep(self._clean_after)
+            before = self._erasures
+            while not await asyncio.to_thread(_emptied, self._path):  # noqa: ASYNC110 – a file tells nobody
+                await asyncio.sleep(_CLEAN_AGAIN)
 
 
 def _emptied(path: str) -> bool:
