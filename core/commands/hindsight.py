@@ -77,7 +77,8 @@ def _records(known: Hindsight, zone: tzinfo) -> Iterator[str]:
 
 
 def _unshown(known: Hindsight) -> Iterator[str]:
-    why = {"set aside before that": known.aside, "left out for what is newer": known.left}
+    older = "older than what was asked for, or without room" if known.is_of_part else "left out for what is newer"
+    why = {"set aside before that": known.aside, older: known.left}
     for reason, one in why.items():
         if one.turns:
             more = "more than " if one.turns > MOST else ""

@@ -90,7 +90,7 @@ class Hindsight:
     How many they were, those that were overheard apart, when the oldest was said (since 1970), and how many of all
     were edited since the question was said, or erased. `model` has written the answer. `parts` are what the window was
     made of, `records` when what its checkpoints tell of was said, from then until then. What was not shown was set
-    `aside` by then, or `left` out for what had room.
+    `aside` by then, or `left` out for what had room, or where it `is_of_part`, since it was not asked for.
     """
 
     own: int
@@ -103,6 +103,7 @@ class Hindsight:
     records: tuple[tuple[float, float], ...]
     aside: Unshown
     left: Unshown
+    is_of_part: bool
 
 
 def hindsight(connection: Connection, key: SessionKey, seq: int) -> Hindsight | None:
@@ -111,8 +112,8 @@ def hindsight(connection: Connection, key: SessionKey, seq: int) -> Hindsight | 
     if seqs is None:
         return None
     this = and_(turn(key, seq), turns.c.role == Role.ASSISTANT)
-    columns = turns.c.at, turns.c.model, turns.c.shown_parts
-    asked_at, model, stored = connection.execute(select(*columns).where(this)).one()
+    columns = turns.c.at, turns.c.model, turns.c.shown_parts, turns.c.kind
+    asked_at, model, stored, kind = connection.execute(select(*columns).where(this)).one()
     parts = _parts(stored)
     told = [one.seqs for one in parts if one.seqs is not None and one.name != STATE]
     aside = segments.start(connection, key, seq)
@@ -130,7 +131,14 @@ def hindsight(connection: Connection, key: SessionKey, seq: int) -> Hindsight | 
         records=tuple(when for run in told if (when := _when(connection, key, run)) is not None),
         aside=_unshown(connection, key, (*seqs, *told), turns.c.seq <= min(aside, seq - 1)),
         left=_unshown(connection, key, (*seqs, *told), turns.c.seq > aside, turns.c.seq < seq),
+        is_of_part=kind == Kind.SUMMARY and _has_arguments(connection, key, seq),
     )
+
+
+def _has_arguments(connection: Connection, key: SessionKey, seq: int) -> bool:
+    """Whether the command with this seq was given some: its words are those alone."""
+    this = and_(turn(key, seq), turns.c.role == Role.PERSON)
+    return bool(connection.execute(select(turns.c.body).where(this)).scalar_one_or_none())
 
 
 def _when(connection: Connection, key: SessionKey, run: tuple[int, int]) -> tuple[float, float] | None:

@@ -182,6 +182,21 @@ async def test_what_is_stored_without_its_words_is_not_told_as_left_out_for_want
     assert "not shown" not in told
 
 
+async def test_of_a_summary_since_a_moment_it_says_that_the_rest_was_not_asked_for(database: Database) -> None:
+    async with house(database, "One.", "Two.", "Of two.", "Of all.", adapter=Linking()) as running:
+        await said(running, "first", at=1_700_000_000.0)
+        await said(running, "second", at=1_700_100_000.0)
+        await said(running, "!summarize since 1h", at=1_700_100_060.0)
+        await said(running, "!summarize", at=1_700_100_070.0)
+        ids = {reply.text.partition("\n")[0]: number for number, reply in running.adapter.screen.items()}
+        part, whole = await hindsight(running, ids["Of two."]), await hindsight(running, ids["Of all."])
+
+    (left,) = [line for line in part.splitlines() if line.startswith("- not shown")]
+    assert left.startswith("- not shown: 2 turns of ")
+    assert left.endswith(" tokens, older than what was asked for, or without room")
+    assert "not shown" not in whole
+
+
 async def test_it_says_which_records_were_shown_and_of_when_they_tell(database: Database) -> None:
     async with folding_house(database, adapter=Linking()) as running:
         await talk(running, 1, 30)
