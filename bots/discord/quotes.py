@@ -89,7 +89,7 @@ def _carried(payload: Payload, names: Names) -> Iterator[Quote]:
     place = _of(payload, "message_reference", "channel_id") or None
     for snapshot in payload.get("message_snapshots", ()):
         for one in _forwarded(snapshot["message"], names, {**payload, **snapshot["message"]}):
-            yield replace(one, place=place)
+            yield replace(one, said_in=place)
     yield from _pieces(payload, names, payload)
 
 

@@ -72,7 +72,7 @@ def _attached(attachment: Payload, channel: str, view: View) -> Iterator[Quote]:
     files = parts(attachment.get("files"))
     if quote.text or quote.title or not files:
         yield quote
-    yield from (replace(attaches(file, quote.author, quote.at), place=quote.place) for file in files)
+    yield from (replace(attaches(file, quote.author, quote.at), said_in=quote.said_in) for file in files)
 
 
 def _said(attachment: Payload, channel: str, view: View) -> Quote:
@@ -86,7 +86,7 @@ def _said(attachment: Payload, channel: str, view: View) -> Quote:
         author=_author(attachment, view),
         at=float(ts) if is_ts(ts) else None,
         message=ts if is_ts(ts) and place == channel else None,
-        place=str(place) if place else None,
+        said_in=str(place) if place else None,
     )
 
 

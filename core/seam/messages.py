@@ -60,7 +60,7 @@ class Quote:
     `title` is a file's name, an embed's or a post's title. `message` is the platform's ID of the quoted message, if it
     is one of this channel: its edits and deletion reach the quote. `source` is the adapter's own note by which
     `Adapter.fetch` gets what is attached; once that was tried, there is the text, or `unread` says why there is none.
-    `place` is the platform's ID of the channel or thread that it was said in, where that may be another one.
+    `said_in` is the platform's ID of the channel or thread that it was said in, where that may be another one.
     """
 
     kind: Pointing
@@ -71,7 +71,7 @@ class Quote:
     message: str | None = None
     source: str | None = field(default=None, repr=False)
     unread: str | None = None
-    place: str | None = field(default=None, compare=False)
+    said_in: str | None = field(default=None, compare=False)
 
     @property
     def is_open(self) -> bool:

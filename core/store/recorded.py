@@ -86,13 +86,13 @@ def without(connection: Connection, key: SessionKey, pointed: Sequence[Quote]) -
 
 def _is_from_off(connection: Connection, key: SessionKey, quote: Quote) -> bool:
     """Whether it was off the record where it was said, which is another place of this workspace, perhaps."""
-    if quote.place is None or quote.at is None:
+    if quote.said_in is None or quote.at is None:
         return False
     here = and_(sessions.c.workspace == unrecorded.c.workspace, sessions.c.session == unrecorded.c.session)
     then = and_(unrecorded.c.since < micro(quote.at), unrecorded.c.until > micro(quote.at))
     rows = select(sessions.c.address).join(unrecorded, here).where(unrecorded.c.workspace == key.workspace, then)
     places = map(Address.parse, connection.execute(rows).scalars())
-    return any(quote.place in (place.channel, place.thread) for place in places)
+    return any(quote.said_in in (place.channel, place.thread) for place in places)
 
 
 def answers(connection: Connection, key: SessionKey, messages: Collection[str]) -> set[str]:

@@ -340,7 +340,10 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         "made": [[_MADE]],
         "over": [present],
         "pointed": [
-            [Quote(kind="replies to", text="q", message="mq"), Quote(kind="forwards", text="q", at=7e-6, place="main")]
+            [
+                Quote(kind="replies to", text="q", message="mq"),
+                Quote(kind="forwards", text="q", at=7e-6, said_in="main"),
+            ]
         ],
         "become": [{"body": b"x"}],
         "around.found": [[message("old", id=one, at=_LATE) for one in ("mold", "mheard", "mhello")]],
