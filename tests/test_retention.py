@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from math import inf
 from time import time
+from typing import Literal
 
 import pytest
 from sqlalchemy import select, update
@@ -80,6 +81,21 @@ async def test_what_was_kept_long_enough_is_nowhere_and_the_rest_stays(database:
     assert [word for word in words if word in asked] == ["bread", "Bread", "milk", "cheese"]
     assert [word for word in words if word in await stored(database)] == ["bread", "Bread", "milk", "cheese"]
     assert ADA.id not in {row.author for row in await rows(database, turns) if row.body == b""}
+
+
+@pytest.mark.parametrize("memory", ["full", "lean"])
+async def test_what_is_over_its_time_is_not_read_from_the_history_either(
+    database: Database, memory: Literal["full", "lean"]
+) -> None:
+    adapter = TranscriptAdapter()
+    adapter.past = [heard(40, "salmon", id="h1"), heard(20, "milk", id="h2")]
+    async with house(database, adapter=adapter) as running:
+        running.mind.policy = replace(running.mind.policy, retention_overheard=30 * DAY, memory=memory)
+        await ask(running, 0, "what is it?", direct=False, audience=Audience.BOT)
+
+    asked = str(running.model.prompts[-1].messages)
+    assert [word for word in ("salmon", "milk") if word in asked] == ["milk"]
+    assert "salmon" not in await stored(database)
 
 
 async def test_what_we_have_said_by_ourselves_is_no_message_of_theirs(database: Database) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import structlog
 
 from core.access import is_heard, quotable
+from core.memory import retention
 from core.memory.mind import Mind
 from core.model import envelope
 from core.seam.adapter import Adapter
@@ -29,7 +30,7 @@ async def read_backscroll(
     said: Sequence[Inbound] = ()
     if _listens(mind, lease.key, question) and mind.policy.memory == "full":
         before = await _said_before(adapters[lease.key.address.platform], lease.key, question, within) or ()
-        said = [one for one in before if is_heard(one, mind.policy)]
+        said = [one for one in _young(before, mind, question) if is_heard(one, mind.policy)]
     said = [replace(one, quotes=mind.pointed(quotable(one, mind.policy))) for one in said]
     sizes = [_size(mind, one) for one in said]
     await database.write(backscroll.keep, lease, said, sizes)
@@ -45,13 +46,20 @@ async def told(
     if mind.policy.memory == "full" or question.author is None or not _listens(mind, lease.key, question):
         return question
     found = await _said_before(adapters[lease.key.address.platform], lease.key, question, within)
-    heard = [one for one in found or () if is_heard(one, mind.policy) and not one.author.is_self]
+    young = _young(found or (), mind, question)
+    heard = [one for one in young if is_heard(one, mind.policy) and not one.author.is_self]
     around = await database.read(backscroll.around, lease.key, question.seq, heard)
     quotes = [*_unread(around.missing, is_told=found is not None), *_quoted(mind, around.messages)]
     if not quotes:
         return question
     quoting = question._replace(quotes=(*quotes, *question.quotes))
     return quoting._replace(tokens=mind.size(quoting))
+
+
+def _young(messages: Sequence[Inbound], mind: Mind, question: Turn) -> list[Inbound]:
+    """Those that may still be kept at the time of the question: what is older is as gone as what was overheard then."""
+    end = retention.ends(mind.policy, question.at).overheard
+    return [one for one in messages if end is None or one.at >= end]
 
 
 _SMALL = 2
