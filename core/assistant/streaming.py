@@ -35,7 +35,7 @@ async def stream(
     Raises a ModelError; what had come of an interrupted answer is in it.
     """
     prompt = _prompt(mind, lease, window, cause, once=once)
-    prompt = replace(prompt, person=_person(tab), burst=tuple(map(text, burst)))
+    prompt = replace(prompt, person=_person(tab), asked=_asked(cause, burst))
     return await written(mind, prompt, tab=tab, say=say)
 
 
@@ -68,6 +68,14 @@ async def written(mind: Mind, prompt: Prompt, *, tab: Tab, say: Say | None = Non
             error.words = words
         raise
     raise AssertionError("a model's stream ends with a Finish")
+
+
+def _asked(cause: Turn, burst: Sequence[Turn]) -> tuple[str, ...]:
+    """All that the asker has asked; nothing where that is the question as it is shown."""
+    own = tuple(one for one in cause.quotes if one.kind != "overheard from")
+    if not burst and len(own) == len(cause.quotes):
+        return ()
+    return tuple(text(one) for one in (*burst, cause._replace(quotes=own)))
 
 
 def _person(tab: Tab) -> str | None:

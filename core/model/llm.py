@@ -36,7 +36,8 @@ class Prompt:
     `cause` is what the call is put down to; a question of the doctor's has none. `answer_tokens` is the longest answer,
     `effort` how hard to think, `auto` as the server sees fit; None is as the model has it. Where a budget has no more,
     `most` is all that may be written, thoughts included. `person` names the asker opaquely, for the provider.
-    The question is the last message; `burst` are those before it that its asker has said in the same breath.
+    The question is the last message; where its asker has said more in the same breath, or others' words go with it that
+    they do not point at, `asked` is what is theirs.
     """
 
     instructions: str
@@ -49,7 +50,7 @@ class Prompt:
     effort: str | None = None
     most: int | None = None
     person: str | None = None
-    burst: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,7 @@ class Moderated(Around):
                 async for piece in pieces:
                     yield piece
             return
-        await self._judge("\n\n".join((*prompt.burst, prompt.messages[-1].text)))
+        await self._judge("\n\n".join(prompt.asked or (prompt.messages[-1].text,)))
         words, aside, thought, finish = "", 0, Unseen(0), Finish(model=self.name, cut="length")
         async with aclosing(pieces):
             async for piece in pieces:

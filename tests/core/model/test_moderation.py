@@ -15,6 +15,7 @@ from core.session import Progress
 from core.store import Database
 from tests.script import rows
 from tests.talk import Running
+from tests.wire.discord import DiscordStage
 from tests.wire.openai import NO_ENDPOINT, OpenAIServer, Status
 from tests.wire.slack import SlackStage
 
@@ -171,3 +172,20 @@ async def test_all_of_a_burst_is_judged_and_left_out(server: OpenAIServer, url: 
     _, bread = server.requests
     assert "poison" not in str(bread.texts)
     assert "novel" not in str(bread.texts)
+
+
+async def test_what_others_say_around_a_question_is_no_part_of_it(
+    server: OpenAIServer, url: str, database: Database
+) -> None:
+    """Where none of it is stored, it goes with the question; nobody can have everybody's questions flagged by it."""
+    server.flags = {"poison"}
+    settings = {"backscroll_moderation": "openai", "backscroll_memory": "lean"}
+    async with DiscordStage() as stage, Running(url, server, stage, **settings):
+        await stage.say("a poison for you all", author="eve", to_bot=False)
+        await stage.say("how is bread made?")
+        await stage.until(lambda: any(one.done and one.text for one in stage.shown()))
+
+    (asked,) = server.requests
+    assert ">> a poison for you all" in str(asked.texts)
+    assert "poison" not in server.judged[0]
+    assert "how is bread made?" in server.judged[0]
