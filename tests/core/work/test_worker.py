@@ -13,7 +13,9 @@ from core.errors import DatabaseUnreachable, ModelStalled, ModelUnavailable
 from core.schema import sessions, turns
 from core.seam.messages import Audience
 from core.session import ATTEMPTS, DEATHS, Kind, Progress
-from core.store import Connection, Database, claims, dead, inbound
+from core.store import Connection, Database, claims, dead, inbound, queue
+from core.store import turns as history
+from core.work.bursts import MOST, is_burst
 from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, brisk, expire, house, memory, rows
 from tests.values import ADA, BEN, HERE, message
 
@@ -445,3 +447,21 @@ async def test_a_database_that_is_away_is_asked_less_and_less_often_and_taken_up
 
     pauses = [line["again_in"] for line in logs if line["event"] == "database unreachable"]
     assert pauses == [0.01, 0.02, 0.04, 0.04, 0.04]
+
+
+async def test_a_burst_of_forty_messages_is_several_and_what_is_kept_of_it_is_small(database: Database) -> None:
+    """Each keeps what the one before it has, within what it keeps itself."""
+    for number in range(40):
+        said = message(f"line {number}", at=1_700_000_000 + number / 100)
+        await database.write(inbound.accept, said, kind=Kind.SAID, verb=None, tokens=9, heard=1_700_000_000.5)
+    found = await database.write(claims.claim, owner="host:boot:1:a.", lease=30, platforms=["console"], limit=1)
+    lease, joined = found.sessions[0][0], 0
+    first, second = await database.read(history.first_waiting, lease.key, 2)
+    while is_burst(first, second, within=2.0):
+        await database.write(queue.merge, lease, first, second)
+        joined += 1
+        first, second = await database.read(history.first_waiting, lease.key, 2)
+
+    assert joined == MOST - 1
+    assert history.burst(first) == tuple(range(1, MOST))
+    assert max(len(row.slip or "") for row in await rows(database, turns)) < 5_000
