@@ -102,6 +102,13 @@ class Clinging(LineAdapter):
         """Nothing."""
 
 
+class Blanking(LineAdapter):
+    """Puts right what nobody remembers."""
+
+    async def reconcile(self, reply: Reply, message: str) -> None:
+        await super().reconcile(replace(reply, text=reply.text or "…"), message)
+
+
 class Mortal(LineAdapter):
     """Dies with `listen`."""
 
@@ -223,6 +230,7 @@ PLANTED: dict[type[LineAdapter], Sequence[tuple[Promise, dict[str, str]]]] = {
     Linkless: [(promises.test_a_link_leads_to_its_message_where_there_are_links, {})],
     Misleading: [(promises.test_a_link_leads_to_its_message_where_there_are_links, {})],
     Gullible: [(promises.test_words_that_are_no_link_lead_nowhere, {})],
+    Blanking: [(promises.test_what_nobody_remembers_stays_on_the_screen_as_it_is, {})],
     Farewelling: [(promises.test_that_a_conversation_was_timed_out_or_goes_on_is_never_posted, {})],
     Absent: [(promises.test_it_knows_whether_it_is_heard, {})],
     Fickle: [(promises.test_what_is_rendered_once_is_rendered_for_good, {})],

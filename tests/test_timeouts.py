@@ -196,6 +196,7 @@ async def test_whoever_may_not_start_clean_is_told_so_by_discords_button(url: st
         await said(stage, "back", more=2)
         await stage.press(stage.shown()[-1].id, author="ben")
         await stage.until(lambda: any("Only admins may reset" in text for text in texts(stage)))
+        await stage.until(lambda: not any("for whoever asked" in text for text in texts(stage)))
         await said(stage, "and on")
 
     assert questions(model) == ["old", "back", "and on"]
