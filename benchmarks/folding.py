@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from core.memory import folding
-from core.memory.folding import Part, Plan, Text
+from core.memory.folding import Part, Plan, Readable, Text
 from core.memory.shares import shares
 from core.memory.window import REPLY_TOKENS, Window, build
 from core.model.llm import Message
@@ -36,6 +36,7 @@ COLD = 0.1  # of the pauses outlive the cache
 OVERHEARD = 0.05  # of the messages
 CHARACTERS = 4  # a token
 FRAME = 24  # tokens of a message's frame and its speaker
+ORDER, BESIDE = 500, 30  # tokens that whoever folds is told beside what was said, and beside each turn of it
 START = 0
 RUNS = 8  # conversations of 300 exchanges
 NOTHING = (math.nan, math.nan)
@@ -132,7 +133,15 @@ class Memory:
         parts = shares(self.budget, self.budget - fixed)
         newest = self.newest(3 * self.budget)
         plan = folding.plan(
-            parts, self.shown, newest, tree=self.tree, start=START, budget=self.budget, fixed=fixed, idle=idle
+            parts,
+            self.shown,
+            newest,
+            tree=self.tree,
+            start=START,
+            budget=self.budget,
+            fixed=fixed,
+            idle=idle,
+            readable=Readable(room=self.budget - ORDER, beside=lambda _: BESIDE),
         )
         if plan is None or self.fails:
             return False
