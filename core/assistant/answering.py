@@ -96,7 +96,8 @@ class Answering:
 
     async def finish(self, lease: Lease, question: Turn) -> Fate:
         """Says what was stored before."""
-        errand = Errand(key=lease.key, cause=question, lease=lease, command=orders.named(question))
+        private, command = question.slip.private, orders.named(question)
+        errand = Errand(key=lease.key, cause=question, lease=lease, private=private, command=command)
         return await self._outbox.deliver(errand)
 
     async def _conclude(self, lease: Lease, question: Turn, decided: Answer, speech: Speech) -> Fate:

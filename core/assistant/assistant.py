@@ -23,7 +23,7 @@ from core.delivery.outbox import Outbox
 from core.errors import DeliveryError
 from core.memory.mind import Mind
 from core.session import Answer, Fate, Lease, Progress, SessionKey, Turn
-from core.store import Database, answering, deliveries, notices, timeouts, withheld
+from core.store import Database, answering, deliveries, notices, queue, timeouts, withheld
 from core.timings import Clock, Timings
 
 log = structlog.get_logger()
@@ -118,6 +118,7 @@ class Assistant:
 
     async def _turn_away(self, lease: Lease, question: Turn, why: Denial) -> Fate:
         """Tells its author so, and nobody else."""
+        await self._database.write(queue.keep_private, lease.key, question.seq)
         parts = composing.pieces(self._outbox.adapters[lease.key.address.platform], question, why.value)
         stored, command = answering.stored(parts), orders.named(question)
         errand = Errand(key=lease.key, cause=question, lease=lease, stored=stored, private=True, command=command)

@@ -1,5 +1,6 @@
 """Admitting: by whatever way a refused message comes, nothing of it is stored, and its author is told once."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from core.access import Denial
+from core.errors import DeliveryUnknown
 from core.events import TurnedAway
 from core.policy import Named
 from core.schema import denials, sessions, turns
@@ -16,7 +18,7 @@ from core.seam.messages import Audience, Edited, Inbound, Standing
 from core.store import Database
 from core.store import denials as told
 from core.store.doubts import forget
-from tests.script import House, house, rows
+from tests.script import Fault, House, TranscriptAdapter, house, rows
 from tests.values import BEN, HERE, message
 
 THREAD = replace(HERE, thread="t1")
@@ -88,6 +90,31 @@ async def test_what_was_missed_of_somebody_who_is_refused_is_not_stored_late(dat
         await running.answered(DENIAL)
         assert await running.inbox.catch_up([message("hello", direct=False, audience=Audience.BOT, at=time())]) == 1
         await running.answered(DENIAL, "You said: hello")
+
+
+@pytest.mark.parametrize("text", ["a secret?", "!summarize"])
+@pytest.mark.parametrize("ends", [False, True], ids=["by the same process", "by another one"])
+async def test_who_was_denied_while_they_waited_is_told_so_alone_also_where_that_is_said_again(
+    database: Database, *, text: str, ends: bool
+) -> None:
+    """After a process that ended over it, or a platform that did not take it at once."""
+    adapter, go = TranscriptAdapter(), asyncio.Event()
+    async with house(database, [go, "hi"], adapter=adapter) as running:
+        await running.say(message("hello", direct=False, audience=Audience.BOT))
+        await running.model.until(lambda: running.model.running == 1)
+        await running.say(bens(text))
+        running.mind.policy = replace(running.mind.policy, deny=frozenset({Named("person", BEN.id)}))
+        adapter.faults.extend([None, *[Fault(error=DeliveryUnknown("no answer"))] * 5])
+        go.set()
+        await adapter.until(lambda: not adapter.faults)
+        if not ends:
+            await running.answered("hi", DENIAL)
+    if ends:
+        async with house(database, adapter=adapter, owner="host:boot:2:a") as running:
+            await running.answered("hi", DENIAL)
+
+    assert [reply.private for reply in adapter.screen.values()] == [False, True]
+    assert [reply.private for reply in adapter.delivered if reply.text == DENIAL] == [True] * 6
 
 
 @pytest.mark.parametrize("hears", ["thread", "channel"])
