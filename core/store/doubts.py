@@ -89,8 +89,9 @@ def forget(connection: Connection, *, most: int = FORGET_AT_ONCE) -> int:
     """Deletes what arrived for certain in answer to what was said a day ago or earlier; returns how many rows.
 
     Which messages an answer has become is noted, so that people may delete those: by its turn, or where it was several
-    and all have arrived, by its `parts`. So is that of one to what was said off the record: it is never to be learnt
-    from the screen. What the platform did not take stays until it is dropped: a dead letter.
+    and all have arrived, by its `parts`. So is that of one whose words are gone, or that is to what was said off the
+    record: it is never to be learnt from the screen. What the platform did not take stays until it is dropped: a dead
+    letter.
     """
     found = 0
     for _ in each(connection):
@@ -104,14 +105,14 @@ def _forget(connection: Connection, most: int) -> int:
     long_ago = (now(connection) - _KEPT) * 1000
     old = and_(_CERTAIN, exists().where(_QUESTION, turns.c.at < long_ago), not_(and_(_REMEMBERED, _IS_TOLD_APART)))
     columns = [deliveries.c[name] for name in (*_PLACE, "part", "message")]
-    told = (_REMEMBERED.label("remembered"), _IS_ONE_OF_MANY.label("many"), _IS_OFF.label("off"))
+    told = (_IS_A_TURN.label("turn"), _IS_ONE_OF_MANY.label("many"), _IS_OFF.label("off"))
     rows = connection.execute(select(*columns, *told).where(old).limit(most)).all()
     for row in rows:
         mine = [deliveries.c[name] == getattr(row, name) for name in _PLACE]
-        if row.off or (row.remembered and row.many):
+        if row.off or (row.turn and row.many):
             parts.put_away(connection, row.workspace, row.session, row.seq)
         else:
-            if row.remembered and row.message is not None:
+            if row.turn and row.message is not None:
                 _note(connection, row)
             connection.execute(delete(deliveries).where(*mine, deliveries.c.part == row.part))
     return len(rows)
@@ -143,13 +144,14 @@ _IS_TOLD_APART = and_(  # among several, some have words of their own, or are no
         ),
     ),
 )
-_REMEMBERED = exists().where(
+_ANSWER = and_(
     turns.c.workspace == deliveries.c.workspace,
     turns.c.session == deliveries.c.session,
     turns.c.seq == deliveries.c.seq,
     turns.c.role == Role.ASSISTANT,
-    turns.c.validity != Validity.ERASED,
 )
+_IS_A_TURN = exists().where(_ANSWER)
+_REMEMBERED = exists().where(_ANSWER, turns.c.validity != Validity.ERASED)
 _QUESTION = and_(
     turns.c.workspace == deliveries.c.workspace,
     turns.c.session == deliveries.c.session,

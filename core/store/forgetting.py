@@ -214,7 +214,6 @@ def _empty(connection: Connection, key: SessionKey, seqs: Sequence[int]) -> None
     """What was posted of these answers is not kept with the messages that it has become, nor why it was not taken."""
     over = and_(_in(deliveries, key), deliveries.c.seq.in_(seqs), deliveries.c.state >= DeliveryState.SENT)
     connection.execute(update(deliveries).where(over).values(body=None, draft=None, error=None))
-    parts.drop(connection, key, seqs)
 
 
 def _blank(connection: Connection, key: SessionKey, seq: int) -> None:

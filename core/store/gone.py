@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
-from core.schema import deliveries, gone, sessions, turns
+from core.schema import deliveries, gone, parts, sessions, turns
 from core.seam.address import Address
 from core.session import Kind, Progress, Role, SessionKey, Validity
 from core.store.engine.prepared import Prepared
@@ -99,18 +99,16 @@ def unknown(connection: Connection, key: SessionKey, messages: Collection[str]) 
 
 
 def _ours(connection: Connection, key: SessionKey, messages: Collection[str]) -> list[tuple[str, int]]:
-    """Those of them that are answers of ours, which arrived lately, and whether what is remembered of these stands."""
+    """Those of them that are answers of ours, or parts of one, and whether what is remembered of these stands."""
     channel = and_(sessions.c.workspace == key.workspace, sessions.c.channel == key.address.channel_address.id)
-    there = and_(
-        deliveries.c.workspace == key.workspace, deliveries.c.session.in_(select(sessions.c.session).where(channel))
-    )
-    columns = [deliveries.c[name] for name in ("session", "seq", "message")]
-    posted = select(*columns).where(there, deliveries.c.message.in_(messages))
-    found = []
-    for row in connection.execute(posted).all():
-        mine = and_(turns.c.workspace == key.workspace, turns.c.session == row.session, turns.c.seq == row.seq)
-        answer = select(turns.c.validity).where(mine, turns.c.role == Role.ASSISTANT)
-        found += [(row.message, validity) for validity in connection.execute(answer).scalars()]
+    here = select(sessions.c.session).where(channel)
+    found = list[tuple[str, int]]()
+    for table in (deliveries, parts):
+        answer = and_(*(turns.c[name] == table.c[name] for name in ("workspace", "session", "seq")))
+        there = and_(table.c.workspace == key.workspace, table.c.session.in_(here), table.c.message.in_(messages))
+        posted = select(table.c.message, turns.c.validity).join_from(table, turns, answer)
+        rows = connection.execute(posted.where(there, turns.c.role == Role.ASSISTANT)).all()
+        found += [(row.message, row.validity) for row in rows]
     return found
 
 

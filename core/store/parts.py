@@ -1,10 +1,9 @@
 """Parts: which answer a message of ours is, or is a part of, also long after it has arrived.
 
 What has arrived within a day is found among the session's deliveries, which are few. Of an answer of several messages
-these are then put away, so that they stay few; one of one message is known by its turn (`doubts.forget`).
+these are then put away, so that they stay few; one of one message is known by its turn (`doubts.forget`). They are kept
+when its words are gone, too: those still stand on people's screens, and are not to be learnt from there.
 """
-
-from collections.abc import Sequence
 
 from sqlalchemy import Connection, and_, delete, select
 
@@ -45,9 +44,3 @@ def take_back(connection: Connection, key: SessionKey, seq: int) -> None:
     )
     connection.execute(again.on_conflict_do_nothing())
     connection.execute(delete(parts).where(away))
-
-
-def drop(connection: Connection, key: SessionKey, seqs: Sequence[int]) -> None:
-    """Nothing is left of these answers: nobody asks any more which messages they have become."""
-    mine = and_(parts.c.workspace == key.workspace, parts.c.session == key.session)
-    connection.execute(delete(parts).where(mine, parts.c.seq.in_(seqs)))
