@@ -163,16 +163,19 @@ async def test_what_was_forgotten_is_not_learnt_again_from_what_stands_on_the_sc
 
 
 @pytest.mark.parametrize("length", [1, 3], ids=["one message", "several"])
+@pytest.mark.parametrize("asker", [ADA, BEN], ids=["to them", "to another"])
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_our_answer_that_was_forgotten_is_not_learnt_again_from_a_reply_to_it_days_later(
-    database: Database, *, length: int, when: str
+    database: Database, *, asker: Author, length: int, when: str
 ) -> None:
-    """Whether that was done before or after its delivery was over for long."""
+    """Whether that was done before or after its delivery was over for long; of one to another, a part was forgotten."""
     adapter = TranscriptAdapter(max_text=100)
     to_bot: dict[str, object] = {"address": ONE, "audience": Audience.BOT, "direct": False}
-    async with house(database, "The tuna is " + "ready " * 30 * (length - 1) + "now.", adapter=adapter) as running:
-        await said(running, "what of my fish?", author=ADA, **to_bot)
-        ours = list(adapter.screen)
+    answer = "The tuna is ready. " + "Bread is here. " * 9 * (length - 1) + "Milk is there."
+    async with house(database, "Fine.", answer, adapter=adapter) as running:
+        await said(running, "my tuna", author=ADA, **to_bot)
+        await said(running, "what of the fish?", author=asker, **to_bot)
+        ours = list(adapter.screen)[1:]
         assert (len(ours) > 1) is (length > 1)
         if when == "before":
             await database.write(doubts.forget)

@@ -17,7 +17,7 @@ from core.session import Kind, Progress, Role, SessionKey, Validity
 from core.store import bodies, checkpoints, expiring, parts, quotes, summaries
 from core.store.answers import UNKNOWN
 from core.store.changes import ERASED, end, requoted, tell
-from core.store.engine.sql import erases
+from core.store.engine.sql import erases, now
 from core.store.erasures import Counts, Erasure, add
 from core.store.expiring import Times
 from core.store.queue import turn
@@ -118,7 +118,10 @@ def shorten(
     shorter: Callable[[str], str],
     count: Callable[[str], int],
 ) -> None:
-    """Has these answers to others say what `shorter` makes of them; those of which nothing is left are erased."""
+    """Has these answers to others say what `shorter` makes of them; those of which nothing is left are erased.
+
+    One that is shortened counts as edited: it still stands on people's screens as it was (`gone.unknown`).
+    """
     _lock(connection, key)
     counts = Counts()
     for seq in seqs:
@@ -127,7 +130,8 @@ def shorten(
         words = "" if body is None else bodies.TURN.open(key, (seq, Role.ASSISTANT), body)
         left = shorter(words)
         if left != words:
-            kept = {"body": bodies.TURN.seal(key, (seq, Role.ASSISTANT), left), "tokens": count(left)}
+            body = bodies.TURN.seal(key, (seq, Role.ASSISTANT), left)
+            kept = {"body": body, "tokens": count(left), "edited_at": now(connection) * 1000}
             connection.execute(update(turns).where(this).values(kept if left else ERASED))
             counts += Counts(shortened=1) + _outdate(connection, key, seq)
             if left:

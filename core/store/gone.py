@@ -5,7 +5,7 @@ Kept for an hour, by which a platform has sent again what it sends again, and wh
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, or_, select, update
 
 from core.schema import deliveries, gone, parts, sessions, turns
 from core.seam.address import Address
@@ -83,7 +83,8 @@ def among(connection: Connection, key: SessionKey, messages: Collection[str]) ->
 
 def unknown(connection: Connection, key: SessionKey, messages: Collection[str]) -> set[str]:
     """Which of these messages of the session's channel are not to be known: besides those that were deleted lately,
-    those of which words were remembered there and are nowhere any more, ours as well.
+    those of which words were remembered there and are nowhere any more, ours as well; and those of ours that were
+    shortened, as they stand whole where this is asked.
 
     They still stand on people's screens, in the platform's history, and in what is quoted of them.
     """
@@ -91,24 +92,29 @@ def unknown(connection: Connection, key: SessionKey, messages: Collection[str]) 
         return set()
     here = and_(sessions.c.workspace == turns.c.workspace, sessions.c.session == turns.c.session)
     there = and_(turns.c.workspace == key.workspace, sessions.c.channel == key.address.channel_address.id)
-    said = select(turns.c.message, turns.c.validity).join(sessions, here).where(there, turns.c.message.in_(messages))
-    found = [(row.message, row.validity) for row in connection.execute(said).all()] + _ours(connection, key, messages)
-    taken = (Validity.ERASED, Validity.SUPERSEDED)  # or hidden, and being forgotten
-    stand = {message for message, validity in found if validity not in taken}
+    said = select(turns.c.message, _STANDS).join(sessions, here).where(there, turns.c.message.in_(messages))
+    found = [(row.message, row.stands) for row in connection.execute(said).all()] + _ours(connection, key, messages)
+    stand = {message for message, stands in found if stands}
     return among(connection, key, messages) | ({message for message, _ in found} - stand)
 
 
-def _ours(connection: Connection, key: SessionKey, messages: Collection[str]) -> list[tuple[str, int]]:
-    """Those of them that are answers of ours, or parts of one, and whether what is remembered of these stands."""
+_STANDS = and_(
+    turns.c.validity.not_in((Validity.ERASED, Validity.SUPERSEDED)),  # or hidden, and being forgotten
+    or_(turns.c.role == Role.PERSON, turns.c.edited_at.is_(None)),
+).label("stands")
+
+
+def _ours(connection: Connection, key: SessionKey, messages: Collection[str]) -> list[tuple[str, bool]]:
+    """Those of them that are answers of ours, or parts of one, and whether all that was remembered of these stands."""
     channel = and_(sessions.c.workspace == key.workspace, sessions.c.channel == key.address.channel_address.id)
     here = select(sessions.c.session).where(channel)
-    found = list[tuple[str, int]]()
+    found = list[tuple[str, bool]]()
     for table in (deliveries, parts):
         answer = and_(*(turns.c[name] == table.c[name] for name in ("workspace", "session", "seq")))
         there = and_(table.c.workspace == key.workspace, table.c.session.in_(here), table.c.message.in_(messages))
-        posted = select(table.c.message, turns.c.validity).join_from(table, turns, answer)
+        posted = select(table.c.message, _STANDS).join_from(table, turns, answer)
         rows = connection.execute(posted.where(there, turns.c.role == Role.ASSISTANT)).all()
-        found += [(row.message, row.validity) for row in rows]
+        found += [(row.message, row.stands) for row in rows]
     return found
 
 
