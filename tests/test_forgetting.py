@@ -151,14 +151,39 @@ async def test_what_was_forgotten_is_not_learnt_again_from_what_stands_on_the_sc
         await said(running, "!forget me yes", author=ADA, address=ONE)
         await forgotten(running)
         await running.say(Edited(message=replace(reply, text="is it right?"), at=reply.at + 100_000))
-        of_ours = Quote(
-            kind="replies to", text="You said: my tuna", author=Author(id="B", name="B", is_self=True), message=ours
-        )
+        of_ours = Quote(kind="replies to", text="You said: my tuna", author=US, message=ours)
         await said(running, "and now?", address=ONE, quotes=(theirs, of_ours), **to_bot)
         await running.say(Edited(message=replace(heard, text="the code was tuna"), at=heard.at + 100_000))
         await said(running, "who knows?", address=OTHER, **to_bot)
 
     assert [prompt for prompt in running.model.prompts[-2:] if "tuna" in str(prompt)] == []
+    assert "tuna" not in await stored(database)
+
+
+US = Author(id="B", name="B", is_self=True)
+
+
+@pytest.mark.parametrize("length", [1, 3], ids=["one message", "several"])
+@pytest.mark.parametrize("asker", [ADA, BEN], ids=["to them", "to another"])
+@pytest.mark.parametrize("late", [False, True])
+async def test_what_others_have_quoted_of_our_answers_is_forgotten_with_them(
+    database: Database, *, asker: Author, length: int, late: bool
+) -> None:
+    adapter = TranscriptAdapter(max_text=100)
+    to_bot: dict[str, object] = {"address": ONE, "audience": Audience.BOT, "direct": False}
+    answer = "The tuna is ready. " + "Bread is here. " * 9 * (length - 1) + "Milk is there."
+    async with house(database, "Fine.", answer, adapter=adapter) as running:
+        await said(running, "my tuna", author=ADA, **to_bot)
+        await said(running, "what of the fish?", author=asker, **to_bot)
+        quotes = [Quote(kind="replies to", text="The tuna", author=US, message=one) for one in list(adapter.screen)[1:]]
+        await said(running, "is it?", author=BEN, quotes=tuple(quotes), **to_bot)
+        if late:
+            await database.write(doubts.forget)
+        await said(running, "!forget me yes", author=ADA, **to_bot)
+        await forgotten(running)
+        await said(running, "and now?", author=BEN, **to_bot)
+
+    assert "tuna" not in str(running.model.prompts[-1])
     assert "tuna" not in await stored(database)
 
 
@@ -182,8 +207,7 @@ async def test_our_answer_that_was_forgotten_is_not_learnt_again_from_a_reply_to
         await said(running, "!forget me yes", author=ADA, **to_bot)
         await forgotten(running)
         await database.write(doubts.forget)
-        us = Author(id="B", name="B", is_self=True)
-        quotes = [Quote(kind="replies to", text=f"tuna {one}", author=us, message=one) for one in ours]
+        quotes = [Quote(kind="replies to", text="The tuna", author=US, message=one) for one in ours]
         await said(running, "what was that?", author=BEN, quotes=tuple(quotes), **to_bot)
 
     assert "tuna" not in str(running.model.prompts[-1])

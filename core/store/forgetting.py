@@ -133,7 +133,7 @@ def shorten(
             body = bodies.TURN.seal(key, (seq, Role.ASSISTANT), left)
             kept = {"body": body, "tokens": count(left), "edited_at": now(connection) * 1000}
             connection.execute(update(turns).where(this).values(kept if left else ERASED))
-            counts += Counts(shortened=1) + _outdate(connection, key, seq)
+            counts += Counts(shortened=1) + _outdate(connection, key, seq) + _unquote_ours(connection, key, seq)
             if left:
                 parts.take_back(connection, key, seq)
                 _blank(connection, key, seq)
@@ -211,7 +211,7 @@ def _erase(connection: Connection, key: SessionKey, seq: int) -> Counts:
     connection.execute(update(turns).where(stands).values(ERASED))
     quotes.forget(connection, key, [seq])
     _empty(connection, key, [seq])
-    return Counts(messages=all_ - ours, answers=ours)
+    return Counts(messages=all_ - ours, answers=ours) + _unquote_ours(connection, key, seq)
 
 
 def _empty(connection: Connection, key: SessionKey, seqs: Sequence[int]) -> None:
@@ -251,6 +251,12 @@ def _unquote(connection: Connection, key: SessionKey, message: str | None) -> St
         told += [*requoted(connection, other, row.seq), *_again(connection, other)]
         number += 1
     return Step(number, told)
+
+
+def _unquote_ours(connection: Connection, key: SessionKey, seq: int) -> Counts:
+    """The same with the answer to this turn, of all messages that it has become."""
+    ours = parts.messages(connection, key, seq)
+    return Counts(quotes=sum(_unquote(connection, key, message).turns for message in ours))
 
 
 def _take_out(connection: Connection, key: SessionKey, which: ColumnElement[bool]) -> int:

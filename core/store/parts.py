@@ -7,8 +7,8 @@ when its words are gone, too: those still stand on people's screens, and are not
 
 from sqlalchemy import Connection, and_, delete, select
 
-from core.schema import deliveries, parts
-from core.session import SessionKey
+from core.schema import deliveries, parts, turns
+from core.session import Role, SessionKey
 from core.store.engine.sql import fixed, insert
 from core.store.states import DeliveryState
 
@@ -24,6 +24,16 @@ def find(connection: Connection, key: SessionKey, message: str) -> tuple[int, in
         if found is not None:
             return found.seq, found.part
     return None
+
+
+def messages(connection: Connection, key: SessionKey, seq: int) -> list[str]:
+    """The messages that this answer has become, as far as that is known."""
+    found = list[str]()
+    for table in (deliveries, parts, turns):
+        mine = and_(table.c.workspace == key.workspace, table.c.session == key.session, table.c.seq == seq)
+        ours = and_(mine, turns.c.role == Role.ASSISTANT) if table is turns else mine
+        found += connection.execute(select(table.c.message).where(ours, table.c.message.is_not(None))).scalars()
+    return found
 
 
 def put_away(connection: Connection, workspace: int, session: int, seq: int) -> None:
