@@ -10,6 +10,7 @@ from core.events import Events, TurnedAway
 from core.intake import judging
 from core.memory.mind import Mind
 from core.policy import Overrides, Policy
+from core.seam.address import Address
 from core.seam.messages import Inbound
 from core.session import Kind
 from core.store import Database, arrivals, denials, places
@@ -39,17 +40,17 @@ class Admitting:
 
     async def is_unheard(self, message: Inbound) -> bool:
         """Whether nothing of it is to be remembered."""
-        return is_unheard(message, await self._policy(message))
+        return is_unheard(message, await self.policy(message.address))
 
     async def quotable(self, message: Inbound) -> Inbound:
         """The message without the words of those whom it quotes, and who are not talked with."""
         if all(one.author is None for one in message.quotes):
             return message
-        return replace(message, quotes=quotable(message, await self._policy(message)))
+        return replace(message, quotes=quotable(message, await self.policy(message.address)))
 
-    async def _policy(self, message: Inbound) -> Policy:
-        found = await self._database.read(places.around, message.address)
-        return self._mind.policy.under(found.overrides)
+    async def policy(self, place: Address) -> Policy:
+        """What holds there now."""
+        return self._mind.policy.under((await self._database.read(places.around, place)).overrides)
 
     def check(self, message: Inbound) -> Callable[[Overrides], None]:
         """What is called with what is set for the session in which the message is being stored, and may prevent it."""

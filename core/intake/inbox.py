@@ -20,7 +20,7 @@ from core.policy import MEMBERS
 from core.seam.adapter import Whole
 from core.seam.address import Address
 from core.seam.messages import Audience, Closed, Deleted, Edited, Event, Filled, Inbound, Left, Receipt, Rejected
-from core.store import Database, inbound, places, receipts
+from core.store import Database, inbound, receipts
 from core.timings import Clock, Timings
 from core.work.worker import Worker
 
@@ -156,7 +156,7 @@ class Inbox:
         return {} if sees else dict.fromkeys(orders, "You don't see this place any more.")
 
     async def _is_for_those_who_see(self, place: Address) -> bool:
-        people = self._mind.policy.under((await self._database.read(places.around, place)).overrides).may_set
+        people = (await self._acceptance.admitting.policy(place)).may_set
         return people is None or MEMBERS in people
 
     async def _hear(self, event: Inbound) -> None:

@@ -13,7 +13,7 @@ from core.intake.acceptance import Acceptance
 from core.memory.mind import Mind
 from core.seam.messages import Audience, Closed, Deleted, Edited, Left
 from core.session import SessionKey
-from core.store import Database, changes, closings, places
+from core.store import Database, changes, closings
 from core.timings import Timings
 from core.work.worker import Worker
 
@@ -66,8 +66,7 @@ class News:
     async def _follow(self, event: Edited, verb: str | None) -> bool:
         """Puts what a message has become in place of what it was; False where nothing is known of it."""
         tokens, mind = self._acceptance.count(event.message), self._mind
-        found = await self._database.read(places.around, event.message.address)
-        bare = mind.policy.under(found.overrides).memory == "lean"
+        bare = (await self._acceptance.admitting.policy(event.message.address)).memory == "lean"
         try:
             waits = await self._database.write(
                 changes.edit, event, verb=verb, tokens=tokens, fit=mind.quoted, size=mind.size, bare=bare
