@@ -116,7 +116,7 @@ class Posting:
         """The message as the interaction's answer; None when the interaction is over, so that it goes out plainly."""
         try:
             if reply.part == 0 and not ticket.many:
-                promised = reply.private is False or ticket.private
+                promised = ticket.private or not reply.private
                 answer = self._responses.answer if promised else self._responses.confide
                 return str((await answer(ticket, content(reply)))["id"])
             if ticket.private or reply.private:
