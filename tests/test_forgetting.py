@@ -163,6 +163,34 @@ async def test_what_was_forgotten_is_not_learnt_again_from_what_stands_on_the_sc
 US = Author(id="B", name="B", is_self=True)
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("deleted", [False, True])
+async def test_what_is_quoted_of_a_summary_is_forgotten_with_what_it_tells_of(
+    database: Database, *, when: str, deleted: bool
+) -> None:
+    """Also where that is quoted only then: the summary stands on the screen as it was."""
+    to_bot: dict[str, object] = {"address": ONE, "audience": Audience.BOT, "direct": False}
+    async with house(database, "Fine.", "Yes.", "Ada has tuna.", "Ben has bread.") as running:
+        await said(running, "my tuna", id="hers", author=ADA, **to_bot)
+        await said(running, "bread", author=BEN, **to_bot)
+        await said(running, "!summarize", author=BEN, **to_bot)
+        summary = next(one for one, reply in running.adapter.screen.items() if "Ada has tuna." in reply.text)
+        reply = {"quotes": (Quote(kind="replies to", text="Ada has tuna.", author=US, message=summary),), **to_bot}
+        if when == "before":
+            await said(running, "is it so?", author=BEN, **reply)
+        if deleted:
+            await running.say(Deleted(address=ONE, id="hers"))
+        else:
+            await said(running, "!forget me yes", author=ADA, **to_bot)
+            await forgotten(running)
+        if when == "after":
+            await said(running, "is it so?", author=BEN, **reply)
+        await said(running, "and now?", author=BEN, **to_bot)
+
+    assert "tuna" not in str(running.model.prompts[-1])
+    assert "tuna" not in await stored(database)
+
+
 @pytest.mark.parametrize("length", [1, 3], ids=["one message", "several"])
 @pytest.mark.parametrize("asker", [ADA, BEN], ids=["to them", "to another"])
 @pytest.mark.parametrize("late", [False, True])

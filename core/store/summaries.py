@@ -7,8 +7,8 @@ from sqlalchemy import Connection, and_, func, select, update
 
 from core.schema import sessions, turns
 from core.session import Kind, Lease, Progress, Role, Seqs, SessionKey, ShownPart, Turn, Validity
-from core.store import bodies, checkpoints, deliveries, shown
-from core.store.engine.sql import seconds
+from core.store import bodies, checkpoints, deliveries, parts, quotes, shown
+from core.store.engine.sql import now, seconds
 from core.store.queue import require, turn
 from core.store.turns import WAITS
 
@@ -16,9 +16,10 @@ from core.store.turns import WAITS
 def outdate(connection: Connection, key: SessionKey, seq: int, *, but: int | None = None) -> None:
     """Takes the words of the summaries that tell of this turn, or of such a summary, out of memory, in view or not.
 
-    One that is not on screen yet is posted as it was: its delivery keeps the words until it has arrived. One that is
-    being written is another question from now on, `but` for the command by which this is done, and one that is being
-    made again does not count.
+    One that is not on screen yet is posted as it was: its delivery keeps the words until it has arrived. As that stays
+    on screen, it counts as edited, and what is quoted of it goes as well (`gone.unknown`). One that is being written is
+    another question from now on, `but` for the command by which this is done, and one that is being made again does
+    not count.
     """
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
     tells = and_(mine, turns.c.role == Role.ASSISTANT, turns.c.seq.in_(_telling(connection, key, seq)))
@@ -26,16 +27,32 @@ def outdate(connection: Connection, key: SessionKey, seq: int, *, but: int | Non
     for row in connection.execute(select(turns.c.seq).where(stand)).all():
         deliveries.keep_words(connection, key, row.seq)
         checkpoints.outdate(connection, key, row.seq)
+        _unquote(connection, key, row.seq)
     made = and_(tells, turns.c.validity != Validity.ERASED)
     stale = {"progress": Progress.DONE, "validity": Validity.STALE, "body": b"", "tokens": turns.c.tokens + 1}
-    connection.execute(update(turns).where(made).values(stale))
+    connection.execute(update(turns).where(made).values(stale | {"edited_at": now(connection) * 1000}))
     asked = and_(mine, WAITS, turns.c.kind == Kind.COMMAND, turns.c.progress == Progress.WAITING)
     written = [one for one in connection.execute(select(turns.c.seq).where(asked)).scalars() if one > seq]
     newer = {"edited_at": func.coalesce(turns.c.edited_at, turns.c.at) + 1}
     others = [one for one in written if one != but]
     if others and connection.execute(update(turns).where(asked, turns.c.seq.in_(others)).values(newer)).rowcount:
-        this = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
-        connection.execute(update(sessions).where(this, sessions.c.owner.is_not(None)).values(news=True))
+        _tell(connection, key)
+
+
+def _unquote(connection: Connection, key: SessionKey, seq: int) -> None:
+    """What others have quoted of this summary is not known any more either, nor what tells of that."""
+    for message in parts.messages(connection, key, seq):
+        for other, row in quotes.quoting(connection, key.address, message):
+            quotes.take_out(connection, other, row.seq, row.place)
+            outdate(connection, other, row.seq)
+            checkpoints.outdate(connection, other, row.seq)
+            _tell(connection, other)
+
+
+def _tell(connection: Connection, key: SessionKey) -> None:
+    """Whoever holds this session looks again."""
+    this = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
+    connection.execute(update(sessions).where(this, sessions.c.owner.is_not(None)).values(news=True))
 
 
 def _telling(connection: Connection, key: SessionKey, seq: int) -> Sequence[int]:
