@@ -161,6 +161,29 @@ async def test_a_preview_that_is_under_way_elsewhere_when_its_question_is_delete
     assert await memory(database) == []
 
 
+async def test_what_an_earlier_call_may_still_leave_is_looked_for_when_a_later_one_was_taken_away(
+    database: Database,
+) -> None:
+    """As where a preview is posted again by itself, and the first call lands after the second."""
+    adapter, said, never = TranscriptAdapter(), message("hello"), asyncio.Event()
+    adapter.hold_preview = asyncio.Event()
+    async with house(database, ["Half an", never], adapter=adapter) as running, reconciled(running):
+        await running.say(said)
+        await adapter.until(lambda: adapter.previews)
+        await elsewhere(database).say(deleted(said))
+        await running.model.until(lambda: running.model.running == 0)
+        adapter.hold_preview.set()
+        await adapter.until(lambda: adapter.history and not adapter.screen)
+        await running.over()
+        assert adapter.reconciled == []
+
+        await database.write(lambda connection: connection.execute(update(deliveries).values(due_at=0)))
+        await adapter.until(lambda: adapter.reconciled)
+
+    ((reply, stands),) = adapter.reconciled
+    assert (reply.text, stands) == ("", "")
+
+
 async def test_nothing_is_begun_for_a_question_that_was_deleted_elsewhere(database: Database) -> None:
     """D5. Although this process has not looked yet."""
     adapter, said, go = TranscriptAdapter(), message("hello"), asyncio.Event()

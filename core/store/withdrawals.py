@@ -1,7 +1,8 @@
 """Withdrawals: what has begun to answer a message that is gone, or a place that is closed, leaves the screen again.
 
-A message that is on its way to the screen at that moment, in whatever process, is known once it has arrived there: so
-its row stays, and is looked at at once when it has (`doom`), or when nobody can be at it any more.
+A message that is on its way to the screen at that moment, in whatever process, is known once it has arrived there, and
+is taken away then (`doom`). Its row stays, and is looked at when nobody can be at it any more: a call that was given up
+before may still land.
 """
 
 import json
@@ -22,6 +23,8 @@ RECONCILE_AFTER = 2.0
 
 ASIDE = 10_000
 """From this part on: what was set aside. No answer has so many parts."""
+
+_DOOMED_ASIDE = 2 * ASIDE
 
 DOOMED = and_(deliveries.c.state == fixed(DeliveryState.DRAFT), deliveries.c.due_at.is_not(None))
 """Messages that are to leave the screen."""
@@ -56,12 +59,16 @@ def set_aside(connection: Connection, key: SessionKey, seq: int, part: int) -> N
 
 
 def doom(connection: Connection, key: SessionKey, seq: int, part: int, message: str) -> None:
-    """This message has come on screen for an answer that was withdrawn meanwhile; reconciling takes it away."""
-    row = {"workspace": key.workspace, "session": key.session, "seq": seq, "part": part}
+    """This message has come on screen for an answer that was withdrawn meanwhile; reconciling takes it away.
+
+    It stands for itself: whether a call before that has left another one is still looked at when nobody can be at it.
+    """
+    aside = part + _DOOMED_ASIDE
+    row = {"workspace": key.workspace, "session": key.session, "seq": seq, "part": aside}
     seen = {
         "state": DeliveryState.DRAFT,
         "message": None,
-        "draft": _written(key, seq, part, message),
+        "draft": _written(key, seq, aside, message),
         "body": None,
         "due_at": now(connection),
     }
