@@ -59,6 +59,11 @@ _COUNTED = {
 _CONTEXT = 4_000
 """Tokens of a window: it is full after a few messages, and the least with which anything is folded is 3,000."""
 
+_LONG_CONTEXT = 16_000
+"""The same in a run that is lasting: what stands in for a model writes records that can't be put more briefly, so a
+small window has no room for those of an hour.
+"""
+
 _PID = re.compile(r":(\d+)@")
 """The process in an owner's name."""
 
@@ -154,7 +159,7 @@ class Run:
             **self.discord.environment(),
             **self.model.environment(),
             "OPENAI_API_KEY": f"{KEY}-{number}",
-            "BACKSCROLL_CONTEXT_TOKENS": f"{_CONTEXT}",
+            "BACKSCROLL_CONTEXT_TOKENS": f"{_LONG_CONTEXT if self.plan.lasting else _CONTEXT}",
         }
 
     async def _all_connected(self) -> None:
