@@ -22,8 +22,9 @@ from rich.console import Console
 from rich.table import Table
 
 from core.memory import folding
-from core.memory.folding import Part, Plan, Readable, Text
+from core.memory.folding import Part, Plan, Text
 from core.memory.shares import shares
+from core.memory.stretches import Readable
 from core.memory.window import REPLY_TOKENS, Window, build
 from core.model.llm import Message
 from core.seam.messages import Author

@@ -10,8 +10,9 @@ from core.memory import beginning
 from core.memory.checkpoints import asked, material
 from core.memory.checkpoints.asked import Assignment
 from core.memory.checkpoints.shown import Record, record
-from core.memory.folding import IDLE, Part, Plan, Readable, Text, part_of, plan, remade
+from core.memory.folding import IDLE, Part, Plan, Text, part_of, plan, remade
 from core.memory.mind import Mind
+from core.memory.stretches import Readable
 from core.memory.window import REPLY_TOKENS
 from core.session import Checkpoint, Fold, Kind, SessionKey, Turn, Validity
 from core.store import Connection, checkpoints, recalling, turns

@@ -5,14 +5,14 @@ the highest nodes that together tell of its turns, the state of all that is show
 hands, and an edit makes few texts stale.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from core.memory import beginning
-from core.memory.shares import LEAST_EXCHANGES, LEAST_FOLD, Folding, Shares
+from core.memory.shares import LEAST_FOLD, Folding, Shares
+from core.memory.stretches import ANY, Readable, kept, stretches, units
 from core.memory.window import Window
-from core.session import Checkpoint, Fold, Kind, Turn
+from core.session import Checkpoint, Fold, Turn
 
 FAN = 8
 """So many checkpoints or nodes have a node over them."""
@@ -57,33 +57,6 @@ class Plan:
         return min(part.first for part in parts), max(part.last for part in parts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Unit:
-    """An exchange with what was overheard before it: never parted by a fold.
-
-    `told` is what it costs whoever folds it.
-    """
-
-    first: int
-    last: int
-    tokens: int
-    told: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Readable:
-    """How much of what is said whoever folds it has room to read at once, and what a turn costs there beside its words.
-
-    Short turns are mostly that.
-    """
-
-    room: int
-    beside: Callable[[Turn], int]
-
-
-_ANY = Readable(room=2**31, beside=lambda _: 0)
-
-
 def plan(
     shares: Shares,
     shown: Sequence[Checkpoint],
@@ -94,7 +67,7 @@ def plan(
     budget: int,
     fixed: int,
     idle: bool,
-    readable: Readable = _ANY,
+    readable: Readable = ANY,
 ) -> Plan | None:
     """What is to be folded now; None for nothing.
 
@@ -108,17 +81,21 @@ def plan(
     if folding is None:
         return None
     turns = list(beginning.limited(newest_first, shares))[::-1]
-    units = list(_units(turns, shares, readable))
+    ends = sorted(one.last for one in shown if one.kind is not Fold.STATE)
+    said = list(units(turns, ends, shares, readable))
     told = sum(one.tokens for one in shown)
     request = fixed + told + sum(beginning.cost(turn, shares) for turn in turns)
     if request < (folding.begins if not idle or folding.idle is None else folding.idle):
         return None
-    kept = _kept(units, max(folding.verbatim, folding.after - fixed - told))
-    stretches = list(_stretches(units[: len(units) - kept], shown, start, folding.stretch, readable.room))
-    takes = sum(tokens for _, tokens in stretches)
+    stays = kept(said, max(folding.verbatim, folding.after - fixed - told))
+    runs = list(stretches(said[: len(said) - stays], ends, start, folding.stretch, readable.room))
+    takes = sum(tokens for _, tokens in runs)
     if takes < (LEAST_FOLD if idle or request >= budget else folding.takes):
         return None
-    folded = [Text(part=part, tokens=_length(tokens, folding.checkpoint)) for part, tokens in stretches]
+    folded = [
+        Text(part=_checkpoint(first, last), tokens=_length(tokens, folding.checkpoint))
+        for (first, last), tokens in runs
+    ]
     return Plan(texts=(*folded, *_above(folded, shown, tree, folding)), takes=takes)
 
 
@@ -155,62 +132,8 @@ def remade(old: Checkpoint, shown: Iterable[Checkpoint], tree: Iterable[Checkpoi
     return Text(part=part, tokens=max(old.tokens, share, _SHORTEST), sources=tuple(sources))
 
 
-def _units(turns: Iterable[Turn], shares: Shares, readable: Readable) -> Iterator[_Unit]:
-    """The exchanges, oldest first, each with what was overheard before it; what was overheard since is none."""
-    before: list[Turn] = []
-    for key, said in groupby(turns, key=lambda turn: None if turn.kind is Kind.OVERHEARD else turn.seq):
-        before += said
-        if key is not None:
-            tokens = sum(beginning.cost(turn, shares) for turn in before)
-            told = tokens + sum(map(readable.beside, before))
-            yield _Unit(first=min(turn.seq for turn in before), last=key, tokens=tokens, told=told)
-            before = []
-
-
-def _kept(units: Sequence[_Unit], tokens: int) -> int:
-    """How many of the newest stay as they were said: so many tokens of them, and two exchanges at least."""
-    kept = 0
-    for unit in reversed(units):
-        if kept >= LEAST_EXCHANGES and tokens <= 0:
-            break
-        kept, tokens = kept + 1, tokens - unit.tokens
-    return kept
-
-
-def _stretches(
-    units: Iterable[_Unit], shown: Sequence[Checkpoint], start: int, longest: int, room: int
-) -> Iterator[tuple[Part, int]]:
-    """What becomes one checkpoint each, and its tokens: neighbours without a checkpoint between them.
-
-    Each begins where the one before it ends, so that nothing is left between them. Too little stays as it was said.
-    """
-    ends = sorted(one.last for one in shown if one.kind is not Fold.STATE)
-    for _, between in groupby(units, key=lambda unit: sum(1 for end in ends if end < unit.first)):
-        stretch = list(between)
-        after = max((end for end in ends if end < stretch[0].first), default=start)
-        tokens = 0
-        for part in _even(stretch, longest, room):
-            tokens += sum(unit.tokens for unit in part)
-            if tokens >= LEAST_FOLD:
-                yield Part(kind=Fold.CHECKPOINT, level=0, first=after + 1, last=part[-1].last), tokens
-                after, tokens = part[-1].last, 0
-
-
-def _even(units: Sequence[_Unit], longest: int, room: int) -> Iterator[list[_Unit]]:
-    """These, in parts of about the same size, none of more than a stretch, nor of more than can be read at once."""
-    full, sizes = longest * room, [max(unit.tokens * room, unit.told * longest) for unit in units]
-    total = sum(sizes)
-    most = total / -(-total // full) if total else 0
-    part: list[_Unit] = []
-    done = 0
-    for unit, size in zip(units, sizes, strict=True):
-        if part and (done + size > full or done + size / 2 > most):
-            yield part
-            part, done = [], 0
-        part.append(unit)
-        done += size
-    if part:
-        yield part
+def _checkpoint(first: int, last: int) -> Part:
+    return Part(kind=Fold.CHECKPOINT, level=0, first=first, last=last)
 
 
 def _length(tokens: int, share: int) -> int:

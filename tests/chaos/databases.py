@@ -70,12 +70,12 @@ class Turn(NamedTuple):
 def _turns(connection: Connection) -> dict[str, Turn]:
     columns = "workspace, session, role, seq, kind, progress, validity, error, at, body, COALESCE(message, notice)"
     mine, found = "role = 0 AND (message IS NOT NULL OR notice IS NOT NULL)", dict[str, Turn]()
-    rows = connection.execute(text(f"SELECT {columns} FROM turns WHERE {mine} ORDER BY kind <> 1"))
+    rows = connection.execute(text(f"SELECT {columns} FROM turns WHERE {mine} ORDER BY at > 0, kind <> 1"))
     for workspace, session, role, seq, *state, error, at, body, message in rows.all():
         words = bodies.TURN.open(bodies.Mine(workspace, session), (seq, role), body)
         words = f"{found[message].text} {words}" if message in found else words
         why = bodies.ERROR.open(bodies.Mine(workspace, session), (seq, role), error)
-        found[message] = Turn(seq, *state, why, at, text=words)  # the last one stays: heard elsewhere comes first
+        found[message] = Turn(seq, *state, why, at, text=words)  # the last one stays: barred or heard elsewhere first
     return found
 
 

@@ -135,6 +135,14 @@ def test_turns_between_checkpoints_become_one_of_their_own_where_they_are_worth_
     assert made(fold, Fold.CHECKPOINT)[0][0] == 31, "too little stays as it was said"
 
 
+def test_what_was_overheard_before_a_checkpoint_is_told_without_it() -> None:
+    heard = [turn(seq, LEAST_FOLD, kind=Kind.OVERHEARD) for seq in (9, 2, 1)]
+    stretches = made(planned([*exchanges(10, 90), *heard], [checkpoint(3, 8)]), Fold.CHECKPOINT)
+    assert stretches[0] == (1, 2)
+    assert stretches[1][0] == 9
+    assert all(before[1] < after[0] for before, after in pairwise(stretches))
+
+
 def test_a_text_is_much_shorter_than_what_it_tells_of_and_keeps_to_its_share() -> None:
     fold = planned(exchanges(1, 67))
     assert fold is not None
