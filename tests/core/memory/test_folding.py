@@ -227,6 +227,33 @@ def test_whatever_was_said_a_plan_keeps_its_promises(tokens: list[int], budget: 
     assert sum(sizes[stretches[-1][1] :]) >= min(limits.verbatim, sum(sizes) - LEAST_FOLD)
 
 
+pieces = some.lists(
+    some.tuples(some.sampled_from(["said", "said", "overheard", "told"]), some.integers(50, 3_000)),
+    min_size=8,
+    max_size=60,
+)
+
+
+@given(pieces, some.sampled_from([4_000, 6_000, 24_000]), some.booleans())
+def test_no_turn_is_told_by_two_records_whatever_lies_between(
+    said: list[tuple[str, int]], budget: int, idle: bool
+) -> None:
+    newest, told = list[Turn](), list[Checkpoint]()
+    for seq, (what, size) in enumerate(said, 1):
+        if what == "told":
+            told.append(checkpoint(seq, seq, tokens=100))
+        else:
+            heard = [turn(seq, size, kind=Kind.OVERHEARD)]
+            newest = [*(heard if what == "overheard" else exchanges(seq, seq, size)), *newest]
+
+    fold = planned(newest, told, budget=budget, idle=idle)
+
+    if fold is not None:
+        stretches = made(fold, Fold.CHECKPOINT)
+        assert all(one[1] < two[0] for one, two in pairwise(stretches))
+        assert not any(first <= one.first <= last for first, last in stretches for one in told)
+
+
 def test_what_covers_a_range_are_the_highest_that_lie_in_it() -> None:
     leaf = [Part(kind=Fold.CHECKPOINT, level=0, first=seq, last=seq) for seq in range(1, 11)]
     node = Part(kind=Fold.NODE, level=1, first=1, last=8)
