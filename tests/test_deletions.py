@@ -146,25 +146,7 @@ async def test_what_was_deleted_long_ago_is_not_kept_in_mind(database: Database)
 async def test_a_preview_that_is_under_way_elsewhere_when_its_question_is_deleted_is_taken_away(
     database: Database,
 ) -> None:
-    """D5."""
-    adapter, said, never = TranscriptAdapter(), message("hello"), asyncio.Event()
-    adapter.hold_preview = asyncio.Event()
-    async with house(database, ["Half an", never], adapter=adapter) as running, reconciled(running):
-        await running.say(said)
-        await adapter.until(lambda: adapter.previews)
-        await elsewhere(database).say(deleted(said))
-        await running.model.until(lambda: running.model.running == 0)
-        adapter.hold_preview.set()
-        await adapter.until(lambda: adapter.history and not adapter.screen)
-        await running.over()
-
-    assert await memory(database) == []
-
-
-async def test_what_an_earlier_call_may_still_leave_is_looked_for_when_a_later_one_was_taken_away(
-    database: Database,
-) -> None:
-    """As where a preview is posted again by itself, and the first call lands after the second."""
+    """D5. What an earlier call may still leave is looked for later, as where a preview is posted again by itself."""
     adapter, said, never = TranscriptAdapter(), message("hello"), asyncio.Event()
     adapter.hold_preview = asyncio.Event()
     async with house(database, ["Half an", never], adapter=adapter) as running, reconciled(running):
@@ -182,6 +164,7 @@ async def test_what_an_earlier_call_may_still_leave_is_looked_for_when_a_later_o
 
     ((reply, stands),) = adapter.reconciled
     assert (reply.text, stands) == ("", "")
+    assert await memory(database) == []
 
 
 async def test_nothing_is_begun_for_a_question_that_was_deleted_elsewhere(database: Database) -> None:

@@ -12,7 +12,7 @@ from core.memory.window import MESSAGE_TOKENS, REPLY_TOKENS, text
 from core.model import envelope
 from core.model.calibration import Calibration
 from core.model.cutting import cut_middle
-from core.model.llm import Model
+from core.model.llm import CHARACTERS, Model
 from core.model.prices import Prices
 from core.model.tokens import Counter
 from core.policy import Overrides, Policy
@@ -29,7 +29,6 @@ QUOTES = 12
 """So many quotes of one message are kept: as many files as Discord takes, and what they reply to."""
 
 _COUNTED_EVERY = 400  # characters by which an answer grows before it is counted again
-_CHARACTERS = 4  # in a token of English, which has the longest
 _SLACK = 1.25  # its model counts by a vocabulary of its own, and was told the limit
 
 
@@ -114,7 +113,7 @@ class Mind:
 
     def least(self, words: str) -> int:
         """What these words cost at least; an estimate, which is never too low, would end answers at half the limit."""
-        return self.counter.count(words) if self.counter.excess == 1 else len(words) // _CHARACTERS
+        return self.counter.count(words) if self.counter.excess == 1 else len(words) // CHARACTERS
 
     @property
     def told(self) -> str:

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from core.memory import beginning
+from core.memory.checkpoints.form import Run
 from core.memory.shares import LEAST_EXCHANGES, LEAST_FOLD, Shares
 from core.session import Kind, Turn
-
-Run = tuple[int, int]
-"""From the first seq to the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +85,9 @@ def stretches(
 
     Each begins where the one before it ends, so that nothing is left between them. Too little stays as it was said.
     """
-    for _, between in groupby(told, key=lambda unit: sum(1 for end in ends if end < unit.first)):
-        stretch = list(between)
-        after = max((end for end in ends if end < stretch[0].first), default=start)
-        tokens = 0
-        for part in _even(stretch, longest, room):
+    for before, between in groupby(told, key=lambda unit: bisect_left(ends, unit.first)):
+        after, tokens = ends[before - 1] if before else start, 0
+        for part in _even(list(between), longest, room):
             tokens += sum(unit.tokens for unit in part)
             if tokens >= LEAST_FOLD:
                 yield (after + 1, part[-1].last), tokens

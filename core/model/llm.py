@@ -94,10 +94,11 @@ class Unseen:
     @property
     def tokens(self) -> int:
         """How many they are at least, as far as anybody can say who is not told."""
-        return self.characters // _CHARACTERS
+        return self.characters // CHARACTERS
 
 
-_CHARACTERS = 4  # in a token of English, which has the longest
+CHARACTERS = 4
+"""In a token of English, which has the longest."""
 
 Piece = str | Afresh | Unseen | Usage | Finish
 """What a model's stream is made of: a Usage by itself is what an answer has cost that ends in an error."""
