@@ -4,7 +4,6 @@ What the session remembers goes in, the model's words come out, and the answer, 
 stored as one. Commands are answered here as well: same order, same durability.
 """
 
-from contextlib import suppress
 from time import time
 
 import structlog
@@ -94,8 +93,10 @@ class Assistant:
         if not await self._database.write(timeouts.fall_asleep, lease, notice):
             return True
         address = lease.key.address
-        with suppress(DeliveryError):  # a courtesy
+        try:
             await self._outbox.adapters[address.platform].presence(address, is_present=False)
+        except DeliveryError as error:
+            log.info("courtesy not done", error=type(error).__name__)
         return False
 
     async def _is_ignored(self, lease: Lease, question: Turn, order: Order | None) -> bool:
