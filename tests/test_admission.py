@@ -323,11 +323,12 @@ async def test_who_is_denied_while_queued_is_told_so_in_place_of_an_answer(
     async with Running(url, model, stage):
         await stage.say("a long question")
         await model.until(lambda: model.requests)
-        await stage.say("and mine?", author="eve")
+        question = await stage.say("and mine?", author="eve")
         await stage.say("!summarize", author="eve")
         await stage.say("what of me?", author="ben")
         await stage.say(f"!set deny person:{person(stage, 'eve')}")
         await stage.until(lambda: any("`deny` is" in one.text for one in stage.shown()))
+        await stage.again(question)
         model.release()
         await stage.until(lambda: any("what of me?" in one.text and one.done for one in stage.shown()))
         told = [one for one in stage.shown() if one.text.startswith("I can't talk with you here")]

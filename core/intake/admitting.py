@@ -4,6 +4,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
+import structlog
+
 from core.access import Denial, denial, is_unheard, quotable
 from core.commands.table import NOT_ADMITTED
 from core.events import Events, TurnedAway
@@ -15,6 +17,8 @@ from core.seam.messages import Inbound
 from core.session import Kind
 from core.store import Database, arrivals, denials, places
 from core.work.worker import Worker
+
+log = structlog.get_logger()
 
 
 class NotAdmitted(Exception):
@@ -66,8 +70,12 @@ class Admitting:
     async def turn_away(self, message: Inbound, refused: NotAdmitted) -> None:
         """Tells the author so, and nobody else, if the message was for us. What they said goes no further.
 
-        A command by the platform's own means is always answered, as the platform waits for that.
+        A command by the platform's own means is always answered, as the platform waits for that. A message that has
+        come before they were denied is answered, or turned away in its turn: that it comes again is no news.
         """
+        if await self._database.read(places.has_asked, message.address, message.id):
+            log.debug("known already", session=message.address.id)
+            return
         told = refused.is_told and judging.is_called(message) and await self._tell(message, refused.why)
         self._events.tell(TurnedAway(address=message.address, reason=refused.why.name.lower(), told=told))
 

@@ -123,6 +123,16 @@ def known(connection: Connection, address: Address, messages: Sequence[str]) -> 
     return set(connection.execute(select(turns.c.message).where(mine, turns.c.message.in_(messages))).scalars())
 
 
+def has_asked(connection: Connection, address: Address, message: str) -> bool:
+    """Whether this message was accepted before as one that is for us."""
+    here = find(connection, address)
+    if here is None:
+        return False
+    mine = and_(turns.c.workspace == here[0].workspace, turns.c.session == here[0].session)
+    asked = and_(turns.c.message == message, turns.c.role == Role.PERSON, turns.c.kind != Kind.OVERHEARD)
+    return connection.execute(select(turns.c.seq).where(mine, asked).limit(1)).first() is not None
+
+
 def standing(connection: Connection, address: Address, since: float) -> set[str]:
     """The messages that people have said in this place after this instant, and that are not known to be deleted.
 
