@@ -59,21 +59,31 @@ FILE_HOSTS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
 _REFUSALS: Mapping[int, type[HTTPException]] = {HTTPStatus.FORBIDDEN: Forbidden, HTTPStatus.NOT_FOUND: NotFound}
 
 _PAUSE = 6  # the longest before another try to connect: 2**6 seconds
+_STOOD = 10.0  # seconds after which a line was a good one
 
 LONGEST_WAIT = 30.0
 """How long a request may wait for a rate limit inside the library, in seconds; its smallest setting."""
 
 
 class Pauses(ExponentialBackoff[bool]):
-    """The pauses before another try to connect: longer each time, up to a minute, and short again after two.
+    """The pauses before another try to connect: longer each time, up to a minute, and short again once a line stood.
 
     discord.py 2.7.1 lets them grow to 17 minutes, and forgets a failure only after 34 minutes without one: where the
     line fails now and then, nobody is heard for ever longer.
     """
 
-    def __init__(self, base: int = 1) -> None:
+    def __init__(self, base: int = 1, *, clock: Callable[[], float] = monotonic) -> None:
         super().__init__(base)
-        self._max, self._reset_time = _PAUSE, 2 * base * 2**_PAUSE
+        self._max, self._clock = _PAUSE, clock
+        self._over = clock()
+
+    def delay(self) -> float:
+        """How long the pause is that begins now, in seconds."""
+        if self._clock() - self._over > _STOOD:
+            self._exp = 0
+        seconds = super().delay()
+        self._over = self._clock() + seconds
+        return seconds
 
 
 vars(discord.client)[ExponentialBackoff.__name__] = Pauses  # there is no setting for it

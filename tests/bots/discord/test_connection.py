@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from types import SimpleNamespace
 
 import pytest
 
@@ -10,7 +9,7 @@ from bots.discord import DiscordAdapter
 from bots.discord.api import Api
 from bots.discord.connection import Gateway
 from bots.discord.gate import Gate
-from bots.discord.library import Redirect, discord
+from bots.discord.library import Pauses, Redirect, discord
 from core.errors import PlatformError
 from tests.bots.discord.conftest import Listener, listening
 from tests.wire.discord import DiscordStage
@@ -50,16 +49,21 @@ async def test_a_close_that_no_reconnecting_mends_is_one_clear_line(stage: Disco
     assert len(stage.gateway.identified) == 1
 
 
-def test_a_line_that_fails_now_and_then_is_tried_again_within_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And soon, where it has held for a while."""
+def test_a_line_that_fails_now_and_then_is_tried_again_soon() -> None:
+    """Within a minute, and at once where it stood for a while, however often it failed before."""
     now = 0.0
-    monkeypatch.setattr("discord.backoff.time", SimpleNamespace(monotonic=lambda: now))
-    pauses = discord.client.ExponentialBackoff()
-    failing = [pauses.delay() for _ in range(200)]
-    now = 130.0
+    pauses = Pauses(clock=lambda: now)
+    first, failing, stood = pauses.delay(), list[float](), list[float]()
+    for _ in range(200):
+        now += (failing or [first])[-1] + 0.1
+        failing.append(pauses.delay())
+    for _ in range(50):
+        now += (stood or failing)[-1] + 11.0
+        stood.append(pauses.delay())
 
     assert 30 < max(failing) <= 64
-    assert pauses.delay() <= 2
+    assert max(stood) <= 2
+    assert vars(discord.client)["ExponentialBackoff"] is Pauses, "the library takes them for its own"
 
 
 async def test_a_wrong_token_is_named(stage: DiscordStage) -> None:
