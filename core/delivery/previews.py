@@ -95,18 +95,22 @@ class Previews:
         if draft is not None and draft.text not in EXCUSES and (draft.text == text or len(draft.text) > len(text)):
             return  # when an answer is tried again, nothing on screen shrinks
         self._call = asyncio.create_task(self._preview(part, text, draft))
+        self._call.add_done_callback(self._ended)
         await asyncio.shield(self._call)
 
     async def end(self) -> None:
         """Waits for a call that is under way, and takes back the intents of which nothing was shown."""
-        if self._call is not None and not self._call.done():
+        if self._call is not None:
             await asyncio.wait([self._call])
-            if not self._call.cancelled() and (error := self._call.exception()) is not None:
-                log.info("preview failed", session=self._lease.key.address.id, error=type(error).__name__)
         nothing = self.intended - self.drafts.keys() - self._uncertain
         if nothing:
             await self._office.database.write(deliveries.forget, self._lease.key, self._question.seq, nothing)
             self.intended -= nothing
+
+    def _ended(self, call: asyncio.Task[None]) -> None:
+        """Nobody need be there any more who would hear of its failure."""
+        if not call.cancelled() and (error := call.exception()) is not None:
+            log.info("preview failed", session=self._lease.key.address.id, error=type(error).__name__)
 
     async def _preview(self, part: int, text: str, draft: Draft | None) -> None:
         database, key, seq = self._office.database, self._lease.key, self._question.seq
