@@ -111,10 +111,9 @@ class Everything:
     def _compare(self, kind: str, names: list[str]) -> None:
         """Holds the newest requests, that of a summary among them, against the one before."""
         requests = [one for one in self.server.requests if not is_fold(one)]
-        summaries = [one for one in requests if one.last == SUMMARIZE]
-        again = summaries[
-            : -1 if kind == "summarize" else None
-        ]  # those that were stale: asked once, of no conversation
+        summaries = [one for one in requests if one.last.startswith(SUMMARIZE)]
+        # those that were stale: asked once, of no conversation
+        again = summaries[: -1 if kind == "summarize" else None]
         requests = [one for one in requests if one not in again]
         self.server.requests.clear()
         changed = 0
