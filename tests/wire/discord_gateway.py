@@ -4,6 +4,7 @@ import json
 import zlib
 from asyncio import Task, create_task, sleep, wait
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -75,13 +76,14 @@ class Socket:
         await self.write(json.dumps(payload))
 
     async def write(self, text: str) -> None:
-        """A frame exactly as given."""
+        """A frame exactly as given; where the other end has just gone, it has all when it resumes."""
         if self.web.closed:
             return
-        if self._squeeze is None:
-            await self.web.send_str(text)
-        else:
-            await self.web.send_bytes(self._squeeze(text.encode()))
+        with suppress(ConnectionError):
+            if self._squeeze is None:
+                await self.web.send_str(text)
+            else:
+                await self.web.send_bytes(self._squeeze(text.encode()))
 
 
 class Gateway:
