@@ -81,7 +81,8 @@ def _moved(session: str, known: Aged, orders: Iterable[Ordered], spoken: Collect
         before = resets if verb == "undo" else [one for one in spoken if one > begins]
         needed = seq is not None and any(one < seq for one in before)
         if done[seq] > 1 or (needed and not done[seq]):
-            yield _offence("torn", session, f"the {verb} at {seq} has moved the view {done[seq]} times")
+            moves = f"of {verbs} came {known.segments}"
+            yield _offence("torn", session, f"the {verb} at {seq} has moved the view {done[seq]} times: {moves}")
     views: list[tuple[int, ...]] = [(EVERYTHING,)]
     for one in known.segments:
         if one.kind == Move.RESET and one.seq is not None:
