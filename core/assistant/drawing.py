@@ -90,7 +90,7 @@ def _said(connection: Connection, key: SessionKey, mind: Mind, parts: Sequence[P
     newest = checkpoints.read(connection, key, ranges, budget=WINDOWS * mind.room)
     stand = [turn for turn in newest if turn.validity is not Validity.STALE]
     said = list(beginning.limited(stand, mind.shares))[::-1]
-    return said if all(any(_is_in(turn, part) for turn in said) for part in parts) else None
+    return said if all(within(said, part) for part in parts) else None
 
 
 def _records(
@@ -140,9 +140,10 @@ def _assigned(mind: Mind, text: Text, said: Sequence[Turn], records: Mapping[Par
     longest, zone = mind.shares.message, ZoneInfo(mind.policy.zone)
     if part.kind is Fold.STATE:
         return asked.state(parts, (), covers=covers, zone=zone, cut=mind.cut, longest=longest, most=text.tokens)
-    told = [turn for turn in said if _is_in(turn, part)]
+    told = within(said, part)
     return asked.checkpoint(told, covers=covers, zone=zone, cut=mind.cut, longest=longest, most=text.tokens)
 
 
-def _is_in(turn: Turn, part: Part) -> bool:
-    return part.first <= turn.seq <= part.last
+def within(said: Sequence[Turn], part: Part) -> Sequence[Turn]:
+    """Those of these turns of which a checkpoint of this part is made; nothing else is made of turns."""
+    return [turn for turn in said if part.kind is Fold.CHECKPOINT and part.first <= turn.seq <= part.last]

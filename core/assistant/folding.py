@@ -5,28 +5,29 @@ if nothing that it tells of has changed meanwhile; so one that is ended anywhere
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from time import time
 
 from core.assistant import drawing
 from core.assistant.drawing import Drawn
+from core.assistant.sifting import sifted
 from core.assistant.streaming import written
 from core.assistant.tabs import Tabs
 from core.budget.holding import Account
-from core.errors import DatabaseError, EmptyAnswer, LeaseLost, ModelError, ModelStalled
+from core.errors import DatabaseError, EmptyAnswer, LeaseLost, ModelError, ModelRefused, ModelStalled
 from core.events import Events, Folded, FoldRefused
 from core.memory.checkpoints import asked
 from core.memory.checkpoints.asked import Assignment
 from core.memory.checkpoints.checks import checked
 from core.memory.checkpoints.refusals import Reason, Refusal
 from core.memory.checkpoints.shown import Record
-from core.memory.folding import Part
+from core.memory.folding import Part, Text
 from core.memory.mind import Mind
 from core.memory.window import REPLY_TOKENS
 from core.model.llm import Cause, Prompt
-from core.session import Fold, SessionKey
+from core.session import Fold, SessionKey, Turn
 from core.store import Database, checkpoints, folds, policies
 from core.store.checkpoints import Made
 from core.store.folds import Due
@@ -114,8 +115,7 @@ class Folder:
             if not all(source in records for source in text.sources):
                 continue
             try:
-                assignment = await asyncio.to_thread(drawing.assigned, mind, text, drawn.turns, records)
-                fresh, model = await self._text(mind, key, assignment)
+                fresh, model = await self._told(mind, key, text, drawn.turns, records)
             except (ModelError, _Unusable) as error:
                 if text.part.kind is Fold.CHECKPOINT:
                     raise
@@ -137,14 +137,39 @@ class Folder:
             text, said, records = found
             words, tokens, model = "", 0, mind.model.name  # of nothing, it is nothing
             if said or records:
-                assignment = await asyncio.to_thread(drawing.assigned, mind, text, said, records)
-                assignment = replace(assignment, tokens=max(assignment.tokens, text.tokens + 1))
-                fresh, model = await self._text(mind, key, assignment)
+                fresh, model = await self._told(mind, key, text, said, records, least=text.tokens + 1)
                 words, tokens = fresh.text, fresh.tokens
             put = partial(checkpoints.remade, text=words, tokens=tokens, model=model)
             if not await self._database.write(put, key, old):
                 return False
         return True
+
+    async def _told(
+        self,
+        mind: Mind,
+        key: SessionKey,
+        text: Text,
+        said: Sequence[Turn],
+        records: Mapping[Part, Record],
+        *,
+        least: int = 0,
+    ) -> tuple[Record, str]:
+        """What the model writes for this text, and which model that was; without turns that the provider refuses.
+
+        What it stands for counts as `least` tokens at least. Raises a ModelError, or _Unusable.
+        """
+
+        async def assigned(turns: Sequence[Turn]) -> Assignment:
+            given = await asyncio.to_thread(drawing.assigned, mind, text, turns, records)
+            return replace(given, tokens=max(given.tokens, least))
+
+        async def write(turns: Sequence[Turn]) -> tuple[Record, str]:
+            return await self._text(mind, key, await assigned(turns))
+
+        async def attempt(turns: Sequence[Turn]) -> object:
+            return await self._attempt(mind, key, await assigned(turns))
+
+        return await sifted(drawing.within(said, text.part), write, attempt)
 
     async def _text(self, mind: Mind, key: SessionKey, assignment: Assignment) -> tuple[Record, str]:
         """What the model writes, and which model that was. Raises a ModelError, or _Unusable."""
@@ -167,6 +192,8 @@ class Folder:
             raise ModelStalled("One text of a fold took too long.") from error
         except EmptyAnswer:
             return Refusal(reason=Reason.EMPTY), mind.model.name
+        if finish.cut == "filter":
+            raise ModelRefused("The provider's content filter has ended one text of a fold.")
         if finish.cut is not None:
             return Refusal(reason=Reason.CUT), finish.model
         found = await asyncio.to_thread(checked, words, given, mind.count)

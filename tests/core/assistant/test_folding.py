@@ -15,7 +15,7 @@ from core.events import Folded, FoldRefused
 from core.memory.checkpoints.shown import EXPLAINED
 from core.memory.folding import IDLE
 from core.memory.window import REPLY_TOKENS
-from core.model.llm import Finish, Prompt
+from core.model.llm import Cut, Finish, Prompt
 from core.model.metered import Metered
 from core.policy import SETTINGS, Level
 from core.schema import calls, checkpoints, folds, sessions, spent, turns
@@ -41,6 +41,8 @@ class FoldingModel(ScriptedModel):
         super().__init__(*script)
         self.asked_to_fold: list[Prompt] = []
         self.writes: Callable[[Prompt], str] = written
+        self.filters: Callable[[Prompt], bool] = lambda prompt: False
+        """Whether a filter ends what it writes."""
         self.hold: asyncio.Event | None = None
         self.room: int | None = None
         """How much it reads at once to fold it."""
@@ -59,7 +61,8 @@ class FoldingModel(ScriptedModel):
             await self.hold.wait()
         words, longest = self.writes(prompt), (prompt.answer_tokens or 4_000) * 4  # characters
         yield words[:longest]
-        yield Finish(model=self.name, cut="length" if len(words) > longest else None)
+        cut: Cut | None = "length" if len(words) > longest else None
+        yield Finish(model=self.name, cut="filter" if self.filters(prompt) else cut)
 
 
 def is_fact(words: str) -> bool:
