@@ -68,6 +68,11 @@ def body(api: API, model: str, prompt: Prompt, manners: Manners, marks: Collecti
     return whole | {"messages": system + messages}
 
 
+def with_value(field: str, value: object) -> str:
+    """A field with one value, as what a server has refused: with another one it may be asked for."""
+    return f"{field}={value}"
+
+
 def _told(prompt: Prompt, manners: Manners) -> tuple[str, Sequence[Message]]:
     """The instructions and the conversation; where there is no role for instructions, they open the conversation."""
     told, said = prompt.instructions, list(prompt.messages)
@@ -120,7 +125,8 @@ def fields(api: API, prompt: Prompt, manners: Manners, wanted: Wanted, *, offici
     effort = wanted.effort if prompt.effort is None else prompt.effort
     if effort not in {None, "auto"}:
         name, value = ("reasoning", {"effort": effort}) if api == "responses" else ("reasoning_effort", effort)
-        extra[name] = value
+        if with_value(name, effort) not in manners.refused:
+            extra[name] = value
     if (most := wanted.most(prompt, manners)) is not None:
         # Reasoning models refuse max_tokens, old servers the other name.
         chat = ["max_tokens", "max_completion_tokens"][:: -1 if official else 1]

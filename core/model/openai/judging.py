@@ -113,6 +113,8 @@ def unwanted(heard: Complaint, fields: Mapping[str, object]) -> str | None:
         for part in (name, *name.split(".")):  # `reasoning.effort`, `input[2].content[0].prompt_cache_breakpoint`
             if part in fields:
                 return part
+        if name.endswith(".effort"):  # of the other API, which a gateway speaks
+            return next((one for one in wordings.EFFORT if one in fields), None)
     said, words = " ".join((*heard.names, heard.words)), ADDRESSES.sub("", heard.words)
     certain = heard.status in {400, 422}  # what is an identifier of ours is then named for a reason
     told = [name for name in fields if (certain and "_" in name) or wordings.UNWANTED_WORDS.search(said)]

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from core.errors import ModelRefused, WindowTooLong
-from core.model.openai import wordings
+from core.model.openai import asking, wordings
 from core.model.openai.complaints import Complaint
+from core.model.openai.fields import text
 from core.model.openai.judging import judge, template_refuses, unwanted
 from core.model.openai.manners import Manners
 from core.model.openai.reading import Reading
@@ -18,8 +19,15 @@ def of_refusal(heard: Complaint, fields: Mapping[str, object], manners: Manners)
     if field == "stream":
         return {"streams": False}
     if field is not None:
-        return {"refused": manners.refused | {field}}
+        return {"refused": manners.refused | {_of_value(heard, field, fields) or field}}
     return _of_template(heard, manners) if template_refuses(heard) else {}
+
+
+def _of_value(heard: Complaint, field: str, fields: Mapping[str, object]) -> str | None:
+    """The field with its value, where that is how hard to think and the server tells how hard the model can."""
+    if field not in wordings.EFFORT or not ("unsupported_value" in heard.names or wordings.EFFORTS.search(heard.words)):
+        return None
+    return asking.with_value(field, text(fields, field) or text(fields, field, "effort"))
 
 
 def _of_template(heard: Complaint, manners: Manners) -> dict[str, object]:

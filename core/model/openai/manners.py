@@ -17,9 +17,10 @@ API = Literal["responses", "chat"]
 class Manners:
     """What is known of a server and one of its models.
 
-    `api` is the one that it has, `refused` are request fields that it will not have. It `streams` or answers in one
-    body. It wants roles to take `turns`, or no `system` role. It `thinks`: part of its answers is thought, and where
-    it begins `in_thought` only a closing tag tells. `context` is in tokens, prompt and answer together.
+    `api` is the one that it has, `refused` are request fields that it will not have, or not with this value. It
+    `streams` or answers in one body. It wants roles to take `turns`, or no `system` role. It `thinks`: part of its
+    answers is thought, and where it begins `in_thought` only a closing tag tells. `context` is in tokens, prompt and
+    answer together.
     """
 
     api: API | None = None

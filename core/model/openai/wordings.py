@@ -100,12 +100,18 @@ INSTRUCTIONS_WORDS = re.compile(r"system|developer", re.IGNORECASE)
 LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 """Our fields for the longest answer."""
 
+EFFORT = ("reasoning", "reasoning_effort")
+"""Our fields for how hard to think. A model may know but some of the words for that."""
+
 SPELT = {
     "reasoning": r"\breasoning|\bthink(ing)?\b",
     "reasoning_effort": r"\breasoning[_ ]?effort\b|\bthink(ing)?\b",
     "stream": r"support\w*[^.]{0,30}\bstream|\bstream(ing)?\b.{0,20}(support|not )|verified to stream",
 }
 """Fields that servers name in their own words: xAI, Ollama, Bedrock. A stream that fails is named by many."""
+
+EFFORTS = re.compile(r"""['"`](none|default|minimal|low|medium|x?high|max)['"`]""")
+"""How OpenAI, DeepSeek, Groq, vLLM and Cohere name how hard a model can think, or can't, where it knows the field."""
 
 ECHOED = {"input", "messages", "prompt", "instructions", "ctx", "url", "flagged_input"}
 """Keys under which a server repeats what it was sent: people's words, which say nothing of what is wrong."""

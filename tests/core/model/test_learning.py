@@ -13,7 +13,7 @@ from core.model.openai.complaints import Complaint
 from core.model.openai.manners import Manners, context_of, read
 from core.store import Database
 from tests.core.model.recollection import Recollection
-from tests.wire.openai import KEY, MODEL, OpenAIServer, Request, Status
+from tests.wire.openai import API, KEY, MODEL, OpenAIServer, Request, Status
 
 QUESTION = Prompt(instructions="Be brief.", messages=(Message(role="user", text="hi"),), tokens=5_000, conversation="c")
 TALK = replace(
@@ -274,3 +274,33 @@ def test_a_complaint_does_not_print_what_it_quotes() -> None:
     heard = Complaint(status=400, names=(), params=(), words="sesame", size=None, retry_after=None, again=None)
 
     assert "sesame" not in repr(heard)
+
+
+EFFORTS = {
+    "openai": "Unsupported value: '{}' is not supported with the 'gpt-5-pro' model. Supported values are: 'high'.",
+    "groq": "`reasoning_effort` must be one of `high` or `default`",
+    "vllm": "Invalid reasoning effort: {}, expected one of ['high', 'max']",
+}
+
+
+def effort_of(request: Request) -> str | None:
+    return request.body.get("reasoning_effort") or (request.body.get("reasoning") or {}).get("effort")
+
+
+@pytest.mark.parametrize("api", ["responses", "chat"])
+@pytest.mark.parametrize("words", EFFORTS.values(), ids=EFFORTS)
+async def test_an_effort_that_a_model_does_not_have_takes_no_other_with_it(words: str, api: API) -> None:
+    """anomalyco/opencode#3474, #4451, egoist/chatwise-releases#1257: folds ask for low, channels for what is set."""
+
+    def refuses(request: Request) -> Status | None:
+        told = Status(status=400, message=words.format(effort_of(request)), param="reasoning.effort")
+        return None if effort_of(request) in {None, "high"} else told
+
+    async with OpenAIServer() as server:
+        server.weather = refuses
+        model = OpenAIModel(api_key=KEY, model=MODEL, base_url=server.url, api=api)
+        for effort in ("high", "low", "low", "high"):
+            await ask(model, replace(QUESTION, effort=effort))
+        await model.close()
+
+    assert [effort_of(request) for request in server.requests] == ["high", "low", None, None, "high"]
