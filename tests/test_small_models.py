@@ -6,7 +6,7 @@ from core.model.openai import OpenAIModel
 from core.store import Database
 from tests.script import house
 from tests.values import message
-from tests.wire.openai import KEY, MODEL, Fault, OpenAIServer, Request, Status
+from tests.wire.openai import KEY, MODEL, End, Fault, OpenAIServer, Request, Status
 
 SIZE = 4_096
 TELLING = "This model's maximum context length is 4096 tokens. However, you requested more than that."
@@ -47,3 +47,29 @@ async def test_sixty_questions_get_sixty_answers_for_at_most_sixty_three_calls(d
     assert len(taken) == 60
     assert len(taken[-1].texts) > 3, "at least half of what fits is shown"
     assert max(len(request.texts) for request in taken[-8:]) > 6, "and at times all of it"
+
+
+async def test_a_size_that_is_told_once_the_model_is_loaded_is_asked_for_where_nothing_is_said(
+    database: Database,
+) -> None:
+    """lmstudio-bug-tracker#2339: what is too long is answered with nothing. The size is told of loaded models alone."""
+    async with OpenAIServer(answer=lambda request: f"Noted, with {len(request.texts)} messages. {WORDS}") as server:
+
+        def weather(request: Request) -> Fault | None:
+            server.described = {"max_context_length": 131_072, "loaded_context_length": SIZE}
+            return End(text="") if counted(request) > SIZE else None
+
+        server.described = {"max_context_length": 131_072}
+        server.weather = weather
+        model = OpenAIModel(api_key=KEY, model=MODEL, base_url=server.url, answer_tokens=4_000)
+        await model.look()
+        async with house(database, budget=24_000) as running:
+            running.mind.model = model
+            for number in range(40):
+                await running.say(message(f"{number}: {WORDS}"))
+                await running.adapter.until(lambda n=number: len(running.adapter.texts) == n + 1)
+            await running.over()
+        await model.close()
+
+    assert [text for text in running.adapter.texts if not text.startswith("Noted")] == []
+    assert len(server.requests) == 41

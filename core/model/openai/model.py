@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Literal
 
-from core.errors import ModelUnavailable, WindowTooLong
+from core.errors import EmptyAnswer, ModelUnavailable, WindowTooLong
 from core.model.llm import Piece, Prompt, Recollection
 from core.model.openai import answer, doctor, lessons
 from core.model.openai.asking import Wanted
@@ -114,6 +114,21 @@ class OpenAIModel:
             if not error.answered:
                 self._context.too_long(prompt, self._most(prompt) or 0, error.context)
             raise
+        except EmptyAnswer as error:
+            if not error.thought and await self._is_smaller():
+                raise WindowTooLong(
+                    "The model said nothing, and has less room than was known.", answered=True
+                ) from None
+            raise
+
+    async def _is_smaller(self) -> bool:
+        """Whether its context turns out to be smaller than was known, where a model has said nothing at all.
+
+        Some servers tell its size once it is loaded, and answer with nothing what is too long (LM Studio).
+        """
+        before = self.context
+        await self.look()
+        return self.context is not None and (before is None or self.context < before)
 
     def _note(self, reading: Reading) -> None:
         """What an answer, whole or not, has shown of the server."""
