@@ -23,19 +23,21 @@ async def sifted(said: Sequence[Turn], write: Write[Made], attempt: Write[object
         try:
             return await write(said)
         except ModelRefused:
-            if len(said) < 2:
+            fault = None if len(said) < 2 else await _fault(said, attempt)
+            if fault is None:
                 raise
-            fault = await _fault(said, attempt)
             said = [turn for turn in said if turn is not fault]
     return await write(said)
 
 
-async def _fault(said: Sequence[Turn], attempt: Write[object]) -> Turn:
-    """The turn for which these are refused, found by halves."""
+async def _fault(said: Sequence[Turn], attempt: Write[object]) -> Turn | None:
+    """The turn for which these are refused, found by halves; None where it is not refused by itself, for it may have
+    been something that has passed by now.
+    """
     while len(said) > 1:
         first, second = said[: len(said) // 2], said[len(said) // 2 :]
         said = first if await _is_refused(first, attempt) else second
-    return said[0]
+    return said[0] if await _is_refused(said, attempt) else None
 
 
 async def _is_refused(said: Sequence[Turn], attempt: Write[object]) -> bool:

@@ -6,11 +6,12 @@ openclaw/openclaw#64960: compaction fails for good where Azure's content filter 
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
 from core.errors import ModelRefused
 from core.events import FoldRefused
 from core.model.llm import Prompt
-from core.schema import checkpoints
+from core.schema import checkpoints, folds
 from core.seam.messages import Edited
 from core.session import Validity
 from core.store import Database
@@ -82,6 +83,21 @@ async def test_a_record_is_made_again_without_what_a_provider_refuses(database: 
         await running.over()
         assert [fact for fact in [*facts, "fact2 is so"] if fact not in request(running)] == []
         assert all(row.validity == Validity.STANDS for row in await rows(database, checkpoints))
+
+
+async def test_what_is_refused_once_is_not_left_out(database: Database) -> None:
+    """A refusal that says that trying again is no use may pass all the same."""
+    async with folding_house(database) as running:
+        model, refusals = model_of(running), [1]
+        model.filters = lambda prompt: bool(refusals and refusals.pop())
+        facts = await talk(running, 1, 12)
+        await database.write(lambda connection: connection.execute(update(folds).values(due_at=0)))
+        facts = [*facts, *await talk(running, 13, 30)]
+        await running.say(message("What was it?"))
+        await running.over()
+
+        assert [one.reason for one in running.told if isinstance(one, FoldRefused)] == ["ModelRefused"]
+        assert [fact for fact in facts if fact not in request(running)] == []
 
 
 async def test_a_provider_that_refuses_all_is_left_alone_and_answers_go_on(database: Database) -> None:
