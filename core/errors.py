@@ -24,6 +24,7 @@ BackscrollError
     ├── WindowTooLong         the request is over the model's context; a smaller window may do
     ├── EmptyAnswer           the answer is complete, and holds no word
     ├── ModelRefused          the provider will not answer this
+    ├── ModelFailed           the server fails, and says that it will again
     │   └── Flagged             moderation will not have the question, or the answer to it
     ├── OutOfCredit           the account has no money or quota left
     └── ModelMisconfigured    wrong key, unknown model, unknown parameter: a person must mend the settings
@@ -185,6 +186,10 @@ class ModelRefused(ModelError):
 
 class Flagged(ModelRefused):
     """Moderation will not have the question, or the answer: to show the model less of what was said is no use."""
+
+
+class ModelFailed(ModelError):
+    """The server can't answer this, and says that trying again is no use; nothing is wrong with what was said."""
 
 
 class OutOfCredit(ModelError):

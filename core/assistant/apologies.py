@@ -8,6 +8,7 @@ from core.errors import (
     EmptyAnswer,
     Flagged,
     ModelError,
+    ModelFailed,
     ModelMisconfigured,
     ModelRefused,
     OutOfCredit,
@@ -36,6 +37,7 @@ _WHY_NONE: dict[type[ModelError], str] = {
     "I leave it out from now on, so that you can go on here.",
     ModelRefused: "The provider of my model declined to answer this. I leave it out from now on, so that you can go on "
     "here.",
+    ModelFailed: "My model's server can't answer this, it says. Your message is kept; please ask me again later.",
     EmptyAnswer: "My model finished without saying anything, twice. Please ask in another way.",
     OutOfCredit: "I can't answer: the account behind my model has run out of credit. Please tell those who run me.",
     ModelMisconfigured: "I can't answer: my model is not set up rightly. Those who run me can see why in my log and "

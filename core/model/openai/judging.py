@@ -11,6 +11,7 @@ import openai
 
 from core.errors import (
     ModelError,
+    ModelFailed,
     ModelInterrupted,
     ModelMisconfigured,
     ModelRefused,
@@ -57,7 +58,7 @@ def judge(heard: Complaint) -> ModelError:
         return ModelRefused(f"The provider will not answer this ({named}).")
     passes = heard.status is None or heard.status in {408, 409, 425, 429} or heard.status >= 500
     if passes and heard.again is False and heard.retry_after is None:
-        return ModelRefused(f"The model's server says that trying again is no use ({named}).")
+        return ModelFailed(f"The model's server says that trying again is no use ({named}).")
     if passes or heard.again:
         kind = ModelInterrupted if heard.status is None else ModelUnavailable
         return kind(f"The model's server can't answer now ({named}).", retry_after=heard.retry_after)

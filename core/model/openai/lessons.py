@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from core.errors import ModelRefused, WindowTooLong
+from core.errors import ModelFailed, ModelRefused, WindowTooLong
 from core.model.openai import asking, wordings
 from core.model.openai.complaints import Complaint
 from core.model.openai.fields import text
@@ -13,7 +13,7 @@ from core.model.openai.reading import Reading
 
 def of_refusal(heard: Complaint, fields: Mapping[str, object], manners: Manners) -> dict[str, object]:
     """What the server will not have of a request with these fields; nothing where it is about something else."""
-    if isinstance(judge(heard), WindowTooLong | ModelRefused) or heard.status in {401, 402, 429}:
+    if isinstance(judge(heard), WindowTooLong | ModelRefused | ModelFailed) or heard.status in {401, 402, 429}:
         return {}
     field = unwanted(heard, {**fields, "stream": True} if manners.streams else fields)
     if field == "stream":

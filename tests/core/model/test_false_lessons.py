@@ -8,9 +8,10 @@ import pytest
 from core.errors import EmptyAnswer, ModelError, ModelRefused, ModelUnavailable, WindowTooLong
 from core.model.llm import Message, Prompt
 from core.model.openai import OpenAIModel
+from core.seam.messages import Audience
 from core.store import Database
 from tests.script import house
-from tests.values import message
+from tests.values import BEN, message
 from tests.wire.openai import KEY, MODEL, Body, End, OpenAIServer, Status
 
 QUESTION = Prompt(instructions="Be brief.", messages=(Message(role="user", text="hi"),), tokens=900, conversation="c")
@@ -249,3 +250,30 @@ async def test_one_odd_refusal_does_not_shrink_a_context_that_has_held_more(serv
         learnt.append(model.context)
 
     assert learnt == [None, None, 2_450]
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+async def test_trouble_that_a_server_calls_final_takes_nothing_out_of_the_memory(
+    database: Database, server: OpenAIServer, make: Callable[..., OpenAIModel], times: int
+) -> None:
+    """It is no word on what was said: two such answers in a row had all of a session left out for good."""
+    trouble = Status(status=500, message="The server had an error.", headers={"x-should-retry": "false"})
+    async with house(database) as running:
+        running.mind.model = make()
+        for number in range(3):
+            await running.say(message(f"fact {number}"))
+            await running.over()
+        await running.say(message("lunch?", author=BEN, direct=False, audience=Audience.OTHERS))
+        server.faults += [trouble] * times
+        for number in range(times + 1):
+            await running.say(message(f"question {number}"))
+            await running.over()
+
+    shown = "\n".join(text for _, text in server.requests[-1].texts)
+    said = [
+        *(f"fact {number}" for number in range(3)),
+        "lunch?",
+        *(f"question {number}" for number in range(times + 1)),
+    ]
+    assert [one for one in said if one not in shown] == []
+    assert sum("ask me again later" in text for text in running.adapter.texts) == times

@@ -12,6 +12,7 @@ import pytest
 from core.errors import (
     ConfigurationError,
     EmptyAnswer,
+    ModelFailed,
     ModelInterrupted,
     ModelMisconfigured,
     ModelRefused,
@@ -315,7 +316,7 @@ TRY_AGAIN, TRY_NEVER = {"x-should-retry": "true"}, {"x-should-retry": "false"}
         (Status(status=408), ModelUnavailable, "408"),
         (Status(status=409), ModelUnavailable, "409"),
         (Status(status=401, headers=TRY_AGAIN), ModelUnavailable, "401"),
-        (Status(status=500, headers=TRY_NEVER), ModelRefused, "no use"),
+        (Status(status=500, headers=TRY_NEVER), ModelFailed, "no use"),
         (Status(status=429, headers=TRY_NEVER | {"Retry-After": "900"}), ModelUnavailable, "429"),
         (Status(status=400, code="context_length_exceeded", headers=TRY_AGAIN), WindowTooLong, "too long"),
         (wire.NO_CREDIT, OutOfCredit, "credit"),
