@@ -24,8 +24,8 @@ BackscrollError
     ├── WindowTooLong         the request is over the model's context; a smaller window may do
     ├── EmptyAnswer           the answer is complete, and holds no word
     ├── ModelRefused          the provider will not answer this
-    ├── ModelFailed           the server fails, and says that it will again
     │   └── Flagged             moderation will not have the question, or the answer to it
+    ├── ModelFailed           the server fails, and says that it will again
     ├── OutOfCredit           the account has no money or quota left
     └── ModelMisconfigured    wrong key, unknown model, unknown parameter: a person must mend the settings
         └── RequestNotTaken     or it is what was said, and the server has no words for it that we know
