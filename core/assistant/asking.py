@@ -1,20 +1,23 @@
 """Asking: the model is asked a question about all that it is to know, as often as need be."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from core.assistant import citing
+from core.assistant import citing, sifting
 from core.assistant.cases import Case, NothingSaid, Written
 from core.assistant.remaking import Remaking
 from core.assistant.streaming import stream
-from core.assistant.trying import Tries
+from core.assistant.trying import Exchange, Tries
 from core.commands import moments
 from core.delivery.outbox import Outbox
-from core.errors import DatabaseError, ModelError
+from core.errors import DatabaseError, EmptyAnswer, ModelError
 from core.memory import attachments, numbering, overhearing, preferences, prompts, retention
 from core.memory.epochs import Epochs, Prefix, why
+from core.memory.mind import Mind
 from core.memory.window import Window
 from core.session import Checkpoint, Fold, Preferences, Role, Turn
 from core.store import Database, recalling, segments, turns
@@ -23,6 +26,7 @@ from core.timings import Clock, Timings
 
 log = structlog.get_logger()
 
+_CURT = 16  # tokens: the fewest that the Responses API takes as a limit (its reference, max_output_tokens)
 _AFTER = timedelta(microseconds=1)  # by which a moment comes after another
 _MINUTE = "%Y-%m-%d %H:%M %z"
 
@@ -70,8 +74,8 @@ class Asking:
                 )
                 break
             except ModelError as error:
-                tries.leave_out(error)
-        await self._leave_out(case, tries.refused)
+                await self._leave_out(case, tries, asked, error)
+        await self._left_out(case, tries.refused)
         if since is None:
             await self._note(case, window)
         return Written(words=words, finish=finish, window=window, since=since, quotes=question.quotes)
@@ -139,10 +143,37 @@ class Asking:
         except DatabaseError:  # the answer is there, and worth more than the right name
             return None
 
-    async def _leave_out(self, case: Case, refused: Sequence[Turn]) -> None:
+    async def _leave_out(self, case: Case, tries: Tries, asked: Turn, error: ModelError) -> None:
+        """Changes what is asked next, after this error. Raises a ModelError where that is no use any more.
+
+        Of what was answered once, and is refused now, what is at fault is looked for: all else stays remembered.
+        """
+        exchanges = tries.answered(error)
+        if len(exchanges) < 2:
+            tries.leave_out(error)
+            return
+
+        async def attempt(some: Sequence[Exchange]) -> None:
+            with suppress(EmptyAnswer):  # it was read
+                window = tries.window(asked, some)
+                await stream(_curt(case.mind), case.lease, window, tab=case.tab, cause=asked, once=True)
+
+        if await sifting.is_refused((), attempt):
+            tries.leave_out_records(error)
+        elif (found := await sifting.find(exchanges, attempt)) is not None:
+            tries.leave_out_exchange(found)
+        else:
+            tries.leave_out(error)
+
+    async def _left_out(self, case: Case, refused: Sequence[Turn]) -> None:
         if refused:
             log.warning("left out what the provider will not read", session=case.session, turns=len(refused))
             await self._database.write(turns.leave_out, case.lease.key, [turn.seq for turn in refused])
+
+
+def _curt(mind: Mind) -> Mind:
+    """The same, where it only matters whether there is an answer."""
+    return replace(mind, policy=replace(mind.policy, answer_tokens=_CURT))
 
 
 def _of(

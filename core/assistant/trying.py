@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import groupby
 
 import structlog
 
 from core.assistant.cases import Case
+from core.assistant.sifting import MOST
 from core.errors import (
     EmptyAnswer,
     Flagged,
@@ -24,6 +26,9 @@ log = structlog.get_logger()
 
 _LEAST = 64  # tokens that a question must have beside the instructions
 
+Exchange = Sequence[Turn]
+"""The turns of one seq: what was said, and the answer to it."""
+
 
 class Tries:
     """What is asked in one case: less each time that the model could not take it, until nothing can be left out.
@@ -40,15 +45,26 @@ class Tries:
         if self._room < case.mind.fixed + _LEAST:
             raise ModelMisconfigured("The instructions leave no room for a question in the model's context.")
         self._empty = False
+        self._found = 0
         self.refused = list[Turn]()
 
     @property
     def _shown(self) -> Sequence[Turn]:
         return [turn for turn in self._told if turn not in self.refused]
 
-    def window(self, question: Turn) -> Window:
-        """What the model is shown this time: for a summary, with the numbers of the turns."""
-        mind, shown = self._mind, self._shown
+    def answered(self, error: ModelError) -> Sequence[Exchange]:
+        """The exchanges of which some may have been refused by this error, though each was answered once.
+
+        None where something was never answered, which is the first suspect, nor once too many were found.
+        """
+        is_about_words = isinstance(error, ModelRefused) and not isinstance(error, Flagged)
+        if not is_about_words or self._found >= MOST or _unanswered(self._shown):
+            return ()
+        return [tuple(turns) for _, turns in groupby(self._shown, key=lambda turn: turn.seq)]
+
+    def window(self, question: Turn, only: Sequence[Exchange] | None = None) -> Window:
+        """What the model is shown this time, or `only` a part of it; for a summary, with the numbers of the turns."""
+        mind, shown = self._mind, self._shown if only is None else [turn for one in only for turn in one]
         windowed = partial(
             build,
             newest_first=shown,
@@ -63,6 +79,17 @@ class Tries:
             return windowed(question)
         parts = shares(self._room, self._room - mind.fixed - REPLY_TOKENS)
         return numbering.built(windowed, question, shown, parts, mind.count)
+
+    def leave_out_exchange(self, found: Exchange) -> None:
+        """Asks without what was found to be refused."""
+        self._found += 1
+        self.refused += found
+
+    def leave_out_records(self, error: ModelError) -> None:
+        """Asks without what is folded. Raises the error where nothing is."""
+        if not self._checkpoints:
+            raise error
+        self._checkpoints = ()
 
     def leave_out(self, error: ModelError) -> None:
         """Changes what is asked next, after this error. Raises a ModelError where that is no use any more."""
@@ -79,10 +106,8 @@ class Tries:
                 raise error
             case ModelRefused() | RequestNotTaken():
                 suspects = _suspects(self._shown, certain=isinstance(error, ModelRefused))
-                if not suspects and not self._checkpoints:
-                    raise error
                 if not suspects:
-                    self._checkpoints = ()
+                    self.leave_out_records(error)
                 self.refused += suspects
             case _:
                 raise error
@@ -95,11 +120,14 @@ class Tries:
         return smaller
 
 
-def _suspects(told: Sequence[Turn], *, certain: bool) -> list[Turn]:
+def _suspects(told: Sequence[Turn], *, certain: bool) -> Sequence[Turn]:
     """What the provider may have refused beside the question: what was never answered, and then all of before.
 
     Where it is not `certain` that words are the reason, what it has answered before is above suspicion.
     """
+    return _unanswered(told) or (told if certain else ())
+
+
+def _unanswered(told: Sequence[Turn]) -> Sequence[Turn]:
     answered = {turn.seq for turn in told if turn.role is Role.ASSISTANT}
-    doubtful = [turn for turn in told if turn.seq not in answered]
-    return doubtful or (list(told) if certain else [])
+    return [turn for turn in told if turn.seq not in answered]
