@@ -34,11 +34,16 @@ def deleted(payload: Payload, event: Payload, view: View) -> tuple[Event, ...]:
 
 
 def left(payload: Payload, event: Payload, view: View) -> tuple[Event, ...]:
-    """The app was removed from the workspace, or its token was revoked: the same, told in either order."""
+    """The app was removed from the workspace, or its token was revoked: the same, told in either order.
+
+    An app may be removed from another workspace than ours, of which Slack names no authorization any more.
+    """
     if event.get("type") == "tokens_revoked":
         tokens = event.get("tokens")
         if not (isinstance(tokens, Mapping) and view.us.user in (tokens.get("bot") or ())):
             return ()
+    elif view.us.workspace not in (payload.get("team_id"), payload.get("enterprise_id")):
+        return ()
     return (Left(platform=PLATFORM, workspace=workspace_of(payload, view.us)),)
 
 

@@ -9,7 +9,7 @@ from bots.slack import SlackAdapter
 from bots.slack.events import translate
 from bots.slack.payloads import Ourselves, View
 from core.seam.address import Address
-from core.seam.messages import Audience, Closed, Deleted, Draft, Edited, Event, Inbound, Receipt, Rejected
+from core.seam.messages import Audience, Closed, Deleted, Draft, Edited, Event, Inbound, Left, Receipt, Rejected
 from tests.bots.slack.ear import Ear, asked
 from tests.wire.slack import SlackStage
 from tests.wire.slack.workspace import CHANNEL
@@ -262,3 +262,36 @@ async def test_our_own_messages_that_people_delete_are_told(stage: SlackStage, a
     await stage.until(lambda: len(stage.server.envelopes) == 4)
     await stage.until(lambda: all(one.acked.is_set() for one in stage.server.envelopes))
     assert [one.id for one in ear.arrived if isinstance(one, Deleted)] == [ts]
+
+
+OF_ANOTHER: dict[str, Any] = {"team_id": "T0OTHER"}
+OF_ORGANISATION: dict[str, Any] = {"team_id": None, "enterprise_id": "E1"}
+
+
+@pytest.mark.parametrize("authorizations", [{}, {"authorizations": []}, {"authorizations": None}])
+@pytest.mark.parametrize(
+    ("us", "named", "is_left"),
+    [
+        (US, {"team_id": "T1"}, True),
+        (US, OF_ANOTHER, False),
+        (US, {}, False),
+        (Ourselves(workspace="E1", user="U0BOT", bot="B0BOT"), OF_ORGANISATION, True),
+        (Ourselves(workspace="E1", user="U0BOT", bot="B0BOT"), OF_ANOTHER, False),
+    ],
+)
+def test_an_app_that_is_removed_from_another_workspace_stays_in_ours(
+    us: Ourselves, named: dict[str, Any], authorizations: dict[str, Any], *, is_left: bool
+) -> None:
+    """Slack names no authorization then, and one app-level token hears of all workspaces that have the app."""
+    payload = {"type": "event_callback", "event_id": "Ev1", "event": {"type": "app_uninstalled"}}
+    found = translate(payload | named | authorizations, View(us=us, agent_view=True, now=1000.0))
+
+    assert found == ((Left(platform="slack", workspace=us.workspace),) if is_left else ())
+
+
+async def test_what_is_remembered_here_outlives_the_app_in_another_workspace(stage: SlackStage, ear: Ear) -> None:
+    stage.server.event({"type": "app_uninstalled"}, authorizations=[], **OF_ANOTHER)
+    await stage.say("still here?")
+
+    assert {one.text for one in await ear.until(1)} == {"still here?"}
+    assert ear.of(Left) == []
