@@ -432,6 +432,44 @@ async def test_a_private_channel_that_becomes_public_does_not_take_its_memory_al
         assert sum("seen by everybody" in one.text for one in stage.shown()) == 1
 
 
+async def offered(stage: SlackStage, *, author: str) -> str:
+    """What somebody is shown to choose a session from who gives a command in the channel."""
+    messages = stage.server.workspace.messages
+    before = len(messages)
+    stage.slash("status", author=author)
+    await stage.until(lambda: any("Which session" in one.seen for one in messages[before:]))
+    return next(str(one.payload()) for one in messages[before:] if "Which session" in one.seen)
+
+
+@pytest.mark.parametrize("learnt", [True, False])
+async def test_no_list_of_sessions_tells_what_was_said_before_a_channel_became_public(
+    url: str, slack: SlackStage, model: OpenAIServer, *, learnt: bool
+) -> None:
+    """Also of a session in which nobody has said anything since."""
+    async with Running(url, model, slack, timings=replace(Timings(), burst=0.0)):
+        await open_up(slack, public=False)
+        await said(slack, SECRET)
+        assert "zugzwang" in await offered(slack, author="ada")
+        await open_up(slack, public=True)
+        await said(slack, "and now?", author="eve", place="main" if learnt else "other")
+        shown = await offered(slack, author="eve")
+        assert slack.session("main") in shown, "it may be chosen"
+        assert "zugzwang" not in shown
+        assert "and now?" in shown
+
+
+async def test_no_list_of_sessions_tells_their_words_to_who_may_not_read(
+    url: str, slack: SlackStage, model: OpenAIServer
+) -> None:
+    slack.empower("ada")
+    async with Running(url, model, slack):
+        await said(slack, SECRET)
+        assert "zugzwang" in await offered(slack, author="eve")
+        await said(slack, "!set may_read admins")
+        assert "zugzwang" not in await offered(slack, author="eve")
+        assert "zugzwang" in await offered(slack, author="ada")
+
+
 async def test_a_public_channel_that_becomes_private_keeps_its_memory(
     url: str, stage: Stage, model: OpenAIServer
 ) -> None:

@@ -98,10 +98,7 @@ class Obeying:
 
     async def _beside(self, order: Order) -> Said:
         """What goes with words that are stored already: nothing is done for it, so it is found anew."""
-        if order.is_vague:
-            overrides = await self._database.read(policies.of, order.key)
-            return await self._database.read(deeds.choose, order, self._mind.policy.under(overrides).zone)
-        if order.asks_for_form:
+        if order.is_vague or order.asks_for_form:
             return await self._database.read(
                 self._run, order, is_admin=await self._permitting.is_admin(order, order.deed)
             )

@@ -46,7 +46,7 @@ _OF_THE_PLACE = (Deed.READ, Deed.RESET, Deed.SET, Deed.HAND_OVER, Deed.USAGE, De
 def run(connection: Connection, desk: Desk) -> Said:
     """Does what a command does; where it can't know which session is meant, it lets the asker choose."""
     if desk.order.is_vague:
-        return choose(connection, desk.order, desk.mind.policy.zone)
+        return _choose(connection, desk)
     asks = desk.order.asks_for_form
     if not asks and (wrong := desk.order.misfit) is not None:
         return Said(text=wrong, outcome=None)
@@ -57,15 +57,20 @@ def run(connection: Connection, desk: Desk) -> Said:
     return EFFECTS[desk.order.command.name](connection, desk)
 
 
-def choose(connection: Connection, order: Order, zone: str) -> Said:
-    """The live sessions around this one's channel, for the asker to choose from; times are told in this zone."""
+def _choose(connection: Connection, desk: Desk) -> Said:
+    """The live sessions around this one's channel, for the asker to choose from: when somebody spoke there last.
+
+    And for whoever may see what is remembered, the first words there.
+    """
+    order, zone = desk.order, desk.mind.policy.zone
+    reads = desk.access.may(desk.asker, Deed.READ, desk.turn).granted
     found = backscroll.live_sessions(connection, order.key, limit=_CHOICES)
     if not found:
         said = _GO_ON if backscroll.has_timed_out(connection, order.key) else _BEGIN
         return Said(text=said, outcome=None)
     verb, line = order.command.name, order.turn.text if order.command.parameters else ""
     choices = tuple(
-        Choice(label=f"{_when(touched, zone)} · {_opening(words)}", verb=verb, address=address, line=line)
+        Choice(label=_when(touched, zone) + (f" · {_opening(words)}" if reads else ""), verb=verb, address=address, line=line)
         for address, words, touched in found
     )
     said = order.command.said
@@ -228,7 +233,7 @@ def _export(connection: Connection, desk: Desk) -> Said:
 
 def _forget(connection: Connection, desk: Desk) -> Said:
     if desk.turn.slip.vague and desk.order.arguments["what"] == "session":
-        return choose(connection, desk.order, desk.mind.policy.zone)
+        return _choose(connection, desk)
     begun, text = forgetting.change(connection, desk)
     return Said(text=text, outcome=Outcome.DONE if begun else None)
 

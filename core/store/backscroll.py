@@ -5,13 +5,14 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, func, not_, select, update
 
-from core.schema import sessions, turns
+from core.schema import segments, sessions, turns
 from core.seam.address import Address
 from core.seam.messages import Inbound
 from core.session import Kind, Lease, Progress, Role, SessionKey, Validity
 from core.store import bodies, gone, places, quotes, recorded, timeouts
 from core.store.engine.sql import insert, micro, storable
 from core.store.queue import require
+from core.store.segments import Move
 
 
 def is_read(connection: Connection, key: SessionKey) -> bool:
@@ -119,26 +120,36 @@ def has_timed_out(connection: Connection, key: SessionKey) -> bool:
 def live_sessions(connection: Connection, key: SessionKey, *, limit: int) -> list[tuple[Address, str, float]]:
     """The sessions around this one's channel, most recently used first: address, first words, when last used.
 
-    What was timed out is not among them.
+    What was timed out is not among them. First words are none of what was said before everybody could see the place.
     """
     channel = key.address.channel_address.id
     around = (
-        select(sessions.c.session, sessions.c.address, sessions.c.touched_at)
+        select(sessions.c.session, sessions.c.address, sessions.c.touched_at, sessions.c.public)
         .where(sessions.c.workspace == key.workspace, sessions.c.channel == channel)
         .where(sessions.c.live_since.is_not(None), not_(timeouts.TIMED_OUT))
         .order_by(sessions.c.touched_at.desc())
         .limit(limit)
     )
+    here = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
+    is_public = connection.execute(select(sessions.c.public).where(here)).scalar_one_or_none()
     found = []
     for row in connection.execute(around).all():
-        opening = (
-            select(turns.c.seq, turns.c.role, turns.c.body)
-            .where(turns.c.workspace == key.workspace, turns.c.session == row.session)
-            .where(turns.c.role == Role.PERSON, turns.c.seq > 0, turns.c.verb.is_(None))
-            .order_by(turns.c.seq)
-            .limit(1)
-        )
-        first, mine = connection.execute(opening).one_or_none(), bodies.Mine(key.workspace, row.session)
-        words = "" if first is None else bodies.TURN.open(mine, (first.seq, first.role), first.body)
+        stays_behind = is_public and row.public is False  # it has yet to learn that it was opened
+        words = "" if stays_behind else _first_words(connection, bodies.Mine(key.workspace, row.session))
         found.append((Address.parse(row.address), words, row.touched_at / 1000))
     return found
+
+
+def _first_words(connection: Connection, mine: bodies.Mine) -> str:
+    opened = and_(segments.c.workspace == mine.workspace, segments.c.session == mine.session)
+    since = select(func.max(segments.c.start)).where(opened, segments.c.kind == Move.OPENED).scalar_subquery()
+    opening = (
+        select(turns.c.seq, turns.c.role, turns.c.body)
+        .where(turns.c.workspace == mine.workspace, turns.c.session == mine.session)
+        .where(turns.c.role == Role.PERSON, turns.c.seq > func.coalesce(since, 0), turns.c.verb.is_(None))
+        .where(turns.c.kind != Kind.NOTICE, turns.c.validity == Validity.STANDS)
+        .order_by(turns.c.seq)
+        .limit(1)
+    )
+    first = connection.execute(opening).one_or_none()
+    return "" if first is None else bodies.TURN.open(mine, (first.seq, first.role), first.body)
