@@ -1,6 +1,7 @@
 """Off the record: what is said for a while is answered, seen by all, and kept nowhere; on every platform."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from time import time
@@ -9,11 +10,11 @@ import pytest
 from sqlalchemy import update
 
 from core.chores.unrecorded import Returning
-from core.errors import DatabaseUnreachable, ModelStalled
+from core.errors import DatabaseUnreachable, ModelError, ModelStalled
 from core.schema import deliveries, turns, unrecorded
 from core.seam.messages import Audience, Deleted, Edited, Inbound, Quote
 from core.session import Kind, Validity
-from core.store import Connection, Database, connect
+from core.store import Connection, Database, connect, dead
 from core.timings import Timings
 from tests.script import House, Interrupted, TranscriptAdapter, brisk, expire, house, memory, rows
 from tests.stage import Stage
@@ -347,3 +348,19 @@ async def test_it_is_told_once_that_it_is_over_whoever_looks(database: Database)
         await running.over()
 
     assert running.adapter.texts[1] == f"_{OVER}_"
+
+
+async def test_no_answer_says_that_a_message_is_kept_which_is_not(database: Database) -> None:
+    """When it is given up, in whatever way: nobody can have it answered after all."""
+    away = [ModelStalled("away") for _ in range(8)]
+    async with house(database, "Hello.", *away) as running:
+        await whole(running, "hello", 0)
+        await whole(running, "!off the record 30m", 1)
+        gave_up = await whole(running, "salmon", 2)
+        running.model.script = deque([ModelError("no way")])
+        refused = await whole(running, "bread", 3)
+
+    assert "As it was said off the record, I have not kept it" in gave_up
+    assert refused == gave_up
+    assert [one for one in ("salmon", "bread") if one in await stored(database)] == []
+    assert await database.read(dead.listed, 9) == []

@@ -156,7 +156,7 @@ class Answering:
         await case.speech.keep()
         if not self._patience.is_over(case.lease, case.question):
             raise error
-        return Answer(parts=case.speech.beneath(apologies.GAVE_UP), error=_reason(error))
+        return Answer(parts=case.speech.beneath(apologies.gave_up(case.question)), error=_reason(error))
 
     async def _broken_off(self, case: Case, error: ModelInterrupted) -> Answer:
         """What there is of an answer, be it on screen or not, and that it is not whole."""
@@ -173,7 +173,7 @@ class Answering:
     async def _failed(self, case: Case, error: ModelError) -> Answer:
         log.error("model failed", session=case.session, error=type(error).__name__, reason=str(error))
         await case.speech.end()
-        parts = case.speech.beneath(apologies.why_none(error))
+        parts = case.speech.beneath(apologies.why_none(error, case.question))
         return Answer(parts=parts, error=_reason(error), refused=isinstance(error, ModelRefused))
 
     async def _remembered(self, case: Case, written: Written) -> Answer:

@@ -17,6 +17,7 @@ from core.errors import (
 from core.model.llm import Cut
 from core.seam.mentions import plain
 from core.seam.messages import Quote
+from core.session import Turn, Validity
 
 CUT_OFF: dict[Cut, str] = {
     "length": "\n\n_(Here I reached the longest answer that my model may give.)_",
@@ -26,6 +27,10 @@ CUT_OFF: dict[Cut, str] = {
 
 BROKE_OFF = "_(My model broke off here, several times. Please ask me again for the rest.)_"
 GAVE_UP = "I have tried several times to answer this, and failed. Your message is kept; please ask me again later."
+GAVE_UP_UNRECORDED = (
+    "I have tried several times to answer this, and failed. As it was said off the record, I have not kept it; please "
+    "ask me again later."
+)
 UNSEEN = "I can't find out just now whether you still see this conversation. Please ask me again in a few minutes."
 
 _ONLY_THOUGHT = (
@@ -46,11 +51,16 @@ _WHY_NONE: dict[type[ModelError], str] = {
 }
 
 
-def why_none(error: ModelError) -> str:
-    """Why there is no answer."""
+def gave_up(question: Turn) -> str:
+    """That there is no answer after several tries, and whether the question is kept: off the record nothing is."""
+    return GAVE_UP_UNRECORDED if question.validity is Validity.UNRECORDED else GAVE_UP
+
+
+def why_none(error: ModelError, question: Turn) -> str:
+    """Why there is no answer to this question."""
     if isinstance(error, EmptyAnswer) and error.thought:
         return _ONLY_THOUGHT
-    return next((why for kind, why in _WHY_NONE.items() if isinstance(error, kind)), GAVE_UP)
+    return next((why for kind, why in _WHY_NONE.items() if isinstance(error, kind)), gave_up(question))
 
 
 def beneath(cut: Cut | None, quotes: Sequence[Quote]) -> str:

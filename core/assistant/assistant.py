@@ -161,4 +161,4 @@ class Assistant:
         if question.notice is not None:
             nothing = Errand(key=lease.key, cause=question, lease=lease, stored=())
             return await self._outbox.answer(nothing, Answer(parts=(), error=reason))
-        return await self._answering.say(lease, question, apologies.GAVE_UP, reason)
+        return await self._answering.say(lease, question, apologies.gave_up(question), reason)
