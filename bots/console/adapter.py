@@ -38,6 +38,7 @@ from core.seam.adapter import Adapter, Finding, Receive
 from core.seam.address import Address
 from core.seam.cache import Recent
 from core.seam.messages import Author, Draft, Inbound, Reply
+from core.seam.printing import printable
 
 MAIN = Address(platform="console", workspace="local", channel="main")
 GREETING = "/help lists commands, /thread NAME starts or goes back to another conversation, /quit or Ctrl-D leaves."
@@ -46,7 +47,6 @@ _REMEMBERED = 300
 """Keys of the last deliveries; one that is repeated is repeated soon."""
 
 _VERB = pattern(r"/([A-Za-z][\w-]*)(?:\s+(.*))?")
-_UNPRINTABLE = pattern(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def verb_of(line: str) -> tuple[str | None, str]:
@@ -59,11 +59,6 @@ def translate(line: str, *, address: Address, id: str, author: Author, at: float
     """The line in our words: a command when it begins with a slash; `!verb` is for the core to find."""
     verb, text = verb_of(line)
     return Inbound(address=address, id=id, author=author, text=text, at=at, direct=True, verb=verb, reply_to=id)
-
-
-def printable(text: str) -> str:
-    """The text without what would command a terminal or can't be encoded; of control characters, tabs and line ends."""
-    return _UNPRINTABLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def place_of(address: Address) -> str:

@@ -13,6 +13,7 @@ from core.commands import exports
 from core.commands.exports import Item
 from core.config import Settings
 from core.seam.address import Address
+from core.seam.printing import printable
 from core.session import SessionKey
 from core.store import Database, audit, exporting, places, preferences
 from core.store.bodies import Mine
@@ -42,7 +43,7 @@ async def export(known: Settings, named: Subject, form: Form) -> int:
         found = False
         async for record in _records(database, named):
             found = True
-            typer.echo(exports.line(record) if form is Form.JSON else f"{exports.markdown(record)}\n")
+            typer.echo(exports.line(record) if form is Form.JSON else printable(f"{exports.markdown(record)}\n"))
         if not found:
             raise NothingThere
     finally:

@@ -12,6 +12,7 @@ from core.config import Settings
 from core.errors import ConfigurationError
 from core.policy import SETTINGS, Level, Overrides
 from core.seam.address import Address
+from core.seam.printing import printable
 from core.store import Database, policies
 
 T = TypeVar("T")
@@ -46,7 +47,7 @@ async def show(known: Settings, place: Scope | None) -> int:
     policy = known.policy
     if place is not None:
         policy = policy.under(await _with_database(known, lambda database: database.read(policies.at, place.address)))
-    typer.echo(listed(policy))
+    typer.echo(printable(listed(policy)))
     return 0
 
 
@@ -59,7 +60,7 @@ async def unset(known: Settings, place: Scope | None, name: str) -> int:
     was_set, overrides = await _with_database(known, lambda database: _taken_back(database, place, name))
     policy = known.policy.under(overrides)
     done = "is no longer set" if was_set else "was not set"
-    typer.echo(f"`{name}` {done} there: it is {policy.shown(name)} ({ORIGINS[policy.origin(name)]}).")
+    typer.echo(printable(f"`{name}` {done} there: it is {policy.shown(name)} ({ORIGINS[policy.origin(name)]})."))
     return 0
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 
 from core.commands.orders import Desk
+from core.seam.mentions import plain
 from core.seam.messages import Author, Quote
 from core.session import Kind, Preferences, Role, SessionKey, Turn
 from core.store import Connection, exporting, preferences
@@ -71,8 +72,12 @@ def spending(workspace: str, one: Spending) -> Item:
 
 
 def line(record: Item) -> str:
-    """As one line of JSON."""
-    return json.dumps(record, ensure_ascii=False)
+    """As one line of JSON, without what would command a terminal."""
+    return json.dumps(record, ensure_ascii=False).translate(_CONTROLS)
+
+
+_CONTROLS = {one: f"\\u{one:04x}" for one in range(0x7F, 0xA0)}
+"""Those that JSON would leave as they are."""
 
 
 def markdown(record: Item) -> str:
@@ -90,15 +95,20 @@ _HEADED = ("type", "session", "seq", "at", "edited_at", "by", "author", "name", 
 
 def _heading(record: Item) -> str:
     kind = str(record["type"])
-    who = "I" if record.get("by") == "assistant" else _plain(record.get("name") or record.get("author") or "")
+    who = "I" if record.get("by") == "assistant" else _named(record)
     what = f"{kind} `{_plain(record['command'])}`" if record.get("command") else kind
     parts = (what, f"by **{who}**" if who else "", f"at {record['at']}" if "at" in record else "")
     place = f"(`{record['session']}`)" if "session" in record else ""
     return " ".join(one for one in (*parts, place) if one)
 
 
+def _named(record: Item) -> str:
+    """Whoever has such a name, it makes no link, and nobody is called by it."""
+    return plain(str(record.get("name") or "")) or plain(str(record.get("author") or ""))
+
+
 def _pointed(one: Mapping[str, object]) -> str:
-    title = f" {_plain(one['title'])}" if one.get("title") else ""
+    title = f" {plain(str(one['title']))}" if one.get("title") else ""
     return f"{one['kind']}{title}:{_block(str(one.get('text', '')))}"
 
 

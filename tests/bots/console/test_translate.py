@@ -2,8 +2,9 @@
 
 import pytest
 
-from bots.console.adapter import MAIN, listed, printable, translate, verb_of
+from bots.console.adapter import MAIN, listed, translate, verb_of
 from core.seam.messages import Audience, Author, Choice, Inbound
+from core.seam.printing import printable
 from tests.bots.console.conftest import reply_to
 
 ADA = Author(id="local", name="Ada")

@@ -9,7 +9,7 @@ import pytest
 
 from core.schema import erasures, turns
 from core.seam.address import Address
-from core.seam.messages import Quote
+from core.seam.messages import Author, Quote
 from core.store import connect
 from core.timings import Timings
 from core.vault import ring
@@ -103,6 +103,50 @@ def test_markdown_is_readable_and_no_word_passes_for_a_heading(talked: str) -> N
     assert "\n> bread\n>\n> **Ben** said: *hello*\n" in written
     assert "answer by **I** at" in written
     assert "replies to:\n\n> tuna\n" in written
+
+
+COMMANDS_A_TERMINAL = "\x1b]0;mine\x07\x1b[2J\x9b2J\x7f"
+
+
+@pytest.mark.parametrize("form", ["json", "markdown"])
+@pytest.mark.parametrize("command", ["export", "settings"])
+def test_no_words_that_are_printed_command_a_terminal(url: str, command: str, form: str) -> None:
+    """What anybody may have said, and called themselves."""
+    hostile = Author(id="U3", name=f"Eve{COMMANDS_A_TERMINAL}")
+
+    async def talk() -> None:
+        database = connect(url)
+        async with house(database) as running:
+            for words in (f"tuna{COMMANDS_A_TERMINAL}", f"!set persona A pirate{COMMANDS_A_TERMINAL}"):
+                await running.say(message(words, author=hostile))
+                await running.over()
+        await database.close()
+
+    asyncio.run(talk())
+    what = ("--session", HERE.id, "--format", form) if command == "export" else ("--channel", HERE.id)
+    printed = backscroll(command, *what, DATABASE_URL=url).stdout
+
+    assert ("tuna" if command == "export" else "A pirate") in printed
+    assert [one for one in printed if not (one.isprintable() or one in "\n\ufffd")] == []
+
+
+def test_no_name_in_an_export_makes_a_link(url: str) -> None:
+    hostile = Author(id="U3", name="[Ada](https://evil.example)")
+    nameless = Author(id="U4", name="[**]")
+
+    async def talk() -> str:
+        database = connect(url)
+        async with house(database) as running:
+            for words, author in (("tuna", hostile), ("bread", nameless), ("!export session", hostile)):
+                await running.say(message(words, author=author))
+                await running.over()
+            said = running.adapter.texts[-1]
+        await database.close()
+        return said
+
+    said = asyncio.run(talk())
+    assert "message by **Ada https evil.example** at" in said
+    assert "message by **U4** at" in said
 
 
 @pytest.mark.in_the_clear
