@@ -432,6 +432,28 @@ async def test_a_private_channel_that_becomes_public_does_not_take_its_memory_al
         assert sum("seen by everybody" in one.text for one in stage.shown()) == 1
 
 
+async def test_no_export_brings_back_what_others_said_before_a_channel_became_public(
+    url: str, stage: Stage, model: OpenAIServer
+) -> None:
+    """Not every platform shows it to the admin alone who asks for it; what is their own they may be handed."""
+    stage.empower("eve")
+    async with Running(url, model, stage, timings=replace(Timings(), burst=0.0)):
+        if isinstance(stage, DiscordStage):
+            await stage.connected()
+        await open_up(stage, public=False)
+        await said(stage, SECRET)
+        await open_up(stage, public=True)
+        await stage.say("and now?", author="eve")
+        await stage.until(lambda: any("and now?" in one.text and one.done for one in stage.shown()))
+        await stage.say("!export session", author="eve")
+        await stage.until(lambda: any("stored of this session." in one.text for one in stage.shown()))
+        (whole,) = (one.text for one in stage.shown() if "stored of this session." in one.text)
+        assert "and now?" in whole
+        assert "zugzwang" not in whole
+        await stage.say("!export", author="ada")
+        await stage.until(lambda: any("stored of you" in one.text and "zugzwang" in one.text for one in stage.shown()))
+
+
 async def offered(stage: SlackStage, *, author: str) -> str:
     """What somebody is shown to choose a session from who gives a command in the channel."""
     messages = stage.server.workspace.messages

@@ -9,7 +9,7 @@ from core.commands.orders import Desk
 from core.seam.mentions import plain
 from core.seam.messages import Author, Quote
 from core.session import Kind, Preferences, Role, SessionKey, Turn
-from core.store import Connection, exporting, preferences
+from core.store import Connection, exporting, preferences, segments
 from core.store.exporting import Passage, Spending
 
 Item = Mapping[str, object]
@@ -123,7 +123,8 @@ def _plain(value: object) -> str:
 def said(connection: Connection, desk: Desk) -> str:
     """What is stored of the asker in this session, or of all of it, as Markdown for a message: the beginning of it.
 
-    No more than of this session, since not every platform can show it to the asker alone.
+    No more than of this session, since not every platform can show it to the asker alone; and of what others have said,
+    nothing of before everybody could see the place.
     """
     everybody = desk.order.arguments.get("what") == "session"
     option = f"--session {desk.key.address.id}"
@@ -140,7 +141,7 @@ def _records(connection: Connection, desk: Desk, *, everybody: bool) -> Iterable
     if author is not None:
         wishes = preferred(desk.key.address.workspace, preferences.of(connection, desk.key, author))
         yield from () if wishes is None else (wishes,)
-    after = exporting.FIRST
+    after = (segments.opened(connection, desk.key), max(Role)) if everybody else exporting.FIRST
     while page := exporting.said(connection, desk.key, after, author=author):
         yield from (turn(desk.key, one) for one in page if one.seq != desk.turn.seq)
         after = (page[-1].seq, page[-1].role)

@@ -5,14 +5,13 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, func, not_, select, update
 
-from core.schema import segments, sessions, turns
+from core.schema import sessions, turns
 from core.seam.address import Address
 from core.seam.messages import Inbound
 from core.session import Kind, Lease, Progress, Role, SessionKey, Validity
-from core.store import bodies, gone, places, quotes, recorded, timeouts
+from core.store import bodies, gone, places, quotes, recorded, segments, timeouts
 from core.store.engine.sql import insert, micro, storable
 from core.store.queue import require
-from core.store.segments import Move
 
 
 def is_read(connection: Connection, key: SessionKey) -> bool:
@@ -141,12 +140,11 @@ def live_sessions(connection: Connection, key: SessionKey, *, limit: int) -> lis
 
 
 def _first_words(connection: Connection, mine: bodies.Mine) -> str:
-    opened = and_(segments.c.workspace == mine.workspace, segments.c.session == mine.session)
-    since = select(func.max(segments.c.start)).where(opened, segments.c.kind == Move.OPENED).scalar_subquery()
+    since = max(segments.opened(connection, mine), 0)
     opening = (
         select(turns.c.seq, turns.c.role, turns.c.body)
         .where(turns.c.workspace == mine.workspace, turns.c.session == mine.session)
-        .where(turns.c.role == Role.PERSON, turns.c.seq > func.coalesce(since, 0), turns.c.verb.is_(None))
+        .where(turns.c.role == Role.PERSON, turns.c.seq > since, turns.c.verb.is_(None))
         .where(turns.c.kind != Kind.NOTICE, turns.c.validity == Validity.STANDS)
         .order_by(turns.c.seq)
         .limit(1)

@@ -12,6 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import segments, sessions
 from core.session import SessionKey
+from core.store.bodies import Owner
 from core.store.engine.sql import now
 
 EVERYTHING = -(2**31)
@@ -43,6 +44,14 @@ def open_up(connection: Connection, key: SessionKey, tail: int) -> int:
     newest = _newest(connection, key)
     _append(connection, key, newest, {"kind": Move.OPENED, "start": tail})
     return newest + 1
+
+
+def opened(connection: Connection, key: Owner) -> int:
+    """The last turn that was said before the place was opened, which stays behind; EVERYTHING where it never was."""
+    mine = and_(segments.c.workspace == key.workspace, segments.c.session == key.session)
+    last = select(func.max(segments.c.start)).where(mine, segments.c.kind == Move.OPENED)
+    found: int | None = connection.execute(last).scalar_one()
+    return EVERYTHING if found is None else found
 
 
 def undo(connection: Connection, key: SessionKey, seq: int) -> Move | None:
