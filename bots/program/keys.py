@@ -65,9 +65,20 @@ async def _rotate(database: Database, vault: Vault) -> None:
     if not vault.all_sealed:
         with _progress("sealing what was in the clear", await database.read(resealing.size)) as tell:
             await Resealing(database=database, vault=vault, tell=tell).seal_all()
+    await _wrap_all(database, vault)
+    if wait := await rotating.unheard(database, within=2 * Timings().keys):
+        typer.echo("Other processes hear of that, and what they have wrapped meanwhile is looked at again.")
+        await asyncio.sleep(wait)
+        await _wrap_all(database, vault)
+    typer.echo(f"All data keys are wrapped by {vault.ring.newest}: the other keys of the ring may go.")
+
+
+async def _wrap_all(database: Database, vault: Vault) -> None:
     with _progress("wrapping data keys", await database.read(rotating.to_be_wrapped, vault.ring.newest)) as tell:
         await rotating.wrap_all(vault.ring, database, tell)
-    typer.echo(f"All data keys are wrapped by {vault.ring.newest}: the other keys of the ring may go.")
+    proof = await database.read(keys.newest, keys.DEPLOYMENT, keys.PROOF)
+    if proof is not None:
+        vault.follow(proof)
 
 
 async def _rotate_data(database: Database, vault: Vault) -> None:

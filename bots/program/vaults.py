@@ -51,6 +51,7 @@ async def _prove(vault: Vault, database: Database) -> None:
     mark = await database.read(keys.newest, keys.DEPLOYMENT, keys.ALL_SEALED)
     if not vault.proves(proof) or not (mark is None or vault.proves(mark)):
         raise ConfigurationError(f"{rings.SETTING} does not open the keys of this database: it is another one's")
+    vault.follow(proof)
     if mark is not None:
         vault.all_sealed = True
     elif await database.read(resealing.is_empty):

@@ -13,6 +13,7 @@ from core.errors import DatabaseError
 from core.schema import data_keys
 from core.store import keys
 from core.store.engine.database import Database
+from core.store.engine.sql import now
 from core.store.keys import DataKey
 from core.store.sealing import Vault
 from core.vault.cipher import NotAuthentic
@@ -39,7 +40,10 @@ def to_be_wrapped(connection: Connection, newest: str) -> int:
 
 
 async def wrap_all(ring: Ring, database: Database, tell: Tell) -> None:
-    """Wraps all data keys by the newest key of the ring. Raises DatabaseError where one is not what was stored."""
+    """Wraps all data keys by the newest key of the ring. Raises DatabaseError where one is not what was stored.
+
+    First of all the proofs: when other processes have heard of that, they wrap by it as well (`unheard`).
+    """
     while found := await database.read(_by_others, ring.newest):
         await database.write(_wrap, [(row, _wrapped(ring, row)) for row in found], ring.newest)
         tell(len(found))
@@ -47,22 +51,38 @@ async def wrap_all(ring: Ring, database: Database, tell: Tell) -> None:
 
 def _wrapped(ring: Ring, row: DataKey) -> bytes:
     try:
-        return ring.wrap(ring.unwrap(row.ring, row.wrapped, row.about), row.about)
+        return ring.wrap(ring.newest, ring.unwrap(row.ring, row.wrapped, row.about), row.about)
     except (NoSuchKey, NotAuthentic):
         raise DatabaseError(f"data key {row.number} of workspace {row.workspace} is not as we stored it") from None
 
 
 def _by_others(connection: Connection, newest: str) -> list[DataKey]:
-    rows = connection.execute(select(*_COLUMNS).where(_LIVE, data_keys.c.ring != newest).limit(_STEP))
+    others = select(*_COLUMNS).where(_LIVE, data_keys.c.ring != newest)
+    rows = connection.execute(others.order_by(data_keys.c.workspace, data_keys.c.number).limit(_STEP))
     return [DataKey(*row) for row in rows.all()]
 
 
 def _wrap(connection: Connection, wrapped: Sequence[tuple[DataKey, bytes]], newest: str) -> None:
-    """A key that was destroyed meanwhile stays so."""
+    """A key that was destroyed meanwhile stays so. Of the deployment's all hear, who open others by what they have."""
     for row, become in wrapped:
         mine = and_(data_keys.c.workspace == row.workspace, data_keys.c.number == row.number)
         same = and_(mine, data_keys.c.wrapped == row.wrapped)
-        connection.execute(update(data_keys).where(same).values(ring=newest, wrapped=become))
+        told = {"changed_at": now(connection)} if row.workspace == keys.DEPLOYMENT else {}
+        connection.execute(update(data_keys).where(same).values(ring=newest, wrapped=become, **told))
+
+
+async def unheard(database: Database, *, within: float) -> float:
+    """In how many seconds all processes have heard by what they are to wrap, who hear of everything `within` so many."""
+    age = await database.read(_age)
+    return 0.0 if age is None else max(0.0, within - age)
+
+
+def _age(connection: Connection) -> float | None:
+    """How many seconds ago a proof was wrapped anew; None where none was."""
+    anew = and_(_PROOFS, data_keys.c.changed_at > data_keys.c.made_at)
+    last = select(now(connection) - func.max(data_keys.c.changed_at)).where(anew)
+    milliseconds: int | None = connection.execute(last).scalar_one()
+    return None if milliseconds is None else milliseconds / 1000
 
 
 async def begin(vault: Vault, database: Database) -> int:

@@ -35,6 +35,7 @@ class Vault:
 
     def __init__(self, ring: Ring, *, all_sealed: bool = False, most: int = _MOST) -> None:
         self.ring = ring
+        self._wraps_by = ring.newest
         self._all_sealed = all_sealed
         self._most = most
         self._newest: dict[tuple[int, str], int] = {}
@@ -91,7 +92,15 @@ class Vault:
 
     def wrap_new(self, identity: bytes) -> tuple[str, bytes]:
         """A new data key, as `keys.ensure` takes it."""
-        return self.ring.newest, self.ring.wrap(secrets.token_bytes(KEY), identity)
+        return self._wraps_by, self.ring.wrap(self._wraps_by, secrets.token_bytes(KEY), identity)
+
+    def follow(self, proof: DataKey) -> None:
+        """Data keys are wrapped by the key of the ring that wraps the deployment's proof, if we have it.
+
+        The newest one takes its place by a rotation: before that, another process may not have been told of it.
+        """
+        if self.proves(proof):
+            self._wraps_by = proof.ring
 
     def know(self, found: Iterable[DataKey]) -> None:
         """Has these keys at hand, which are certain to be stored."""
@@ -105,6 +114,8 @@ class Vault:
             if not row.wrapped:
                 forget_opened()
             if row.workspace == keys.DEPLOYMENT:
+                if row.author == keys.PROOF:
+                    self.follow(row)
                 self.all_sealed = self.all_sealed or (row.author == keys.ALL_SEALED and self.proves(row))
             elif (row.workspace, row.number) in self._keys or (row.workspace, row.author) in self._newest:
                 self._note(row, self._unwrapped(row))

@@ -1,4 +1,4 @@
-"""The key ring: the operator's own keys, which wrap the data keys and nothing else. The newest one wraps."""
+"""The key ring: the operator's own keys, which wrap the data keys and nothing else. The newest one is to wrap them."""
 
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -24,17 +24,17 @@ class Ring(Protocol):
 
     @property
     def newest(self) -> str:
-        """The fingerprint of the key that wraps from now on."""
+        """The fingerprint of the key that is to wrap: from a rotation on, before which others may not have it."""
 
     @property
     def fingerprints(self) -> Collection[str]:
         """Those of all keys, the newest first."""
 
-    def wrap(self, key: bytes, about: bytes) -> bytes:
-        """The data key as it is stored, for what it is about."""
+    def wrap(self, fingerprint: str, key: bytes, about: bytes) -> bytes:
+        """The data key as it is stored, for what it is about, by the key with this fingerprint. Raises NoSuchKey."""
 
     def unwrap(self, fingerprint: str, wrapped: bytes, about: bytes) -> bytes:
-        """What `wrap` was given when that key was the newest. Raises NoSuchKey and NotAuthentic."""
+        """What `wrap` was given, by the same key. Raises NoSuchKey and NotAuthentic."""
 
 
 class OwnKeys:
@@ -54,16 +54,18 @@ class OwnKeys:
         """In the order in which they were given."""
         return list(self._ciphers)
 
-    def wrap(self, key: bytes, about: bytes) -> bytes:
-        """By the first key."""
-        return self._ciphers[self._newest].seal(key, about, nonce=secrets.token_bytes(NONCE))
+    def wrap(self, fingerprint: str, key: bytes, about: bytes) -> bytes:
+        """By the key with this fingerprint. Raises NoSuchKey."""
+        return self._cipher(fingerprint).seal(key, about, nonce=secrets.token_bytes(NONCE))
 
     def unwrap(self, fingerprint: str, wrapped: bytes, about: bytes) -> bytes:
         """By the key with this fingerprint. Raises NoSuchKey and NotAuthentic."""
-        cipher = self._ciphers.get(fingerprint)
-        if cipher is None:
+        return self._cipher(fingerprint).open(wrapped, about)
+
+    def _cipher(self, fingerprint: str) -> Cipher:
+        if fingerprint not in self._ciphers:
             raise NoSuchKey(fingerprint)
-        return cipher.open(wrapped, about)
+        return self._ciphers[fingerprint]
 
 
 def generate() -> str:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select, update
 
+from bots.program import vaults
 from core.chores.sealing import HearingOfKeys, Resealing
 from core.schema import data_keys, quotes, turns
 from core.seam.messages import Author, Quote
@@ -302,6 +303,35 @@ async def test_the_newest_key_of_a_ring_wraps_all_and_the_old_one_may_go(vault: 
     assert await texts(database) == ["one", "two"]
 
 
+async def test_processes_that_are_given_a_new_key_one_after_the_other_read_what_each_other_stores(
+    database: Database,
+) -> None:
+    """Until the rotation, by which all of them have it, data keys are made by the key that all have."""
+    old, new = OwnKeys(bytes(32)), OwnKeys(secrets.token_bytes(32), bytes(32))
+    before = await vaults.enter(old, database)
+    await say(database, "one")
+    after = await vaults.enter(new, database)
+    assert before is not None
+    assert after is not None
+    await say(database, "two", by="U2")
+    bodies.use(before)
+    assert await texts(database) == ["one", "two"], "also where it has yet to be told of the new key"
+
+    restarted = await vaults.enter(new, database)
+    assert restarted is not None
+    hearing = HearingOfKeys(database=database, vault=restarted)
+    await hearing.look()
+    await rotating.wrap_all(new, database, lambda _: None)
+    await say(database, "three", by="U3")  # by a process that has not heard of it yet
+    assert 0 < await rotating.unheard(database, within=20) <= 20
+    await hearing.look()
+    await rotating.wrap_all(new, database, lambda _: None)
+    await say(database, "four", by="U4")
+
+    assert await database.read(keys.rings) == {new.newest}, "the old key may go"
+    assert await rotating.unheard(database, within=0) == 0
+
+
 async def test_a_process_hears_of_keys_that_another_has_made(vault: Vault, database: Database) -> None:
     await say(database, "one")
     hearing = HearingOfKeys(database=database, vault=vault)
@@ -318,7 +348,7 @@ async def test_a_process_hears_of_keys_that_another_has_made(vault: Vault, datab
 def test_a_place_is_written_as_the_vault_does() -> None:
     place = Place("preferences", "body", 7, 0, ("U1|2", 3, Role.ASSISTANT))
     vault, shared = Vault(RING), bytes(32)
-    vault.know([DataKey(7, 300, "", RING.newest, RING.wrap(shared, identity(7, 300, "")))])
+    vault.know([DataKey(7, 300, "", RING.newest, RING.wrap(RING.newest, shared, identity(7, 300, "")))])
 
     packet = vault.seal(place, b"words", "")
 
@@ -341,7 +371,7 @@ def test_a_body_opens_in_no_other_place(one: tuple, other: tuple, words: bytes) 
     vault = Vault(RING)
     shared = secrets.token_bytes(32)
     for workspace in (1, 2):  # even if both had the same key
-        row = DataKey(workspace, 1, "", RING.newest, RING.wrap(shared, identity(workspace, 1, "")))
+        row = DataKey(workspace, 1, "", RING.newest, RING.wrap(RING.newest, shared, identity(workspace, 1, "")))
         vault.know([row])
     packet = vault.seal(Place(*one), words, "")
 

@@ -95,13 +95,13 @@ def test_no_two_places_are_written_alike(one: list[int | str], other: list[int |
 
 
 @given(one=keys, other=keys, data_key=keys)
-def test_a_ring_wraps_by_its_newest_key_and_unwraps_by_all(one: bytes, other: bytes, data_key: bytes) -> None:
+def test_a_ring_wraps_and_unwraps_by_each_of_its_keys(one: bytes, other: bytes, data_key: bytes) -> None:
     old, both = OwnKeys(other), OwnKeys(one, other)
-    wrapped = old.wrap(data_key, b"1|2")
+    wrapped = old.wrap(old.newest, data_key, b"1|2")
 
     assert both.newest == ring.fingerprint(one)
     assert both.unwrap(old.newest, wrapped, b"1|2") == data_key
-    assert both.unwrap(both.newest, both.wrap(data_key, b"1|2"), b"1|2") == data_key
+    assert both.unwrap(both.newest, both.wrap(both.newest, data_key, b"1|2"), b"1|2") == data_key
     with pytest.raises(NotAuthentic):
         both.unwrap(old.newest, wrapped, b"1|3")
 
@@ -110,7 +110,7 @@ def test_a_ring_says_which_key_it_lacks() -> None:
     old, new = OwnKeys(bytes(KEY)), OwnKeys(secrets.token_bytes(KEY))
 
     with pytest.raises(NoSuchKey, match=old.newest):
-        new.unwrap(old.newest, old.wrap(bytes(KEY), b""), b"")
+        new.unwrap(old.newest, old.wrap(old.newest, bytes(KEY), b""), b"")
 
 
 def test_keys_are_separated_by_commas_or_lines_and_may_be_commented() -> None:
