@@ -132,10 +132,11 @@ def _readers(subject: str, files: Sequence[Path]) -> Sequence[Finding]:
 async def _encryption(settings: Settings, make: Callable[[], Database]) -> Sequence[Finding]:
     """That nothing is sealed is for the operator to decide, and nothing wrong."""
     ring, file, used = vaults.ring(settings), settings.backscroll_keys_file, set[str]()
+    are_gone = False
     with suppress(BackscrollError):  # what is wrong with the database is a finding of its own
         async with _visited(settings, make) as database:
-            used = await database.read(keys.rings)
-    vaults.require_known(ring, used)
+            used, are_gone = await database.read(keys.rings), await database.read(keys.are_gone)
+    vaults.require_known(ring, used, are_gone=are_gone)
     if ring is None:
         detail = f"none: all that people say is stored in the clear; {vaults.REMEDY}"
         return [Finding(subject="encryption", ok=True, detail=detail)]

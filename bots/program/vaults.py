@@ -15,6 +15,11 @@ log = structlog.get_logger()
 
 REMEDY = "`backscroll keys generate` makes a key for BACKSCROLL_KEYS, and the next start seals what is stored"
 
+_GONE = (
+    "the table data_keys is empty, without which nothing that is stored here can be opened: put it back, from where you "
+    "have kept it"
+)
+
 
 def ring(settings: Settings) -> Ring | None:
     """The key ring of the settings, if there is one. Raises ConfigurationError."""
@@ -24,11 +29,13 @@ def ring(settings: Settings) -> Ring | None:
 
 async def require(ring: Ring | None, database: Database) -> None:
     """Only reads. Raises ConfigurationError where this database was sealed by keys that the ring does not have."""
-    require_known(ring, await database.read(keys.rings))
+    require_known(ring, await database.read(keys.rings), are_gone=await database.read(keys.are_gone))
 
 
-def require_known(ring: Ring | None, used: Set[str]) -> None:
-    """Raises ConfigurationError where the ring lacks some of the keys with these fingerprints."""
+def require_known(ring: Ring | None, used: Set[str], *, are_gone: bool) -> None:
+    """Raises ConfigurationError where the ring lacks keys with these fingerprints, or where the data keys are gone."""
+    if are_gone:
+        raise ConfigurationError(_GONE)
     lacking = used - set(() if ring is None else ring.fingerprints)
     if not lacking:
         return

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, exists, func, inspect, select, update
 
-from core.schema import data_keys
+from core.schema import data_keys, turns
+from core.store.engine.rows import each
 from core.store.engine.sql import erases, insert, now
-from core.vault.packet import about
+from core.vault.packet import MARK, about
 
 DEPLOYMENT = 0
 PROOF, ALL_SEALED = "", "sealed"
@@ -117,3 +118,12 @@ def rings(connection: Connection) -> set[str]:
     if not inspect(connection).has_table(data_keys.name):
         return set()
     return set(connection.execute(select(data_keys.c.ring).where(data_keys.c.wrapped != b"").distinct()).scalars())
+
+
+def are_gone(connection: Connection) -> bool:
+    """Whether what is stored here is sealed, and not one data key is: new ones would take the numbers of the old."""
+    if not inspect(connection).has_table(data_keys.name) or connection.execute(select(data_keys.c.number).limit(1)).first():
+        return False
+    words = select(turns.c.body).where(turns.c.body != b"").limit(1)
+    found = [connection.execute(words).scalar_one_or_none() for _ in each(connection)]
+    return any(one and one[0] == MARK for one in found)

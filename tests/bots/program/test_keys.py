@@ -97,6 +97,29 @@ async def test_without_the_right_key_a_start_is_refused_and_writes_nothing(
     assert refused.exit_code == 2
 
 
+@pytest.mark.parametrize("given", [{}, {"BACKSCROLL_KEYS": ONE}], ids=["none", "the right one"])
+async def test_without_its_data_keys_a_sealed_database_is_refused_and_nothing_is_written(
+    url: str, tmp_path: Path, given: dict[str, str]
+) -> None:
+    """As it is put back from a backup that was made without that table: new keys would take the numbers of the old."""
+    await talk(tmp_path, "marker-zebra", DATABASE_URL=url, BACKSCROLL_KEYS=ONE)
+    database = connect(url)
+    held = [dict(row._asdict()) for row in await rows(database, data_keys)]
+    await database.write(lambda connection: connection.execute(data_keys.delete()))
+    before = await kept(url)
+
+    status, out, said = await talk(tmp_path, "hello again", DATABASE_URL=url, **given)
+
+    assert (status, "hello" in out, await kept(url) == before) == (2, False, True)
+    assert said.startswith("backscroll: the table data_keys is empty, without which nothing that is stored here")
+    refused = await asyncio.to_thread(backscroll, "keys", "rotate", DATABASE_URL=url, BACKSCROLL_KEYS=ONE)
+    assert refused.exit_code == 2
+    await database.write(lambda connection: connection.execute(data_keys.insert(), held))
+    await database.close()
+    _, out, _ = await talk(tmp_path, "and now?", DATABASE_URL=url, BACKSCROLL_KEYS=ONE)
+    assert "marker-zebra" in out
+
+
 async def test_a_ring_in_a_file_is_the_same(tmp_path: Path) -> None:
     (tmp_path / "keys").write_text(f"# the first\n{ONE}\n")
     await talk(tmp_path, "marker", BACKSCROLL_KEYS=ONE)

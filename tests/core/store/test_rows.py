@@ -183,6 +183,7 @@ CALLS: dict[str, dict[str, object]] = {
     "pseudonyms.forget": {"since": 2**30},
     "dead.listed": {"limit": 9},
     "dead.number": {},
+    "keys.are_gone": {},
     "resealing.is_empty": {},
     "resealing.size": {},
     "resealing.numbers": {"table": "turns", "after": None},
