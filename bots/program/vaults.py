@@ -16,8 +16,8 @@ log = structlog.get_logger()
 REMEDY = "`backscroll keys generate` makes a key for BACKSCROLL_KEYS, and the next start seals what is stored"
 
 _GONE = (
-    "the table data_keys is empty, without which nothing that is stored here can be opened: put it back, from where you "
-    "have kept it"
+    "the table data_keys is empty, without which nothing that is stored here can be opened: put it back, from where "
+    "you have kept it"
 )
 
 

@@ -70,12 +70,16 @@ def _choose(connection: Connection, desk: Desk) -> Said:
         return Said(text=said, outcome=None)
     verb, line = order.command.name, order.turn.text if order.command.parameters else ""
     choices = tuple(
-        Choice(label=_when(touched, zone) + (f" · {_opening(words)}" if reads else ""), verb=verb, address=address, line=line)
+        Choice(label=_label(_when(touched, zone), words if reads else None), verb=verb, address=address, line=line)
         for address, words, touched in found
     )
     said = order.command.said
     which = f"Which session do you want to {verb}?" if said == verb else "For which session is that?"
     return Said(text=f"{which} (In its thread, say `!{said}`.)", outcome=None, choices=choices)
+
+
+def _label(when: str, words: str | None) -> str:
+    return when if words is None else f"{when} · {_opening(words)}"
 
 
 def _opening(words: str) -> str:

@@ -122,7 +122,8 @@ def rings(connection: Connection) -> set[str]:
 
 def are_gone(connection: Connection) -> bool:
     """Whether what is stored here is sealed, and not one data key is: new ones would take the numbers of the old."""
-    if not inspect(connection).has_table(data_keys.name) or connection.execute(select(data_keys.c.number).limit(1)).first():
+    any_ = select(data_keys.c.number).limit(1)
+    if not inspect(connection).has_table(data_keys.name) or connection.execute(any_).first() is not None:
         return False
     words = select(turns.c.body).where(turns.c.body != b"").limit(1)
     found = [connection.execute(words).scalar_one_or_none() for _ in each(connection)]

@@ -72,7 +72,7 @@ def _wrap(connection: Connection, wrapped: Sequence[tuple[DataKey, bytes]], newe
 
 
 async def unheard(database: Database, *, within: float) -> float:
-    """In how many seconds all processes have heard by what they are to wrap, who hear of everything `within` so many."""
+    """In how many seconds all processes have heard by what they are to wrap; `within` so many each hears of all."""
     age = await database.read(_age)
     return 0.0 if age is None else max(0.0, within - age)
 
