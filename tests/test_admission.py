@@ -10,13 +10,18 @@ import pytest
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
+from bots.slack.history import hanging
+from core.access import quotable
+from core.policy import Policy
 from core.schema import denials, sessions
+from core.seam.messages import Standing
 from core.store import Database, connect, dead
 from core.timings import Timings
 from tests.script import rows
 from tests.stage import Shown, Stage
 from tests.stages import STAGES
 from tests.talk import Running
+from tests.values import message
 from tests.wire.discord import DiscordStage
 from tests.wire.discord_world import VIEW_CHANNEL
 from tests.wire.faults import Fault
@@ -253,6 +258,39 @@ async def test_externals_are_talked_with_where_the_channel_opts_in(
         assert "hello too" in (await said(slack, "hello too", author="pat")).text
 
     assert b"zugzwang" not in stored(url)
+
+
+NO_MEMBERS: list[tuple[dict[str, object], dict[str, object]]] = [
+    ({"team_id": "T0PARTNER"}, {}),
+    ({"is_restricted": True}, {"backscroll_guests": "no"}),
+]
+
+
+@pytest.mark.parametrize(("facts", "settings"), NO_MEMBERS, ids=["external", "guest"])
+async def test_nobody_is_quoted_who_is_not_talked_with_for_what_they_are(
+    url: str, slack: SlackStage, model: OpenAIServer, facts: dict[str, object], settings: dict[str, object]
+) -> None:
+    slack.server.workspace.facts[slack.user("pat")] = facts
+    async with Running(url, model, slack, **settings):
+        await said(slack, "hello", place="first")
+        message = await slack.say(SECRET, author="pat", to_bot=False)
+        workspace = slack.server.workspace
+        shared = workspace.forward(workspace.find(CHANNEL, message))
+        await slack.write(f"<@{BOT_USER}> what is that?", place="first", attachments=[shared])
+        unread = "I have not read a message (I don't talk with its author)"
+        await slack.until(lambda: slack.shown("first")[-1].done and unread in slack.shown("first")[-1].text)
+
+    assert "zugzwang" not in asked(model)
+    assert b"zugzwang" not in stored(url)
+
+
+def test_nobody_is_quoted_by_what_a_long_thread_hangs_on_who_is_not_talked_with() -> None:
+    partner = Standing(home="T0PARTNER", is_external=True)
+    root = message(SECRET, direct=False, standing=partner)
+    (told,) = hanging(root, [message("what is that?", direct=False)])
+    assert SECRET in str(told.quotes)
+    assert SECRET not in str(quotable(told, Policy()))
+    assert SECRET in str(quotable(told, Policy(external=True)))
 
 
 async def test_allow_a_role_on_the_platform_that_has_them(url: str, discord: DiscordStage, model: OpenAIServer) -> None:

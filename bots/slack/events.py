@@ -114,7 +114,7 @@ class Events:
         said = event.message if isinstance(event, Edited) else event
         asked = said.author.id, *nameless_in(payload.get("event"))
         public, names = await gather(self._public(said.address, view), self._names.of(asked, view.us))
-        people = self._names.people((said.author.id,))
+        people = self._names.people(asked)
         return translate(payload, replace(view, names=names, people=people, public=public))[place]
 
     async def _public(self, address: Address, view: View) -> bool | None:

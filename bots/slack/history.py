@@ -141,8 +141,9 @@ class History:
         """The view with the names of all who speak or are spoken of, but for those who bring theirs along."""
         people = (one for one in entries if not one.get("bot_id") and not one.get("user_profile"))
         speakers = [str(one.get("user")) for one in people]
-        names = await self._names.of((*speakers, *nameless_in(list(entries))), view.us)
-        return replace(view, names=names, people=self._names.people(speakers))
+        concerned = *speakers, *nameless_in(list(entries))
+        names = await self._names.of(concerned, view.us)
+        return replace(view, names=names, people=self._names.people(concerned))
 
     async def since(self, address: Address, after: float) -> Sequence[Inbound]:
         """What people said in this thread, on this channel's top level, or in this DM after that instant.
@@ -185,7 +186,14 @@ def hanging(root: Inbound, replies: Sequence[Inbound]) -> Sequence[Inbound]:
     if first is None:
         return (root, *replies[1:])
     words = [root.text, *(part for quote in root.quotes for part in (quote.title, quote.text))]
-    quote = Quote(kind="hangs on", text="\n".join(filter(None, words)), author=root.author, at=root.at, message=root.id)
+    quote = Quote(
+        kind="hangs on",
+        text="\n".join(filter(None, words)),
+        author=root.author,
+        at=root.at,
+        message=root.id,
+        standing=root.standing,
+    )
     told = replace(replies[first], quotes=(quote, *replies[first].quotes))
     return (*replies[:first], told, *replies[first + 1 :])
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from bots.slack.blocks import parts, written
 from bots.slack.markup import readable
+from bots.slack.members import standing
 from bots.slack.payloads import Payload, View, is_ts
 from core.seam.messages import Author, Quote
 
@@ -72,7 +73,8 @@ def _attached(attachment: Payload, channel: str, view: View) -> Iterator[Quote]:
     files = parts(attachment.get("files"))
     if quote.text or quote.title or not files:
         yield quote
-    yield from (replace(attaches(file, quote.author, quote.at), said_in=quote.said_in) for file in files)
+    theirs = (attaches(file, quote.author, quote.at) for file in files)
+    yield from (replace(one, said_in=quote.said_in, standing=quote.standing) for one in theirs)
 
 
 def _said(attachment: Payload, channel: str, view: View) -> Quote:
@@ -80,13 +82,15 @@ def _said(attachment: Payload, channel: str, view: View) -> Quote:
     ts, text, place = attachment.get("ts"), attachment.get("text"), attachment.get("channel_id")
     blocks = (written(_blocks(one)) for one in parts(attachment.get("message_blocks")))
     words = text or "\n".join(filter(None, blocks)) or attachment.get("fallback") or ""
+    author = _author(attachment, view)
     return Quote(
         kind="embeds",
         text=readable(str(words), view.names).strip(),
-        author=_author(attachment, view),
+        author=author,
         at=float(ts) if is_ts(ts) else None,
         message=ts if is_ts(ts) and place == channel else None,
         said_in=str(place) if place else None,
+        standing=standing(author.id, {}, view.us.workspace, view),
     )
 
 

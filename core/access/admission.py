@@ -6,7 +6,7 @@ from enum import Enum
 
 from core.policy import DIRECT_CHANNELS, Named, Names, Policy
 from core.seam.address import Address
-from core.seam.messages import Author, Inbound, Quote, Standing
+from core.seam.messages import UNTOLD, Author, Inbound, Quote
 
 
 class Denial(Enum):
@@ -64,7 +64,7 @@ def quotable(message: Inbound, policy: Policy) -> tuple[Quote, ...]:
 def _is_unheard(quote: Quote, message: Inbound, policy: Policy) -> bool:
     if quote.author is None:
         return False
-    return is_unheard(replace(message, author=quote.author, standing=Standing(roles=None)), policy)
+    return is_unheard(replace(message, author=quote.author, standing=quote.standing), policy)
 
 
 def _wordless(quote: Quote) -> Quote:
@@ -73,8 +73,7 @@ def _wordless(quote: Quote) -> Quote:
 
 def shut_out(policy: Policy, place: Address, person: Author, *, direct: bool) -> Denial | None:
     """Why somebody who was talked with is not in this place any more, under this policy; roles are not known."""
-    unknown = Standing(roles=None)
-    heard = Inbound(address=place, id="", author=person, text="", at=0.0, direct=direct, standing=unknown)
+    heard = Inbound(address=place, id="", author=person, text="", at=0.0, direct=direct, standing=UNTOLD)
     why = denial(heard, policy)
     return why if why in (Denial.DENIED, Denial.NOT_ALLOWED) else None
 

@@ -45,6 +45,10 @@ MEMBER = Standing()
 """Somebody of the place's own workspace, of whom there is nothing more to tell."""
 
 
+UNTOLD = Standing(roles=None)
+"""Somebody of whom the platform has told nothing, as of most of those who are quoted."""
+
+
 Pointing = Literal["replies to", "forwards", "attaches", "embeds", "hangs on", "is under", "prefers", "overheard from"]
 """What a message does to the words that it quotes: it hangs on the message that opened its thread, is under a title.
 
@@ -60,7 +64,8 @@ class Quote:
     `title` is a file's name, an embed's or a post's title. `message` is the platform's ID of the quoted message, if it
     is one of this channel: its edits and deletion reach the quote. `source` is the adapter's own note by which
     `Adapter.fetch` gets what is attached; once that was tried, there is the text, or `unread` says why there is none.
-    `said_in` is the platform's ID of the channel or thread that it was said in, where that may be another one.
+    `said_in` is the platform's ID of the channel or thread that it was said in, where that may be another one, and
+    `standing` what the platform says of its author, as far as it is known.
     """
 
     kind: Pointing
@@ -72,6 +77,7 @@ class Quote:
     source: str | None = field(default=None, repr=False)
     unread: str | None = None
     said_in: str | None = field(default=None, compare=False)
+    standing: Standing = field(default=UNTOLD, compare=False, repr=False)
 
     @property
     def is_open(self) -> bool:
