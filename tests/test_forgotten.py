@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from time import time
 
+import pytest
+
 from core.schema import checkpoints, erasures, turns
 from core.seam.messages import Author
 from core.session import Kind
@@ -16,9 +18,12 @@ from core.timings import Timings
 from tests.dumps import dumped
 from tests.process import process
 from tests.script import rows
+from tests.stages import STAGES
 from tests.talk import Running
 from tests.test_folded_talk import asked_to_fold
+from tests.test_off_the_record import forward, words_in
 from tests.values import BEN, message
+from tests.wire.discord import DiscordStage
 from tests.wire.openai import OpenAIServer, Request
 from tests.wire.slack import SlackStage
 from tests.wire.slack.workspace import CHANNEL
@@ -155,3 +160,30 @@ async def test_an_erasure_that_was_killed_is_finished_by_whoever_is_there(url: s
     assert '"messages": 600' in done.counts
     assert (len(re.findall(r"adaword", found)), len(re.findall(r"benword", found))) == (0, 600)
     await database.close()
+
+
+@pytest.mark.parametrize("platform", ["slack", "discord"])
+@pytest.mark.parametrize("dialect", ["sqlite"])
+async def test_what_was_forgotten_is_not_learnt_again_from_a_forward_of_it(url: str, platform: str) -> None:
+    """Into another conversation of the channel; on Discord, where nobody is told whose it was, as well."""
+    async with (
+        STAGES[platform]() as stage,
+        OpenAIServer(answer=lambda request: "Noted.") as model,
+        Running(url, model, stage, timings=BRISK),
+    ):
+        forgotten = await stage.say("my tuna", author="ada")
+        await stage.until(lambda: stage.shown() and stage.shown()[-1].done)
+        if isinstance(stage, DiscordStage):
+            await stage.thread("other")
+        await stage.say("!forget me yes", author="ada")
+        await stage.until(lambda: any("I have forgotten you" in one.text for one in stage.shown()), 60)
+        await forward(stage, forgotten)
+        await stage.until(lambda: stage.shown("other") and stage.shown("other")[-1].done)
+        kept = await stage.say("and bread", author="ben")
+        await forward(stage, kept)
+        await model.until(lambda: len(model.requests) == 4)
+
+    assert "tuna" in str(model.requests[0].texts)
+    assert "tuna" not in str([request.texts for request in model.requests[1:]])
+    assert "bread" in str(model.requests[-1].texts), "what nobody wants forgotten is quoted"
+    assert "tuna" not in await words_in(url)

@@ -86,10 +86,10 @@ def _answered(payload: Payload, names: Names) -> Iterator[Quote]:
 
 
 def _carried(payload: Payload, names: Names) -> Iterator[Quote]:
-    place = _of(payload, "message_reference", "channel_id") or None
+    place, original = (_of(payload, "message_reference", name) or None for name in ("channel_id", "message_id"))
     for snapshot in payload.get("message_snapshots", ()):
         for one in _forwarded(snapshot["message"], names, {**payload, **snapshot["message"]}):
-            yield replace(one, said_in=place)
+            yield replace(one, said_in=place, copied=original)
     yield from _pieces(payload, names, payload)
 
 

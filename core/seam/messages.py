@@ -65,7 +65,8 @@ class Quote:
     is one of this channel: its edits and deletion reach the quote. `source` is the adapter's own note by which
     `Adapter.fetch` gets what is attached; once that was tried, there is the text, or `unread` says why there is none.
     `said_in` is the platform's ID of the channel or thread that it was said in, where that may be another one, and
-    `standing` what the platform says of its author, as far as it is known.
+    `standing` what the platform says of its author, as far as it is known. What is a copy, and stays as it is, was
+    `copied` from the message with that ID there.
     """
 
     kind: Pointing
@@ -78,6 +79,7 @@ class Quote:
     unread: str | None = None
     said_in: str | None = field(default=None, compare=False)
     standing: Standing = field(default=UNTOLD, compare=False, repr=False)
+    copied: str | None = field(default=None, compare=False)
 
     @property
     def is_open(self) -> bool:

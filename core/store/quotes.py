@@ -1,8 +1,9 @@
 """Quotes: what a message points at, stored beside its turn, so that it can change and go by itself."""
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
-from sqlalchemy import Connection, Row, and_, delete, func, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import quotes, sessions
@@ -30,11 +31,23 @@ def keep(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Qu
     """
     connection.execute(delete(quotes).where(_mine(key), quotes.c.seq == seq))
     unknown = gone.unknown(connection, key, [one.message for one in pointed if one.message is not None])
-    stand = tuple(one for one in pointed if one.message not in unknown)
+    stand = tuple(one for one in pointed if one.message not in unknown and not _is_of_unknown(connection, key, one))
     rows = [_row(key, seq, place, quote, by) for place, quote in enumerate(stand)]
     if rows:
         connection.execute(insert(connection.dialect.name, quotes), rows)
     return stand
+
+
+def _is_of_unknown(connection: Connection, key: SessionKey, quote: Quote) -> bool:
+    """Whether it is a copy of what is not to be known any more where that was said, in whatever channel."""
+    if quote.copied is None or quote.said_in is None:
+        return False
+    channel = replace(key.address, channel=quote.said_in, thread=None).id
+    in_thread = sessions.c.address.endswith(f":{quote.said_in}", autoescape=True)
+    there = and_(sessions.c.workspace == key.workspace, or_(sessions.c.channel == channel, in_thread))
+    found = connection.execute(select(sessions.c.address).where(there)).scalars()
+    channels = {Address.parse(one).channel_address for one in found}
+    return any(gone.unknown(connection, replace(key, address=one), [quote.copied]) for one in channels)
 
 
 def fill(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Quote], *, by: str) -> bool:
