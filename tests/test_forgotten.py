@@ -164,6 +164,38 @@ async def test_an_erasure_that_was_killed_is_finished_by_whoever_is_there(url: s
 
 @pytest.mark.parametrize("platform", ["slack", "discord"])
 @pytest.mark.parametrize("dialect", ["sqlite"])
+async def test_what_was_forwarded_of_somebody_is_forgotten_with_their_words(url: str, platform: str) -> None:
+    """On Discord as well, where a forward does not say whose they are, and nobody is told."""
+    async with (
+        STAGES[platform]() as stage,
+        OpenAIServer(answer=lambda request: "Noted.") as model,
+        Running(url, model, stage, timings=BRISK),
+    ):
+        theirs = await stage.say("my tuna", author="ben")
+        others = await stage.say("and bread", author="cleo")
+        await stage.until(lambda: len(stage.shown()) == 2 and stage.shown()[-1].done)
+        if isinstance(stage, DiscordStage):
+            await stage.thread("other")
+        for number, one in enumerate((theirs, others), 1):
+            await forward(stage, one)
+            await stage.until(
+                lambda number=number: len(stage.shown("other")) == number and stage.shown("other")[-1].done
+            )
+        before = str(model.requests[-1].texts)
+        await stage.say("!forget me yes", author="ben")
+        await stage.until(lambda: any("I have forgotten you" in one.text for one in stage.shown()), 60)
+        await stage.say("what was it?", place="other")
+        await stage.until(lambda: len(stage.shown("other")) == 3 and stage.shown("other")[-1].done)
+
+    after = str(model.requests[-1].texts)
+    assert ("tuna" in before, "bread" in before, "tuna" in after, "bread" in after) == (True, True, False, True)
+    assert "tuna" not in await words_in(url)
+    if platform == "discord":
+        assert "[forwards 20" in before, "nobody is told whose it is"
+
+
+@pytest.mark.parametrize("platform", ["slack", "discord"])
+@pytest.mark.parametrize("dialect", ["sqlite"])
 async def test_what_was_forgotten_is_not_learnt_again_from_a_forward_of_it(url: str, platform: str) -> None:
     """Into another conversation of the channel; on Discord, where nobody is told whose it was, as well."""
     async with (

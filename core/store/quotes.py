@@ -6,10 +6,10 @@ from dataclasses import replace
 from sqlalchemy import Connection, Row, and_, delete, func, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.schema import quotes, sessions
+from core.schema import quotes, sessions, turns
 from core.seam.address import Address
 from core.seam.messages import Author, Edited, Inbound, Quote
-from core.session import SessionKey
+from core.session import Role, SessionKey
 from core.store import bodies, gone
 from core.store.engine.sql import insert, micro, seconds, storable
 from core.store.workspaces import WORKSPACE, names
@@ -32,7 +32,7 @@ def keep(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Qu
     connection.execute(delete(quotes).where(_mine(key), quotes.c.seq == seq))
     unknown = gone.unknown(connection, key, [one.message for one in pointed if one.message is not None])
     stand = tuple(one for one in pointed if one.message not in unknown and not _is_of_unknown(connection, key, one))
-    rows = [_row(key, seq, place, quote, by) for place, quote in enumerate(stand)]
+    rows = [_row(key, seq, place, quote, by, _whose(connection, key, quote)) for place, quote in enumerate(stand)]
     if rows:
         connection.execute(insert(connection.dialect.name, quotes), rows)
     return stand
@@ -48,6 +48,21 @@ def _is_of_unknown(connection: Connection, key: SessionKey, quote: Quote) -> boo
     found = connection.execute(select(sessions.c.address).where(there)).scalars()
     channels = {Address.parse(one).channel_address for one in found}
     return any(gone.unknown(connection, replace(key, address=one), [quote.copied]) for one in channels)
+
+
+def _whose(connection: Connection, key: SessionKey, quote: Quote) -> str | None:
+    """The ID of whoever has said what this is a copy of, if we have heard it: it goes with the rest of their words."""
+    if quote.copied is None or quote.author is not None:
+        return None
+    here = and_(sessions.c.workspace == turns.c.workspace, sessions.c.session == turns.c.session)
+    same = and_(turns.c.workspace == key.workspace, turns.c.message == quote.copied, turns.c.role == Role.PERSON)
+    said = select(turns.c.author, sessions.c.address).join(sessions, here).where(same, turns.c.author.is_not(None))
+    for row in connection.execute(said).all():
+        place = Address.parse(row.address)
+        if quote.said_in in (place.channel, place.thread):
+            author: str = row.author
+            return author
+    return None
 
 
 def fill(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Quote], *, by: str) -> bool:
@@ -152,9 +167,10 @@ def _mine(key: SessionKey) -> ColumnElement[bool]:
     return and_(quotes.c.workspace == key.workspace, quotes.c.session == key.session)
 
 
-def _row(key: SessionKey, seq: int, place: int, quote: Quote, by: str) -> dict[str, object]:
+def _row(key: SessionKey, seq: int, place: int, quote: Quote, by: str, whose: str | None) -> dict[str, object]:
+    """Of what is a copy nobody is told `whose` it is: it has no name."""
     row = (seq, place)
-    author = None if quote.author is None else _OURS if quote.author.is_self else quote.author.id
+    author = whose if quote.author is None else _OURS if quote.author.is_self else quote.author.id
     by = by if author is None else author
     name = None if quote.author is None else storable(quote.author.name)
     return {
@@ -180,7 +196,9 @@ def _quote(key: SessionKey, row: Row[*tuple[object, ...]]) -> Quote:
     return Quote(
         kind=row.kind,
         text=bodies.QUOTE.open(key, here, row.body),
-        author=None if row.author is None else Author(id=row.author, name=name, is_self=row.author == _OURS),
+        author=None
+        if row.author is None or row.name is None
+        else Author(id=row.author, name=name, is_self=row.author == _OURS),
         at=None if row.at is None else seconds(row.at),
         title=bodies.TITLE.open(key, here, row.title) or "",
         message=row.message,
