@@ -11,13 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bots.program import wiring
+from bots.program import vaults, wiring
 from bots.program.exits import go, known_settings
 from core.config import Settings
 from core.errors import ConfigurationError
 from core.policy.values import Wrong, duration
-from core.store import Database, audit, bodies
+from core.store import Database, audit
 from core.store.audit import Recorded
+from core.store.sealing import Vault
 
 _WIDE = 1_000
 
@@ -42,9 +43,9 @@ async def _audit(
     begin = 0 if since is None else _moment(since)
     database = wiring.existing_database(settings)
     try:
-        await wiring.prepare(settings, database)
+        vault = await wiring.prepare(settings, database)
         if verify:
-            return await _verify(database)
+            return await _verify(database, vault)
         entries = await database.read(audit.found, since=begin, actor=user, most=limit)
     finally:
         await database.close()
@@ -54,7 +55,7 @@ async def _audit(
     return 0
 
 
-async def _verify(database: Database) -> int:
+async def _verify(database: Database, vault: Vault | None) -> int:
     chains, rows, whole = await database.read(audit.recorded), 0, True
     for number, name in chains:
         many, broken = await database.write(audit.verify, number, name)
@@ -64,14 +65,16 @@ async def _verify(database: Database) -> int:
             typer.echo(f"The record is broken: {broken.workspace}, row {broken.number}: {broken.why}.", err=True)
     if whole:
         places = "1 workspace" if len(chains) == 1 else f"{len(chains)} workspaces"
-        typer.echo(f"The record is whole: {rows:,} {'row' if rows == 1 else 'rows'} of {places}. {_worth()}")
+        typer.echo(f"The record is whole: {rows:,} {'row' if rows == 1 else 'rows'} of {places}. {_worth(vault)}")
     return 0 if whole else 1
 
 
-def _worth() -> str:
-    """What that is worth."""
-    if bodies.are_plain():
+def _worth(vault: Vault | None) -> str:
+    """What that is worth. Until all is sealed, a hash in the clear is believed."""
+    if vault is None:
         return "Its hashes are not sealed: whoever may write in the database could have made new ones."
+    if not vault.all_sealed:
+        return f"But {vaults.NOT_ALL}: whoever may write in the database could have made new hashes."
     return "Its hashes are sealed: nobody could have made them without the key ring."
 
 

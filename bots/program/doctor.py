@@ -132,15 +132,18 @@ def _readers(subject: str, files: Sequence[Path]) -> Sequence[Finding]:
 async def _encryption(settings: Settings, make: Callable[[], Database]) -> Sequence[Finding]:
     """That nothing is sealed is for the operator to decide, and nothing wrong."""
     ring, file, used = vaults.ring(settings), settings.backscroll_keys_file, set[str]()
-    are_gone = False
+    are_gone = clear = False
     with suppress(BackscrollError):  # what is wrong with the database is a finding of its own
         async with _visited(settings, make) as database:
             used, are_gone = await database.read(keys.rings), await database.read(keys.are_gone)
+            clear = await vaults.leaves_some_in_the_clear(database)
     vaults.require_known(ring, used, are_gone=are_gone)
     if ring is None:
         detail = f"none: all that people say is stored in the clear; {vaults.REMEDY}"
         return [Finding(subject="encryption", ok=True, detail=detail)]
     detail = f"all that people say is sealed, by the key {ring.newest}"
+    if clear:
+        detail = f"{vaults.NOT_ALL} by the key {ring.newest}: a running process does that, or `backscroll keys rotate`"
     return [*_readers("encryption", [file] if file else []), Finding(subject="encryption", ok=True, detail=detail)]
 
 

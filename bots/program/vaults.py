@@ -15,6 +15,8 @@ log = structlog.get_logger()
 
 REMEDY = "`backscroll keys generate` makes a key for BACKSCROLL_KEYS, and the next start seals what is stored"
 
+NOT_ALL = "what was stored before is not all sealed yet"
+
 _GONE = (
     "the table data_keys is empty, without which nothing that is stored here can be opened: put it back, from where "
     "you have kept it"
@@ -41,6 +43,12 @@ def require_known(ring: Ring | None, used: Set[str], *, are_gone: bool) -> None:
         return
     missing = f"{rings.SETTING} " + ("is not set" if ring is None else f"lacks {_named(lacking)}")
     raise ConfigurationError(f"{missing}: what is stored here is sealed by {_named(used)}; add what is missing")
+
+
+async def leaves_some_in_the_clear(database: Database) -> bool:
+    """Whether something was stored before there was a ring, and is not known to be sealed yet. Only reads."""
+    mark = await database.read(keys.newest, keys.DEPLOYMENT, keys.ALL_SEALED)
+    return mark is None and not await database.read(resealing.is_empty)
 
 
 async def enter(ring: Ring | None, database: Database) -> Vault | None:

@@ -146,6 +146,27 @@ async def test_a_database_in_the_clear_is_sealed_when_a_ring_comes(url: str, tmp
     assert said == ""
 
 
+async def test_until_what_was_in_the_clear_is_sealed_nobody_is_told_that_it_is(url: str, tmp_path: Path) -> None:
+    """Whoever may write in the database could have made new hashes as long as those in the clear are believed."""
+    await talk(tmp_path, "hello", "!reset", DATABASE_URL=url)
+    given = {"DATABASE_URL": url, "BACKSCROLL_KEYS": ONE}
+
+    async def told() -> list[str]:
+        doctor = await asyncio.to_thread(backscroll, "doctor", **given)
+        audit = await asyncio.to_thread(backscroll, "audit", "--verify", **given)
+        assert (doctor.exit_code, audit.exit_code) == (0, 0)
+        (encryption,) = (line for line in doctor.stdout.splitlines() if "encryption: " in line)
+        return [encryption.split("encryption: ")[1], audit.stdout.split("workspace. ")[1]]
+
+    assert [one.startswith(("what was stored before is not all", "But what was")) for one in await told()] == [True] * 2
+
+    await asyncio.to_thread(backscroll, "keys", "rotate", **given)
+
+    assert [one.startswith(("all that people say is sealed", "Its hashes are sealed")) for one in await told()] == [
+        True
+    ] * 2
+
+
 async def test_a_running_program_seals_what_was_in_the_clear(tmp_path: Path) -> None:
     await talk(tmp_path, "marker-zebra")
     url = f"sqlite:///{tmp_path}/backscroll.db"
