@@ -17,6 +17,7 @@ from core.model.llm import Model
 from core.seam.adapter import Adapter, Finding
 from core.spelling import Misspelt
 from core.store import Database, health, keys, servers, sqlite_files
+from core.store.engine import rows
 
 
 async def examine(
@@ -52,7 +53,8 @@ async def examine(
         *((platform, partial(_platform, adapter)) for platform, adapter in platforms.items()),
     ]
     if past_proxy is not None:
-        parts.insert(2, ("DATABASE_LISTEN_URL", partial(_hints, past_proxy)))
+        parts.insert(2, ("DATABASE_LISTEN_URL", partial(_hints, settings, past_proxy)))
+    parts.insert(2, ("row security", partial(_apart, settings, database)))
     for subject, examination in parts:
         for finding in await _guarded(subject, examination()):
             yield finding
@@ -147,7 +149,30 @@ async def _encryption(settings: Settings, make: Callable[[], Database]) -> Seque
     return [*_readers("encryption", [file] if file else []), Finding(subject="encryption", ok=True, detail=detail)]
 
 
-async def _hints(make: Callable[[], Database]) -> Sequence[Finding]:
+async def _apart(settings: Settings, make: Callable[[], Database]) -> Sequence[Finding]:
+    """Whether the tables do as the switch says, which a start demands."""
+    wanted = settings.backscroll_row_security == "on"
+    if settings.database_url.startswith("sqlite"):
+        detail = f"{rows.SETTING} is on, and SQLite does not keep workspaces apart"
+        remedy = "Let DATABASE_URL name a PostgreSQL, or set it to off."
+        return [Finding(subject="row security", ok=False, detail=detail, remedy=remedy)] if wanted else []
+    try:
+        async with _visited(settings, make) as database:
+            have = await database.read(migrations.current)
+    except BackscrollError:  # what is wrong with the database is a finding of its own
+        return []
+    if have != migrations.newest():
+        return []
+    async with _visited(settings, make) as database:
+        await database.read(rows.require, on=wanted)
+    detail = "PostgreSQL itself keeps workspaces apart"
+    return [Finding(subject="row security", ok=True, detail=detail)] if wanted else []
+
+
+async def _hints(settings: Settings, make: Callable[[], Database]) -> Sequence[Finding]:
+    if settings.database_url.startswith("sqlite"):
+        detail, remedy = "a SQLite file is not behind a proxy", "Let DATABASE_URL name the proxy, or remove it."
+        return [Finding(subject="DATABASE_LISTEN_URL", ok=False, detail=detail, remedy=remedy)]
     database = make()
     try:
         await database.read(migrations.current)

@@ -213,6 +213,29 @@ async def test_a_postgresql_that_is_behind_is_the_operators_to_migrate(full: Set
     assert "Run `backscroll migrate`" in wrong(lines)[0]
 
 
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+async def test_tables_that_do_not_keep_workspaces_apart_as_a_start_demands_are_told(full: SetUp, url: str) -> None:
+    """A4: a start refuses them, and the doctor has said that all is well."""
+    full.settings["DATABASE_URL"] = url
+    told = os.environ.get("BACKSCROLL_ROW_SECURITY") == "on"
+    full.settings["BACKSCROLL_ROW_SECURITY"] = "off" if told else "on"
+
+    status, lines = await full.examined()
+    refused = await asyncio.to_thread(backscroll, "audit", **full.settings)  # which begins as a start does
+
+    assert (status, refused.exit_code) == (1, 2), (lines, refused.stderr)
+    assert wrong(lines) == [f"wrong row security: {refused.stderr.strip().removeprefix('backscroll: ')}"]
+
+
+async def test_what_is_postgresqls_alone_is_no_help_to_a_file_and_told_so(full: SetUp) -> None:
+    full.settings.update(BACKSCROLL_ROW_SECURITY="on", DATABASE_LISTEN_URL="postgresql://me@127.0.0.1/x")
+
+    status, lines = await full.examined()
+
+    assert status == 1
+    assert [line.split(":")[0] for line in wrong(lines)] == ["wrong row security", "wrong DATABASE_LISTEN_URL"]
+
+
 async def test_a_newcomer_without_settings_is_told_what_runs(full: SetUp) -> None:
     full.settings.clear()
 
