@@ -36,9 +36,9 @@ def scope(channel: str | None, workspace: str | None) -> Scope | None:
     if channel is not None and workspace is not None:
         raise ConfigurationError("--channel and --workspace: name one of them")
     if channel is not None:
-        return Scope(address=subjects.parsed("--channel", channel, channel), level=Level.CHANNEL)
+        return Scope(address=subjects.parsed("--channel", channel), level=Level.CHANNEL)
     if workspace is not None:
-        return Scope(address=subjects.parsed("--workspace", workspace, f"{workspace}:"), level=Level.WORKSPACE)
+        return Scope(address=subjects.of_workspace("--workspace", workspace), level=Level.WORKSPACE)
     return None
 
 

@@ -56,13 +56,13 @@ def subject(
     ((option, value),) = named.items()
     match option:
         case "--user":
-            return _person(value)
+            return person(value)
         case "--session":
-            return _place(Scope.SESSION, option, value, value)
+            return _place(Scope.SESSION, option, value)
         case "--channel":
-            return _place(Scope.CHANNEL, option, value, value)
+            return _place(Scope.CHANNEL, option, value)
         case _:
-            found = _place(Scope.WORKSPACE, option, value, f"{value}:")
+            found = of_workspace(option, value)
             return Subject(scope=Scope.WORKSPACE, id="", platform=found.platform, workspace=found.workspace)
 
 
@@ -71,34 +71,44 @@ def workspaces(connection: Connection, named: Subject) -> list[tuple[str, str]]:
     return erasures.workspaces_with(connection, named.platform, named.workspace)
 
 
-def _person(value: str) -> Subject:
+def person(value: str) -> Subject:
+    """The person whom `--user` names. Raises ConfigurationError."""
     if not value:
         raise ConfigurationError("--user: no ID is given")
     if ":" not in value:
         return Subject(scope=Scope.PERSON, id=value)
     if value.count(":") != _USER_PARTS - 1:
         raise ConfigurationError(f"--user: {value!r} is neither PLATFORM:WORKSPACE:USER nor a USER alone")
-    address = parsed("--user", value, value)
+    address = parsed("--user", value)
     return Subject(scope=Scope.PERSON, id=address.channel, platform=address.platform, workspace=address.workspace)
 
 
-def _place(scope: Scope, option: str, said: str, written: str) -> Subject:
-    address = parsed(option, said, written)
+def _place(scope: Scope, option: str, said: str) -> Subject:
+    address = parsed(option, said)
     if scope is Scope.CHANNEL and address.thread is not None:
         raise ConfigurationError(f"{option}: {said!r} is a thread of a channel: name it by --session")
     return Subject(scope=scope, id=address.id, platform=address.platform, workspace=address.workspace)
 
 
-def parsed(option: str, said: str, written: str) -> Address:
+def of_workspace(option: str, said: str) -> Address:
+    """An address in the workspace that an option names. What names more, a channel of it, does not mean all of it.
+
+    Raises ConfigurationError.
+    """
+    if said.count(":") != 1:
+        raise ConfigurationError(f"{option}: {said!r} is no PLATFORM:WORKSPACE")
+    return parsed(option, said, f"{said}:")
+
+
+def parsed(option: str, said: str, written: str | None = None) -> Address:
     """The address that an option names by what was `said`, `written` out as a whole one: no part of it may be empty.
 
     Raises ConfigurationError.
     """
     try:
-        address = Address.parse(written)
+        address = Address.parse(said if written is None else written)
     except AddressError as error:
-        why = str(error) if said == written else f"{said!r} is no PLATFORM:WORKSPACE"
-        raise ConfigurationError(f"{option}: {why}") from error
+        raise ConfigurationError(f"{option}: {error}") from error
     if address.platform not in set(Platform):
         raise ConfigurationError(f"{option}: {address.platform!r} is none of {', '.join(Platform)}")
     if "" in said.split(":"):

@@ -642,6 +642,7 @@ def test_the_operator_takes_back_what_people_have_set(url: str) -> None:
         (("--channel", "slack:T1:C1", "--unset", "mayset"), "--unset: 'mayset' is none of hear, "),
         (("--channel", "slack:T1:C1", "--workspace", "slack:T1"), "--channel and --workspace: name one of them"),
         (("--workspace", "T1"), "--workspace: 'T1' is no PLATFORM:WORKSPACE"),
+        (("--workspace", "slack:T1:C1"), "--workspace: 'slack:T1:C1' is no PLATFORM:WORKSPACE"),
         (("--workspace", "irc:T1"), "--workspace: 'irc' is none of slack, discord, console"),
     ],
 )

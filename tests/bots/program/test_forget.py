@@ -186,6 +186,7 @@ def test_a_place_is_forgotten_by_its_name(talked: str, words: tuple[str, str], l
         (("export",), 2, "by one of --user, --session"),
         (("forget", "--session", "nonsense"), 2, "a session ID has 3 or 4"),
         (("forget", "--workspace", "T1"), 2, "'T1' is no PLATFORM:WORKSPACE"),
+        (("forget", "--workspace", "console:local:main"), 2, "'console:local:main' is no PLATFORM:WORKSPACE"),
         (("forget", "--channel", "slack:T1:C1:1.2"), 2, "name it by --session"),
         (("forget", "--channel", "myspace:T1:C1"), 2, "none of slack, discord, console"),
         (("forget", "--user", ""), 2, "no ID is given"),
