@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bots.program import vaults, wiring
+from bots.program import subjects, vaults, wiring
 from bots.program.exits import go, known_settings
 from core.config import Settings
 from core.errors import ConfigurationError
@@ -27,7 +27,7 @@ def show_audit(
     since: Annotated[
         str | None, typer.Option(metavar="WHEN", help="Since a day or a moment (2026-11-20, in UTC), or 12h or 7d ago.")
     ] = None,
-    user: Annotated[str | None, typer.Option(metavar="ID", help="What this person did, by the platform's ID.")] = None,
+    user: subjects.User = None,
     limit: Annotated[int, typer.Option(min=1, help="How many to show at most, the newest.")] = 1_000,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON Lines.")] = False,
@@ -41,12 +41,15 @@ async def _audit(
     settings: Settings, since: str | None, user: str | None, limit: int, *, as_json: bool, verify: bool
 ) -> int:
     begin = 0 if since is None else _moment(since)
+    named = None if user is None else subjects.person(user)
+    actor = None if named is None else named.id
+    workspace = None if named is None or named.workspace is None else f"{named.platform}:{named.workspace}"
     database = wiring.existing_database(settings)
     try:
         vault = await wiring.prepare(settings, database)
         if verify:
             return await _verify(database, vault)
-        entries = await database.read(audit.found, since=begin, actor=user, most=limit)
+        entries = await database.read(audit.found, since=begin, actor=actor, workspace=workspace, most=limit)
     finally:
         await database.close()
     _print(entries, as_json=as_json)

@@ -69,6 +69,9 @@ def test_scripts_read_it_as_json_lines_of_one_person_and_of_late(url: str) -> No
         "session": None,
         "outcome": "denied",
     }
+    assert backscroll("audit", "--json", "--user", "console:local:U2", DATABASE_URL=url).output == found.output
+    assert backscroll("audit", "--user", "slack:local:U2", DATABASE_URL=url).output == "Nothing is recorded.\n"
+    assert backscroll("audit", "--user", "local:U2", DATABASE_URL=url).exit_code == 2
     assert backscroll("audit", "--since", "2999-01-01", DATABASE_URL=url).output == "Nothing is recorded.\n"
 
 
