@@ -22,7 +22,7 @@ def copy(source: Path, target: Path) -> int:
 
     Raises a DatabaseError, and OSError where the target can't be made; FileExistsError where it is there already.
     """
-    half = target.with_name(f"{target.name}.part")
+    half = target.parent / f"{target.name}.part"  # also of `.`, which has no name
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
         os.close(os.open(half, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600))

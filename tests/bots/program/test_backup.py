@@ -53,11 +53,13 @@ def test_a_backup_overwrites_nothing_and_makes_no_database(url: str, tmp_path: P
     (tmp_path / "here.db").write_text("mine")
 
     refused = backscroll("backup", "here.db", DATABASE_URL=url)
+    folders = [backscroll("backup", folder, DATABASE_URL=url) for folder in (".", "..", "/", str(tmp_path))]
     nowhere = backscroll("backup", "no/such/folder.db", DATABASE_URL=url)
     nothing = backscroll("backup", "copy.db", DATABASE_URL="sqlite:///new.db")
 
     assert [one.exit_code for one in (refused, nowhere, nothing)] == [2, 2, 2]
     assert "here.db is there already" in refused.stderr
+    assert all(one.exit_code == 2 and "is there already" in one.stderr for one in folders)
     assert "can't be made: No such file or directory" in nowhere.stderr
     assert (tmp_path / "here.db").read_text() == "mine"
     assert not any((tmp_path / name).exists() for name in ("new.db", "copy.db", "copy.db.part"))
