@@ -7,6 +7,8 @@ and never a way around the judgement. What is held back cannot be watched as it 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
+from openai import NotFoundError
+
 from core.errors import Flagged, ModelMisconfigured, ModelUnavailable
 from core.model.around import Around
 from core.model.llm import Afresh, Finish, Model, Piece, Prompt, Unseen
@@ -89,7 +91,10 @@ class Moderated(Around):
         if not pieces:
             return
         with sorted_errors(ModelUnavailable):
-            judged = await self._client.post("/moderations", cast_to=object, body={"input": pieces})
+            try:
+                judged = await self._client.post("/moderations", cast_to=object, body={"input": pieces})
+            except NotFoundError as error:  # no model was asked for that could be unknown
+                raise ModelMisconfigured("The server has no /moderations. Set BACKSCROLL_MODERATION to off.") from error
         results = at(judged, "results")
         if not isinstance(results, list) or len(results) != len(pieces):
             raise ModelMisconfigured("The server's /moderations gives no judgement. Set BACKSCROLL_MODERATION to off.")

@@ -112,7 +112,7 @@ async def test_what_nobody_judges_is_not_asked(server: OpenAIServer, model: Mode
         await answer(model, prompt("a question"))
 
     server.unjudged = NO_ENDPOINT
-    with pytest.raises(ModelMisconfigured):
+    with pytest.raises(ModelMisconfigured, match="has no /moderations"):
         await answer(model, prompt("a question"))
 
     assert not server.requests
