@@ -1,5 +1,6 @@
 """The settings. The environment is read in one place, the composition root; everybody else is handed values."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from math import inf
 from pathlib import Path
@@ -12,6 +13,8 @@ from core.errors import ConfigurationError
 from core.files import contents, why
 from core.policy import ANSWER_TOKENS, CONTEXT_TOKENS, REASONING, SETTINGS, Answers, Hearing, Level, Memory, Policy
 from core.policy.values import duration
+
+logging.getLogger("dotenv").setLevel(logging.ERROR)  # what `.env` holds beside settings, core.spelling tells, once
 
 _MODEL = "gpt-6-luna"  # the current small model of OpenAI's, as of 2026-11
 

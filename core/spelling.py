@@ -1,9 +1,15 @@
-"""Names that look like a setting and are none: told with the nearest one, since a wrong name is silent by itself."""
+"""What looks like a setting and is none: a wrong name, told with the nearest one, or a line of `.env`, by its number.
+
+Either is silent by itself.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from io import StringIO
+from pathlib import Path
 
+from dotenv.parser import parse_stream  # pydantic-settings brings it along, and reads `.env` by it
 from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
 
 from core import config
@@ -37,12 +43,26 @@ class Misspelt:
 
 
 def misspelt_settings() -> Sequence[Misspelt]:
-    """What the environment or `.env` sets that nobody reads, by name; other programs' own names are left alone."""
+    """What the environment or `.env` sets that nobody reads, by name; other programs' own names are left alone.
+
+    And the lines of `.env` that set nothing.
+    """
     sources = EnvSettingsSource(config.Settings), DotEnvSettingsSource(config.Settings)
     given = {name.upper() for source in sources for name in source.env_vars}
     settings = {name.upper() for name in config.Settings.model_fields}
     found = [Misspelt(name=name, meant=_nearest(name, settings)) for name in sorted(given - settings - _OTHERS)]
-    return [one for one in found if one.meant or one.name.startswith(f"{_OURS}_")]
+    return [*_no_settings(), *(one for one in found if one.meant or one.name.startswith(f"{_OURS}_"))]
+
+
+def _no_settings() -> Sequence[Misspelt]:
+    """By their numbers alone: `OPENAI_API_KEY: sk-…` holds a secret."""
+    try:
+        written = Path(".env").read_text(encoding="utf-8")
+    except (OSError, UnicodeError):  # it is read as a whole before, which says why it can't be
+        return []
+    odd = [one.original for one in parse_stream(StringIO(written)) if one.error]
+    unread = [one.line + one.string[: -len(one.string.lstrip())].count("\n") for one in odd]  # behind empty lines
+    return [Misspelt(name=f"line {line} of .env", meant="NAME=VALUE") for line in unread]
 
 
 def _nearest(name: str, settings: Iterable[str]) -> str | None:

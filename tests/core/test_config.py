@@ -324,6 +324,16 @@ def test_a_name_that_is_no_setting_is_told_with_the_nearest_one(
     assert (meant or ".env.example") in one.remedy
 
 
+def test_a_line_that_sets_nothing_is_told_by_its_number_and_without_its_words() -> None:
+    """It may hold a secret; and what it should have set is not set."""
+    Path(".env").write_text("# mine\nOPENAI_API_KEY: sesame\nA='of\ntwo lines'\nexport B\n\nC='sesame\n")
+
+    found = misspelt_settings()
+
+    assert [one.name for one in found] == ["line 2 of .env", "line 7 of .env"]
+    assert all(one.remedy == "Write NAME=VALUE, or remove it." for one in found)
+
+
 def test_other_programs_names_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A3: well-known ones, by the documents of those who read them."""
     well_known = {

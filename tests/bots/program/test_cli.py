@@ -394,6 +394,21 @@ def test_a_start_that_fails_under_json_is_json_to_its_last_line() -> None:
         assert next(iter(wrong)) in last["reason"]
 
 
+@pytest.mark.parametrize("words", [("run", "console"), ("doctor",), ("health",)])
+async def test_under_json_a_line_of_the_settings_that_cannot_be_read_is_told_in_json(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Whatever says it, and before the log is set up: a process of its own, as nothing else keeps a library quiet."""
+    (tmp_path / ".env").write_text(f"BACKSCROLL_LOG=json\nOPENAI_API_KEY: {SECRET}\n")
+
+    async with process(tmp_path, *words) as running:
+        out, said = await running.communicate(b"hello\n")
+
+    assert all(json.loads(line) for line in said.decode().splitlines())
+    assert ("line 2 of .env" in f"{out!r}{said!r}") == (words != ("health",))
+    assert SECRET not in f"{out!r}{said!r}"
+
+
 @pytest.mark.parametrize("wrong", ["database", "role", "option", "port"])
 @pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
 def test_a_database_that_will_not_have_us_is_one_line_that_names_the_setting(empty_url: str, wrong: str) -> None:
