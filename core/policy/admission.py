@@ -12,6 +12,10 @@ DIRECT_CHANNELS = "@me"
 """In the place of a channel's ID: everybody's direct messages."""
 
 
+EVERYONE, NOBODY = "everyone", "nobody"
+"""How it is shown, and may be said, that no list is set."""
+
+
 class Named(NamedTuple):
     """Something by its kind and its stable ID."""
 
@@ -27,11 +31,15 @@ _NAMED = pattern(rf"({'|'.join(KINDS)}):\s*({DIRECT_CHANNELS}|[^\s:,<>`@#][^\s:,
 
 def allowed(said: str) -> tuple[Names, ...]:
     """A list of those who are let in. What several levels have said holds together: each list must let one in."""
-    return (denied(said),)
+    return () if said.strip().lower() == EVERYONE else (_names(said),)
 
 
 def denied(said: str) -> Names:
     """A list of those who are kept out. A mention names a person."""
+    return frozenset() if said.strip().lower() == NOBODY else _names(said)
+
+
+def _names(said: str) -> Names:
     return frozenset(_named(one.strip()) for one in said.split(","))
 
 
@@ -58,10 +66,10 @@ def joined(farther: object, nearer: object) -> object:
 def shown_allowed(value: object) -> str:
     """How lists of those who are let in are shown."""
     lists = [shown_denied(one) for one in value] if isinstance(value, tuple) else []
-    return "; and of these ".join(lists) or "everyone"
+    return "; and of these ".join(lists) or EVERYONE
 
 
 def shown_denied(value: object) -> str:
     """How a list of those who are kept out is shown."""
     names = sorted(value) if isinstance(value, frozenset) else []
-    return ", ".join(f"{one.kind}:{one.id}" for one in names) or "nobody"
+    return ", ".join(f"{one.kind}:{one.id}" for one in names) or NOBODY

@@ -141,9 +141,14 @@ PERSONA = 4_000
 """How many characters it may have."""
 
 
+_NONE = "none"
+
+
 def persona(said: str) -> str:
-    """A text that is not too long."""
+    """A text that is not too long; `none` is none, as it is shown."""
     words = said.strip()
+    if words.lower() == _NONE:
+        return ""
     if not 0 < len(words) <= PERSONA:
         raise Wrong(f"A persona has 1 to {PERSONA:,} characters; this has {len(words):,}")
     return words
@@ -211,6 +216,6 @@ def zone(said: str) -> str:
 def words(value: object) -> str:
     """How a text is shown: as code, whatever marks and mentions are in it."""
     if not value:
-        return "none"
+        return _NONE
     shown = brief(str(value)).replace("|", "¦")  # which would hide it from the guard
     return f"`{shown}`"

@@ -78,6 +78,17 @@ def test_each_level_may_keep_more_people_out_and_lets_nobody_in() -> None:
     assert denial(said(author=BEN), both) is Denial.DENIED
 
 
+def test_what_is_shown_where_no_list_is_set_may_be_said_and_lets_in_nobody_whom_others_keep_out() -> None:
+    said = {"allow": "everyone", "deny": "nobody"}
+    around = Policy().with_values(Level.WORKSPACE, {"allow": SETTINGS["allow"].read("person:U1")})
+
+    here = around.with_values(Level.CHANNEL, {name: SETTINGS[name].read(word) for name, word in said.items()})
+    alone = Policy().with_values(Level.CHANNEL, {name: SETTINGS[name].read(word) for name, word in said.items()})
+
+    assert (here.shown("allow"), here.shown("deny")) == ("person:U1", "nobody")
+    assert {name: alone.shown(name) for name in said} == said
+
+
 def test_other_programs_are_overheard_unless_they_are_denied() -> None:
     robot, ours = Author(id="B2", name="Robot", is_bot=True), Author(id="B1", name="Us", is_bot=True, is_self=True)
 
