@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from math import inf
 from pathlib import Path
 from typing import Literal
@@ -12,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from core.errors import ConfigurationError
 from core.files import contents, why
 from core.policy import ANSWER_TOKENS, CONTEXT_TOKENS, REASONING, SETTINGS, Answers, Hearing, Level, Memory, Policy
-from core.policy.values import duration
+from core.policy.values import Wrong, brief, duration
 
 logging.getLogger("dotenv").setLevel(logging.ERROR)  # what `.env` holds beside settings, core.spelling tells, once
 
@@ -175,8 +176,13 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
 
 
 def _seconds(said: str) -> float:
-    """A duration, or for ever."""
-    return inf if said.lower() == "forever" else duration(said)
+    """A duration, or for ever. `never` would be neither."""
+    if said.lower() == "forever":
+        return inf
+    with suppress(Wrong):
+        if (seconds := duration(said)) < inf:
+            return seconds
+    raise Wrong(f"{brief(said)} is not how long it can be kept: write 90d, 365d or forever")
 
 
 def read_settings() -> Settings:

@@ -144,6 +144,8 @@ WRONG = [
     ({"BACKSCROLL_INSTRUCTIONS": "Be kind.", "BACKSCROLL_INSTRUCTIONS_FILE": "be-kind.md"}, "remove one"),
     ({"BACKSCROLL_INSTRUCTIONS_FILE": "missing.md"}, "No such file"),
     ({"BACKSCROLL_PRICES_FILE": "missing.toml"}, "No such file"),
+    ({"BACKSCROLL_AUDIT_RETENTION": "never"}, "write 90d, 365d or forever"),
+    ({"BACKSCROLL_AUDIT_RETENTION": "a year"}, "write 90d, 365d or forever"),
 ]
 
 
