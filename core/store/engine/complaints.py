@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 
 from core.errors import DatabaseError, DatabaseReadOnly, DatabaseUnreachable
 
-SERVER = "Check DATABASE_URL: host, port, name, user and password, and that the server runs."
+SERVER = "Check DATABASE_URL: host, port, name, user and password (@ in it is %40, / is %2F), and that it runs."
 GRANT = (
     "Give the role of DATABASE_URL the rights SELECT, INSERT, UPDATE and DELETE on all tables. "
     "Whoever migrates is the role that owns them."
