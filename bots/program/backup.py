@@ -13,6 +13,7 @@ from core.config import Settings
 from core.errors import ConfigurationError
 from core.store import copy_sqlite, sqlite_files, without_password
 
+_PASSES = "Workspaces are kept apart: name a role in it that passes over row-level security, or it copies nothing."
 _KEYS = "The key ring is not in it: keep a copy of that in another place."
 
 
@@ -29,6 +30,8 @@ async def _back_up(settings: Settings, file: Path) -> int:
         wiring.open_database(settings)  # a wrong address is told
         typer.echo(_command(settings, file))
         typer.echo("This command makes it; the password is taken from PGPASSWORD or ~/.pgpass.", err=True)
+        if settings.keeps_apart:
+            typer.echo(_PASSES, err=True)
         return 0
     await _require_known(settings)
     try:

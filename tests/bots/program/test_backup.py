@@ -75,6 +75,15 @@ def test_postgresql_is_backed_up_by_its_own_command_which_shows_no_password() ->
     assert "sesame" not in result.output
 
 
+@pytest.mark.parametrize("switch", ["on", "off"])
+def test_where_workspaces_are_kept_apart_it_is_said_that_our_own_role_can_back_up_nothing(switch: str) -> None:
+    told = backscroll("backup", "dump", DATABASE_URL="postgresql://me@server/talk", BACKSCROLL_ROW_SECURITY=switch)
+
+    assert told.exit_code == 0
+    assert len(told.stdout.splitlines()) == 1
+    assert ("a role in it that passes over row-level security" in told.stderr) == (switch == "on")
+
+
 def test_postgresql_is_backed_up_past_the_proxy() -> None:
     addresses = {"DATABASE_URL": "postgresql://me@proxy/talk", "DATABASE_LISTEN_URL": "postgresql://me@server/talk"}
 
