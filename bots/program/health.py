@@ -125,9 +125,8 @@ def _hear(platform: str, found: Health) -> None:
 
 def _wait(queue: health.Queue, found: Health) -> None:
     oldest = queue.oldest or 0.0
-    detail = f"{queue.waiting} messages wait" + (
-        f", one for {oldest:.0f} seconds without anybody answering it" if oldest else ""
-    )
+    many = "1 message waits" if queue.waiting == 1 else f"{queue.waiting} messages wait"
+    detail = many + (f", one for {oldest:.0f} seconds without anybody answering it" if oldest else "")
     remedy = "See what the log says: the model or the platform may be away, or no process may be running."
     found.add("queue", detail, remedy, ok=oldest <= QUEUED)
     remedy = "`backscroll dead list` shows them, `retry` has them answered after all, `drop` lets them go."
