@@ -82,7 +82,7 @@ _CONTROLS = {one: f"\\u{one:04x}" for one in range(0x7F, 0xA0)}
 
 def markdown(record: Item) -> str:
     """As Markdown: a line that says what it is, and the words as a quote: none of them passes for such a line."""
-    said = {name: value for name, value in record.items() if name not in _HEADED}
+    said = {name: value for name, value in record.items() if name not in _HEADED or _is_wish(record, name)}
     words = str(said.pop("text", ""))
     facts = "".join(f"\n- {name}: {_plain(value)}" for name, value in said.items() if name != "points_at")
     points: object = said.get("points_at")
@@ -91,6 +91,11 @@ def markdown(record: Item) -> str:
 
 
 _HEADED = ("type", "session", "seq", "at", "edited_at", "by", "author", "name", "message", "command")
+
+
+def _is_wish(record: Item, name: str) -> bool:
+    """Whether it is how somebody wishes to be called, and not what whoever said this is called."""
+    return name == "name" and record["type"] == "preferences"
 
 
 def _heading(record: Item) -> str:
@@ -104,7 +109,8 @@ def _heading(record: Item) -> str:
 
 def _named(record: Item) -> str:
     """Whoever has such a name, it makes no link, and nobody is called by it."""
-    return plain(str(record.get("name") or "")) or plain(str(record.get("author") or ""))
+    names = (record.get("author"),) if _is_wish(record, "name") else (record.get("name"), record.get("author"))
+    return next((name for one in names if (name := plain(str(one or "")))), "")
 
 
 def _pointed(one: Mapping[str, object]) -> str:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from core.commands import exports
 from core.schema import erasures, turns
 from core.seam.address import Address
 from core.seam.messages import Author, Quote
+from core.session import Preferences
 from core.store import connect
 from core.timings import Timings
 from core.vault import ring
@@ -147,6 +149,16 @@ def test_no_name_in_an_export_makes_a_link(url: str) -> None:
     said = asyncio.run(talk())
     assert "message by **Ada https evil.example** at" in said
     assert "message by **U4** at" in said
+
+
+def test_how_somebody_wishes_to_be_called_is_exported_as_a_wish() -> None:
+    """It headed the rest, as if somebody of that name had said it."""
+    wishes = exports.preferred("console:local", Preferences(name="Captain", tone="dry"))
+
+    assert wishes is not None
+    heading, *facts = exports.markdown(wishes).splitlines()
+    assert heading == "preferences"
+    assert set(facts) == {"- workspace: console:local", "- name: Captain", "- tone: dry"}
 
 
 @pytest.mark.in_the_clear
