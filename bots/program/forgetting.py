@@ -48,7 +48,6 @@ def _begun(connection: Connection, named: Subject) -> list[Erasure]:
     begun = [
         erasures.begin_in(connection, platform, workspace, named.scope, named.id)
         for platform, workspace in subjects.workspaces(connection, named)
-        if workspace
     ]
     for erasure in begun:
         audit.record(connection, erasure.workspace, f"forget {erasure.scope}", actor=None)

@@ -67,8 +67,10 @@ def subject(
 
 
 def workspaces(connection: Connection, named: Subject) -> list[tuple[str, str]]:
-    """The known workspaces in which it may be, by their platforms and names."""
-    return erasures.workspaces_with(connection, named.platform, named.workspace)
+    """The known workspaces in which it may be, by their platforms and names. One without a name is the platform's own,
+    where nobody says anything.
+    """
+    return [one for one in erasures.workspaces_with(connection, named.platform, named.workspace) if one[1]]
 
 
 def person(value: str) -> Subject:

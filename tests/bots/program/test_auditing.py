@@ -9,7 +9,7 @@ from sqlalchemy import Connection, update
 
 import migrations
 from core.schema import audit as table
-from core.store import Database, audit, connect, policies
+from core.store import Database, audit, connect, hearers, policies
 from core.store.audit import Outcome
 from core.store.bodies import Mine
 from core.store.workspaces import workspace_of
@@ -123,3 +123,18 @@ def test_what_the_operator_takes_out_or_erases_is_recorded(url: str, command: st
 
     entry = json.loads(backscroll("audit", "--json", DATABASE_URL=url).output.splitlines()[-1])
     assert (entry["actor"], entry["deed"]) == (None, f"{command} {what}")
+
+
+@pytest.mark.parametrize("command", ["export", "forget"])
+def test_what_is_about_a_person_is_recorded_where_people_are_alone(url: str, command: str) -> None:
+    """Each platform has a workspace without a name, in which it is heard."""
+
+    async def hear(database: Database) -> None:
+        await database.write(hearers.hear, HERE.platform, owner="somebody")
+
+    asyncio.run(_with(url, hear))
+
+    backscroll(command, "--user", "U1", DATABASE_URL=url)
+
+    recorded = map(json.loads, backscroll("audit", "--json", DATABASE_URL=url).output.splitlines())
+    assert [one["workspace"] for one in recorded if one["actor"] is None] == ["console:local"]
