@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, Row, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import quotes, sessions, turns
@@ -42,11 +42,8 @@ def _is_of_unknown(connection: Connection, key: SessionKey, quote: Quote) -> boo
     """Whether it is a copy of what is not to be known any more where that was said, in whatever channel."""
     if quote.copied is None or quote.said_in is None:
         return False
-    channel = replace(key.address, channel=quote.said_in, thread=None).id
-    in_thread = sessions.c.address.endswith(f":{quote.said_in}", autoescape=True)
-    there = and_(sessions.c.workspace == key.workspace, or_(sessions.c.channel == channel, in_thread))
-    found = connection.execute(select(sessions.c.address).where(there)).scalars()
-    channels = {Address.parse(one).channel_address for one in found}
+    channels = {place.channel_address for place, _ in _heard(connection, key, quote)}
+    channels.add(replace(key.address, channel=quote.said_in, thread=None))
     return any(gone.unknown(connection, replace(key, address=one), [quote.copied]) for one in channels)
 
 
@@ -54,15 +51,16 @@ def _whose(connection: Connection, key: SessionKey, quote: Quote) -> str | None:
     """The ID of whoever has said what this is a copy of, if we have heard it: it goes with the rest of their words."""
     if quote.copied is None or quote.author is not None:
         return None
+    return next((author for _, author in _heard(connection, key, quote) if author is not None), None)
+
+
+def _heard(connection: Connection, key: SessionKey, quote: Quote) -> Sequence[tuple[Address, str | None]]:
+    """Where we have heard what this is a copy of, and the ID of who said it."""
     here = and_(sessions.c.workspace == turns.c.workspace, sessions.c.session == turns.c.session)
     same = and_(turns.c.workspace == key.workspace, turns.c.message == quote.copied, turns.c.role == Role.PERSON)
-    said = select(turns.c.author, sessions.c.address).join(sessions, here).where(same, turns.c.author.is_not(None))
-    for row in connection.execute(said).all():
-        place = Address.parse(row.address)
-        if quote.said_in in (place.channel, place.thread):
-            author: str = row.author
-            return author
-    return None
+    rows = connection.execute(select(sessions.c.address, turns.c.author).join(turns, here).where(same)).all()
+    found = [(Address.parse(row.address), row.author) for row in rows]
+    return [(place, author) for place, author in found if quote.said_in in (place.channel, place.thread)]
 
 
 def fill(connection: Connection, key: SessionKey, seq: int, pointed: Sequence[Quote], *, by: str) -> bool:
