@@ -146,9 +146,9 @@ class Asking:
     async def _leave_out(self, case: Case, tries: Tries, asked: Turn, error: ModelError) -> None:
         """Changes what is asked next, after this error. Raises a ModelError where that is no use any more.
 
-        Of what was answered once, and is refused now, what is at fault is looked for: all else stays remembered.
+        What is at fault for a refusal is looked for: all else stays remembered.
         """
-        exchanges = tries.answered(error)
+        exchanges = tries.suspects(error)
         if len(exchanges) < 2:
             tries.leave_out(error)
             return

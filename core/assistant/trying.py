@@ -52,15 +52,15 @@ class Tries:
     def _shown(self) -> Sequence[Turn]:
         return [turn for turn in self._told if turn not in self.refused]
 
-    def answered(self, error: ModelError) -> Sequence[Exchange]:
-        """The exchanges of which some may have been refused by this error, though each was answered once.
+    def suspects(self, error: ModelError) -> Sequence[Exchange]:
+        """The exchanges of which one may have been refused by this error: those that were never answered, or else all.
 
-        None where something was never answered, which is the first suspect, nor once too many were found.
+        None where it is not about words, nor once too many were found.
         """
-        is_about_words = isinstance(error, ModelRefused) and not isinstance(error, Flagged)
-        if not is_about_words or self._found >= MOST or _unanswered(self._shown):
+        if not isinstance(error, ModelRefused) or isinstance(error, Flagged) or self._found >= MOST:
             return ()
-        return [tuple(turns) for _, turns in groupby(self._shown, key=lambda turn: turn.seq)]
+        said = _suspects(self._shown, certain=True)
+        return [tuple(turns) for _, turns in groupby(said, key=lambda turn: turn.seq)]
 
     def window(self, question: Turn, only: Sequence[Exchange] | None = None) -> Window:
         """What the model is shown this time, or `only` a part of it; for a summary, with the numbers of the turns."""
@@ -125,9 +125,5 @@ def _suspects(told: Sequence[Turn], *, certain: bool) -> Sequence[Turn]:
 
     Where it is not `certain` that words are the reason, what it has answered before is above suspicion.
     """
-    return _unanswered(told) or (told if certain else ())
-
-
-def _unanswered(told: Sequence[Turn]) -> Sequence[Turn]:
     answered = {turn.seq for turn in told if turn.role is Role.ASSISTANT}
-    return [turn for turn in told if turn.seq not in answered]
+    return [turn for turn in told if turn.seq not in answered] or (told if certain else ())

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from core.errors import ModelRefused
 from core.model.llm import Piece, Prompt
+from core.seam.messages import Audience
 from core.session import Progress
 from core.store import Database
 from tests.script import House, ScriptedModel, TranscriptAdapter, remembered
@@ -57,6 +58,18 @@ async def test_what_is_refused_later_is_found_and_all_else_is_remembered(databas
 
     assert len(model.prompts) == before + 1, "it is left out for good"
     assert [one for one in model.asked() if "You said" not in one] == [*facts, "well?", "and now?"]
+
+
+async def test_of_what_was_overheard_no_more_is_left_out_than_what_is_refused(database: Database) -> None:
+    heard = [message(words, audience=Audience.OTHERS, direct=False) for words in ("one", "poison", "two", "three")]
+    async with talked(database, "before") as (running, model):
+        await running.say(*heard)
+        assert await ask(running, "well?") == "You said: well?"
+        assert await ask(running, "and now?") == "You said: and now?"
+
+    asked = model.asked()
+    assert asked[:2] == ["before", "You said: before"]
+    assert [word in str(asked) for word in ("one", "two", "three", "poison")] == [True, True, True, False]
 
 
 async def test_a_question_that_is_refused_itself_costs_nothing_that_was_said_before(database: Database) -> None:
