@@ -62,7 +62,7 @@ def errors(reasons: Mapping[str, str]) -> Arguments:
 
 
 def submission(payload: Payload, view: View) -> Filled | None:
-    """What somebody has changed in a modal of ours; None where it is not ours, or nothing was changed."""
+    """What somebody has changed in a modal of ours; None where it is not ours here, or nothing was changed."""
     shown = payload.get("view")
     if not isinstance(shown, Mapping) or shown.get("callback_id") != FORM:
         return None
@@ -70,8 +70,11 @@ def submission(payload: Payload, view: View) -> Filled | None:
         asked = Choice.read(word(shown, "private_metadata"))
     except AddressError as error:
         raise Unreadable("a form of no session") from error
-    if asked.verb not in COMMANDS or asked.address.workspace != view.us.workspace:
+    if asked.verb not in COMMANDS:
         raise Unreadable("a form of no command here")
+    if asked.address.workspace != view.us.workspace:  # the app has asked there, and what was typed is theirs
+        log.warning("form ignored", workspace=asked.address.workspace, ours=view.us.workspace)
+        return None
     given = filled(asked.verb, asked.line, _held(part(part(shown, "state"), "values")))
     orders = {name: _order(one, f"{identity(shown, 'id')} {name}", asked, payload, view) for name, one in given.items()}
     return Filled(address=asked.address, orders=orders) if orders else None

@@ -97,14 +97,25 @@ def thread_of(message: Payload) -> str | None:
 
 
 def workspace_of(payload: Payload, us: Ourselves) -> str:
-    """The installation that the event is for. In a shared channel `team_id` may be the sender's; this never is."""
+    """The installation that the payload is for. In a shared channel an event's `team_id` may be the sender's; its
+    authorization never is. A slash command and a message's menu have none: people find there what is installed in their
+    own workspace, which they name. What a button or a form is for, it says itself.
+    """
     installs = payload.get("authorizations")
     first = installs[0] if isinstance(installs, list) and installs else None
     if isinstance(first, Mapping):
         found = first.get("enterprise_id") if first.get("is_enterprise_install") else first.get("team_id")
         if is_id(found):
             return found
-    return us.workspace
+    named = _homes(payload) if "command" in payload or payload.get("type") == "message_action" else []
+    return named[0] if named and us.workspace not in named else us.workspace
+
+
+def _homes(payload: Payload) -> list[str]:
+    """The workspace and the organisation that somebody has acted in, as far as they are told."""
+    found = [payload.get("team_id"), payload.get("enterprise_id")]
+    found += [one.get("id") for name in ("team", "enterprise") if isinstance(one := payload.get(name), Mapping)]
+    return [one for one in found if is_id(one)]
 
 
 def address_of(workspace: str, channel: str, root: str, view: View) -> Address:

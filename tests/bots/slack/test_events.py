@@ -9,6 +9,8 @@ from structlog.testing import capture_logs
 
 from bots.slack import SlackAdapter
 from bots.slack.clients import sdk_logger, web_client
+from bots.slack.forms import FORM
+from bots.slack.payloads import Ourselves, workspace_of
 from bots.slack.timings import Timings
 from core.errors import PlatformError
 from core.seam.messages import Audience, Rejected
@@ -103,6 +105,31 @@ async def test_another_workspaces_events_are_acknowledged_told_once_in_the_log_a
     await stage.until(lambda: all(one.acked.is_set() for one in stage.server.envelopes))
     told = [one for one in logs if one["log_level"] == "warning"]
     assert [(one["workspace"], one["ours"]) for one in told] == [("T0OTHER", TEAM)]
+
+
+@pytest.mark.parametrize("given", [{"team_id": "T0OTHER"}, {"team_id": "T0OTHER", "enterprise_id": "E0OURS"}])
+async def test_what_is_asked_for_in_another_workspace_is_none_for_ours(
+    stage: SlackStage, ear: Ear, given: dict[str, str]
+) -> None:
+    """The app's own token hears what is typed, chosen and filled in wherever the app is."""
+    stage.slash("settings", **given)
+    home = {"team": {"id": given["team_id"]}, "enterprise": {"id": given.get("enterprise_id")}}
+    theirs = stage.server.workspace.add(CHANNEL, stage.user("pat"), "hello")
+    stage.shortcut("session_summarize", theirs, stage.user("pat"), **home)
+    view = {"callback_id": FORM, "id": "V1", "private_metadata": f"set slack:T0OTHER:{CHANNEL}"}
+    view |= {"state": {"values": {"zone": {"set zone ": {"value": "theirs"}}}}}
+    stage.server.send("interactive", {"type": "view_submission", "user": {"id": "U0PAT"}, "view": view, **home})
+    await stage.say("still here?", to_bot=False)
+    await ear.until(1)
+
+    await stage.until(lambda: all(one.acked.is_set() for one in stage.server.envelopes))
+    assert [getattr(one, "text", one) for one in ear.arrived] == ["still here?"]
+
+
+async def test_what_is_asked_for_in_any_workspace_of_our_organisation_is_for_us() -> None:
+    us = Ourselves(workspace="E1", user="U1", bot="B1")
+    for home in ({"team_id": "T2", "enterprise_id": "E1"}, {"team": {"id": "T2"}, "enterprise": {"id": "E1"}}, {}):
+        assert workspace_of({"command": "/session", **home}, us) == "E1"
 
 
 async def test_a_refresh_of_every_socket_loses_nothing(stage: SlackStage, ear: Ear) -> None:

@@ -315,14 +315,18 @@ def test_a_form_that_is_sent_again_is_the_same_and_one_that_was_changed_is_not()
     assert (first.orders["zone"].verb, first.orders["zone"].text) == ("set", "zone UTC")
 
 
-@pytest.mark.parametrize(
-    "metadata", ["set", "set nowhere", "dance " + HERE.id, f"set {replace(HERE, workspace='T2').id}"]
-)
+@pytest.mark.parametrize("metadata", ["set", "set nowhere", "dance " + HERE.id])
 def test_a_form_that_names_no_command_of_a_session_here_is_unreadable(metadata: str) -> None:
     payload = sent(ASKED, zone="UTC")
     payload["view"]["private_metadata"] = metadata
     with pytest.raises(Unreadable):
         submission(payload, VIEW)
+
+
+def test_what_is_filled_in_for_another_workspace_is_nothing_of_ours() -> None:
+    payload = sent(ASKED, zone="UTC")
+    payload["view"]["private_metadata"] = f"set {replace(HERE, workspace='T2').id}"
+    assert submission(payload, VIEW) is None
 
 
 def test_another_apps_modal_is_nothing_of_ours() -> None:

@@ -112,7 +112,7 @@ class SlackStage(Stage):
         self.shortcut(_SHORTCUTS[verb], self.server.workspace.find(CHANNEL, self._roots[place]), self.user(author))
         await self.change()
 
-    def shortcut(self, callback: str, message: Message, user: str) -> None:
+    def shortcut(self, callback: str, message: Message, user: str, **more: Any) -> None:
         """Somebody chooses an entry in a message's menu; docs.slack.dev/reference/interaction-payloads."""
         self.server.send(
             "interactive",
@@ -129,10 +129,11 @@ class SlackStage(Stage):
                 "message_ts": message.ts,
                 "message": message.payload(),
                 "response_url": self.server.response_url(message.channel, user),
+                **more,
             },
         )
 
-    def slash(self, text: str, *, channel: str = CHANNEL, author: str = "ada") -> None:
+    def slash(self, text: str, *, channel: str = CHANNEL, author: str = "ada", **more: Any) -> None:
         """Somebody types /session; the payload knows no thread."""
         user = self.user(author)
         self.server.send(
@@ -150,6 +151,7 @@ class SlackStage(Stage):
                 "is_enterprise_install": "false",
                 "trigger_id": self.server.workspace.trigger(user),
                 "response_url": self.server.response_url(channel, user),
+                **more,
             },
         )
 
