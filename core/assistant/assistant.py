@@ -46,7 +46,9 @@ class Assistant:
         self._timings = timings
         self.runs = Runs()
         self._rechecking = Rechecking(database=database, outbox=outbox, timings=timings, clock=clock)
-        self._obeying = Obeying(database=database, outbox=outbox, mind=mind, timings=timings, runs=self.runs)
+        self._obeying = Obeying(
+            database=database, outbox=outbox, mind=mind, timings=timings, runs=self.runs, clock=clock
+        )
         self._answering = Answering(
             database=database, outbox=outbox, mind=mind, timings=timings, runs=self.runs, clock=clock
         )

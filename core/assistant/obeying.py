@@ -19,7 +19,7 @@ from core.seam.links import Linked
 from core.session import Answer, Fate, Lease
 from core.store import Connection, Database, answering, policies, queue, turns, withdrawals
 from core.store.deliveries import Delivery
-from core.timings import Timings
+from core.timings import Clock, Timings
 
 log = structlog.get_logger()
 
@@ -32,8 +32,11 @@ class Obeying:
     Those that don't queue are obeyed without a lease: whoever holds the session is not disturbed.
     """
 
-    def __init__(self, *, database: Database, outbox: Outbox, mind: Mind, timings: Timings, runs: Runs) -> None:
+    def __init__(
+        self, *, database: Database, outbox: Outbox, mind: Mind, timings: Timings, runs: Runs, clock: Clock
+    ) -> None:
         self._database = database
+        self._clock = clock
         self._outbox = outbox
         self._mind = mind
         self._runs = runs
@@ -165,4 +168,5 @@ class Obeying:
         overrides = policies.of(connection, order.key)
         access = self._permitting.access(connection, order, order.deed, overrides, is_admin=is_admin)
         mind = self._mind.under(overrides)
-        return deeds.run(connection, Desk(order=order, access=access, mind=mind, deployed=self._mind, linked=linked))
+        desk = Desk(order=order, access=access, mind=mind, deployed=self._mind, now=self._clock(), linked=linked)
+        return deeds.run(connection, desk)

@@ -112,13 +112,15 @@ def named(turn: Turn) -> str | None:
 class Desk:
     """What a command has before it: the order, what people may do, and what answers in this session.
 
-    `deployed` is what would answer if nothing was set for the session. `linked` is the message that its link leads to.
+    `deployed` is what would answer if nothing was set for the session, `now` when it is done, which may be long after
+    it was said. `linked` is the message that its link leads to.
     """
 
     order: Order
     access: Access
     mind: Mind
     deployed: Mind
+    now: float
     linked: Linked | None = None
 
     @property

@@ -23,7 +23,7 @@ def told(connection: Connection, desk: Desk) -> str:
     """What a command asks to see: one's own, the channel's or the workspace's."""
     policy, prices = desk.mind.policy, desk.mind.prices
     account = Account(key=desk.key, author=desk.asker.id, policy=policy, prices=prices)
-    known = holding.known(connection, account, at=desk.turn.at, days=_DAYS)
+    known = holding.known(connection, account, at=desk.now, days=_DAYS)
     given = desk.order.arguments
     whose, is_one, counts = _whose("workspace" in given, "channel" in given)
     days = [one for one in known.days if counts(one)]

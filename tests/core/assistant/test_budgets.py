@@ -27,6 +27,7 @@ from tests.wire.openai import OpenAIServer
 EVE = Author(id="U3", name="Eve")
 PRICES = Prices(known={"scripted": Price(input=1, cached=1, cache_write=1, output=1)})
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC).timestamp()  # a Friday
+MIDNIGHT = NOON + 43_200
 
 
 @pytest.fixture(params=["sqlite"])
@@ -361,6 +362,23 @@ async def test_usage_shows_ones_own_to_everybody_and_all_of_it_to_admins(databas
     assert "1 usd/month              7%  ██░" in everybodys
     assert here.startswith("All in this channel have used:\n- today: 70,000 tokens")
     assert "usd/month" not in here, "which has none of its own"
+
+
+async def test_usage_tells_of_the_day_on_which_it_is_told(database: Database) -> None:
+    """Not of that on which it was asked for: what waits may be answered after midnight, and budgets begin anew then."""
+    now = MIDNIGHT - 5
+    async with house(database, clock=lambda: now, adapter=Governed()) as running:
+        allow(running, budget_person="100k tokens/day")
+        running.model.usage = Usage(shown=60_000, written=0)
+        await said(running, at=now)
+        now = MIDNIGHT + 5
+        await said(running, at=now)
+        told = await said(running, "!usage", at=MIDNIGHT - 1)
+
+    assert "- today: 60,000 tokens in 1 call" in told
+    assert "- this week: 120,000 tokens in 2 calls" in told
+    assert "Fri 27               60,000  ████████████████████████\nSat 28               60,000  ████████" in told
+    assert "100,000 tokens/day      60%" in told
 
 
 async def test_a_price_that_is_not_known_is_said(database: Database) -> None:
