@@ -15,7 +15,7 @@ from core.access import quotable
 from core.policy import Policy
 from core.schema import denials, sessions
 from core.seam.messages import Standing
-from core.store import Database, connect, dead
+from core.store import Database, audit, connect, dead
 from core.timings import Timings
 from tests.script import rows
 from tests.stage import Shown, Stage
@@ -95,6 +95,15 @@ def stored(url: str) -> bytes:
     """All that is in the database's files."""
     path = Path(url.removeprefix("sqlite:///"))
     return b"".join(one.read_bytes() for one in path.parent.glob(f"{path.name}*"))
+
+
+async def recorded(url: str) -> list[tuple[str | None, str, str]]:
+    """Who did what, or was refused, as the audit has it."""
+    database = connect(url)
+    try:
+        return [(one.actor, one.deed, one.outcome) for one in await database.read(audit.found, most=99)]
+    finally:
+        await database.close()
 
 
 def asked(model: OpenAIServer) -> str:
@@ -423,6 +432,8 @@ async def test_a_command_that_had_to_wait_is_not_done_for_who_is_removed(
 
     assert len(model.requests) == 2
     assert "a long question" in str(model.requests[-1].texts), "nothing was set aside"
+    denied = [(person(stage, "eve"), one, "denied") for one in ("summarize", "reset")]
+    assert await recorded(url) == denied, "the audit tells of what was refused"
 
 
 async def test_where_it_cannot_be_asked_who_sees_a_place_people_are_answered(

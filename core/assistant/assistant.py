@@ -14,7 +14,7 @@ from core.assistant.answering import Answering
 from core.assistant.obeying import Obeying
 from core.assistant.rechecking import Rechecking, Unsaid
 from core.assistant.running import Runs
-from core.commands import orders
+from core.commands import auditing, orders
 from core.commands.orders import Order
 from core.delivery import composing
 from core.delivery.errands import Errand
@@ -22,7 +22,7 @@ from core.delivery.outbox import Outbox
 from core.errors import DeliveryError
 from core.memory.mind import Mind
 from core.session import Answer, Fate, Lease, Progress, SessionKey, Turn
-from core.store import Database, answering, deliveries, notices, queue, timeouts, withheld
+from core.store import Connection, Database, answering, deliveries, notices, queue, timeouts, withheld
 from core.timings import Clock, Timings
 
 log = structlog.get_logger()
@@ -72,7 +72,7 @@ class Assistant:
             return await self._answering.talk(lease, question, order)  # which ends, and asks nobody
         try:
             if not await self._rechecking.sees(lease, question, queued=queued):
-                return await self._withhold(lease, question)
+                return await self._withhold(lease, question, order)
         except Unsaid:
             return await self._answering.say(lease, question, apologies.UNSEEN, "unseen")
         if order is not None and not (order.is_for_the_model and await self._obeying.permits(order, lease.overrides)):
@@ -137,13 +137,11 @@ class Assistant:
             return await self._answering.finish(lease, question)
         return await self._obeying.finish(order, lease)
 
-    async def _withhold(self, lease: Lease, question: Turn) -> Fate:
+    async def _withhold(self, lease: Lease, question: Turn, order: Order | None) -> Fate:
         """Ends a turn without a word: its author does not see the place any more."""
         reason = "its asker does not see this place any more"
         log.warning("answer withheld", session=lease.key.address.id, seq=question.seq, reason=reason)
-        left = await self._database.write(
-            withheld.withhold, lease.key, question, lease=lease, seconds=self._timings.lease
-        )
+        left = await self._database.write(_withheld, lease, question, order, seconds=self._timings.lease)
         return await self._outbox.deliver(Errand(key=lease.key, cause=question, lease=lease, stored=(), doubtful=left))
 
     async def answer_aside(self, key: SessionKey, question: Turn) -> None:
@@ -164,3 +162,11 @@ class Assistant:
             nothing = Errand(key=lease.key, cause=question, lease=lease, stored=())
             return await self._outbox.answer(nothing, Answer(parts=(), error=reason))
         return await self._answering.say(lease, question, apologies.gave_up(question), reason)
+
+
+def _withheld(connection: Connection, lease: Lease, question: Turn, order: Order | None, *, seconds: float) -> bool:
+    """See `withheld.withhold`; that a command was not done is recorded with it."""
+    left = withheld.withhold(connection, lease.key, question, lease=lease, seconds=seconds)
+    if order is not None:
+        auditing.refuse(connection, order)
+    return left

@@ -1,7 +1,12 @@
 """Auditing: what is recorded of a command, in words of ours alone."""
 
+from collections.abc import Mapping
+
+from core.commands import lines
 from core.commands.orders import Order, Said
-from core.store import Connection, audit
+from core.commands.table import find
+from core.seam.messages import Filled
+from core.store import Connection, audit, places
 from core.store.audit import Outcome
 
 _ABOUT = ("name", "what")
@@ -10,17 +15,38 @@ _ABOUT = ("name", "what")
 
 def note(connection: Connection, order: Order, said: Said) -> None:
     """Records what a command did, or was denied, at the end of the transaction in which it did so."""
-    author, key, outcome = order.turn.author, order.key, said.outcome
-    if author is None or outcome is None or not (order.command.recorded or outcome is Outcome.DENIED):
+    if said.outcome is not None and (order.command.recorded or said.outcome is Outcome.DENIED):
+        _record(connection, order, said.outcome)
+
+
+def refuse(connection: Connection, order: Order) -> None:
+    """Records that a command was not done, as whoever gave it does not see the place any more. To be called last."""
+    if order.command.recorded or order.deed is not None:
+        _record(connection, order, Outcome.DENIED)
+
+
+def refuse_form(connection: Connection, form: Filled) -> None:
+    """The same of all that was filled into a form, which fits."""
+    found = places.find(connection, form.address)
+    if found is None:
         return
-    audit.record(connection, key.workspace, _deed(order), outcome, actor=author.id, session=key.session)
+    for order in form.orders.values():
+        command, key = find(order.verb or ""), found.key
+        given = lines.arguments(command, order.text)
+        deed = _deed(command.name, given, is_for_workspace="workspace" in given)
+        audit.record(connection, key.workspace, deed, Outcome.DENIED, actor=order.author.id, session=key.session)
 
 
-def _deed(order: Order) -> str:
+def _record(connection: Connection, order: Order, outcome: Outcome) -> None:
+    author, key = order.turn.author, order.key
+    if author is None:
+        return
+    given = order.arguments if order.misfit is None else {}
+    deed = _deed(order.command.name, given, is_for_workspace=order.is_for_workspace)
+    audit.record(connection, key.workspace, deed, outcome, actor=author.id, session=key.session)
+
+
+def _deed(name: str, given: Mapping[str, str], *, is_for_workspace: bool) -> str:
     """The command, and what of ours it is about: a setting, by its name, or whose words. Never a value."""
-    told = [order.command.name]
-    if order.is_for_workspace:
-        told.append("workspace")
-    if order.misfit is None:
-        told += [order.arguments[one] for one in _ABOUT if one in order.arguments]
-    return " ".join(told)
+    about = [given[one] for one in _ABOUT if one in given]
+    return " ".join([name, *(["workspace"] if is_for_workspace else []), *about])

@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from core.access.membership import Membership
-from core.commands import forms
+from core.commands import auditing, forms
 from core.commands.table import find
 from core.delivery.outbox import Outbox
 from core.errors import DeliveryError, DeliveryRefused, NotFilled
@@ -153,6 +153,8 @@ class Inbox:
         except (DeliveryError, TimeoutError) as error:
             log.warning("not known who sees a place", session=form.address.id, error=type(error).__name__)
             return dict.fromkeys(orders, "I can't find out just now whether you see this place. Please try again.")
+        if not sees:
+            await self._database.write(auditing.refuse_form, form)
         return {} if sees else dict.fromkeys(orders, "You don't see this place any more.")
 
     async def _is_for_those_who_see(self, place: Address) -> bool:

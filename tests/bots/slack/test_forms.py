@@ -12,6 +12,7 @@ from core.seam.address import Address
 from core.seam.forms import LATE, TAKEN_BACK, Field, Form
 from tests.stage import Shown
 from tests.talk import Running
+from tests.test_admission import recorded
 from tests.wire.openai import OpenAIServer
 from tests.wire.slack import SlackStage
 from tests.wire.slack.workspace import CHANNEL, Message, Modal
@@ -180,6 +181,7 @@ async def test_who_was_taken_out_of_the_channel_sets_nothing_there_by_a_form_tha
         stage.submit(form, author="eve", hear="off")
         await stage.until(lambda: form.errors == {"hear": "You don't see this place any more."})
         assert "`hear`: channel (built in)" in (await listed(stage)).seen
+    assert await recorded(url) == [(stage.user("eve"), "set hear", "denied")]
 
 
 async def test_what_another_has_changed_meanwhile_stands_unless_it_was_changed_here_as_well(
