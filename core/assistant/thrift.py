@@ -21,7 +21,8 @@ def over(verdict: Over, today: int, zone: str) -> str:
             f"I can't answer this: it may take more than {_whose(cap)} {cap.limit} at all. `!reset` sets the "
             "conversation aside, which makes questions smaller."
         )
-    when = moments.told(periods.ends(cap.limit.period, today, zone))
+    ends = periods.ends(cap.limit.period, today, zone) if verdict.day is None else periods.begins(verdict.day, zone)
+    when = moments.told(ends)
     return (
         f"I can't answer now: {_whose(cap)} {cap.limit} is used up, or what is left is too little for this. It goes on "
         f"at {when}; please ask me again then."

@@ -1,7 +1,7 @@
 """Deciding: whether a call fits into what is left, how long its answer may be, or why it does not."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.budget import periods
 from core.budget.caps import Cap
@@ -30,13 +30,14 @@ class Waits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Over:
-    """This cap stands in the way: for so many `seconds`, or until its period ends.
+    """This cap stands in the way: for so many `seconds`, or until its period ends, or this later `day` begins.
 
     `never` says that the call is larger than all of it.
     """
 
     cap: Cap
     seconds: float | None = None
+    day: int | None = None
     never: bool = False
 
 
@@ -144,12 +145,25 @@ def _room(cap: Cap, call: Hold, known: Known) -> int:
 
 def _used_up(cap: Cap, call: Hold, known: Known) -> Over:
     least = _cost_of(cap, call, known)(min(_LEAST, call.written))
-    return Over(cap=cap, never=least > cap.limit.amount)
+    if least > cap.limit.amount:
+        return Over(cap=cap, never=True)
+    return Over(cap=cap, day=_later(cap, least, known))
+
+
+def _later(cap: Cap, least: float, known: Known) -> int | None:
+    """When there is room for so much, where that is later than its next period: by a change of zone today may be
+    yesterday again, and what was spent since is of days to come.
+    """
+    first = day = periods.following(cap.limit.period, known.today)
+    while cap.limit.amount - replace(known, today=day).spent(cap) < least:
+        day = periods.following(cap.limit.period, day)
+    return None if day == first else day
 
 
 def _lasts(over: Over, known: Known) -> tuple[bool, int, float]:
     """For how long it stands in the way, in order."""
-    return over.never, periods.following(over.cap.limit.period, known.today), over.seconds or 0.0
+    day = periods.following(over.cap.limit.period, known.today) if over.day is None else over.day
+    return over.never, day, over.seconds or 0.0
 
 
 def _too_often(cap: Cap, call: Hold, known: Known) -> Over | None:

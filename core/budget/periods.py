@@ -45,5 +45,10 @@ def following(period: Period, today: int) -> int:
 
 def ends(period: Period, today: int, zone: str) -> datetime:
     """When the next one begins."""
-    next_ = _FIRST + timedelta(days=following(period, today))
-    return datetime(next_.year, next_.month, next_.day, tzinfo=ZoneInfo(zone))
+    return begins(following(period, today), zone)
+
+
+def begins(day: int, zone: str) -> datetime:
+    """When a day begins there."""
+    first = _FIRST + timedelta(days=day)
+    return datetime(first.year, first.month, first.day, tzinfo=ZoneInfo(zone))

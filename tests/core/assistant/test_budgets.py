@@ -1,6 +1,7 @@
 """Budgets in conversation: calls are held and settled, what is used up is said, and nothing is asked past it."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,7 +19,8 @@ from core.model.prices import Price, Prices
 from core.policy import SETTINGS, Level
 from core.schema import holds, spent, turns
 from core.seam.messages import Author, Edited
-from core.store import Database, ledger
+from core.store import Connection, Database, bodies, ledger, policies
+from core.store.workspaces import workspace_of
 from tests.core.commands.test_settings import Governed
 from tests.script import SECONDS, Cue, House, Interrupted, Pause, ScriptedModel, brisk, house, rows
 from tests.values import ADA, BEN, HERE, message
@@ -203,6 +205,30 @@ async def test_the_time_that_is_named_is_when_nothing_stands_in_the_way_any_more
 
     assert "this workspace's budget of 5,000 tokens/month is used up" in told
     assert "It goes on at 2026-12-01 00:00 UTC" in told
+
+
+def move(connection: Connection, zone: str) -> None:
+    """The workspace's zone is this from now on."""
+    workspace = workspace_of(connection, HERE.platform, HERE.workspace)
+    policies.keep(connection, bodies.Mine(workspace), policies.WORKSPACE, json.dumps({"zone": zone}))
+
+
+async def test_the_time_that_is_named_is_right_also_after_a_change_to_where_it_is_still_yesterday(
+    database: Database,
+) -> None:
+    """What was spent there of tomorrow counts until tomorrow is over."""
+    now = NOON
+    async with house(database, clock=lambda: now) as running:
+        allow(running, budget="100k tokens/day", answer_tokens="100")
+        await database.write(move, "Pacific/Kiritimati")  # the 28th
+        running.model.usage = Usage(shown=99_900, written=0)
+        await said(running)
+        await database.write(move, "Pacific/Pago_Pago")  # the 27th
+        assert "It goes on at 2026-11-29 00:00 Pacific/Pago_Pago" in await said(running)
+        now = datetime(2026, 11, 29, 10, 59, 50, tzinfo=UTC).timestamp()
+        assert "It goes on at 2026-11-29 00:00 Pacific/Pago_Pago" in await said(running)
+        now += 10
+        assert "It goes on" not in await said(running)
 
 
 async def test_where_less_is_left_the_answer_is_held_to_that(database: Database) -> None:
