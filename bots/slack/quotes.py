@@ -74,11 +74,12 @@ def _attached(attachment: Payload, channel: str, view: View) -> Iterator[Quote]:
     if quote.text or quote.title or not files:
         yield quote
     theirs = (attaches(file, quote.author, quote.at) for file in files)
-    yield from (replace(one, said_in=quote.said_in, standing=quote.standing) for one in theirs)
+    known = {name: getattr(quote, name) for name in ("message", "said_in", "copied", "standing")}
+    yield from (replace(one, **known) for one in theirs)
 
 
 def _said(attachment: Payload, channel: str, view: View) -> Quote:
-    """A message of Slack's that is quoted whole."""
+    """A message of Slack's that is quoted whole; one of another channel is a copy, and stays as it is."""
     ts, text, place = attachment.get("ts"), attachment.get("text"), attachment.get("channel_id")
     blocks = (written(_blocks(one)) for one in parts(attachment.get("message_blocks")))
     words = text or "\n".join(filter(None, blocks)) or attachment.get("fallback") or ""
@@ -89,6 +90,7 @@ def _said(attachment: Payload, channel: str, view: View) -> Quote:
         author=author,
         at=float(ts) if is_ts(ts) else None,
         message=ts if is_ts(ts) and place == channel else None,
+        copied=ts if is_ts(ts) and place != channel else None,
         said_in=str(place) if place else None,
         standing=standing(author.id, {}, view.us.workspace, view),
     )
