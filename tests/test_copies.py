@@ -115,3 +115,41 @@ async def test_what_is_gone_is_not_learnt_again_from_a_forward_into_another_chan
     assert "what is that?" in asked
     assert [word for word in WORDS if word in asked] == []
     assert [word for word in WORDS if word in await words_in(url)] == []
+
+
+async def hung(talk: Talk, by: str, **what: Any) -> Message:
+    """A long thread, by people alone, that hangs on such a message."""
+    workspace = talk.stage.server.workspace
+    root = workspace.add(CHANNEL, talk.stage.user(by), "see this", **what)
+    for number in range(60):
+        workspace.add(CHANNEL, talk.stage.user("cleo"), f"reply {number}", thread_ts=root.ts)
+    talk.stage._roots["long"] = root.ts
+    return root
+
+
+async def test_nobody_is_quoted_by_what_a_thread_hangs_on_who_is_denied(url: str, talk: Talk) -> None:
+    talk.stage.empower("ben")
+    await talk.ask("hello")
+    await talk.stage.say(f"!set deny person:{talk.stage.user('ada')}", author="ben", to_bot=False)
+    await talk.stage.until(lambda: any("`deny` is" in one.text for one in talk.stage.shown()))
+    theirs = talk.stage.server.workspace.add(CHANNEL, talk.stage.user("ada"), "my tuna")
+    await hung(talk, "ben", **talk.forward(theirs))
+    asked = await talk.ask("what is that?", place="long")
+    assert "reply 59" in asked
+    assert "see this" in asked
+    assert "tuna" not in asked
+    assert "tuna" not in await words_in(url)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_what_a_thread_hangs_on_is_forgotten_with_who_said_it(url: str, talk: Talk, when: str) -> None:
+    await talk.ask("my tuna", author="ada")
+    theirs = next(one for one in talk.stage.server.workspace.messages if "tuna" in one.text)
+    await hung(talk, "ben", **talk.forward(theirs))
+    if when == "after":
+        assert "tuna" in await talk.ask("what is that?", place="long")
+    await talk.forget()
+    asked = await talk.ask("and now?", place="long")
+    assert "see this" in asked
+    assert "tuna" not in asked
+    assert "tuna" not in await words_in(url)

@@ -181,20 +181,24 @@ class History:
 
 
 def hanging(root: Inbound, replies: Sequence[Inbound]) -> Sequence[Inbound]:
-    """The replies, the first of which quotes the message that opened their thread. Ours can't quote anything."""
+    """The replies, the first of which quotes the message that opened their thread, and what that points at.
+
+    Ours can't quote anything.
+    """
     first = next((place for place, one in enumerate(replies) if not one.author.is_self), None)
     if first is None:
         return (root, *replies[1:])
-    words = [root.text, *(part for quote in root.quotes for part in (quote.title, quote.text))]
-    quote = Quote(
+    hung = Quote(
         kind="hangs on",
-        text="\n".join(filter(None, words)),
+        text=root.text,
         author=root.author,
         at=root.at,
         message=root.id,
         standing=root.standing,
     )
-    told = replace(replies[first], quotes=(quote, *replies[first].quotes))
+    known = {name: getattr(hung, name) for name in ("author", "at", "message", "standing")}
+    pointed = (replace(one, **known) if one.author is None else one for one in root.quotes)
+    told = replace(replies[first], quotes=(hung, *pointed, *replies[first].quotes))
     return (*replies[:first], told, *replies[first + 1 :])
 
 
