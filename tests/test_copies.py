@@ -8,9 +8,14 @@ from typing import Any
 
 import pytest
 
+from core.seam.messages import Audience, Closed, Quote
+from core.store import Database
 from core.timings import Timings
+from tests.script import house, memory
 from tests.talk import Running
+from tests.test_forgetting import forgotten, said, stored
 from tests.test_off_the_record import words_in
+from tests.values import ADA, BEN, HERE
 from tests.wire.openai import OpenAIServer
 from tests.wire.slack import Message, SlackStage
 from tests.wire.slack.workspace import BOT_USER, CHANNEL
@@ -153,3 +158,42 @@ async def test_what_a_thread_hangs_on_is_forgotten_with_who_said_it(url: str, ta
     assert "see this" in asked
     assert "tuna" not in asked
     assert "tuna" not in await words_in(url)
+
+
+TO_BOT: dict[str, object] = {"audience": Audience.BOT, "direct": False}
+
+
+async def test_answers_to_others_lose_what_they_have_of_somebodys_file(database: Database) -> None:
+    file = Quote(kind="attaches", title="plan.txt", text="the plan is zugzwang")
+    async with house(database, "Fine.", "Noon. It is zugzwang. Bring bread.") as running:
+        await said(running, "see this", author=ADA, quotes=(file,), **TO_BOT)
+        await said(running, "when and what?", author=BEN, **TO_BOT)
+        await said(running, "!forget me yes", author=ADA, **TO_BOT)
+        await forgotten(running)
+
+    assert "zugzwang" not in await stored(database)
+    assert (await memory(database))[-1] == ("assistant", "Noon. […] Bring bread.")
+
+
+async def test_answers_to_others_lose_what_they_have_of_somebody_whom_these_have_quoted(database: Database) -> None:
+    """Of what was never said to us."""
+    quote = Quote(kind="forwards", text="the plan is zugzwang", author=ADA, at=1.0)
+    async with house(database, "Fine.", "Noon. It is zugzwang. Bring bread.", "Yes, zugzwang.") as running:
+        await said(running, "hello", author=ADA, **TO_BOT)
+        await said(running, "when and what?", author=BEN, quotes=(quote,), **TO_BOT)
+        await said(running, "is it so?", author=BEN, **TO_BOT)
+        await said(running, "!forget me yes", author=ADA, **TO_BOT)
+        await forgotten(running)
+
+    assert "zugzwang" not in await stored(database)
+    assert ("assistant", "Noon. […] Bring bread.") in await memory(database)
+
+
+async def test_nothing_is_left_of_a_place_that_is_gone(database: Database) -> None:
+    async with house(database, "Salmon.", "Tuna.") as running:
+        await said(running, "my tuna", author=ADA, **TO_BOT)
+        await said(running, "!summarize", author=ADA, **TO_BOT)
+        await running.say(Closed(address=HERE, gone=True))
+        await running.over()
+
+    assert [word for word in ("tuna", "Tuna", "Salmon") if word in await stored(database)] == []

@@ -13,10 +13,10 @@ from core.commands import accounts
 from core.errors import DatabaseError
 from core.memory.traces import Words
 from core.session import SessionKey
-from core.store import Connection, Database, erasures, forgetting, identities, retiring
+from core.store import Connection, Database, erasures, forgetting, identities, retiring, utterances
 from core.store.erasures import Counts, Erasure, Scope
-from core.store.forgetting import Utterance
 from core.store.sealing import Vault
+from core.store.utterances import Utterance
 from core.timings import Clock, Timings
 from core.work.shifts import Shifts
 
@@ -108,12 +108,12 @@ class Erasing:
         """In one channel, whose sessions overhear one another: so what was said in one may be answered in another."""
         for key in keys:
             await self._each(forgetting.hide, key, erasure)
+        words = await self._words(erasure, keys)
+        await self._shorten(erasure, keys, words)
+        for key in keys:
             if await self._database.write(forgetting.unquote, key, erasure):
                 self._wake()
-        words = await self._words(erasure, keys)
-        if words.telling or words.runs:
-            for key in keys:
-                await self._shorten(erasure, key, words)
+        await self._shorten(erasure, keys, words)  # what was answered meanwhile was shown what is quoted of them
         for key in keys:
             await self._each(forgetting.erase, key, erasure)
             if erasure.last_key is not None:
@@ -149,7 +149,11 @@ class Erasing:
                 await asyncio.to_thread(_take_in, page, theirs, others)
         return theirs.without(others)
 
-    async def _shorten(self, erasure: Erasure, key: SessionKey, words: Words) -> None:
+    async def _shorten(self, erasure: Erasure, keys: Sequence[SessionKey], words: Words) -> None:
+        for key in keys if words.telling or words.runs else ():
+            await self._shorten_in(erasure, key, words)
+
+    async def _shorten_in(self, erasure: Erasure, key: SessionKey, words: Words) -> None:
         async for page in _pages(partial(self._answers, key)):
             seqs = await asyncio.to_thread(_holding, words, page)
             for start in range(0, len(seqs), _SHORTENED):
@@ -163,10 +167,10 @@ class Erasing:
                 )
 
     async def _said(self, key: SessionKey, erasure: Erasure, after: int) -> list[Utterance]:
-        return await self._database.read(forgetting.said, key, erasure, after)
+        return await self._database.read(utterances.said, key, erasure, after)
 
     async def _answers(self, key: SessionKey, after: int) -> list[Utterance]:
-        return await self._database.read(forgetting.answers, key, after)
+        return await self._database.read(utterances.answers, key, after)
 
     async def _beside(self, erasure: Erasure) -> None:
         """What is known beside sessions; then it is told what came of all that."""

@@ -7,7 +7,7 @@ begins again. So what answers to others have of them can be found in peace, befo
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, Table, and_, case, func, not_, null, or_, select, update
+from sqlalchemy import Connection, Row, Table, and_, func, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import checkpoints as records
@@ -26,24 +26,12 @@ from core.store.states import DeliveryState
 STEP = 50
 """So many turns are changed in one transaction: others wait for its end."""
 
-_PAGE = 200  # rows
-
 
 class Step(NamedTuple):
     """What a step has done: how many turns are gone or hidden, and whose holders are to look again."""
 
     turns: int
     told: list[SessionKey]
-
-
-class Utterance(NamedTuple):
-    """What was said in one turn, and what its speaker was called; `is_theirs` says that it is to be forgotten."""
-
-    seq: int
-    role: Role
-    words: str
-    name: str
-    is_theirs: bool
 
 
 @erases
@@ -85,27 +73,6 @@ def unquote(connection: Connection, key: SessionKey, erasure: Erasure) -> list[S
         told += _again(connection, key)
         add(connection, erasure, Counts(quotes=number))
     return told
-
-
-def said(connection: Connection, key: SessionKey, erasure: Erasure, after: int) -> list[Utterance]:
-    """What people have said here behind this seq, a page of it, and what they were called.
-
-    Whoever is forgotten has no name in what they have said since.
-    """
-    people = and_(turns.c.role == Role.PERSON, turns.c.validity != Validity.ERASED, turns.c.kind != Kind.NOTICE)
-    theirs, again = _theirs(erasure), turns.c.author == erasure.subject
-    name = case((and_(again, not_(theirs)), null()), else_=turns.c.name).label("name")
-    columns = (turns.c.seq, turns.c.role, turns.c.body, name, theirs.label("theirs"))
-    rows = select(*columns).where(_in(turns, key), people, turns.c.seq > after).order_by(turns.c.seq).limit(_PAGE)
-    return [_said(key, row, is_theirs=bool(row.theirs)) for row in connection.execute(rows).all()]
-
-
-def answers(connection: Connection, key: SessionKey, after: int) -> list[Utterance]:
-    """What we have said here behind this seq, a page of it; what is hidden is not to be kept."""
-    ours = and_(turns.c.role == Role.ASSISTANT, turns.c.validity.in_((Validity.STANDS, Validity.STALE)))
-    columns = (turns.c.seq, turns.c.role, turns.c.body, turns.c.name)
-    rows = select(*columns).where(_in(turns, key), ours, turns.c.seq > after).order_by(turns.c.seq).limit(_PAGE)
-    return [_said(key, row) for row in connection.execute(rows).all()]
 
 
 @erases
@@ -275,17 +242,6 @@ def _lock(connection: Connection, key: SessionKey) -> None:
     """The session's row, before anything else, as everybody does who changes more than one row of a session."""
     this = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
     connection.execute(select(sessions.c.fence).where(this).with_for_update())
-
-
-def _said(key: SessionKey, row: Row[*tuple[object, ...]], *, is_theirs: bool = False) -> Utterance:
-    here = (row.seq, row.role)
-    return Utterance(
-        seq=row.seq,
-        role=Role(row.role),
-        words=bodies.TURN.open(key, here, row.body),
-        name=bodies.NAME.open(key, here, row.name) or "",
-        is_theirs=is_theirs,
-    )
 
 
 def _in(where: Table, key: SessionKey) -> ColumnElement[bool]:  # type: ignore[explicit-any]  # SQLAlchemy's
