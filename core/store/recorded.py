@@ -43,9 +43,12 @@ def around(connection: Connection, key: SessionKey, beside: Address | None = Non
 
     Or at another address `beside` it.
     """
+    return _at(connection, key, (key.address, key.address.channel_address, beside or key.address))
+
+
+def _at(connection: Connection, key: SessionKey, addresses: Collection[Address]) -> Stretches:
     here = and_(sessions.c.workspace == unrecorded.c.workspace, sessions.c.session == unrecorded.c.session)
-    places = [one.id for one in (key.address, key.address.channel_address, beside or key.address)]
-    there = and_(sessions.c.workspace == key.workspace, sessions.c.address.in_(places))
+    there = and_(sessions.c.workspace == key.workspace, sessions.c.address.in_({one.id for one in addresses}))
     rows = connection.execute(select(*_STRETCH).join(sessions, here).where(there)).all()
     return [(row.since, row.until) for row in rows]
 
@@ -56,8 +59,14 @@ def cover(stretches: Stretches, *moments: float | None) -> bool:
 
 
 def is_off(connection: Connection, key: SessionKey, edited: Edited) -> bool:
-    """Whether these words were said off the record, at first or by this edit."""
-    return cover(around(connection, key, edited.message.address), edited.message.at, edited.at)
+    """Whether these words were said off the record, at first or by this edit.
+
+    What opens a thread was said on its channel's top level; what is said in one is not.
+    """
+    said = edited.message
+    opens = said.id == said.address.thread
+    places = (key.address, said.address, said.address.channel_address if opens else said.address)
+    return cover(_at(connection, key, places), said.at, edited.at)
 
 
 def off(connection: Connection, key: SessionKey, history: Sequence[Inbound]) -> set[str]:

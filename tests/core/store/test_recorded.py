@@ -114,6 +114,17 @@ async def test_what_was_said_before_and_edited_then_is_known_no_more(database: D
     await nothing_of_it(running, database, "salmon", "tuna")
 
 
+async def test_what_is_edited_then_in_a_thread_beside_it_is_kept(database: Database) -> None:
+    async with house(database) as running:
+        await whole(running, "!off the record 5m", 1)
+        await whole(running, "tuan", 4, id="said", address=THREAD, audience=Audience.BOT, direct=False)
+        await running.say(Edited(message=at(4, "tuna", id="said", address=THREAD), at=_then(4.5)))
+        await whole(running, "!on the record", 5)
+        await whole(running, "and?", 6, address=THREAD)
+
+    assert "tuna" in str(running.model.prompts[-1])
+
+
 async def test_what_was_edited_before_the_command_was_done_is_taken_out_by_its_time(database: Database) -> None:
     async with house(database) as running:
         await whole(running, "hello", 0, id="said")
