@@ -13,7 +13,7 @@ from core.intake.acceptance import Acceptance
 from core.memory.mind import Mind
 from core.seam.messages import Audience, Closed, Deleted, Edited, Left
 from core.session import SessionKey
-from core.store import Database, changes, closings
+from core.store import Database, changes, closings, places
 from core.timings import Timings
 from core.work.worker import Worker
 
@@ -43,11 +43,14 @@ class News:
     async def edit(self, event: Edited) -> None:
         """The message is remembered as it is now. One of which nothing was known may have been overtaken.
 
-        Of whoever is not talked with any more, what it was is forgotten as well: it is on screen no longer.
+        Of whoever is not talked with any more, what it was is forgotten as well: it is on screen no longer. But an edit
+        of before that may be told again.
         """
         said, given = event.message, lines.parse(event.message)
         called = said.audience is Audience.BOT or given is not None
         if await self._acceptance.admitting.is_unheard(said):
+            if await self._database.read(places.has_edit, said.address, said.id, event.at):
+                return
             if called:
                 await self._acceptance.accept(replace(said, edited_at=event.at))  # which tells its author why not
             await self.erase(Deleted(address=said.address, id=said.id))

@@ -133,6 +133,16 @@ def has_asked(connection: Connection, address: Address, message: str) -> bool:
     return connection.execute(select(turns.c.seq).where(mine, asked).limit(1)).first() is not None
 
 
+def has_edit(connection: Connection, address: Address, message: str, at: float) -> bool:
+    """Whether this message is known here as it was changed at that moment (seconds since 1970), or later."""
+    here = find(connection, address)
+    if here is None:
+        return False
+    mine = and_(turns.c.workspace == here[0].workspace, turns.c.session == here[0].session)
+    changed = and_(turns.c.message == message, turns.c.role == Role.PERSON, turns.c.edited_at >= micro(at))
+    return connection.execute(select(turns.c.seq).where(mine, changed).limit(1)).first() is not None
+
+
 def standing(connection: Connection, address: Address, since: float) -> set[str]:
     """The messages that people have said in this place after this instant, and that are not known to be deleted.
 

@@ -143,3 +143,18 @@ async def test_who_was_told_is_forgotten_after_a_day(database: Database) -> None
     await database.write(lambda connection: connection.execute(update(denials).values(told_at=day_ago)))
     await database.write(forget)
     assert await rows(database, denials) == []
+
+
+async def test_an_edit_of_before_somebody_was_denied_that_is_told_again_takes_nothing_away(database: Database) -> None:
+    """As by a look at the history; one of afterwards does."""
+    said = bens("tuan")
+    async with house(database) as running:
+        await running.say(said)
+        await running.answered("You said: tuan")
+        edited = Edited(message=replace(said, text="tuna"), at=said.at + 5)
+        await running.say(edited)
+        running.mind.policy = replace(running.mind.policy, deny=frozenset({Named("person", BEN.id)}))
+        await running.inbox.compare(HERE, [said.id], [replace(edited.message, edited_at=edited.at)])
+        assert "tuna" in await words(database)
+        await running.say(replace(edited, at=said.at + 9))
+        assert "tuna" not in await words(database)
