@@ -69,20 +69,20 @@ def _moved(session: str, known: Aged, orders: Iterable[Ordered], spoken: Collect
     """Every command has moved the view once, to where it says, and the row says the same as the newest move.
 
     A reset before which nothing was said in its view may have moved none. Which view that was is not known: what was
-    said first is not always heard, and so done, first.
+    said first is not always heard, and so done, first; and of what waits, what was said first is done first.
     """
     if [one.number for one in known.segments] != list(range(1, known.segment + 1)):
         yield _offence("torn", session, f"the row has {known.segment} moves, and there are {known.segments}")
-    verbs = {one.seq: one.verb for one in orders}
+    heard = {one.seq: one for one in orders if one.seq is not None}
     done = Counter(one.seq for one in known.segments if one.seq is not None)
-    resets = [one.seq for one in orders if one.verb == "reset" and one.seq is not None and done[one.seq]]
+    resets = [one for seq, one in heard.items() if one.verb == "reset" and done[seq]]
     begins = max((one.start for one in known.segments), default=EVERYTHING)
-    for seq, verb in verbs.items():
-        before = resets if verb == "undo" else [one for one in spoken if one > begins]
-        needed = seq is not None and any(one < seq for one in before)
-        if done[seq] > 1 or (needed and not done[seq]):
-            moves = f"of {verbs} came {known.segments}"
-            yield _offence("torn", session, f"the {verb} at {seq} has moved the view {done[seq]} times: {moves}")
+    for seq, order in heard.items():
+        talked = order.verb == "reset" and any(begins < one < seq for one in spoken)
+        was_reset = order.verb == "undo" and any(_comes_before(one, order) for one in resets)
+        if done[seq] > 1 or ((talked or was_reset) and not done[seq]):
+            moves = f"of {list(heard.values())} came {known.segments}"
+            yield _offence("torn", session, f"the {order.verb} at {seq} has moved the view {done[seq]} times: {moves}")
     views: list[tuple[int, ...]] = [(EVERYTHING,)]
     for one in known.segments:
         if one.kind == Move.RESET and one.seq is not None:
@@ -95,6 +95,13 @@ def _moved(session: str, known: Aged, orders: Iterable[Ordered], spoken: Collect
         yield _offence("torn", session, f"the view begins at {known.start} in place of {views[-1][-1]}")
     if not known.is_present and all(one.kind != Move.TIMED_OUT for one in known.segments):
         yield _offence("torn", session, "its present is over, and no move says so")
+
+
+def _comes_before(one: Ordered, other: Ordered) -> bool:
+    """Whether it was both said and heard before the other one."""
+    assert one.seq is not None
+    assert other.seq is not None
+    return one.seq < other.seq and float(one.id) < float(other.id)
 
 
 def _folded(session: str, known: Aged, said: Sequence[Asked], asked: Iterable[Asked]) -> Iterator[Offence]:

@@ -1,6 +1,7 @@
 """The judge of what ages is not blind: what is forgotten, comes back, is told twice or half done is found."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -15,8 +16,8 @@ from tests.chaos.words import in_records, in_turns, record
 SESSION = "slack:T0TEST:C0CHAOS0:1.0"
 FIRST, SECOND, THIRD, LAST = "K00001S", "K00002L", "K00012Sb", "K00013S"
 RESET, UNDO = (
-    Ordered(verb="reset", id="r", session=SESSION, seq=3),
-    Ordered(verb="undo", id="u", session=SESSION, seq=4),
+    Ordered(verb="reset", id="3", session=SESSION, seq=3),
+    Ordered(verb="undo", id="4", session=SESSION, seq=4),
 )
 WENT = Segment(number=1, kind="reset", start=3, seq=3, opened_at=50.0)
 CAME = Segment(number=2, kind="undo", start=EVERYTHING, seq=4, opened_at=60.0)
@@ -66,6 +67,13 @@ def test_all_that_is_in_view_in_the_last_request_is_well() -> None:
     assert kinds(aged(WENT), prompt(THIRD, LAST), orders=[RESET]) == []
     assert kinds(aged(WENT, CAME), orders=[RESET, UNDO]) == []
     assert kinds(aged(ENDED)) == []
+
+
+def test_an_undo_takes_back_no_reset_that_was_said_after_it() -> None:
+    """It was heard after it, while both waited: what was said first is done first."""
+    early = replace(UNDO, id="2")
+    assert kinds(aged(WENT), prompt(THIRD, LAST), orders=[RESET, early]) == []
+    assert kinds(aged(WENT), prompt(THIRD, LAST), orders=[RESET, UNDO]) == ["torn"]
 
 
 def test_what_is_in_view_and_not_shown_in_the_end_is_forgotten() -> None:
