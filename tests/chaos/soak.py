@@ -85,7 +85,7 @@ class Soak(Run):
 
     def __init__(self, plan: Plan, folder: Path) -> None:
         super().__init__(plan, folder, patience=600.0)
-        self._answered: dict[str, float] = {}
+        self._whole: dict[str, float] = {}
         self._began = self._ended = 0.0
 
     @property
@@ -102,7 +102,7 @@ class Soak(Run):
     def _latency(self) -> Course:
         begins = self.chronicle.began + (self._began - self._started)
         asked = {version: one.at for one in self.people.asked.values() for version in one.versions[:1]}
-        points = [(at - begins, self._answered[one] - at) for one, at in asked.items() if one in self._answered]
+        points = [(at - begins, self._whole[one] - at) for one, at in asked.items() if one in self._whole]
         points = [(at, seconds) for at, seconds in points if 0 <= at <= self._ended - self._began]
         return Course(name=LATENCY.name, measure=LATENCY, points=sorted(points))
 
@@ -119,7 +119,7 @@ class Soak(Run):
         super()._posts(words, session)
         marker = MARKER.search(words)
         if marker is not None and f"{marker[0]} ends here" in words:
-            self._answered.setdefault(marker[0], time())
+            self._whole.setdefault(marker[0], time())
 
 
 def steadiness(courses: Sequence[Course]) -> str:
