@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from core.chores.unrecorded import Returning
-from core.errors import DatabaseUnreachable, ModelError, ModelStalled
+from core.errors import DatabaseUnreachable, ModelError, ModelFailed, ModelStalled
 from core.schema import deliveries, turns, unrecorded
 from core.seam.messages import Audience, Deleted, Edited, Inbound, Quote
 from core.session import Kind, Validity
@@ -359,8 +359,11 @@ async def test_no_answer_says_that_a_message_is_kept_which_is_not(database: Data
         gave_up = await whole(running, "salmon", 2)
         running.model.script = deque([ModelError("no way")])
         refused = await whole(running, "bread", 3)
+        running.model.script = deque([ModelFailed("trying again is no use")])
+        failed = await whole(running, "trout", 4)
 
     assert "As it was said off the record, I have not kept it" in gave_up
     assert refused == gave_up
-    assert [one for one in ("salmon", "bread") if one in await stored(database)] == []
+    assert failed.startswith("My model's server can't answer this, it says. As it was said off the record, I have not")
+    assert [one for one in ("salmon", "bread", "trout") if one in await stored(database)] == []
     assert await database.read(dead.listed, 9) == []

@@ -26,11 +26,11 @@ CUT_OFF: dict[Cut, str] = {
 """What stands beneath an answer that was cut."""
 
 BROKE_OFF = "_(My model broke off here, several times. Please ask me again for the rest.)_"
-GAVE_UP = "I have tried several times to answer this, and failed. Your message is kept; please ask me again later."
-GAVE_UP_UNRECORDED = (
-    "I have tried several times to answer this, and failed. As it was said off the record, I have not kept it; please "
-    "ask me again later."
-)
+_FAILED = "I have tried several times to answer this, and failed."
+_TOLD_FINALLY = "My model's server can't answer this, it says."
+_KEPT = "Your message is kept; please ask me again later."
+_NOT_KEPT = "As it was said off the record, I have not kept it; please ask me again later."
+GAVE_UP = f"{_FAILED} {_KEPT}"
 UNSEEN = "I can't find out just now whether you still see this conversation. Please ask me again in a few minutes."
 
 _ONLY_THOUGHT = (
@@ -42,7 +42,6 @@ _WHY_NONE: dict[type[ModelError], str] = {
     "I leave it out from now on, so that you can go on here.",
     ModelRefused: "The provider of my model declined to answer this. I leave it out from now on, so that you can go on "
     "here.",
-    ModelFailed: "My model's server can't answer this, it says. Your message is kept; please ask me again later.",
     EmptyAnswer: "My model finished without saying anything, twice. Please ask in another way.",
     OutOfCredit: "I can't answer: the account behind my model has run out of credit. Please tell those who run me.",
     ModelMisconfigured: "I can't answer: my model is not set up rightly. Those who run me can see why in my log and "
@@ -51,15 +50,17 @@ _WHY_NONE: dict[type[ModelError], str] = {
 }
 
 
-def gave_up(question: Turn) -> str:
-    """That there is no answer after several tries, and whether the question is kept: off the record nothing is."""
-    return GAVE_UP_UNRECORDED if question.validity is Validity.UNRECORDED else GAVE_UP
+def gave_up(question: Turn, why: str = _FAILED) -> str:
+    """That there is no answer, and why, and whether the question is kept: off the record nothing is."""
+    return f"{why} {_NOT_KEPT if question.validity is Validity.UNRECORDED else _KEPT}"
 
 
 def why_none(error: ModelError, question: Turn) -> str:
     """Why there is no answer to this question."""
     if isinstance(error, EmptyAnswer) and error.thought:
         return _ONLY_THOUGHT
+    if isinstance(error, ModelFailed):
+        return gave_up(question, _TOLD_FINALLY)
     return next((why for kind, why in _WHY_NONE.items() if isinstance(error, kind)), gave_up(question))
 
 
