@@ -283,11 +283,11 @@ async def test_a_question_that_arrives_after_the_one_that_looked_back_at_it_is_a
         await running.answered("You said: second", "You said: first")
 
     assert await memory(database, THREAD) == [
-        ("person", "first"),
-        ("assistant", "You said: first"),
         ("person", "second"),
         ("assistant", "You said: second"),
-    ]
+        ("person", "first"),
+        ("assistant", "You said: first"),
+    ], "as they were answered: what is answered now is the newest turn"
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)

@@ -20,8 +20,8 @@ class Epoch(StrEnum):
     UNDO = "undo"  # a reset was taken back, or the newest undo
     FOLD = "fold"  # checkpoints stand in place of turns
     STEP = "step"  # old turns had no room any more
-    ERASURE = "erasure"  # a turn is gone: deleted, or refused by the model's provider
-    LATE = "late"  # a turn stands among older ones: it arrived late, or was called upon late
+    ERASURE = "erasure"  # a turn is gone from its place: deleted, refused by the provider, or called upon late
+    LATE = "late"  # a turn stands among older ones: it arrived late
     EDIT = "edit"  # a turn has other words: edited, or made again, or what it has attached was read
 
 

@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select, true, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import Insert
 
 from core.policy import Overrides
-from core.schema import rejections, turns
+from core.schema import checkpoints as table
+from core.schema import rejections, sessions, turns
 from core.seam.messages import Author, Inbound, Rejected
 from core.session import Kind, Lease, Progress, Role, SessionKey, Slip, Turn, Validity
-from core.store import bodies, gone, openings, policies, quotes, recorded, timeouts, unrecorded
+from core.store import bodies, checkpoints, gone, openings, policies, quotes, recorded, summaries, timeouts, unrecorded
 from core.store.arrivals import Claimant, Duplicate, Session, extend
 from core.store.engine.prepared import Prepared
 from core.store.engine.rows import within
@@ -101,7 +102,6 @@ def accept(
             raise Duplicate(message.id)
         seq, edited_at = overheard
         turn = turn._replace(seq=seq, edited_at=None if edited_at is None else seconds(edited_at))
-        quotes.forget(connection, key, [seq])
     if turn.quotes:
         turn = turn._replace(quotes=quotes.keep(connection, key, turn.seq, turn.quotes, by=message.author.id))
     if others:
@@ -192,7 +192,8 @@ def _called_upon(connection: Connection, key: SessionKey, turn: Turn) -> tuple[i
     """The seq and the newest edit of this message, if all that we knew of it was overheard; it waits there from now on.
 
     What is said to us may arrive later than the message behind it, which has looked back at it; and an edit may turn
-    what was said to others into something for us.
+    what was said to others into something for us. If that was answered for already, or told of, it takes the new
+    turn's seq, behind all that, and is remembered there alone.
     """
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
     stands = turns.c.validity == Validity.STANDS
@@ -205,12 +206,32 @@ def _called_upon(connection: Connection, key: SessionKey, turn: Turn) -> tuple[i
     found = connection.execute(known).one_or_none()
     if found is None:
         return None
+    this = and_(same, turns.c.seq == found.seq)
+    if _is_past(connection, key, found.seq):
+        summaries.outdate(connection, key, found.seq)
+        checkpoints.outdate(connection, key, found.seq)
+        connection.execute(delete(turns).where(this))
+        _NEW_TURN.run(connection, **_row(key, turn) | {"edited_at": found.edited_at})
+        quotes.forget(connection, key, [found.seq])
+        return turn.seq, found.edited_at
     row = _row(key, turn._replace(seq=found.seq))
     waits = {name: row[name] for name in _CALLED_UPON} | {"follows": None}
-    connection.execute(update(turns).where(same, turns.c.seq == found.seq).values(waits))
+    connection.execute(update(turns).where(this).values(waits))
     behind = and_(mine, turns.c.seq > found.seq, turns.c.follows < found.seq)
     connection.execute(update(turns).where(behind).values(follows=found.seq))
+    quotes.forget(connection, key, [found.seq])
     return found.seq, found.edited_at
+
+
+def _is_past(connection: Connection, key: SessionKey, seq: int) -> bool:
+    """Whether something behind this turn was answered, a checkpoint tells of it, or it is out of view."""
+    here = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
+    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
+    told = and_(table.c.workspace == key.workspace, table.c.session == key.session)
+    answered = select(turns.c.seq).where(mine, turns.c.seq > seq, turns.c.role == Role.ASSISTANT).exists()
+    record = select(table.c.number).where(told, table.c.first <= seq, table.c.last >= seq).exists()
+    past: bool = connection.execute(select(or_(sessions.c.start >= seq, answered, record)).where(here)).scalar_one()
+    return past
 
 
 _COLUMNS = (

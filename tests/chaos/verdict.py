@@ -266,7 +266,8 @@ def _order(asked: Sequence[Asked], answers: Mapping[str, Sequence[Seen]]) -> tup
 def _was_there(earlier: Asked, later: Asked) -> bool:
     """Whether the bot had the earlier message when it began to answer the later one.
 
-    What arrived behind a message that had looked back at it keeps its place before the session's first seq, which is 1.
+    What arrived behind a message that had looked back at it, and before its answer, keeps its place before the
+    session's first seq, which is 1.
     """
     if earlier.heard is not None and later.begun is not None and earlier.heard + _BEGINNING < later.begun:
         return True
