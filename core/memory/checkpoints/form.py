@@ -66,9 +66,10 @@ TOPICS: Mapping[Fold, frozenset[Topic]] = {
 
 _HEADING = pattern(rf"[#*\s]*({'|'.join(Topic)})[*:\s]*", IGNORECASE)
 _AROUND = pattern(r"\s*(?:(?:`{3,}|~{3,})\w*|\[\[[^\[\]]*\]\])\s*")
-_ITEM = pattern(r"\s*[-*•–]\s+(?=\S)")
+_ITEM = pattern(r"\s*(?:[-*•–]|\d{1,3}[.)])\s+(?=\S)")
 _STAMP = pattern(r"\[(\d{4}-\d\d-\d\d[^\[\]]{0,20})\]\s*")
-_SEQ = r"#?(-?\d{1,12})(?:\s*[-–]\s*#?(-?\d{1,12}))?"  # what was said before a session's birth has none above 0
+# What was said before a session's birth has no number above 0.
+_SEQ = r"(?:[Tt]urns?\s*)?#?(-?\d{1,12})(?:\s*[-–]\s*#?(-?\d{1,12}))?"
 _RUN = pattern(_SEQ)
 _SEQS = pattern(rf"{_SEQ}(?:\s*,\s*{_SEQ}){{0,99}}")
 _ENDINGS = {f"{mark} {state}": state for state in State for mark in ";,–—-"}
@@ -80,8 +81,8 @@ _NOTHING = frozenset(("", "-", "–", "none", "(none)", "none.", "n/a", "nothing
 def parsed(text: str) -> tuple[Entry, ...]:
     """The entries of what a model wrote, or of what is stored, in their order, each once.
 
-    What small models add is passed over: words before the first heading, a fence or marks around it all, "none" and
-    empty lines. Raises Malformed.
+    What small models add is passed over: words before the first heading, a fence or marks around it all, "none",
+    empty lines, numbers before the lines, and "turns" before the numbers of turns. Raises Malformed.
     """
     return tuple(dict.fromkeys(_entries(text)))
 

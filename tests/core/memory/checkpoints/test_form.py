@@ -36,6 +36,8 @@ def only(text: str) -> Entry:
         "Here is the record:\n\n```\n# asks\n- Ben asked Ana for the plan; Answered ( 12,15 - 17 )\n```",
         "[[turns 1-20]]\n# asks\n- Ben asked Ana for the plan; answered (12, 15-17)\n[[end of turns 1-20]]",
         "# facts\n- none\n\n# asks\n- Ben asked Ana for the plan; answered (12, 15-17)\n- N/A\n",
+        "# asks\n1. Ben asked Ana for the plan; answered (turn 12, turns 15-17)",
+        "# asks\n2) Ben asked Ana for the plan; answered (Turns #12, 15-17)",
         "# asks\n- [2026-03-03, in the afternoon] Ben asked Ana for the plan; answered (12, 15-17)",
     ],
 )
@@ -51,7 +53,7 @@ def test_a_line_that_is_written_again_and_again_is_there_once() -> None:
     assert len(parsed("# facts\n" + "- Ana is away (3)\n" * 50)) == 1
 
 
-@pytest.mark.parametrize("line", ["Ana is away (3)", "> - Ana is away (3)", "- ; open (3)", "1. Ana is away (3)"])
+@pytest.mark.parametrize("line", ["Ana is away (3)", "> - Ana is away (3)", "- ; open (3)", "1.Ana is away (3)"])
 def test_what_is_in_no_form_is_not_guessed_at(line: str) -> None:
     with pytest.raises(Malformed):
         parsed(f"# asks\n{line}")
