@@ -48,9 +48,16 @@ def of_sqlite(error: Exception, path: str) -> Exception:
     return (DatabaseUnreachable if away else DatabaseError)(words, remedy=remedy)
 
 
+def of_asyncpg(error: BaseException) -> BaseException:
+    """The driver's error behind SQLAlchemy's, which keeps some of them only as their cause."""
+    if not isinstance(error, DBAPIError):
+        return error
+    return getattr(error.orig, "orig", None) or getattr(error.orig, "__cause__", None) or error
+
+
 def of_postgresql(error: Exception, state: str | None, *, passes: bool) -> DatabaseError:
     """Our error for what asyncpg raised, by its SQLSTATE; with `passes`, the same may succeed a moment later."""
-    own = (error.driver_exception or error) if isinstance(error, DBAPIError) else error
+    own = of_asyncpg(error)
     words = str(own).strip().partition("\n")[0]
     if isinstance(own, asyncpg.ClientConfigurationError):
         return DatabaseError(words, remedy="Check the options behind the question mark of DATABASE_URL.")

@@ -25,7 +25,7 @@ from sqlalchemy.util import greenlet_spawn
 from core.errors import DatabaseError
 from core.store.engine import hints, rows
 from core.store.engine.addresses import understood
-from core.store.engine.complaints import of_postgresql
+from core.store.engine.complaints import of_asyncpg, of_postgresql
 from core.store.engine.prepared import DRIVER, Rows
 from core.store.engine.sql import is_alone
 
@@ -254,18 +254,13 @@ def _engine(url: URL, given: Mapping[str, object], *, pooled: bool, seconds: flo
 
 
 def _state(error: BaseException) -> str | None:
-    state = getattr(_own(error), "sqlstate", None)
+    state = getattr(of_asyncpg(error), "sqlstate", None)
     return state if isinstance(state, str) else None
-
-
-def _own(error: BaseException) -> BaseException:
-    """The driver's error behind SQLAlchemy's."""
-    return (error.driver_exception or error) if isinstance(error, DBAPIError) else error
 
 
 def _passes(error: Exception) -> bool:
     """Whether the same transaction may succeed a moment later."""
-    own = _own(error)
+    own = of_asyncpg(error)
     if isinstance(own, OSError | TimeoutError | asyncpg.InternalClientError | asyncpg.InvalidCachedStatementError):
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
