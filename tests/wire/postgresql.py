@@ -182,6 +182,15 @@ class Road:
         """Nothing arrives at either end, and nobody is told, until it heals; then all of it does."""
         self._passable.clear()
 
+    def forget(self) -> None:
+        """Nothing arrives any more over what is connected now, and nobody is told; whoever connects anew gets through.
+
+        So does a firewall that has heard nothing of a connection for some minutes.
+        """
+        self._passable.clear()
+        self._passable = asyncio.Event()
+        self._passable.set()
+
     def heal(self) -> None:
         """As on the first day. What was cut stays so."""
         self._is_cut = False

@@ -10,6 +10,7 @@ missing, but never be another one.
 """
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import random
 from secrets import token_hex
@@ -39,25 +40,41 @@ _TRIES = 6  # with the back-off below, about 3 seconds: a database that restarts
 _CONNECTS_WITHIN = 10  # seconds; a connection that leads nowhere must not hang
 _RETRIED = ("08", "23505", "25006", "40001", "40P01", "53", "55P03", "57")
 """SQLSTATEs after which a whole transaction is run again: lost connection, two births at once, a server that is being
-replaced, serialization, deadlock, no resources, lock not available, cancelled or shutting down."""
+replaced, one that thinks us too slow, serialization, deadlock, no resources, lock not available, cancelled or shutting
+down."""
 _MISSING = ("26000", "42P05")
 """SQLSTATEs of a prepared statement that is not there, or is there already: somebody swaps our connections."""
-_LOST = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+_SILENT = (OSError, TimeoutError)
+_LOST = (asyncpg.InterfaceError, asyncpg.InternalClientError, *_SILENT)
 """After which nobody knows what the connection is in; the second is what asyncpg says of one that was ended unseen."""
-_ENDED = ("08", "57P")  # SQLSTATEs with which a server ends a connection, whose end may be seen only a moment later
+_ENDED = ("08", "25006", "57P")
+"""SQLSTATEs with which a server ends a connection, whose end may be seen only a moment later; or does not take what is
+written, as one that is the primary no more, or took it to be read-only when it was made."""
+_QUIET, _ASKED_AGAIN, _UNANSWERED = 60, 15, 3
+"""Seconds after which a silent connection is asked whether it still stands, seconds to the next time, and how often: a
+firewall on the way forgets what says nothing for some minutes, and tells nobody."""
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
-    """A connection whose prepared statements have names that no other connection of any process has."""
+    """A connection that is kept alive, and whose prepared statements have names that no other of any process has."""
 
     __slots__ = ("_own",)
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, protocol: object, transport: asyncio.Transport, *args: object) -> None:
+        super().__init__(protocol, transport, *args)
         self._own = token_hex(8)
+        _keep_alive(transport.get_extra_info("socket"))
 
     def _get_unique_id(self, prefix: str) -> str:
         return f"{super()._get_unique_id(prefix)}{self._own}"
+
+
+def _keep_alive(line: socket.socket) -> None:
+    if line.family != socket.AF_UNIX and hasattr(socket, "TCP_KEEPIDLE"):  # macOS has its own ways
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _QUIET)
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _ASKED_AGAIN)
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _UNANSWERED)
 
 
 class _Pool:
@@ -88,9 +105,11 @@ class _Pool:
             result = function(connection)
         except BaseException as error:
             closed = connection.invalidated or _driver(connection).is_closed()
-            whole = not closed and not isinstance(error, _LOST) and isinstance(error, Exception)
-            whole = whole and not (_state(error) or "").startswith(_ENDED)
+            lost = closed or isinstance(error, _SILENT) or (_state(error) or "").startswith(_ENDED)
+            whole = not lost and not isinstance(error, _LOST) and isinstance(error, Exception)
             self._give_back(connection, whole=whole and not _driver(connection).is_in_transaction())
+            if lost:
+                self._give_up_idle()
             if closed and isinstance(error, asyncpg.InterfaceError):  # it says so in words alone
                 raise ConnectionResetError(str(error)) from error
             raise
@@ -105,6 +124,13 @@ class _Pool:
                 return connection
             self._give_back(connection, whole=False)
         return _connected(self.engine, apart=self._apart)
+
+    def _give_up_idle(self) -> None:
+        """What has befallen one connection has mostly befallen all: each would be tried for as long as the first."""
+        while self._idle:
+            connection = self._idle.pop()
+            _driver(connection).terminate()  # to say goodbye would take as long again
+            self._give_back(connection, whole=False)
 
     def _give_back(self, connection: Connection, *, whole: bool) -> None:
         if whole and connection.in_transaction():  # SQLAlchemy thinks so since it has run a statement
