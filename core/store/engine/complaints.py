@@ -26,9 +26,17 @@ _REMEDIES = {
     sqlite3.SQLITE_BUSY: "Another program holds it: end that, or wait for it.",
     sqlite3.SQLITE_FULL: "Make room on its disk.",
     sqlite3.SQLITE_IOERR: "Its disk fails, or is not this machine's own, as SQLite needs it.",
+    sqlite3.SQLITE_PROTOCOL: "Its disk is not this machine's own, as SQLite needs it.",
     sqlite3.SQLITE_NOTADB: _OTHER_FILE,
     sqlite3.SQLITE_CORRUPT: _OTHER_FILE,
 }
+_SCARCE = {
+    asyncpg.DiskFullError.sqlstate: "Make room on the database server's disk.",
+    asyncpg.OutOfMemoryError.sqlstate: "The database server needs more memory, or fewer connections.",
+    asyncpg.TooManyConnectionsError.sqlstate: "The database server allows too few connections, each process takes up to"
+    " 17: raise max_connections, or its role's or database's own limit, or run fewer processes.",
+}
+"""SQLSTATEs with which a server says what it lacks."""
 _NOT_WRITTEN = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 
 
@@ -68,6 +76,8 @@ def of_postgresql(error: Exception, state: str | None, *, passes: bool) -> Datab
         return DatabaseReadOnly(words, remedy=GRANT)
     if state == asyncpg.ReadOnlySQLTransactionError.sqlstate:
         return DatabaseReadOnly(words, remedy=PRIMARY)
+    if state in _SCARCE:
+        return DatabaseUnreachable(words, remedy=_SCARCE[state])
     if passes or isinstance(error, OperationalError | InterfaceError):
         return DatabaseUnreachable(f"the server does not answer: {words}", remedy=SERVER)
     return DatabaseError(words, remedy=SERVER if isinstance(own, asyncpg.PostgresConnectionError) else "")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy import Connection, Float, bindparam, func, select, text
 
-from core.errors import DatabaseReadOnly
+from core.errors import DatabaseReadOnly, DatabaseUnreachable
 from core.store import Database, connect
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import alone
@@ -128,3 +128,18 @@ async def test_who_was_too_slow_for_the_server_once_is_not_given_up(
 
     async with connected(url) as database:
         assert await database.write(slow) == 1
+
+
+async def test_a_server_that_is_full_says_what_it_lacks(numbers: Database, url: str) -> None:
+    """And is not said to be wrong, or to be elsewhere."""
+    await numbers.write(order, f"ALTER DATABASE {named(url)} CONNECTION LIMIT 0")
+    guest = "backscroll_guest"
+    if not await numbers.read(lambda one: one.execute(text(f"SELECT 1 FROM pg_roles WHERE rolname = '{guest}'")).all()):
+        await numbers.write(order, f"CREATE ROLE {guest} LOGIN")
+    async with connected(url.replace(f"//{urlsplit(url).username}:", f"//{guest}:", 1)) as database:
+        with pytest.raises(DatabaseUnreachable) as raised:
+            await database.read(double, 1)
+
+    assert "too many connections" in str(raised.value)
+    assert "max_connections" in raised.value.remedy
+    assert "host" not in raised.value.remedy
