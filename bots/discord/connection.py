@@ -6,7 +6,7 @@ guarded, and the events that we hear are taken as they came off the wire.
 """
 
 import threading
-from asyncio import Event
+from asyncio import Event, Timeout, get_running_loop, timeout
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from aiohttp import ClientWebSocketResponse
 
 from bots.discord.library import DEFAULT_GATEWAY, Client, Json, KeepAliveHandler, Redirect, Talkable
 from bots.discord.payloads import PLATFORM, Payload
+from bots.discord.timings import Timings
 from core.errors import where
 
 log = structlog.get_logger(platform=PLATFORM)
@@ -37,11 +38,12 @@ class AddressLost(Exception):
 
 
 class Gateway(Client):
-    """A client that listens, and passes the gates first."""
+    """A client that listens, and passes the gates first. A session has `within` seconds to begin, or be resumed."""
 
-    def __init__(self, redirect: Redirect, *, content: bool, gates: Gates) -> None:
+    def __init__(self, redirect: Redirect, *, content: bool, gates: Gates, within: float = Timings().begun) -> None:
         super().__init__(redirect, content=content)
-        self._gates, self._redirect = gates, redirect
+        self._gates, self._redirect, self._within = gates, redirect, within
+        self._deadline: Timeout | None = None
         self._socket: ClientWebSocketResponse | None = None
         self._open = False
         self._awaited: set[str] = set()  # servers that READY has named, and of which nothing more is known yet
@@ -53,6 +55,7 @@ class Gateway(Client):
         async def connected(url: str, *, compress: int = 0) -> ClientWebSocketResponse:
             address = self._trusted(url)
             self._open = False
+            self._expect(self._within)
             await gates.before_connect()
             self._socket = await connect(address, compress=compress)
             return self._socket
@@ -122,8 +125,19 @@ class Gateway(Client):
         self._open = True
         self._bear()
 
+    def _expect(self, seconds: float | None) -> None:
+        """A session, in so many seconds; None where there is one, or nobody is asked for it now."""
+        if self._deadline is not None and not self._deadline.expired():
+            self._deadline.reschedule(None if seconds is None else get_running_loop().time() + seconds)
+
+    async def connect(self, *, reconnect: bool = True) -> None:
+        """Called by the library. Raises TimeoutError where no session comes of a socket, though that stands."""
+        async with timeout(None) as self._deadline:
+            await super().connect(reconnect=reconnect)
+
     def _bear(self) -> None:
-        """From now on a frame that is no JSON, or nested too deeply to be read, does not end the connection."""
+        """There is a session. From now on a frame that is no JSON, or nested too deeply to be read, does not end it."""
+        self._expect(None)
         receive = self.ws.received_message
 
         async def received(frame: str | bytes) -> None:
@@ -160,6 +174,8 @@ class Gateway(Client):
 
     def dispatch(self, event: str, /, *args: object, **kwargs: object) -> None:
         """Called by the library, which may come to an event of a client that is closed, and fails over that."""
+        if event == "disconnect":
+            self._expect(None)
         if not self.is_closed():
             super().dispatch(event, *args, **kwargs)
 

@@ -109,7 +109,7 @@ class Listening:
             )
         if self._redirect.lacks_gateway:
             self._redirect.learnt = (await self._api.gateway())["url"]
-        return Gateway(self._redirect, content=content, gates=self._gate)
+        return Gateway(self._redirect, content=content, gates=self._gate, within=self._timings.begun)
 
     async def _hear(self, gateway: Gateway, receive: Receive) -> None:
         places = Places(self._api, gateway, me=await self._api.me(), pauses=self._timings.again, pause=self._pause)

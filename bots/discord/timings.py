@@ -17,6 +17,9 @@ class Timings:
     """Between two gateway connections that failed: 288 a day, while 1,000 are allowed."""
     long_life: float = 600.0
     """A connection that lived this long was a good one: the pauses begin anew."""
+    begun: float = 90.0
+    """How long a gateway may take to begin or resume a session, its socket included, before another one is asked for:
+    the library waits for as long as the heartbeats are answered."""
     told: float = 5.0
     """How long to wait for what the gateway has not told yet, and when to ask again."""
     settle: float = 5.0

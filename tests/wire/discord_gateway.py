@@ -90,7 +90,8 @@ class Gateway:
     """All sessions. `refuse` holds close codes for the next IDENTIFYs, `identified` what they said.
 
     `twists` is asked about every event once, for all sessions. `resume_url` is where a session is told to be resumed.
-    `handshakes` are how the next handshakes are refused.
+    `handshakes` are how the next handshakes are refused. So many of the next IDENTIFYs and RESUMEs as `ignore` says are
+    left without a word, while heartbeats are answered.
     """
 
     def __init__(self, world: World, change: Callable[[], Awaitable[None]]) -> None:
@@ -100,6 +101,7 @@ class Gateway:
         self.refuse: list[int] = []
         self.identified: list[Payload] = []
         self.resumed = 0
+        self.ignore = 0
         self.heartbeat = 41_250
         self.url = ""
         self.resume_url: str | None = None
@@ -130,6 +132,8 @@ class Gateway:
                 match said["op"]:
                     case 1:
                         await socket.send({"op": _ACK})
+                    case 2 | 6 if self.ignore:
+                        self.ignore -= 1
                     case 2:
                         session = await self._identify(socket, said["d"])
                     case 6:

@@ -10,6 +10,7 @@ from bots.discord.api import Api
 from bots.discord.connection import Gateway
 from bots.discord.gate import Gate
 from bots.discord.library import Pauses, Redirect, discord
+from bots.discord.timings import Timings
 from core.errors import PlatformError
 from tests.bots.discord.conftest import Listener, listening
 from tests.wire.discord import DiscordStage
@@ -142,6 +143,30 @@ async def test_sessions_that_are_lost_again_and_again_are_begun_more_and_more_se
             await stage.gateway.invalidate()
         await stage.until(lambda: len(stage.gateway.identified) == 4)
         assert listener.paused == [5.0, 10.0, 20.0]
+
+
+async def test_a_session_that_does_not_begin_though_its_socket_stands_is_asked_for_anew(stage: DiscordStage) -> None:
+    """Heartbeats are answered all the while, so that the library would wait for ever."""
+    stage.gateway.ignore = 1
+    async with listening(stage, timings=Timings(begun=0.5)) as listener:
+        await stage.say("hello")
+        assert (await listener.number(1)).text == "hello"
+        assert listener.paused == [2.0]
+
+
+async def test_a_session_that_is_not_resumed_though_its_socket_stands_is_begun_anew(stage: DiscordStage) -> None:
+    async with listening(stage, timings=Timings(begun=0.5)) as listener:
+        await stage.connected()
+        stage.gateway.ignore = 1
+        await stage.gateway.close(4000)
+        await stage.until(lambda: len(stage.gateway.identified) == 2)
+        await stage.say("hello")
+        assert (await listener.number(1)).text == "hello"
+        assert not stage.gateway.resumed
+
+
+def test_a_session_is_given_as_long_as_the_library_gives_its_socket() -> None:
+    assert 60.0 < Timings().begun < 120.0
 
 
 async def test_a_session_is_resumed_elsewhere_where_its_own_address_fails(stage: DiscordStage) -> None:
