@@ -4,14 +4,20 @@ import asyncio
 import os
 
 from alembic import context
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from core.schema import metadata
 from core.store import connect
 
 
 def run(connection: Connection) -> None:
-    """Runs the migrations that the command asked for."""
+    """Runs the migrations that the command asked for.
+
+    Whoever waits for a table to be let go, by a backup say, has everybody else who wants it wait behind them: so the
+    wait is short, and the transaction is run again.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL lock_timeout = '3s'"))
     context.configure(
         connection=connection, target_metadata=metadata, render_as_batch=True, transactional_ddl=True, compare_type=True
     )

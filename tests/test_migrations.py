@@ -1,7 +1,10 @@
 """The migrations are the only way to a schema, and lead to the one that the code knows."""
 
+import asyncio
+import time
 from pathlib import Path
 
+import asyncpg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -72,6 +75,31 @@ async def test_a_database_that_a_newer_release_has_migrated_is_refused_and_left_
     with pytest.raises(DatabaseAhead, match="9999"):
         await database.read(migrations.current)
     await database.close()
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+async def test_a_migration_that_waits_for_a_backup_holds_up_nobody_who_works(url: str) -> None:
+    """pg_dump reads every table for as long as it takes; who asks to change one has all others wait behind it."""
+    ours, backup, server = connect(url), await asyncpg.connect(url), connect(url, statement_seconds=None)
+    await server.write(migrations.downgrade, "0031")
+    await backup.execute("BEGIN")
+    await backup.execute("LOCK TABLE deliveries IN ACCESS SHARE MODE")
+
+    migrating = asyncio.create_task(server.write(migrations.upgrade))
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"
+    while not await ours.read(lambda connection: connection.execute(text(waiting)).scalar_one()):  # noqa: ASYNC110 – a server tells nobody
+        await asyncio.sleep(0.01)
+    begun = time.monotonic()
+    await ours.read(lambda connection: connection.execute(text("SELECT count(*) FROM deliveries")).scalar_one())
+    assert time.monotonic() - begun < 10
+    assert not migrating.done(), "it tries again"
+    await backup.execute("ROLLBACK")
+    await migrating
+
+    assert await ours.read(migrations.current) == migrations.newest()
+    await backup.close()
+    await ours.close()
+    await server.close()
 
 
 def test_the_files_of_the_migrations_begin_with_their_revisions() -> None:

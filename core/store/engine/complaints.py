@@ -30,13 +30,15 @@ _REMEDIES = {
     sqlite3.SQLITE_NOTADB: _OTHER_FILE,
     sqlite3.SQLITE_CORRUPT: _OTHER_FILE,
 }
-_SCARCE = {
+_OF_THE_SERVER = {
     asyncpg.DiskFullError.sqlstate: "Make room on the database server's disk.",
     asyncpg.OutOfMemoryError.sqlstate: "The database server needs more memory, or fewer connections.",
+    asyncpg.LockNotAvailableError.sqlstate: "Something else uses a table for long, a backup perhaps: try again"
+    " when it is done.",
     asyncpg.TooManyConnectionsError.sqlstate: "The database server allows too few connections, each process takes up to"
     " 17: raise max_connections, or its role's or database's own limit, or run fewer processes.",
 }
-"""SQLSTATEs with which a server says what it lacks."""
+"""SQLSTATEs with which a server says what it lacks, or what stands in the way there."""
 _NOT_WRITTEN = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 
 
@@ -76,8 +78,8 @@ def of_postgresql(error: Exception, state: str | None, *, passes: bool) -> Datab
         return DatabaseReadOnly(words, remedy=GRANT)
     if state == asyncpg.ReadOnlySQLTransactionError.sqlstate:
         return DatabaseReadOnly(words, remedy=PRIMARY)
-    if state in _SCARCE:
-        return DatabaseUnreachable(words, remedy=_SCARCE[state])
+    if state in _OF_THE_SERVER:
+        return DatabaseUnreachable(words, remedy=_OF_THE_SERVER[state])
     if passes or isinstance(error, OperationalError | InterfaceError):
         return DatabaseUnreachable(f"the server does not answer: {words}", remedy=SERVER)
     return DatabaseError(words, remedy=SERVER if isinstance(own, asyncpg.PostgresConnectionError) else "")
