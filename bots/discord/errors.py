@@ -25,11 +25,13 @@ ARCHIVED = 50083
 NO_HISTORY = 160002
 """A reply is for those alone who may read what it replies to."""
 
-_SLOW = frozenset({20016, 20022, 20028, 20029, TOO_MANY_OLD_EDITS, 40062})
-"""Codes for "not now": slow mode and the write limits (topics/opcodes-and-status-codes)."""
+_SLOW = frozenset({20016, 20022, 20028, 20029, TOO_MANY_OLD_EDITS, 40004, 40062, 130000})
+"""Codes for "not now": slow mode, the write limits, and what Discord itself has switched off or can't bear for a while
+(topics/opcodes-and-status-codes)."""
 
-_TO_BE_MENDED = frozenset({40001, 40002})
-"""Codes for what only a person can mend: the bot may do nothing at all. What is to be said is kept until then."""
+_TO_BE_MENDED = frozenset({20026, 40001, 40002})
+"""Codes for what only a person can mend: the bot may do nothing at all, or was taken for a spammer (discord-api-docs
+#2669). What is to be said is kept until then."""
 
 _FILTERED = frozenset({200000, 200001, 240000})
 """Codes of filters, the server's own and Discord's, that will not have the words."""

@@ -19,6 +19,8 @@ _UNSURE = {"internal_error", "fatal_error", "service_unavailable", "request_time
 """`ok: false` that leaves open whether it was done; docs.slack.dev/reference/methods/chat.postMessage."""
 _LASTING = {"unknown_method", "method_deprecated", "missing_scope", "not_allowed_token_type", "access_denied"}
 _LATER = {"ratelimited", "rate_limited", "team_added_to_org"}
+_MOVING = "external_channel_migrating"
+"""This one channel is being moved, from one organisation to another say; the others are as ever."""
 _UNWELCOME = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
 """The token is no good any more: until a person has mended that, nothing that we have to say is lost for it."""
 _WITHOUT_LEAVE = {"missing_scope", "no_permission", "not_allowed_token_type", "access_denied"}
@@ -76,6 +78,8 @@ def failure(method: str, error: SlackApiError) -> DeliveryError:
         what = {"needed": said["needed"]} if isinstance(said.get("needed"), str) else {}
         log.error("not accepted by Slack", setting="SLACK_BOT_TOKEN", reason=code, again_in=_MENDED_AFTER, **what)
         return DeliveryDelayed(f"Slack does not accept SLACK_BOT_TOKEN ({code})", retry_after=_MENDED_AFTER)
+    if code == _MOVING:
+        return DeliveryDelayed(f"Slack moves the channel of {method} just now", retry_after=_LIMITED_FOR)
     return RefusedWords(method, code) if code in _WORDS else Refused(method, code)
 
 

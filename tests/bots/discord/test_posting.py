@@ -279,8 +279,14 @@ async def test_a_place_where_we_may_not_speak_is_a_refusal(
     assert texts(stage) == []
 
 
-async def test_slow_mode_is_a_delay(stage: DiscordStage, mouth: DiscordAdapter) -> None:
-    stage.world.fault(POSTS, status=400, code=20016, times=2)
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, 20016), (400, 20028), (403, 40004), (400, 40062), (400, 130000), (403, 20026)]
+)
+async def test_what_discord_does_not_take_for_a_while_is_said_later(
+    stage: DiscordStage, mouth: DiscordAdapter, status: int, code: int
+) -> None:
+    """Slow mode, limits, what Discord has switched off or can't bear, and what an appeal mends."""
+    stage.world.fault(POSTS, status=status, code=code, times=2)
     with pytest.raises(DeliveryDelayed):
         await mouth.deliver(reply(await asked(stage)))
 

@@ -229,6 +229,19 @@ async def test_what_only_an_operator_can_mend_loses_nothing(
     assert [one.text for one in stage.shown()] == [reply.text]
 
 
+async def test_a_channel_that_is_being_moved_is_answered_when_it_has_arrived(
+    stage: SlackStage, adapter: SlackAdapter
+) -> None:
+    reply = await asked(stage)
+    stage.server.workspace.closed[CHANNEL] = "external_channel_migrating"
+    with capture_logs() as logs, pytest.raises(DeliveryDelayed):
+        await adapter.deliver(reply)
+    assert not logs, "there is nothing that an operator could do"
+    stage.server.workspace.closed.clear()
+    await adapter.deliver(replace(reply, attempt=2))
+    assert [one.text for one in stage.shown()] == [reply.text]
+
+
 @pytest.mark.parametrize("code", ["edit_window_closed", "cant_update_message", "message_not_found"])
 @pytest.mark.parametrize("note", ["stream", "edit"])
 async def test_a_message_that_can_be_edited_no_more_is_the_reply_as_it_is(
