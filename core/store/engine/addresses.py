@@ -3,12 +3,12 @@
 What can't be taken is named all at once, with what to set instead, before anything connects.
 """
 
-import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from re import compile as pattern
 from urllib.parse import urlencode
 
-from sqlalchemy import URL
+from sqlalchemy import URL, make_url
 
 from core.errors import ConfigurationError
 
@@ -39,15 +39,42 @@ _INSTEAD = {
     "command_timeout": "leave it out",
     "async_fallback": "leave it out",
 }
+_SEVERAL = pattern(r"(postgres[^:/]*://(?:[^@/?#]*@)?)([^@/?#]*,[^@/?#]*)(.*)")
+_HOST = pattern(r"(\[[^\]]*\]|[^:]*)(?::(\d+))?")
+_PORT = "5432"
 _SSL = {"true": "require", "1": "require", "yes": "require", "on": "require", "false": "disable", "0": "disable"}
+
+
+def parsed(url: str) -> URL:
+    """The parts of an address; several hosts, however they are written, become libpq's options `host` and `port`.
+
+    Raises ArgumentError, or ValueError.
+    """
+    if (found := _SEVERAL.fullmatch(url)) is not None:
+        head, hosts, rest = found.groups()
+        return make_url(head + rest).update_query_dict(_several(hosts.split(",")))
+    one = make_url(url)
+    hosts = one.query.get("host", "")
+    return one if isinstance(hosts, str) else one.update_query_dict(_several(hosts))
+
+
+def for_tools(url: URL) -> URL:
+    """The same as PostgreSQL's own tools take it, without the password."""
+    options = {name: value for name, value in url.query.items() if name != "password"}
+    if "ssl" in options:
+        options.setdefault("sslmode", _sslmode(options.pop("ssl")))
+    if "database" in options:
+        options["dbname"] = options.pop("database")
+    return URL.create(
+        "postgresql", username=url.username, host=url.host, port=url.port, database=url.database, query=options
+    )
 
 
 def understood(url: URL, setting: str) -> tuple[URL, Mapping[str, object]]:
     """The address without options, and what else asyncpg is to be given. Raises ConfigurationError."""
     options = {name: value if isinstance(value, str) else value[-1] for name, value in url.query.items()}
     if "ssl" in options:
-        word = options.pop("ssl").lower()
-        options.setdefault("sslmode", _SSL.get(word, word))
+        options.setdefault("sslmode", _sslmode(options.pop("ssl")))
     if "dbname" in options:
         options["database"] = options.pop("dbname")
     wrong = [reason for name, value in options.items() if (reason := _wrong(name, value)) is not None]
@@ -59,11 +86,29 @@ def understood(url: URL, setting: str) -> tuple[URL, Mapping[str, object]]:
     return url.set(drivername="postgresql+asyncpg", query=plain), _arguments(options)
 
 
+def _several(hosts: Sequence[str]) -> dict[str, str]:
+    """Each of them may have its port."""
+    found = [one for host in hosts if (one := _HOST.fullmatch(host)) is not None]
+    if len(found) < len(hosts):
+        raise ValueError("there is a host that is none")
+    return {
+        "host": ",".join(one[1].strip("[]") for one in found),
+        "port": ",".join(one[2] or _PORT for one in found),
+    }
+
+
+def _sslmode(ssl: str | Sequence[str]) -> str:
+    word = (ssl if isinstance(ssl, str) else ssl[-1]).lower()
+    return _SSL.get(word, word)
+
+
 def _arguments(options: dict[str, str]) -> dict[str, object]:
     tls = {name: value for name, value in options.items() if name in _TLS}
     settings = {name: value for name, value in options.items() if name in _OF_THE_SERVER}
     given: dict[str, object] = {}
     if tls.get("sslrootcert") == "system":
+        import ssl  # who has a file has no need of it
+
         given["ssl"] = ssl.create_default_context()  # asyncpg would look for a file of that name
     elif tls:
         given["dsn"] = f"postgresql:?{urlencode(tls)}"  # the one way on which asyncpg takes these

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from sqlalchemy import URL, Connection, make_url
+from sqlalchemy import URL, Connection
 from sqlalchemy.exc import ArgumentError
 
 from core.errors import ConfigurationError
+from core.store.engine.addresses import for_tools, parsed
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,25 +53,15 @@ _DRIVERS = ("", "pysqlite", "asyncpg")
 
 def sqlite_files(url: str) -> tuple[Path, ...]:
     """The file that this `DATABASE_URL` names, and those that SQLite keeps beside it; none for another database."""
-    parsed = _parse(url, "DATABASE_URL")
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+    address = _parse(url, "DATABASE_URL")
+    if address.get_backend_name() != "sqlite" or not address.database:
         return ()
-    return tuple(Path(f"{parsed.database}{end}") for end in ("", "-wal", "-shm"))
+    return tuple(Path(f"{address.database}{end}") for end in ("", "-wal", "-shm"))
 
 
 def without_password(url: str) -> str:
     """This address of a PostgreSQL as its own tools take it, to be shown."""
-    parsed = _parse(url, "DATABASE_URL")
-    query = {name: value for name, value in parsed.query.items() if name != "password"}
-    bare = URL.create(
-        "postgresql",
-        username=parsed.username,
-        host=parsed.host,
-        port=parsed.port,
-        database=parsed.database,
-        query=query,
-    )
-    return bare.render_as_string()
+    return for_tools(_parse(url, "DATABASE_URL")).render_as_string()
 
 
 def connect(
@@ -98,25 +89,25 @@ def connect(
 def _connect(
     url: str, listen_url: str | None, *, statement_seconds: float | None, clean_after: float, apart: bool
 ) -> Database:
-    parsed = _parse(url, "DATABASE_URL")
+    address = _parse(url, "DATABASE_URL")
     direct = None if listen_url is None else _parse(listen_url, "DATABASE_LISTEN_URL")
-    for one, setting in ((parsed, "DATABASE_URL"), (direct, "DATABASE_LISTEN_URL")):
+    for one, setting in ((address, "DATABASE_URL"), (direct, "DATABASE_LISTEN_URL")):
         if one is not None and one.drivername.partition("+")[2] not in _DRIVERS:
             plain, _, driver = one.drivername.partition("+")
             raise ConfigurationError(f"{setting} names the driver {driver}, which is ours to choose: write {plain}://…")
-    match parsed.get_backend_name():
-        case "sqlite" if parsed.query or (parsed.database or "").startswith("file:"):
+    match address.get_backend_name():
+        case "sqlite" if address.query or (address.database or "").startswith("file:"):
             raise ConfigurationError("DATABASE_URL has options, and SQLite is given none: use sqlite:///FILE")
-        case "sqlite" if parsed.database and parsed.database != ":memory:":
+        case "sqlite" if address.database and address.database != ":memory:":
             from core.store.engine.sqlite import SQLite
 
-            return SQLite(parsed, clean_after=clean_after)
+            return SQLite(address, clean_after=clean_after)
         case "sqlite":
             raise ConfigurationError("DATABASE_URL names no file; use sqlite:///FILE, since a session must survive us")
         case "postgresql" | "postgres" if direct is None or direct.get_backend_name() in ("postgresql", "postgres"):
             from core.store.engine.postgresql import PostgreSQL
 
-            return PostgreSQL(parsed, direct, seconds=statement_seconds, apart=apart)
+            return PostgreSQL(address, direct, seconds=statement_seconds, apart=apart)
         case "postgresql" | "postgres":
             raise ConfigurationError("DATABASE_LISTEN_URL is not the PostgreSQL of DATABASE_URL: use postgresql://…")
         case other:
@@ -125,7 +116,7 @@ def _connect(
 
 def _parse(url: str, setting: str) -> URL:
     try:
-        return make_url(url)
+        return parsed(url)
     except (ArgumentError, ValueError):  # whose words may hold the password
         raise ConfigurationError(
             f"{setting} is not a database URL; use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"

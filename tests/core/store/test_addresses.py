@@ -1,13 +1,15 @@
 """What a database's address may hold: libpq's options are taken, and what can't be is named all at once."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import Connection, make_url, text
 
 from core.errors import ConfigurationError
-from core.store import connect
+from core.store import connect, without_password
 from core.store.engine.addresses import understood
+from tests.wire.postgresql import road
 
 SECRET = "sesame"
 
@@ -51,6 +53,47 @@ def test_what_protects_the_way_reaches_the_driver(tmp_path: Path) -> None:
     assert given["dsn"] == f"postgresql:?sslmode=verify-full&sslrootcert={str(tmp_path).replace('/', '%2F')}%2Froot.crt"
     assert short == {"dsn": "postgresql:?sslmode=require"}
     assert system["ssl"].check_hostname  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(
+    "written",
+    [
+        "postgresql://{user}@127.0.0.1:{one},127.0.0.1:{other}{path}?target_session_attrs=read-write",
+        "postgresql://{user}@[::1]:{one},127.0.0.1:{other}{path}",
+        "postgresql://{user}@{path}?host=127.0.0.1:{one}&host=127.0.0.1:{other}",
+        "postgresql://{user}@{path}?host=127.0.0.1,127.0.0.1&port={one},{other}",
+    ],
+)
+async def test_of_several_hosts_the_one_that_answers_is_taken(url: str, written: str) -> None:
+    """As libpq and SQLAlchemy write them."""
+    async with road(url) as one, road(url) as other:
+        ports = {"one": urlsplit(one.url).port, "other": urlsplit(other.url).port}
+        one.cut()
+        database = connect(written.format(user=urlsplit(one.url).username, path=urlsplit(one.url).path, **ports))
+
+        assert await database.read(named) == ""
+        await database.close()
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("postgresql://me:sesame@server/x?ssl=require", "postgresql://me@server/x?sslmode=require"),
+        ("postgresql://me:sesame@server/x?ssl=false&sslmode=prefer", "postgresql://me@server/x?sslmode=prefer"),
+        ("postgresql://me@server/?database=x&password=sesame", "postgresql://me@server/?dbname=x"),
+        ("postgres://me:sesame@a:1,[::1]:2,c/x", "postgresql://me@/x?host=a%2C%3A%3A1%2Cc&port=1%2C2%2C5432"),
+        ("postgresql://me:sesame@/x?host=a:1&host=b", "postgresql://me@/x?host=a%2Cb&port=1%2C5432"),
+    ],
+)
+def test_postgresqls_own_tools_are_told_in_their_own_words(written: str, shown: str) -> None:
+    """They know no `ssl` and no `database`, and take several hosts in one option."""
+    assert without_password(written) == shown
+
+
+def test_several_hosts_of_which_one_is_none_are_no_address() -> None:
+    with pytest.raises(ConfigurationError, match="not a database URL"):
+        connect(f"postgresql://me:{SECRET}@one:5432,two:port/x")
 
 
 def test_options_that_can_not_be_taken_are_named_all_at_once() -> None:
