@@ -12,7 +12,7 @@ def contents(name: str, value: str | None, path: Path | None) -> str | None:
     if value is not None:
         raise ConfigurationError(f"{name} and {name}_FILE are both set: remove one")
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # editors on Windows write a mark first
     except (OSError, UnicodeError) as error:
         raise ConfigurationError(f"{name}_FILE: {path} can't be read: {why(error)}") from error
 

@@ -85,7 +85,7 @@ def read(path: Path | None) -> Prices:
     if path is None:
         return Prices(known=built_in)
     try:
-        return Prices(known={**built_in, **_parsed(path.read_text(encoding="utf-8"))})
+        return Prices(known={**built_in, **_parsed(path.read_text(encoding="utf-8-sig"))})
     except OSError as error:
         raise ConfigurationError(f"{SETTING}: {path} can't be read: {error.strerror}") from error
     except UnicodeError as error:

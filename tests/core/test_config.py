@@ -127,10 +127,11 @@ def test_a_token_that_was_read_from_a_file_may_end_with_a_line_end(monkeypatch: 
     assert token.get_secret_value() == "token"
 
 
+@pytest.mark.parametrize("written", ["{}\n", "\ufeff{}\r\n"], ids=["as usual", "by an editor on Windows"])
 @pytest.mark.parametrize("name", SECRETS)
-def test_every_secret_may_stand_in_a_file(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_secret_may_stand_in_a_file(name: str, written: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """G11."""
-    Path("secret").write_text("postgresql://me:sesame@server/x\n")
+    Path("secret").write_text(written.format("postgresql://me:sesame@server/x"), encoding="utf-8", newline="")
     monkeypatch.setenv(f"{name.upper()}_FILE", "secret")
 
     found = getattr(read_settings(), name)

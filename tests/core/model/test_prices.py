@@ -114,3 +114,9 @@ def test_a_file_that_can_not_be_read_is_said_so(tmp_path: Path, name: str, words
 
     with pytest.raises(ConfigurationError, match=f"^BACKSCROLL_PRICES_FILE: .*{words}"):
         read(tmp_path / name)
+
+
+def test_a_file_may_begin_with_the_mark_of_an_editor_on_windows(file: Path) -> None:
+    file.write_text('\ufeff["mine"]\ninput = 1\ncached = 1\ncache_write = 1\noutput = 2\n', encoding="utf-8")
+
+    assert read(file).of("mine") is not None
