@@ -5,6 +5,7 @@ BackscrollError
 ├── PlatformError           a platform will not have us: wrong token, missing scope or intent; retrying is no use
 ├── DatabaseError           the database can't be used
 │   ├── DatabaseUnreachable   it does not answer, or not now
+│   ├── DatabaseGone          the file that is open has another in its place, or none: only a new start finds one
 │   ├── DatabaseReadOnly      it can be read, and not written
 │   ├── DatabaseBehind        its schema is older than the one that this program needs
 │   └── DatabaseAhead         its schema is one that this program does not know
@@ -57,6 +58,10 @@ class DatabaseError(BackscrollError):
 
 class DatabaseUnreachable(DatabaseError):
     """The database does not answer, or not now: the same may succeed later."""
+
+
+class DatabaseGone(DatabaseError):
+    """What is written to the file that is open is lost: another has its name now, or none. A new start mends it."""
 
 
 class DatabaseReadOnly(DatabaseError):

@@ -13,7 +13,7 @@ from time import monotonic, time
 import structlog
 
 from core.assistant.assistant import Assistant
-from core.errors import DatabaseError
+from core.errors import DatabaseError, DatabaseGone
 from core.events import Events
 from core.seam.adapter import Adapter
 from core.session import Lease, Turn
@@ -113,7 +113,10 @@ class Worker:
         self._wake.set()
 
     async def work(self) -> None:
-        """Claims sessions and has them answered, until cancelled; what is running then goes on: see `drain`."""
+        """Claims sessions and has them answered, until cancelled; what is running then goes on: see `drain`.
+
+        Raises DatabaseGone: whoever starts us again finds the database that there is.
+        """
         self._capacity.claims = True
         pause = self._timings.poll
         try:
@@ -122,6 +125,8 @@ class Worker:
                 try:
                     await self.claim()
                     await self.noticing.look()
+                except DatabaseGone:
+                    raise
                 except DatabaseError as error:
                     log.error("database unreachable", reason=str(error), again_in=pause)
                     await asyncio.sleep(pause)

@@ -8,7 +8,7 @@ import sqlite3
 import asyncpg
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
-from core.errors import DatabaseError, DatabaseReadOnly, DatabaseUnreachable
+from core.errors import DatabaseError, DatabaseGone, DatabaseReadOnly, DatabaseUnreachable
 
 SERVER = "Check DATABASE_URL: host, port, name, user and password (@ in it is %40, / is %2F), and that it runs."
 GRANT = (
@@ -42,12 +42,21 @@ _OF_THE_SERVER = {
 _NOT_WRITTEN = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 
 
+class Moved(sqlite3.OperationalError):
+    """The file that a connection has open is not the one that has its name now; SQLite itself does not look, with WAL.
+
+    To open the other one would mix the two: SQLite finds what is not copied home yet by the file's name.
+    """
+
+
 def of_sqlite(error: Exception, path: str) -> Exception:
     """Our error for what SQLite's driver raised over this file; what is none of its own stays as it is."""
     if not isinstance(error, SQLAlchemyError | sqlite3.Error | OSError):
         return error
     own = error.orig if isinstance(error, DBAPIError) else error
     words = f"{path}: {str(own).strip().partition(chr(10))[0] or type(own).__name__}"
+    if isinstance(own, Moved):
+        return DatabaseGone(words, remedy="End every process before it is moved or put back, and start again.")
     code = getattr(own, "sqlite_errorcode", 0) & 0xFF  # without what extends it
     remedy = _REMEDIES.get(code, "")
     if code in _NOT_WRITTEN:

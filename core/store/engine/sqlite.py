@@ -19,7 +19,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
-from core.store.engine.complaints import of_sqlite
+from core.store.engine.complaints import Moved, of_sqlite
 from core.store.engine.sql import is_erasing
 from core.store.engine.threads import Job, Thread, driver_of
 
@@ -40,7 +40,8 @@ class SQLite:
         self._clean_after = clean_after
         self._cleaning: asyncio.Task[None] | None = None
         self._erasures = 0
-        writing, reading = _engine(url, _begin_to_write, "busy_timeout=0"), _engine(url, _begin_to_read)
+        file = _File(self._path)
+        writing, reading = _engine(url, file, _begin_to_write, "busy_timeout=0"), _engine(url, file, _begin_to_read)
         named = partial(of_sqlite, path=str(Path(self._path).absolute()))
         self._writer = Thread("sqlite-writer", _write_batch, writing, named)
         self._reader = Thread("sqlite-reader", _read_batch, reading, named)
@@ -86,8 +87,14 @@ class SQLite:
 
 
 def _emptied(path: str) -> bool:
-    """Whether the file's `-wal` is empty now: readers and writers of this moment may stand in the way."""
-    connection = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+    """Whether the file's `-wal` is empty now: readers and writers of this moment may stand in the way.
+
+    Where there is no file any more, none is made.
+    """
+    try:
+        connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=rw", timeout=1.0, uri=True)
+    except sqlite3.Error:
+        return False
     try:
         (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.Error:
@@ -174,7 +181,7 @@ def _begin_to_write(connection: Connection) -> None:
             return
 
 
-def _engine(url: URL, begin: Callable[[Connection], None], *pragmas: str) -> Engine:
+def _engine(url: URL, file: "_File", begin: Callable[[Connection], None], *pragmas: str) -> Engine:
     """One connection, whose transactions start with our own BEGIN: the driver would start them late and weakly."""
     engine = create_engine(
         url.set(drivername="sqlite+pysqlite"),
@@ -185,6 +192,7 @@ def _engine(url: URL, begin: Callable[[Connection], None], *pragmas: str) -> Eng
 
     @event.listens_for(engine, "do_connect")
     def keep_private(*_: object) -> None:
+        file.require()
         _make_private(url.database)
 
     @event.listens_for(engine, "connect")
@@ -198,9 +206,38 @@ def _engine(url: URL, begin: Callable[[Connection], None], *pragmas: str) -> Eng
             *pragmas,
         ):
             connection.execute(f"PRAGMA {pragma}").close()
+        file.remember()
 
-    event.listen(engine, "begin", begin)
+    @event.listens_for(engine, "begin")
+    def begin_here(connection: Connection) -> None:
+        file.require()
+        begin(connection)
+
     return engine
+
+
+class _File:
+    """The file that was opened first: what is called by its name later may be another one."""
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+        self._number: int | None = None
+
+    def remember(self) -> None:
+        """It is open."""
+        self._number = self._number or self._found()
+
+    def require(self) -> None:
+        """Raises Moved where it has not its name any more."""
+        if self._number is not None and self._found() != self._number:
+            raise Moved("another file was put in its place, or it was taken away, while it was open")
+
+    def _found(self) -> int | None:
+        """By which the system knows a file, as long as anybody has it open."""
+        try:
+            return self._path.stat().st_ino
+        except OSError:
+            return None
 
 
 def _make_private(path: str | None) -> None:
