@@ -154,6 +154,8 @@ class Erasing:
             await self._shorten_in(erasure, key, words)
 
     async def _shorten_in(self, erasure: Erasure, key: SessionKey, words: Words) -> None:
+        """Before the answers themselves: what is still to be posted of one has no words but those."""
+        await self._database.write(forgetting.shorten_unsent, key, erasure, shorter=words.left_of)
         async for page in _pages(partial(self._answers, key)):
             seqs = await asyncio.to_thread(_holding, words, page)
             for start in range(0, len(seqs), _SHORTENED):

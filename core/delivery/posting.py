@@ -103,7 +103,7 @@ class Posting:
         """Calls the platform until the message is certainly on screen, or certainly never will be."""
         adapter, session = self._office.adapter(reply.address), reply.address.id
         if not intended:
-            reply = await self._intend(errand, reply)
+            reply = await self._intend(errand, await self._as_stored(errand, reply))
         unknown = 0
         while True:
             if reply.attempt > 1 and reply.draft is None:
@@ -115,6 +115,7 @@ class Posting:
                     raise  # beside the queue nobody waits: whoever claims the session says it
                 log.info("reply delayed", session=session, seconds=error.retry_after)
                 await asyncio.sleep(min(error.retry_after, self._office.timings.longest_delay))
+                reply = await self._as_stored(errand, reply)
             except DeliveryRefused:
                 raise
             except Exception as error:
@@ -124,7 +125,8 @@ class Posting:
                 if unknown >= _UNKNOWN_TRIES or errand.lease is None:
                     raise DeliveryUnknown(f"no certain answer in {unknown} calls") from error
                 await asyncio.sleep(self._pause(error, unknown))
-                reply = await self._intend(errand, replace(reply, attempt=reply.attempt + 1))
+                reply = await self._as_stored(errand, replace(reply, attempt=reply.attempt + 1))
+                reply = await self._intend(errand, reply)
             else:
                 self._arrived[reply.address.platform] = asyncio.get_running_loop().time()
                 return Arrival(part=reply.part, message=message, doubtful=unknown > 0)
@@ -135,6 +137,12 @@ class Posting:
         asked = (error.retry_after or 0.0) if isinstance(error, DeliveryUnknown) else 0.0
         grown: float = timings.repeat * 2 ** (unknown - 1)
         return max(grown, min(asked, timings.longest_delay))
+
+    async def _as_stored(self, errand: Errand, reply: Reply) -> Reply:
+        """The reply with its words as they are by now, after a wait: somebody may have been forgotten meanwhile."""
+        left = await self._office.database.read(deliveries.unsent, errand.key, errand.seq)
+        words = next((one.text for one in left if one.part == reply.part), "")
+        return replace(reply, text=words) if words else reply
 
     async def _intend(self, errand: Errand, reply: Reply) -> Reply:
         known = await self._office.database.write(

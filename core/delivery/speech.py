@@ -11,6 +11,7 @@ from core.delivery.previews import EXCUSES, LATE, LOOK, Previews
 from core.seam.messages import Draft
 from core.session import Lease, Turn
 from core.store import answering, deliveries
+from core.store.withdrawals import ASIDE
 
 log = structlog.get_logger()
 
@@ -24,7 +25,8 @@ async def speaking(office: Office, lease: Lease, question: Turn) -> AsyncIterato
     previews = Previews(office, lease, question)
     if question.begun:
         for left in await office.database.read(deliveries.unsent, lease.key, question.seq):
-            previews.take_up(left.part, left.draft)
+            if left.part < ASIDE:
+                previews.take_up(left.part, left.draft)
     speech = Speech(office, lease, question, previews)
     try:
         yield speech

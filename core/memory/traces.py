@@ -78,6 +78,10 @@ class Words:
         shorter = once.replace(f"{TAKEN_OUT} \n", f"{TAKEN_OUT}\n").strip()
         return "" if self.is_in(shorter) else shorter  # what crosses two sentences
 
+    def left_of(self, text: str) -> str:
+        """The same, for what is to be said in any case: a sign stands in the place of all of it."""
+        return self.taken_out_of(text) or (text and TAKEN_OUT)
+
 
 def of(texts: Iterable[str], names: Iterable[str] = ()) -> Words:
     """What these texts and names have."""

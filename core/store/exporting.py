@@ -55,7 +55,7 @@ def sessions_of(connection: Connection, workspace: int) -> list[SessionKey]:
 def said(connection: Connection, key: SessionKey, after: Row, *, author: str | None = None) -> list[Turn]:
     """What was said in a session behind this turn, a page of it: by everybody, or by this person and in answer to them.
 
-    What is erased is not among it, nor what waits for its answer off the record.
+    What is erased is not among it, nor hidden because it is being forgotten, nor waits for its answer off the record.
     """
     asked = turns.alias("asked")
     question = and_(*(asked.c[name] == turns.c[name] for name in ("workspace", "session", "seq")))
@@ -63,7 +63,7 @@ def said(connection: Connection, key: SessionKey, after: Row, *, author: str | N
     theirs = or_(and_(turns.c.author == author, turns.c.role == Role.PERSON), to_them)
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
     behind = tuple_(turns.c.seq, turns.c.role) > tuple_(*(literal(one) for one in after))
-    known = turns.c.validity.not_in((Validity.ERASED, Validity.UNRECORDED))
+    known = turns.c.validity.in_((Validity.STANDS, Validity.STALE))
     stand = and_(mine, behind, known, *([] if author is None else [theirs]))
     rows = connection.execute(select(*COLUMNS).where(stand).order_by(turns.c.seq, turns.c.role).limit(_PAGE)).all()
     found = [turn_of(key, row) for row in rows]

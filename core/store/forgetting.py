@@ -14,9 +14,10 @@ from core.schema import checkpoints as records
 from core.schema import deliveries, sessions, turns
 from core.schema import quotes as table
 from core.session import Kind, Progress, Role, SessionKey, Validity
-from core.store import bodies, checkpoints, expiring, parts, quotes, summaries
+from core.store import bodies, checkpoints, expiring, parts, quotes, summaries, withdrawals
 from core.store.answers import UNKNOWN
 from core.store.changes import ERASED, end, requoted, tell
+from core.store.deliveries import REMEMBERED, text_of
 from core.store.engine.sql import erases, now
 from core.store.erasures import Counts, Erasure, add
 from core.store.expiring import Times
@@ -109,6 +110,35 @@ def shorten(
     if counts.shortened:
         _again(connection, key)
     add(connection, erasure, counts)
+
+
+@erases
+def shorten_unsent(connection: Connection, key: SessionKey, erasure: Erasure, *, shorter: Callable[[str], str]) -> None:
+    """The same with what others are to be told, and is not certain to be on their screens: also what commands say.
+
+    Of which nothing is left, it says what `shorter` makes of it all the same.
+    """
+    _lock(connection, key)
+    asked = and_(*(turns.c[name] == deliveries.c[name] for name in ("workspace", "session", "seq")))
+    others = and_(asked, turns.c.role == Role.PERSON, turns.c.kind != Kind.NOTICE)
+    others = and_(others, turns.c.author.is_distinct_from(erasure.subject))
+    open_ = or_(
+        deliveries.c.state.in_(_DECIDED), and_(deliveries.c.state == DeliveryState.SENT, deliveries.c.body != b"")
+    )
+    columns = [deliveries.c[name] for name in ("seq", "part", "state", "body", "draft")]
+    found = select(*columns, REMEMBERED.label("words")).join_from(deliveries, turns, others)
+    for row in connection.execute(found.where(_in(deliveries, key), open_)).all():
+        said = text_of(key, row.seq, row.part, row.body, row.words) or ""
+        left = shorter(said)
+        if left == said:
+            continue
+        this = and_(_in(deliveries, key), deliveries.c.seq == row.seq, deliveries.c.part == row.part)
+        own = UNKNOWN if row.state == DeliveryState.SENT else bodies.DELIVERY.seal(key, (row.seq, row.part), left)
+        kept = {"body": own, "draft": withdrawals.wordless(key, row.seq, row.part, row.draft)}
+        connection.execute(update(deliveries).where(this).values(kept))
+
+
+_DECIDED = (DeliveryState.READY, DeliveryState.SENDING)
 
 
 @erases
@@ -231,11 +261,17 @@ def _take_out(connection: Connection, key: SessionKey, which: ColumnElement[bool
 
 
 def _again(connection: Connection, key: SessionKey) -> list[SessionKey]:
-    """What is being written here at this moment begins again: it has been shown what is not to be known any more."""
+    """What is being written here at this moment begins again: it has been shown what is not to be known any more.
+
+    So what is on screen of it leaves that, or it would be remembered where somebody ends the answer where it is.
+    """
     waits = and_(_in(turns, key), turns.c.role == Role.PERSON, turns.c.progress == Progress.WAITING)
     asked = and_(waits, turns.c.slip.is_not(None), or_(turns.c.kind == Kind.SAID, turns.c.kind == Kind.COMMAND))
     newer = {"edited_at": func.coalesce(turns.c.edited_at, turns.c.at) + 1}
-    return [tell(connection, key)] if connection.execute(update(turns).where(asked).values(newer)).rowcount else []
+    seqs = connection.execute(update(turns).where(asked).values(newer).returning(turns.c.seq)).scalars().all()
+    for seq in seqs:
+        withdrawals.set_aside(connection, key, seq, 0)
+    return [tell(connection, key)] if seqs else []
 
 
 def _lock(connection: Connection, key: SessionKey) -> None:

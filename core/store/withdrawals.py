@@ -41,7 +41,8 @@ def withdraw(connection: Connection, key: SessionKey, seq: int, *, seconds: floa
     rows = connection.execute(select(deliveries.c.part, deliveries.c.message, deliveries.c.draft).where(mine)).all()
     later = now(connection) + int(RECONCILE_AFTER * seconds * 1000)
     for row in rows:
-        draft = _written(key, seq, row.part, row.message) if row.message is not None else row.draft
+        known = row.message is not None
+        draft = _written(key, seq, row.part, row.message) if known else wordless(key, seq, row.part, row.draft)
         away = {"state": DeliveryState.DRAFT, "message": None, "draft": draft, "body": None, "error": None}
         due_at = later if draft is None else now(connection)
         connection.execute(update(deliveries).where(mine, deliveries.c.part == row.part).values(**away, due_at=due_at))
@@ -49,12 +50,15 @@ def withdraw(connection: Connection, key: SessionKey, seq: int, *, seconds: floa
 
 
 def set_aside(connection: Connection, key: SessionKey, seq: int, part: int) -> None:
-    """What is growing on screen from this part on belongs to no answer any more, and is withdrawn by itself."""
+    """What is growing on screen from this part on belongs to no answer any more, and is withdrawn by itself.
+
+    Which message that is is known, and not what it says.
+    """
     growing = and_(_session(key), deliveries.c.seq == seq, deliveries.c.part >= part, deliveries.c.part < ASIDE)
     shown = and_(growing, deliveries.c.state == DeliveryState.DRAFT, deliveries.c.draft.is_not(None))
     for row in connection.execute(select(deliveries.c.part, deliveries.c.draft).where(shown)).all():
         aside, this = row.part + ASIDE, and_(shown, deliveries.c.part == row.part)
-        draft = bodies.DRAFT.seal(key, (seq, aside), bodies.DRAFT.open(key, (seq, row.part), row.draft))
+        draft = wordless(key, seq, row.part, row.draft, to=aside)
         connection.execute(update(deliveries).where(this).values(part=aside, draft=draft, due_at=now(connection)))
 
 
@@ -79,6 +83,14 @@ def doom(connection: Connection, key: SessionKey, seq: int, part: int, message: 
 def sealed(key: SessionKey, seq: int, part: int, draft: Draft) -> str | None:
     """The draft as it is stored with this part."""
     return bodies.DRAFT.seal(key, (seq, part), json.dumps(asdict(draft)))
+
+
+def wordless(key: SessionKey, seq: int, part: int, stored: str | None, *, to: int | None = None) -> str | None:
+    """A draft as it is stored with this part, or `to` be stored with another one, without what is on screen of it."""
+    known = bodies.DRAFT.open(key, (seq, part), stored)
+    if not known:
+        return None
+    return bodies.DRAFT.seal(key, (seq, part if to is None else to), json.dumps(json.loads(known) | {"text": ""}))
 
 
 def _written(key: SessionKey, seq: int, part: int, message: str) -> str | None:
