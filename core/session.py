@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from core.policy import NOTHING, Overrides
 from core.seam.address import Address
-from core.seam.messages import Author, Quote
+from core.seam.messages import UNTOLD, Author, Quote, Standing
 
 ATTEMPTS = 5
 """How often a turn is tried, at the least, before it is given up."""
@@ -142,7 +142,8 @@ class Slip:
     slip was `joined`; `missed` counts the messages that were found too late, this one included; `ticket` is the
     adapter's own note. It was `heard` at this instant, in seconds since 1970 by our own clock. Only the `hearer` can
     show the answer where it was asked for, if one is named. A notice that a conversation goes on says `since` when
-    people had been silent. What was decided to be said to it may be `private`: for its author alone.
+    people had been silent. What was decided to be said to it may be `private`: for its author alone. `standing` is what
+    that was there, as far as the platform told.
     """
 
     vague: bool = False
@@ -157,6 +158,7 @@ class Slip:
     heard: float | None = None
     hearer: str | None = None
     private: bool = False
+    standing: Standing = UNTOLD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -385,6 +385,40 @@ async def test_who_is_denied_while_queued_is_told_so_in_place_of_an_answer(
     assert await database.read(dead.listed, 9) == [], "and nobody is to have it answered after all"
 
 
+SET_SINCE = [
+    ("slack", {"is_restricted": True}, "guests no", "with guests"),
+    ("slack", {"team_id": "T0PARTNER"}, "external no", "people of this workspace"),
+    ("slack", {"team_id": "T0PARTNER"}, "deny workspace:T0PARTNER", "I can't talk with you here"),
+    ("discord", {}, "deny role:55", "I can't talk with you here"),
+]
+
+
+@pytest.mark.parametrize(("platform", "facts", "setting", "why"), SET_SINCE)
+async def test_who_is_denied_for_what_they_are_while_queued_is_told_so_as_well(
+    url: str, model: OpenAIServer, platform: str, facts: dict[str, object], setting: str, why: str
+) -> None:
+    async with STAGES[platform]() as stage, Running(url, model, stage, backscroll_external="yes"):
+        if isinstance(stage, SlackStage):
+            stage.server.workspace.facts[stage.user("pat")] = facts
+        elif isinstance(stage, DiscordStage):
+            stage.world.has_roles[person(stage, "pat")] = ["55"]
+        stage.empower("ada")
+        model.hold()
+        await stage.say("a long question")
+        await model.until(lambda: model.requests)
+        await stage.say("and mine?", author="pat")
+        await stage.say("what of me?", author="ben")
+        await stage.say(f"!set {setting}")
+        await stage.until(lambda: any(f"`{setting.split()[0]}` is" in one.text for one in stage.shown()))
+        model.release()
+        await stage.until(lambda: any("what of me?" in one.text and one.done for one in stage.shown()))
+        (told,) = [one for one in stage.shown() if why in one.text]
+
+    assert told.private == (platform == "slack"), "as far as the platform can"
+    assert len(model.requests) == 2
+    assert not any("and mine?" in request.last for request in model.requests)
+
+
 def plan_page(stage: Stage) -> None:
     """The next time that somebody asks who sees a place, a page answers."""
     who_sees = {"conversations.members", "GET /guilds/{guild}/members/{user}"}

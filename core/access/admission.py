@@ -6,7 +6,7 @@ from enum import Enum
 
 from core.policy import DIRECT_CHANNELS, Named, Names, Policy
 from core.seam.address import Address
-from core.seam.messages import UNTOLD, Author, Inbound, Quote
+from core.seam.messages import UNTOLD, Author, Inbound, Quote, Standing
 
 
 class Denial(Enum):
@@ -71,11 +71,13 @@ def _wordless(quote: Quote) -> Quote:
     return Quote(kind=quote.kind, author=quote.author, title="a message", unread="I don't talk with its author")
 
 
-def shut_out(policy: Policy, place: Address, person: Author, *, direct: bool) -> Denial | None:
-    """Why somebody who was talked with is not in this place any more, under this policy; roles are not known."""
-    heard = Inbound(address=place, id="", author=person, text="", at=0.0, direct=direct, standing=UNTOLD)
+def shut_out(
+    policy: Policy, place: Address, person: Author, *, direct: bool, standing: Standing = UNTOLD
+) -> Denial | None:
+    """Why somebody who was talked with is not in this place any more, under this policy, as far as that is known."""
+    heard = Inbound(address=place, id="", author=person, text="", at=0.0, direct=direct, standing=standing)
     why = denial(heard, policy)
-    return why if why in (Denial.DENIED, Denial.NOT_ALLOWED) else None
+    return None if why is Denial.UNKNOWN else why
 
 
 def _names(message: Inbound) -> Names:

@@ -117,7 +117,8 @@ class Assistant:
         if question.author is None:
             return None
         policy = self._mind.policy.under(lease.overrides)
-        return shut_out(policy, lease.key.address, question.author, direct=question.slip.direct)
+        slip = question.slip
+        return shut_out(policy, lease.key.address, question.author, direct=slip.direct, standing=slip.standing)
 
     async def _turn_away(self, lease: Lease, question: Turn, why: Denial) -> Fate:
         """Tells its author so, and nobody else."""

@@ -19,7 +19,8 @@ from core.store.arrivals import backs_off
 from core.store.engine.sql import erases, micro, now, storable
 from core.store.places import find
 from core.store.queue import require, turn
-from core.store.turns import COLUMNS, OPEN, joined_to, turn_of
+from core.store.slips import joined_to
+from core.store.turns import COLUMNS, OPEN, turn_of
 from core.store.withdrawals import withdraw
 from core.store.workspaces import WORKSPACE, names
 

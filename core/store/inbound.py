@@ -16,7 +16,8 @@ from core.store.arrivals import Claimant, Duplicate, Session, extend
 from core.store.engine.prepared import Prepared
 from core.store.engine.rows import within
 from core.store.engine.sql import fixed, insert, micro, notify, now, seconds, storable
-from core.store.turns import preferring, sealed, written
+from core.store.slips import written
+from core.store.turns import preferring, sealed
 from core.store.workspaces import workspace_of
 
 
@@ -130,7 +131,13 @@ def _turn(message: Inbound, *, seq: int, kind: Kind, progress: Progress, verb: s
         verb=verb and storable(verb),
         edited_at=None if message.edited_at is None else seconds(micro(message.edited_at)),
         quotes=message.quotes,
-        slip=Slip(vague=message.vague, direct=message.direct, reply_to=message.reply_to, ticket=message.ticket),
+        slip=Slip(
+            vague=message.vague,
+            direct=message.direct,
+            reply_to=message.reply_to,
+            standing=message.standing,
+            ticket=message.ticket,
+        ),
     )
 
 

@@ -10,7 +10,8 @@ from core.schema import sessions, turns
 from core.session import Kind, Progress, Role, SessionKey, Slip, Turn, Validity
 from core.store import bodies
 from core.store.engine.sql import insert, micro, notify, now, storable
-from core.store.turns import WAITS, place, written
+from core.store.slips import written
+from core.store.turns import WAITS, place
 
 VERB = "notice"
 """What a notice has in place of a command: whatever leaves commands out leaves notices out as well."""

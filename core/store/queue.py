@@ -37,7 +37,8 @@ from core.session import Fate, Lease, Progress, Role, SessionKey, Turn
 from core.store import bodies
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import among, clock, fixed, notify, now, storable
-from core.store.turns import MINE, OPEN, WAITS, first_waiting, place, written
+from core.store.slips import written
+from core.store.turns import MINE, OPEN, WAITS, first_waiting, place
 
 
 class Changed(Exception):

@@ -1,16 +1,14 @@
 """Turns: what was said, in an order that never changes, and what of it waits to be answered."""
 
-import json
 from collections.abc import Callable, Collection
-from dataclasses import fields
 from functools import lru_cache, partial
 
 from sqlalchemy import Connection, Label, Row, Select, and_, bindparam, exists, func, not_, select, update
 
 from core.schema import deliveries, turns
 from core.seam.messages import Author, Quote
-from core.session import Kind, Progress, Role, SessionKey, Slip, Turn, Validity
-from core.store import bodies, preferences, quotes
+from core.session import Kind, Progress, Role, SessionKey, Turn, Validity
+from core.store import bodies, preferences, quotes, slips
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import fixed, seconds
 
@@ -220,28 +218,8 @@ def _turn(
         notice=notice,
         edited_at=None if edited_at is None else seconds(edited_at),
         covers=covers,
-        slip=_PLAIN if opened is None else _read(opened),
+        slip=slips.read(opened),
     )
-
-
-_PLAIN = Slip()
-_FACTS = tuple(one.name for one in fields(Slip))
-
-
-def written(slip: Slip) -> str:
-    """As JSON, without what says nothing: most messages need nothing but themselves."""
-    return json.dumps({name: value for name in _FACTS if (value := getattr(slip, name))})
-
-
-def _read(stored: str) -> Slip:
-    """A newer release beside us may have written what we don't know."""
-    return Slip(**{name: value for name, value in json.loads(stored).items() if name in _FACTS})
-
-
-def joined_to(slip: str | None) -> tuple[int, str] | None:
-    """The seq of the message that this turn has joined in a burst, and that message's own slip."""
-    read = _PLAIN if slip is None else _read(slip)
-    return None if read.joins is None or read.joined is None else (read.joins, read.joined)
 
 
 def burst(question: Turn) -> tuple[int, ...]:
@@ -249,7 +227,7 @@ def burst(question: Turn) -> tuple[int, ...]:
     seqs, slip = list[int](), question.slip
     while slip.joins is not None and slip.joined is not None:
         seqs.append(slip.joins)
-        slip = _read(slip.joined)
+        slip = slips.read(slip.joined)
     return tuple(reversed(seqs))
 
 
