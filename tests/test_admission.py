@@ -221,6 +221,32 @@ async def test_a_channel_keeps_out_whom_its_admins_name_and_admins_cant_shut_the
         assert "hello once more" in (await said(stage, "hello once more", author="eve")).text
 
 
+@pytest.mark.parametrize("setting", ["deny role:55", "allow role:56"])
+async def test_nobody_shuts_themselves_out_by_a_role(
+    url: str, discord: DiscordStage, model: OpenAIServer, setting: str
+) -> None:
+    discord.world.has_roles[person(discord, "ada")] = ["55"]
+    discord.empower("ada")
+    async with Running(url, model, discord):
+        await said(discord, "hello")
+        assert "would shut you out" in (await said(discord, f"!set {setting}")).text
+        assert "is role:55" in (await said(discord, "!set allow role:55")).text
+        assert "hello again" in (await said(discord, "hello again")).text
+
+
+@pytest.mark.parametrize(
+    ("facts", "setting"), [({"is_restricted": True}, "guests no"), ({"team_id": "T0PARTNER"}, "external no")]
+)
+async def test_nobody_shuts_themselves_out_by_what_they_are(
+    url: str, slack: SlackStage, model: OpenAIServer, facts: dict[str, object], setting: str
+) -> None:
+    slack.server.workspace.facts[slack.user("pat")] = facts
+    async with Running(url, model, slack, backscroll_external="yes", backscroll_may_set="everyone"):
+        await said(slack, "hello", author="pat")
+        assert "would shut you out" in (await said(slack, f"!set {setting}", author="pat")).text
+        assert "hello again" in (await said(slack, "hello again", author="pat")).text
+
+
 async def test_guests_are_talked_with_unless_it_is_set_otherwise(
     url: str, slack: SlackStage, model: OpenAIServer
 ) -> None:

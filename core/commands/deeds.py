@@ -197,8 +197,8 @@ def _settings(_connection: Connection, desk: Desk) -> Said:
 
 
 def _set(connection: Connection, desk: Desk) -> Said:
-    given, asker, direct = desk.order.arguments, desk.asker, desk.turn.slip.direct
-    done, text = settings.change(connection, desk.key, desk.deployed, given, asker=asker, direct=direct)
+    given, asker, slip = desk.order.arguments, desk.asker, desk.turn.slip
+    done, text = settings.change(connection, desk.key, desk.deployed, given, asker=asker, slip=slip)
     return Said(text=text, outcome=Outcome.DONE if done else None)
 
 

@@ -8,8 +8,8 @@ from core.memory.mind import Mind
 from core.policy import NOTHING, SETTINGS, Level, Limit, Overrides, Policy, Setting, Wrong, edited, is_set
 from core.seam.address import Address
 from core.seam.forms import TAKEN_BACK, Field
-from core.seam.messages import Author, Inbound
-from core.session import SessionKey
+from core.seam.messages import Author, Inbound, Standing
+from core.session import SessionKey, Slip
 from core.store import Connection, folds, policies
 
 ORIGINS: Mapping[Level, str] = {
@@ -60,16 +60,17 @@ def tried(overrides: Overrides, deployed: Mind, given: Mapping[str, str], order:
     after = _with(overrides, level, edited(before, setting.name, said))
     _, mind = _become(deployed, after, level, setting, said)
     if setting.name in _SHUT_OUT:
-        _require_asker(mind.policy, order.address, order.author, direct=order.direct)
+        _require_asker(mind.policy, order.address, order.author, direct=order.direct, standing=order.standing)
     return after
 
 
 def change(
-    connection: Connection, key: SessionKey, deployed: Mind, given: Mapping[str, str], *, asker: Author, direct: bool
+    connection: Connection, key: SessionKey, deployed: Mind, given: Mapping[str, str], *, asker: Author, slip: Slip
 ) -> tuple[bool, str]:
     """Sets what a command was given, or without a value takes it back; whether that was done, and what is said to it.
 
-    `deployed` is the mind for which nothing is set. Nobody shuts themselves out.
+    `deployed` is the mind for which nothing is set. Nobody shuts themselves out, as far as the `slip` of the asker's
+    turn tells what they are.
     """
     setting, said = SETTINGS[given["name"]], given.get("value")
     level = _level(given)
@@ -81,7 +82,7 @@ def change(
     try:
         value, mind = _become(deployed, _with(policies.of(connection, key), level, after), level, setting, said)
         if setting.name in _SHUT_OUT:
-            _require_asker(mind.policy, key.address, asker, direct=direct)
+            _require_asker(mind.policy, key.address, asker, direct=slip.direct, standing=slip.standing)
     except Wrong as wrong:
         return False, f"{wrong}."
     policies.keep(connection, key, scope, after)
@@ -124,7 +125,7 @@ def _require_within(farther: Policy, setting: Setting, value: object) -> None:
         raise Wrong(f"{setting.shown(value)} is too long: `{setting.name}` may be {most} at most, {origin}")
 
 
-_SHUT_OUT = ("allow", "deny")
+_SHUT_OUT = ("allow", "deny", "guests", "external")
 """What may keep people from talking with us."""
 
 _TAKES_ROOM = ("persona", "context_tokens", "model")
@@ -145,9 +146,9 @@ def _require_room(mind: Mind) -> None:
         )
 
 
-def _require_asker(policy: Policy, place: Address, asker: Author, *, direct: bool) -> None:
+def _require_asker(policy: Policy, place: Address, asker: Author, *, direct: bool, standing: Standing) -> None:
     """Raises Wrong where the asker would not be talked with any more."""
-    if shut_out(policy, place, asker, direct=direct) is not None:
+    if shut_out(policy, place, asker, direct=direct, standing=standing) is not None:
         raise Wrong("That would shut you out, so that you could not take it back")
 
 
