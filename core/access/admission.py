@@ -19,6 +19,10 @@ class Denial(Enum):
         "organisations: `set external yes`."
     )
     GUEST = "I don't talk with guests here. An admin of the workspace can change that: `set guests yes`."
+    UNREADABLE = (
+        "I can't read any more what is set here, so I don't know whom I may talk with, and what I may spend. An admin "
+        "can set it anew, by `set`."
+    )
     UNKNOWN = "I can't find out just now whether I may talk with you here. Please try again in a minute."
 
 
@@ -37,7 +41,9 @@ def denial(message: Inbound, policy: Policy) -> Denial | None:
         return Denial.GUEST if standing.is_guest else Denial.UNKNOWN
     if not all(_admits(names, message) for names in policy.allow):
         return Denial.UNKNOWN if _may_have_a_role(policy.allow, message) else Denial.NOT_ALLOWED
-    return Denial.UNKNOWN if _may_have_a_role((policy.deny,), message) else None
+    if _may_have_a_role((policy.deny,), message):
+        return Denial.UNKNOWN
+    return Denial.UNREADABLE if policy.is_lost else None
 
 
 def is_heard(message: Inbound, policy: Policy) -> bool:
@@ -53,7 +59,7 @@ def is_unheard(message: Inbound, policy: Policy) -> bool:
     """Whether it is certain that nothing of this is to be remembered, whenever it was said, and whoever tells it on."""
     if message.author.is_bot:
         return bool(policy.deny & _names(message))
-    return not message.author.is_self and denial(message, policy) not in (None, Denial.UNKNOWN)
+    return not message.author.is_self and denial(message, policy) not in _UNCERTAIN
 
 
 def quotable(message: Inbound, policy: Policy) -> tuple[Quote, ...]:
@@ -77,7 +83,11 @@ def shut_out(
     """Why somebody who was talked with is not in this place any more, under this policy, as far as that is known."""
     heard = Inbound(address=place, id="", author=person, text="", at=0.0, direct=direct, standing=standing)
     why = denial(heard, policy)
-    return None if why is Denial.UNKNOWN else why
+    return None if why in _UNCERTAIN else why
+
+
+_UNCERTAIN = (None, Denial.UNKNOWN, Denial.UNREADABLE)
+"""Nothing by which somebody is certain not to be talked with."""
 
 
 def _names(message: Inbound) -> Names:

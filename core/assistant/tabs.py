@@ -12,6 +12,7 @@ from secrets import randbits
 
 import structlog
 
+from core.access import Denial
 from core.assistant import thrift
 from core.budget import holding
 from core.budget.caps import Cap
@@ -76,6 +77,8 @@ class Tab:
     async def begin(self, mind: Mind, prompt: Prompt) -> Prompt:
         """Holds what this may cost; returns it with its limit. Raises BudgetSpent, BudgetNotHeld."""
         await self.close()
+        if self.account.policy.is_lost:
+            raise BudgetSpent(Denial.UNREADABLE.value)
         hold = Hold(
             hold=int(self._clock() * 1000) << _RANDOM | randbits(_RANDOM),
             session=self.account.key.session,

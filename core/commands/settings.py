@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from core.access import shut_out
+from core.access import Denial, shut_out
 from core.memory.mind import Mind
-from core.policy import NOTHING, SETTINGS, Level, Limit, Overrides, Policy, Setting, Wrong, edited, is_set
+from core.policy import LOST, NOTHING, SETTINGS, Level, Limit, Overrides, Policy, Setting, Wrong, edited, is_set
 from core.seam.address import Address
 from core.seam.forms import TAKEN_BACK, Field
 from core.seam.messages import Author, Inbound, Standing
@@ -26,7 +26,8 @@ _PLACES = {Level.WORKSPACE: "all of the workspace", Level.CHANNEL: "this channel
 
 def listed(policy: Policy) -> str:
     """Every effective value, with where it comes from: a list in Markdown."""
-    return "\n".join(
+    lost = f"{Denial.UNREADABLE.value}\n\n" if policy.is_lost else ""
+    return lost + "\n".join(
         f"- `{name}`: {policy.shown(name)} ({ORIGINS[policy.origin(name)]}). {SETTINGS[name].help}" for name in SETTINGS
     )
 
@@ -90,7 +91,8 @@ def change(
         folds.mark(connection, key)  # before the next question finds that not all it needs has room
     done = f"`{setting.name}` is {setting.shown(value)}" if said is not None else f"`{setting.name}` is no longer set"
     beside = _beside(mind.policy, setting.name, level) + _unpriced(mind, value)
-    return True, f"{done} for {_PLACES[level]}, from the next answer on.{beside}"
+    gone = " What else was set there could not be read any more, and is gone." if before == LOST else ""
+    return True, f"{done} for {_PLACES[level]}, from the next answer on.{beside}{gone}"
 
 
 def _level(given: Mapping[str, str]) -> Level:

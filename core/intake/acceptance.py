@@ -90,13 +90,13 @@ class Acceptance:
 
     async def is_to_be_answered(self, message: Inbound) -> bool:
         """Whether it would be, were it in time."""
-        judged = await self._judge(message, lines.parse(message))
+        judged = await self._judge(message, given := lines.parse(message))
         kind = None if judged is None else judged.kind
         if not judging.is_called(message) or kind is None:
             return kind in (Kind.SAID, Kind.COMMAND)
-        overrides = (await self._database.read(places.around, message.address)).overrides
-        is_admitted = self.admitting.denial(message, overrides) is None
-        return is_admitted and (kind is Kind.COMMAND or self._is_answered(overrides))
+        overrides, is_command = (await self._database.read(places.around, message.address)).overrides, given is not None
+        is_admitted = self.admitting.denial(message, overrides, is_command=is_command) is None
+        return is_admitted and (is_command or self._is_answered(overrides))
 
     async def skip(self, late: Sequence[Inbound]) -> int:
         """Accepts messages of one session that are too old to be answered; returns how many were news to us.
@@ -133,7 +133,7 @@ class Acceptance:
         if judging.is_called(message):
             return Judged(message=message, kind=Kind.SAID if given is None else Kind.COMMAND, given=given)
         found = await self._database.read(places.around, message.address)
-        if self.admitting.denial(message, found.overrides) is not None:
+        if self.admitting.denial(message, found.overrides, is_command=given is not None) is not None:
             return None
         policy = self._mind.policy.under(found.overrides)
         kind = judging.of_others(message, found.live_since, policy, is_command=given is not None)
@@ -211,7 +211,7 @@ class Acceptance:
                 others=judged.waits and self._worker.is_full,
                 hearer=self._worker.hearer(judged.message.address.platform),
                 waking=ageing.waking(self._mind.policy, burst=self._timings.burst),
-                check=self.admitting.check(judged.message),
+                check=self.admitting.check(judged.message, is_command=judged.given is not None),
                 is_answered=self._is_answered if judging.is_called(judged.message) else None,
             )
         )

@@ -38,9 +38,13 @@ class Admitting:
         self._mind = mind
         self._events = events
 
-    def denial(self, message: Inbound, overrides: Overrides) -> Denial | None:
-        """Why its author is not talked with; None where they are."""
-        return denial(message, self._mind.policy.under(overrides))
+    def denial(self, message: Inbound, overrides: Overrides, *, is_command: bool) -> Denial | None:
+        """Why its author is not talked with; None where they are.
+
+        Where what is set can't be read, commands are heard all the same: by one of them it is set anew.
+        """
+        why = denial(message, self._mind.policy.under(overrides))
+        return None if is_command and why is Denial.UNREADABLE else why
 
     async def is_unheard(self, message: Inbound) -> bool:
         """Whether nothing of it is to be remembered."""
@@ -56,11 +60,11 @@ class Admitting:
         """What holds there now."""
         return self._mind.policy.under((await self._database.read(places.around, place)).overrides)
 
-    def check(self, message: Inbound) -> Callable[[Overrides], None]:
+    def check(self, message: Inbound, *, is_command: bool) -> Callable[[Overrides], None]:
         """What is called with what is set for the session in which the message is being stored, and may prevent it."""
 
         def check(overrides: Overrides) -> None:
-            why = self.denial(message, overrides)
+            why = self.denial(message, overrides, is_command=is_command)
             if why is not None:
                 policy = self._mind.policy.under(overrides)
                 raise NotAdmitted(why, is_told=message.verb is not None or judging.of_called(policy) is Kind.SAID)

@@ -2,7 +2,7 @@
 
 from core.policy.admission import DIRECT_CHANNELS, Named, Names
 from core.policy.limits import Limit, Limits, Period, Unit
-from core.policy.policy import NOTHING, Overrides, Policy, edited, is_set
+from core.policy.policy import LOST, NOTHING, Overrides, Policy, edited, is_set
 from core.policy.table import (
     ANSWER_TOKENS,
     CONTEXT_TOKENS,
@@ -21,6 +21,7 @@ __all__ = [
     "ANSWER_TOKENS",
     "CONTEXT_TOKENS",
     "DIRECT_CHANNELS",
+    "LOST",
     "MEMBERS",
     "NOTHING",
     "REASONING",

@@ -36,12 +36,16 @@ class Overrides:
 
 NOTHING = Overrides()
 
+LOST = "lost"
+"""In place of what is stored for a level and can't be opened any more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """The effective settings of one session. `may_stop` are those who may end another's answer.
 
-    Whoever is to be talked with is in each of the lists of `allow`, and in none of `deny`.
+    Whoever is to be talked with is in each of the lists of `allow`, and in none of `deny`. Where something `is_lost`,
+    nobody knows who is, nor what may be spent.
 
     `idle`, `max_age` and how long something is kept are in seconds; without an `idle` it is what is usual in such a
     place. `allowed` are the models, and how hard they think, that people may choose beside the operator's own.
@@ -76,6 +80,7 @@ class Policy:
     may_set: People = frozenset({ADMINS})
     said: Mapping[Level, Mapping[str, object]] = field(default_factory=dict)
     allowed: frozenset[str] = frozenset()
+    is_lost: bool = False
 
     def origin(self, name: str) -> Level:
         """Where this setting's value comes from."""
@@ -105,6 +110,7 @@ class Policy:
         stored = {Level.WORKSPACE: overrides.workspace, Level.CHANNEL: overrides.channel}
         policy = self
         for level, settings in stored.items():
+            policy = replace(policy, is_lost=True) if settings == LOST else policy
             values = _stored(level, settings)
             policy = policy.with_values(level, {one: value for one, value in values.items() if self.allows(one, value)})
         return policy
@@ -168,6 +174,8 @@ def _stored(level: Level, settings: str | None) -> Mapping[str, object]:
 
 def _said(settings: str | None) -> Mapping[str, str]:
     """What is set, by name, as it was said."""
+    if settings == LOST:
+        return {}
     try:
         found = json.loads(settings or "{}")
     except ValueError:
@@ -185,5 +193,5 @@ def edited(settings: str | None, name: str, said: str | None) -> str:
 
 
 def is_set(settings: str | None, name: str) -> bool:
-    """Whether something is stored for this setting there."""
-    return name in _said(settings)
+    """Whether something is stored for this setting there; anything may be, where that is lost."""
+    return settings == LOST or name in _said(settings)

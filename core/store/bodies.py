@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import LargeBinary, Text
 from sqlalchemy.sql.schema import Column
 
+from core.policy import LOST as LOST_SETTINGS
 from core.schema import (
     audit,
     audit_chains,
@@ -270,7 +271,7 @@ CHECKPOINT = Body(checkpoints.c.body)
 # seq and part
 DELIVERY, DRAFT, FAILURE = Body(deliveries.c.body), Note(deliveries.c.draft, None), Note(deliveries.c.error, _ANY_MORE)
 # the scope
-SETTINGS = Note(policies.c.settings, NO_FACTS)
+SETTINGS = Note(policies.c.settings, LOST_SETTINGS)
 # a person's ID
 PREFERENCES = Body(preferences.c.body, NO_FACTS)
 # the event's ID

@@ -39,7 +39,7 @@ def test_where_nothing_is_set_the_deployments_policy_is_not_even_copied() -> Non
 
 
 def test_every_setting_is_a_field_and_every_field_a_setting() -> None:
-    assert {one.name for one in fields(Policy)} - {"said", "allowed"} == set(SETTINGS)
+    assert {one.name for one in fields(Policy)} - {"said", "allowed", "is_lost"} == set(SETTINGS)
 
 
 def test_what_the_operator_sets_is_the_lowest_level_and_the_rest_is_built_in() -> None:
