@@ -14,8 +14,8 @@ import structlog
 from bots.discord.api import Api
 from bots.discord.errors import Trouble
 from bots.discord.payloads import PLATFORM
-from core.errors import PlatformError
 from core.seam.keeping import Sleep
+from core.seam.quiet import bounded
 
 log = structlog.get_logger(platform=PLATFORM)
 
@@ -26,6 +26,14 @@ _BETWEEN = 5.0  # seconds between two IDENTIFYs (max_concurrency is 1 for one sh
 _LONGEST = 40.0  # discord.py gives a connection 60 seconds, this pause included
 _REMEMBERED = 900.0  # seconds in which an IDENTIFY makes the pause before the next one longer
 _CONNECTIONS, _WITHIN = 5, 60.0  # so many connections in so many seconds need no pause
+
+
+class NoStarts(Exception):
+    """So few sessions may be started that none is, before `retry_after` seconds are over."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(f"no session is started for {retry_after:.0f} s")
+        self.retry_after = retry_after
 
 
 class Gate:
@@ -44,7 +52,7 @@ class Gate:
         self._connected.append(self._clock())
 
     async def before_identify(self, *, initial: bool) -> None:
-        """Returns when an IDENTIFY may be sent. Raises PlatformError when it would risk the token."""
+        """Returns when an IDENTIFY may be sent. Raises NoStarts when it would risk the token."""
         recent = sum(self._clock() - when < _REMEMBERED for when in self._identified)
         if not initial:
             await self._pause(min(_BETWEEN * 2 ** max(0, recent - 1), _LONGEST))
@@ -55,9 +63,11 @@ class Gate:
             log.warning("session starts unknown", error=type(error).__name__)
             return
         if limit.get("remaining", FLOOR) < FLOOR:
-            minutes = round(limit.get("reset_after", 0) / 60_000) + 1
-            raise PlatformError(
-                f"Discord allows {limit['remaining']} more gateway sessions for the next {minutes} minutes, and resets "
-                f"DISCORD_TOKEN when they are used up: start again in {minutes} minutes, and see what reconnects so "
-                "often"
+            seconds = limit.get("reset_after", 0) / 1000
+            log.error(
+                "no session is started",
+                reason=f"Discord allows {limit['remaining']} more, and resets DISCORD_TOKEN when they are used up",
+                again_in=bounded(seconds),
+                remedy="see what reconnects so often",
             )
+            raise NoStarts(seconds)

@@ -11,7 +11,7 @@ from bots.discord.api import BAD_TOKEN, Api
 from bots.discord.connection import Gateway
 from bots.discord.errors import wait
 from bots.discord.events import Events
-from bots.discord.gate import Gate
+from bots.discord.gate import Gate, NoStarts
 from bots.discord.library import ConnectionClosed, LoginFailure, PrivilegedIntentsRequired, Redirect
 from bots.discord.names import Names
 from bots.discord.payloads import PLATFORM
@@ -21,6 +21,7 @@ from bots.discord.timings import Timings
 from core.errors import DeliveryDelayed, PlatformError, where
 from core.seam.adapter import Receive
 from core.seam.keeping import Keeper, Sleep
+from core.seam.quiet import bounded
 
 log = structlog.get_logger(platform=PLATFORM)
 
@@ -74,7 +75,8 @@ class Listening:
                 raise
             except Exception as error:  # noqa: BLE001  # discord.py's loop ends by whatever its parsing meets
                 failures = 1 if self._clock() - begun > self._timings.long_life else failures + 1
-                pause = max(min(2.0**failures, self._timings.longest_pause), wait(error))
+                asked = bounded(error.retry_after) if isinstance(error, NoStarts) else wait(error)
+                pause = max(min(2.0**failures, self._timings.longest_pause), asked)
                 log.warning("connection lost", error=type(error).__name__, where=where(error), again_in=pause)
                 await self._pause(pause)
 

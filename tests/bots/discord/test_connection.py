@@ -4,6 +4,7 @@ import asyncio
 import socket
 
 import pytest
+from structlog.testing import capture_logs
 
 from bots.discord import DiscordAdapter
 from bots.discord.api import Api
@@ -12,6 +13,7 @@ from bots.discord.gate import Gate
 from bots.discord.library import Pauses, Redirect, discord
 from bots.discord.timings import Timings
 from core.errors import PlatformError
+from core.seam.quiet import CEILING
 from tests.bots.discord.conftest import Listener, listening
 from tests.wire.discord import DiscordStage
 
@@ -74,22 +76,44 @@ async def test_a_wrong_token_is_named(stage: DiscordStage) -> None:
     assert not stage.gateway.identified
 
 
-async def test_no_session_is_started_when_few_are_left(stage: DiscordStage) -> None:
+async def test_where_few_session_starts_are_left_none_is_made_until_discord_gives_new_ones(stage: DiscordStage) -> None:
+    """Nobody has to start the program again for it: its exit status would say that a setting is wrong."""
     stage.world.session_starts = 3
-    async with listening(stage) as listener:
-        message = await refused(listener)
-    assert "241 minutes" in message
-    assert "DISCORD_TOKEN" in message
-    assert not stage.gateway.identified
+    waited: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 4:
+            stage.world.session_starts = 1000
+
+    with capture_logs() as logs:
+        async with listening(stage, pause=pause):
+            await stage.connected()
+    assert waited == [3_600.0] * 4, "what is asked for, of which an hour is believed"
+    assert len(stage.gateway.identified) == 1
+    told = next(one for one in logs if one["event"] == "no session is started")
+    assert "3 more" in told["reason"]
+    assert "DISCORD_TOKEN" in told["reason"]
 
 
 async def test_a_session_that_is_lost_when_few_are_left_is_not_replaced(stage: DiscordStage) -> None:
-    async with listening(stage) as listener:
+    asked, waits = asyncio.Event(), asyncio.Event()
+
+    async def pause(seconds: float) -> None:
+        if seconds == CEILING:
+            asked.set()
+            await waits.wait()
+
+    async with listening(stage, pause=pause) as listener:
         await stage.connected()
         stage.world.session_starts = 0
         await stage.gateway.invalidate()
-        assert "minutes" in await refused(listener)
-    assert len(stage.gateway.identified) == 1
+        await asyncio.wait_for(asked.wait(), 10)
+        assert len(stage.gateway.identified) == 1
+        assert not listener.adapter.hears()
+        stage.world.session_starts = 1000
+        waits.set()
+        await stage.until(lambda: len(stage.gateway.identified) == 2)
 
 
 async def test_an_error_in_the_librarys_loop_is_survived(stage: DiscordStage) -> None:
