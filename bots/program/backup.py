@@ -1,6 +1,7 @@
 """`backscroll backup`: a consistent copy of a SQLite file while all runs, or PostgreSQL's own command for one."""
 
 import asyncio
+import errno
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +11,11 @@ import typer
 from bots.program import wiring
 from bots.program.exits import go, known_settings
 from core.config import Settings
-from core.errors import ConfigurationError
+from core.errors import BackscrollError, ConfigurationError
 from core.store import copy_sqlite, sqlite_files, without_password
 
 _PASSES = "Workspaces are kept apart: name a role in it that passes over row-level security, or it copies nothing."
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 _KEYS = "The key ring is not in it: keep a copy of that in another place."
 
 
@@ -39,7 +41,8 @@ async def _back_up(settings: Settings, file: Path) -> int:
     except FileExistsError:
         raise ConfigurationError(f"{file} is there already: name another file") from None
     except OSError as error:
-        raise ConfigurationError(f"{file} can't be made: {error.strerror}") from error
+        told = f"{file} can't be made: {error.strerror}"
+        raise (BackscrollError if error.errno in _FULL else ConfigurationError)(told) from error
     typer.echo(f"{file} holds everything up to now: {length:,} bytes.")
     if settings.backscroll_keys is not None or settings.backscroll_keys_file is not None:
         typer.echo(_KEYS)

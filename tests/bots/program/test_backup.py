@@ -1,8 +1,10 @@
 """`backscroll backup`: a copy that is whole, taken while people talk; put back, it answers nothing twice."""
 
 import asyncio
+import resource
 import sqlite3
 import stat
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from core.store import connect
 from tests.bots.program.test_cli import backscroll
+from tests.process import ROOT
 from tests.script import House, ScriptedModel, TranscriptAdapter, memory
 from tests.values import HERE, message
 
@@ -62,7 +65,50 @@ def test_a_backup_overwrites_nothing_and_makes_no_database(url: str, tmp_path: P
     assert all(one.exit_code == 2 and "is there already" in one.stderr for one in folders)
     assert "can't be made: No such file or directory" in nowhere.stderr
     assert (tmp_path / "here.db").read_text() == "mine"
-    assert not any((tmp_path / name).exists() for name in ("new.db", "copy.db", "copy.db.part"))
+    assert not any((tmp_path / name).exists() for name in ("new.db", "copy.db"))
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_a_backup_without_room_says_so_of_its_own_disk_and_leaves_nothing(url: str, tmp_path: Path) -> None:
+    assert backscroll("migrate", DATABASE_URL=url).exit_code == 0
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, usual[1]))
+    try:
+        full = backscroll("backup", "copy.db", DATABASE_URL=url)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+
+    assert full.exit_code == 1
+    assert full.stderr == "backscroll: copy.db can't be made: Input/output error\n"
+    assert not list(tmp_path.glob("copy.db*"))
+
+
+async def test_a_backup_that_is_interrupted_leaves_nothing_that_could_be_taken_for_one(tmp_path: Path) -> None:
+    """An empty file is an empty database to SQLite: put back, it is a memory of nothing."""
+    order = (
+        "from pathlib import Path; from core.store import copy_sqlite; copy_sqlite(Path('from.db'), Path('copy.db'))"
+    )
+    with closing(sqlite3.connect("from.db", isolation_level=None)) as held:
+        held.execute("CREATE TABLE words (word)")
+        held.execute("BEGIN EXCLUSIVE")  # what copies waits
+        copying = await asyncio.create_subprocess_exec(sys.executable, "-c", order, env={"PYTHONPATH": str(ROOT)})
+        async with asyncio.timeout(20):
+            while not await asyncio.to_thread(lambda: list(tmp_path.glob("copy.db*"))):  # noqa: ASYNC110 – a folder tells nobody
+                await asyncio.sleep(0.01)
+        copying.kill()
+        await copying.wait()
+
+    assert not await asyncio.to_thread((tmp_path / "copy.db").exists)
+
+
+def test_a_backup_leaves_the_files_beside_it_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/talk.db"
+    assert backscroll("migrate", DATABASE_URL=url).exit_code == 0
+    beside = tmp_path / "copy.db.part"
+    beside.write_text("mine")
+
+    assert backscroll("backup", "copy.db", DATABASE_URL=url).exit_code == 0
+    assert beside.read_text() == "mine"
 
 
 def test_postgresql_is_backed_up_by_its_own_command_which_shows_no_password() -> None:
