@@ -7,6 +7,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 
 from core.errors import ConfigurationError
+from core.files import contents
 from core.store.ledger import Spent
 
 SETTING = "BACKSCROLL_PRICES_FILE"
@@ -85,11 +86,7 @@ def read(path: Path | None) -> Prices:
     if path is None:
         return Prices(known=built_in)
     try:
-        return Prices(known={**built_in, **_parsed(path.read_text(encoding="utf-8-sig"))})
-    except OSError as error:
-        raise ConfigurationError(f"{SETTING}: {path} can't be read: {error.strerror}") from error
-    except UnicodeError as error:
-        raise ConfigurationError(f"{SETTING}: {path} can't be read: it is not UTF-8 text") from error
+        return Prices(known={**built_in, **_parsed(contents("BACKSCROLL_PRICES", None, path) or "")})
     except ValueError as error:
         raise ConfigurationError(f"{SETTING}: {path}: {error}") from error
 

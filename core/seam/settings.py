@@ -8,11 +8,17 @@ from core.errors import ConfigurationError
 
 
 def tokens(platform: str, **given: SecretStr | None) -> list[str]:
-    """The tokens that a platform needs. Raises ConfigurationError, which names those that are not set."""
+    """The tokens that a platform needs. Raises ConfigurationError, which names those that are not set, or can be none:
+    a library would fail over what no header can carry, again and again.
+    """
     missing = [name for name, token in given.items() if token is None]
     if missing:
         raise ConfigurationError(f"{' and '.join(missing)} must be set for {platform}; see .env.example")
-    return [token.get_secret_value() for token in given.values() if token is not None]
+    said = {name: token.get_secret_value() for name, token in given.items() if token is not None}
+    wrong = [name for name, token in said.items() if not (token.isascii() and token.isprintable() and " " not in token)]
+    if wrong:
+        raise ConfigurationError(f"{' and '.join(wrong)}: no token has such characters: copy it again, without blanks")
+    return list(said.values())
 
 
 def check_addresses(scheme: str, **given: str | None) -> None:

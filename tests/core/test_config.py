@@ -1,5 +1,6 @@
 """The settings: where they are read, what they may be, and what is said of those that are wrong."""
 
+import os
 import re
 from math import inf
 from pathlib import Path
@@ -138,6 +139,22 @@ def test_every_secret_may_stand_in_a_file(name: str, written: str, monkeypatch: 
 
     assert getattr(found, "get_secret_value", lambda: found)() == "postgresql://me:sesame@server/x"
     assert not misspelt_settings()
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_may_come_through_a_pipe_and_be_read_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As from `<(pass show backscroll)`, which gives its words once."""
+    reading, writing = os.pipe()
+    os.write(writing, b"sqlite:///x\n")
+    os.close(writing)
+    alias = Path("secret").absolute()  # in a folder of this test alone
+    alias.symlink_to(f"/dev/fd/{reading}")
+    monkeypatch.setenv(f"{name.upper()}_FILE", str(alias))
+
+    for _ in range(2):
+        found = getattr(read_settings(), name)
+        assert getattr(found, "get_secret_value", lambda found=found: found)() == "sqlite:///x"
+    os.close(reading)
 
 
 @pytest.mark.parametrize("name", SECRETS)

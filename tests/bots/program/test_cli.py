@@ -138,6 +138,8 @@ WRONG = [
     ({"no_proxy": "", "DISCORD_TOKEN": SECRET, "https_proxy": f"socks5://{SECRET}@127.0.0.1:1"}, "names no HTTP proxy"),
     ({"OPENAI_BASE_URL": "localhost:11434"}, "https://host/v1"),
     ({"OPENAI_API_KEY": f"{SECRET} {SECRET}"}, "without blanks"),
+    ({"DISCORD_TOKEN": f"{SECRET}\n{SECRET}"}, "without blanks"),
+    ({"SLACK_BOT_TOKEN": f"“{SECRET}”", "SLACK_APP_TOKEN": SECRET}, "SLACK_BOT_TOKEN: no token has such characters"),
     ({"OPENAI_API": "soap"}, "'auto', 'responses' or 'chat'"),
     ({"BACKSCROLL_LEASE_SECONDS": "soon"}, "number"),
     ({"BACKSCROLL_CONTEXT_TOKENS": "12"}, "500"),
