@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import os
 import resource
 import signal
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,9 @@ from core.spelling import misspelt_settings
 from core.store import Database
 from core.timings import Timings
 
+_LAST_STEPS = 8.0
+"""Seconds for what is to be done after running answers have had theirs."""
+
 
 async def run(settings: Settings, named: Sequence[Platform], *, timings: Timings | None = None) -> int:
     """Runs these platforms until SIGTERM, SIGHUP, Ctrl-C, or the end of what they say."""
@@ -28,6 +32,8 @@ async def run(settings: Settings, named: Sequence[Platform], *, timings: Timings
         logs.configure(settings.backscroll_log, quiet=True)
     own_instructions(settings)  # a wrong file is said before anything connects
     prices.read(settings.backscroll_prices_file)
+    stop = asyncio.Event()
+    _heed(stop, within=settings.backscroll_drain_seconds + _LAST_STEPS)
     try:
         with garbage.loading():
             doors, database = {one: adapter(one, settings) for one in platforms}, wiring.open_database(settings)
@@ -36,9 +42,7 @@ async def run(settings: Settings, named: Sequence[Platform], *, timings: Timings
     finally:
         for one in misspelt_settings():
             structlog.get_logger().warning("unknown setting", name=one.name, remedy=one.remedy)
-    stop = asyncio.Event()
     _allow_files()
-    _heed(stop)
     try:
         await wiring.run(
             settings, database=database, model=model, adapters=doors, stop=stop, timings=timings, others=others
@@ -48,20 +52,33 @@ async def run(settings: Settings, named: Sequence[Platform], *, timings: Timings
     return 0
 
 
-def _heed(stop: asyncio.Event) -> None:
+def _heed(stop: asyncio.Event, *, within: float) -> None:
     """SIGTERM, Ctrl-C and the end of the terminal set the event, as often as they come; once the loop is gone, they
     keep the process from none of its last steps. Whoever is to outlive its terminal (`nohup`) does.
+
+    So many seconds later it ends in any case: a database that hangs would hold it for minutes.
     """
     loop = asyncio.get_running_loop()
 
     def heard(_number: int, _frame: object) -> None:
+        if not signal.getitimer(signal.ITIMER_REAL)[0]:
+            signal.setitimer(signal.ITIMER_REAL, within)
         if not loop.is_closed():
             loop.call_soon_threadsafe(stop.set)
 
+    signal.signal(signal.SIGALRM, _leave)
     outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     for number in (signal.SIGTERM, signal.SIGINT, *(() if outlives else (signal.SIGHUP,))):
         signal.signal(number, heard)
         atexit.register(signal.signal, number, signal.SIG_IGN)  # Python gives its own handlers up before it ends
+    atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
+
+
+def _leave(_number: int, _frame: object) -> None:
+    """As by a crash, after which nothing is lost."""
+    with suppress(RuntimeError, OSError):  # whatever was being written when the alarm came
+        structlog.get_logger().warning("ended in the middle", reason="the last steps take too long")
+    os._exit(0)
 
 
 def _allow_files() -> None:

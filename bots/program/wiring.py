@@ -55,6 +55,49 @@ async def run(
 
     Raises BackscrollError when it can't start, or when no platform is left and one would not have us.
     """
+    starting = asyncio.create_task(
+        _start(settings, database=database, model=model, adapters=adapters, timings=timings, others=others or {})
+    )
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        if not starting.done():  # what it waits for may never come
+            starting.cancel()
+            await asyncio.wait([starting])
+    if starting.cancelled():
+        return
+    house = starting.result()
+    try:
+        await _serve(house, settings.backscroll_drain_seconds, stop)
+    finally:
+        with suppress(DatabaseError):  # then it is seen by its silence
+            await database.write(hearers.leave, owner=house.owner)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _House:
+    """The rooms, built: what hears, what answers, and what is done besides."""
+
+    owner: str
+    database: Database
+    adapters: Mapping[str, Adapter]
+    inbox: Inbox
+    worker: Worker
+    chores: Chores
+
+
+async def _start(
+    settings: Settings,
+    *,
+    database: Database,
+    model: Model,
+    adapters: Mapping[str, Adapter],
+    timings: Timings | None,
+    others: Mapping[str, Model],
+) -> _House:
+    """Everything that is done before anybody is heard. Raises BackscrollError."""
     vault = await prepare(settings, database)
     await database.write(health.try_writing)
     mind = await minds.make_mind(settings, model, prices.read(settings.backscroll_prices_file), others)
@@ -63,7 +106,7 @@ async def run(
         database=database,
         server=server,
         calibrations=mind.calibrations,
-        models=(model, *(others or {}).values()),
+        models=(model, *others.values()),
         recollection=_Recollection(database),
     )
     await measuring.look()
@@ -89,22 +132,7 @@ async def run(
     )
     vaults.tell(vault)
     log.info("started", platforms=list(adapters), model=model.name, taken_up=freed, tried_again=again)
-    try:
-        await _serve(house, settings.backscroll_drain_seconds, stop)
-    finally:
-        with suppress(DatabaseError):  # then it is seen by its silence
-            await database.write(hearers.leave, owner=ourselves)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _House:
-    """The rooms, built: what hears, what answers, and what is done besides."""
-
-    database: Database
-    adapters: Mapping[str, Adapter]
-    inbox: Inbox
-    worker: Worker
-    chores: Chores
+    return house
 
 
 def _build(
@@ -148,7 +176,9 @@ def _build(
         owner=owner,
         vault=vault,
     )
-    return _House(database=database, adapters=adapters, inbox=inbox, worker=worker, chores=Chores(table, shifts))
+    return _House(
+        owner=owner, database=database, adapters=adapters, inbox=inbox, worker=worker, chores=Chores(table, shifts)
+    )
 
 
 async def prepare(settings: Settings, database: Database) -> Vault | None:

@@ -510,6 +510,28 @@ async def test_a_start_that_waits_for_its_platform_can_be_stopped(tmp_path: Path
     assert not any("Traceback" in line or SECRET in line for line in lines)
 
 
+@pytest.mark.parametrize("dialect", ["postgresql"])
+@pytest.mark.parametrize("awaited", ["starting", "out of reach"], ids=["at the start", "later"])
+async def test_a_database_that_hangs_keeps_nobody_from_ending_it_in_time(
+    url: str, awaited: str, tmp_path: Path
+) -> None:
+    """It would be waited for for minutes, and supervisors wait for 35 seconds in all."""
+    settings = {"SLACK_BOT_TOKEN": SECRET, "SLACK_APP_TOKEN": SECRET, "BACKSCROLL_DRAIN_SECONDS": "0"}
+    settings["SLACK_API_URL"] = f"http://127.0.0.1:{unused_port()}/api/"
+    async with road(url) as way:
+        if awaited == "starting":
+            way.hang()
+        async with process(tmp_path, "run", DATABASE_URL=way.url, **settings) as running:
+            assert running.stderr is not None
+            while awaited.encode() not in await running.stderr.readline():
+                assert running.returncode is None
+            way.hang()
+            running.send_signal(signal.SIGTERM)
+            status, _ = await ended(running)
+
+    assert status == 0
+
+
 async def test_a_signal_that_comes_again_keeps_a_process_from_none_of_its_last_steps(tmp_path: Path) -> None:
     async with process(tmp_path, "run", "console") as running:
         assert running.stdin is not None
