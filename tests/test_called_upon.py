@@ -1,16 +1,18 @@
 """What was overheard and is for us after all, since it came late or was edited, is answered as the newest question.
 
-Only while nothing behind it has been answered does it stand where it was heard.
+Only before what still waits, while nothing behind it has been answered, does it stand where it was heard.
 """
 
+import asyncio
 from dataclasses import replace
 
 from core.schema import checkpoints as table
-from core.seam.messages import Audience, Inbound
+from core.seam.messages import Audience, Deleted, Edited, Inbound
 from core.session import Fold, SessionKey
 from core.store import Database, checkpoints, places
 from core.store.checkpoints import Made
-from tests.script import House, house, rows
+from tests.core.store.test_timeouts import DAY, line, pass_time, present, time_out
+from tests.script import House, TranscriptAdapter, house, memory, rows
 from tests.values import BEN, HERE, message
 
 
@@ -101,3 +103,67 @@ async def test_it_keeps_its_place_before_what_still_waits(database: Database) ->
         await running.over()
 
     assert [running.model.asked(nth)[-1] for nth in range(2)] == [heard.text, "two"]
+
+
+async def test_what_is_overheard_behind_it_is_shown_before_it(database: Database) -> None:
+    async with house(database) as running:
+        await ask(running, "one")
+        heard = others("who takes the minutes?")
+        await running.say(heard, others("not me"))
+        await ask(running, called(heard))
+        await ask(running, "and now?")
+
+    before = [*exchange("one"), "not me", heard.text]
+    assert [running.model.asked(nth) for nth in (1, 2)] == [before, [*before, f"You said: {heard.text}", "and now?"]]
+
+
+async def test_where_it_woke_the_session_and_is_deleted_the_silence_goes_on(database: Database) -> None:
+    async with house(database) as running:
+        await ask(running, "fact")
+        heard = others("who takes the minutes?")
+        await running.say(heard)
+        await pass_time(database, 9 * DAY)
+        await time_out(database)
+        running.model.script.append([asyncio.Event(), "too late"])
+        await running.say(called(heard))
+        await running.model.until(lambda: running.model.running == 1)
+        await running.say(Deleted(address=HERE, id=heard.id))
+        await running.over()
+
+    assert running.adapter.texts == ["You said: fact"], "no line stands alone"
+    assert await present(database) == []
+
+
+async def test_what_is_called_upon_while_a_session_wakes_keeps_it_awake(database: Database) -> None:
+    async with house(database) as running:
+        await ask(running, "fact")
+        heard = others("who takes the minutes?")
+        await running.say(heard)
+        await pass_time(database, 9 * DAY)
+        await time_out(database)
+        running.model.script.append([asyncio.Event(), "too late"])
+        woke = message("never mind")
+        await running.say(woke)
+        await running.model.until(lambda: running.model.running == 1)
+        await running.say(called(heard), Deleted(address=HERE, id=woke.id))
+        await running.over()
+
+    assert sorted(running.adapter.texts[1:]) == sorted((f"You said: {heard.text}", line("9 days", "3 turns")))
+    assert len(await present(database)) == 1
+
+
+async def test_words_that_were_edited_before_they_came_are_those_of_the_edit(database: Database) -> None:
+    """Be it told of once more behind them, or not."""
+    there = replace(HERE, thread="side")
+    said = message("when is the launch?", address=there, direct=False, audience=Audience.BOT)
+    become = replace(said, text="when is the beta launch?", edited_at=said.at + 5)
+    adapter = TranscriptAdapter()
+    adapter.past = [become]
+    async with house(database, adapter=adapter) as running:
+        await ask(running, message("hello", address=there, author=BEN, direct=False, audience=Audience.BOT))
+        await ask(running, said)
+        assert running.model.asked()[-1] == become.text
+        await running.say(Edited(message=become, at=said.at + 5))
+        await running.over()
+
+    assert (await memory(database, there))[-2:] == [("person", become.text), ("assistant", f"You said: {become.text}")]

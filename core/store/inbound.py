@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, true, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, not_, or_, select, true, update
 from sqlalchemy.dialects.postgresql import Insert
 
 from core.policy import Overrides
@@ -17,7 +17,7 @@ from core.store.engine.prepared import Prepared
 from core.store.engine.rows import within
 from core.store.engine.sql import fixed, insert, micro, notify, now, seconds, storable
 from core.store.slips import written
-from core.store.turns import preferring, sealed
+from core.store.turns import WAITS, preferring, sealed
 from core.store.workspaces import workspace_of
 
 
@@ -98,11 +98,10 @@ def accept(
     row = _row(key, turn)
     new = _OVERHEARD if kind is Kind.OVERHEARD else _NEW_TURN
     if new.run(connection, **row) == 0:
-        overheard = _called_upon(connection, key, turn) if waits else None
-        if overheard is None:
+        called = _called_upon(connection, key, turn) if waits else None
+        if called is None:
             raise Duplicate(message.id)
-        seq, edited_at = overheard
-        turn = turn._replace(seq=seq, edited_at=None if edited_at is None else seconds(edited_at))
+        turn = called
     if turn.quotes:
         turn = turn._replace(quotes=quotes.keep(connection, key, turn.seq, turn.quotes, by=message.author.id))
     if others:
@@ -180,7 +179,11 @@ def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
     }
 
 
-_CALLED_UPON = ("kind", "progress", "validity", "verb", "slip", "tokens", "at", "author", "name", "quotes", "body")
+_CALLED_UPON = (
+    *("kind", "progress", "validity", "verb", "slip", "tokens", "at"),
+    *("author", "name", "edited_at", "quotes", "body"),
+)
+_OVERTAKEN = ("seq", "edited_at", "tokens", "body")
 
 
 def _lease(key: SessionKey, session: Session, overrides: Overrides) -> Lease:
@@ -195,12 +198,13 @@ def _lease(key: SessionKey, session: Session, overrides: Overrides) -> Lease:
     )
 
 
-def _called_upon(connection: Connection, key: SessionKey, turn: Turn) -> tuple[int, int | None] | None:
-    """The seq and the newest edit of this message, if all that we knew of it was overheard; it waits there from now on.
+def _called_upon(connection: Connection, key: SessionKey, turn: Turn) -> Turn | None:
+    """This message as it waits from now on, if all that we knew of it was overheard.
 
     What is said to us may arrive later than the message behind it, which has looked back at it; and an edit may turn
-    what was said to others into something for us. If that was answered for already, or told of, it takes the new
-    turn's seq, behind all that, and is remembered there alone.
+    what was said to others into something for us. It waits behind all that was answered for already, or told of, and
+    is remembered there alone; only before a question that waits still does it keep its place. If it was edited since,
+    it has the words of then.
     """
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
     stands = turns.c.validity == Validity.STANDS
@@ -209,36 +213,56 @@ def _called_upon(connection: Connection, key: SessionKey, turn: Turn) -> tuple[i
         stands = or_(stands, turns.c.edited_at == micro(turn.edited_at or 0.0))
     overheard = and_(turns.c.kind == Kind.OVERHEARD, turns.c.progress == Progress.DONE, stands)
     same = and_(mine, turns.c.message == turn.message, turns.c.role == turn.role, overheard)
-    known = select(turns.c.seq, turns.c.edited_at).where(same).with_for_update()
+    known = select(*(turns.c[name] for name in _OVERTAKEN)).where(same).with_for_update()
     found = connection.execute(known).one_or_none()
     if found is None:
         return None
-    this = and_(same, turns.c.seq == found.seq)
-    if _is_past(connection, key, found.seq):
+    this, turn = and_(same, turns.c.seq == found.seq), _as_edited(connection, key, turn, found)
+    quotes.forget(connection, key, [found.seq])
+    if not _keeps_its_place(connection, key, found.seq):
         summaries.outdate(connection, key, found.seq)
         checkpoints.outdate(connection, key, found.seq)
         connection.execute(delete(turns).where(this))
-        _NEW_TURN.run(connection, **_row(key, turn) | {"edited_at": found.edited_at})
-        quotes.forget(connection, key, [found.seq])
-        return turn.seq, found.edited_at
-    row = _row(key, turn._replace(seq=found.seq))
+        _NEW_TURN.run(connection, **_row(key, turn))
+        return turn
+    turn = turn._replace(seq=found.seq)
+    row = _row(key, turn)
     waits = {name: row[name] for name in _CALLED_UPON} | {"follows": None}
     connection.execute(update(turns).where(this).values(waits))
     behind = and_(mine, turns.c.seq > found.seq, turns.c.follows < found.seq)
     connection.execute(update(turns).where(behind).values(follows=found.seq))
-    quotes.forget(connection, key, [found.seq])
-    return found.seq, found.edited_at
+    return turn
 
 
-def _is_past(connection: Connection, key: SessionKey, seq: int) -> bool:
-    """Whether something behind this turn was answered, a checkpoint tells of it, or it is out of view."""
+def _as_edited(connection: Connection, key: SessionKey, turn: Turn, known: Row[*tuple[object, ...]]) -> Turn:
+    """The turn with the words that we know of its message, where these are newer."""
+    if known.edited_at is None or known.edited_at <= micro(turn.edited_at or 0.0):
+        return turn
+    if turn.verb is not None or known.tokens == 0 or turn.validity is not Validity.STANDS:
+        return turn
+    here = (known.seq, turn.role)
+    return turn._replace(
+        text=bodies.TURN.open(key, here, known.body),
+        tokens=known.tokens,
+        edited_at=seconds(known.edited_at),
+        quotes=quotes.of(connection, key, [known.seq]).get(known.seq, ()),
+    )
+
+
+def _keeps_its_place(connection: Connection, key: SessionKey, seq: int) -> bool:
+    """Whether a question behind this turn waits; and nothing there was answered or is a notice, no checkpoint tells of
+    it, and it is in view.
+    """
     here = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
-    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
+    behind = and_(turns.c.workspace == key.workspace, turns.c.session == key.session, turns.c.seq > seq)
     told = and_(table.c.workspace == key.workspace, table.c.session == key.session)
-    answered = select(turns.c.seq).where(mine, turns.c.seq > seq, turns.c.role == Role.ASSISTANT).exists()
+    waits = select(turns.c.seq).where(behind, WAITS, turns.c.progress == Progress.WAITING).exists()
+    over = or_(turns.c.role == Role.ASSISTANT, turns.c.kind == Kind.NOTICE)
+    answered = select(turns.c.seq).where(behind, over).exists()
     record = select(table.c.number).where(told, table.c.first <= seq, table.c.last >= seq).exists()
-    past: bool = connection.execute(select(or_(sessions.c.start >= seq, answered, record)).where(here)).scalar_one()
-    return past
+    keeps = and_(waits, not_(answered), not_(record), sessions.c.start < seq)
+    kept: bool = connection.execute(select(keeps).where(here)).scalar_one()
+    return kept
 
 
 _COLUMNS = (
