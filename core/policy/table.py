@@ -177,7 +177,7 @@ SETTINGS = _table(
     Setting(
         name="cheaper_model",
         help="Which model answers once most of a budget is used, of those that my operator allows",
-        read=str.strip,
+        read=values.optional,
         shown=lambda name: str(name) or "none",
         variable="BACKSCROLL_CHEAPER_MODEL",
     ),

@@ -69,7 +69,9 @@ _GROUPS = frozenset({ADMINS, MEMBERS})
 _PEOPLE = ("everyone", "asker", ADMINS, MEMBERS)
 _MEANT = {
     **dict.fromkeys(("everybody", "anyone", "anybody", "all", "alle", "jeder", "tous", "todos", "tutti"), "everyone"),
-    **dict.fromkeys(("nobody", "none", "me", "owner", "owners", "moderators"), ADMINS),
+    **dict.fromkeys(("yes", "on", "true"), "everyone"),
+    **dict.fromkeys(("nobody", "none", "never", "no", "off", "false"), ADMINS),
+    **dict.fromkeys(("me", "owner", "owners", "moderators"), ADMINS),
     **dict.fromkeys(("niemand", "keiner", "personne", "nadie", "nessuno"), ADMINS),
 }
 """What people write for that; taken for IDs, these would be nobody's."""
@@ -78,8 +80,10 @@ People = frozenset[str] | None
 """Who may do something: IDs of people, ADMINS and MEMBERS among them; None is everyone."""
 
 
-_ID = pattern(r"(?:(?![()@<>`])[!-~]){1,80}")
+_ID = pattern(r"(?:(?![()@<>`:])[!-~]){1,80}")
 """Of plain characters, as all platforms have them."""
+_PERSON = pattern(r"person:\s*(.+)")
+"""As it is written where other things have IDs as well; what else is named so is no person."""
 _MENTION = pattern(r"@.*\(([^\s()@<>`]{1,80})\)", DOTALL)
 """As a platform's adapter writes it: the name, which anybody may choose, and at the end the ID."""
 
@@ -108,9 +112,11 @@ def mentioned(name: str) -> str | None:
 def _id(name: str) -> str:
     """The ID that a name of the list is, or stands for."""
     person = mentioned(name)
-    if person is None and name and not _ID.fullmatch(name):
+    told = _PERSON.fullmatch(name)
+    plain = name if told is None else told[1]
+    if person is None and plain and not _ID.fullmatch(plain):
         raise Wrong(f"{brief(name)} is no ID: write mentions, or IDs, with commas between them")
-    return person or name
+    return person or plain
 
 
 def somebody(said: str) -> People:
@@ -137,21 +143,25 @@ def number(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+_NONE = "none"
+
+
+def optional(said: str) -> str:
+    """A name; `none` is none, as it is shown."""
+    words = said.strip()
+    return "" if words.lower() == _NONE else words
+
+
 PERSONA = 4_000
 """How many characters it may have."""
-
-
-_NONE = "none"
 
 
 def persona(said: str) -> str:
     """A text that is not too long; `none` is none, as it is shown."""
     words = said.strip()
-    if words.lower() == _NONE:
-        return ""
     if not 0 < len(words) <= PERSONA:
         raise Wrong(f"A persona has 1 to {PERSONA:,} characters; this has {len(words):,}")
-    return words
+    return optional(words)
 
 
 _UNITS = {"m": 60.0, "h": 3_600.0, "d": 86_400.0}

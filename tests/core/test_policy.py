@@ -192,6 +192,10 @@ def test_the_stand_in_is_told_by_no_other_models_name() -> None:
         ("may_stop", "U" * 81, "is no ID"),
         ("may_set", "asker", "That would be nobody: write everyone, members, admins, or IDs with"),
         ("may_reset", ",", "That would be nobody"),
+        ("may_reset", "no", "no is no ID; write admins"),
+        ("may_stop", "Yes", "Yes is no ID; write everyone"),
+        ("may_set", "U1, role:4711", "role:4711 is no ID: write mentions, or IDs, with commas between them"),
+        ("may_read", "person:", "person: is no ID: write mentions"),
     ],
 )
 def test_a_wrong_value_is_told_with_what_would_be_right(name: str, said: str, why: str) -> None:
@@ -227,6 +231,8 @@ def test_a_wrong_value_is_told_with_what_would_be_right(name: str, said: str, wh
         ("may_stop", "Members", frozenset({"members"})),
         ("may_reset", "admins, MEMBERS, U1", frozenset({"admins", "members", "U1"})),
         ("may_set", "@Ada (U1), @Eve (U9) (U3), U2", frozenset({"U1", "U2", "U3"})),
+        ("may_reset", "person:U1, person: U2", frozenset({"U1", "U2"})),
+        ("cheaper_model", " None ", ""),
         ("deny", "channel:@me, @Zoë (U1)", frozenset({("channel", "@me"), ("person", "U1")})),
     ],
 )
