@@ -59,7 +59,7 @@ class Asking:
         tries = Tries(case, told, shown)
         joined = turns.burst(case.question)
         while True:
-            window = tries.window(asked)
+            window = await tries.window(asked)
             case.sight.window = window
             try:
                 words, finish = await stream(
@@ -155,7 +155,7 @@ class Asking:
 
         async def attempt(some: Sequence[Exchange]) -> None:
             with suppress(EmptyAnswer):  # it was read
-                window = tries.window(asked, some)
+                window = await tries.window(asked, some)
                 await stream(_curt(case.mind), case.lease, window, tab=case.tab, cause=asked, once=True)
 
         if await sifting.is_refused((), attempt):

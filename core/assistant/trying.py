@@ -1,5 +1,6 @@
 """Trying: what the model is asked first, and then with less, where it could not take what it was shown."""
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 from itertools import groupby
@@ -62,8 +63,11 @@ class Tries:
         said = _suspects(self._shown, certain=True)
         return [tuple(turns) for _, turns in groupby(said, key=lambda turn: turn.seq)]
 
-    def window(self, question: Turn, only: Sequence[Exchange] | None = None) -> Window:
-        """What the model is shown this time, or `only` a part of it; for a summary, with the numbers of the turns."""
+    async def window(self, question: Turn, only: Sequence[Exchange] | None = None) -> Window:
+        """What the model is shown this time, or `only` a part of it; for a summary, with the numbers of the turns.
+
+        Those are made beside the event loop: every word of the turns is looked through for them.
+        """
         mind, shown = self._mind, self._shown if only is None else [turn for one in only for turn in one]
         windowed = partial(
             build,
@@ -78,7 +82,7 @@ class Tries:
         if self._case.order is None:
             return windowed(question)
         parts = shares(self._room, self._room - mind.fixed - REPLY_TOKENS)
-        return numbering.built(windowed, question, shown, parts, mind.count)
+        return await asyncio.to_thread(numbering.built, windowed, question, shown, parts, mind.count)
 
     def leave_out_exchange(self, found: Exchange) -> None:
         """Asks without what was found to be refused."""

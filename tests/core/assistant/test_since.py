@@ -1,12 +1,15 @@
 """Summaries of what was said since a certain moment: what the model is shown for one, and when it is not asked."""
 
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from core.memory import numbering
 from core.memory.checkpoints.shown import told
-from core.memory.window import text
+from core.memory.window import Window, text
 from core.policy import edited
 from core.seam.messages import Audience, Deleted, Edited
 from core.session import Fold
@@ -14,7 +17,7 @@ from core.store import Database, places, policies, recalling
 from core.store.bodies import Mine
 from core.store.recalling import Recalled
 from tests.core.assistant.test_folding import BUDGET, folding_house, talk
-from tests.script import House, house, memory
+from tests.script import House, ScriptedModel, TranscriptAdapter, house, memory
 from tests.values import BEN, HERE, message
 
 pytestmark = pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
@@ -166,3 +169,23 @@ async def test_of_what_is_folded_a_record_that_reaches_beyond_then_is_shown_and_
     shown = [one.text for one in running.model.prompts[-1].messages[:-1]]
     assert shown == [*told([reaching]), *(text(one) for one in reversed(turns))]
     assert f": {len(turns)} turns, 1 record of older ones" in running.adapter.texts[-1]
+
+
+async def test_the_numbers_of_a_long_window_are_made_beside_the_event_loop(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every word of it is looked through for them: for a tenth of a second, in which nobody is heard."""
+    made, within = list[threading.Thread](), numbering.built
+
+    def built(*given: Any) -> Window:
+        made.append(threading.current_thread())
+        return within(*given)
+
+    monkeypatch.setattr(numbering, "built", built)
+    async with House(database, ScriptedModel(), TranscriptAdapter()) as running:
+        await running.say(message("hello"))
+        await running.say(message("!summarize"))
+        await running.over()
+
+    assert made
+    assert threading.main_thread() not in made
