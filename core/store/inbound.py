@@ -3,21 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, func, not_, or_, select, true, update
-from sqlalchemy.dialects.postgresql import Insert
+from sqlalchemy import Connection
 
 from core.policy import Overrides
-from core.schema import checkpoints as table
-from core.schema import rejections, sessions, turns
+from core.schema import rejections
 from core.seam.messages import Author, Inbound, Rejected
 from core.session import Kind, Lease, Progress, Role, SessionKey, Slip, Turn, Validity
-from core.store import bodies, checkpoints, gone, openings, policies, quotes, recorded, summaries, timeouts, unrecorded
+from core.store import bodies, openings, policies, quotes, recorded, spoken, timeouts, unrecorded
 from core.store.arrivals import Claimant, Duplicate, Session, extend
-from core.store.engine.prepared import Prepared
+from core.store.calling import called_upon
 from core.store.engine.rows import within
-from core.store.engine.sql import fixed, insert, micro, notify, now, seconds, storable
-from core.store.slips import written
-from core.store.turns import WAITS, preferring, sealed
+from core.store.engine.sql import insert, micro, notify, now, seconds, storable
+from core.store.turns import preferring
 from core.store.workspaces import workspace_of
 
 
@@ -95,10 +92,10 @@ def accept(
     turn = turn._replace(quotes=recorded.without(connection, key, turn.quotes))
     if session.unrecorded_until is not None and verb is None:
         turn = _as_recorded(connection, key, turn)
-    row = _row(key, turn)
-    new = _OVERHEARD if kind is Kind.OVERHEARD else _NEW_TURN
+    row = spoken.row(key, turn)
+    new = spoken.OVERHEARD if kind is Kind.OVERHEARD else spoken.NEW
     if new.run(connection, **row) == 0:
-        called = _called_upon(connection, key, turn) if waits else None
+        called = called_upon(connection, key, turn) if waits else None
         if called is None:
             raise Duplicate(message.id)
         turn = called
@@ -152,40 +149,6 @@ def _as_recorded(connection: Connection, key: SessionKey, turn: Turn) -> Turn:
     return turn._replace(validity=Validity.ERASED, text="", tokens=0, quotes=())
 
 
-def _row(key: SessionKey, turn: Turn) -> dict[str, object]:
-    assert turn.author is not None  # noqa: S101 – every person's turn has one
-    row = (turn.seq, int(turn.role))
-    slip = written(turn.slip) if turn.progress is Progress.WAITING else None
-    body, name = sealed(key, *row, turn.text, turn.author.name, by=turn.author.id)
-    return {
-        "workspace": key.workspace,
-        "session": key.session,
-        "seq": turn.seq,
-        "role": int(turn.role),
-        "kind": int(turn.kind),
-        "progress": int(turn.progress),
-        "validity": int(turn.validity),
-        "at": micro(turn.at),
-        "tokens": turn.tokens,
-        "message": turn.message,
-        "author": turn.author.id,
-        "name": name,
-        "verb": turn.verb,
-        "slip": bodies.SLIP.seal(key, row, slip),
-        "edited_at": None if turn.edited_at is None else micro(turn.edited_at),
-        "quotes": len(turn.quotes) or None,
-        "body": body,
-        **({"author": None, "name": None} if turn.validity is Validity.ERASED else {}),
-    }
-
-
-_CALLED_UPON = (
-    *("kind", "progress", "validity", "verb", "slip", "tokens", "at"),
-    *("author", "name", "edited_at", "quotes", "body"),
-)
-_OVERTAKEN = ("seq", "edited_at", "tokens", "body")
-
-
 def _lease(key: SessionKey, session: Session, overrides: Overrides) -> Lease:
     """What whoever has claimed the session in the same breath holds."""
     return Lease(
@@ -196,100 +159,6 @@ def _lease(key: SessionKey, session: Session, overrides: Overrides) -> Lease:
         stop=session.stop,
         overrides=overrides,
     )
-
-
-def _called_upon(connection: Connection, key: SessionKey, turn: Turn) -> Turn | None:
-    """This message as it waits from now on, if all that we knew of it was overheard.
-
-    What is said to us may arrive later than the message behind it, which has looked back at it; and an edit may turn
-    what was said to others into something for us. It waits behind all that was answered for already, or told of, and
-    is remembered there alone; only before a question that waits still does it keep its place. If it was edited since,
-    it has the words of then.
-    """
-    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
-    stands = turns.c.validity == Validity.STANDS
-    by_edit = turn.validity is Validity.UNRECORDED and turn.edited_at is not None
-    if by_edit and not gone.among(connection, key, [turn.message or ""]):  # its words have gone by that very edit
-        stands = or_(stands, turns.c.edited_at == micro(turn.edited_at or 0.0))
-    overheard = and_(turns.c.kind == Kind.OVERHEARD, turns.c.progress == Progress.DONE, stands)
-    same = and_(mine, turns.c.message == turn.message, turns.c.role == turn.role, overheard)
-    known = select(*(turns.c[name] for name in _OVERTAKEN)).where(same).with_for_update()
-    found = connection.execute(known).one_or_none()
-    if found is None:
-        return None
-    this, turn = and_(same, turns.c.seq == found.seq), _as_edited(connection, key, turn, found)
-    quotes.forget(connection, key, [found.seq])
-    if not _keeps_its_place(connection, key, found.seq):
-        summaries.outdate(connection, key, found.seq)
-        checkpoints.outdate(connection, key, found.seq)
-        connection.execute(delete(turns).where(this))
-        _NEW_TURN.run(connection, **_row(key, turn))
-        return turn
-    turn = turn._replace(seq=found.seq)
-    row = _row(key, turn)
-    waits = {name: row[name] for name in _CALLED_UPON} | {"follows": None}
-    connection.execute(update(turns).where(this).values(waits))
-    behind = and_(mine, turns.c.seq > found.seq, turns.c.follows < found.seq)
-    connection.execute(update(turns).where(behind).values(follows=found.seq))
-    return turn
-
-
-def _as_edited(connection: Connection, key: SessionKey, turn: Turn, known: Row[*tuple[object, ...]]) -> Turn:
-    """The turn with the words that we know of its message, where these are newer."""
-    if known.edited_at is None or known.edited_at <= micro(turn.edited_at or 0.0):
-        return turn
-    if turn.verb is not None or known.tokens == 0 or turn.validity is not Validity.STANDS:
-        return turn
-    here = (known.seq, turn.role)
-    return turn._replace(
-        text=bodies.TURN.open(key, here, known.body),
-        tokens=known.tokens,
-        edited_at=seconds(known.edited_at),
-        quotes=quotes.of(connection, key, [known.seq]).get(known.seq, ()),
-    )
-
-
-def _keeps_its_place(connection: Connection, key: SessionKey, seq: int) -> bool:
-    """Whether a question behind this turn waits; and nothing there was answered or is a notice, no checkpoint tells of
-    it, and it is in view.
-    """
-    here = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
-    behind = and_(turns.c.workspace == key.workspace, turns.c.session == key.session, turns.c.seq > seq)
-    told = and_(table.c.workspace == key.workspace, table.c.session == key.session)
-    waits = select(turns.c.seq).where(behind, WAITS, turns.c.progress == Progress.WAITING).exists()
-    over = or_(turns.c.role == Role.ASSISTANT, turns.c.kind == Kind.NOTICE)
-    answered = select(turns.c.seq).where(behind, over).exists()
-    record = select(table.c.number).where(told, table.c.first <= seq, table.c.last >= seq).exists()
-    keeps = and_(waits, not_(answered), not_(record), sessions.c.start < seq)
-    kept: bool = connection.execute(select(keeps).where(here)).scalar_one()
-    return kept
-
-
-_COLUMNS = (
-    *("workspace", "session", "seq", "role", "kind", "progress", "validity", "at", "tokens"),
-    *("message", "author", "name", "verb", "slip", "edited_at", "quotes", "body"),
-)
-
-
-_NEW_TURN = Prepared(lambda dialect: insert(dialect, turns).on_conflict_do_nothing(), tuple, columns=_COLUMNS)
-
-
-def _overheard(dialect: str) -> Insert:
-    """What was overheard knows the newest turn before it that was not: a window skips what is too much between."""
-    before = turns.alias("before")
-    place = and_(*(before.c[name] == bindparam(name) for name in ("workspace", "session")))
-    follows = (
-        select(func.coalesce(before.c.follows, before.c.seq))
-        .where(place, before.c.seq < bindparam("seq"))
-        .order_by(before.c.seq.desc(), before.c.role.desc())
-        .limit(fixed(1))
-    )
-    given = {name: bindparam(name, type_=turns.c[name].type) for name in _COLUMNS}
-    row = select(*given.values(), follows.scalar_subquery()).where(true())
-    return insert(dialect, turns).from_select([*given, "follows"], row).on_conflict_do_nothing()
-
-
-_OVERHEARD = Prepared(_overheard, tuple)
 
 
 def reject(connection: Connection, event: Rejected) -> None:

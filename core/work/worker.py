@@ -113,10 +113,7 @@ class Worker:
         self._wake.set()
 
     async def work(self) -> None:
-        """Claims sessions and has them answered, until cancelled; what is running then goes on: see `drain`.
-
-        Raises DatabaseGone: whoever starts us again finds the database that there is.
-        """
+        """Claims sessions and has them answered, until cancelled; what is running then goes on. Raises DatabaseGone."""
         self._capacity.claims = True
         pause = self._timings.poll
         try:
@@ -125,7 +122,7 @@ class Worker:
                 try:
                     await self.claim()
                     await self.noticing.look()
-                except DatabaseGone:
+                except DatabaseGone:  # whoever starts us again finds the database that there is
                     raise
                 except DatabaseError as error:
                     log.error("database unreachable", reason=str(error), again_in=pause)
@@ -133,14 +130,11 @@ class Worker:
                     pause = min(2 * pause, self._timings.longest_poll)
                     continue
                 pause = self._timings.poll
-                await self._rest()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._timings.poll):
+                        await self._wake.wait()
         finally:
             self._capacity.claims = False
-
-    async def _rest(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._timings.poll):
-                await self._wake.wait()
 
     async def claim(self) -> None:
         """Takes as many sessions as may be in hand, of those that wait."""
