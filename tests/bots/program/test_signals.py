@@ -45,6 +45,6 @@ async def test_the_first_process_of_a_container_is_ended_by_sigterm_before_it_ha
     children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text()  # noqa: ASYNC240 – it is in memory
     os.kill(int(children), signal.SIGTERM)
 
-    assert await asyncio.wait_for(outer.wait(), 5) == 128 + signal.SIGTERM
+    assert await asyncio.wait_for(outer.wait(), 30) == 128 + signal.SIGTERM
     server.close()
     await server.wait_closed()
