@@ -15,11 +15,13 @@ from core.memory.mind import Mind
 from core.memory.stretches import Readable
 from core.memory.window import REPLY_TOKENS
 from core.session import Checkpoint, Fold, Kind, SessionKey, Turn, Validity
-from core.store import Connection, checkpoints, recalling, turns
+from core.store import Connection, checkpoints, recalling, remembered, turns
 from core.store.checkpoints import Boundary
 
 WINDOWS = 3
-"""So many windows of turns are read for one fold: more are there only where nothing could be folded for long."""
+"""So many windows of turns are read for one fold: more are there only where nothing could be folded for long, or the
+window was larger. What is older is folded next.
+"""
 
 _WAITING = 1_000  # turns
 
@@ -28,9 +30,13 @@ _AGAIN = 100  # tokens: what is said beside the order where it is given once mor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """What is to be written, and what from: turns, oldest first, and texts that stand; and what holds meanwhile."""
+    """What is to be written, and what from: turns, oldest first, and texts that stand; and what holds meanwhile.
+
+    With `more`, there are older turns that nothing tells of, which were not read.
+    """
 
     plan: Plan
+    more: bool
     boundary: Boundary
     turns: Sequence[Turn]
     records: Mapping[Part, Record]
@@ -44,6 +50,8 @@ def draw(connection: Connection, key: SessionKey, mind: Mind, now: float) -> Dra
     foldable = [turn for turn in newest if turn.validity is not Validity.STALE and turn.seq < waits]
     if not foldable:
         return None if waits == inf else 0.0
+    told = [(one.first, one.last) for one in shown if one.kind is not Fold.STATE]
+    older = remembered.last_own(connection, key, before=newest[-1].seq, covered=told)
     tree = checkpoints.tree(connection, key)
     planned = partial(
         plan,
@@ -51,7 +59,7 @@ def draw(connection: Connection, key: SessionKey, mind: Mind, now: float) -> Dra
         shown,
         foldable,
         tree=tree,
-        start=checkpoints.start(connection, key),
+        start=checkpoints.start(connection, key) if older is None else older,
         budget=mind.room,
         fixed=mind.fixed + REPLY_TOKENS,
         readable=Readable(room=_room(mind), beside=material.beside(mind.count)),
@@ -67,7 +75,7 @@ def draw(connection: Connection, key: SessionKey, mind: Mind, now: float) -> Dra
     records = _records(connection, key, found.texts, (*tree, *shown))
     if held.newest != before or said is None or records is None:
         return 0.0  # something came between
-    return Drawn(plan=found, boundary=held, turns=said, records=records)
+    return Drawn(plan=found, more=older is not None, boundary=held, turns=said, records=records)
 
 
 def _room(mind: Mind, kind: Fold = Fold.CHECKPOINT, most: int = 0) -> int:

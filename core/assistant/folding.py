@@ -103,7 +103,7 @@ class Folder:
             return self._timings.fold  # something came first
         seconds = self._clock() - began
         self._events.tell(Folded(address=key.address, tokens=drawn.plan.takes, texts=len(made), seconds=seconds))
-        return None
+        return self._timings.fold if drawn.more else None
 
     async def _written(self, mind: Mind, key: SessionKey, drawn: Drawn) -> Sequence[Made]:
         """All texts of a plan, but those over the checkpoints that are no use: the next fold tries them again.

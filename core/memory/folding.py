@@ -72,10 +72,10 @@ def plan(
     """What is to be folded now; None for nothing.
 
     The turns are all in view with a seq above `start` that nothing `shown` tells of, those that have dropped out of the
-    window among them, and none that waits or comes after one that does; what is older than those given becomes part of
-    the first stretch by its seqs, and of no text. `tree` are the checkpoints and nodes that stand; what is stale has
-    been made again before. `fixed` is what the instructions and the frame of a request take. `idle` says that the pause
-    has outlived the provider's cache, so that a fold costs none.
+    window among them, and none that waits or comes after one that does; what was overheard there and is not given
+    becomes part of the first stretch by its seqs, and of no text. `tree` are the checkpoints and nodes that stand; what
+    is stale has been made again before. `fixed` is what the instructions and the frame of a request take. `idle` says
+    that the pause has outlived the provider's cache, so that a fold costs none.
     """
     folding = shares.folding
     if folding is None:

@@ -73,6 +73,20 @@ def _between(covered: Collection[tuple[int, int]], last: int) -> Iterator[tuple[
         yield _BEFORE_ALL, last
 
 
+def last_own(
+    connection: Connection, key: SessionKey, *, before: int, covered: Collection[tuple[int, int]] = ()
+) -> int | None:
+    """The newest seq below that one of the session's own turns in view, but for those in the ranges that are covered.
+
+    None where there is none.
+    """
+    for after, last in _between(covered, before - 1):
+        found: int | None = connection.execute(_LAST_OWN, {**place(key), "last": last, "after": after}).scalar_one()
+        if found is not None:
+            return found
+    return None
+
+
 class _Reading:
     """Turns of one session, read from the newest on until there are enough."""
 
@@ -187,6 +201,10 @@ _GONE = (
 _ASIDE = select(func.count()).select_from(_GONE)
 
 
+_LAST_OWN = select(func.max(turns.c.seq)).where(
+    *(_SAID, turns.c.kind != fixed(Kind.OVERHEARD)),
+    *(turns.c.seq <= bindparam("last"), turns.c.seq > bindparam("after")),
+)
 _NEWEST = Prepared(
     lambda _: (
         select(*SHOWN)

@@ -1,0 +1,78 @@
+"""Where more is to be folded than is read at once, it is folded in rounds, the newest of it first: nothing is left out.
+
+So it is in a window that has become much smaller, and in a session that could not be folded for long.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import update
+
+from core.events import FoldRefused
+from core.schema import checkpoints, folds
+from core.session import Fold
+from core.store import Database
+from tests.core.assistant.test_folding import TALK, Talking, folding_house, model_of, request, written
+from tests.script import SECONDS, rows
+from tests.values import message
+
+pytestmark = pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
+
+
+async def say(running: Talking, words: str) -> None:
+    said = message(words)
+    running.now = said.at + 1
+    await running.say(said)
+    await running.over()
+
+
+async def talk(running: Talking, exchanges: int) -> Sequence[str]:
+    """So many, of which one in twenty tells a fact; returns these."""
+    facts = {number: f"fact{number} is so" for number in range(0, exchanges, 20)}
+    for number in range(exchanges):
+        await say(running, f"{facts.get(number, '')}\n{TALK}")
+    return list(facts.values())
+
+
+async def fold_all(running: Talking) -> None:
+    """Until nothing is due."""
+    async with asyncio.timeout(SECONDS):
+        while await rows(running.database, folds):
+            await running.folding.look()
+
+
+async def told(running: Talking) -> list[tuple[int, int]]:
+    """Of which turns there are records, in order."""
+    found = await rows(running.database, checkpoints)
+    return sorted((one.first, one.last) for one in found if one.kind == Fold.CHECKPOINT)
+
+
+async def test_in_a_window_that_has_become_much_smaller_nothing_is_forgotten(database: Database) -> None:
+    async with folding_house(database, budget=100_000) as running:
+        running.mind.policy = replace(running.mind.policy, may_set=None)
+        facts = await talk(running, 60)
+        await say(running, "!set context_tokens 6000")
+        await fold_all(running)
+        records = await told(running)
+        await say(running, "What was it?")
+
+    assert [fact for fact in facts if fact not in request(running)] == []
+    assert [first for first, _ in records] == [1, *(last + 1 for _, last in records[:-1])], "none twice, and no gap"
+    assert running.model.prompts[-1].tokens <= 6_000
+
+
+async def test_what_could_not_be_folded_for_long_is_folded_when_it_can_be(database: Database) -> None:
+    async with folding_house(database, budget=6_000) as running:
+        model_of(running).writes = lambda _: "I am sorry, I can't do that."
+        facts = await talk(running, 60)
+        await running.folding.look()
+        assert any(isinstance(one, FoldRefused) for one in running.told)
+
+        model_of(running).writes = written
+        await database.write(lambda connection: connection.execute(update(folds).values(due_at=0)))
+        await fold_all(running)
+        await say(running, "What was it?")
+
+    assert [fact for fact in facts if fact not in request(running)] == []
