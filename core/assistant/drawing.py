@@ -131,11 +131,19 @@ def sources(
 def assigned(mind: Mind, text: Text, said: Sequence[Turn], records: Mapping[Part, Record]) -> Assignment:
     """What the model is to write; times are told in the session's zone, so that a day is what it is to its people.
 
-    Of what it has no room to read, as where the window has become smaller since, the middle is left out.
+    Of what it has no room to read, as of one exchange that is too long, the middle is left out.
     """
     given = _assigned(mind, text, said, records)
     room = _room(mind, given.kind, given.most)
     return given if mind.count(given.material) <= room else asked.shortened(given, mind.cut(given.material, room))
+
+
+def is_too_much(mind: Mind, text: Text, said: Sequence[Turn]) -> bool:
+    """Whether these turns are more than is read at once for a checkpoint, as where the window was larger once."""
+    if text.part.kind is not Fold.CHECKPOINT or not said:
+        return False
+    given = _assigned(mind, text, said, {})
+    return mind.count(given.material) > _room(mind, given.kind, given.most)
 
 
 def _assigned(mind: Mind, text: Text, said: Sequence[Turn], records: Mapping[Part, Record]) -> Assignment:

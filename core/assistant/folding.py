@@ -128,6 +128,7 @@ class Folder:
     async def _remade(self, mind: Mind, key: SessionKey) -> bool:
         """Makes every stale text again, each of those before it; False where something has changed again meanwhile.
 
+        So it has where one tells of more turns than are read at once by now: these are folded anew, in pieces.
         Raises a ModelError, or _Unusable.
         """
         for old in await self._database.read(checkpoints.stale, key):
@@ -135,6 +136,9 @@ class Folder:
             if found is None:
                 return False
             text, said, records = found
+            if await asyncio.to_thread(drawing.is_too_much, mind, text, said):
+                await self._database.write(checkpoints.dissolve, key, old)
+                return False
             words, tokens, model = "", 0, mind.model.name  # of nothing, it is nothing
             if said or records:
                 fresh, model = await self._told(mind, key, text, said, records, least=text.tokens + 1)

@@ -180,6 +180,19 @@ def remade(connection: Connection, key: SessionKey, old: Checkpoint, *, text: st
     return connection.execute(update(checkpoints).where(this).values(fresh)).rowcount > 0
 
 
+def dissolve(connection: Connection, key: SessionKey, old: Checkpoint) -> None:
+    """Takes out a stale checkpoint, and what is over it, so that its turns are folded anew, in whatever pieces.
+
+    Nothing where it has changed again meanwhile.
+    """
+    connection.execute(_locked(key))
+    stale = and_(_mine(key), checkpoints.c.validity == Validity.STALE)
+    same = and_(stale, checkpoints.c.number == old.number, checkpoints.c.changes == old.changes)
+    if connection.execute(select(checkpoints.c.number).where(same)).first():
+        over = and_(stale, checkpoints.c.first <= old.first, checkpoints.c.last >= old.last)
+        connection.execute(delete(checkpoints).where(over))
+
+
 def _all(key: SessionKey, *kinds: Fold, validity: Validity = Validity.STANDS) -> Select[*tuple[object, ...]]:
     """Those of these kinds that are in view, without their words."""
     here = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)

@@ -1,6 +1,7 @@
 """Where more is to be folded than is read at once, it is folded in rounds, the newest of it first: nothing is left out.
 
-So it is in a window that has become much smaller, and in a session that could not be folded for long.
+So it is in a window that has become much smaller, also where it has no room to read again what a record is of, and in a
+session that could not be folded for long.
 """
 
 import asyncio
@@ -11,12 +12,13 @@ import pytest
 from sqlalchemy import update
 
 from core.events import FoldRefused
-from core.schema import checkpoints, folds
-from core.session import Fold
+from core.schema import checkpoints, folds, turns
+from core.seam.messages import Deleted
+from core.session import Fold, Validity
 from core.store import Database
 from tests.core.assistant.test_folding import TALK, Talking, folding_house, model_of, request, written
 from tests.script import SECONDS, rows
-from tests.values import message
+from tests.values import HERE, message
 
 pytestmark = pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
 
@@ -76,3 +78,38 @@ async def test_what_could_not_be_folded_for_long_is_folded_when_it_can_be(databa
         await say(running, "What was it?")
 
     assert [fact for fact in facts if fact not in request(running)] == []
+
+
+async def recorded(running: Talking) -> list[str]:
+    """Talk with a fact in every fourth exchange, until there are records, whose facts these are."""
+    number = 0
+    while not await told(running):
+        await say(running, f"fact{number // 4} is so\n{TALK}" if number % 4 == 0 else TALK)
+        await running.folding.look()
+        number += 1
+    last = max(last for _, last in await told(running))
+    return [f"fact{nth // 4} is so" for nth in range(0, last, 4)]
+
+
+@pytest.mark.parametrize("size", [3_500, 2_000])
+async def test_what_a_smaller_window_has_no_room_to_read_again_is_folded_anew_in_pieces(
+    database: Database, size: int
+) -> None:
+    """Where that is too small for any, when it is larger again."""
+    async with folding_house(database, budget=100_000) as running:
+        running.mind.policy = replace(running.mind.policy, may_set=None)
+        facts = await recorded(running)
+        await say(running, f"!set context_tokens {size}")
+        await fold_all(running)
+        model_of(running).room = size
+        first, *_ = [row for row in await rows(database, turns) if row.message and b"fact" not in row.body]
+        await running.say(Deleted(address=HERE, id=first.message))
+        await fold_all(running)
+        await say(running, "!set context_tokens 24000")
+        model_of(running).room = None
+        await fold_all(running)
+        await say(running, "What was it?")
+
+    assert [fact for fact in facts if fact not in request(running)] == []
+    assert not any(isinstance(one, FoldRefused) and one.failures for one in running.told)
+    assert {row.validity for row in await rows(database, checkpoints)} == {Validity.STANDS}

@@ -249,25 +249,6 @@ async def test_of_short_turns_no_more_is_folded_at_once_than_the_window_has_room
     assert not any(isinstance(one, FoldRefused) for one in running.told)
 
 
-async def test_what_a_smaller_window_has_no_room_to_read_again_is_made_again_of_less(database: Database) -> None:
-    async with folding_house(database, budget=24_000) as running:
-        running.mind.policy = replace(running.mind.policy, may_set=None)
-        number = 0
-        while not await rows(database, checkpoints):
-            number += 1
-            await talk(running, number, number)
-        await running.say(message("!set context_tokens 3000"))
-        await running.over()
-        model_of(running).room = 3_000
-        said = running.said[2]
-        await running.say(Edited(message=replace(said, text="something else"), at=said.at + 5))
-        await running.over()
-        await running.folding.look()
-
-        assert not any(isinstance(one, FoldRefused) and one.failures for one in running.told)
-        assert all(row.validity == Validity.STANDS for row in await rows(database, checkpoints))
-
-
 async def test_what_an_undo_brings_back_and_has_no_room_is_folded_before_the_next_question(database: Database) -> None:
     async with folding_house(database) as running:
         facts = await talk(running, 1, 8)
