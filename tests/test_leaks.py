@@ -38,6 +38,27 @@ async def test_an_answer_shows_no_image_and_no_preview(url: str, platform: type[
             _judge_discord(stage)
 
 
+async def test_an_answer_to_a_command_of_the_platforms_own_shows_none_either(url: str, database: Database) -> None:
+    """Discord gives it by other means than a message: to all, to its asker alone, and where that is known too late."""
+    async with OpenAIServer(answer=lambda _: ANSWER) as model, DiscordStage() as stage:
+        stage.empower("ada")
+        async with Running(url, model, stage):
+            await stage.say("what is in there?")
+            await stage.until(lambda: any("here" in one.text and one.done for one in stage.shown()))
+            await stage.command("summarize")
+            await stage.until(lambda: sum("here" in one.text and one.done for one in stage.shown()) == 2)
+            await stage.command("export")
+            await stage.until(lambda: any(LEAK in one.text and one.private for one in stage.shown()))
+            await stage.say("!set may_reset admins")
+            await stage.until(lambda: any("may_reset" in one.text for one in stage.shown()))
+            await stage.command("reset", author="eve")
+            await stage.until(lambda: any("may reset" in one.text for one in stage.shown()))
+
+    given = [one for one in stage.world.requests if one.path.startswith("/webhooks/") and "content" in one.body]
+    assert {one.method for one in given} == {"PATCH", "POST"}
+    assert all(one.body["flags"] & _SUPPRESSES_PREVIEWS for one in given)
+
+
 def _judge_slack(stage: SlackStage) -> None:
     """A markdown block makes a link of an image; docs.slack.dev/reference/block-kit/blocks/markdown-block."""
     posts = [given for method, given, _ in stage.server.calls if method == "chat.postMessage"]

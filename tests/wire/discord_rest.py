@@ -22,6 +22,7 @@ from tests.wire.discord_world import (
     Request,
     World,
 )
+from tests.wire.endless import ENDLESS, endless
 from tests.wire.faults import Fault, Faults, faultless, page
 
 BASE = "/api/v10"
@@ -203,6 +204,8 @@ class Rest:
         data = self.world.files.get(request.match_info["file"])
         if data is None or request.query.get("hm") != str(self.world.signature):
             return web.Response(status=404, text="This content is no longer available.")
+        if data is ENDLESS:
+            return await endless(request)
         return web.Response(body=data, content_type="application/octet-stream")
 
     async def _me(self, _: web.Request) -> web.Response:

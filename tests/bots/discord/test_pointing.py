@@ -9,6 +9,7 @@ from core.store import connect, presence
 from core.timings import Timings
 from tests.talk import Running
 from tests.wire.discord import DiscordStage
+from tests.wire.endless import ENDLESS
 from tests.wire.openai import OpenAIServer
 
 
@@ -347,6 +348,12 @@ async def test_of_a_large_file_no_more_than_its_share_is_shown(talk: Talk) -> No
     await talk.answered(1)
     assert "only the first 262,144 bytes" in talk.told()
     assert 5_000 < len(talk.told()) < 40_000
+
+
+async def test_a_file_that_never_ends_is_read_as_far_as_it_is_shown(talk: Talk) -> None:
+    await talk.stage.attach("look", ("big.log", ENDLESS, None))
+    await talk.answered(1)
+    assert "only the first 262,144 bytes" in talk.told()
 
 
 async def test_a_thread_on_the_bots_own_answer_begins_with_it(talk: Talk) -> None:

@@ -9,6 +9,7 @@ import pytest
 from bots.slack import SlackAdapter
 from tests.bots.slack.ear import Ear
 from tests.talk import Running
+from tests.wire.endless import ENDLESS
 from tests.wire.openai import OpenAIServer
 from tests.wire.slack import Message, SlackStage
 from tests.wire.slack.workspace import BOT_USER, CHANNEL, TEAM
@@ -333,6 +334,13 @@ async def test_our_token_goes_to_slacks_files_alone(talk: Talk, where: str) -> N
     assert "which you can't read: it could not be fetched]" in await talk.asked()
     after = [method for method, _, _ in talk.stage.server.calls[calls:]]
     assert not {"file", "auth.test"} & set(after)
+
+
+async def test_a_file_that_never_ends_is_read_as_far_as_it_is_shown(talk: Talk) -> None:
+    """Although it is packed so well that little of it comes over the wire."""
+    file = talk.stage.server.workspace.upload("deploy.log", ENDLESS)
+    await talk.stage.write(f"{MENTION} why?", files=[file])
+    assert "[… only the first 262,144 bytes of this file were read …]" in await talk.asked()
 
 
 async def test_a_file_that_people_delete_is_forgotten(talk: Talk) -> None:

@@ -95,6 +95,25 @@ async def test_the_first_row_that_is_not_as_it_was_recorded_is_named(database: D
     assert await verified(database, workspace) == (4, number)
 
 
+async def test_a_last_row_with_a_hash_that_fits_is_not_what_the_end_says(database: Database) -> None:
+    """Whoever changes it without a key ring can reckon that, and forgets what the chain knows of its end."""
+    bodies.use(None)
+    workspace = await chain(database, *"abcd")
+
+    def forge(connection: Connection) -> None:
+        _take(connection, workspace, 4)
+        ends = connection.execute(select(audit_chains)).one()
+        before = connection.execute(select(table.c.hash).where(table.c.number == 3)).scalar_one()
+        connection.execute(update(audit_chains).values(last=b"3 " + before))
+        audit.record(connection, workspace, "x", actor=BEN.id)
+        connection.execute(update(audit_chains).values(last=ends.last))
+
+    await database.write(forge)
+
+    assert await verified(database, workspace) == (4, 4)
+    seal_if_told()
+
+
 async def test_a_row_behind_the_end_is_nobodys(database: Database) -> None:
     workspace = await chain(database, *"abc")
 

@@ -357,6 +357,33 @@ def test_a_place_is_written_as_the_vault_does() -> None:
     assert Cipher(shared).open(packet, about("preferences.body", 7, 0, "U1|2", 3, 1), start=start) == b"words"
 
 
+PLACE = Place("turns", "body", 1, 7, (3, 0))
+MOVED = {
+    "table": PLACE._replace(table="quotes"),
+    "column": PLACE._replace(column="name"),
+    "workspace": PLACE._replace(workspace=2),
+    "session": PLACE._replace(session=8),
+    "row": PLACE._replace(row=(4, 0)),
+    "role": PLACE._replace(row=(3, 1)),
+}
+
+
+@pytest.mark.parametrize("moved", MOVED.values(), ids=MOVED)
+@pytest.mark.parametrize("row", [PLACE.row, ("U1",), ("U1", 3)], ids=["as most are", "of a name", "of both"])
+def test_what_was_moved_opens_in_no_other_place(moved: Place, row: tuple[int | str, ...]) -> None:
+    """Even if both had the same key, and whatever the two have in common."""
+    moved, place = (one if one.row != PLACE.row else one._replace(row=row) for one in (moved, PLACE))
+    vault, shared = Vault(RING), secrets.token_bytes(32)
+    for workspace in (1, 2):
+        about_it = identity(workspace, 1, "")
+        vault.know([DataKey(workspace, 1, "", RING.newest, RING.wrap(RING.newest, shared, about_it))])
+    packet = vault.seal(place, b"words", "")
+
+    assert vault.open(place, packet) == b"words"
+    with pytest.raises(NotOpened):
+        vault.open(moved, packet)
+
+
 PARTS = st.tuples(
     st.sampled_from(["turns", "quotes", "deliveries"]),
     st.sampled_from(["body", "name", "error"]),

@@ -32,6 +32,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from tests import watch
+from tests.wire.endless import ENDLESS, endless
 from tests.wire.faults import Fault, Faults, faultless, page
 from tests.wire.slack.workspace import BOT_USER, SCOPES, TEAM, Arguments, Message, No, TooMany, Workspace
 
@@ -380,6 +381,8 @@ class SlackServer:
             return web.Response(
                 text="<!DOCTYPE html><html><body>Sign in to Slack</body></html>", content_type="text/html"
             )
+        if file.data is ENDLESS:
+            return await endless(request)
         answer = web.Response(body=file.data, content_type=file.facts["mimetype"])
         if request.match_info["path"].startswith("download/"):
             answer.headers["Content-Disposition"] = "attachment"
