@@ -15,8 +15,13 @@ _ABOUT = ("name", "what")
 
 def note(connection: Connection, order: Order, said: Said) -> None:
     """Records what a command did, or was denied, at the end of the transaction in which it did so."""
-    if said.outcome is not None and (order.command.recorded or said.outcome is Outcome.DENIED):
+    if said.outcome is not None and (_is_recorded(order) or said.outcome is Outcome.DENIED):
         _record(connection, order, said.outcome)
+
+
+def _is_recorded(order: Order) -> bool:
+    """What could have been about its asker alone is, where it is not."""
+    return order.command.recorded or (order.command.own and order.deed is not None)
 
 
 def refuse(connection: Connection, order: Order) -> None:
@@ -47,6 +52,7 @@ def _record(connection: Connection, order: Order, outcome: Outcome) -> None:
 
 
 def _deed(name: str, given: Mapping[str, str], *, is_for_workspace: bool) -> str:
-    """The command, and what of ours it is about: a setting, by its name, or whose words. Never a value."""
+    """The command, and what of ours it is about: a place, a setting, by its name, or whose words. Never a value."""
     about = [given[one] for one in _ABOUT if one in given]
-    return " ".join([name, *(["workspace"] if is_for_workspace else []), *about])
+    flags = (find(name).flags & given.keys()) | ({"workspace"} if is_for_workspace else set())
+    return " ".join([name, *sorted(flags), *about])

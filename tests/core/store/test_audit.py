@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from core.chores.sealing import Resealing
 from core.schema import audit as table
 from core.schema import audit_chains
+from core.seam.messages import Audience
 from core.store import Database, audit, bodies, connect, keys, policies
 from core.store.audit import Outcome
 from core.store.engine.sql import this_moment
@@ -319,6 +320,24 @@ async def test_settings_are_recorded_by_name_and_refusals_too(database: Database
         (ADA.id, "set workspace may_set", "denied"),
         (ADA.id, "unset zone", "done"),
         (BEN.id, "set zone", "denied"),
+    ]
+
+
+async def test_who_looked_at_what_all_people_have_used_is_recorded(database: Database) -> None:
+    """What they have used themselves is nobody's business."""
+    async with house(database) as running:
+        await running.say(message("hello"))
+        await running.over()
+        await database.write(_let, "", may_set="U1")
+        for author in (ADA, BEN):
+            for text in ("!usage", "!usage channel", "!usage workspace"):
+                await running.say(message(text, author=author, direct=False, audience=Audience.BOT))
+                await running.over()
+
+    told = ("usage channel", "usage workspace")
+    assert await deeds(database) == [
+        *((ADA.id, one, "done") for one in told),
+        *((BEN.id, one, "denied") for one in told),
     ]
 
 
