@@ -9,9 +9,14 @@ from core.seam.messages import Audience
 from core.store import Database, exporting, forgetting, places
 from core.store.erasures import Erasure, Scope, begin_in
 from tests.script import Fault, House, TranscriptAdapter, brisk, house, memory
+from tests.stages import STAGES
+from tests.talk import Running
 from tests.test_deletions import reconciled
 from tests.test_forgetting import Governed, said, stored
+from tests.test_forgotten import BRISK
 from tests.values import ADA, BEN, HERE, message
+from tests.wire.openai import OpenAIServer, Request
+from tests.wire.slack import SlackStage
 
 
 async def erased(running: House) -> None:
@@ -128,3 +133,25 @@ async def test_an_answer_that_begins_again_is_whole_in_the_end(database: Databas
 
     assert "withdrawn" not in str(adapter.texts)
     assert await memory(database) == [("person", "what of the fish?"), ("assistant", "Bread it is.")]
+
+
+@pytest.mark.parametrize(("platform", "streams"), [("slack", True), ("slack", False), ("discord", False)])
+@pytest.mark.parametrize("dialect", ["sqlite"])
+async def test_what_was_growing_on_screen_leaves_it(url: str, platform: str, *, streams: bool) -> None:
+    """On the platforms themselves, however it is put there; the answer is there in the end, once."""
+
+    def answer(request: Request) -> str:
+        return "The tuna is ready. " + "And so on. " * 200 if "tuna" in str(request.texts[:-1]) else "Noted."
+
+    async with STAGES[platform]() as stage, OpenAIServer(answer=answer, pause=0.05) as model:
+        if isinstance(stage, SlackStage) and not streams:
+            stage.server.workspace.streams_a_minute = 0
+        async with Running(url, model, stage, timings=BRISK):
+            await stage.say("my tuna", author="ada")
+            await stage.until(lambda: stage.shown() and stage.shown()[-1].done)
+            await stage.say("what of the fish?", author="ben")
+            await stage.until(lambda: any("tuna is" in one.text for one in stage.shown()))
+            await stage.say("!forget me yes", author="ada")
+            await stage.until(lambda: any("I have forgotten you" in one.text for one in stage.shown()), 60)
+            await stage.until(lambda: [one.done for one in stage.shown() if one.text == "Noted."] == [True] * 2)
+            await stage.until(lambda: "tuna" not in str([one.text for one in stage.shown()]))
