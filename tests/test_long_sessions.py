@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from itertools import count
 
 from sqlalchemy import Connection, text, update
 
@@ -16,8 +17,17 @@ from core.seam.messages import Deleted, Edited, Event
 from core.session import Kind, Progress
 from core.store import connect
 from core.store.engine.threads import driver_of
-from tests.script import House, TranscriptAdapter, house
+from core.store.unrecorded import PAGE
+from tests.script import House, TranscriptAdapter, house, memory
 from tests.values import BEN, HERE, message
+
+_moments = count(1_800_000_100)
+"""Behind all that was said before."""
+
+
+def _now() -> float:
+    return float(next(_moments))
+
 
 SHORT, LONG = 2_500, 10_000
 """Questions, each with an answer of two messages, long ago: what a person can be told in one breath is in both."""
@@ -72,6 +82,20 @@ ASKED: Mapping[str, Callable[[], Event]] = {
     "a deletion of what nobody knows": lambda: Deleted(address=HERE, id="other"),
     "a summary": lambda: message("!summarize"),
     "forgetting": lambda: message("!forget session"),
+    "what was said since": lambda: message("!summarize since 2h", at=_now()),
+    "what was said since long ago": lambda: message("!summarize since 2023-11-14", at=_now()),
+    "what was said since a visit": lambda: message("!summarize since my last visit", at=_now()),
+    "what was said since a visit that never was": lambda: message(
+        "!summarize since my last visit", at=_now(), author=BEN
+    ),
+    "a wish": lambda: message("!prefer tone dry", at=_now()),
+    "wishes": lambda: message("!preferences", at=_now()),
+    "a setting": lambda: message("!set persona You are dry.", at=_now()),
+    "a setting taken back": lambda: message("!unset persona", at=_now()),
+    "usage of the channel": lambda: message("!usage channel", at=_now()),
+    "off the record": lambda: message("!off the record", at=_now()),
+    "talk off the record": lambda: message("something else", at=_now()),
+    "on the record": lambda: message("!on the record", at=_now()),
 }
 READING = ("status", "context", "the context of an answer", "usage", "settings", "help", "an export of all")
 
@@ -90,21 +114,22 @@ class Steps:
         driver_of(connection).set_progress_handler(count, 100)
 
 
+def filled(connection: Connection, questions: int) -> None:
+    for statement in _FILL:
+        connection.execute(text(statement), {"number": questions})
+    connection.execute(update(sessions).values(tail=questions + 1))
+
+
 @asynccontextmanager
 async def session(url: str, questions: int) -> AsyncIterator[House]:
     """A house in which so many questions were asked and answered."""
-
-    def fill(connection: Connection) -> None:
-        for statement in _FILL:
-            connection.execute(text(statement), {"number": questions})
-        connection.execute(update(sessions).values(tail=questions + 1))
 
     database = connect(url)
     try:
         async with house(database, adapter=Linking()) as running:
             await running.say(message("hello", at=1_700_000_000))
             await running.over()
-            await database.write(fill)
+            await database.write(filled, questions)
             yield running
     finally:
         await database.close()
@@ -131,6 +156,22 @@ async def test_nothing_that_people_ask_costs_more_in_a_long_session(make_url: Ca
 
     more = {name: (short[name].total(), steps.total()) for name, steps in long.items()}
     assert {name: both for name, both in more.items() if both[1] > 1.3 * both[0] + _LITTLE} == {}
+
+
+async def test_talk_off_the_record_is_found_behind_all_that_was_read_in_a_history_meanwhile(
+    make_url: Callable[[str], str],
+) -> None:
+    database = connect(make_url("sqlite"))
+    async with house(database, adapter=Linking()) as running:
+        asked = message("!off the record", at=1_800_000_000)
+        await running.say(message("salmon", at=1_800_000_001))
+        await running.over()
+        await database.write(filled, PAGE - 10)
+        await running.say(asked)
+        await running.over()
+
+    assert "salmon" not in str([text for _, text in await memory(database)])
+    await database.close()
 
 
 async def test_what_changes_nothing_leaves_the_one_writer_to_others(make_url: Callable[[str], str]) -> None:

@@ -174,6 +174,14 @@ turns = Table(
         postgresql_where=text("slip IS NOT NULL"),
         sqlite_where=text("slip IS NOT NULL"),
     ),
+    Index(
+        "ix_turns_edited_at",
+        "workspace",
+        "session",
+        "edited_at",
+        postgresql_where=text("edited_at IS NOT NULL"),
+        sqlite_where=text("edited_at IS NOT NULL"),
+    ),
 )
 
 checkpoints = Table(  # texts in place of folded turns

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, exists, literal, or_, select, tuple_
+from sqlalchemy import Connection, and_, literal, or_, select, tuple_
 
 from core.schema import checkpoints, sessions, spent, turns, usage
 from core.schema import quotes as table
@@ -57,14 +57,15 @@ def said(connection: Connection, key: SessionKey, after: Row, *, author: str | N
 
     What is erased is not among it, nor hidden because it is being forgotten, nor waits for its answer off the record.
     """
-    asked = turns.alias("asked")
-    question = and_(*(asked.c[name] == turns.c[name] for name in ("workspace", "session", "seq")))
-    to_them = exists().where(question, asked.c.author == author, asked.c.role == Role.PERSON)
-    theirs = or_(and_(turns.c.author == author, turns.c.role == Role.PERSON), to_them)
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
-    behind = tuple_(turns.c.seq, turns.c.role) > tuple_(*(literal(one) for one in after))
-    known = turns.c.validity.in_((Validity.STANDS, Validity.STALE))
-    stand = and_(mine, behind, known, *([] if author is None else [theirs]))
+    known = and_(mine, turns.c.validity.in_((Validity.STANDS, Validity.STALE)))
+    if author is None:
+        stand = and_(known, tuple_(turns.c.seq, turns.c.role) > tuple_(*(literal(one) for one in after)))
+    else:  # found by an index of their own, however much others have said
+        theirs = and_(known, turns.c.author == author, turns.c.role == Role.PERSON, turns.c.seq >= after[0])
+        asked = connection.execute(select(turns.c.seq).where(theirs).order_by(turns.c.seq).limit(_PAGE))
+        behind = or_(turns.c.seq > after[0], turns.c.role > after[1])
+        stand = and_(known, turns.c.seq.in_(asked.scalars().all()), behind)
     rows = connection.execute(select(*COLUMNS).where(stand).order_by(turns.c.seq, turns.c.role).limit(_PAGE)).all()
     found = [turn_of(key, row) for row in rows]
     pointed = quotes.of(connection, key, [one.seq for one in found if one.role is Role.PERSON])

@@ -29,6 +29,8 @@ OPEN = turns.c.progress.in_((fixed(Progress.WAITING), fixed(Progress.ANSWERED)))
 WAITS = and_(turns.c.slip.is_not(None), OPEN)
 """The same. The slip, which they all have, leads to their index."""
 
+_LOOKED_AT = 2_000  # rows, of which no index tells whose they are
+
 
 def first_waiting(connection: Connection, key: SessionKey, most: int) -> list[Turn]:
     """The turns that wait to be answered, at most so many, in the order in which they were said."""
@@ -50,19 +52,19 @@ def leave_out(connection: Connection, key: SessionKey, seqs: Collection[int]) ->
 
 
 def last_said(connection: Connection, key: SessionKey, author: str, *, before: int) -> float | None:
-    """When this person last said something here before that seq, commands aside; None for never."""
-    talk = turns.c.kind.in_((Kind.SAID, Kind.OVERHEARD))
-    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session, turns.c.author == author)
-    said = select(func.max(turns.c.at)).where(mine, talk, turns.c.seq < before)
-    at: int | None = connection.execute(said).scalar_one()
+    """When this person last said something here before that seq, commands aside; None for never, or too long ago."""
+    lately = select(turns.c.at, turns.c.author, turns.c.kind).where(MINE, turns.c.seq < before)
+    newest = lately.order_by(turns.c.seq.desc()).limit(_LOOKED_AT).subquery()
+    talk = newest.c.kind.in_((Kind.SAID, Kind.OVERHEARD))
+    said = select(func.max(newest.c.at)).where(newest.c.author == author, talk)
+    at: int | None = connection.execute(said, place(key)).scalar_one()
     return None if at is None else seconds(at)
 
 
 def has_said(connection: Connection, key: SessionKey, author: str) -> bool:
     """Whether this person has said something to us in this session; a command is none of that."""
-    mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
-    theirs = and_(turns.c.author == author, turns.c.kind == Kind.SAID)
-    return connection.execute(select(turns.c.seq).where(mine, theirs).limit(1)).first() is not None
+    theirs = select(turns.c.seq).where(MINE, turns.c.author == author, turns.c.kind == Kind.SAID).limit(1)
+    return connection.execute(theirs, place(key)).first() is not None
 
 
 def place(key: SessionKey) -> dict[str, int]:

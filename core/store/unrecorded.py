@@ -5,10 +5,10 @@ question waits with its words, in no window, and loses them as its answer is sto
 is still to be posted. Everything else that was said is not stored at all. Commands are no talk.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, and_, case, delete, func, null, or_, select, update
+from sqlalchemy import Connection, Row, and_, case, delete, func, null, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.schema import deliveries as posted
@@ -22,6 +22,9 @@ from core.store.queue import turn
 from core.store.states import DeliveryState
 
 OVER = "_We are on the record again: I remember what is said from now on, and nothing of what was said in between._"
+
+PAGE = 1_000
+"""So many turns are looked through at a time for those of a certain time, of which there is no index."""
 
 
 class Unrecorded(Exception):
@@ -120,18 +123,38 @@ def drop_waiting(connection: Connection, key: SessionKey) -> None:
 def _take_out(connection: Connection, key: SessionKey, since: int, until: int, command: int | None = None) -> None:
     """What is stored of talk in this stretch: what waits is answered off the record, and the rest is erased."""
     mine = and_(turns.c.workspace == key.workspace, turns.c.session == key.session)
-    talk = and_(mine, turns.c.kind.in_((Kind.SAID, Kind.OVERHEARD)), turns.c.role == Role.PERSON)
-    words = or_(*(and_(at > since, at < until) for at in (turns.c.at, turns.c.edited_at)))
-    then = and_(talk, words, turns.c.validity == Validity.STANDS)
+    people = and_(mine, turns.c.role == Role.PERSON)
+    stored = {row.seq: row.progress for row in _said(connection, mine, since, until) if _is_talk(row)}
+    waiting = [seq for seq, progress in stored.items() if progress == Progress.WAITING]
     again = {"validity": Validity.UNRECORDED, "edited_at": func.coalesce(turns.c.edited_at, turns.c.at) + 1}
-    if connection.execute(update(turns).where(then, turns.c.progress == Progress.WAITING).values(again)).rowcount:
+    if waiting:
+        connection.execute(update(turns).where(people, turns.c.seq.in_(waiting)).values(again))
         tell(connection, key)
-    ended = and_(then, turns.c.progress != Progress.WAITING)
-    found = connection.execute(select(turns.c.seq).where(ended)).scalars().all()
+    found = sorted(stored.keys() - set(waiting))
     for seq in found:
         summaries.outdate(connection, key, seq, but=command)
         checkpoints.outdate(connection, key, seq)
     _empty(connection, key, found)
+
+
+def _said(connection: Connection, mine: ColumnElement[bool], since: int, until: int) -> Iterator[Row[*tuple[int, ...]]]:
+    """What was said or edited in this time.
+
+    What is found in a history stands behind what was said later, but not behind so much that a page of turns has
+    nothing of this time in it and the one before it has.
+    """
+    known = select(turns.c.seq, turns.c.role, turns.c.kind, turns.c.validity, turns.c.progress, turns.c.at).where(mine)
+    yield from connection.execute(known.where(turns.c.edited_at > since, turns.c.edited_at < until)).all()
+    newest = connection.execute(select(func.max(turns.c.seq)).where(mine)).scalar_one()
+    while newest is not None:
+        page = connection.execute(known.where(turns.c.seq > newest - PAGE, turns.c.seq <= newest)).all()
+        yield from (row for row in page if since < row.at < until)
+        newest = newest - PAGE if any(row.at > since for row in page) else None
+
+
+def _is_talk(row: Row[*tuple[int, ...]]) -> bool:
+    is_said = row.role == Role.PERSON and row.kind in (Kind.SAID, Kind.OVERHEARD)
+    return is_said and row.validity == Validity.STANDS
 
 
 def _empty(connection: Connection, key: SessionKey, seqs: Sequence[int]) -> None:
