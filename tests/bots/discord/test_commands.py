@@ -209,7 +209,7 @@ async def test_an_expired_ticket_is_answered_plainly(stage: DiscordStage, ear: L
     await stage.command("status")
     heard = await ear.number(1)
     late = stage.adapter(now=lambda: time() + 901)
-    await late.deliver(reply(heard, private=True))
+    await late.deliver(reply(heard))
     await late.close()
     assert [(shown.text, shown.private) for shown in stage.shown()] == [("an answer", False)]
     assert not stage.world.asked("/webhooks/")
@@ -253,6 +253,7 @@ async def test_a_private_draft_whose_ticket_expired_is_answered_plainly(stage: D
     await stage.command("status")
     answer = reply(await ear.number(1), "half", private=True)
     draft = await ear.adapter.preview(answer)
+    stage.world.token_lifetime = 0
     late = stage.adapter(now=lambda: time() + 901)
     await late.deliver(replace(answer, text="whole", draft=draft))
     await late.close()
@@ -338,5 +339,20 @@ async def test_a_ticket_is_good_for_a_quarter_of_an_hour_after_it_came(stage: Di
         heard = await listener.number(1)
         await stage.until(lambda: interaction(stage).deferred)
         ahead += 16 * 60
+        await listener.adapter.deliver(reply(heard))
+    assert not stage.world.asked("/webhooks/")
+
+
+@pytest.mark.parametrize("jump", [1_200, -1_200])
+async def test_an_answer_stays_private_when_this_machines_clock_jumps_before_it(
+    stage: DiscordStage, jump: float
+) -> None:
+    """F11."""
+    ahead = 0.0
+    async with listening(stage, now=lambda: time() + ahead) as listener:
+        await stage.command("status")
+        heard = await listener.number(1)
+        await stage.until(lambda: interaction(stage).deferred)
+        ahead = jump
         await listener.adapter.deliver(reply(heard, private=True))
-    assert [(one.text, one.private) for one in stage.shown()] == [("an answer", False)]
+    assert [(one.text, one.private) for one in stage.shown()] == [("an answer", True)]
