@@ -15,7 +15,7 @@ from bots.program.exits import go, known_settings
 from bots.program.reports import show
 from bots.program.version import own_version
 from core.config import Settings
-from core.errors import DatabaseError
+from core.errors import DatabaseAhead, DatabaseError
 from core.seam.adapter import Finding
 from core.store import Database, health, hearers, sqlite_files
 
@@ -91,6 +91,8 @@ async def examined(settings: Settings, platforms: Sequence[str]) -> Health:
             await _look(database, platforms, found)
     except TimeoutError:
         found.add("database", f"no answer within {PATIENCE:.0f} seconds", "Look at its server and disk.", ok=False)
+    except DatabaseAhead as error:
+        found.add("schema", str(error), "Install the newest Backscroll.", ok=False)
     except DatabaseError as error:
         found.add("database", str(error), error.remedy, ok=False)
     finally:

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import time
 
 import pytest
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, text, update
 
 import migrations
 from core.errors import ModelStalled
@@ -86,6 +86,18 @@ def test_a_schema_that_is_behind_is_unhealthy(url: str) -> None:
     on(url, lambda database: database.write(migrations.downgrade, "0027"))
 
     assert wrong(ask(url, "console", status=1)) == ["schema"]
+
+
+def test_a_schema_of_a_newer_release_is_unhealthy_and_this_release_is_what_to_mend(url: str) -> None:
+    def ahead(connection: Connection) -> None:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    on(url, lambda database: database.write(ahead))
+
+    told = ask(url, "console", status=1)
+
+    assert wrong(told) == ["schema"]
+    assert "Install the newest Backscroll." in str(told["findings"])
 
 
 def test_no_database_at_all_is_unhealthy_and_none_is_made(tmp_path: Path) -> None:
