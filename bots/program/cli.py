@@ -25,7 +25,7 @@ from bots.program import (
 )
 from bots.program.doctor import examine
 from bots.program.doors import Platform
-from bots.program.exits import go, known_settings, printing
+from bots.program.exits import go, known_settings, obey
 from bots.program.reports import show as show_findings
 from bots.program.run import run as run_platforms
 from bots.program.version import own_version
@@ -168,8 +168,7 @@ def _manifest() -> None:
 
 def main() -> None:
     """Reads the words behind the program's name, and does what they say."""
-    with printing():
-        app()
+    obey(app)
 
 
 async def _migrate(settings: Settings) -> int:

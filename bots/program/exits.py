@@ -42,6 +42,25 @@ def go(work: Callable[[], Awaitable[int]]) -> None:
     raise typer.Exit(status)
 
 
+def obey(app: typer.Typer) -> None:
+    """Does what the words behind the program's name say. Where the log is JSON, so is what is wrong with them."""
+    with printing():
+        form = wanted_log()
+        if form == "text":
+            app()
+        logs.configure(form)
+        try:
+            status = app(standalone_mode=False)
+        except typer.TyperException as error:
+            if why := error.format_message():  # else help is shown
+                _explain(why)
+            status = error.exit_code
+        except BrokenPipeError:
+            _let_go()
+            status = 1
+        raise SystemExit(status)
+
+
 @contextmanager
 def printing() -> Iterator[None]:
     """Whatever is printed in it: where it has no room, as on a full disk, that is told, and the exit status is 1."""

@@ -510,6 +510,15 @@ async def test_a_start_that_waits_for_its_platform_can_be_stopped(tmp_path: Path
     assert not any("Traceback" in line or SECRET in line for line in lines)
 
 
+@pytest.mark.parametrize(("words", "status"), [("run slak", 2), ("health --nope", 2), ("manifest slack", 0)])
+async def test_under_json_wrong_words_are_json_as_well(words: str, status: int, tmp_path: Path) -> None:
+    async with process(tmp_path, *words.split(), BACKSCROLL_LOG="json") as running:
+        ended_with, lines = await ended(running)
+
+    assert ended_with == status
+    assert [json.loads(line)["event"] for line in lines] == ["ended"] * bool(status)
+
+
 @pytest.mark.parametrize("dialect", ["postgresql"])
 @pytest.mark.parametrize("awaited", ["starting", "out of reach"], ids=["at the start", "later"])
 async def test_a_database_that_hangs_keeps_nobody_from_ending_it_in_time(
