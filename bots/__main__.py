@@ -2,13 +2,20 @@
 
 import os
 import signal
+import sys
 
 from bots.program import garbage
 
 
 def main() -> None:
-    """Runs the command line. A quarter of the time in which its modules are loaded was the search for garbage."""
+    """Runs the command line. A quarter of the time in which its modules are loaded was the search for garbage.
+
+    Where its caller has closed what it writes to, that goes nowhere.
+    """
     _be_ended()
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:
+            setattr(sys, stream, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
     with garbage.loading():
         from bots.program import cli
     cli.main()

@@ -510,6 +510,19 @@ async def test_a_start_that_waits_for_its_platform_can_be_stopped(tmp_path: Path
     assert not any("Traceback" in line or SECRET in line for line in lines)
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+async def test_who_has_closed_what_it_writes_to_has_it_run_all_the_same(closed: str, tmp_path: Path) -> None:
+    order = f"echo hello | {sys.executable} -m bots run console {closed}"
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **switch()}
+    running = await asyncio.create_subprocess_shell(
+        order, cwd=tmp_path, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    status, lines = await ended(running)
+
+    assert status == 0
+    assert "Traceback" not in "".join(lines)
+
+
 @pytest.mark.parametrize(("words", "status"), [("run slak", 2), ("health --nope", 2), ("manifest slack", 0)])
 async def test_under_json_wrong_words_are_json_as_well(words: str, status: int, tmp_path: Path) -> None:
     async with process(tmp_path, *words.split(), BACKSCROLL_LOG="json") as running:
