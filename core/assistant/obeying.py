@@ -17,7 +17,7 @@ from core.memory.mind import Mind
 from core.policy import Overrides
 from core.seam.links import Linked
 from core.session import Answer, Fate, Lease
-from core.store import Connection, Database, answering, policies, queue, turns, withdrawals
+from core.store import Connection, Database, answering, audit, policies, queue, turns, withdrawals
 from core.store.deliveries import Delivery
 from core.timings import Clock, Timings
 
@@ -49,9 +49,7 @@ class Obeying:
         if deeds.only_reads(order):
             read = await self._database.read(self._run, order, is_admin=is_admin, linked=linked)
         try:
-            said, parts = await self._database.write(
-                self._effect, order, lease, is_admin=is_admin, linked=linked, read=read
-            )
+            said, parts = await self._done(order, lease, is_admin=is_admin, linked=linked, read=read)
         except answering.AlreadyAnswered:  # nothing was done twice
             return Fate.GIVEN_BACK if lease is None else await self.finish(await self._again(order), lease)
         if said.stopped is not None:
@@ -138,6 +136,17 @@ class Obeying:
         return (
             None if order.link is None else await self._outbox.adapters[order.key.address.platform].linked(order.link)
         )
+
+    async def _done(
+        self, order: Order, lease: Lease | None, *, is_admin: bool | None, linked: Linked | None, read: Said | None
+    ) -> tuple[Said, tuple[str, ...]]:
+        """See `_effect`; what can't be recorded is not done, which is said."""
+        do, write = self._effect, self._database.write
+        try:
+            return await write(do, order, lease, is_admin=is_admin, linked=linked, read=read)
+        except audit.ChainLost as lost:
+            log.error("not done, as it can't be recorded", session=order.key.address.id, reason=str(lost))
+        return await write(do, order, lease, is_admin=is_admin, linked=linked, read=auditing.LOST)
 
     def _effect(
         self,

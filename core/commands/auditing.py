@@ -2,19 +2,34 @@
 
 from collections.abc import Mapping
 
+import structlog
+
 from core.commands import lines
 from core.commands.orders import Order, Said
 from core.commands.table import find
 from core.seam.messages import Filled
+from core.session import SessionKey
 from core.store import Connection, audit, places
 from core.store.audit import Outcome
+
+log = structlog.get_logger()
+
+LOST = Said(
+    text="I can't record any more who does what here, and do nothing of that kind unrecorded. Whoever runs me has to "
+    "see to it: `backscroll audit --verify` tells what is wrong.",
+    outcome=None,
+)
+"""What is said in place of what was not done since the audit has no beginning or end to which it could be added."""
 
 _ABOUT = ("name", "what")
 """The parameters that name something of ours."""
 
 
 def note(connection: Connection, order: Order, said: Said) -> None:
-    """Records what a command did, or was denied, at the end of the transaction in which it did so."""
+    """Records what a command did, or was denied, at the end of the transaction in which it did so.
+
+    Raises ChainLost where it would have done something that can't be recorded.
+    """
     if said.outcome is not None and (_is_recorded(order) or said.outcome is Outcome.DENIED):
         _record(connection, order, said.outcome)
 
@@ -39,7 +54,7 @@ def refuse_form(connection: Connection, form: Filled) -> None:
         command, key = find(order.verb or ""), found.key
         given = lines.arguments(command, order.text)
         deed = _deed(command.name, given, is_for_workspace="workspace" in given)
-        audit.record(connection, key.workspace, deed, Outcome.DENIED, actor=order.author.id, session=key.session)
+        _add(connection, key, deed, Outcome.DENIED, actor=order.author.id)
 
 
 def _record(connection: Connection, order: Order, outcome: Outcome) -> None:
@@ -48,7 +63,17 @@ def _record(connection: Connection, order: Order, outcome: Outcome) -> None:
         return
     given = order.arguments if order.misfit is None else {}
     deed = _deed(order.command.name, given, is_for_workspace=order.is_for_workspace)
-    audit.record(connection, key.workspace, deed, outcome, actor=author.id, session=key.session)
+    _add(connection, key, deed, outcome, actor=author.id)
+
+
+def _add(connection: Connection, key: SessionKey, deed: str, outcome: Outcome, *, actor: str) -> None:
+    """What was denied is so, whether it can be recorded or not. Raises ChainLost for all else."""
+    try:
+        audit.record(connection, key.workspace, deed, outcome, actor=actor, session=key.session)
+    except audit.ChainLost as lost:
+        if outcome is not Outcome.DENIED:
+            raise
+        log.error("denied, and not recorded", session=key.address.id, reason=str(lost))
 
 
 def _deed(name: str, given: Mapping[str, str], *, is_for_workspace: bool) -> str:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, delete, insert, select, update
 
 from core.chores.sealing import Resealing
+from core.commands.auditing import LOST
 from core.schema import audit as table
 from core.schema import audit_chains
 from core.seam.messages import Audience
@@ -321,6 +322,35 @@ async def test_settings_are_recorded_by_name_and_refusals_too(database: Database
         (ADA.id, "unset zone", "done"),
         (BEN.id, "set zone", "denied"),
     ]
+
+
+async def test_what_can_not_be_recorded_is_not_done_and_that_is_said_at_once(database: Database) -> None:
+    """What is denied is so all the same, and nobody waits for several attempts."""
+    bodies.use(None)
+
+    def lose(connection: Connection) -> None:
+        connection.execute(update(audit_chains).values(last=b"lost"))
+
+    async with house(database) as running:
+        for text in ("hello", "!reset", "!undo"):
+            await running.say(message(text))
+            await running.over()
+        await database.write(lose)
+        before = len(running.adapter.texts)
+        for text in ("!reset", "!context", "!forget me yes"):
+            await running.say(message(text))
+            await running.over()
+        await running.say(message("!export session", author=BEN, direct=False))
+        await running.over()
+        told = running.adapter.texts[before:]
+        await running.say(message("do you know it still?"))
+        await running.over()
+
+    assert told[:3] == [LOST.text] * 3
+    assert told[3].startswith("Only admins may be shown")
+    assert "hello" in running.model.asked()[0], "nothing was set aside, or forgotten"
+    assert [one for _, one, _ in await deeds(database)] == ["reset", "undo"]
+    seal_if_told()
 
 
 async def test_who_looked_at_what_all_people_have_used_is_recorded(database: Database) -> None:
