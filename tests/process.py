@@ -14,7 +14,11 @@ ROOT = Path(__file__).parent.parent
 
 @asynccontextmanager
 async def process(
-    tmp_path: Path, *words: str, stdout: int = asyncio.subprocess.PIPE, **environment: str
+    tmp_path: Path,
+    *words: str,
+    stdout: int = asyncio.subprocess.PIPE,
+    stderr: int = asyncio.subprocess.PIPE,
+    **environment: str,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """The program, with these words on its command line; killed in the end if it still runs."""
     running = await asyncio.create_subprocess_exec(
@@ -26,7 +30,7 @@ async def process(
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **switch(), **environment},
         stdin=asyncio.subprocess.PIPE,
         stdout=stdout,
-        stderr=asyncio.subprocess.PIPE,
+        stderr=stderr,
     )
     try:
         yield running

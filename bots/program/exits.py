@@ -97,12 +97,13 @@ def _explain(reason: str, remedy: str = "") -> None:
 
 def _let_go() -> None:
     """Prints what is left. Where nobody takes it, it goes nowhere: Python would try again with its last breath."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 async def _guarded(work: Callable[[], Awaitable[int]]) -> int:

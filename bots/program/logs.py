@@ -4,27 +4,47 @@ import asyncio
 import logging
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from textwrap import indent
 from traceback import format_tb
-from typing import Any, Literal
+from typing import Any, Literal, TextIO, cast
 
 import structlog
 
 from core.errors import BackscrollError
 
 
+class _Errors:
+    """Standard error, also where nobody takes it any more: a disk is full, a journal or a collector was restarted.
+
+    Nobody is answered the less for a line of the log, nor is the process ended.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, words: str) -> None:
+        with suppress(OSError):
+            self._stream.write(words)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def configure(form: Literal["text", "json"], *, quiet: bool = False) -> None:
     """Sets logging up for the process. `quiet` leaves out all but warnings, for a terminal that people talk in."""
     level = logging.WARNING if quiet else logging.INFO
+    errors = cast("TextIO", _Errors(sys.stderr))
     *shared, renderer = processors(form)
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(errors),
         cache_logger_on_first_use=False,
     )
     formatter = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processor=renderer)
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(errors)
     handler.setFormatter(formatter)
     # The libraries' own debug logs hold bodies and tokens: their warnings are all that we let through.
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
@@ -36,7 +56,7 @@ def last_word(reason: str) -> None:
     if isinstance(structlog.get_config()["processors"][-1], structlog.processors.JSONRenderer):
         log.critical("ended", reason=reason)
     else:
-        sys.stderr.write(f"backscroll: {reason}\n")
+        _Errors(sys.stderr).write(f"backscroll: {reason}\n")
 
 
 def processors(form: Literal["text", "json"]) -> list[structlog.types.Processor]:
