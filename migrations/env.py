@@ -14,10 +14,12 @@ def run(connection: Connection) -> None:
     """Runs the migrations that the command asked for.
 
     Whoever waits for a table to be let go, by a backup say, has everybody else who wants it wait behind them: so the
-    wait is short, and the transaction is run again.
+    wait is short, and the transaction is run again. Each step may take any time: what a role has been given for a
+    statement is meant for others.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL lock_timeout = '3s'"))
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
     context.configure(
         connection=connection, target_metadata=metadata, render_as_batch=True, transactional_ddl=True, compare_type=True
     )

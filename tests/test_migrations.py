@@ -3,6 +3,7 @@
 import asyncio
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -100,6 +101,26 @@ async def test_a_migration_that_waits_for_a_backup_holds_up_nobody_who_works(url
     await backup.close()
     await ours.close()
     await server.close()
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+async def test_a_migration_may_take_longer_than_other_statements_of_its_role(url: str) -> None:
+    """Hosts give a role a few seconds for each, and a large table takes longer."""
+    database, server = connect(url, statement_seconds=None), await asyncpg.connect(url)
+    await database.write(migrations.downgrade, "0032")
+    await database.close()
+    await server.execute(
+        "CREATE FUNCTION nap() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.3); END';"
+        "CREATE EVENT TRIGGER nap ON ddl_command_start EXECUTE FUNCTION nap()"
+    )
+    await server.execute(f"ALTER DATABASE {urlsplit(url).path[1:]} SET statement_timeout = '200ms'")
+    database = connect(url, statement_seconds=None)
+
+    await database.write(migrations.upgrade)
+
+    assert await database.read(migrations.current) == migrations.newest()
+    await server.close()
+    await database.close()
 
 
 def test_the_files_of_the_migrations_begin_with_their_revisions() -> None:
