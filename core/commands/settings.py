@@ -88,7 +88,9 @@ def change(
         return False, f"{wrong}."
     policies.keep(connection, key, scope, after)
     if setting.name in _TAKES_ROOM:
-        folds.mark(connection, key)  # before the next question finds that not all it needs has room
+        # before the next question finds that not all it needs has room
+        folds.mark(connection, key)
+        folds.mark_around(connection, key, everywhere=level is Level.WORKSPACE)
     done = f"`{setting.name}` is {setting.shown(value)}" if said is not None else f"`{setting.name}` is no longer set"
     beside = _beside(mind.policy, setting.name, level) + _unpriced(mind, value)
     gone = " What else was set there could not be read any more, and is gone." if before == LOST else ""

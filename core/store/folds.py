@@ -5,7 +5,7 @@ A session has a row from the moment when something is due, until that is done.
 
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Connection, and_, bindparam, cast, delete, or_, select, update
+from sqlalchemy import BigInteger, Connection, and_, bindparam, cast, delete, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.roles import FromClauseRole
@@ -48,7 +48,10 @@ def marking(dialect: str, *sources: FromClauseRole) -> Insert:
     """
     look_in: ColumnElement[int] = bindparam("look_in", type_=BigInteger)
     row = given(folds, "workspace", "session") | {"due_at": clock(dialect) + look_in, "failures": fixed(0)}
-    new = filled(insert(dialect, folds), row, look_in.is_not(None), *sources)
+    return _sooner(filled(insert(dialect, folds), row, look_in.is_not(None), *sources), dialect)
+
+
+def _sooner(new: Insert, dialect: str) -> Insert:
     sooner = or_(folds.c.due_at > new.excluded.due_at, folds.c.due_at <= clock(dialect))
     return new.on_conflict_do_update(
         index_elements=list(folds.primary_key),
@@ -63,6 +66,27 @@ def mark(connection: Connection, key: SessionKey, *, after: float = 0.0) -> None
 
 
 MARKED = Prepared(marking, tuple)
+
+_MOST = 1_000  # sessions that one setting has looked at
+
+
+def mark_around(connection: Connection, key: SessionKey, *, everywhere: bool) -> None:
+    """All sessions of this one's channel, or `everywhere` in its workspace, are due in which people talk these days.
+
+    Of very many, those in which they did last.
+    """
+    here = [sessions.c.workspace == key.workspace, sessions.c.present_since.is_not(None)]
+    if not everywhere:
+        here.append(sessions.c.channel == key.address.channel_address.id)
+    row = {
+        "workspace": sessions.c.workspace,
+        "session": sessions.c.session,
+        "due_at": cast(now(connection), BigInteger),
+        "failures": literal(0),
+    }
+    talked_in = select(*row.values()).where(*here).order_by(sessions.c.touched_at.desc()).limit(_MOST)
+    dialect = connection.dialect.name
+    connection.execute(_sooner(insert(dialect, folds).from_select(list(row), talked_in), dialect))
 
 
 def settle(connection: Connection, done: Due) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import update
 
 from core.events import FoldRefused
 from core.schema import checkpoints, folds, turns
+from core.seam.address import Address
 from core.seam.messages import Deleted
 from core.session import Fold, Validity
 from core.store import Database
@@ -23,18 +24,18 @@ from tests.values import HERE, message
 pytestmark = pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
 
 
-async def say(running: Talking, words: str) -> None:
-    said = message(words)
+async def say(running: Talking, words: str, *, address: Address = HERE) -> None:
+    said = message(words, address=address)
     running.now = said.at + 1
     await running.say(said)
     await running.over()
 
 
-async def talk(running: Talking, exchanges: int) -> Sequence[str]:
+async def talk(running: Talking, exchanges: int, *, address: Address = HERE) -> Sequence[str]:
     """So many, of which one in twenty tells a fact; returns these."""
     facts = {number: f"fact{number} is so" for number in range(0, exchanges, 20)}
     for number in range(exchanges):
-        await say(running, f"{facts.get(number, '')}\n{TALK}")
+        await say(running, f"{facts.get(number, '')}\n{TALK}", address=address)
     return list(facts.values())
 
 
@@ -63,6 +64,20 @@ async def test_in_a_window_that_has_become_much_smaller_nothing_is_forgotten(dat
     assert [fact for fact in facts if fact not in request(running)] == []
     assert [first for first, _ in records] == [1, *(last + 1 for _, last in records[:-1])], "none twice, and no gap"
     assert running.model.prompts[-1].tokens <= 6_000
+
+
+@pytest.mark.parametrize("scope", ["", "workspace "])
+async def test_so_it_is_in_each_conversation_for_which_the_window_was_set(database: Database, scope: str) -> None:
+    """Also where somebody has set it elsewhere; no question comes before that."""
+    there = replace(HERE, thread="side")
+    async with folding_house(database, budget=24_000) as running:
+        running.mind.policy = replace(running.mind.policy, may_set=None)
+        facts = await talk(running, 20, address=there)
+        await say(running, f"!set {scope}context_tokens 4000")
+        await fold_all(running)
+        await say(running, "What was it?", address=there)
+
+    assert [fact for fact in facts if fact not in request(running)] == []
 
 
 async def test_what_could_not_be_folded_for_long_is_folded_when_it_can_be(database: Database) -> None:
