@@ -11,6 +11,7 @@ from core.seam.messages import Audience, Deleted, Edited, Inbound
 from core.session import Fold, SessionKey
 from core.store import Database, checkpoints, places
 from core.store.checkpoints import Made
+from tests.core.commands.test_hindsight import Linking, hindsight, shown
 from tests.core.store.test_timeouts import DAY, line, pass_time, present, time_out
 from tests.script import House, TranscriptAdapter, house, memory, rows
 from tests.values import BEN, HERE, message
@@ -167,3 +168,16 @@ async def test_words_that_were_edited_before_they_came_are_those_of_the_edit(dat
         await running.over()
 
     assert (await memory(database, there))[-2:] == [("person", become.text), ("assistant", f"You said: {become.text}")]
+
+
+async def test_that_an_earlier_answer_was_shown_it_is_told_still(database: Database) -> None:
+    async with house(database, adapter=Linking()) as running:
+        await ask(running, "one")
+        heard = others("who takes the minutes?")
+        await running.say(heard)
+        await ask(running, "two")
+        await ask(running, called(heard))
+        told = await hindsight(running, shown(running, "You said: two"))
+
+    assert "was shown 2 turns word for word and 1 of the messages around them that I overheard" in told
+    assert "1 was erased since it was asked" in told

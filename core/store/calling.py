@@ -1,11 +1,11 @@
 """Called upon: what was overheard is for us after all, since it came late, or was edited into a question."""
 
-from sqlalchemy import Connection, Row, and_, delete, not_, or_, select, update
+from sqlalchemy import Connection, Row, and_, not_, or_, select, update
 
 from core.schema import checkpoints as table
 from core.schema import sessions, turns
 from core.session import Kind, Progress, Role, SessionKey, Turn, Validity
-from core.store import bodies, checkpoints, gone, quotes, spoken, summaries
+from core.store import bodies, changes, checkpoints, gone, quotes, spoken, summaries
 from core.store.engine.sql import micro, seconds
 from core.store.turns import WAITS
 
@@ -40,7 +40,7 @@ def called_upon(connection: Connection, key: SessionKey, turn: Turn) -> Turn | N
     if not _keeps_its_place(connection, key, found.seq):
         summaries.outdate(connection, key, found.seq)
         checkpoints.outdate(connection, key, found.seq)
-        connection.execute(delete(turns).where(this))
+        connection.execute(update(turns).where(this).values({**changes.ERASED, "message": None}))
         spoken.NEW.run(connection, **spoken.row(key, turn))
         return turn
     turn = turn._replace(seq=found.seq)
