@@ -64,7 +64,10 @@ ENDS = (
 _GOES_ON = "<|start|>assistant"
 """What follows an end mark where only a channel has ended, not the answer."""
 
-_MARKS = sorted((*THOUGHTS, *CLOSING, *FRAMES, *ENDS), key=len, reverse=True)
+_MARKS = sorted({*THOUGHTS, *CLOSING, *FRAMES, *ENDS}, key=lambda mark: (-len(mark), mark))
+_MARK = re.compile("|".join(map(re.escape, _MARKS)))
+_LONGEST = len(_MARKS[0])
+_BITE = 1_000  # characters of a long piece that are held at once: each step costs as much as is held
 _STARTS = re.compile(r"[<\[◁`~\n]")
 _RUN = re.compile(r"`+|~+")
 
@@ -136,16 +139,19 @@ class Cleaner:
         return self._run("", last=True)
 
     def _run(self, piece: str, *, last: bool) -> str:
-        self._held += piece
         self.afresh = False
-        out = ""
-        while self._held and not self._over:
-            before = self.afresh
-            step = self._step(last=last)
-            if step is None:
-                break
-            out = out + step if before == self.afresh else step
-        return out
+        out = list[str]()
+        for start in range(0, len(piece) or 1, _BITE):
+            self._held += piece[start : start + _BITE]
+            while self._held and not self._over:
+                before = self.afresh
+                step = self._step(last=last)
+                if step is None:
+                    break
+                if before != self.afresh:
+                    out.clear()
+                out.append(step)
+        return "".join(out)
 
     def _step(self, *, last: bool) -> str | None:
         """Takes the next bit off what is held, and returns what is said of it; None where more must come first."""
@@ -196,11 +202,13 @@ class Cleaner:
         return self._say(run.end())
 
     def _mark(self, *, last: bool) -> str | None:
-        if not last and any(one != self._held and one.startswith(self._held) for one in _MARKS):
+        begins = not last and len(self._held) < _LONGEST
+        if begins and any(one != self._held and one.startswith(self._held) for one in _MARKS):
             return None
-        mark = next((one for one in _MARKS if self._held.startswith(one)), None)
-        if mark is None:
+        found = _MARK.match(self._held)
+        if found is None:
             return self._other(last=last)
+        mark = found[0]
         if mark in THOUGHTS:
             return self._open(mark, last=last)
         if mark in CLOSING:
