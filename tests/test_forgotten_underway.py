@@ -31,19 +31,20 @@ def fish(parts: int) -> str:
 
 
 @pytest.mark.parametrize("answer", ["The tuna is ready.", fish(1), fish(3)], ids=["all of it", "a sentence", "several"])
-@pytest.mark.parametrize("error", [DeliveryDelayed("away", retry_after=0.3), DeliveryUnknown("away")])
+@pytest.mark.parametrize("error", [DeliveryDelayed("away", retry_after=0.1), DeliveryUnknown("away")])
 async def test_an_answer_that_the_platform_has_yet_to_take(
     database: Database, answer: str, error: DeliveryError
 ) -> None:
     """People are shown what was left of it when the platform is there again."""
     adapter = TranscriptAdapter(max_text=100)
-    async with house(database, "Fine.", answer, adapter=adapter, timings=brisk(repeat=0.3)) as running:
+    async with house(database, "Fine.", answer, adapter=adapter, timings=brisk(repeat=0.2)) as running:
         await said(running, "my tuna", author=ADA)
-        adapter.faults.append(Fault(error=error))
+        adapter.faults.extend(Fault(error=error) for _ in range(99))
         before = len(adapter.delivered)
         await running.say(message("what of the fish?", author=BEN))
         await adapter.until(lambda: len(adapter.delivered) > before)
         await erased(running)
+        adapter.faults.clear()
         await running.over()
         await running.unserved()
 
