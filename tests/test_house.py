@@ -38,7 +38,7 @@ SHARED = {  # what is in each: CONTRIBUTING.md
     ),
 }
 OWN = {
-    "slack": {"blocks", "channels", "charts", "clients", "manifest", "pages", "status"},
+    "slack": {"blocks", "channels", "charts", "clients", "manifest", "pages", "privately", "status"},
     "discord": {
         "answers",
         "formulas",

@@ -11,16 +11,13 @@ from bots.slack.api import Api, Bucket
 from bots.slack.charts import Charts
 from bots.slack.errors import Refused
 from bots.slack.lookup import Lookup
-from bots.slack.markup import escaped
-from bots.slack.payloads import PLATFORM, is_ts
+from bots.slack.payloads import PLATFORM
+from bots.slack.privately import Privately
 from bots.slack.replies import (
     EDIT,
-    NO_PREVIEWS,
     STREAM,
     Arguments,
-    blocks,
     digest,
-    fallback,
     is_direct,
     message,
     plainly,
@@ -38,7 +35,6 @@ log = get_logger(platform=PLATFORM)
 
 _STREAMS_A_MINUTE = 20
 """chat.startStream is Tier 2, 20 calls a minute and workspace; docs.slack.dev/apis/web-api/rate-limits."""
-_SAME = 0.002
 
 
 class Posting:
@@ -54,17 +50,16 @@ class Posting:
         streams_a_minute: int = _STREAMS_A_MINUTE,
         now: Callable[[], float],
     ) -> None:
-        self._api, self._lookup, self._screen, self._status, self._now = api, lookup, screen, status, now
+        self._api, self._lookup, self._screen, self._status = api, lookup, screen, status
         self._charts = Charts(api)
+        self._privately = Privately(api, self._charts, now=now)
         self._streams = Bucket(streams_a_minute, api.clock)
         self._cannot_stream = False
         self._in_doubt: Recent[None] = Recent()
-        self._replied: Recent[None] = Recent()
 
     def heard(self, inbound: Inbound) -> None:
-        """Notes a thread that somebody has replied in: only there does Slack show what is for one person's eyes."""
-        if is_ts(inbound.id) and inbound.address.thread not in (None, inbound.id):
-            self._replied.note(inbound.address.id, None)
+        """Notes what decides where something for one person's eyes is shown."""
+        self._privately.heard(inbound)
 
     async def deliver(self, reply: Reply) -> str:
         """Puts the whole text on screen for good; returns the message's ID."""
@@ -75,15 +70,14 @@ class Posting:
 
     async def _delivered(self, reply: Reply) -> str:
         if reply.draft is not None:
-            await self._screen.complete(reply, reply.draft.id, is_stream=reply.draft.note == STREAM)
-            return reply.draft.id
+            return await self._completed(reply, reply.draft.id, is_stream=reply.draft.note == STREAM)
         if reply.form is not None and forms.is_awaited(reply):
             shown = await forms.opened(self._api, reply, reply.form)
             if shown is not None:
                 return shown
             reply = replace(reply, text=LATE)
         if reply.private or reply.choices:
-            shown = await self._privately(reply)
+            shown = await self._privately.show(reply)
             if shown is not None:
                 return shown
         if reply.attempt > 1 or _name(reply) in self._in_doubt:
@@ -113,7 +107,7 @@ class Posting:
         lane = reply.address.channel
         with self._doubting(reply):
             posted = await self._charts.show("chat.postMessage", reply, message(reply), plainly(reply), lane=lane)
-        self._replied.note(reply.address.id, None)
+        self._privately.replied(reply.address)
         return str(posted.get("ts", ""))
 
     async def _found(self, reply: Reply) -> str | None:
@@ -124,46 +118,22 @@ class Posting:
         shown, *others = found
         for other in others:
             await self._screen.clear(reply, other.id)
+        whole = shown.id
         if shown.digest != digest(reply.text):
-            await self._screen.complete(reply, shown.id, is_stream=shown.loose)
+            whole = await self._completed(reply, shown.id, is_stream=shown.loose)
         self._in_doubt.forget(_name(reply))
-        return shown.id
+        return whole
 
-    async def _privately(self, reply: Reply) -> str | None:
-        """For the asker's eyes: by the ticket, else as an ephemeral message; None when only a plain post is left."""
-        thread, ticket = thread_of(reply), Ticket.read(reply.ticket)
-        body = {"text": fallback(reply), "blocks": blocks(reply)}
-        if ticket.url and self._now() < ticket.until:
-            answer = {
-                **body,
-                **NO_PREVIEWS,
-                "response_type": "ephemeral",
-                "replace_original": False,
-                "thread_ts": thread,
-            }
-            if await self._api.respond(ticket.url, {**answer, "response_type": "ephemeral"}):
-                return f"response:{reply.key}"
-        if reply.asker is None or is_direct(reply.address):
-            return None
-        try:
-            shown_in = None if self._is_bare(reply) else thread
-            place = {"channel": reply.address.channel, "user": reply.asker.id, "thread_ts": shown_in}
-            plain = {**place, "text": escaped(reply.text)}
-            posted = await self._charts.show("chat.postEphemeral", reply, {**place, **body}, plain)
-        except DeliveryRefused as error:
-            log.info("not privately", session=reply.address.id, reason=str(error))
-            return None
-        return str(posted.get("message_ts", ""))
-
-    def _is_bare(self, reply: Reply) -> bool:
-        """Whether the thread is no more than the question, as far as we know. An ephemeral message would be shown to
-        nobody there, because "ephemeral messages in threads are only shown if there is already an active thread"
-        (docs.slack.dev/reference/methods/chat.postEphemeral). `asked_at` is kept in milliseconds.
-        """
-        root = reply.address.thread
-        if not is_ts(root) or reply.address.id in self._replied:
-            return False
-        return abs(float(root) - reply.asked_at) < _SAME
+    async def _completed(self, reply: Reply, ts: str, *, is_stream: bool) -> str:
+        """The message that shows the whole reply: this one, or where it can be edited no more, one in its place."""
+        if await self._screen.complete(reply, ts, is_stream=is_stream):
+            return ts
+        found = await self._lookup.all(reply)  # an earlier attempt may have posted it
+        whole = next((one.id for one in found if one.id != ts and one.digest == digest(reply.text)), None)
+        if whole is None:
+            whole = await self._post(reply)
+        await self._screen.clear(reply, ts)
+        return whole
 
     async def _start_stream(self, reply: Reply) -> Draft | None:
         arguments = _stream_arguments(reply)
@@ -177,7 +147,7 @@ class Posting:
             log.info("no stream", session=reply.address.id, reason=str(error))
             return None
         ts = str(started.get("ts", ""))
-        self._replied.note(reply.address.id, None)
+        self._privately.replied(reply.address)
         return self._screen.begun(Draft(id=ts, text=reply.text, note=STREAM))
 
     async def _start_post(self, reply: Reply) -> Draft | None:

@@ -20,8 +20,10 @@ log = get_logger(platform=PLATFORM)
 
 _EDITS_A_MINUTE = 40
 """chat.update is Tier 3, 50 calls a minute; the rest is kept for final texts."""
-_GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
-"""Nothing can be done about this message any more: people have deleted it, or the workspace allows no more edits."""
+_LEFT = "edit_window_closed"
+"""The message stands, and may be edited no more by the workspace's settings (docs.slack.dev: chat.update)."""
+_GONE = {"message_not_found", "cant_update_message", _LEFT}
+"""Nothing can be done about this message any more: people have deleted it, or may edit it no more."""
 _STREAMING = "streaming_state_conflict"
 _STOPPED = "stopped_by_user"
 
@@ -55,10 +57,13 @@ class Screen:
             return await self._append(reply, draft, shown)
         return draft if draft.id in self._streams_of_ours else await self._taken_over(reply, draft)
 
-    async def complete(self, reply: Reply, ts: str, *, is_stream: bool) -> None:
-        """Makes this message the reply. It is complete too when a person has deleted it meanwhile."""
+    async def complete(self, reply: Reply, ts: str, *, is_stream: bool) -> bool:
+        """Makes this message the reply. It is complete too when a person has deleted it meanwhile.
+
+        False where it has to stay as it is, though it stands: it can be edited no more.
+        """
         if is_stream and await self._stop(reply, ts):
-            return
+            return True
         try:
             await self._update(reply, ts)
         except Refused as error:
@@ -67,6 +72,8 @@ class Screen:
                 await self._update(reply, ts)
             elif error.code not in _GONE:
                 raise
+            return error.code != _LEFT
+        return True
 
     async def withdraw(self, address: Address, ts: str) -> None:
         """Takes the message away; it is well when it is gone already."""

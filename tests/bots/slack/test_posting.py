@@ -242,7 +242,7 @@ async def test_a_channel_that_is_being_moved_is_answered_when_it_has_arrived(
     assert [one.text for one in stage.shown()] == [reply.text]
 
 
-@pytest.mark.parametrize("code", ["edit_window_closed", "cant_update_message", "message_not_found"])
+@pytest.mark.parametrize("code", ["cant_update_message", "message_not_found"])
 @pytest.mark.parametrize("note", ["stream", "edit"])
 async def test_a_message_that_can_be_edited_no_more_is_the_reply_as_it_is(
     stage: SlackStage, adapter: SlackAdapter, code: str, note: str
@@ -256,6 +256,26 @@ async def test_a_message_that_can_be_edited_no_more_is_the_reply_as_it_is(
     other = stage.adapter()
     assert await other.deliver(replace(reply, text="half and whole", draft=draft)) == draft.id
     assert [(one.text, one.done) for one in stage.shown()] == [("half", True)]
+
+
+@pytest.mark.parametrize("note", ["stream", "edit"])
+async def test_where_a_workspace_allows_no_more_edits_the_whole_reply_takes_the_place_of_the_half(
+    stage: SlackStage, adapter: SlackAdapter, note: str
+) -> None:
+    """Once, also where Slack does not say whether it has posted it."""
+    stage.server.workspace.streams_a_minute = 20 if note == "stream" else 0
+    reply = await asked(stage, "half")
+    draft = await adapter.preview(reply)
+    assert draft is not None
+    whole = replace(reply, text="half and whole", draft=draft)
+    stage.server.fail("chat.update", "edit_window_closed", times=2)
+    stage.server.fail("chat.postMessage", 500, after=True)
+    other = stage.adapter()
+    with pytest.raises(DeliveryUnknown):
+        await other.deliver(whole)
+    shown = await other.deliver(replace(whole, attempt=2))
+    assert [(one.id, one.text, one.done) for one in stage.shown()] == [(shown, "half and whole", True)]
+    assert shown != draft.id
 
 
 async def test_of_several_messages_the_oldest_stays(stage: SlackStage, adapter: SlackAdapter) -> None:
