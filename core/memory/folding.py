@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.memory import beginning
+from core.memory.checkpoints.form import Run
 from core.memory.shares import LEAST_FOLD, Folding, Shares
-from core.memory.stretches import ANY, Readable, kept, stretches, units
+from core.memory.stretches import ANY, Readable, Unit, kept, stretches, units
 from core.memory.window import Window
 from core.session import Checkpoint, Fold, Turn
 
@@ -68,14 +69,15 @@ def plan(
     fixed: int,
     idle: bool,
     readable: Readable = ANY,
+    unread: int | None = None,
 ) -> Plan | None:
     """What is to be folded now; None for nothing.
 
     The turns are all in view with a seq above `start` that nothing `shown` tells of, those that have dropped out of the
-    window among them, and none that waits or comes after one that does; what was overheard there and is not given
-    becomes part of the first stretch by its seqs, and of no text. `tree` are the checkpoints and nodes that stand; what
-    is stale has been made again before. `fixed` is what the instructions and the frame of a request take. `idle` says
-    that the pause has outlived the provider's cache, so that a fold costs none.
+    window among them, and none that waits or comes after one that does; up to `unread` there are more of them. What was
+    overheard between them and is not given becomes part of a stretch by its seqs, and of no text. `tree` are the
+    checkpoints and nodes that stand; what is stale has been made again before. `fixed` is what the instructions and the
+    frame of a request take. `idle` says that the pause has outlived the provider's cache, so that a fold costs none.
     """
     folding = shares.folding
     if folding is None:
@@ -88,7 +90,7 @@ def plan(
     if request < (folding.begins if not idle or folding.idle is None else folding.idle):
         return None
     stays = kept(said, max(folding.verbatim, folding.after - fixed - told))
-    runs = list(stretches(said[: len(said) - stays], ends, start, folding.stretch, readable.room))
+    runs = list(stretches(said[: len(said) - stays], ends, start, folding.stretch, readable.room, unread))
     takes = sum(tokens for _, tokens in runs)
     if takes < (LEAST_FOLD if idle or request >= budget else folding.takes):
         return None
@@ -96,7 +98,14 @@ def plan(
         Text(part=_checkpoint(first, last), tokens=_length(tokens, folding.checkpoint))
         for (first, last), tokens in runs
     ]
-    return Plan(texts=(*folded, *_above(folded, shown, tree, folding)), takes=takes)
+    left = [(unit.first, unit.last) for unit in said if not _is_in(unit, runs)]
+    untold = left if unread is None else [(start, unread), *left]
+    return Plan(texts=(*folded, *_above(folded, shown, tree, folding, untold)), takes=takes)
+
+
+def _is_in(unit: Unit, runs: Iterable[tuple[Run, int]]) -> bool:
+    """Whether one of these stretches is of this unit, too."""
+    return any(first <= unit.first and unit.last <= last for (first, last), _ in runs)
 
 
 IDLE = 1_500.0
@@ -142,12 +151,19 @@ def _length(tokens: int, share: int) -> int:
 
 
 def _above(
-    folded: Sequence[Text], shown: Sequence[Checkpoint], tree: Sequence[Checkpoint], folding: Folding
+    folded: Sequence[Text],
+    shown: Sequence[Checkpoint],
+    tree: Sequence[Checkpoint],
+    folding: Folding,
+    untold: Sequence[Run],
 ) -> Iterator[Text]:
-    """What is made over the new checkpoints: nodes, the old summary where there is too much, the state."""
+    """What is made over the new checkpoints: nodes, the old summary where there is too much, the state.
+
+    Of turns that are `untold` by then nothing is said to be told: neither a node nor an old summary reaches over them.
+    """
     sizes = {part_of(one): one.tokens for one in (*tree, *shown)} | {text.part: text.tokens for text in folded}
     standing = [part for part in sizes if part.kind in (Fold.CHECKPOINT, Fold.NODE)]
-    for node in _nodes(standing):
+    for node in _nodes(standing, untold):
         text = _text(node, standing, sizes, folding)
         sizes[node] = text.tokens
         standing.append(node)
@@ -155,10 +171,16 @@ def _above(
     told = [part for part in (*map(part_of, shown), *(text.part for text in folded)) if part.kind is not Fold.STATE]
     told.sort(key=lambda part: part.first)
     becomes = _becomes_old(told, sizes, folding)
-    if becomes:
-        old = Part(kind=Fold.OLD, level=0, first=becomes[0].first, last=becomes[-1].last)
-        told = [old, *told[len(becomes) :]]
+    newest = told[len(becomes) :]
+    told = []
+    for run in _side_by_side(becomes, untold):
+        if all(part.kind is not Fold.CHECKPOINT for part in run):
+            told += run
+            continue
+        old = Part(kind=Fold.OLD, level=0, first=run[0].first, last=run[-1].last)
+        told.append(old)
         yield _text(old, standing, sizes, folding)
+    told += newest
     if folding.state:
         state = Part(kind=Fold.STATE, level=0, first=told[0].first, last=told[-1].last)
         yield Text(part=state, tokens=folding.state, sources=tuple(told))
@@ -186,13 +208,25 @@ def _text(part: Part, standing: Sequence[Part], sizes: Mapping[Part, int], foldi
     return Text(part=part, tokens=most, sources=sources)
 
 
-def _nodes(standing: Sequence[Part]) -> Iterator[Part]:
+def _side_by_side(parts: Sequence[Part], untold: Sequence[Run]) -> Iterator[list[Part]]:
+    """These, oldest first, in runs of such as have no untold turn between them."""
+    run: list[Part] = []
+    for part in parts:
+        if run and any(first < part.first and last > run[-1].last for first, last in untold):
+            yield run
+            run = []
+        run.append(part)
+    if run:
+        yield run
+
+
+def _nodes(standing: Sequence[Part], untold: Sequence[Run]) -> Iterator[Part]:
     """The nodes that are due: one over each eight of the same level that stand side by side with nothing over them."""
     tops = list(cover(standing))
     while True:
         for start in range(len(tops) - FAN + 1):
             eight = tops[start : start + FAN]
-            if len({part.level for part in eight}) == 1:
+            if len({part.level for part in eight}) == 1 and len(list(_side_by_side(eight, untold))) == 1:
                 break
         else:
             return

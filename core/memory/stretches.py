@@ -79,14 +79,16 @@ def kept(units: Sequence[Unit], tokens: int) -> int:
 
 
 def stretches(
-    told: Iterable[Unit], ends: Sequence[int], start: int, longest: int, room: int
+    told: Iterable[Unit], ends: Sequence[int], start: int, longest: int, room: int, unread: int | None = None
 ) -> Iterator[tuple[Run, int]]:
     """What becomes one checkpoint each, and its tokens: neighbours without a checkpoint between them.
 
-    Each begins where the one before it ends, so that nothing is left between them. Too little stays as it was said.
+    Each begins where the one before it ends, so that nothing is left between them but what is up to `unread`, which is
+    told by none of them. Too little stays as it was said.
     """
     for before, between in groupby(told, key=lambda unit: bisect_left(ends, unit.first)):
         after, tokens = ends[before - 1] if before else start, 0
+        after = after if unread is None else max(after, unread)
         for part in _even(list(between), longest, room):
             tokens += sum(unit.tokens for unit in part)
             if tokens >= LEAST_FOLD:

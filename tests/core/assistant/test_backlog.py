@@ -7,6 +7,7 @@ session that could not be folded for long.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from time import time
 
 import pytest
 from sqlalchemy import update
@@ -40,9 +41,9 @@ async def talk(running: Talking, exchanges: int, *, address: Address = HERE) -> 
 
 
 async def fold_all(running: Talking) -> None:
-    """Until nothing is due."""
+    """Until nothing is due, but in a long pause."""
     async with asyncio.timeout(SECONDS):
-        while await rows(running.database, folds):
+        while any(one.due_at < (time() + 60) * 1_000 for one in await rows(running.database, folds)):
             await running.folding.look()
 
 
@@ -80,10 +81,15 @@ async def test_so_it_is_in_each_conversation_for_which_the_window_was_set(databa
     assert [fact for fact in facts if fact not in request(running)] == []
 
 
-async def test_what_could_not_be_folded_for_long_is_folded_when_it_can_be(database: Database) -> None:
+@pytest.mark.parametrize("before", [0, 40], ids=["from the beginning", "behind records"])
+async def test_what_could_not_be_folded_for_long_is_folded_when_it_can_be(database: Database, before: int) -> None:
     async with folding_house(database, budget=6_000) as running:
+        for _ in range(before):
+            await say(running, TALK)
+            await running.folding.look()
+        assert bool(await told(running)) is bool(before)
         model_of(running).writes = lambda _: "I am sorry, I can't do that."
-        facts = await talk(running, 60)
+        facts = await talk(running, 80)
         await running.folding.look()
         assert any(isinstance(one, FoldRefused) for one in running.told)
 

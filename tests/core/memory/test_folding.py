@@ -41,6 +41,7 @@ def planned(
     tree: Sequence[Checkpoint] | None = None,
     budget: int = BUDGET,
     idle: bool = False,
+    unread: int | None = None,
 ) -> Plan | None:
     return plan(
         parts(budget),
@@ -51,6 +52,7 @@ def planned(
         budget=budget,
         fixed=FIXED,
         idle=idle,
+        unread=unread,
     )
 
 
@@ -133,6 +135,25 @@ def test_turns_between_checkpoints_become_one_of_their_own_where_they_are_worth_
 
     fold = planned([*exchanges(31, 95), *exchanges(11, 11, LEAST_FOLD - 1)], around)
     assert made(fold, Fold.CHECKPOINT)[0][0] == 31, "too little stays as it was said"
+
+
+def test_of_what_is_not_read_nothing_tells() -> None:
+    """Neither a stretch, nor a node or an old summary of what is around it."""
+    after = made(planned(exchanges(60, 130), [checkpoint(1, 10)], unread=59), Fold.CHECKPOINT)
+    assert after[0][0] == 60
+
+    small = [checkpoint(10 * nth + 1, 10 * nth + 10) for nth in range(7)]
+    whole = [*small, checkpoint(71, 80)]
+    apart = [*small, checkpoint(101, 110)]
+    assert (1, 80) in made(planned(exchanges(111, 190), whole), Fold.NODE)
+    for unread in (95, 105):
+        fold = planned(exchanges(111, 190), apart, unread=unread)
+        assert all(not first <= 90 <= last for first, last in made(fold, Fold.NODE))
+
+    large = [checkpoint(1, 10, tokens=3_000), checkpoint(21, 30, tokens=3_000)]
+    old = made(planned(exchanges(31, 110), large, unread=15), Fold.OLD)
+    assert [last for _, last in old][:1] == [10]
+    assert all(not first <= 15 <= last for first, last in old)
 
 
 def test_what_was_overheard_before_a_checkpoint_is_told_without_it() -> None:
