@@ -415,7 +415,7 @@ SET_SINCE = [
     ("slack", {"is_restricted": True}, "guests no", "with guests"),
     ("slack", {"team_id": "T0PARTNER"}, "external no", "people of this workspace"),
     ("slack", {"team_id": "T0PARTNER"}, "deny workspace:T0PARTNER", "I can't talk with you here"),
-    ("discord", {}, "deny role:55", "I can't talk with you here"),
+    ("discord", {}, "deny role:66", "I can't talk with you here"),
 ]
 
 
@@ -427,7 +427,7 @@ async def test_who_is_denied_for_what_they_are_while_queued_is_told_so_as_well(
         if isinstance(stage, SlackStage):
             stage.server.workspace.facts[stage.user("pat")] = facts
         elif isinstance(stage, DiscordStage):
-            stage.world.has_roles[person(stage, "pat")] = ["55"]
+            stage.world.has_roles[person(stage, "pat")] = ["66"]
         stage.empower("ada")
         model.hold()
         await stage.say("a long question")
