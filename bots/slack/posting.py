@@ -136,7 +136,7 @@ class Posting:
         return whole
 
     async def _start_stream(self, reply: Reply) -> Draft | None:
-        arguments = _stream_arguments(reply)
+        arguments = None if reply.passing else _stream_arguments(reply)  # a stream that lands late has no key
         if arguments is None or self._cannot_stream or self._api.wait("chat.startStream") or not self._streams.take():
             return None
         try:

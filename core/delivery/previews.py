@@ -117,7 +117,8 @@ class Previews:
         if text and part not in self.intended:
             await database.write(deliveries.intend_draft, self._lease, seq, part)
             self.intended.add(part)
-        reply = replace(composing.reply(key, self._question, part, text), draft=draft, last=False)
+        whole = composing.reply(key, self._question, part, text)
+        reply = replace(whole, draft=draft, last=False, passing=text in EXCUSES)
         until = self._lease.tenure.until
         if until is not None and asyncio.get_running_loop().time() >= until:
             return  # we stood still, and have not been told yet: whoever goes on must not be overwritten

@@ -248,7 +248,8 @@ class Reply:
     `key` is opaque, at most 24 characters of [a-z2-7], fixed before the first call and the same at every repetition.
     `attempt` counts the calls that may already have put this message on screen, this one included: 1 is the first.
     `asked_at` is when the answered message was said, in seconds since 1970: the message cannot be older than that.
-    `last` says that no further message follows in answer to the same one.
+    `last` says that no further message follows in answer to the same one. What is `passing` begins nothing: another
+    text takes its place.
     `others` and `after` are for a look at the screen that finds messages of ours which do not say what they are.
     `others` are the IDs of those that are known to be other replies: this reply is none of them. `after` is the ID of
     the reply to what was said before, where it is known: this reply is to stand below it.
@@ -265,6 +266,7 @@ class Reply:
     asked_at: float
     part: int = 0
     last: bool = True
+    passing: bool = False
     attempt: int = 1
     asker: Author | None = None
     reply_to: str | None = None

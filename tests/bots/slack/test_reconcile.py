@@ -71,6 +71,22 @@ async def test_a_post_that_landed_after_the_look_up_is_taken_away(stage: SlackSt
     assert [one.id for one in stage.shown()] == [ts]
 
 
+async def test_what_stood_in_for_an_answer_and_landed_after_it_is_taken_away(
+    stage: SlackStage, adapter: SlackAdapter
+) -> None:
+    """It has a key to be found by: by its text nobody could tell whose it was."""
+    reply = await asked(stage)
+    faults = iter([Fault("late", 0.2)])
+    begins = ("chat.startStream", "chat.postMessage")
+    stage.server.faults = lambda method, given: next(faults, None) if method in begins else None
+    with pytest.raises(DeliveryUnknown):
+        await adapter.preview(replace(reply, text="I answer it as soon as I can.", passing=True))
+    ts = await adapter.deliver(replace(reply, attempt=2))
+    await stage.until(lambda: len(stage.shown()) == 2)
+    await adapter.reconcile(reply, ts)
+    assert [(one.id, one.text) for one in stage.shown()] == [(ts, reply.text)]
+
+
 async def test_another_text_is_put_right(stage: SlackStage, adapter: SlackAdapter) -> None:
     reply = await asked(stage, "half")
     ts = await adapter.deliver(reply)
