@@ -143,7 +143,7 @@ class Slip:
     adapter's own note. It was `heard` at this instant, in seconds since 1970 by our own clock. Only the `hearer` can
     show the answer where it was asked for, if one is named. A notice that a conversation goes on says `since` when
     people had been silent. What was decided to be said to it may be `private`: for its author alone. `standing` is what
-    that was there, as far as the platform told.
+    its author was there, as far as the platform told.
     """
 
     vague: bool = False

@@ -118,14 +118,20 @@ async def test_what_is_overheard_behind_it_is_shown_before_it(database: Database
     assert [running.model.asked(nth) for nth in (1, 2)] == [before, [*before, f"You said: {heard.text}", "and now?"]]
 
 
+async def silent(running: House) -> Inbound:
+    """What was overheard last in a session that was timed out since; its next answer is never done."""
+    await ask(running, "fact")
+    heard = others("who takes the minutes?")
+    await running.say(heard)
+    await pass_time(running.database, 9 * DAY)
+    await time_out(running.database)
+    running.model.script.append([asyncio.Event(), "too late"])
+    return heard
+
+
 async def test_where_it_woke_the_session_and_is_deleted_the_silence_goes_on(database: Database) -> None:
     async with house(database) as running:
-        await ask(running, "fact")
-        heard = others("who takes the minutes?")
-        await running.say(heard)
-        await pass_time(database, 9 * DAY)
-        await time_out(database)
-        running.model.script.append([asyncio.Event(), "too late"])
+        heard = await silent(running)
         await running.say(called(heard))
         await running.model.until(lambda: running.model.running == 1)
         await running.say(Deleted(address=HERE, id=heard.id))
@@ -137,12 +143,7 @@ async def test_where_it_woke_the_session_and_is_deleted_the_silence_goes_on(data
 
 async def test_what_is_called_upon_while_a_session_wakes_keeps_it_awake(database: Database) -> None:
     async with house(database) as running:
-        await ask(running, "fact")
-        heard = others("who takes the minutes?")
-        await running.say(heard)
-        await pass_time(database, 9 * DAY)
-        await time_out(database)
-        running.model.script.append([asyncio.Event(), "too late"])
+        heard = await silent(running)
         woke = message("never mind")
         await running.say(woke)
         await running.model.until(lambda: running.model.running == 1)

@@ -86,6 +86,7 @@ class Posting:
             await reconcile(reply, message, lookup=self._lookup, screen=self._screen)
 
     async def _deliver(self, reply: Reply) -> str:
+        # Whether one for a private answer is still good, Discord alone says: our clock may have jumped.
         ticket = Ticket.read(reply.ticket, now=0.0) if reply.private else self._ticket(reply)
         if ticket is not None and ticket.awaits and reply.form is not None:
             if await self._responses.open(ticket, modal(reply.form, ticket.fields)):
@@ -113,10 +114,7 @@ class Posting:
         return found
 
     async def _answer(self, reply: Reply, ticket: Ticket) -> str | None:
-        """The message as the interaction's answer; None when the interaction is over, so that it goes out plainly.
-
-        Of a private one Discord alone says that: our clock may have jumped since the command came.
-        """
+        """The message as the interaction's answer; None when the interaction is over, so that it goes out plainly."""
         try:
             if reply.part == 0 and not ticket.many:
                 promised = ticket.private or not reply.private

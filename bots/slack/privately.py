@@ -48,7 +48,7 @@ class Privately:
                 "replace_original": False,
                 "thread_ts": thread,
             }
-            if await self._api.respond(ticket.url, {**answer, "response_type": "ephemeral"}):
+            if await self._api.respond(ticket.url, answer):
                 return f"response:{reply.key}"
         if reply.asker is None or is_direct(reply.address):
             return None

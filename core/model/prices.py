@@ -86,7 +86,7 @@ def read(path: Path | None) -> Prices:
     if path is None:
         return Prices(known=built_in)
     try:
-        return Prices(known={**built_in, **_parsed(contents("BACKSCROLL_PRICES", None, path) or "")})
+        return Prices(known={**built_in, **_parsed(contents(SETTING.removesuffix("_FILE"), None, path) or "")})
     except ValueError as error:
         raise ConfigurationError(f"{SETTING}: {path}: {error}") from error
 

@@ -9,11 +9,7 @@ from core.store import bodies, changes, checkpoints, gone, quotes, spoken, summa
 from core.store.engine.sql import micro, seconds
 from core.store.turns import WAITS
 
-_CALLED_UPON = (
-    *("kind", "progress", "validity", "verb", "slip", "tokens", "at"),
-    *("author", "name", "edited_at", "quotes", "body"),
-)
-_OVERTAKEN = ("seq", "edited_at", "tokens", "body")
+_KNOWN = ("seq", "edited_at", "tokens", "body")
 
 
 def called_upon(connection: Connection, key: SessionKey, turn: Turn) -> Turn | None:
@@ -31,7 +27,7 @@ def called_upon(connection: Connection, key: SessionKey, turn: Turn) -> Turn | N
         stands = or_(stands, turns.c.edited_at == micro(turn.edited_at or 0.0))
     overheard = and_(turns.c.kind == Kind.OVERHEARD, turns.c.progress == Progress.DONE, stands)
     same = and_(mine, turns.c.message == turn.message, turns.c.role == turn.role, overheard)
-    known = select(*(turns.c[name] for name in _OVERTAKEN)).where(same).with_for_update()
+    known = select(*(turns.c[name] for name in _KNOWN)).where(same).with_for_update()
     found = connection.execute(known).one_or_none()
     if found is None:
         return None
@@ -44,9 +40,7 @@ def called_upon(connection: Connection, key: SessionKey, turn: Turn) -> Turn | N
         spoken.NEW.run(connection, **spoken.row(key, turn))
         return turn
     turn = turn._replace(seq=found.seq)
-    row = spoken.row(key, turn)
-    waits = {name: row[name] for name in _CALLED_UPON} | {"follows": None}
-    connection.execute(update(turns).where(this).values(waits))
+    connection.execute(update(turns).where(this).values(spoken.row(key, turn) | {"follows": None}))
     behind = and_(mine, turns.c.seq > found.seq, turns.c.follows < found.seq)
     connection.execute(update(turns).where(behind).values(follows=found.seq))
     return turn

@@ -61,7 +61,7 @@ def said(connection: Connection, key: SessionKey, after: Row, *, author: str | N
     known = and_(mine, turns.c.validity.in_((Validity.STANDS, Validity.STALE)))
     if author is None:
         stand = and_(known, tuple_(turns.c.seq, turns.c.role) > tuple_(*(literal(one) for one in after)))
-    else:  # found by an index of their own, however much others have said
+    else:  # first what they have said, so that of what others have no more is read than whose it is
         theirs = and_(known, turns.c.author == author, turns.c.role == Role.PERSON, turns.c.seq >= after[0])
         asked = connection.execute(select(turns.c.seq).where(theirs).order_by(turns.c.seq).limit(_PAGE))
         behind = or_(turns.c.seq > after[0], turns.c.role > after[1])

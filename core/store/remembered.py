@@ -202,8 +202,10 @@ _ASIDE = select(func.count()).select_from(_GONE)
 
 
 _LAST_OWN = select(func.max(turns.c.seq)).where(
-    *(_SAID, turns.c.kind != fixed(Kind.OVERHEARD)),
-    *(turns.c.seq <= bindparam("last"), turns.c.seq > bindparam("after")),
+    _SAID,
+    turns.c.kind != fixed(Kind.OVERHEARD),
+    turns.c.seq <= bindparam("last"),
+    turns.c.seq > bindparam("after"),
 )
 _NEWEST = Prepared(
     lambda _: (

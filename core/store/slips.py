@@ -1,7 +1,7 @@
 """Slips as they are stored: what is only known of a turn while it waits, as JSON, without what says nothing."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from core.seam.messages import UNTOLD, Standing
 from core.session import Slip
@@ -27,7 +27,7 @@ def read(stored: str | None) -> Slip:
     if known.get("roles") is not None:
         known["roles"] = frozenset(known["roles"])
     facts = {name: value for name, value in found.items() if name in _FACTS}
-    return Slip(**facts, standing=Standing(**({"roles": None} | known)))
+    return Slip(**facts, standing=replace(UNTOLD, **known))
 
 
 def joined_to(slip: str | None) -> tuple[int, str] | None:

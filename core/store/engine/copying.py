@@ -46,13 +46,13 @@ def copy(source: Path, target: Path) -> int:
     return target.stat().st_size
 
 
-def _in_place(file: Path) -> str:
+def in_place(file: Path) -> str:
     """The file by an address with which SQLite makes none."""
     return f"{file.absolute().as_uri()}?mode=rw"
 
 
 def _fill(source: Path, half: str) -> None:
-    with closing(sqlite3.connect(_in_place(source), uri=True)) as from_, closing(sqlite3.connect(half)) as into:
+    with closing(sqlite3.connect(in_place(source), uri=True)) as from_, closing(sqlite3.connect(half)) as into:
         into.execute("PRAGMA journal_mode=OFF").close()  # a copy that fails is thrown away
         from_.backup(into)
         with into:

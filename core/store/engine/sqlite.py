@@ -20,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
 from core.store.engine.complaints import Moved, of_sqlite
+from core.store.engine.copying import in_place
 from core.store.engine.sql import is_erasing
 from core.store.engine.threads import Job, Thread, driver_of
 
@@ -92,7 +93,7 @@ def _emptied(path: str) -> bool:
     Where there is no file any more, none is made.
     """
     try:
-        connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=rw", timeout=1.0, uri=True)
+        connection = sqlite3.connect(in_place(Path(path)), timeout=1.0, uri=True)
     except sqlite3.Error:
         return False
     try:
