@@ -32,9 +32,16 @@ def show_audit(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON Lines.")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Whether the record is whole; exit 1 where not.")] = False,
+    begin_anew: Annotated[
+        str | None,
+        typer.Option(metavar="PLATFORM:WORKSPACE", help="Begin a workspace's record anew behind what is broken in it."),
+    ] = None,
 ) -> None:
     """Show who read, reset or changed something, or was refused, without a word of it; or verify that record."""
-    go(lambda: _audit(known_settings(quiet=True), since, user, limit, as_json=as_json, verify=verify))
+    if begin_anew is None:
+        go(lambda: _audit(known_settings(quiet=True), since, user, limit, as_json=as_json, verify=verify))
+    else:
+        go(lambda: _begin_anew(known_settings(quiet=True), begin_anew))
 
 
 async def _audit(
@@ -66,10 +73,27 @@ async def _verify(database: Database, vault: Vault | None) -> int:
         if broken is not None:
             whole = False
             typer.echo(f"The record is broken: {broken.workspace}, row {broken.number}: {broken.why}.", err=True)
+    if not whole:
+        typer.echo("Once you know why, --begin-anew PLATFORM:WORKSPACE begins a new record behind it.", err=True)
     if whole:
         places = "1 workspace" if len(chains) == 1 else f"{len(chains)} workspaces"
         typer.echo(f"The record is whole: {rows:,} {'row' if rows == 1 else 'rows'} of {places}. {_worth(vault)}")
     return 0 if whole else 1
+
+
+async def _begin_anew(settings: Settings, said: str) -> int:
+    subjects.of_workspace("--begin-anew", said)
+    database = wiring.existing_database(settings)
+    try:
+        await wiring.prepare(settings, database)
+        numbers = {name: number for number, name in await database.read(audit.recorded)}
+        broken = await database.write(audit.mend, numbers[said], said) if said in numbers else None
+    finally:
+        await database.close()
+    if broken is None:
+        raise ConfigurationError(f"--begin-anew: nothing is broken in the record of {said}")
+    typer.echo(f"The record of {said} begins anew. It was broken from row {broken.number} on: {broken.why}.")
+    return 0
 
 
 def _worth(vault: Vault | None) -> str:

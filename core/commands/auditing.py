@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 LOST = Said(
     text="I can't record any more who does what here, and do nothing of that kind unrecorded. Whoever runs me has to "
-    "see to it: `backscroll audit --verify` tells what is wrong.",
+    "see to it: `backscroll audit --verify` tells what is wrong, and what mends it.",
     outcome=None,
 )
 """What is said in place of what was not done since the audit has no beginning or end to which it could be added."""

@@ -114,11 +114,10 @@ def found(
         .order_by(audit.c.at.desc(), audit.c.workspace, audit.c.number.desc())
         .limit(most)
     )
-    return [_entry(row) for row in reversed(connection.execute(rows).all())]
-
-
-def _entry(row: Row[*tuple[object, ...]]) -> Recorded:
-    return Recorded(row.place, row.number, row.at, row.actor, row.deed, row.address, row.outcome)
+    return [
+        Recorded(row.place, row.number, row.at, row.actor, row.deed, row.address, row.outcome)
+        for row in reversed(connection.execute(rows).all())
+    ]
 
 
 def recorded(connection: Connection) -> Sequence[tuple[int, str]]:
@@ -183,8 +182,7 @@ def _walked(connection: Connection, workspace: int, first: _End, last: _End) -> 
     for row in _rows(connection, workspace, first.number, last.number):
         if row.number != known.number + 1:
             break
-        facts = {name: getattr(row, name) for name in _FACTS}
-        digest = _hash(known.hash, facts)
+        digest = _hash(known.hash, {name: getattr(row, name) for name in _FACTS})
         if digest != _opened(row):
             return row.number, "it was changed"
         known = _End(row.number, digest)
@@ -245,8 +243,20 @@ def _locked(connection: Connection, workspace: int) -> _Ends | None:
     raise ChainLost
 
 
+def mend(connection: Connection, workspace: int, name: str) -> Broken | None:
+    """Begins a new chain behind a broken one, and says what was wrong with it; None, and nothing, where it is whole.
+
+    All that is recorded stays. The first row of the new chain records that it was begun, by the operator.
+    """
+    broken = verify(connection, workspace, name)[1]
+    if broken is not None:
+        begin_anew(connection, workspace)
+        record(connection, workspace, "audit begin-anew", actor=None)
+    return broken
+
+
 def begin_anew(connection: Connection, workspace: int) -> None:
-    """A new chain begins, behind all that is recorded: the keys by which that could be verified are being destroyed."""
+    """A new chain begins, behind all that is recorded, which can't be verified any more."""
     begun = select(audit_chains.c.workspace).where(audit_chains.c.workspace == workspace).with_for_update()
     if connection.execute(begun).first() is not None:
         _keep(connection, workspace, _empty(connection, workspace))

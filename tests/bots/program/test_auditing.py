@@ -92,7 +92,35 @@ def test_a_record_that_is_whole_is_said_to_be_so_and_a_broken_one_ends_with_1(ur
     asyncio.run(_with(url, _tamper))
 
     broken = backscroll("audit", "--verify", DATABASE_URL=url)
-    assert (broken.exit_code, broken.stderr) == (1, "The record is broken: console:local, row 1: it was changed.\n")
+    assert (broken.exit_code, broken.stderr.splitlines()) == (
+        1,
+        [
+            "The record is broken: console:local, row 1: it was changed.",
+            "Once you know why, --begin-anew PLATFORM:WORKSPACE begins a new record behind it.",
+        ],
+    )
+
+
+def test_a_broken_record_is_begun_anew_by_the_operator_and_that_is_recorded(url: str) -> None:
+    """Once, and nowhere else; and nothing that was recorded is lost."""
+
+    def begin(place: str) -> tuple[int, str, str]:
+        found = backscroll("audit", "--begin-anew", place, DATABASE_URL=url)
+        return found.exit_code, found.stdout, found.stderr
+
+    nothing = (2, "", "backscroll: --begin-anew: nothing is broken in the record of console:local\n")
+    assert begin("console:local") == nothing
+    asyncio.run(_with(url, _tamper))
+
+    anew = "The record of console:local begins anew. It was broken from row 1 on: it was changed.\n"
+    assert begin("console:local") == (0, anew, "")
+    assert begin("console:local") == nothing
+    assert begin("console:other")[0] == begin("console")[0] == 2
+
+    assert backscroll("audit", "--verify", DATABASE_URL=url).output.startswith("The record is whole: 1 row of 1")
+    entries = [json.loads(line) for line in backscroll("audit", "--json", DATABASE_URL=url).output.splitlines()]
+    assert [(one["actor"], one["deed"]) for one in entries[2:]] == [(None, "audit begin-anew")]
+    assert len(entries) == 3
 
 
 def test_what_the_operator_takes_back_is_recorded_as_the_operators(url: str) -> None:

@@ -167,6 +167,37 @@ async def test_nothing_is_added_to_a_chain_whose_ends_are_lost(database: Databas
     assert (await database.write(audit.prune, workspace, NAME, before=2**60))[0] == 0
 
 
+def _lose(connection: Connection) -> None:
+    connection.execute(update(audit_chains).values(last=b"x"))
+
+
+def _forget(connection: Connection) -> None:
+    connection.execute(delete(audit_chains))
+
+
+@pytest.mark.usefixtures("codec")
+@pytest.mark.parametrize("harm", [_lose, _forget, lambda connection: _change(connection, 1, 2)])
+async def test_what_is_broken_is_recorded_on_behind_it_once_it_is_begun_anew(database: Database, harm) -> None:
+    """It can be verified again from there on, and what stands before it goes when its time is over."""
+    workspace = await chain(database, *"abc")
+    await database.write(harm)
+    before = await verified(database, workspace)
+
+    broken = await database.write(audit.mend, workspace, NAME)
+
+    assert broken is not None
+    assert broken.number == before[1]
+    assert await verified(database, workspace) == (1, None)
+    await chain(database, "d")
+    assert await verified(database, workspace) == (2, None)
+    recorded = await deeds(database)
+    assert recorded[-2:] == [(None, "audit begin-anew", "done"), (ADA.id, "d", "done")]
+    assert len(recorded) == 5
+    assert await database.write(audit.mend, workspace, NAME) is None, "it is whole"
+    assert await database.write(audit.prune, workspace, NAME, before=2**60) == (2, None)
+    assert await deeds(database) == []
+
+
 async def test_a_new_chain_begins_once_the_keys_of_a_workspace_are_destroyed(database: Database) -> None:
     bodies.use(Vault(OURS))
     try:
