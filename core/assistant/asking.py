@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -81,11 +82,14 @@ class Asking:
         return Written(words=words, finish=finish, window=window, since=since, quotes=question.quotes)
 
     async def _since(self, case: Case) -> datetime | None:
-        """From when on the model is shown what was said; None for all, also where its asker was never here before."""
+        """From when on the model is shown what was said; None for all, also where its asker was never here before.
+
+        A day is one of its asker's own zone, where they prefer one.
+        """
         said, question = case.since, case.question
         if said is None:
             return None
-        zone = case.zone
+        zone = ZoneInfo(question.preferences.zone) if question.preferences.zone else case.zone
         if not moments.is_visit(said):
             return moments.moment(said, datetime.fromtimestamp(question.at, zone))
         assert question.author is not None  # noqa: S101 – every command has one

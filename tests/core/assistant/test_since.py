@@ -88,6 +88,20 @@ async def test_a_day_is_one_of_the_sessions_zone(database: Database, zone: str, 
     assert running.model.asked()[:-1] == shown
 
 
+async def test_a_day_is_one_of_its_askers_own_zone_where_they_prefer_one(database: Database) -> None:
+    """Nobody else's, and what it tells of is told in that zone."""
+    async with house(database, "One.", "Two.", "Three.", "Of Ada's.", "Of Ben's.") as running:
+        await week(running)
+        await say(running, "!prefer zone Europe/Berlin", "2026-11-24T11:00")
+        await say(running, "!summarize since today", "2026-11-24T12:00")
+        await say(running, "!summarize since today", "2026-11-24T12:00", author=BEN)
+
+    assert running.model.asked(3)[:-1] == ["around midnight", "Two.", "new news", "Three."]
+    assert running.model.asked(4)[:2] == ["new news", "Three."]
+    assert "since 2026-11-24 00:00 Europe/Berlin" in running.adapter.texts[-2]
+    assert "since 2026-11-24 00:00 UTC" in running.adapter.texts[-1]
+
+
 async def test_since_a_last_visit_that_never_was_is_since_the_beginning(database: Database) -> None:
     async with house(database, "One.") as running:
         await say(running, "hello", "2026-11-24T10:00")
