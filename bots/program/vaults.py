@@ -26,7 +26,8 @@ _GONE = (
 def ring(settings: Settings) -> Ring | None:
     """The key ring of the settings, if there is one. Raises ConfigurationError."""
     written = own_keys(settings)
-    return None if written is None else rings.read(written)
+    name = rings.SETTING + ("_FILE" if settings.backscroll_keys is None else "")
+    return None if written is None else rings.read(written, name)
 
 
 async def require(ring: Ring | None, database: Database) -> None:
@@ -41,7 +42,7 @@ def require_known(ring: Ring | None, used: Set[str], *, are_gone: bool) -> None:
     lacking = used - set(() if ring is None else ring.fingerprints)
     if not lacking:
         return
-    missing = f"{rings.SETTING} " + ("is not set" if ring is None else f"lacks {_named(lacking)}")
+    missing = f"{rings.SETTING} is not set" if ring is None else f"the key ring lacks {_named(lacking)}"
     raise ConfigurationError(f"{missing}: what is stored here is sealed by {_named(used)}; add what is missing")
 
 

@@ -73,18 +73,21 @@ async def test_with_a_ring_no_word_is_stored_in_the_clear(url: str, tmp_path: Pa
     ("given", "complaint"),
     [
         ({}, "BACKSCROLL_KEYS is not set: what is stored here is sealed by the key "),
-        ({"BACKSCROLL_KEYS": OTHER}, "BACKSCROLL_KEYS lacks the key "),
+        ({"BACKSCROLL_KEYS": OTHER}, "the key ring lacks the key "),
         ({"BACKSCROLL_KEYS": "c2hvcnQ="}, "BACKSCROLL_KEYS: key 1 is 5 bytes long and must have 32"),
         ({"BACKSCROLL_KEYS": "#"}, "BACKSCROLL_KEYS holds no key"),
         ({"BACKSCROLL_KEYS_FILE": "nowhere"}, "BACKSCROLL_KEYS_FILE: nowhere can't be read"),
+        ({"BACKSCROLL_KEYS_FILE": "damaged"}, "BACKSCROLL_KEYS_FILE: key 1 is 5 bytes long and must have 32"),
     ],
-    ids=["none", "wrong", "short", "empty", "missing"],
+    ids=["none", "wrong", "short", "empty", "missing", "damaged"],
 )
 async def test_without_the_right_key_a_start_is_refused_and_writes_nothing(
-    url: str, tmp_path: Path, given: dict[str, str], complaint: str
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], complaint: str
 ) -> None:
     await talk(tmp_path, "hello", DATABASE_URL=url, BACKSCROLL_KEYS=ONE)
     before = await kept(url)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "damaged").write_text("c2hvcnQ=")
 
     status, out, said = await talk(tmp_path, "hello again", DATABASE_URL=url, **given)
 
