@@ -11,11 +11,13 @@ from itertools import count
 
 from sqlalchemy import Connection, text, update
 
+from core.policy import edited
 from core.schema import sessions
 from core.seam.links import Linked
 from core.seam.messages import Deleted, Edited, Event
 from core.session import Kind, Progress
-from core.store import connect
+from core.store import connect, policies
+from core.store.bodies import Mine
 from core.store.engine.threads import driver_of
 from core.store.unrecorded import PAGE
 from tests.script import House, TranscriptAdapter, house, memory
@@ -73,6 +75,7 @@ ASKED: Mapping[str, Callable[[], Event]] = {
     "an export of all": lambda: message("!export session"),
     "stop": lambda: message("!stop"),
     "a reset": lambda: message("!reset"),
+    "a reset by somebody who never spoke": lambda: message("!reset", author=BEN, direct=False),
     "an undo": lambda: message("!undo"),
     "an undo of that": lambda: message("!undo"),
     "an undo of that, too": lambda: message("!undo"),
@@ -139,6 +142,7 @@ async def costs(url: str, questions: int) -> dict[str, Counter[str]]:
     """What each thing costs that people can ask, in a session of this length."""
     found: dict[str, Counter[str]] = {}
     async with session(url, questions) as running:
+        await running.database.write(policies.keep, Mine(1), HERE.id, edited(None, "may_reset", "members"))
         steps = Steps()
         await running.database.write(steps.watch)
         await running.database.read(steps.watch)

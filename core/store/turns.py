@@ -30,6 +30,7 @@ WAITS = and_(turns.c.slip.is_not(None), OPEN)
 """The same. The slip, which they all have, leads to their index."""
 
 _LOOKED_AT = 2_000  # rows, of which no index tells whose they are
+_TAKES_PART = 5_000  # of them, in which who takes part in a session has said something
 
 
 def first_waiting(connection: Connection, key: SessionKey, most: int) -> list[Turn]:
@@ -62,8 +63,10 @@ def last_said(connection: Connection, key: SessionKey, author: str, *, before: i
 
 
 def has_said(connection: Connection, key: SessionKey, author: str) -> bool:
-    """Whether this person has said something to us in this session; a command is none of that."""
-    theirs = select(turns.c.seq).where(MINE, turns.c.author == author, turns.c.kind == Kind.SAID).limit(1)
+    """Whether this person has said something to us in this session, in its newest 5,000 turns; a command is none."""
+    lately = select(turns.c.seq, turns.c.author, turns.c.kind).where(MINE).order_by(turns.c.seq.desc())
+    newest = lately.limit(_TAKES_PART).subquery()
+    theirs = select(newest.c.seq).where(newest.c.author == author, newest.c.kind == Kind.SAID).limit(1)
     return connection.execute(theirs, place(key)).first() is not None
 
 
