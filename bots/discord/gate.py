@@ -24,7 +24,8 @@ FLOOR = 5
 
 _BETWEEN = 5.0  # seconds between two IDENTIFYs (max_concurrency is 1 for one shard)
 _LONGEST = 40.0  # discord.py gives a connection 60 seconds, this pause included
-_REMEMBERED = 900.0  # seconds in which an IDENTIFY makes the pause before the next one longer
+_A_DAY = 1_000  # IDENTIFYs
+_PLENTY, _SCARCE = 60.0, 900.0  # seconds in which one makes the pause before the next one longer
 _CONNECTIONS, _WITHIN = 5, 60.0  # so many connections in so many seconds need no pause
 
 
@@ -52,22 +53,29 @@ class Gate:
         self._connected.append(self._clock())
 
     async def before_identify(self, *, initial: bool) -> None:
-        """Returns when an IDENTIFY may be sent. Raises NoStarts when it would risk the token."""
-        recent = sum(self._clock() - when < _REMEMBERED for when in self._identified)
-        if not initial:
-            await self._pause(min(_BETWEEN * 2 ** max(0, recent - 1), _LONGEST))
-        self._identified.append(self._clock())
+        """Returns when an IDENTIFY may be sent. Raises NoStarts when it would risk the token.
+
+        Each makes the pause before the next one longer: for a minute, and where few are left of the day's, or Discord
+        does not say how many, for a quarter of an hour.
+        """
+        remembered = _SCARCE
         try:
             limit = (await self._api.gateway()).get("session_start_limit") or {}
         except Trouble as error:
             log.warning("session starts unknown", error=type(error).__name__)
-            return
-        if limit.get("remaining", FLOOR) < FLOOR:
-            seconds = limit.get("reset_after", 0) / 1000
-            log.error(
-                "no session is started",
-                reason=f"Discord allows {limit['remaining']} more, and resets DISCORD_TOKEN when they are used up",
-                again_in=bounded(seconds),
-                remedy="see what reconnects so often",
-            )
-            raise NoStarts(seconds)
+        else:
+            remaining, seconds = limit.get("remaining", FLOOR), limit.get("reset_after", 0) / 1000
+            if remaining < FLOOR:
+                log.error(
+                    "no session is started",
+                    reason=f"Discord allows {remaining} more, and resets DISCORD_TOKEN when they are used up",
+                    again_in=bounded(seconds),
+                    remedy="see what reconnects so often",
+                )
+                raise NoStarts(seconds)
+            if remaining > limit.get("total", _A_DAY) / 2:
+                remembered = _PLENTY
+        if not initial:
+            recent = sum(self._clock() - when < remembered for when in self._identified)
+            await self._pause(min(_BETWEEN * 2 ** max(0, recent - 1), _LONGEST))
+        self._identified.append(self._clock())

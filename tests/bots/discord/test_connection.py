@@ -169,6 +169,31 @@ async def test_sessions_that_are_lost_again_and_again_are_begun_more_and_more_se
         assert listener.paused == [5.0, 10.0, 20.0]
 
 
+@pytest.mark.parametrize(("left", "pauses"), [(1_000, [5.0] * 5), (400, [5.0, 10.0, 20.0, 40.0, 40.0])])
+async def test_a_session_that_is_lost_now_and_then_is_soon_begun_anew_while_many_are_left_of_the_day(
+    stage: DiscordStage, left: int, pauses: list[float]
+) -> None:
+    """They are so many, and a bot is deaf meanwhile; where they run low, those that are left have to last."""
+    now, waited = 0.0, []
+
+    async def pause(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        waited.append(seconds)
+
+    stage.world.session_starts = left
+    known = stage.environment()
+    api = Api(known["DISCORD_TOKEN"], Redirect(api=known["DISCORD_API_URL"]))
+    gate = Gate(api, clock=lambda: now, pause=pause)
+    await gate.before_identify(initial=True)
+    for _ in pauses:
+        now += 61.0
+        await gate.before_identify(initial=False)
+    await api.close()
+
+    assert waited == pauses
+
+
 async def test_a_session_that_does_not_begin_though_its_socket_stands_is_asked_for_anew(stage: DiscordStage) -> None:
     """Heartbeats are answered all the while, so that the library would wait for ever."""
     stage.gateway.ignore = 1
