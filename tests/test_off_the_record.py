@@ -204,6 +204,19 @@ async def test_what_came_before_the_command_was_done_is_off_the_record_by_its_ti
     assert [one for one in ("salmon", "Salmon", "bread", "Bread") if one in await stored(database)] == []
 
 
+async def test_a_command_that_comes_late_ends_nothing_that_was_begun_behind_it(database: Database) -> None:
+    """By another process, say, or from the history."""
+    async with house(database) as running:
+        await whole(running, "!off the record 1h", 2, author=BEN)
+        assert "We are off the record here until" in running.adapter.texts[-1]
+        told = await whole(running, "!on the record", 1, author=ADA)
+        await whole(running, "salmon", 3)
+        assert await whole(running, "!on the record", 4, author=BEN) == OVER
+
+    assert told == "We are on the record already."
+    assert "salmon" not in await stored(database)
+
+
 @pytest.mark.parametrize("ends", [False, True], ids=["posted", "posted by another process"])
 async def test_what_is_being_posted_as_it_begins_is_off_the_record_at_once(database: Database, *, ends: bool) -> None:
     """What was said behind the command, and reached us and was answered before it; people are shown the answer."""

@@ -51,10 +51,10 @@ def begin(connection: Connection, key: SessionKey, seq: int, *, since: int, unti
 def end(connection: Connection, key: SessionKey, seq: int, *, at: int) -> bool:
     """From `at` on talk is on the record again, as this command asks for; False where it was already.
 
-    That it is over is not told again.
+    That it is over is not told again. What was begun behind it goes on: commands may come late.
     """
     here = _lock(connection, key)
-    over = and_(_of(key), unrecorded.c.told.is_(False))
+    over = and_(_of(key), unrecorded.c.told.is_(False), unrecorded.c.since <= at)
     stretches = connection.execute(select(unrecorded.c.since, unrecorded.c.until).where(over)).all()
     for row in stretches:
         this = and_(over, unrecorded.c.since == row.since)
