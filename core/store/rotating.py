@@ -1,11 +1,12 @@
 """Rotation: the ring's newest key takes the place of the older ones, and new data keys that of all there are.
 
 Everything is done in small steps that may be taken again. A rotation of data keys is under way while there are two
-proofs of the ring: it began when the second was made, so that a process that goes on with it knows which keys are new.
+proofs of the ring: it began when the newest was made, so that a process that goes on with it knows which keys are new.
 Older data keys stay, as nobody knows what a process that stood still may yet seal by one.
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Select, and_, delete, func, select, update
 
@@ -86,17 +87,28 @@ def _age(connection: Connection) -> float | None:
 
 
 async def begin(vault: Vault, database: Database) -> int:
-    """When the rotation of data keys began that is under way from now on: milliseconds, by the database's clock."""
+    """When the rotation of data keys began that is under way from now on: milliseconds, by the database's clock.
+
+    One that was cut off goes on, unless the ring has had another key wrap all since: whoever has the older one, and a
+    copy of before, may open what was made until then.
+    """
     proofs = await database.read(_proofs)
-    if len(proofs) == 1:
-        await database.write(keys.ensure, keys.DEPLOYMENT, keys.PROOF, vault.wrap_new, after=proofs[0][0])
+    if len(proofs) == 1 or proofs[-1].is_wrapped_anew:
+        await database.write(keys.ensure, keys.DEPLOYMENT, keys.PROOF, vault.wrap_new, after=proofs[-1].number)
         proofs = await database.read(_proofs)
-    return proofs[-1][1]
+    return proofs[-1].made_at
 
 
-def _proofs(connection: Connection) -> list[tuple[int, int]]:
-    rows = select(data_keys.c.number, data_keys.c.made_at).where(_PROOFS).order_by(data_keys.c.number)
-    return [(number, made_at) for number, made_at in connection.execute(rows).all()]
+class _Proof(NamedTuple):
+    number: int
+    made_at: int
+    is_wrapped_anew: bool
+
+
+def _proofs(connection: Connection) -> list[_Proof]:
+    anew = data_keys.c.changed_at > data_keys.c.made_at
+    rows = select(data_keys.c.number, data_keys.c.made_at, anew).where(_PROOFS).order_by(data_keys.c.number)
+    return [_Proof(number, made_at, bool(is_anew)) for number, made_at, is_anew in connection.execute(rows).all()]
 
 
 def to_be_made(connection: Connection, since: int) -> int:

@@ -290,6 +290,37 @@ async def test_new_data_keys_seal_all_anew_and_a_rotation_that_was_cut_off_goes_
     assert await rotating.begin(vault, database) > since
 
 
+async def test_a_rotation_that_was_cut_off_begins_anew_where_the_ring_has_another_key_by_now(
+    vault: Vault, database: Database
+) -> None:
+    """What it had made before could be opened by whoever has the older key, and a copy of before."""
+    await database.write(keys.ensure, keys.DEPLOYMENT, keys.PROOF, vault.wrap_new)
+    await say(database, "one")
+    await database.write(age)
+    cut_off = await rotating.begin(vault, database)
+    await rotating.make_all(vault, database, cut_off, lambda _: None)
+    await database.write(age)
+    bodies.use(renewed := Vault(OwnKeys(bytes([1] * 32), bytes(32))))
+    await rotating.wrap_all(renewed.ring, database, lambda _: None)
+
+    since = await rotating.begin(renewed, database)
+
+    made = {(one.workspace, one.author) for one in await rows(database, data_keys) if one.workspace != keys.DEPLOYMENT}
+    assert await database.read(rotating.to_be_made, since) == len(made) > 0
+    assert await rotating.begin(renewed, database) == since
+    await rotating.make_all(renewed, database, since, lambda _: None)
+    await database.write(rotating.end)
+    (proof,) = [one for one in await rows(database, data_keys) if one.workspace == keys.DEPLOYMENT]
+    assert proof.ring == renewed.ring.newest
+
+
+def age(connection: Connection) -> None:
+    """The same as waiting for ten seconds."""
+    connection.execute(
+        update(data_keys).values(made_at=data_keys.c.made_at - 10_000, changed_at=data_keys.c.changed_at - 10_000)
+    )
+
+
 async def test_the_newest_key_of_a_ring_wraps_all_and_the_old_one_may_go(vault: Vault, database: Database) -> None:
     await say(database, "one")
     await say(database, "two", by="U2")
