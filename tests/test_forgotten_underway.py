@@ -121,6 +121,32 @@ async def test_what_people_saw_of_an_answer_that_begins_again_is_not_remembered(
     assert "tuna" not in await stored(database)
 
 
+async def test_what_was_on_its_way_to_the_screen_for_an_answer_that_begins_again_is_not_remembered(
+    database: Database,
+) -> None:
+    """It leaves the screen as well, once it is there."""
+    adapter, never = TranscriptAdapter(), asyncio.Event()
+    async with house(database, "Fine.", ["The tuna is ready. ", never], [never], adapter=adapter) as running:
+        await said(running, "my tuna", author=ADA)
+        adapter.hold_preview = arriving = asyncio.Event()
+        await running.say(message("what of the fish?", author=BEN))
+        await adapter.until(lambda: any("tuna" in shown.text for _, shown in adapter.previews))
+        await erased(running)
+        adapter.hold_preview = None
+        arriving.set()
+        await running.model.until(lambda: len(running.model.prompts) > 2)
+        assert "tuna" not in await stored(database)
+        async with reconciled(running):
+            await adapter.until(lambda: adapter.texts == ["Fine."])
+        await running.say(message("!stop", author=BEN))
+        await running.over()
+        await running.unserved()
+        await said(running, "and now?", author=BEN)
+
+    assert "tuna" not in str(running.model.prompts[-1])
+    assert "tuna" not in str(await memory(database))
+
+
 async def test_an_answer_that_begins_again_is_whole_in_the_end(database: Database) -> None:
     adapter, never = TranscriptAdapter(), asyncio.Event()
     async with house(database, "Fine.", ["The tuna is ready. ", never], "Bread it is.", adapter=adapter) as running:

@@ -115,7 +115,7 @@ class Previews:
     async def _preview(self, part: int, text: str, draft: Draft | None) -> None:
         database, key, seq = self._office.database, self._lease.key, self._question.seq
         if text and part not in self.intended:
-            await database.write(deliveries.intend_draft, self._lease, seq, part)
+            await database.write(deliveries.intend_draft, self._lease, self._question, part)
             self.intended.add(part)
         whole = composing.reply(key, self._question, part, text)
         reply = replace(whole, draft=draft, last=False, passing=text in EXCUSES)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     Connection,
     Text,
     and_,
@@ -32,14 +33,14 @@ from core.schema import deliveries, turns
 from core.seam.address import Address
 from core.seam.keys import key_of
 from core.seam.messages import Draft
-from core.session import Lease, Progress, Role, SessionKey
+from core.session import Lease, Progress, Role, SessionKey, Turn
 from core.store import bodies
 from core.store.engine.prepared import Prepared
-from core.store.engine.sql import alone, filled, fixed, given, insert, storable
+from core.store.engine.sql import alone, filled, fixed, given, insert, micro, storable
 from core.store.queue import QUESTION, Changed, require
 from core.store.states import DeliveryState
 from core.store.turns import place
-from core.store.withdrawals import DOOMED, doom, sealed
+from core.store.withdrawals import DOOMED, UNWANTED, doom, sealed
 
 SLOT = ("workspace", "session", "seq", "part")
 """The key of a message's row."""
@@ -63,13 +64,14 @@ class Delivery:
     draft: Draft | None
 
 
-def intend_draft(connection: Connection, lease: Lease, seq: int, part: int) -> None:
+def intend_draft(connection: Connection, lease: Lease, question: Turn, part: int) -> None:
     """Before the first preview of a part: from now on, a message of it may be on screen.
 
-    Raises LeaseLost, and Changed where the question is not to be answered any more.
+    Raises LeaseLost, and Changed where the question is not the same any more.
     """
     require(connection, lease)
-    if not _DRAFTED.run(connection, **slot(lease.key, seq, part)):
+    edited = None if question.edited_at is None else micro(question.edited_at)
+    if not _DRAFTED.run(connection, **slot(lease.key, question.seq, part), edited=edited):
         raise Changed(lease.key.address.id)
 
 
@@ -84,10 +86,11 @@ def forget(connection: Connection, key: SessionKey, seq: int, parts: Collection[
 def record_draft(connection: Connection, key: SessionKey, seq: int, part: int, draft: Draft) -> None:
     """After the first preview: this message on screen is the one to be finished. What it shows may have grown since.
 
-    Where the answer was withdrawn while the preview was on its way, it is taken away again.
+    Where the answer was withdrawn, or begins again, while the preview was on its way, it is taken away again.
     """
     if not _GROWN.run(connection, **slot(key, seq, part), shown=sealed(key, seq, part, draft)):
         doom(connection, key, seq, part, draft.id)
+        connection.execute(delete(deliveries).where(at(key, seq, part), UNWANTED))
 
 
 THIS = and_(*(deliveries.c[name] == bindparam(name) for name in SLOT))
@@ -96,14 +99,16 @@ THIS = and_(*(deliveries.c[name] == bindparam(name) for name in SLOT))
 
 def _drafting(dialect: str) -> Insert:
     row = given(deliveries, *SLOT) | {"state": fixed(DeliveryState.DRAFT), "tries": fixed(1)}
-    asked = exists().where(QUESTION, turns.c.progress == fixed(Progress.WAITING))
+    same = turns.c.edited_at.is_not_distinct_from(bindparam("edited", type_=BigInteger))
+    asked = exists().where(QUESTION, turns.c.progress == fixed(Progress.WAITING), same)
     new = filled(insert(dialect, deliveries), row, asked)
     return new.on_conflict_do_update(index_elements=SLOT, set_={"tries": deliveries.c.tries + fixed(1)})
 
 
 _DRAFTED = Prepared(_drafting, tuple)
 _GROWN = Prepared(
-    lambda _: update(deliveries).where(THIS, not_(DOOMED)).values(draft=bindparam("shown", type_=Text)), tuple
+    lambda _: update(deliveries).where(THIS, not_(DOOMED), not_(UNWANTED)).values(draft=bindparam("shown", type_=Text)),
+    tuple,
 )
 
 

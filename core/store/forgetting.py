@@ -270,7 +270,7 @@ def _again(connection: Connection, key: SessionKey) -> list[SessionKey]:
     newer = {"edited_at": func.coalesce(turns.c.edited_at, turns.c.at) + 1}
     seqs = connection.execute(update(turns).where(asked).values(newer).returning(turns.c.seq)).scalars().all()
     for seq in seqs:
-        withdrawals.set_aside(connection, key, seq, 0)
+        withdrawals.begin_again(connection, key, seq)
     return [tell(connection, key)] if seqs else []
 
 

@@ -29,6 +29,9 @@ _DOOMED_ASIDE = 2 * ASIDE
 DOOMED = and_(deliveries.c.state == fixed(DeliveryState.DRAFT), deliveries.c.due_at.is_not(None))
 """Messages that are to leave the screen."""
 
+UNWANTED = and_(deliveries.c.state == fixed(DeliveryState.DRAFT), deliveries.c.body.is_not(None))
+"""Messages that may be on their way to the screen, and are to leave it at once when they are there."""
+
 
 def withdraw(connection: Connection, key: SessionKey, seq: int, *, seconds: float) -> bool:
     """Nothing of the answer to this turn is to be on screen: reconciling takes away what is known to be there.
@@ -47,6 +50,14 @@ def withdraw(connection: Connection, key: SessionKey, seq: int, *, seconds: floa
         due_at = later if draft is None else now(connection)
         connection.execute(update(deliveries).where(mine, deliveries.c.part == row.part).values(**away, due_at=due_at))
     return bool(rows)
+
+
+def begin_again(connection: Connection, key: SessionKey, seq: int) -> None:
+    """Nothing of what is growing on screen belongs to the answer to this turn, nor what is on its way there now."""
+    set_aside(connection, key, seq, 0)
+    drafts = and_(_session(key), deliveries.c.seq == seq, deliveries.c.state == DeliveryState.DRAFT)
+    under_way = and_(drafts, deliveries.c.draft.is_(None), deliveries.c.due_at.is_(None))
+    connection.execute(update(deliveries).where(under_way).values(body=b""))
 
 
 def set_aside(connection: Connection, key: SessionKey, seq: int, part: int) -> None:

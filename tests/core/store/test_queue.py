@@ -243,7 +243,7 @@ async def test_an_owner_that_lost_its_lease_can_write_nothing(database: Database
     with pytest.raises(LeaseLost):
         await database.write(queue.finish, stale.key, question.seq, lease=stale, seconds=30)
     with pytest.raises(LeaseLost):
-        await database.write(deliveries.intend_draft, stale, question.seq, 0)
+        await database.write(deliveries.intend_draft, stale, question, 0)
     assert await database.write(queue.renew, [stale], lease=30) == set()
 
     assert await database.write(queue.renew, [heir], lease=30) == {(heir.key.workspace, heir.key.session, heir.fence)}
@@ -636,12 +636,25 @@ async def test_a_draft_that_a_newer_release_has_written_is_read_without_what_it_
     (lease,) = await claim(database)
     question = await database.read(next_waiting, lease.key)
     assert question is not None
-    await database.write(deliveries.intend_draft, lease, question.seq, 0)
+    await database.write(deliveries.intend_draft, lease, question, 0)
     newer = bodies.DRAFT.seal(lease.key, (question.seq, 0), '{"id": "d1", "text": "so far", "colour": "red"}')
     await database.write(lambda connection: connection.execute(update(outgoing).values(draft=newer)).rowcount)
 
     (left,) = await database.read(deliveries.unsent, lease.key, question.seq)
     assert left.draft == Draft(id="d1", text="so far")
+
+
+async def test_no_message_begins_to_grow_for_a_question_that_is_another_one_by_now(database: Database) -> None:
+    """Whoever answers it has yet to hear of that."""
+    await accept(database, message())
+    (lease,) = await claim(database)
+    question = await database.read(next_waiting, lease.key)
+    assert question is not None
+    await database.write(lambda connection: connection.execute(update(turns).values(edited_at=5)).rowcount)
+
+    with pytest.raises(queue.Changed):
+        await database.write(deliveries.intend_draft, lease, question, 0)
+    assert await database.read(deliveries.unsent, lease.key, question.seq) == []
 
 
 async def test_the_bill_adds_up_per_day_person_and_model(database: Database) -> None:
@@ -770,7 +783,7 @@ async def test_an_answer_of_several_parts_is_stored_whole_and_only_its_first_is_
     (lease,) = await claim(database)
     question = await database.read(next_waiting, lease.key)
     assert question is not None
-    await database.write(deliveries.intend_draft, lease, question.seq, 0)
+    await database.write(deliveries.intend_draft, lease, question, 0)
 
     decided = Answer(parts=("ä", "", "c"), memory="äc", model="m")
     await database.write(answering.answer, lease.key, question, decided, lease=lease)
