@@ -11,11 +11,12 @@ from sqlalchemy import select
 
 from core.budget import periods
 from core.chores.erasing import Erasing
+from core.chores.sealing import Resealing
 from core.errors import DatabaseUnreachable
 from core.model.llm import Usage
 from core.model.metered import Metered
 from core.policy import SETTINGS, Level
-from core.schema import audit, data_keys, erasures, metadata, parts, preferences, rejections, spent, turns
+from core.schema import audit, data_keys, erasures, metadata, parts, preferences, quotes, rejections, spent, turns
 from core.schema import pseudonyms as secret
 from core.seam.address import Address
 from core.seam.messages import Audience, Author, Deleted, Edited, Left, Quote, Rejected
@@ -25,6 +26,7 @@ from core.store.bodies import NotOpened, Place
 from core.store.erasures import Scope, begin_in
 from core.store.inbound import reject
 from core.store.sealing import Vault
+from core.vault.packet import number_of
 from core.vault.ring import OwnKeys
 from core.work.shifts import Shifts
 from tests.script import House, Interrupted, TranscriptAdapter, house, memory, rows
@@ -465,6 +467,33 @@ async def test_the_key_of_what_was_said_is_destroyed_and_what_comes_afterwards_c
     with pytest.raises(NotOpened) as lost:
         later.open(Place("turns", "body", 1, 1, (1, 0)), sealed)
     assert lost.value.erased
+
+
+@pytest.mark.parametrize("step", ["hide", "answers"])
+async def test_a_rotation_seals_nothing_by_new_keys_that_is_just_being_forgotten(database: Database, step: str) -> None:
+    """Else a copy of the database of that moment could be read for ever; what comes afterwards is sealed anew."""
+    ring, road = OwnKeys(bytes(32)), Interrupted(database)
+    bodies.use(vault := Vault(ring))
+    async with house(road) as running:
+        running.erasing = _sealing(running, vault)
+        await said(running, "the code is tuna", author=ADA)
+        await said(running, "my bread", author=BEN, quotes=(Quote(kind="replies to", text="tuna", author=ADA, at=1.0),))
+        await said(running, "!forget me yes", author=ADA)
+        await said(running, "salmon", author=ADA)
+        with road.hold(step) as reached:
+            looking = asyncio.create_task(running.erasing.look())
+            await reached.wait()
+            await Resealing(database=database, vault=Vault(ring, all_sealed=True)).walk(renew=True)
+            _, copied = await database.read(_keys_and_bodies)
+            quoted = await database.read(lambda connection: connection.execute(select(quotes.c.body)).scalars().all())
+        await looking
+        await forgotten(running)
+        keys, _ = await database.read(_keys_and_bodies)
+
+    live = {number: author for author, number, wrapped in keys if wrapped}
+    hers = [number_of(body)[0] for author, body in copied if author == ADA.id and body]
+    assert [live.get(number) for number in hers] == [None, ADA.id]
+    assert [live.get(number_of(body)[0]) for body in quoted] == [None]
 
 
 def _sealing(running: House, vault: Vault) -> Erasing:

@@ -5,18 +5,19 @@ were seen: so it may be interrupted anywhere, beside processes that answer, and 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Row, and_, func, literal, select, tuple_, update
 
-from core.schema import preferences, quotes, turns
+from core.schema import erasures, preferences, quotes, turns
 from core.session import Role
 from core.store import bodies, keys
 from core.store.bodies import NotOpened
 from core.store.engine.database import Database
 from core.store.engine.rows import each, gathered, within
 from core.store.engine.sql import erases
+from core.store.erasures import Scope
 from core.store.sealing import Vault
 from core.vault.packet import NoPacket, number_of
 
@@ -53,11 +54,14 @@ class Page(NamedTuple):
 
 
 def look(connection: Connection, vault: Vault, table: str, after: Key | None, *, renew: bool) -> Page:
-    """The next page of a table: what is in the clear is to be sealed, and with `renew` what an older key has sealed."""
-    rows = _page(connection, table, after)
+    """The next page of a table: what is in the clear is to be sealed, and with `renew` what an older key has sealed.
+
+    What is just being forgotten is not: it goes with the key that it was sealed by.
+    """
+    rows, going = _page(connection, table, after), _being_forgotten(connection)
     for workspace in {row.workspace for row in rows}:
         vault.want(workspace, {"", *(_author(table, row) for row in rows if row.workspace == workspace)})
-    found = [_looked_at(vault, table, row, renew=renew) for row in rows]
+    found = [_looked_at(vault, table, row, renew=renew and not _goes(table, row, going)) for row in rows]
     last = _key(table, rows[-1]) if len(rows) == _PAGE else None
     changes = [change for change, _ in found if change.become]
     return Page(len(rows), last, changes, sum(lost for _, lost in found))
@@ -121,6 +125,27 @@ def _page(connection: Connection, table: str, after: Key | None) -> Sequence[_Ro
     return gathered(connection, lambda most: connection.execute(asked.limit(most)).all(), most=_PAGE, since=since)
 
 
+def _being_forgotten(connection: Connection) -> "_Going":
+    """Whose words are, where their keys are destroyed with them, and those of before what moment."""
+    keyed = erasures.c.scope.in_((Scope.PERSON, Scope.WORKSPACE))
+    columns = [erasures.c[name] for name in ("workspace", "scope", "subject", "before")]
+    rows = connection.execute(select(*columns).where(keyed, erasures.c.done_at.is_(None))).all()
+    return {(row.workspace, row.scope, row.subject): row.before for row in rows}
+
+
+_Going = Mapping[tuple[int, str, str], int | None]
+
+
+def _goes(table: str, row: "_Row", going: _Going) -> bool:
+    """Whether a row is among what is being forgotten."""
+    author, at = _author(table, row), getattr(row, "at", None)
+    theirs = row.workspace, Scope.PERSON, author
+    if (row.workspace, Scope.WORKSPACE, "") in going:
+        return True
+    before = going.get(theirs)
+    return bool(author) and theirs in going and (before is None or at is None or at < before)
+
+
 _SAID = and_(
     turns.c.workspace == quotes.c.workspace,
     turns.c.session == quotes.c.session,
@@ -129,10 +154,10 @@ _SAID = and_(
 )
 _ASKER = select(turns.c.author).where(_SAID).scalar_subquery()
 _AUTHORS = {
-    turns.name: (turns.c.author,),
-    quotes.name: (func.coalesce(quotes.c.author, _ASKER).label("author"),),
+    turns.name: (turns.c.author, turns.c.at),
+    quotes.name: (func.coalesce(quotes.c.author, _ASKER).label("author"), quotes.c.at),
 }
-"""Whose words a row holds, where its key does not say so."""
+"""Whose words a row holds, where its key does not say so, and when they were said."""
 
 
 def _author(table: str, row: _Row) -> str:
