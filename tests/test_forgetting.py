@@ -296,6 +296,55 @@ async def test_what_comes_afterwards_is_a_new_beginning(database: Database) -> N
     assert "tuna" not in await stored(database)
 
 
+@pytest.mark.parametrize("what", ["me", "session", "channel"])
+@pytest.mark.parametrize("edited", [False, True])
+@pytest.mark.parametrize("step", ["reach", "unname"])
+async def test_what_was_said_before_and_comes_late_is_not_kept_in_a_place_that_is_done(
+    database: Database, step: str, what: str, *, edited: bool
+) -> None:
+    """By a slow process, or sent again; but what an edit says from then on is."""
+    road, to_bot = Interrupted(database), {"author": BEN, "audience": Audience.BOT, "direct": False, "address": ONE}
+    async with house(road, adapter=Governed()) as running:
+        late = message("tuna", **to_bot)
+        await said(running, "the code is salmon", **to_bot)
+        asking = message(f"!forget {what} yes", **to_bot)
+        await running.say(asking)
+        await running.over()
+        with road.hold(step) as reached:
+            looking = asyncio.create_task(running.erasing.look())
+            await reached.wait()
+            if edited:
+                await running.say(Edited(message=late, at=asking.at + 1))
+            else:
+                await running.say(late)
+            await running.over()
+        await looking
+        await forgotten(running)
+
+    assert ("tuna" in await stored(database)) is edited
+
+
+async def test_what_somebody_said_before_is_not_read_while_they_are_being_forgotten(database: Database) -> None:
+    """In the history that a session is told which is born at that moment."""
+    road, adapter = Interrupted(database), TranscriptAdapter()
+    adapter.past = [message("my tuna", address=CHANNEL, author=ADA, direct=False)]
+    async with house(road, adapter=adapter) as running:
+        await said(running, "hello", author=ADA)
+        await running.say(message("!forget me yes", author=ADA))
+        await running.over()
+        adapter.past = [*adapter.past, message("my bread", address=CHANNEL, author=ADA, direct=False)]
+        with road.hold("reach") as reached:
+            looking = asyncio.create_task(running.erasing.look())
+            await reached.wait()
+            await running.say(message("who knows?", author=BEN, address=ONE, audience=Audience.BOT, direct=False))
+            await running.over()
+        await looking
+
+    asked = str(running.model.prompts[-1])
+    assert [one for one in ("my tuna", "my bread", "who knows?") if one in asked] == ["my bread", "who knows?"]
+    assert "tuna" not in await stored(database)
+
+
 @pytest.mark.parametrize("by", ["person", "operator"])
 @pytest.mark.parametrize("step", ["succeed", "hide", "reach", "unname"])
 async def test_what_was_said_since_goes_too_where_it_is_asked_for_again(database: Database, step: str, by: str) -> None:

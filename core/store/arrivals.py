@@ -11,7 +11,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.schema import sessions
 from core.seam.messages import Inbound
 from core.session import SessionKey
-from core.store import gone, policies, preferences
+from core.store import forgotten, gone, policies, preferences
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, fixed
 from core.store.places import SESSION, born
@@ -21,7 +21,7 @@ _AT_ONCE_GRACE = 15_000  # milliseconds for the accepting process to answer an a
 
 
 class Duplicate(Exception):
-    """This message has been accepted before; nothing was changed."""
+    """This message has been accepted before, or is among what is being forgotten; nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,7 @@ class Session(NamedTuple):
     present_since: int | None
     public: bool | None
     unrecorded_until: int | None = None
+    forgotten_before: int | None = None  # what its author, or anybody, has said here before that is not to be known
     preferred: bytes | None = None  # what waits comes with its author's preferences
     set_in_workspace: str | None = None
     set_in_channel: str | None = None
@@ -65,13 +66,13 @@ def extend(
 ) -> Session:
     """Takes the next seq of the message's session, which is born if need be, and lives since the first talk.
 
-    Raises Duplicate where it would be born of a message that was deleted before it came.
+    Raises Duplicate where it would be born of a message that was deleted before it came, and where that is among what
+    is being forgotten.
     """
     address = message.address
     statement = _extension(waits=waits, at_once=at_once, claims=claimant is not None)
     facts: dict[str, object] = {**names(address), "at_address": address.id, "talk_at": talk_at}
-    if waits:
-        facts["author"] = message.author.id
+    facts |= {"author": message.author.id, "in_channel": address.channel_address.id}
     if claimant is not None:
         facts |= {"new_owner": claimant.owner, "lease": int(claimant.lease * 1000)}
     found = statement.first(connection, **facts)
@@ -82,13 +83,15 @@ def extend(
         born(connection, workspace, address, public=message.public)
         (found,) = statement.all(connection, **facts)
         gone.bar_late(connection, SessionKey(workspace=found.workspace, session=found.session, address=address))
+    if found.forgotten_before is not None and forgotten.said_at(message) < found.forgotten_before:
+        raise Duplicate(message.id)
     return found
 
 
 @cache
 def _extension(*, waits: bool, at_once: bool, claims: bool) -> Prepared[Session]:
     """The one statement that every arrival runs on its session's row; who may answer it learns what is set there."""
-    own = [sessions.c[name] for name in Session._fields if name in sessions.c]
+    own = [*(sessions.c[name] for name in Session._fields if name in sessions.c), forgotten.BEFORE]
     # SQLite's RETURNING knows the columns of `sessions` by their bare names, which another table has as well
     preferred = preferences.body(WORKSPACE, bindparam("author", type_=Text)) if waits else null()
     returned = [*own, preferred, *(policies.SET_IN_SESSION if waits else ())]

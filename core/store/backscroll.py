@@ -9,7 +9,7 @@ from core.schema import sessions, turns
 from core.seam.address import Address
 from core.seam.messages import Inbound
 from core.session import Kind, Lease, Progress, Role, SessionKey, Validity
-from core.store import bodies, gone, places, quotes, recorded, segments, timeouts
+from core.store import bodies, forgotten, gone, places, quotes, recorded, segments, timeouts
 from core.store.engine.sql import insert, micro, storable
 from core.store.queue import require
 
@@ -30,7 +30,7 @@ def keep(connection: Connection, lease: Lease, messages: Sequence[Inbound], toke
     key = lease.key
     said = [message.id for message in messages]
     left_out = gone.unknown(connection, key, said) | places.known(connection, key.address, said)
-    left_out |= recorded.off(connection, key, messages)
+    left_out |= recorded.off(connection, key, messages) | _forgotten(connection, key, messages)
     stand = [(message, size) for message, size in zip(messages, tokens, strict=True) if message.id not in left_out]
     messages, tokens = [message for message, _ in stand], [size for _, size in stand]
     mine = and_(sessions.c.workspace == key.workspace, sessions.c.session == key.session)
@@ -48,6 +48,12 @@ def keep(connection: Connection, lease: Lease, messages: Sequence[Inbound], toke
         if message.quotes and not message.author.is_self:
             pointed = recorded.without(connection, key, message.quotes)
             quotes.keep(connection, key, first - len(messages) + place, pointed, by=message.author.id)
+
+
+def _forgotten(connection: Connection, key: SessionKey, messages: Sequence[Inbound]) -> set[str]:
+    """Those of these that were said before their author, or the place, was to be forgotten, which is being done."""
+    before = forgotten.before(connection, key, {one.author.id for one in messages})
+    return {one.id for one in messages if forgotten.said_at(one) < before.get(one.author.id, 0)}
 
 
 class Reread(NamedTuple):
@@ -70,6 +76,7 @@ def around(connection: Connection, key: SessionKey, seq: int, found: Sequence[In
     said = [message.id for message in found]
     own = select(turns.c.message).where(mine, turns.c.message.in_(said), not_(_BARE))
     left_out = set(connection.execute(own).scalars()) | gone.unknown(connection, key, said)
+    left_out |= _forgotten(connection, key, found)
     stretches = recorded.around(connection, key)
     told = [
         one

@@ -325,6 +325,7 @@ def _pools(worlds: Worlds) -> Mapping[str, Sequence[object]]:
         "seqs": [seqs],
         "parts": [[0, 1, 7]],
         "author": [ADA.id, BEN.id],
+        "authors": [[ADA.id, BEN.id]],
         "actor": [ADA.id],
         "workspace: int": [worlds.here],
         "workspace: str": [HERE.workspace],
