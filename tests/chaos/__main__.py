@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.chaos.plan import Plan, draw
 from tests.chaos.run import Report, Run
-from tests.sealed import seal_all
+from tests.sealed import seal_all, seal_if_told
 
 REST_OF_A_RUN = 40.0
 """Seconds of a run in which nobody speaks: the start, and coming to rest."""
@@ -78,6 +78,7 @@ async def _all(given: argparse.Namespace, folder: Path) -> list[Report]:
     for plan in _plans(given):
         place = folder / f"{plan.database}-{plan.seed}{'-naive' if given.naive else ''}"
         place.mkdir(parents=True)
+        seal_if_told()  # each database has data keys of its own
         report = await Run(plan, place, naive=given.naive).carry_out()
         _say("\n".join([*report.stories, *report.unplanned, table([report])]))
         reports.append(report)
