@@ -363,6 +363,19 @@ async def test_it_is_told_once_that_it_is_over_whoever_looks(database: Database)
     assert running.adapter.texts[1] == f"_{OVER}_"
 
 
+async def test_it_is_not_told_to_be_over_where_something_else_lasts(database: Database) -> None:
+    """Which somebody had asked for before, and which comes late."""
+    async with house(database) as running:
+        await said(running, "!off the record 1h", at=time())
+        await said(running, "!off the record 5m", at=time() - 600)
+        await Returning(database=database, wake=running.worker.wake).look()
+        await running.over()
+        await said(running, "!status", at=time())
+
+    assert [text for text in running.adapter.texts if OVER in text] == []
+    assert "We are off the record until" in running.adapter.texts[-1]
+
+
 async def test_no_answer_says_that_a_message_is_kept_which_is_not(database: Database) -> None:
     """When it is given up, in whatever way: nobody can have it answered after all."""
     away = [ModelStalled("away") for _ in range(8)]

@@ -77,7 +77,10 @@ def over(connection: Connection) -> list[SessionKey]:
 
 @erases
 def announce(connection: Connection, key: SessionKey) -> None:
-    """Has people told, once, that talk is on the record again, where it is; but nobody in a place that was closed."""
+    """Has people told, once, that talk is on the record again, where it is; but nobody in a place that was closed.
+
+    Nor where another stretch lasts, of which they are told in its turn.
+    """
     here = _lock(connection, key)
     ended = and_(_of(key), unrecorded.c.told.is_(False), unrecorded.c.until <= now(connection) * 1000)
     rows = connection.execute(
@@ -85,8 +88,9 @@ def announce(connection: Connection, key: SessionKey) -> None:
     ).all()
     for row in rows:
         _take_out(connection, key, row.since, row.until)
+    lasts = connection.execute(select(unrecorded.c.since).where(_of(key), unrecorded.c.told.is_(False))).first()
     lives = or_(sessions.c.live_since.is_not(None), sessions.c.start < sessions.c.tail)
-    if rows and connection.execute(select(lives).where(here)).scalar_one():
+    if rows and lasts is None and connection.execute(select(lives).where(here)).scalar_one():
         notices.tell(connection, key, name=f"on the record {max(row.until for row in rows)}", text=OVER)
 
 
