@@ -114,6 +114,20 @@ async def test_what_is_said_to_us_set_aside_off_the_record_or_ours_is_not_read_a
     assert [word for word in words if word in asked] == ["new\\n"]
 
 
+async def test_what_was_said_off_the_record_beside_and_is_told_of_here_is_not_read_again(database: Database) -> None:
+    """As a reply in a thread that stands in its channel as well."""
+    beside, adapter = replace(HERE, thread="t1"), TranscriptAdapter()
+    async with house(database, *["Yes."] * 9, adapter=adapter) as running:
+        lean(running)
+        await ask(running, "hello", 0, address=beside)
+        await ask(running, "!off the record 5m", 1, address=beside)
+        adapter.past = [heard("secret", 2, id="h1", address=beside), heard("new", 3, id="h2")]
+        await ask(running, "what is new?", 4, address=replace(HERE, thread="t2"))
+
+    asked = str(running.model.prompts[-1].messages)
+    assert [word for word in ("secret", "new\\n") if word in asked] == ["new\\n"]
+
+
 @pytest.mark.parametrize("slow", [False, True])
 async def test_what_can_not_be_read_is_said_to_the_model_and_the_answer_does_not_wait(
     database: Database, *, slow: bool

@@ -76,15 +76,8 @@ def around(connection: Connection, key: SessionKey, seq: int, found: Sequence[In
     said = [message.id for message in found]
     own = select(turns.c.message).where(mine, turns.c.message.in_(said), not_(_BARE))
     left_out = set(connection.execute(own).scalars()) | gone.unknown(connection, key, said)
-    left_out |= _forgotten(connection, key, found)
-    stretches = recorded.around(connection, key)
-    told = [
-        one
-        for one in found
-        if one.id not in left_out
-        and micro(one.at) > (since or 0)
-        and not recorded.cover(stretches, one.at, one.edited_at)
-    ]
+    left_out |= recorded.off(connection, key, found) | _forgotten(connection, key, found)
+    told = [one for one in found if one.id not in left_out and micro(one.at) > (since or 0)]
     last = select(func.max(turns.c.seq)).where(mine, turns.c.seq < seq, turns.c.kind == Kind.SAID).scalar_subquery()
     behind = and_(turns.c.seq > func.coalesce(last, 0), turns.c.seq > begins, turns.c.seq < seq)
     missing = select(func.count()).where(mine, _BARE, behind, turns.c.message.not_in(said))
