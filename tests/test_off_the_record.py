@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from functools import partial
 from time import time
 
 import pytest
@@ -124,6 +125,27 @@ async def forward(stage: Stage, message_: str) -> None:
         workspace = stage.server.workspace
         forwarded = workspace.forward(workspace.find(CHANNEL, message_))
         await stage.write(f"<@{BOT_USER}> what is that?", place="other", attachments=[forwarded])
+
+
+@pytest.mark.parametrize("platform", ["slack", "discord"])
+@pytest.mark.parametrize("dialect", ["sqlite"])
+async def test_what_was_changed_then_is_not_read_in_what_was_said_before_the_first_question(
+    url: str, model: OpenAIServer, platform: str
+) -> None:
+    """Of what nobody had heard before."""
+    async with STAGES[platform]() as stage, Running(url, model, stage):
+        assert isinstance(stage, SlackStage | DiscordStage)
+        before = await stage.say("salmon", author="ben", to_bot=False)
+        await shows(stage, after=partial(stage.say, "!off the record"), words="We are off the record")
+        words: dict[str, bool] = {"to_bot": False} if isinstance(stage, SlackStage) else {}
+        await stage.edit(before, "the code is tuna", **words)
+        await shows(stage, after=partial(stage.say, "!on the record"), words=OVER)
+        await stage.say("bread", author="ben", to_bot=False)
+        await shows(stage, after=partial(stage.say, "and now?"), words="You said: and now?")
+
+    asked = str(model.requests[-1].texts)
+    assert "tuna" not in asked
+    assert "tuna" not in await words_in(url)
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"])

@@ -121,6 +121,7 @@ def _past(message: Payload, address: Address, view: View) -> Inbound | None:
         at=seconds(ts),
         audience=_audience(message, text, view.us),
         direct=is_direct(address.channel),
+        edited_at=None if view.us.said(message) else _edited_at(message),  # our own grow by edits
         quotes=pointed(message, address.channel, view),
         standing=standing(str(message.get("user") or ""), message, address.workspace, view),
     )
