@@ -4,13 +4,11 @@ Payloads are read as they came off the wire, so that the gateway and the history
 thread that the library has not cached is no special case.
 """
 
-from datetime import datetime
-
 from bots.discord import quotes
 from bots.discord.markup import readable
 from bots.discord.members import standing
 from bots.discord.names import Names, author
-from bots.discord.payloads import Payload, address_of, instant, rejected, snowflake
+from bots.discord.payloads import Payload, address_of, edited_at, instant, rejected, snowflake
 from core.seam.address import DIRECT, Address
 from core.seam.evidence import UNREADABLE
 from core.seam.messages import Audience, Inbound, Quote, Rejected
@@ -57,17 +55,6 @@ def _title(payload: Payload, address: Address, names: Names) -> tuple[Quote, ...
         return ()
     title = names.channel(payload["id"])
     return (Quote(kind="is under", title=title),) if title else ()
-
-
-def edited_at(payload: Payload) -> float | None:
-    """When a person last changed the message, in seconds since 1970, where Discord says so."""
-    at = payload.get("edited_timestamp")
-    if not isinstance(at, str):
-        return None
-    try:
-        return datetime.fromisoformat(at).timestamp()
-    except (ValueError, OverflowError):
-        return None
 
 
 def earlier(payload: Payload, address: Address, names: Names) -> Inbound | None:

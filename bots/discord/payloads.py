@@ -1,6 +1,7 @@
 """What every payload of Discord's is made of: its IDs, which are instants, and the conversation that it is of."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from re import compile as pattern
 from typing import Any
 
@@ -62,3 +63,14 @@ def channel_of(address: Address) -> str:
 def rejected(payload: object, error: Exception) -> Rejected:
     """An event that can't be read, with the payload for whoever looks at it, but without what answers in our name."""
     return evidence.rejected(PLATFORM, payload, error)
+
+
+def edited_at(payload: Payload) -> float | None:
+    """When a person last changed the message, in seconds since 1970, where Discord says so."""
+    at = payload.get("edited_timestamp")
+    if not isinstance(at, str):
+        return None
+    try:
+        return datetime.fromisoformat(at).timestamp()
+    except (ValueError, OverflowError):
+        return None

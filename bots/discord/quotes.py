@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from bots.discord.markup import readable
 from bots.discord.names import Names, author, line
-from bots.discord.payloads import Payload, instant, snowflake
+from bots.discord.payloads import Payload, edited_at, instant, snowflake
 from core.seam.evidence import UNREADABLE
 from core.seam.messages import Quote
 
@@ -72,12 +72,14 @@ def _answered(payload: Payload, names: Names) -> Iterator[Quote]:
         return
     number = snowflake(answered["id"])
     members = {user["id"]: user.get("member") for user in payload.get("mentions", ())}
+    by = author(answered, members.get(answered["author"]["id"]), names)
     said = Quote(
         kind="replies to",
         text=readable(answered["content"], answered, names),
-        author=author(answered, members.get(answered["author"]["id"]), names),
+        author=by,
         at=instant(number),
         message=number,
+        edited_at=None if by.is_self else edited_at(answered),  # our own grow by edits
     )
     yield said
     for one in _carried(answered, names):

@@ -195,6 +195,7 @@ def hanging(root: Inbound, replies: Sequence[Inbound]) -> Sequence[Inbound]:
         at=root.at,
         message=root.id,
         standing=root.standing,
+        edited_at=root.edited_at,
     )
     known = {name: getattr(hung, name) for name in ("author", "at", "message", "standing")}
     pointed = (replace(one, **known) if one.author is None else one for one in root.quotes)

@@ -66,7 +66,7 @@ class Quote:
     `Adapter.fetch` gets what is attached; once that was tried, there is the text, or `unread` says why there is none.
     `said_in` is the platform's ID of the channel or thread that it was said in, where that may be another one, and
     `standing` what the platform says of its author, as far as it is known. What is a copy, and stays as it is, was
-    `copied` from the message with that ID there.
+    `copied` from the message with that ID there. `edited_at` is when a person last changed it, where that is told.
     """
 
     kind: Pointing
@@ -80,6 +80,7 @@ class Quote:
     said_in: str | None = field(default=None, compare=False)
     standing: Standing = field(default=UNTOLD, compare=False, repr=False)
     copied: str | None = field(default=None, compare=False)
+    edited_at: float | None = field(default=None, compare=False)
 
     @property
     def is_open(self) -> bool:

@@ -87,7 +87,7 @@ def without(connection: Connection, key: SessionKey, pointed: Sequence[Quote]) -
     ours = answers(connection, key, [one.message for one in pointed if one.message is not None])
     return tuple(
         replace(one, text="", message=None, source=None, unread=UNREAD)
-        if cover(stretches, one.at) or one.message in ours or _is_from_off(connection, key, one)
+        if cover(stretches, one.at, one.edited_at) or one.message in ours or _is_from_off(connection, key, one)
         else one
         for one in pointed
     )
