@@ -18,9 +18,6 @@ from core.store.turns import place
 FIRST, LAST = -(2**31), 2**31 - 1
 """No seq is outside."""
 
-_MOST = 64
-"""So many checkpoints are read at most in place of one old summary: a window has room for no more."""
-
 
 def shown(connection: Connection, key: SessionKey) -> list[Checkpoint]:
     """What is shown in place of folded turns: the old summary, the checkpoints after it, oldest first, the state.
@@ -150,7 +147,6 @@ _WITHIN = Prepared(
         _in_view(_are(Validity.STANDS, Fold.CHECKPOINT))
         .where(checkpoints.c.first >= bindparam("begins"), checkpoints.c.last <= bindparam("ends"))
         .order_by(checkpoints.c.last.desc())
-        .limit(fixed(_MOST))
     ),
     _opened,
 )

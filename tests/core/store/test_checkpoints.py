@@ -72,6 +72,16 @@ async def test_of_two_that_were_made_in_two_views_no_turn_is_told_twice(database
     assert sorted({one.seq for one in recalled.turns}) == [4, 5, 6]
 
 
+async def test_however_many_stand_all_are_shown_and_none_of_their_turns_beside_them(database: Database) -> None:
+    """As of a large window, where records are short."""
+    async with session(database, exchanges=70) as folding:
+        assert await folding.fold(*(made(seq, seq) for seq in range(1, 69)))
+        recalled = await database.read(recalling.recall, folding.key, budget=24_000)
+
+    assert [one.first for one in recalled.checkpoints] == list(range(1, 69))
+    assert sorted({one.seq for one in recalled.turns}) == [69, 70]
+
+
 async def test_an_old_summary_stands_for_its_checkpoints_and_the_state_is_behind_the_rest(database: Database) -> None:
     async with session(database) as folding:
         assert await folding.fold(made(1, 2), made(1, 2, Fold.STATE))
