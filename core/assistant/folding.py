@@ -128,7 +128,8 @@ class Folder:
     async def _remade(self, mind: Mind, key: SessionKey) -> bool:
         """Makes every stale text again, each of those before it; False where something has changed again meanwhile.
 
-        So it has where one tells of more turns than are read at once by now: these are folded anew, in pieces.
+        So it has where one tells of more turns than are read at once by now: these are folded anew, in pieces. What is
+        over the checkpoints, and no use again, is taken out: the next fold makes another.
         Raises a ModelError, or _Unusable.
         """
         for old in await self._database.read(checkpoints.stale, key):
@@ -136,17 +137,32 @@ class Folder:
             if found is None:
                 return False
             text, said, records = found
-            if await asyncio.to_thread(drawing.is_too_much, mind, text, said):
+            try:
+                fresh = await self._again(mind, key, text, said, records)
+            except _Unusable as error:
+                if old.kind is Fold.CHECKPOINT:
+                    raise
+                self._refuse(key, error, 0)
+                fresh = None
+            if fresh is None:
                 await self._database.write(checkpoints.dissolve, key, old)
                 return False
-            words, tokens, model = "", 0, mind.model.name  # of nothing, it is nothing
-            if said or records:
-                fresh, model = await self._told(mind, key, text, said, records, least=text.tokens + 1)
-                words, tokens = fresh.text, fresh.tokens
+            words, tokens, model = fresh
             put = partial(checkpoints.remade, text=words, tokens=tokens, model=model)
             if not await self._database.write(put, key, old):
                 return False
         return True
+
+    async def _again(
+        self, mind: Mind, key: SessionKey, text: Text, said: Sequence[Turn], records: Mapping[Part, Record]
+    ) -> tuple[str, int, str] | None:
+        """What the model writes in place of a stale text, its tokens, and which model that was; None of too much."""
+        if await asyncio.to_thread(drawing.is_too_much, mind, text, said):
+            return None
+        if not said and not records:
+            return "", 0, mind.model.name  # of nothing, it is nothing
+        fresh, model = await self._told(mind, key, text, said, records, least=text.tokens + 1)
+        return fresh.text, fresh.tokens, model
 
     async def _told(
         self,

@@ -336,6 +336,24 @@ async def test_what_has_changed_is_in_no_later_request_and_its_checkpoint_is_mad
         assert "fact1 is so" in request(running), "what was told beside it still is"
 
 
+async def test_what_is_over_the_records_and_no_use_again_keeps_nothing_from_being_folded(database: Database) -> None:
+    async with folding_house(database) as running:
+        await talk(running, 1, 30)
+        said = running.said[6]
+        await running.say(Edited(message=replace(said, text=f"fact6 is otherwise\n{TALK}"), at=said.at + 5))
+        stale = {row.kind for row in await rows(database, checkpoints) if row.validity == Validity.STALE}
+        assert stale > {Fold.CHECKPOINT}
+        model_of(running).writes = lambda prompt: (
+            written(prompt) if "You are shown turns" in prompt.instructions else "# decided\n- what names no turn"
+        )
+
+        facts = await talk(running, 31, 50)
+        await running.say(message("What was it?"))
+        await running.over()
+
+    assert [fact for fact in ["fact1 is so", "fact6 is otherwise", *facts] if fact not in request(running)] == []
+
+
 @pytest.mark.parametrize("change", ["edit", "reset", "delete"])
 async def test_what_changes_while_a_fold_is_written_is_not_told_by_it(database: Database, change: str) -> None:
     async with folding_house(database) as running:
