@@ -46,10 +46,10 @@ def draw(connection: Connection, key: SessionKey, mind: Mind, now: float) -> Dra
     """What is to be folded; in how many seconds there may be something, or None for nothing."""
     before = checkpoints.boundary(connection, key, 0, 0).newest
     shown, newest = recalling.recall(connection, key, budget=WINDOWS * mind.room)
-    waits = _waits(connection, key)
-    foldable = [turn for turn in newest if turn.validity is not Validity.STALE and turn.seq < waits]
+    waiting = waits(connection, key)
+    foldable = [turn for turn in newest if turn.validity is not Validity.STALE and turn.seq < waiting]
     if not foldable:
-        return None if waits == inf else 0.0
+        return None if waiting == inf else 0.0
     told = [(one.first, one.last) for one in shown if one.kind is not Fold.STATE]
     older = remembered.last_own(connection, key, before=newest[-1].seq, covered=told)
     tree = checkpoints.tree(connection, key)
@@ -67,7 +67,7 @@ def draw(connection: Connection, key: SessionKey, mind: Mind, now: float) -> Dra
     )
     left = IDLE - (now - foldable[0].at)
     found = planned(idle=left <= 0)
-    if found is None and waits < inf:
+    if found is None and waiting < inf:
         return 0.0  # what waits may soon be over, and comes before turns that have no room
     if found is None:
         return left if left > 0 and planned(idle=True) is not None else None
@@ -84,7 +84,7 @@ def _room(mind: Mind, kind: Fold = Fold.CHECKPOINT, most: int = 0) -> int:
     return max(1, mind.room - sum(map(mind.count, asked.order(kind, most))) - _AGAIN - REPLY_TOKENS)
 
 
-def _waits(connection: Connection, key: SessionKey) -> float:
+def waits(connection: Connection, key: SessionKey) -> float:
     """The seq of the first turn that waits: nothing from there on is told of before it is over; infinity for none.
 
     A notice is no part of what is told.

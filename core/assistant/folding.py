@@ -129,10 +129,14 @@ class Folder:
         """Makes every stale text again, each of those before it; False where something has changed again meanwhile.
 
         So it has where one tells of more turns than are read at once by now: these are folded anew, in pieces. What is
-        over the checkpoints, and no use again, is taken out: the next fold makes another.
-        Raises a ModelError, or _Unusable.
+        over the checkpoints, and no use again, is taken out: the next fold makes another. What tells of a turn that
+        waits is left until that is over. Raises a ModelError, or _Unusable.
         """
+        waits, all_stand = await self._database.read(drawing.waits, key), True
         for old in await self._database.read(checkpoints.stale, key):
+            if old.last >= waits:
+                all_stand = False
+                continue
             found = await self._database.read(drawing.sources, key, mind, old)
             if found is None:
                 return False
@@ -151,7 +155,7 @@ class Folder:
             put = partial(checkpoints.remade, text=words, tokens=tokens, model=model)
             if not await self._database.write(put, key, old):
                 return False
-        return True
+        return all_stand
 
     async def _again(
         self, mind: Mind, key: SessionKey, text: Text, said: Sequence[Turn], records: Mapping[Part, Record]

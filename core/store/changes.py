@@ -233,6 +233,7 @@ def _revived(connection: Connection, key: SessionKey, slip: str | None) -> bool:
         over = and_(turn(key, seq), turns.c.role == Role.PERSON, stands)
         again = {"progress": Progress.WAITING, "slip": bodies.SLIP.seal(key, (seq, Role.PERSON), own)}
         if connection.execute(update(turns).where(over).values(again)).rowcount:
+            checkpoints.outdate(connection, key, seq)
             return True
         joined = joined_to(own)
     return False

@@ -15,7 +15,7 @@ from core.schema import deliveries, sessions, turns
 from core.seam.address import Address, AddressError
 from core.seam.messages import Draft
 from core.session import Progress, Role, SessionKey, Validity
-from core.store import bodies
+from core.store import bodies, checkpoints, summaries
 from core.store.engine.rows import each, within
 from core.store.engine.sql import notify, now, seconds
 from core.store.places import find
@@ -117,6 +117,8 @@ def _retry(connection: Connection, key: SessionKey, seq: int, letter: str) -> No
     again = {"progress": Progress.WAITING, "error": None, "slip": slip}
     connection.execute(update(turns).where(turn(key, seq), _PERSON).values(again))
     connection.execute(delete(turns).where(turn(key, seq), turns.c.role == Role.ASSISTANT))
+    summaries.outdate(connection, key, seq)
+    checkpoints.outdate(connection, key, seq)
     _reopen(connection, key, seq, edits=question.verb is None or question.notice is not None)
     due_at = func.coalesce(sessions.c.due_at, now(connection))
     connection.execute(update(sessions).where(_session(key)).values(waiting=sessions.c.waiting + 1, due_at=due_at))

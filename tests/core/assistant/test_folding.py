@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
-from core.errors import WindowTooLong
+from core.errors import OutOfCredit, WindowTooLong
 from core.events import Folded, FoldRefused
 from core.memory.checkpoints.shown import EXPLAINED
 from core.memory.folding import IDLE
@@ -22,7 +22,7 @@ from core.schema import calls, checkpoints, folds, sessions, spent, turns
 from core.seam.address import Address
 from core.seam.messages import Deleted, Edited, Inbound
 from core.session import Fold, Progress, Role, SessionKey, Validity
-from core.store import Database, ledger, notices
+from core.store import Database, dead, ledger, notices
 from core.store import chores as store_chores
 from core.store import folds as store_folds
 from tests.core.memory.checkpoints.folder import folded
@@ -352,6 +352,27 @@ async def test_what_is_over_the_records_and_no_use_again_keeps_nothing_from_bein
         await running.over()
 
     assert [fact for fact in ["fact1 is so", "fact6 is otherwise", *facts] if fact not in request(running)] == []
+
+
+async def test_an_answer_to_what_records_tell_of_already_is_told_as_well(database: Database) -> None:
+    """As where a dead letter is answered after all."""
+    async with folding_house(database) as running:
+        running.model.script.append(OutOfCredit("The model's account is out of credit."))
+        await talk(running, 1, 30)
+        (letter,) = await database.read(dead.listed, 9)
+        assert any(row.first <= letter.seq <= row.last for row in await rows(database, checkpoints))
+
+        running.model.script.appendleft("the other fact is so")
+        await database.write(dead.retry, letter.id)
+        running.worker.wake()
+        await running.over()
+        for _ in range(3):
+            await running.folding.look()
+        await running.say(message("What was it?"))
+        await running.over()
+
+    assert "the other fact is so" in request(running)
+    assert "fact1 is so" in request(running)
 
 
 @pytest.mark.parametrize("change", ["edit", "reset", "delete"])
