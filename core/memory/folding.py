@@ -12,7 +12,7 @@ from core.memory import beginning
 from core.memory.checkpoints.form import Run
 from core.memory.shares import LEAST_FOLD, Folding, Shares
 from core.memory.stretches import ANY, Readable, Unit, kept, stretches, units
-from core.memory.window import Window
+from core.memory.window import RECORDS, Window
 from core.session import Checkpoint, Fold, Turn
 
 FAN = 8
@@ -78,6 +78,8 @@ def plan(
     overheard between them and is not given becomes part of a stretch by its seqs, and of no text. `tree` are the
     checkpoints and nodes that stand; what is stale has been made again before. `fixed` is what the instructions and the
     frame of a request take. `idle` says that the pause has outlived the provider's cache, so that a fold costs none.
+    Where there are more records than a window shows, as after an undo or in a smaller one, the oldest of them become an
+    old summary, however little there is to be folded.
     """
     folding = shares.folding
     if folding is None:
@@ -87,20 +89,24 @@ def plan(
     said = list(units(turns, ends, shares, readable))
     told = sum(one.tokens for one in shown)
     request = fixed + told + sum(beginning.cost(turn, shares) for turn in turns)
-    if request < (folding.begins if not idle or folding.idle is None else folding.idle):
+    crowded = told > (budget - fixed) // RECORDS
+    if request < (folding.begins if not idle or folding.idle is None else folding.idle) and not crowded:
         return None
     stays = kept(said, max(folding.verbatim, folding.after - fixed - told))
     runs = list(stretches(said[: len(said) - stays], ends, start, folding.stretch, readable.room, unread))
     takes = sum(tokens for _, tokens in runs)
     if takes < (LEAST_FOLD if idle or request >= budget else folding.takes):
-        return None
+        if not crowded:
+            return None
+        runs, takes = [], 0
     folded = [
         Text(part=_checkpoint(first, last), tokens=_length(tokens, folding.checkpoint))
         for (first, last), tokens in runs
     ]
     left = [(unit.first, unit.last) for unit in said if not _is_in(unit, runs)]
     untold = left if unread is None else [(start, unread), *left]
-    return Plan(texts=(*folded, *_above(folded, shown, tree, folding, untold)), takes=takes)
+    texts = (*folded, *_above(folded, shown, tree, folding, untold))
+    return Plan(texts=texts, takes=takes) if folded or any(text.part.kind is Fold.OLD for text in texts) else None
 
 
 def _is_in(unit: Unit, runs: Iterable[tuple[Run, int]]) -> bool:
@@ -204,7 +210,9 @@ def _text(part: Part, standing: Sequence[Part], sizes: Mapping[Part, int], foldi
     """The text of a node or of the old summary: of the highest below it."""
     sources = tuple(cover(standing, part))
     tokens = sum(sizes[one] for one in sources)
-    most = min(folding.old, tokens // 2) if part.kind is Fold.OLD else _length(tokens, folding.checkpoint)
+    most = (
+        min(folding.old, tokens // 2) if part.kind is Fold.OLD else _length(tokens, folding.checkpoint)
+    )
     return Text(part=part, tokens=most, sources=sources)
 
 

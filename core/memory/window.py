@@ -30,6 +30,12 @@ REPLY_TOKENS = 3
 """What the beginning of the reply costs, once (the same source)."""
 
 
+RECORDS = 2
+"""What is shown in place of turns takes one part in so many of the room at most: there may be more than is planned, as
+after an undo.
+"""
+
+
 SectionName = Literal["instructions", "old summary", "checkpoints", "state", "turns", "overheard", "question", "room"]
 """What a window is made of; room is what it leaves."""
 
@@ -115,7 +121,7 @@ def build(
     parts = shares(budget, room)
     asked = [] if question is None else [question]
     known = list(beginning.limited(newest_first, parts))
-    folded = _newest(checkpoints, room // 2)
+    folded = _newest(checkpoints, room // RECORDS)
     left = room - sum(beginning.cost(turn, parts) for turn in asked) - sum(one.tokens for one in folded)
     shown = beginning.chosen(known, left, parts)[::-1]
     turns = [*shown, *asked]

@@ -156,6 +156,17 @@ def test_of_what_is_not_read_nothing_tells() -> None:
     assert all(not first <= 15 <= last for first, last in old)
 
 
+def test_records_that_have_no_room_become_an_old_summary_though_nothing_is_to_be_folded() -> None:
+    records = [checkpoint(10 * nth + 1, 10 * nth + 10) for nth in range(6)]
+
+    fold = planned(exchanges(61, 62), records, budget=6_000)
+    assert made(fold, Fold.CHECKPOINT) == []
+    assert made(fold, Fold.OLD) == [(1, 50)]
+
+    assert planned(exchanges(61, 62), records[:4], budget=6_000) is None, "these are shown, all of them"
+    assert planned(exchanges(61, 62), [checkpoint(1, 60, Fold.OLD, tokens=4_000)], budget=6_000) is None
+
+
 def test_what_was_overheard_before_a_checkpoint_is_told_without_it() -> None:
     heard = [turn(seq, LEAST_FOLD, kind=Kind.OVERHEARD) for seq in (9, 2, 1)]
     stretches = made(planned([*exchanges(10, 90), *heard], [checkpoint(3, 8)]), Fold.CHECKPOINT)
