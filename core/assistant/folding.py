@@ -115,7 +115,9 @@ class Folder:
             if not all(source in records for source in text.sources):
                 continue
             try:
-                fresh, model = await self._told(mind, key, text, drawn.turns, records)
+                # it stands for all that is below its nodes, which may be short
+                least = text.tokens + 1 if text.part.kind is Fold.OLD else 0
+                fresh, model = await self._told(mind, key, text, drawn.turns, records, least=least)
             except (ModelError, _Unusable) as error:
                 if text.part.kind is Fold.CHECKPOINT:
                     raise

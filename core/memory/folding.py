@@ -180,7 +180,8 @@ def _above(
     newest = told[len(becomes) :]
     told = []
     for run in _side_by_side(becomes, untold):
-        if all(part.kind is not Fold.CHECKPOINT for part in run):
+        is_short = sum(sizes[part] for part in run) < 2 * _SHORTEST
+        if is_short or all(part.kind is not Fold.CHECKPOINT for part in run):
             told += run
             continue
         old = Part(kind=Fold.OLD, level=0, first=run[0].first, last=run[-1].last)
@@ -211,7 +212,7 @@ def _text(part: Part, standing: Sequence[Part], sizes: Mapping[Part, int], foldi
     sources = tuple(cover(standing, part))
     tokens = sum(sizes[one] for one in sources)
     most = (
-        min(folding.old, tokens // 2) if part.kind is Fold.OLD else _length(tokens, folding.checkpoint)
+        min(folding.old, max(tokens // 2, _SHORTEST)) if part.kind is Fold.OLD else _length(tokens, folding.checkpoint)
     )
     return Text(part=part, tokens=most, sources=sources)
 

@@ -201,6 +201,21 @@ def test_over_eight_checkpoints_a_node_is_made_and_over_eight_nodes_another() ->
     assert second.sources[-1] == first.part
 
 
+def test_an_old_summary_of_short_nodes_has_room_for_its_lines_all_the_same() -> None:
+    leaves = [checkpoint(seq, seq, tokens=160) for seq in range(1, 10)]
+    node = checkpoint(1, 8, Fold.NODE, level=1, tokens=120)
+
+    fold = planned(exchanges(10, 17), leaves, tree=[*leaves, node], budget=3_000)
+    assert fold is not None
+    (old,) = [text for text in fold.texts if text.part.kind is Fold.OLD]
+    assert (old.part.first, old.part.last) == (1, 9)
+    assert old.tokens >= 170, "its marks alone take 60"
+
+    apart = [checkpoint(1, 1, tokens=300), checkpoint(11, 11, tokens=600)]
+    fold = planned([*exchanges(12, 19), *exchanges(2, 10, 20)], apart, budget=3_000)
+    assert made(fold, Fold.OLD) == [(11, 11)], "no text can be much shorter than one that is short"
+
+
 def test_an_old_summary_is_made_of_the_highest_nodes_and_never_of_the_one_before() -> None:
     leaves = [checkpoint(seq, seq) for seq in range(1, 21)]
     nodes = [checkpoint(1, 8, Fold.NODE, level=1), checkpoint(9, 16, Fold.NODE, level=1)]
