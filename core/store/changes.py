@@ -249,6 +249,7 @@ def fetched(connection: Connection, lease: Lease, seq: int, pointed: Sequence[Qu
     by: str | None = connection.execute(select(turns.c.author).where(this)).scalar_one_or_none()
     if quotes.fill(connection, lease.key, seq, pointed, by=by or ""):
         connection.execute(update(turns).where(this).values(tokens=tokens))
+        checkpoints.outdate(connection, lease.key, seq)
 
 
 def _copies(

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from core.schema import checkpoints as table
-from core.seam.messages import Closed, Deleted, Edited, Inbound
+from core.seam.messages import Audience, Closed, Deleted, Edited, Inbound, Quote
 from core.session import Fold, SessionKey, Validity
 from core.store import Database, checkpoints, places, recalling, remembered
 from core.store.checkpoints import Boundary, Made
@@ -115,6 +115,18 @@ async def test_a_fold_of_what_has_changed_meanwhile_is_superseded(database: Data
         assert not await folding.fold(made(1, 2), planned=edited)
         assert not await folding.fold(made(3, 4), planned=deleted)
         assert await folding.fold(made(5, 5), planned=elsewhere)
+
+
+async def test_a_fold_of_a_message_whose_file_was_read_meanwhile_is_superseded(database: Database) -> None:
+    async with session(database, exchanges=2) as folding:
+        file = Quote(kind="attaches", title="plan.txt", source="1")
+        heard = message("the plan", author=BEN, direct=False, audience=Audience.OTHERS, quotes=(file,))
+        await folding.running.say(heard)
+        planned = await folding.plan(1, 3)
+        await folding.say("what is the plan?")
+
+        assert not await folding.fold(made(1, 3), planned=planned)
+        assert await folding.fold(made(1, 3))
 
 
 async def test_what_waits_to_be_answered_is_not_folded(database: Database) -> None:
