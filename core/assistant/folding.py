@@ -1,50 +1,29 @@
 """Folding: the model writes checkpoints in place of old turns, beside all answers and in the way of none.
 
-What it writes is checked, and asked for once more with a remedy where it is no use. A fold is stored as one, and only
-if nothing that it tells of has changed meanwhile; so one that is ended anywhere has changed nothing.
+A fold is stored as one, and only if nothing that it tells of has changed meanwhile; so one that is ended anywhere has
+changed nothing.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from time import time
 
 from core.assistant import drawing
 from core.assistant.drawing import Drawn
-from core.assistant.sifting import sifted
-from core.assistant.streaming import written
-from core.assistant.tabs import Tabs
-from core.budget.holding import Account
-from core.errors import DatabaseError, EmptyAnswer, LeaseLost, ModelError, ModelRefused, ModelStalled
+from core.assistant.recording import Unusable, Writer
+from core.errors import DatabaseError, LeaseLost, ModelError
 from core.events import Events, Folded, FoldRefused
-from core.memory.checkpoints import asked
-from core.memory.checkpoints.asked import Assignment
-from core.memory.checkpoints.checks import checked
-from core.memory.checkpoints.refusals import Reason, Refusal
 from core.memory.checkpoints.shown import Record
 from core.memory.folding import Part, Text
 from core.memory.mind import Mind
-from core.memory.window import REPLY_TOKENS
-from core.model.llm import Cause, Prompt
 from core.session import Fold, SessionKey, Turn
 from core.store import Database, checkpoints, folds, policies
 from core.store.checkpoints import Made
 from core.store.folds import Due
 from core.timings import Clock, Timings
 
-_ATTEMPTS = 2
-_ROOM = 3  # times the length that a text may have: its model may have smaller tokens than those we count
-_EFFORT = "low"  # a record is copied out more than thought out
 _LONGEST_REST = 86_400.0  # seconds
-
-
-class _Unusable(Exception):
-    """What the model wrote is no use, also when asked once more."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason.name)
-        self.reason = reason
 
 
 class Folder:
@@ -58,7 +37,7 @@ class Folder:
         self._timings = timings
         self._events = events
         self._clock = clock
-        self._tabs = Tabs(database=database, clock=clock)
+        self._writer = Writer(database=database, timings=timings, clock=clock)
 
     async def look(self, due: Due) -> None:
         """Does what is due in a session, if anything is.
@@ -72,21 +51,15 @@ class Folder:
         except Exception as error:  # noqa: BLE001 – whatever it is, it rests, and keeps no other session waiting
             failures = due.failures + 1
             self._refuse(due.key, error, failures)
-            await self._database.write(folds.failed, due, seconds=self._rest(failures))
+            await self._database.write(folds.failed, due, seconds=_rest(self._timings, failures))
             return
         if again is None:
             await self._database.write(folds.settle, due)
         else:
             await self._database.write(folds.put_off, due, seconds=again)
 
-    def _rest(self, failures: int) -> float:
-        """The breaker: for so long a session is left alone that has failed so often."""
-        if failures == 1:
-            return self._timings.fold_again
-        return min(self._timings.fold_rest * 2.0 ** min(failures - 2, 16), _LONGEST_REST)
-
     def _refuse(self, key: SessionKey, error: Exception, failures: int) -> None:
-        reason = error.reason.name.lower() if isinstance(error, _Unusable) else type(error).__name__
+        reason = error.reason.name.lower() if isinstance(error, Unusable) else type(error).__name__
         self._events.tell(FoldRefused(address=key.address, reason=reason, failures=failures))
 
     async def _done(self, key: SessionKey) -> float | None:
@@ -108,7 +81,7 @@ class Folder:
     async def _written(self, mind: Mind, key: SessionKey, drawn: Drawn) -> Sequence[Made]:
         """All texts of a plan, but those over the checkpoints that are no use: the next fold tries them again.
 
-        Raises a ModelError, or _Unusable.
+        Raises a ModelError, or Unusable.
         """
         records, made = dict(drawn.records), list[Made]()
         for text in drawn.plan.texts:
@@ -117,8 +90,8 @@ class Folder:
             try:
                 # it stands for all that is below its nodes, which may be short
                 least = text.tokens + 1 if text.part.kind is Fold.OLD else 0
-                fresh, model = await self._told(mind, key, text, drawn.turns, records, least=least)
-            except (ModelError, _Unusable) as error:
+                fresh, model = await self._writer.told(mind, key, text, drawn.turns, records, least=least)
+            except (ModelError, Unusable) as error:
                 if text.part.kind is Fold.CHECKPOINT:
                     raise
                 self._refuse(key, error, 0)
@@ -132,7 +105,7 @@ class Folder:
 
         So it has where one tells of more turns than are read at once by now: these are folded anew, in pieces. What is
         over the checkpoints, and no use again, is taken out: the next fold makes another. What tells of a turn that
-        waits is left until that is over. Raises a ModelError, or _Unusable.
+        waits is left until that is over. Raises a ModelError, or Unusable.
         """
         waits, all_stand = await self._database.read(drawing.waits, key), True
         for old in await self._database.read(checkpoints.stale, key):
@@ -145,7 +118,7 @@ class Folder:
             text, said, records = found
             try:
                 fresh = await self._again(mind, key, text, said, records)
-            except _Unusable as error:
+            except Unusable as error:
                 if old.kind is Fold.CHECKPOINT:
                     raise
                 self._refuse(key, error, 0)
@@ -167,79 +140,15 @@ class Folder:
             return None
         if not said and not records:
             return "", 0, mind.model.name  # of nothing, it is nothing
-        fresh, model = await self._told(mind, key, text, said, records, least=text.tokens + 1)
+        fresh, model = await self._writer.told(mind, key, text, said, records, least=text.tokens + 1)
         return fresh.text, fresh.tokens, model
 
-    async def _told(
-        self,
-        mind: Mind,
-        key: SessionKey,
-        text: Text,
-        said: Sequence[Turn],
-        records: Mapping[Part, Record],
-        *,
-        least: int = 0,
-    ) -> tuple[Record, str]:
-        """What the model writes for this text, and which model that was; without turns that the provider refuses.
 
-        What it stands for counts as `least` tokens at least. Raises a ModelError, or _Unusable.
-        """
-
-        async def assigned(turns: Sequence[Turn]) -> Assignment:
-            given = await asyncio.to_thread(drawing.assigned, mind, text, turns, records)
-            return replace(given, tokens=max(given.tokens, least))
-
-        async def write(turns: Sequence[Turn]) -> tuple[Record, str]:
-            return await self._text(mind, key, await assigned(turns))
-
-        async def attempt(turns: Sequence[Turn]) -> object:
-            return await self._attempt(mind, key, await assigned(turns))
-
-        return await sifted(drawing.within(said, text.part), write, attempt)
-
-    async def _text(self, mind: Mind, key: SessionKey, assignment: Assignment) -> tuple[Record, str]:
-        """What the model writes, and which model that was. Raises a ModelError, or _Unusable."""
-        mind, given, reason = _long_enough(mind, assignment), assignment, Reason.EMPTY
-        for _ in range(_ATTEMPTS):
-            found, model = await self._attempt(mind, key, given)
-            if isinstance(found, Record):
-                return found, model
-            reason = found.reason
-            given = asked.again(assignment, reason)
-        raise _Unusable(reason)
-
-    async def _attempt(self, mind: Mind, key: SessionKey, given: Assignment) -> tuple[Record | Refusal, str]:
-        account = Account(key=key, author="", policy=mind.policy, prices=mind.prices)
-        seconds = self._timings.fold_text
-        try:
-            async with self._tabs.open(account, seconds=seconds) as tab, asyncio.timeout(seconds):
-                words, finish = await written(mind, _prompt(mind, key, given), tab=tab)
-        except TimeoutError as error:
-            raise ModelStalled("One text of a fold took too long.") from error
-        except EmptyAnswer:
-            return Refusal(reason=Reason.EMPTY), mind.model.name
-        if finish.cut == "filter":
-            raise ModelRefused("The provider's content filter has ended one text of a fold.")
-        if finish.cut is not None:
-            return Refusal(reason=Reason.CUT), finish.model
-        found = await asyncio.to_thread(checked, words, given, mind.count)
-        if given.kind is Fold.STATE and found == Refusal(reason=Reason.EMPTY):
-            found = _nothing(given)
-        return found, finish.model
-
-
-def _long_enough(mind: Mind, given: Assignment) -> Mind:
-    """The same, under a policy by which what is written may be as long as it is asked for, however short answers are.
-
-    Else a channel that is set to short answers would never be folded.
-    """
-    longest = max(mind.policy.answer_tokens, _ROOM * given.most)
-    return replace(mind, policy=replace(mind.policy, answer_tokens=longest))
-
-
-def _nothing(given: Assignment) -> Record:
-    """A state of which there is nothing to tell: nothing is decided or open."""
-    return Record(kind=given.kind, covers=given.covers, since=given.since, until=given.until, text="", tokens=0)
+def _rest(timings: Timings, failures: int) -> float:
+    """The breaker: for so long a session is left alone that has failed so often."""
+    if failures == 1:
+        return timings.fold_again
+    return min(timings.fold_rest * 2.0 ** min(failures - 2, 16), _LONGEST_REST)
 
 
 def _made(part: Part, fresh: Record, model: str) -> Made:
@@ -254,18 +163,4 @@ def _made(part: Part, fresh: Record, model: str) -> Made:
         text=fresh.text,
         tokens=fresh.tokens,
         model=model,
-    )
-
-
-def _prompt(mind: Mind, key: SessionKey, given: Assignment) -> Prompt:
-    """Asked once, and of no conversation: nothing of it is worth a place in the provider's cache."""
-    told = sum(mind.count(message.text) for message in given.messages)
-    return Prompt(
-        instructions=given.instructions,
-        messages=given.messages,
-        tokens=mind.count(given.instructions) + told + REPLY_TOKENS,
-        conversation="",
-        cause=Cause(workspace=key.workspace, session=key.session, seq=given.covers[1], author=None, purpose="fold"),
-        answer_tokens=mind.policy.answer_tokens,
-        effort=_EFFORT,
     )
