@@ -35,7 +35,7 @@ def built(build: Callable[[Turn], Window], asked: Turn, told: Sequence[Turn], sh
     if size > most:
         return window
     shown = [turn for turn in told if any(first <= turn.seq <= last for first, last in window.seqs)]
-    last = Message(role="user", text=_numbered(asked.text, shown, most, count))
+    last = Message(role="user", text=_numbered(asked.text, shown, size, count))
     return replace(window, messages=(*window.messages[:-1], last))
 
 

@@ -70,6 +70,15 @@ def test_of_many_the_newest_have_one_and_the_order_stays_whole() -> None:
     assert all(len(line) < 90 for line in lines)
 
 
+def test_what_is_asked_for_is_never_longer_than_the_window_was_made_for() -> None:
+    """However many of the turns that would have a number are shown in the end."""
+    for number in range(2, 60):
+        said = [turn(seq, f"number {seq} " + "and so on " * 20, tokens=60) for seq in range(1, number)]
+        made = window(said[::-1])
+        (question,) = [one for one in made.sections if one.name == "question"]
+        assert count(made.messages[-1].text) <= question.tokens, number
+
+
 def test_where_there_is_hardly_room_there_are_none() -> None:
     assert numbers([turn(1, "hello", tokens=5)], budget=300) == []
 
