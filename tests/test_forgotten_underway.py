@@ -1,6 +1,7 @@
 """What is on its way to the screen while somebody is forgotten: of what is told others, their words go there too."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -162,10 +163,13 @@ async def test_an_answer_that_begins_again_is_whole_in_the_end(database: Databas
     assert await memory(database) == [("person", "what of the fish?"), ("assistant", "Bread it is.")]
 
 
+@pytest.mark.parametrize("soon", [0.1, 1.0])
 @pytest.mark.parametrize(("platform", "streams"), [("slack", True), ("slack", False), ("discord", False)])
 @pytest.mark.parametrize("dialect", ["sqlite"])
-async def test_what_was_growing_on_screen_leaves_it(url: str, platform: str, *, streams: bool) -> None:
-    """On the platforms themselves, however it is put there; the answer is there in the end, once."""
+async def test_what_was_growing_on_screen_leaves_it(url: str, platform: str, *, streams: bool, soon: float) -> None:
+    """On the platforms themselves, however it is put there; the answer is there in the end, once, also where the model
+    is quicker than what takes messages away.
+    """
 
     def answer(request: Request) -> str:
         return "The tuna is ready. " + "And so on. " * 200 if "tuna" in str(request.texts[:-1]) else "Noted."
@@ -173,12 +177,14 @@ async def test_what_was_growing_on_screen_leaves_it(url: str, platform: str, *, 
     async with STAGES[platform]() as stage, OpenAIServer(answer=answer, pause=0.05) as model:
         if isinstance(stage, SlackStage) and not streams:
             stage.server.workspace.streams_a_minute = 0
-        async with Running(url, model, stage, timings=BRISK):
+        async with Running(url, model, stage, timings=replace(BRISK, reconcile=soon)):
             await stage.say("my tuna", author="ada")
             await stage.until(lambda: stage.shown() and stage.shown()[-1].done)
             await stage.say("what of the fish?", author="ben")
             await stage.until(lambda: any("tuna is" in one.text for one in stage.shown()))
+            growing = next(one.id for one in stage.shown() if "tuna is" in one.text)
             await stage.say("!forget me yes", author="ada")
             await stage.until(lambda: any("I have forgotten you" in one.text for one in stage.shown()), 60)
+            await stage.until(lambda: growing not in [one.id for one in stage.shown()])
             await stage.until(lambda: [one.done for one in stage.shown() if one.text == "Noted."] == [True] * 2)
             await stage.until(lambda: "tuna" not in str([one.text for one in stage.shown()]))

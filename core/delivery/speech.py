@@ -11,9 +11,12 @@ from core.delivery.previews import EXCUSES, LATE, LOOK, Previews
 from core.seam.messages import Draft
 from core.session import Lease, Turn
 from core.store import answering, deliveries
+from core.store.deliveries import Delivery
 from core.store.withdrawals import ASIDE
 
 log = structlog.get_logger()
+
+_LEAVES = 5  # times as long as between two looks of what takes messages away
 
 WITHDRAWN = "_(withdrawn)_"
 """What a message becomes that was on screen already, and of which the answer in the end had no need."""
@@ -24,14 +27,29 @@ async def speaking(office: Office, lease: Lease, question: Turn) -> AsyncIterato
     """An answer that people may watch as it grows; what an earlier attempt left on screen is taken up again."""
     previews = Previews(office, lease, question)
     if question.begun:
-        for left in await office.database.read(deliveries.unsent, lease.key, question.seq):
-            if left.part < ASIDE:
-                previews.take_up(left.part, left.draft)
+        for left in await _stays(office, lease, question):
+            previews.take_up(left.part, left.draft)
     speech = Speech(office, lease, question, previews)
     try:
         yield speech
     finally:
         await speech.end()
+
+
+async def _stays(office: Office, lease: Lease, question: Turn) -> Sequence[Delivery]:
+    """What an earlier attempt left on screen, once what is to leave it has left it.
+
+    A platform knows what it is given twice by its key: what comes in the place of a message that it still shows would
+    become that message, and be taken away with it.
+    """
+    clock = asyncio.get_running_loop().time
+    until = clock() + _LEAVES * office.timings.reconcile
+    while True:
+        left = await office.database.read(deliveries.unsent, lease.key, question.seq)
+        stays = [one for one in left if one.part < ASIDE]
+        if len(stays) == len(left) or clock() >= until:
+            return stays
+        await asyncio.sleep(office.timings.reconcile / _LEAVES)
 
 
 class Speech:
