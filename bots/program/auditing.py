@@ -75,10 +75,10 @@ async def _verify(database: Database, vault: Vault | None) -> int:
             typer.echo(f"The record is broken: {broken.workspace}, row {broken.number}: {broken.why}.", err=True)
     if not whole:
         typer.echo("Once you know why, --begin-anew PLATFORM:WORKSPACE begins a new record behind it.", err=True)
-    if whole:
-        places = "1 workspace" if len(chains) == 1 else f"{len(chains)} workspaces"
-        typer.echo(f"The record is whole: {rows:,} {'row' if rows == 1 else 'rows'} of {places}. {_worth(vault)}")
-    return 0 if whole else 1
+        return 1
+    places = "1 workspace" if len(chains) == 1 else f"{len(chains)} workspaces"
+    typer.echo(f"The record is whole: {rows:,} {'row' if rows == 1 else 'rows'} of {places}. {_worth(vault)}")
+    return 0
 
 
 async def _begin_anew(settings: Settings, said: str) -> int:

@@ -16,7 +16,7 @@ from core.store.withdrawals import ASIDE
 
 log = structlog.get_logger()
 
-_LEAVES = 5  # times as long as between two looks of what takes messages away
+_LEAVES = 5  # looks of what takes messages away that are waited for, and looks of ours between two of them
 
 WITHDRAWN = "_(withdrawn)_"
 """What a message becomes that was on screen already, and of which the answer in the end had no need."""

@@ -5,17 +5,7 @@ It might come to a place that is done already, and stay there.
 
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    ScalarSelect,
-    Text,
-    and_,
-    bindparam,
-    func,
-    or_,
-    select,
-)
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Text, and_, bindparam, func, or_, select
 
 from core.schema import erasures
 from core.seam.messages import Inbound
@@ -23,7 +13,11 @@ from core.session import SessionKey
 from core.store.engine.sql import micro
 from core.store.workspaces import WORKSPACE
 
-_PERSON, _SESSION, _CHANNEL = "person", "session", "channel"  # as `erasures.Scope` has them
+_PERSON, _SESSION, _CHANNEL = (
+    "person",
+    "session",
+    "channel",
+)  # as `erasures.Scope` has them, which stands above arrivals
 
 
 def _place(session: object, channel: object) -> ColumnElement[bool]:
