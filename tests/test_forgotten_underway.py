@@ -27,6 +27,16 @@ async def erased(running: House) -> None:
     assert [one for one in ("tuna", "Ada") if one in await stored(running.database)] == []
 
 
+async def left_and_stopped(running: House) -> None:
+    """What was growing leaves the screen; then Ben ends the answer where it is, and asks another question."""
+    async with reconciled(running):
+        await running.adapter.until(lambda: running.adapter.texts == ["Fine."])
+    await running.say(message("!stop", author=BEN))
+    await running.over()
+    await running.unserved()
+    await said(running, "and now?", author=BEN)
+
+
 def fish(parts: int) -> str:
     return "The tuna is ready. " + "Bread is here. " * 9 * (parts - 1) + "Milk is there."
 
@@ -110,12 +120,7 @@ async def test_what_people_saw_of_an_answer_that_begins_again_is_not_remembered(
         await adapter.until(lambda: any("tuna" in text for text in adapter.texts))
         await erased(running)
         await running.model.until(lambda: len(running.model.prompts) > 2)
-        async with reconciled(running):
-            await adapter.until(lambda: adapter.texts == ["Fine."])
-        await running.say(message("!stop", author=BEN))
-        await running.over()
-        await running.unserved()
-        await said(running, "and now?", author=BEN)
+        await left_and_stopped(running)
 
     assert "tuna" not in str(running.model.prompts[-1])
     assert "tuna" not in str(await memory(database))
@@ -137,12 +142,7 @@ async def test_what_was_on_its_way_to_the_screen_for_an_answer_that_begins_again
         arriving.set()
         await running.model.until(lambda: len(running.model.prompts) > 2)
         assert "tuna" not in await stored(database)
-        async with reconciled(running):
-            await adapter.until(lambda: adapter.texts == ["Fine."])
-        await running.say(message("!stop", author=BEN))
-        await running.over()
-        await running.unserved()
-        await said(running, "and now?", author=BEN)
+        await left_and_stopped(running)
 
     assert "tuna" not in str(running.model.prompts[-1])
     assert "tuna" not in str(await memory(database))
