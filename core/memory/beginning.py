@@ -4,6 +4,9 @@ The beginning lies between two bounds: from the lower one on, everything fits th
 it. Both only rise as turns are added. Of all numbers between them, the one that most powers of two divide stays the
 same for longest: so every process finds the same beginning by itself, and it stands until about half of the room is
 full of new turns.
+
+Where turns are folded, the first question that has no room beside them all is followed by a fold, which begins anew in
+any case: so that one leaves out no more than it has to.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -42,15 +45,18 @@ def limited(newest_first: Iterable[Turn], shares: Shares) -> Iterator[Turn]:
             yield turn
 
 
-def chosen(newest_first: Sequence[Turn], room: int, shares: Shares) -> list[Turn]:
+def chosen(newest_first: Sequence[Turn], room: int, shares: Shares, *, asked: int = 0) -> list[Turn]:
     """Those of the turns, limited before, that a window shows which has so much room for them; newest first.
 
-    A question is never parted from its answer. What was overheard takes no more than its share of the room.
+    The question is not among them, and takes the `asked` tokens beside that room. A question is never parted from its
+    answer. What was overheard takes no more than its share of the room.
     """
     by_seq = sorted(newest_first, key=lambda turn: turn.seq, reverse=True)
     own = [turn for turn in by_seq if turn.kind is not Kind.OVERHEARD]
     heard = [turn for turn in by_seq if turn.kind is Kind.OVERHEARD]
-    begins = _step(_totals(by_seq, shares, shares.overheard), room, own)
+    totals = _totals(by_seq, shares, shares.overheard)
+    is_folded_next = shares.folding is not None and _had_room(by_seq, own, room + asked, shares)
+    begins = _oldest(totals, room) if is_folded_next else _step(totals, room, own)
     hears = max(begins, _step(_totals(heard, shares, _NO_BOUND), shares.overheard, []))
     return [turn for turn in newest_first if turn.seq >= (hears if turn.kind is Kind.OVERHEARD else begins)]
 
@@ -58,6 +64,12 @@ def chosen(newest_first: Sequence[Turn], room: int, shares: Shares) -> list[Turn
 def roundest(low: int, high: int) -> int:
     """Of the numbers from `low` to `high`, that which the greatest power of two divides; the last of them."""
     return next(number for bits in range(_BITS, -1, -1) if (number := high >> bits << bits) >= low)
+
+
+def _had_room(by_seq: Sequence[Turn], own: Sequence[Turn], room: int, shares: Shares) -> bool:
+    """Whether all up to the newest of the session's own turns had room together."""
+    before = [turn for turn in by_seq if own and turn.seq <= own[0].seq]
+    return any(total <= room for _, total in _totals(before, shares, shares.overheard)[-1:])
 
 
 def _step(totals: Sequence[tuple[int, int]], room: int, own: Sequence[Turn]) -> int:

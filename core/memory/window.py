@@ -122,8 +122,9 @@ def build(
     asked = [] if question is None else [question]
     known = list(beginning.limited(newest_first, parts))
     folded = _newest(checkpoints, room // RECORDS)
-    left = room - sum(beginning.cost(turn, parts) for turn in asked) - sum(one.tokens for one in folded)
-    shown = beginning.chosen(known, left, parts)[::-1]
+    new = sum(beginning.cost(turn, parts) for turn in asked)
+    left = room - new - sum(one.tokens for one in folded)
+    shown = beginning.chosen(known, left, parts, asked=new)[::-1]
     turns = [*shown, *asked]
     spared = 0 if any(one.text for one in folded) else explaining
     briefly = turns if count is None else brief(turns, cut, count)

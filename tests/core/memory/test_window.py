@@ -336,3 +336,23 @@ def test_checkpoints_never_take_more_than_half_of_the_room() -> None:
 
 def test_the_question_is_last_whatever_its_number() -> None:
     assert lines(folded(turn(0, "now"), [], checkpoint(1, 4))) == ["CHECKPOINT 1-4", "now"]
+
+
+def test_the_first_question_without_room_leaves_out_no_more_than_it_has_to_where_a_fold_follows() -> None:
+    """Half of what was said is left out only where that question, too, has no room: then no fold has followed."""
+    history = [one for seq in range(1, 12) for one in exchange(seq, "q" * 200, "a" * 270)]
+    asked = turn(12, "q" * 600)
+    assert window(asked, history[2:], 6_000).since is None, "all but the first exchange have room"
+
+    first = window(asked, history, 6_000)
+    then = window(turn(13, "now"), [*history, asked, turn(12, "answer", role=Role.ASSISTANT)], 6_000)
+
+    assert first.seqs == ((2, 11),)
+    assert then.seqs == ((8, 12),)
+
+
+def test_what_was_overheard_since_the_last_answer_is_no_reason_to_leave_out_half() -> None:
+    history = [one for seq in range(1, 11) for one in exchange(seq, "q" * 200, "a" * 270)]
+    heard = turn(11, "h" * 500, kind=Kind.OVERHEARD, author=BEN)
+
+    assert window(turn(12, "q" * 500), [*history, heard], 6_000).seqs == ((2, 11),)
