@@ -78,6 +78,7 @@ def plan(
     overheard between them and is not given becomes part of a stretch by its seqs, and of no text. `tree` are the
     checkpoints and nodes that stand; what is stale has been made again before. `fixed` is what the instructions and the
     frame of a request take. `idle` says that the pause has outlived the provider's cache, so that a fold costs none.
+    Any other waits until it takes in enough, but only while one more exchange of the usual length has room.
     Where there are more records than a window shows, as after an undo or in a smaller one, the oldest of them become an
     old summary, however little there is to be folded.
     """
@@ -95,7 +96,8 @@ def plan(
     stays = kept(said, max(folding.verbatim, folding.after - fixed - told))
     runs = list(stretches(said[: len(said) - stays], ends, start, folding.stretch, readable.room, unread))
     takes = sum(tokens for _, tokens in runs)
-    if takes < (LEAST_FOLD if idle or request >= budget else folding.takes):
+    is_full = request + sum(unit.tokens for unit in said) // max(len(said), 1) >= budget
+    if takes < (LEAST_FOLD if idle or is_full else folding.takes):
         if not crowded:
             return None
         runs, takes = [], 0

@@ -33,9 +33,9 @@ class Folding:
     """When turns are folded and what is left then, in tokens of the request.
 
     Folding begins at `begins`; in a pause that outlives the provider's cache at `idle`, where None is never. It takes
-    in `takes` at least, unless it is idle. It goes down to `after`, but leaves `verbatim` as it was said. One
-    checkpoint tells of `stretch` at most, and has `checkpoint`. Where old summary and checkpoints together pass
-    `summaries`, most of them become an old summary of `old`. The state block has `state`; 0 is none.
+    in `takes` at least, unless it is idle or the window full. It goes down to `after`, but leaves `verbatim` as it was
+    said. One checkpoint tells of `stretch` at most, and has `checkpoint`. Where old summary and checkpoints together
+    pass `summaries`, most of them become an old summary of `old`. The state block has `state`; 0 is none.
     """
 
     begins: int
