@@ -7,8 +7,9 @@ from bots.discord.payloads import Payload
 from core.seam.address import DIRECT, Address
 
 VIEW_CHANNEL, MANAGE_THREADS = 1 << 10, 1 << 34
-_ADMINISTRATOR, _MANAGE_CHANNELS, _MANAGE_GUILD = 1 << 3, 1 << 4, 1 << 5
+_ADMINISTRATOR, _MANAGE_CHANNELS, _MANAGE_GUILD, _CONNECT = 1 << 3, 1 << 4, 1 << 5, 1 << 20
 _ALL = ~0
+_VOICES = (2, 13)  # channel types: a voice channel, a stage
 
 
 async def is_admin(api: Api, address: Address, person: str, *, workspace: bool) -> bool:
@@ -26,17 +27,23 @@ async def is_admin(api: Api, address: Address, person: str, *, workspace: bool) 
 
 
 def powers(guild: Payload, member: Payload, channel: Payload | None = None) -> int:
-    """A member's permissions in a server, or in a channel of it, as bits."""
+    """A member's permissions in a server, or in a channel of it, as bits.
+
+    Who may not view a channel, or not connect to one with a voice, may do nothing there, whatever else is allowed.
+    """
     everyone, person, roles = guild["id"], member["user"]["id"], set(member["roles"])
     granted = _sum(int(role["permissions"]) for role in guild["roles"] if role["id"] in roles | {everyone})
     if guild["owner_id"] == person or granted & _ADMINISTRATOR:
         return _ALL
-    overwrites = [] if channel is None else channel.get("permission_overwrites") or []
+    if channel is None:
+        return granted
+    overwrites = channel.get("permission_overwrites") or []
     for ids in ({everyone}, roles, {person}):  # what is nearer to the person goes before the rest
         own = [one for one in overwrites if one["id"] in ids]
         granted &= ~_sum(int(one["deny"]) for one in own)
         granted |= _sum(int(one["allow"]) for one in own)
-    return granted
+    needed = VIEW_CHANNEL | (_CONNECT if channel.get("type") in _VOICES else 0)
+    return granted if granted & needed == needed else 0
 
 
 def _sum(bits: Iterable[int]) -> int:

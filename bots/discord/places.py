@@ -14,7 +14,7 @@ import structlog
 from bots.discord.api import Api
 from bots.discord.connection import Gateway
 from bots.discord.errors import Trouble
-from bots.discord.library import Forbidden, Guild, NotFound, Thread
+from bots.discord.library import Forbidden, Guild, NotFound, Thread, Voiced
 from bots.discord.names import Names
 from bots.discord.payloads import DIGITS, PLATFORM, THREADS, Payload, address_of, snowflake, snowflake_at
 from core.seam.address import Address
@@ -142,7 +142,8 @@ def _is_public(server: Guild, address: Address) -> bool | None:
     everybody = server.get_role(server.id)  # which an event may have taken from the library
     if channel is None or everybody is None or (thread is not None and thread.is_private()):
         return None
-    return channel.permissions_for(everybody).view_channel
+    granted = channel.permissions_for(everybody)
+    return granted.view_channel and (granted.connect or not isinstance(channel, Voiced))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

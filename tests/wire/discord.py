@@ -17,6 +17,7 @@ from tests.wire.discord_world import (
     FORUM,
     STARTER,
     SUBMISSION,
+    TEXT,
     THREAD,
     Interaction,
     Kept,
@@ -292,10 +293,10 @@ class DiscordStage(Stage):
         thread["thread_metadata"] |= {"archived": True, "locked": locked}
         await self.gateway.dispatch("THREAD_UPDATE", thread)
 
-    async def place(self, name: str) -> str:
+    async def place(self, name: str, kind: int = TEXT) -> str:
         """The channel of this place; made when it is named for the first time."""
         if name not in self._places:
-            await self._opened(name, "CHANNEL_CREATE", self.world.channel(name))
+            await self._opened(name, "CHANNEL_CREATE", self.world.channel(name, kind))
         return self._places[name]
 
     async def thread(

@@ -13,8 +13,8 @@ from tests import watch
 Payload = dict[str, Any]
 
 EPOCH = 1_420_070_400_000
-TEXT, DIRECT, THREAD, FORUM = 0, 1, 11, 15
-VIEW_CHANNEL = 1 << 10
+TEXT, DIRECT, VOICE, THREAD, FORUM = 0, 1, 2, 11, 15
+VIEW_CHANNEL, CONNECT = 1 << 10, 1 << 20
 USUAL = VIEW_CHANNEL | 1 << 11 | 1 << 16  # and to send messages, and read earlier ones
 EPHEMERAL = 1 << 6
 COMPONENT, SUBMISSION = 3, 5  # kinds of interaction beside a command
@@ -169,6 +169,8 @@ class World:
             }
         if kind == FORUM:
             channel |= {"available_tags": []}
+        if kind == VOICE:
+            channel |= {"bitrate": 64_000, "user_limit": 0}
         self.channels[channel["id"]] = channel
         self.messages[channel["id"]] = {}
         return channel

@@ -8,8 +8,10 @@ from bots.discord.admins import powers
 from core.errors import DeliveryRefused
 from core.seam.address import Address
 from tests.wire.discord import DiscordStage
+from tests.wire.discord_world import CONNECT, TEXT, VIEW_CHANNEL, VOICE
 
 ADMINISTRATOR, CHANNELS, SERVER = 1 << 3, 1 << 4, 1 << 5
+STAGE = 13  # a channel type
 GUILD, ROLE, ADA = "1", "2", "3"
 
 
@@ -34,13 +36,33 @@ def overwrite(number: str, *, allow: int = 0, deny: int = 0) -> dict[str, Any]:
 def test_what_is_nearer_to_a_person_goes_before_the_rest(
     everyone: int, role: int, overwrites: list[dict[str, Any]], may: bool
 ) -> None:
-    roles = [{"id": GUILD, "permissions": str(everyone)}, {"id": ROLE, "permissions": str(role)}]
+    roles = [{"id": GUILD, "permissions": str(everyone | VIEW_CHANNEL)}, {"id": ROLE, "permissions": str(role)}]
     roles.append({"id": "9", "permissions": str(ADMINISTRATOR)})
     guild = {"id": GUILD, "owner_id": "8", "roles": roles}
     member = {"user": {"id": ADA}, "roles": [ROLE]}
 
     assert bool(powers(guild, member, {"permission_overwrites": overwrites}) & CHANNELS) == may
     assert powers(guild | {"owner_id": ADA}, member, {"permission_overwrites": overwrites}) & CHANNELS
+
+
+@pytest.mark.parametrize(
+    ("kind", "denied", "may"),
+    [
+        (TEXT, VIEW_CHANNEL, False),
+        (TEXT, CONNECT, True),
+        *((kind, denied, False) for kind in (VOICE, STAGE) for denied in (VIEW_CHANNEL, CONNECT)),
+        (VOICE, 0, True),
+    ],
+)
+def test_who_does_not_get_into_a_channel_may_do_nothing_there(kind: int, denied: int, may: bool) -> None:
+    roles = [{"id": GUILD, "permissions": str(VIEW_CHANNEL | CONNECT | CHANNELS)}]
+    guild, member = {"id": GUILD, "owner_id": "8", "roles": roles}, {"user": {"id": ADA}, "roles": []}
+    channel = {"type": kind, "permission_overwrites": [overwrite(GUILD, deny=denied)]}
+
+    granted = powers(guild, member, channel)
+
+    assert (bool(granted & CHANNELS), bool(granted & VIEW_CHANNEL)) == (may, may)
+    assert powers(guild, member) & CHANNELS, "in the server"
 
 
 async def test_it_is_asked_of_discord_anew_each_time(stage: DiscordStage) -> None:

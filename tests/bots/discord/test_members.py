@@ -8,7 +8,7 @@ from core.seam.address import Address
 from core.seam.messages import MEMBER, Standing
 from tests.bots.discord.conftest import Listener
 from tests.wire.discord import DiscordStage
-from tests.wire.discord_world import VIEW_CHANNEL
+from tests.wire.discord_world import CONNECT, VIEW_CHANNEL, VOICE
 
 HERE = Address(platform="discord", workspace="1", channel="2")
 DIRECT = Address(platform="discord", workspace="@me", channel="4")
@@ -80,3 +80,25 @@ async def test_a_message_says_whether_everybody_may_view_its_channel(stage: Disc
     await stage.command("status")
 
     assert [(await ear.number(count)).public for count in (2, 3)] == [False, False]
+
+
+async def test_nobody_sees_what_is_written_in_a_channel_with_a_voice_who_may_not_connect(
+    stage: DiscordStage, ear: Listener
+) -> None:
+    """Discord denies all there with CONNECT (topics/permissions, implicit permissions)."""
+    world = stage.world
+    lounge = world.channels[await stage.place("lounge", VOICE)]
+    here, ada = Address(platform="discord", workspace=world.guild, channel=lounge["id"]), world.person("ada")["id"]
+    for_some = {"id": world.guild, "type": 0, "allow": "0", "deny": str(CONNECT)}
+    lounge["permission_overwrites"] = [for_some]
+    await stage.gateway.dispatch("CHANNEL_UPDATE", lounge)
+
+    await stage.say("one", place="lounge")
+    assert (await ear.number(1)).public is False
+    assert not await ear.adapter.sees(here, ada)
+    lounge["permission_overwrites"] = [for_some, {"id": ada, "type": 1, "allow": str(CONNECT), "deny": "0"}]
+    assert await ear.adapter.sees(here, ada)
+    lounge["permission_overwrites"] = [{"id": world.guild, "type": 0, "allow": str(CONNECT), "deny": "0"}]
+    await stage.gateway.dispatch("CHANNEL_UPDATE", lounge)
+    await stage.say("two", place="lounge")
+    assert (await ear.number(2)).public
