@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from bots.slack.api import Api
+from bots.slack.members import in_organisation, is_organisation
 from bots.slack.payloads import Payload
 from core.seam.address import Address
 
@@ -17,6 +18,10 @@ async def is_admin(api: Api, address: Address, person: str) -> bool:
 
 
 def has_power(user: Payload, workspace: str) -> bool:
-    """The same of a user as Slack describes them. In a shared channel, another workspace's admins are guests."""
-    is_guest = workspace.startswith("T") and user.get("team_id") not in (None, workspace)
-    return not (is_guest or user.get("is_stranger")) and any(user.get(power) is True for power in _POWERS)
+    """The same of a user as Slack describes them. In a shared channel, another workspace's admins are guests, and so
+    are another organisation's where the app is all of an organisation's.
+    """
+    is_ours = (
+        in_organisation(user, workspace) if is_organisation(workspace) else user.get("team_id") in (None, workspace)
+    )
+    return is_ours and not user.get("is_stranger") and any(user.get(power) is True for power in _POWERS)

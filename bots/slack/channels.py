@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from structlog import get_logger
 
 from bots.slack.api import Api
-from bots.slack.members import standing
+from bots.slack.members import is_organisation, standing
 from bots.slack.pages import next_cursor
 from bots.slack.payloads import PLATFORM, Ourselves, Payload, View, is_direct
 from bots.slack.timings import Timings
@@ -50,7 +50,8 @@ class Channels:
         return None
 
     async def sees(self, address: Address, person: str, us: Ourselves) -> bool:
-        """Whether somebody sees this channel: its members do, and a public one all members of the workspace.
+        """Whether somebody sees this channel: its members do, and a public one all members of the workspace. Who is in
+        another workspace of the same organisation alone, does not find it there.
 
         It takes the scopes channels:read, groups:read and mpim:read. Raises a DeliveryError.
         """
@@ -59,7 +60,8 @@ class Channels:
             return False
         view = View(us=us, agent_view=False, now=0.0, people={person: user})
         known = standing(person, {}, address.workspace, view)
-        is_member = known.is_external is False and not known.is_guest
+        is_from_here = known.home is None or is_organisation(address.workspace)
+        is_member = is_from_here and known.is_external is False and not known.is_guest
         if is_member and await self._is_for_members(address.channel):
             return True
         return await self._is_in(address.channel, person)

@@ -44,6 +44,16 @@ def _is_external(user: Payload | None, home: str | None, workspace: str, us: Our
         return user is not None and user.get("is_stranger") is True
     if user is None:
         return None if us.organisation else True
+    return not in_organisation(user, us.organisation, workspace)
+
+
+def in_organisation(user: Payload, *organisations: str) -> bool:
+    """Whether somebody is of one of these organisations of Slack's Enterprise Grid."""
     enterprise = user.get("enterprise_user")
     theirs = enterprise.get("enterprise_id") if isinstance(enterprise, Mapping) else None
-    return theirs is None or theirs not in (us.organisation, workspace)
+    return theirs is not None and theirs in organisations
+
+
+def is_organisation(workspace: str) -> bool:
+    """Whether the app is all of an organisation's, whose ID is in the place of a workspace's."""
+    return workspace.startswith("E")

@@ -35,9 +35,13 @@ async def test_who_is_not_known_is_nobody_that_can_be_judged(adapter: SlackAdapt
         ({}, "T1", True),
         ({"team_id": "T2"}, "T1", False),
         ({"is_stranger": True}, "T1", False),
-        ({"team_id": "T2"}, "E1", True),
+        ({"team_id": "T2", "enterprise_user": {"enterprise_id": "E1"}}, "E1", True),
+        ({"team_id": "T2", "enterprise_user": {"enterprise_id": "E2"}}, "E1", False),
+        ({"team_id": "T2"}, "E1", False),
         ({"team_id": "T1", "is_admin": False}, "T1", False),
     ],
 )
-def test_another_workspaces_admins_are_guests_here(facts: dict[str, object], workspace: str, power: bool) -> None:
+def test_another_workspaces_or_organisations_admins_are_guests_here(
+    facts: dict[str, object], workspace: str, power: bool
+) -> None:
     assert has_power({"is_admin": True, **facts}, workspace) == power

@@ -81,6 +81,21 @@ async def test_members_see_public_channels_and_those_who_are_in_it_a_private_one
     assert not await adapter.sees(HERE, ben)
 
 
+async def test_another_workspace_of_the_organisation_sees_public_channels_only_from_within(
+    stage: SlackStage, adapter: SlackAdapter
+) -> None:
+    workspace, ben = stage.server.workspace, stage.user("ben")
+    workspace.organisation = "E1"
+    workspace.outside[CHANNEL] = {ben}
+
+    workspace.facts[ben] = {"team_id": "T2", "enterprise_user": GRID | {"teams": ["T2", TEAM]}}
+    assert await adapter.sees(HERE, ben), "a member of both"
+    workspace.facts[ben] = {"team_id": "T2", "enterprise_user": GRID | {"teams": ["T2"]}}
+    assert not await adapter.sees(HERE, ben), "who was taken out of ours"
+    workspace.outside.clear()
+    assert await adapter.sees(HERE, ben), "a channel may be shared by both"
+
+
 async def test_a_private_channel_with_more_members_than_a_page_is_read_to_its_end(
     stage: SlackStage, adapter: SlackAdapter
 ) -> None:

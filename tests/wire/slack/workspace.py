@@ -99,6 +99,8 @@ class Workspace:
     def __init__(self, said: Callable[[str, Message, Arguments], None]) -> None:
         self.messages: list[Message] = []
         self.users = {"U0ADA": "ada"}
+        self.organisation = ""
+        """That of Enterprise Grid in which the workspace is, if it is in one."""
         self.powers: dict[str, str] = {}
         """What Slack says of a person beside the name: `is_admin`, `is_owner` …"""
         self.channels = {CHANNEL, DM}
@@ -227,6 +229,7 @@ class Workspace:
 
     def _auth_test(self, _: Arguments) -> Arguments:
         team = {"url": HOME, "team": "Test", "team_id": TEAM}
+        team |= {"enterprise_id": self.organisation} if self.organisation else {}
         return {**team, "user": "backscroll", "user_id": BOT_USER, "bot_id": BOT}
 
     def _users_info(self, given: Arguments) -> Arguments:
