@@ -10,11 +10,11 @@ from typing import Any
 
 from bots.discord.members import standing
 from bots.discord.names import name
-from bots.discord.payloads import Payload, channel_of, instant, rejected, snowflake, token_of
+from bots.discord.payloads import THREADS, Payload, channel_of, instant, rejected, snowflake, token_of
 from bots.discord.ticket import LIFETIME, Ticket
 from core.commands.lines import Given, asks_for_form, filled
 from core.commands.table import COMMANDS, find
-from core.seam.address import DIRECT, AddressError
+from core.seam.address import DIRECT, Address, AddressError
 from core.seam.evidence import UNREADABLE
 from core.seam.forms import Field, Form
 from core.seam.messages import Audience, Author, Choice, Filled, Inbound, Rejected
@@ -51,9 +51,17 @@ def here(asked: str, payload: Payload) -> Choice | None:
         choice = Choice.read(asked)
     except AddressError:
         return None
-    of_payload = (payload.get("guild_id") or DIRECT, payload["channel_id"])
-    is_here = (choice.address.workspace, channel_of(choice.address)) == of_payload
-    return choice if is_here and choice.verb in COMMANDS else None
+    return choice if _is_of(choice.address, payload) and choice.verb in COMMANDS else None
+
+
+def _is_of(place: Address, payload: Payload) -> bool:
+    """Whether this is the place; of a thread also the channel around it, by which it is known what is set there."""
+    if (place.workspace, channel_of(place)) != (payload.get("guild_id") or DIRECT, payload["channel_id"]):
+        return False
+    told = payload.get("channel") or {}
+    if "type" not in told:
+        return True
+    return (place.channel if place.thread else None) == (told.get("parent_id") if told["type"] in THREADS else None)
 
 
 def submission(payload: Payload) -> Filled | Rejected | None:

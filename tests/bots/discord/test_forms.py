@@ -271,6 +271,30 @@ async def test_a_button_of_another_place_is_none_of_ours(stage: DiscordStage, ea
     assert (await ear.number(2)).text == "and on"
 
 
+async def test_a_button_that_names_another_channel_around_its_thread_shows_nothing_of_that(
+    url: str, stage: DiscordStage, model: OpenAIServer
+) -> None:
+    """Whoever presses it writes what it says: Discord hands that on."""
+    async with Running(url, model, stage):
+        await begun(stage)
+        stage.empower("ada")
+        await stage.say("!set persona The merger is a secret.", place="closed")
+        await stage.until(lambda: any("persona" in one.text for one in stage.shown("closed")))
+        await stage.thread("side")
+        await stage.say("hello", place="side", author="eve")
+        await stage.until(lambda: [one.text for one in stage.shown("side") if one.done] == ["well"])
+        closed, side = Address.parse(stage.session("closed")), Address.parse(stage.session("side"))
+        shown = stage.shown("side")[0].id
+        for place in (replace(side, channel=closed.channel), side):
+            forged = Choice(label="x", verb="settings", address=place).command
+            stage.kept(shown).payload["components"] = [{"components": [{"type": 2, "custom_id": forged}]}]
+            await stage.press(shown, author="eve")
+        await stage.until(lambda: any("persona" in one.text for one in stage.shown("side")))
+
+    assert "merger" not in "".join(one.text for one in stage.shown("side"))
+    assert sum("persona" in one.text for one in stage.shown("side")) == 1
+
+
 async def offered(stage: DiscordStage, ear: Listener) -> str:
     """A message of ours with the menu of a form beneath it."""
     await stage.say("hello")
