@@ -69,7 +69,8 @@ class Files:
         """Whether it would do something instead of giving a file: methods have names like `auth.revoke`."""
         path, api = unquote(to.path).lower(), self._home.path.strip("/").lower()
         folder, _, rest = path.strip("/").partition(f"{api}/") if api else ("", "", path.strip("/"))
-        return ".." in path or (not folder and "." in rest.lstrip("/").partition("/")[0])
+        leads_on = not {".", ".."}.isdisjoint(path.split("/"))  # which is taken out before it is asked for
+        return leads_on or ".." in path or (not folder and "." in rest.lstrip("/").partition("/")[0])
 
 
 def _is_page(got: Download) -> bool:

@@ -321,6 +321,8 @@ async def test_a_file_that_slack_refuses_is_told_and_the_question_answered(
         "{server}//api//auth.test/",
         "{server}/%61pi/auth.test",
         "{server}/files-pri/../api/auth.test",
+        "{server}/./api/auth.test",
+        "{server}/%2E/api/auth.test",
         "not a url",
         "https://[",
     ],
