@@ -72,7 +72,7 @@ class Assistant:
             return await self._answering.talk(lease, question, order)  # which ends, and asks nobody
         try:
             if not await self._rechecking.sees(lease, question, queued=queued):
-                return await self._withhold(lease, question, order)
+                return await self._withhold(lease.key, question, order, lease)
         except Unsaid:
             return await self._answering.say(lease, question, apologies.UNSEEN, "unseen")
         if order is not None and not (order.is_for_the_model and await self._obeying.permits(order, lease.overrides)):
@@ -138,12 +138,12 @@ class Assistant:
             return await self._answering.finish(lease, question)
         return await self._obeying.finish(order, lease)
 
-    async def _withhold(self, lease: Lease, question: Turn, order: Order | None) -> Fate:
+    async def _withhold(self, key: SessionKey, question: Turn, order: Order | None, lease: Lease | None) -> Fate:
         """Ends a turn without a word: its author does not see the place any more."""
         reason = "its asker does not see this place any more"
-        log.warning("answer withheld", session=lease.key.address.id, seq=question.seq, reason=reason)
-        left = await self._database.write(_withheld, lease, question, order, seconds=self._timings.lease)
-        return await self._outbox.deliver(Errand(key=lease.key, cause=question, lease=lease, stored=(), doubtful=left))
+        log.warning("answer withheld", session=key.address.id, seq=question.seq, reason=reason)
+        left = await self._database.write(_withheld, key, question, order, lease=lease, seconds=self._timings.lease)
+        return await self._outbox.deliver(Errand(key=key, cause=question, lease=lease, stored=(), doubtful=left))
 
     async def answer_aside(self, key: SessionKey, question: Turn) -> None:
         """Answers a command that does not queue (`at_once`), without a lease. Raises a DeliveryError."""
@@ -151,8 +151,10 @@ class Assistant:
         assert order is not None, "only commands are answered without a lease"  # noqa: S101
         if await self._obeying.ignores(order):
             await self._obeying.ignore(order, None)
-        else:
+        elif await self._rechecking.sees_aside(order):
             await self._obeying.obey(order, None)
+        else:
+            await self._withhold(key, question, order, None)
 
     async def give_up(self, lease: Lease, question: Turn, reason: str) -> Fate:
         """Ends a turn that failed too often with an honest sentence."""
@@ -165,9 +167,11 @@ class Assistant:
         return await self._answering.say(lease, question, apologies.gave_up(question), reason)
 
 
-def _withheld(connection: Connection, lease: Lease, question: Turn, order: Order | None, *, seconds: float) -> bool:
+def _withheld(
+    connection: Connection, key: SessionKey, question: Turn, order: Order | None, *, lease: Lease | None, seconds: float
+) -> bool:
     """See `withheld.withhold`; that a command was not done is recorded with it."""
-    left = withheld.withhold(connection, lease.key, question, lease=lease, seconds=seconds)
+    left = withheld.withhold(connection, key, question, lease=lease, seconds=seconds)
     if order is not None:
         auditing.refuse(connection, order)
     return left

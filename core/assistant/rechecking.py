@@ -2,12 +2,16 @@
 
 import structlog
 
+from core.access import Deed
 from core.access.membership import Membership
 from core.assistant.waiting import Patience
 from core.commands import orders
+from core.commands.orders import Order
 from core.delivery.outbox import Outbox
 from core.delivery.previews import EXCUSES, UNSEEN
 from core.errors import AccessUnknown, DeliveryDelayed, DeliveryError, DeliveryRefused, DeliveryUnknown
+from core.seam.address import Address
+from core.seam.messages import Author
 from core.session import Lease, SessionKey, Turn
 from core.store import Database, deliveries
 from core.timings import Clock, Timings
@@ -44,10 +48,7 @@ class Rechecking:
         if await self._is_seen(lease.key, question):
             return True
         try:
-            return await self._membership.sees(place, asker.id, within=_BELIEVED)
-        except DeliveryRefused as error:
-            log.warning("it can't be asked who sees a place", session=place.id, reason=str(error))
-            return True
+            return await self._asked(place, asker)
         except DeliveryError as error:
             log.warning("not known who sees a place", session=place.id, reason=str(error))
             if self._patience.is_over(lease, question):
@@ -55,6 +56,24 @@ class Rechecking:
             unknown = _unknown(error)
             await self._excuse(lease, question, unknown)
             raise unknown from error
+
+    async def sees_aside(self, order: Order) -> bool:
+        """The same of the asker of a command that does not queue, and had to wait until somebody heard it.
+
+        Who stops an answer is told nothing by that. Raises a DeliveryError where it is not known now.
+        """
+        asked, asker = order.turn, order.turn.author
+        if asker is None or asked.slip.direct or order.deed is Deed.STOP or not self._has_waited(asked):
+            return True
+        return await self._asked(order.key.address, asker)
+
+    async def _asked(self, place: Address, asker: Author) -> bool:
+        """Raises a DeliveryError where it is worth another try."""
+        try:
+            return await self._membership.sees(place, asker.id, within=_BELIEVED)
+        except DeliveryRefused as error:
+            log.warning("it can't be asked who sees a place", session=place.id, reason=str(error))
+            return True
 
     def _has_waited(self, question: Turn) -> bool:
         """Since it was said, or since it reached us: a clock that is not right tells of one of them at the least."""

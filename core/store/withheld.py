@@ -7,7 +7,7 @@ from core.store import answering, unrecorded
 from core.store.withdrawals import withdraw
 
 
-def withhold(connection: Connection, key: SessionKey, question: Turn, *, lease: Lease, seconds: float) -> bool:
+def withhold(connection: Connection, key: SessionKey, question: Turn, *, lease: Lease | None, seconds: float) -> bool:
     """Nothing is to be said to this question, and a sign that it waits leaves the screen.
 
     Returns whether there may be one: until that is over, what answering needs is kept with the turn.

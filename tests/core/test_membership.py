@@ -8,12 +8,12 @@ from core.access.membership import Membership
 from core.assistant import apologies
 from core.delivery.previews import LATE, UNSEEN
 from core.errors import DeliveryDelayed, DeliveryRefused, ModelUnavailable
-from core.schema import sessions, turns
+from core.schema import policies, sessions, turns, unrecorded
 from core.seam.messages import Audience, Inbound
 from core.session import Progress
 from core.store import Database
 from tests.core.delivery.test_reconcile import reconciling
-from tests.script import TranscriptAdapter, brisk, house, rows
+from tests.script import TranscriptAdapter, brisk, expire, house, rows
 from tests.values import ADA, BEN, HERE, message
 
 
@@ -180,6 +180,40 @@ async def test_a_command_that_had_to_wait_is_done_once_it_is_known(database: Dat
 
     assert len(adapter.texts) == 1
     assert "nothing to set aside" in adapter.texts[0]
+
+
+@pytest.mark.parametrize("said", ["!settings", "!set persona You are a pirate", "!export", "!off the record"])
+async def test_a_command_that_does_not_queue_and_came_late_is_asked_about_as_well(
+    database: Database, said: str
+) -> None:
+    adapter = Watched(False, True)
+    async with house(database, adapter=adapter) as running:
+        await running.say(spoken(said))
+        await running.over()
+        assert adapter.texts == []
+        assert await rows(database, policies) == await rows(database, unrecorded) == []
+        await running.say(spoken(said, author=BEN))
+        await running.over()
+
+    assert adapter.asked == [ADA.id, BEN.id]
+    assert adapter.texts
+    assert [(row.progress, row.error) for row in await rows(database, turns) if row.role == 0] == [
+        (Progress.DONE, None)
+    ] * 2
+
+
+async def test_a_command_that_does_not_queue_waits_for_a_platform_that_does_not_say(database: Database) -> None:
+    adapter = Watched(BUSY)
+    async with house(database, adapter=adapter) as running:
+        await running.say(spoken("!help"))
+        await running.unserved()
+        assert adapter.texts == []
+        await database.write(expire)
+        running.worker.wake()
+        await running.over()
+
+    assert adapter.asked == [ADA.id, ADA.id]
+    assert len(adapter.texts) == 1
 
 
 async def test_what_is_stopped_while_it_waits_for_that_is_over_and_holds_up_nobody(database: Database) -> None:
