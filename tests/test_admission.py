@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from bots.slack.history import hanging
 from core.access import quotable
 from core.policy import Policy
-from core.schema import denials, sessions
+from core.schema import denials, presence, sessions
 from core.seam.messages import Standing
 from core.store import Database, audit, connect, dead
 from core.timings import Timings
@@ -539,6 +539,33 @@ async def test_a_private_channel_that_becomes_public_does_not_take_its_memory_al
         assert "zugzwang" not in str(model.requests[-1].texts)
         assert "and now?" in str(model.requests[-1].texts), "what was said since is remembered"
         assert sum("seen by everybody" in one.text for one in stage.shown()) == 1
+
+
+async def test_what_was_missed_while_a_private_channel_became_public_is_told_nothing_of_before(
+    url: str, database: Database, stage: Stage, model: OpenAIServer
+) -> None:
+    timings = replace(Timings(), burst=0.0)
+    async with Running(url, model, stage, timings=timings):
+        if isinstance(stage, DiscordStage):
+            await stage.connected()
+        await open_up(stage, public=False)
+        await said(stage, SECRET)
+        async with asyncio.timeout(20):
+            while not await rows(database, presence):  # noqa: ASYNC110 – a database tells nobody
+                await asyncio.sleep(0.02)
+    if isinstance(stage, SlackStage):
+        stage.server.keeps = False  # nothing is sent again
+    if isinstance(stage, DiscordStage):
+        stage.gateway.sessions.clear()
+    await open_up(stage, public=True)
+    await stage.miss("do I know the plan?")
+    long_ago = presence.c.heard_at - 600_000
+    await database.write(lambda connection: connection.execute(update(presence).values(heard_at=long_ago)).rowcount)
+    async with Running(url, model, stage, timings=timings):
+        await stage.until(lambda: any("do I know" in one.text and one.done for one in stage.shown()), seconds=60)
+        await stage.until(lambda: sum("set aside" in one.text for one in stage.shown()) == 1)
+
+    assert "zugzwang" not in str(model.requests[-1].texts)
 
 
 async def test_no_export_brings_back_what_others_said_before_a_channel_became_public(

@@ -62,12 +62,13 @@ class History:
         pages: Pages,
         names: Names,
         us: Callable[[], Awaitable[Ourselves]],
+        public: Callable[[str], Awaitable[bool | None]],
         *,
         agent_view: bool,
         timings: Timings,
         now: Callable[[], float],
     ) -> None:
-        self._api, self._pages, self._names, self._us = api, pages, names, us
+        self._api, self._pages, self._names, self._us, self._public = api, pages, names, us, public
         self._timings, self._now = timings, now
         self._agent_view = agent_view
         self._late = Late()
@@ -170,7 +171,9 @@ class History:
                 raise PlaceGone("Slack knows no such thread") from error
             return _nothing(address, error)
         found = {one.id: entry for entry in kept if (one := missed(entry, address, view)) and one.at > after}
-        view = await self._naming(list(found.values()), view)
+        if found:
+            known = replace(view, public=await self._public(address.channel))  # which no message of a history tells
+            view = await self._naming(list(found.values()), known)
         read = (missed(found[ts], address, view) for ts in sorted(found, key=float))
         ours = {key: entry for entry in kept if view.us.said(entry) and (key := key_in(entry))}
         told = [replace(one, answer=answer(one, found[one.id], ours, view)) for one in read if one is not None]
