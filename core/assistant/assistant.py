@@ -86,7 +86,16 @@ class Assistant:
         is_fresh = notice.progress is Progress.WAITING and not notice.begun
         if is_fresh and notices.is_waking(notice) and not await self._goes_on(lease, notice):
             return await self._pass_over(lease, notice)
+        if is_fresh and not await self._is_there(lease, notice):
+            return await self._pass_over(lease, notice)
         return await self._outbox.notify(lease, notice)
+
+    async def _is_there(self, lease: Lease, notice: Turn) -> bool:
+        """Whether whom it is for sees the place still: what is for them alone would be shown to all who are there."""
+        try:
+            return await self._rechecking.sees(lease, notice, queued=True)
+        except Unsaid:
+            return True
 
     async def _goes_on(self, lease: Lease, notice: Turn) -> bool:
         """Whether a conversation does: not where somebody has started clean, or what woke it has been taken back."""

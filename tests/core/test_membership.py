@@ -11,7 +11,7 @@ from core.errors import DeliveryDelayed, DeliveryRefused, ModelUnavailable
 from core.schema import policies, sessions, turns, unrecorded
 from core.seam.messages import Audience, Inbound
 from core.session import Progress
-from core.store import Database
+from core.store import Database, notices, places
 from tests.core.delivery.test_reconcile import reconciling
 from tests.script import TranscriptAdapter, brisk, expire, house, rows
 from tests.values import ADA, BEN, HERE, message
@@ -214,6 +214,22 @@ async def test_a_command_that_does_not_queue_waits_for_a_platform_that_does_not_
 
     assert adapter.asked == [ADA.id, ADA.id]
     assert len(adapter.texts) == 1
+
+
+async def test_what_is_told_to_one_person_alone_is_not_where_they_are_no_more(database: Database) -> None:
+    """As the receipt of a forgetting, which takes its time: all who are there would be shown it in their place."""
+    adapter = Watched(False, True)
+    async with house(database, adapter=adapter) as running:
+        await running.say(message("hello"))
+        await running.answered("You said: hello")
+        for person, text in ((ADA.id, "Ada is forgotten."), (BEN.id, "Ben is forgotten."), (None, "It is evening.")):
+            key = (await database.read(places.find, HERE)).key
+            await database.write(notices.tell, key, name=text, text=text, to=person)
+            running.worker.wake()
+            await running.over()
+
+    assert adapter.texts[1:] == ["Ben is forgotten.", "It is evening."]
+    assert adapter.asked == [ADA.id, BEN.id]
 
 
 async def test_what_is_stopped_while_it_waits_for_that_is_over_and_holds_up_nobody(database: Database) -> None:
