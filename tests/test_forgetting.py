@@ -500,6 +500,7 @@ async def test_the_key_of_what_was_said_is_destroyed_and_what_comes_afterwards_c
         await said(running, "the code is tuna", author=ADA)
         await said(running, "!prefer tone pirate", author=ADA)
         before = await database.read(_keys_and_bodies)
+        (answer,) = [one.body for one in await rows(database, turns) if one.kind == Kind.ANSWER and one.seq == 1]
         await said(running, "!forget me yes", author=ADA)
         await said(running, "salmon", author=ADA)
         await said(running, "!prefer tone kind", author=ADA)
@@ -508,10 +509,13 @@ async def test_the_key_of_what_was_said_is_destroyed_and_what_comes_afterwards_c
         asked = [one.body for one in await rows(database, turns) if one.author == ADA.id and one.kind == Kind.SAID]
         (preferred,) = await rows(database, preferences)
         after = await database.read(_keys_and_bodies)
+        told = await database.read(lambda _: bodies.TURN.open(bodies.Mine(1, 1), (1, 1), answer))
 
     assert ", 1 key." in receipt
     assert "the ID by which keys are named" in receipt
     assert "without the table `data_keys`" in receipt
+    assert "but answers of mine and records that tell of them by one that is not" in receipt
+    assert "tuna" in told
     assert asked == [b"salmon"]
     assert b"kind" in preferred.body
     old = {number for author, number, wrapped in before[0] if author == ADA.id}
@@ -604,6 +608,22 @@ async def test_a_place_is_forgotten_with_all_that_was_said_there(database: Datab
     assert {word for word in ("tuna", "salmon", "bread", "pirate") if word in left} == (
         {"salmon", "bread", "pirate"} if what == "session" else {"bread"}
     )
+
+
+@pytest.mark.parametrize("what", ["session", "channel"])
+async def test_what_is_left_of_a_place_that_was_forgotten_is_said(database: Database, what: str) -> None:
+    copy = Quote(kind="forwards", text="tuna", author=ADA, said_in=HERE.channel, copied="m1", at=1.0)
+    async with house(database, adapter=Governed()) as running:
+        await said(running, "tuna", author=ADA)
+        await said(running, "look", address=replace(HERE, channel="other"), author=EVE, quotes=(copy,))
+        await said(running, f"!forget {what} yes", author=BEN)
+        receipt = await forgotten(running)
+
+    assert ADA.id in [row.author for row in await rows(database, spent)]
+    assert [row.actor for row in await rows(database, audit)] == [BEN.id]
+    assert [row.author for row in await rows(database, quotes)] == [ADA.id]
+    assert "what was overheard, or forwarded, in places that are none of this" in receipt
+    assert "the IDs of those for whom something was spent here, and of who did what in the audit" in receipt
 
 
 async def test_a_workspace_that_removes_us_is_forgotten(database: Database) -> None:

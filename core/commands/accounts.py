@@ -7,9 +7,7 @@ def told(erasure: Erasure, leftovers: Leftovers) -> str:
     """The receipt, as Markdown."""
     gone = listed(erasure.counts)
     erased = f"Erased: {gone}." if gone else "There was nothing of it to be erased."
-    return "\n\n".join(
-        (f"I have forgotten {_subject(erasure)}. {erased}", _left(erasure), _traces(erasure.counts, leftovers))
-    )
+    return "\n\n".join((f"I have forgotten {_subject(erasure)}. {erased}", _left(erasure), _traces(erasure, leftovers)))
 
 
 def listed(counts: Counts) -> str:
@@ -44,8 +42,14 @@ def _subject(erasure: Erasure) -> str:
 def _left(erasure: Erasure) -> str:
     """What is not gone."""
     screen = "what stands on people's screens, which is theirs to delete"
+    if erasure.scope is Scope.WORKSPACE:
+        keys = "the IDs by which keys are named; " if erasure.counts.keys else ""
+        return f"Not erased: {keys}{screen}; how much was spent; the IDs of places, and of who did what in the audit."
     if not erasure.is_of_person:
-        return f"Not erased: {screen}; and what was overheard in places that are none of this."
+        return (
+            f"Not erased: {screen}; what was overheard, or forwarded, in places that are none of this; and the IDs of "
+            "those for whom something was spent here, and of who did what in the audit."
+        )
     keys = "the ID by which keys are named; " if erasure.counts.keys else ""
     return (
         f"Not erased: {keys}how much was spent this week and this month, under a hash of the ID, until they are over; "
@@ -55,12 +59,17 @@ def _left(erasure: Erasure) -> str:
     )
 
 
-def _traces(counts: Counts, leftovers: Leftovers) -> str:
+def _traces(erasure: Erasure, leftovers: Leftovers) -> str:
     """Where it may still be."""
     copies = "Backups that were made before still hold it."
-    if counts.keys:
+    if erasure.counts.keys:
+        it = "the words themselves" if erasure.is_of_person else "it"
+        others = (
+            "; but answers of mine and records that tell of them by one that is not" if erasure.is_of_person else ""
+        )
         copies = (
-            "Backups that were made before, without the table `data_keys`, hold it sealed by a key that is destroyed."
+            f"Backups that were made before, without the table `data_keys`, hold {it} sealed by a key that is "
+            f"destroyed{others}."
         )
     match leftovers:
         case Leftovers.A_MINUTE:
