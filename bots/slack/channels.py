@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from structlog import get_logger
 
 from bots.slack.api import Api
+from bots.slack.errors import Refused
 from bots.slack.members import is_organisation, standing
 from bots.slack.pages import next_cursor
 from bots.slack.payloads import PLATFORM, Ourselves, Payload, View, is_direct
@@ -18,6 +19,8 @@ log = get_logger(platform=PLATFORM)
 
 _KINDS = {"channel": True, "group": False, "mpim": False}
 _PAGE = 999
+_NOBODY = {"user_not_found", "user_not_visible"}
+"""Who is not there, or shares no place with us; docs.slack.dev/reference/methods/users.info."""
 
 
 class Channels:
@@ -55,7 +58,7 @@ class Channels:
 
         It takes the scopes channels:read, groups:read and mpim:read. Raises a DeliveryError.
         """
-        user = (await self._api.read("users.info", {"user": person})).get("user")
+        user = await self._known(person)
         if not isinstance(user, Mapping) or user.get("deleted") is True:
             return False
         view = View(us=us, agent_view=False, now=0.0, people={person: user})
@@ -65,6 +68,15 @@ class Channels:
         if is_member and await self._is_for_members(address.channel):
             return True
         return await self._is_in(address.channel, person)
+
+    async def _known(self, person: str) -> object:
+        """What Slack says of somebody; None of whom it knows nothing, as of those whose organisation has left."""
+        try:
+            return (await self._api.read("users.info", {"user": person})).get("user")
+        except Refused as error:
+            if error.code in _NOBODY:
+                return None
+            raise
 
     async def _is_for_members(self, channel: str) -> bool:
         """Whether all members see it, as far as Slack tells: asked anew where it has not lately.

@@ -15,8 +15,8 @@ from core.seam.quiet import asked_for, bounded
 
 log = get_logger(platform=PLATFORM)
 
-_UNSURE = {"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
-"""`ok: false` that leaves open whether it was done; docs.slack.dev/reference/methods/chat.postMessage."""
+_UNSURE = {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "fetch_members_failed"}
+"""`ok: false` that leaves open whether it was done, or can be another time; docs.slack.dev/reference/methods."""
 _LASTING = {"unknown_method", "method_deprecated", "missing_scope", "not_allowed_token_type", "access_denied"}
 _LATER = {"ratelimited", "rate_limited", "team_added_to_org"}
 _MOVING = "external_channel_migrating"

@@ -5,7 +5,7 @@ import pytest
 from bots.slack import SlackAdapter
 from bots.slack.members import standing
 from bots.slack.payloads import Ourselves, View
-from core.errors import DeliveryDelayed, DeliveryRefused, DeliveryUnknown
+from core.errors import DeliveryDelayed, DeliveryError, DeliveryRefused, DeliveryUnknown
 from core.seam.address import Address
 from core.seam.messages import Standing
 from tests.bots.slack.ear import Ear
@@ -79,6 +79,27 @@ async def test_members_see_public_channels_and_those_who_are_in_it_a_private_one
     assert await adapter.sees(HERE, ben)
     workspace.facts[ben] = {"deleted": True}
     assert not await adapter.sees(HERE, ben)
+
+
+@pytest.mark.parametrize("code", ["fetch_members_failed", "internal_error"])
+async def test_that_members_can_not_be_told_just_now_is_no_reason_never_to_ask_again(
+    stage: SlackStage, adapter: SlackAdapter, code: str
+) -> None:
+    stage.server.workspace.private.add(CHANNEL)
+    ben = stage.user("ben")
+    stage.server.fail("conversations.members", code)
+    with pytest.raises(DeliveryError) as error:
+        await adapter.sees(HERE, ben)
+    assert not isinstance(error.value, DeliveryRefused)
+
+
+@pytest.mark.parametrize("code", ["user_not_found", "user_not_visible"])
+async def test_whoever_slack_does_not_know_any_more_sees_nothing(
+    stage: SlackStage, adapter: SlackAdapter, code: str
+) -> None:
+    """As people of another organisation, once no channel is shared with that any more."""
+    stage.server.fail("users.info", code)
+    assert not await adapter.sees(HERE, "U0GONE")
 
 
 async def test_another_workspace_of_the_organisation_sees_public_channels_only_from_within(
