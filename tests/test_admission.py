@@ -270,6 +270,19 @@ async def test_whoever_may_be_a_guest_is_not_talked_with_where_guests_are_not(
     assert not model.requests
 
 
+async def test_whoever_may_be_from_elsewhere_is_not_talked_with_where_those_are_not(
+    url: str, slack: SlackStage, model: OpenAIServer
+) -> None:
+    """What is said by `/me` tells of no team; and Slack, asked who says it, does not answer."""
+    slack.server.fail("users.info", 429, times=99, retry_after=30)
+    async with Running(url, model, slack):
+        await slack.write(f"<@{BOT_USER}> waves", author="pat", subtype="me_message")
+        await slack.until(lambda: slack.shown() and slack.shown()[-1].text)
+        assert "can't find out just now" in slack.shown()[-1].text
+
+    assert not model.requests
+
+
 async def test_one_page_in_place_of_who_somebody_is_keeps_nobody_out(
     url: str, slack: SlackStage, model: OpenAIServer
 ) -> None:

@@ -47,7 +47,7 @@ def stopped(payload: Payload, event: Payload, view: View) -> Inbound:
         audience=Audience.BOT,
         direct=is_direct(channel),
         verb="stop",
-        standing=standing(user, {}, workspace_of(payload, view.us), view),
+        standing=standing(user, {"team": workspace_of(payload, view.us)}, workspace_of(payload, view.us), view),
         public=view.public,
     )
 

@@ -13,15 +13,16 @@ FACTS = ("team_id", "enterprise_user", "is_stranger", *_GUESTS)
 def standing(person: str, told: Payload, workspace: str, view: View) -> Standing:
     """What this person is in this workspace, by what Slack says of them, or else by what their message tells.
 
-    A message tells of a team, and its `user_profile` at times of a guest.
+    A message tells of a team, but for a few kinds, and its `user_profile` at times of a guest.
     """
     user, profile = view.people.get(person), told.get("user_profile")
-    known = user if user is not None else profile if isinstance(profile, Mapping) else {}
-    team = (user or {}).get("team_id") or told.get("user_team") or told.get("team")
+    profile = profile if isinstance(profile, Mapping) else {}
+    known = user if user is not None else profile
+    team = known.get("team_id") or told.get("user_team") or told.get("team") or profile.get("team")
     home = team if isinstance(team, str) and team != workspace and workspace not in _teams(user) else None
     return Standing(
         home=home,
-        is_external=_is_external(user, home, workspace, view.us),
+        is_external=None if user is None and not team else _is_external(user, home, workspace, view.us),
         is_guest=any(known.get(one) is True for one in _GUESTS) if _tells(known) else None,
     )
 

@@ -64,6 +64,8 @@ class Message:
         kept |= {name: value for name, value in (known | lists).items() if value}
         if self.subtype == TOMBSTONE:
             kept["hidden"] = True
+        if self.subtype == "me_message":
+            del kept["team"]  # docs.slack.dev/reference/events/message/me_message
         if self.metadata and with_metadata:
             kept["metadata"] = self.metadata
         return kept
