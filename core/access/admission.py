@@ -39,6 +39,8 @@ def denial(message: Inbound, policy: Policy) -> Denial | None:
         return Denial.EXTERNAL if standing.is_external else Denial.UNKNOWN
     if standing.is_guest is not False and not policy.guests:
         return Denial.GUEST if standing.is_guest else Denial.UNKNOWN
+    if _may_be_of_another((*policy.allow, policy.deny), message):
+        return Denial.UNKNOWN
     if not all(_admits(names, message) for names in policy.allow):
         return Denial.UNKNOWN if _may_have_a_role(policy.allow, message) else Denial.NOT_ALLOWED
     if _may_have_a_role((policy.deny,), message):
@@ -128,3 +130,9 @@ def _admits(names: Names, message: Inbound) -> bool:
 def _may_have_a_role(lists: tuple[Names, ...], message: Inbound) -> bool:
     """Whether it is for want of knowing somebody's roles that nothing can be said."""
     return message.standing.roles is None and any(one.kind == "role" for names in lists for one in names)
+
+
+def _may_be_of_another(lists: tuple[Names, ...], message: Inbound) -> bool:
+    """Whether it is for want of knowing which workspace somebody comes from that nothing can be said."""
+    is_known = message.standing.home is not None or message.standing.is_external is not None
+    return not is_known and any(one.kind == "workspace" for names in lists for one in names)

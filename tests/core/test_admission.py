@@ -11,7 +11,7 @@ from tests.values import ADA, BEN, message
 CHANNEL = Address(platform="slack", workspace="T1", channel="C1", thread="1.0")
 MEMBER, GUEST = Standing(), Standing(is_guest=True)
 PARTNER = Standing(home="T2", is_external=True)
-SISTER = Standing(home="T3")
+SISTER, SISTER_UNKNOWN = Standing(home="T3"), Standing(home="T3", is_external=None)
 MODERATOR, ROLES_UNKNOWN = Standing(roles=frozenset({"R5"})), Standing(roles=None)
 NOT_KNOWN = Standing(is_external=None, is_guest=None)
 
@@ -40,6 +40,12 @@ JUDGED: dict[str, tuple[dict[str, str], Inbound, Denial | None]] = {
     "deny a channel": ({"deny": "channel:C1"}, said(), Denial.DENIED),
     "deny a workspace": ({"deny": "workspace:T1"}, said(), Denial.DENIED),
     "deny an organisation": ({"deny": "workspace:T2", "external": "yes"}, said(PARTNER), Denial.DENIED),
+    "deny an organisation that one may be of": (
+        {"deny": "workspace:T2", "external": "yes"},
+        said(NOT_KNOWN),
+        Denial.UNKNOWN,
+    ),
+    "deny another than the sister's": ({"deny": "workspace:T2", "external": "yes"}, said(SISTER_UNKNOWN), None),
     "deny a role": ({"deny": "role:R5"}, said(MODERATOR), Denial.DENIED),
     "deny a role that one has not": ({"deny": "role:R6"}, said(MODERATOR), None),
     "deny a role that one may have": ({"deny": "role:R5"}, said(ROLES_UNKNOWN), Denial.UNKNOWN),
@@ -56,6 +62,11 @@ JUDGED: dict[str, tuple[dict[str, str], Inbound, Denial | None]] = {
     "allow no direct messages": ({"allow": "channel:C2"}, said(direct=True), Denial.NOT_ALLOWED),
     "allow direct messages": ({"allow": "channel:@me"}, said(direct=True), None),
     "allow a workspace": ({"allow": "workspace:T1"}, said(), None),
+    "allow no workspace that one may not be of": (
+        {"allow": "workspace:T1", "external": "yes"},
+        said(NOT_KNOWN),
+        Denial.UNKNOWN,
+    ),
     "allow no partner": ({"allow": "workspace:T1", "external": "yes"}, said(PARTNER), Denial.NOT_ALLOWED),
     "allow a partner": ({"allow": "workspace:T1, workspace:T2", "external": "yes"}, said(PARTNER), None),
     "allow lets no external in": ({"allow": "person:U1"}, said(PARTNER), Denial.EXTERNAL),
