@@ -424,6 +424,29 @@ async def test_who_is_denied_while_queued_is_told_so_in_place_of_an_answer(
     assert await database.read(dead.listed, 9) == [], "and nobody is to have it answered after all"
 
 
+async def test_who_is_denied_and_removed_while_queued_is_told_of_to_nobody(
+    url: str, slack: SlackStage, model: OpenAIServer
+) -> None:
+    """Slack shows what is for one person's eyes to nobody who is not there: it would stand there for all to see."""
+    slack.empower("ada")
+    slack.server.workspace.private.add(CHANNEL)
+    model.hold()
+    async with Running(url, model, slack):
+        await slack.say("a long question")
+        await model.until(lambda: model.requests)
+        await slack.say("and mine?", author="eve")
+        await slack.say("what of me?", author="ben")
+        eve = slack.user("eve")
+        await slack.say(f"!set deny person:{eve}")
+        await slack.until(lambda: any("`deny` is" in one.text for one in slack.shown()))
+        slack.server.workspace.outside[CHANNEL] = {eve}
+        model.release()
+        await slack.until(lambda: any("what of me?" in one.text and one.done for one in slack.shown()))
+
+    assert not any("can't talk with you" in one.text for one in slack.shown())
+    assert len(model.requests) == 2
+
+
 SET_SINCE = [
     ("slack", {"is_restricted": True}, "guests no", "with guests"),
     ("slack", {"team_id": "T0PARTNER"}, "external no", "people of this workspace"),

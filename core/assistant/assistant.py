@@ -67,7 +67,7 @@ class Assistant:
         if not question.begun and await self._is_ignored(lease, question, order):
             return await self._ignore(lease, question, order)
         if not question.begun and (why := self._shut_out(lease, question)) is not None:
-            return await self._turn_away(lease, question, why)
+            return await self._turn_away(lease, question, order, why)
         if lease.stops(question.seq) and (order is None or order.is_for_the_model):
             return await self._answering.talk(lease, question, order)  # which ends, and asks nobody
         try:
@@ -90,10 +90,10 @@ class Assistant:
             return await self._pass_over(lease, notice)
         return await self._outbox.notify(lease, notice)
 
-    async def _is_there(self, lease: Lease, notice: Turn) -> bool:
-        """Whether whom it is for sees the place still: what is for them alone would be shown to all who are there."""
+    async def _is_there(self, lease: Lease, turn: Turn) -> bool:
+        """Whether its author sees the place still: what is for them alone would be shown to all who are there."""
         try:
-            return await self._rechecking.sees(lease, notice, queued=True)
+            return await self._rechecking.sees(lease, turn, queued=True)
         except Unsaid:
             return True
 
@@ -129,8 +129,10 @@ class Assistant:
         slip = question.slip
         return shut_out(policy, lease.key.address, question.author, direct=slip.direct, standing=slip.standing)
 
-    async def _turn_away(self, lease: Lease, question: Turn, why: Denial) -> Fate:
+    async def _turn_away(self, lease: Lease, question: Turn, order: Order | None, why: Denial) -> Fate:
         """Tells its author so, and nobody else."""
+        if not await self._is_there(lease, question):
+            return await self._withhold(lease.key, question, order, lease)
         await self._database.write(queue.keep_private, lease.key, question.seq)
         parts = composing.pieces(self._outbox.adapters[lease.key.address.platform], question, why.value)
         stored, command = answering.stored(parts), orders.named(question)

@@ -268,7 +268,7 @@ class Workspace:
         return {"channel": message.channel, "ts": message.ts, "message": message.payload()}
 
     def _post_ephemeral(self, given: Arguments) -> Arguments:
-        if given["user"] not in self.users:
+        if given["user"] not in self.users.keys() - self.outside.get(given["channel"], set()):
             raise No("user_not_in_channel")
         message = self._written(given)
         message.only_for = given["user"]
