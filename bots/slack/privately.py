@@ -6,6 +6,7 @@ from structlog import get_logger
 
 from bots.slack.api import Api
 from bots.slack.charts import Charts
+from bots.slack.errors import Refused
 from bots.slack.markup import escaped
 from bots.slack.payloads import PLATFORM, is_ts
 from bots.slack.replies import NO_PREVIEWS, blocks, fallback, is_direct, thread_of
@@ -18,6 +19,7 @@ from core.seam.messages import Inbound, Reply
 log = get_logger(platform=PLATFORM)
 
 _SAME = 0.002
+_GONE = "user_not_in_channel"
 
 
 class Privately:
@@ -37,7 +39,10 @@ class Privately:
         self._replied.note(address.id, None)
 
     async def show(self, reply: Reply) -> str | None:
-        """The ID of what is shown by the ticket, else as an ephemeral message; None when only a plain post is left."""
+        """The ID of what is shown by the ticket, else as an ephemeral message; None when only a plain post is left.
+
+        Whom it is for may have left the channel since: those who are there still are not shown it in their place.
+        """
         thread, ticket = thread_of(reply), Ticket.read(reply.ticket)
         body = {"text": fallback(reply), "blocks": blocks(reply)}
         if ticket.url and self._now() < ticket.until:
@@ -59,7 +64,7 @@ class Privately:
             posted = await self._charts.show("chat.postEphemeral", reply, {**place, **body}, plain)
         except DeliveryRefused as error:
             log.info("not privately", session=reply.address.id, reason=str(error))
-            return None
+            return f"nobody:{reply.key}" if isinstance(error, Refused) and error.code == _GONE else None
         return str(posted.get("message_ts", ""))
 
     def _is_bare(self, reply: Reply) -> bool:

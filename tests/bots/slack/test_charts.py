@@ -72,7 +72,7 @@ async def test_a_response_url_is_given_the_words(stage: SlackStage, adapter: Sla
 async def test_what_is_refused_for_another_reason_says_nothing_of_charts(
     stage: SlackStage, adapter: SlackAdapter
 ) -> None:
-    stage.server.fail("chat.postEphemeral", "user_not_in_channel")
+    stage.server.fail("chat.postEphemeral", "restricted_action")
     await adapter.deliver(await charted(stage, private=True))
 
     assert kinds(newest(stage)) == ["markdown", "data_visualization", "markdown"]

@@ -128,8 +128,19 @@ async def test_a_ticket_that_nobody_can_read_is_no_matter(
     assert [one.private for one in stage.shown()] == [True]
 
 
-async def test_a_private_answer_that_nobody_can_see_is_a_plain_one(stage: SlackStage, adapter: SlackAdapter) -> None:
-    stage.server.fail("chat.postEphemeral", "user_not_in_channel")
+async def test_a_private_answer_is_nobody_elses_where_its_asker_has_left(
+    stage: SlackStage, adapter: SlackAdapter
+) -> None:
+    reply = await asked(stage, private=True)
+    stage.server.workspace.outside[CHANNEL] = {"U0ADA"}
+    await adapter.deliver(reply)
+    assert stage.shown() == []
+
+
+async def test_a_private_answer_that_can_not_be_shown_to_one_is_a_plain_one(
+    stage: SlackStage, adapter: SlackAdapter
+) -> None:
+    stage.server.fail("chat.postEphemeral", "restricted_action")
     await adapter.deliver(await asked(stage, private=True))
     await adapter.deliver(await asked(stage, private=True, asker=None, key="k2"))
     assert [one.private for one in stage.shown()] == [False, False]
