@@ -76,9 +76,9 @@ class SlackAdapter(Adapter):
         self._status = status = Status(self._api, every=timings.status)
         self._names = Names(self._api, timings=timings)
         self._channels = Channels(self._api, timings=timings)
-        seen = self._channels.is_public
+        is_public = self._channels.is_public
         self._history = History(
-            self._api, pages, self._names, self._ourselves, seen, agent_view=agent_view, timings=timings, now=now
+            self._api, pages, self._names, self._ourselves, is_public, agent_view=agent_view, timings=timings, now=now
         )
         self._files = Files(self._api, api_url)
         self._lookup = Lookup(pages, self._ourselves)
