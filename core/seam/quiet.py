@@ -64,5 +64,5 @@ def _number(said: object) -> float | None:
 def _between(now: str, then: str) -> float | None:
     try:
         return max(0.0, (parsedate_to_datetime(then) - parsedate_to_datetime(now)).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

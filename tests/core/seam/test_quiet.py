@@ -17,6 +17,7 @@ NOON = "Sun, 29 Nov 2026 12:00:00 GMT"
         ({"Retry-After": "Sun, 29 Nov 2026 12:02:00 GMT", "Date": NOON}, None, 120.0),
         ({"Retry-After": "Sun, 29 Nov 2026 11:00:00 GMT", "Date": NOON}, None, 0.0),
         ({"Retry-After": "Sun, 29 Nov 2026 12:02:00 GMT"}, None, None),
+        ({"Retry-After": "Sun, 29 Nov 99999999999999 12:00:00 GMT", "Date": NOON}, None, None),
         ({"Retry-After": "-5"}, None, 0.0),
         ({"Retry-After": "nan"}, None, None),
         ({"Retry-After": "inf"}, None, None),
