@@ -3,7 +3,6 @@
 It may quote what people wrote; only `words_of` hands that on, to the doctor.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -14,6 +13,7 @@ import openai
 
 from core.model.openai import wordings
 from core.model.openai.fields import text
+from core.model.openai.frames import loads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,28 +58,32 @@ def heard_from(error: object) -> Complaint:
 _NAMED = ("code", "error_code", "type", "error_type", "status")  # the more telling ones first
 _POINTED = {"param", "loc"}
 _OF_SETTINGS = {401, 402, 403, 404}
+_DEEPEST = 30
+"""Levels down to which a complaint is read: gateways quote gateways, but not for ever."""
 
 
 def _said(error: object) -> object:
     """The complaint as the server wrote it."""
     if isinstance(error, openai.APIStatusError):
         with suppress(ValueError):
-            return json.loads(error.response.content)
+            return loads(error.response.content)
         return error.response.text
     return error.body if isinstance(error, openai.APIError) and error.body is not None else error
 
 
-def _leaves(value: object, key: str = "") -> Iterator[tuple[str, str | int]]:
+def _leaves(value: object, key: str = "", *, depth: int = _DEEPEST) -> Iterator[tuple[str, str | int]]:
     """Every word and number that is said, with the key that leads to it."""
+    if depth == 0:
+        return
     if isinstance(value, Mapping):
         for name, inner in value.items():
             if name not in wordings.ECHOED:
-                yield from _leaves(inner, name)
+                yield from _leaves(inner, name, depth=depth - 1)
     elif isinstance(value, list | tuple):
         for inner in value:
-            yield from _leaves(inner, key)
+            yield from _leaves(inner, key, depth=depth - 1)
     elif isinstance(value, str) and value[:1] in "{[" and (nested := _parsed(value)) is not None:
-        yield from _leaves(nested, key)
+        yield from _leaves(nested, key, depth=depth - 1)
     elif isinstance(value, str | int) and not isinstance(value, bool):
         yield key, value
     elif isinstance(value, Exception):
@@ -89,7 +93,7 @@ def _leaves(value: object, key: str = "") -> Iterator[tuple[str, str | int]]:
 def _parsed(text: str) -> object:
     """What gateways quote of the server behind them as text."""
     with suppress(ValueError):
-        return json.loads(text)
+        return loads(text)
     return None
 
 
@@ -109,7 +113,7 @@ def _wait(status: int | None, headers: Mapping[str, str], words: str) -> float |
         if re.fullmatch(r"\d{1,9}(\.\d+)?", value := headers.get(name, "").strip()):
             return float(value) * unit
     if "retry-after" in headers and "date" in headers:
-        with suppress(ValueError, TypeError):
+        with suppress(ValueError, TypeError, OverflowError):
             wait = parsedate_to_datetime(headers["retry-after"]) - parsedate_to_datetime(headers["date"])
             return max(0.0, wait.total_seconds())
     if found := wordings.WAIT_WORDS.search(words):

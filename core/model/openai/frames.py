@@ -130,7 +130,7 @@ class Lines:
             return
         self._data.append(value)
         try:
-            frame = _loads(b"\n".join(self._data))
+            frame = loads(b"\n".join(self._data))
         except ValueError:  # more of it may follow; where none does, `_dispatch` says so
             if last:
                 raise
@@ -162,19 +162,24 @@ def _body(body: bytes) -> Iterator[object]:
     if body[:1] == b"<":
         return
     try:
-        whole = [_loads(body)]
+        whole = [loads(body)]
     except ValueError:
-        whole = [_loads(line) for line in body.splitlines() if line.strip()]
+        whole = [loads(line) for line in body.splitlines() if line.strip()]
     for value in whole:
         yield from _frames(value)
 
 
 def _parsed(complaint: bytes) -> object:
     try:
-        return _loads(complaint)
+        return loads(complaint)
     except ValueError:
         return {"message": complaint.decode(errors="replace")}
 
 
-def _loads(text: bytes) -> object:
-    return json.loads(text)
+def loads(text: str | bytes) -> object:
+    """A JSON value. Raises ValueError, also for what is nested too deeply to be read."""
+    try:
+        value: object = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    return value

@@ -5,10 +5,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from core.errors import EmptyAnswer, ModelError, ModelInterrupted, ModelMisconfigured, OutOfCredit, WindowTooLong
+from core.errors import (
+    EmptyAnswer,
+    ModelError,
+    ModelInterrupted,
+    ModelMisconfigured,
+    ModelUnavailable,
+    OutOfCredit,
+    WindowTooLong,
+)
 from core.model.llm import Message, Prompt, Unseen
 from core.model.openai import OpenAIModel
-from tests.wire.openai import KEY, MODEL, Body, OpenAIServer
+from tests.wire.openai import KEY, MODEL, Body, OpenAIServer, Status
 
 QUESTION = Prompt(instructions="Be brief.", messages=(Message(role="user", text="hi"),), tokens=20, conversation="c")
 DONE = "data: [DONE]\n\n"
@@ -100,6 +108,18 @@ async def test_what_stands_behind_a_200_is_sorted_as_if_the_status_said_it(serve
         await ask(model)
 
     assert raised.type is error
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"error":' * 100_000, '{"error": "' + "[" * 100_000 + '"}'])
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+async def test_what_is_nested_too_deeply_to_be_read_is_the_servers_trouble(server, model, text, kind) -> None:
+    """Python's own reader gives up with another error than over what is no JSON."""
+    bodies = (Body(text=text, content_type=kind), stream(said("Half an"), f"data: {text}\n\n", DONE))
+    for refused in (*bodies, Status(status=503, message="[" * 3_000)):
+        server.faults.extend([refused] * 3)
+        with pytest.raises(ModelUnavailable):
+            await ask(model)
+        server.faults.clear()
 
 
 def whole_beside(delta: dict[str, str], words: str, reason: str | None = None) -> str:
