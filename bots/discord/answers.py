@@ -43,8 +43,14 @@ async def own_word(answer: ClientResponse) -> Payload | None:
         said = json.loads(await answer.text())
     except (ValueError, RecursionError, ClientError):
         return None
-    is_own = isinstance(said, Mapping) and isinstance(said.get("message"), str) and said.get("code") != _BLOCKED
-    return said if is_own else None
+    return said if isinstance(said, Mapping) and _is_own(said) else None
+
+
+def _is_own(said: Payload) -> bool:
+    """A gateway says a `message` alone, and so does Discord over limits, for which it says for how long."""
+    code, seconds = said.get("code"), said.get("retry_after")
+    is_numbered = isinstance(code, int) if code is not None else isinstance(seconds, int | float)
+    return isinstance(said.get("message"), str) and is_numbered and code != _BLOCKED
 
 
 async def page(answer: object) -> Uncertain | None:

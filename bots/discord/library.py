@@ -58,6 +58,9 @@ DEFAULT_GATEWAY = str(DiscordWebSocket.DEFAULT_GATEWAY)
 FILE_HOSTS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
 """Where Discord keeps what people attach (reference); nothing that a message names is fetched from anywhere else."""
 
+_UNREADABLE = (AttributeError, RecursionError, TypeError, ValueError)
+"""What the library fails by over a page that it takes for an answer of Discord's."""
+
 _REFUSALS: Mapping[int, type[HTTPException]] = {HTTPStatus.FORBIDDEN: Forbidden, HTTPStatus.NOT_FOUND: NotFound}
 
 _PAUSE = 6  # the longest before another try to connect: 2**6 seconds
@@ -168,7 +171,7 @@ class Redirect:
                 if (foreign := await page(error.response)) is not None:
                     raise foreign from error
                 raise
-            except ValueError as error:
+            except _UNREADABLE as error:
                 raise Uncertain("not Discord, but something unreadable answered", everywhere=True) from error
         except Quieted as error:
             self._quiet.keep(error.retry_after, key if error.scope is None else error.scope)

@@ -25,7 +25,7 @@ from core.seam.quiet import Quiet, asked_for, bounded
 log = get_logger(platform=PLATFORM)
 
 _TROUBLE = (ClientError, TimeoutError, OSError)
-_UNREADABLE = (AttributeError, TypeError, ValueError)
+_UNREADABLE = (AttributeError, RecursionError, TypeError, ValueError)
 """What slack_sdk fails by over a page that it takes for an answer of Slack's."""
 
 

@@ -114,7 +114,8 @@ def facts_of(error: SlackApiError) -> tuple[int, Payload, Payload]:
 
 
 def _code(said: Payload) -> str:
-    return str(said.get("error") or "")
+    code = said.get("error")
+    return code if isinstance(code, str) else ""
 
 
 def _is_limit(status: int, code: str) -> bool:

@@ -29,6 +29,11 @@ PAGES = [
     Fault("page", status=200, type="application/json", text="<html>"),
     Fault("page", status=200, type="application/json", text='{"error": "sign in"}'),
     Fault("page", status=200, type="application/json", text="[]"),
+    Fault("page", status=401, type="application/json", text='{"message": "Unauthorized"}'),
+    Fault("page", status=404, type="application/json", text='{"message": "no Route matched", "errors": ["no"]}'),
+    Fault("page", status=403, type="application/json", text='{"message": "no", "code": "forbidden"}'),
+    Fault("page", status=403, type="application/json", text="[" * 100_000),
+    Fault("page", status=200, type="application/json", text="[" * 100_000),
 ]
 ME, BOT, HISTORY = "GET /users/@me", "GET /gateway/bot", "GET /channels/{channel}/messages"
 WHO_SEES = {
