@@ -33,8 +33,8 @@ Limits = tuple[Limit, ...]
 
 _APART = pattern(r"(?<!\d),|,(?!\d{3}\b)|;|\band\b")
 _LIMIT = pattern(
-    r"(?P<dollar>\$)?\s*(?P<number>[\d,]+(?:\.\d+)?)\s*(?P<times>[km]\b)?\s*(?P<unit>[a-z]+|\$)?"
-    r"\s*(?:/|\bper\b|\ba\b)\s*(?P<period>[a-z]+)",
+    r"(?P<dollar>\$)? ?(?P<number>[\d,]+(?:\.\d+)?) ?(?P<times>[km]\b)? ?(?P<unit>[a-z]+|\$)?"
+    r" ?(?:/|\bper\b|\ba\b) ?(?P<period>[a-z]+)",
     IGNORECASE,
 )
 _UNITS: dict[str, Unit] = {
@@ -58,7 +58,7 @@ def limits(said: str) -> Limits:
     """Reads some of them, with commas between; `none` is none."""
     if said.strip().lower() == "none":
         return ()
-    return tuple(dict.fromkeys(_limit(part.strip()) for part in _APART.split(said)))
+    return tuple(dict.fromkeys(_limit(" ".join(part.split())) for part in _APART.split(said)))
 
 
 def _limit(said: str) -> Limit:
