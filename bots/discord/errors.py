@@ -21,6 +21,8 @@ Trouble = (HTTPException, RateLimited, LoginFailure, aiohttp.ClientError, Timeou
 UNKNOWN_MESSAGE = 10008
 TOO_MANY_OLD_EDITS = 30046
 ALREADY_ACKNOWLEDGED = 40060
+TICKET_OVER = 50027
+"""With a 401, which is about an interaction's token and not about ours."""
 ARCHIVED = 50083
 NO_HISTORY = 160002
 """A reply is for those alone who may read what it replies to."""
@@ -104,7 +106,7 @@ def _answered(error: HTTPException) -> DeliveryError:
         return DeliveryUnknown(words)
     if error.status == 429 or error.code in _SLOW:
         return DeliveryDelayed(words, retry_after=_retry_after(error))
-    if error.status == 401 or error.code in _TO_BE_MENDED:
+    if (error.status == 401 and error.code != TICKET_OVER) or error.code in _TO_BE_MENDED:
         log.error("not accepted by Discord", setting="DISCORD_TOKEN", code=error.code, again_in=_LONG_PAUSE)
         return DeliveryDelayed(f"{words}: DISCORD_TOKEN is no longer valid", retry_after=_LONG_PAUSE)
     return WordsRefused(words) if error.code in _FILTERED else DeliveryRefused(words)

@@ -12,7 +12,7 @@ from bots.discord import registration
 from bots.discord.interactions import LOST
 from bots.discord.timings import Timings
 from core.commands.table import COMMANDS
-from core.errors import DeliveryDelayed
+from core.errors import DeliveryDelayed, DeliveryRefused
 from core.seam.messages import Rejected
 from tests.bots.discord.conftest import Listener, listening, reply
 from tests.values import SET, SUMMARIZE
@@ -222,6 +222,21 @@ async def test_a_ticket_that_discord_no_longer_honours_is_answered_plainly(stage
     stage.world.token_lifetime = 0
     await ear.adapter.deliver(reply(heard, private=True))
     assert [(shown.text, shown.private) for shown in stage.shown()] == [("an answer", False)]
+
+
+async def test_a_ticket_that_is_over_is_no_word_about_our_token(
+    stage: DiscordStage, ear: Listener, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By a clock that was set back it is still good: F11."""
+    await stage.command("summarize")
+    heard = await ear.number(1)
+    await stage.until(lambda: interaction(stage).deferred)
+    stage.world.token_lifetime = 0
+    with pytest.raises(DeliveryRefused):
+        await ear.adapter.preview(reply(heard, "half"))
+    await ear.adapter.deliver(reply(heard, "whole"))
+    assert [shown.text for shown in stage.shown()] == ["whole"]
+    assert "DISCORD_TOKEN" not in capsys.readouterr().out
 
 
 async def test_a_command_that_another_process_is_acknowledging_is_waited_for(
