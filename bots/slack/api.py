@@ -29,6 +29,19 @@ _UNREADABLE = (AttributeError, RecursionError, TypeError, ValueError)
 """What slack_sdk fails by over a page that it takes for an answer of Slack's."""
 
 
+_TELLS = {
+    "apps.connections.open": "url",
+    "auth.test": "user_id",
+    "chat.postMessage": "ts",
+    "chat.startStream": "ts",
+    "conversations.history": "messages",
+    "conversations.info": "channel",
+    "conversations.replies": "messages",
+    "users.info": "user",
+}
+"""What an answer of Slack's tells in any case; without it somebody else has answered, who calls everything `ok`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
     """The beginning of a file: its media type, whether it comes as an attachment, and where it is instead."""
@@ -138,7 +151,10 @@ class Api:
             raise failure(method, error) from error
         except (*_TROUBLE, *_UNREADABLE) as error:
             raise connection_failure(method, error) from error
-        return (response.data if isinstance(response.data, dict) else {}), response.headers
+        told = response.data if isinstance(response.data, dict) else {}
+        if _TELLS.get(method, "ok") not in told:
+            raise DeliveryUnknown(f"not Slack, but something without {_TELLS.get(method)} answered {method}")
+        return told, response.headers
 
     async def _opened(self) -> ClientSession:
         if self._session is None or self._session.closed:

@@ -28,6 +28,7 @@ PAGES = [
     Fault("page", status=200, type="application/json", text="<html>"),
     Fault("page", status=200, type="application/json", text='["invalid_auth"]'),
     Fault("page", status=403, type="application/json", text='{"error": "invalid_auth"}'),
+    Fault("page", status=200, type="application/json", text='{"ok": true}'),
     Fault("page", status=200, type="application/json", text="[" * 100_000),
     Fault("page", status=401, type="application/json", text='{"ok": false, "error": {"code": 401}}'),
     Fault("page", status=403, type="application/json", text="[" * 100_000),
