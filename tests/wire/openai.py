@@ -123,7 +123,7 @@ class Break:
 
     `truncated` ends the stream cleanly but too early, `malformed` sends half a JSON object, `bytes` sends no UTF-8,
     `dropped` closes the connection, `garbled` breaks HTTP's own framing, `stall` sends nothing more (and closes the
-    connection after so many `seconds`, if any), `drip` sends keep-alive comments and nothing else, `error` sends an
+    connection after so many `seconds`, if any), `drip` sends nothing but its `beat`, a keep-alive, `error` sends an
     error in the stream, `failed` is the Responses API's own end for the same (an error on Chat).
     """
 
@@ -132,6 +132,7 @@ class Break:
     seconds: float | None = None
     code: str | None = "server_error"
     message: str = "The server had an error."
+    beat: bytes = b": still at it\n\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -393,7 +394,7 @@ class OpenAIServer:
                 return self._drop(http, response)
             case "drip":
                 while True:
-                    await response.write(b": still at it\n\n")
+                    await response.write(fault.beat)
                     await asyncio.sleep(0.02)
             case "error" | "failed":
                 await response.write(wire.failure(fault))

@@ -10,7 +10,7 @@ from core.errors import ModelInterrupted, ModelMisconfigured
 from core.model.llm import Piece, Unseen
 from core.model.openai.frames import Frames
 from core.model.openai.judging import sorted_errors
-from core.model.openai.reading import Reading
+from core.model.openai.reading import Reading, is_beat
 
 log = structlog.get_logger()
 
@@ -36,7 +36,8 @@ async def pieces(
                 reading.end = "length"  # it may never stop
                 break
             await asyncio.sleep(0)  # what has come in a heap must not keep the other answers waiting
-            limit = asyncio.get_running_loop().time() + silence_seconds
+            if not is_beat(frame):
+                limit = asyncio.get_running_loop().time() + silence_seconds
     if not reading.started and "html" in events.response.headers.get("content-type", ""):
         raise ModelMisconfigured("The server answers with a web page. Set OPENAI_BASE_URL to its API (…/v1).")
     for last in reading.finish():

@@ -152,6 +152,8 @@ class Lines:
 def _frames(value: object, *, error: bool = False) -> Iterator[object]:
     """The frames in a JSON value: a list is several, and what is called an `error` by anything but its key is one."""
     for one in value if isinstance(value, list) else [value]:
+        if one is None:
+            continue
         said = one if isinstance(one, Mapping) else {}
         called = error or said.get("object") == "error" or said.get("error_code")
         yield {"error": one} if called and "error" not in said else one

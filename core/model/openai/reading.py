@@ -45,6 +45,8 @@ BROKEN = {
 """Reasons that are none: vLLM, DeepSeek, Zhipu and others say so when they fail midway."""
 
 
+BEATS = {"ping", "heartbeat", "keepalive", "keep-alive"}
+
 _BLANK = 16  # tokens that may be blanks and template marks alone
 _MOST = 100_000_000  # tokens of one request
 _NAME = 200  # characters of a model's name
@@ -67,6 +69,11 @@ def complaint_in(frame: object) -> object:
     worded = count(frame, "code") and (text(frame, "msg") or text(frame, "message"))
     coded = count(frame, "error_code") or count(frame, "base_resp", "status_code")
     return frame if worded or coded or at(frame, "detail") or at(frame, "errors") else None
+
+
+def is_beat(frame: object) -> bool:
+    """Whether it says no more than that the line stands, as a comment does: gateways say so of a dead server, too."""
+    return not frame or text(frame, "type") in BEATS or (at(frame, "choices") == [] and at(frame, "usage") is None)
 
 
 class Reading(ABC):

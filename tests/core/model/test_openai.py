@@ -460,11 +460,15 @@ async def test_silence_is_a_stall(server, make, api, fault):
     await server.until(lambda: server.requests[0].gone)
 
 
-async def test_signs_of_life_without_a_word_are_silence(server, make, api):
-    """B10: silence is measured between pieces, and a comment is none."""
-    server.faults.append(Break(how="drip"))
+@pytest.mark.parametrize("after", [0, 2])
+@pytest.mark.parametrize(
+    "beat", [": still at it", "event: ping\ndata: {}", 'data: {"type": "ping"}', "data: null", 'data: {"choices": []}']
+)
+async def test_signs_of_life_without_a_word_are_silence(server, make, api, beat, after):
+    """B10: silence is measured between pieces, and a comment is none; nor is a frame that says nothing."""
+    server.faults.append(Break(how="drip", after=after, beat=f"{beat}\n\n".encode()))
     with pytest.raises(ModelStalled):
-        await ask(make(api=api, silence_seconds=0.4))
+        await asyncio.wait_for(ask(make(api=api, first_seconds=0.4, silence_seconds=0.4)), 20)
     await server.until(lambda: server.requests[0].gone)
 
 
