@@ -1,5 +1,6 @@
 """Preferences, on every platform: told to the bot, they come with that person's own questions, and nobody else's."""
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -36,6 +37,12 @@ async def said(stage: Stage, words: str) -> Shown:
     """The bot's newest message, once it says this."""
     await stage.until(lambda: stage.shown() and stage.shown()[-1].done and words in stage.shown()[-1].text)
     return stage.shown()[-1]
+
+
+async def listed(stage: Stage, words: str) -> None:
+    """Until the newest list of settings, which may be several messages, has this line."""
+    await stage.until(lambda: stage.shown()[-1].done and "`may_set`" in stage.shown()[-1].text)
+    assert words in "\n".join(one.text for one in stage.shown()[-2:])
 
 
 async def ask(stage: Stage, model: OpenAIServer, text: str, author: str = "ada") -> list[str]:
@@ -80,6 +87,24 @@ async def test_they_are_shown_to_their_owner_alone(url: str, stage: Stage, model
 
     assert ("Europe/Berlin" in bens.text) == (not stage.overhears)
     assert {one.private for one in (told, mine, wrong, bens)} == {stage.platform == "slack"}, "where it can be"
+
+
+async def test_a_zone_that_somebody_prefers_holds_in_all_that_they_alone_are_told(
+    url: str, stage: Stage, model: OpenAIServer
+) -> None:
+    async with Running(url, model, stage):
+        await ask(stage, model, "one")
+        await stage.say("!prefer zone europe/berlin")
+        await said(stage, "your zone is")
+        await stage.say("!settings")
+        await listed(stage, "- `zone`: Europe/Berlin (set by you). ")
+        await stage.say("!status")
+        status = (await said(stage, "I remember 2 turns")).text
+        assert re.search(r"since \d{4}-\d\d-\d\d \d\d:\d\d Europe/Berlin", status)
+        await stage.say("!prefer zone")
+        await said(stage, "I know nothing of your zone any more")
+        await stage.say("!settings")
+        await listed(stage, "- `zone`: UTC (built in). ")
 
 
 async def test_by_slacks_own_command_nobody_is_asked_which_thread_they_mean(url: str, model: OpenAIServer) -> None:

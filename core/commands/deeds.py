@@ -25,6 +25,7 @@ from core.memory import retention
 from core.memory.ageing import how_many
 from core.memory.mind import Mind
 from core.memory.window import Window, build
+from core.policy import Policy
 from core.seam.messages import Choice
 from core.session import Progress, Turn, Validity
 from core.store import Connection, backscroll, folds, ledger, queue, recalling, remembered, segments, turns
@@ -33,7 +34,6 @@ from core.store.audit import Outcome
 _BEGIN = "There is no session in this channel yet. Mention me, and one begins in that message's thread."
 _GO_ON = "No session in this channel is live. Say something to me in a thread of ours, and that one goes on."
 _CHOICES = 20  # as many sessions as a person can choose from at a glance
-
 
 Effect = Callable[[Connection, Desk], Said]
 """What a command does and says, in the transaction that stores its answer: both happen, once, or neither."""
@@ -62,7 +62,7 @@ def _choose(connection: Connection, desk: Desk) -> Said:
 
     And for whoever may see what is remembered, the first words there.
     """
-    order, zone = desk.order, desk.mind.policy.zone
+    order, zone = desk.order, _theirs(connection, desk).zone
     reads = desk.access.may(desk.asker, Deed.READ, desk.turn).granted
     found = backscroll.live_sessions(connection, order.key, limit=_CHOICES)
     if not found:
@@ -89,6 +89,11 @@ def _opening(words: str) -> str:
 
 def _when(seconds: float, zone: str) -> str:
     return moments.told(datetime.fromtimestamp(seconds, ZoneInfo(zone)))
+
+
+def _theirs(connection: Connection, desk: Desk) -> Policy:
+    """The policy as it holds for whoever asks: for what is told to them alone."""
+    return wishes.under(desk.mind.policy, connection, desk.key, desk.asker)
 
 
 def _reset(connection: Connection, desk: Desk) -> Said:
@@ -125,7 +130,7 @@ def _status(connection: Connection, desk: Desk) -> Said:
     seen = f"{_seen(window, known)}{_folded(window)}"
     kept = how_many(known.all if known.is_more else known.all - known.overheard)
     return Said(
-        text=f"I remember {kept} here, since {_when(known.since, mind.policy.zone)}{_beside(known)}.\n"
+        text=f"I remember {kept} here, since {_when(known.since, _theirs(connection, desk).zone)}{_beside(known)}.\n"
         f"My next answer will see {seen}: {tokens:,} of {mind.limit:,} tokens with instructions.\n"
         f"Answers come from {model}{_size(mind)}.{spent}"
     )
@@ -154,7 +159,7 @@ def _context(connection: Connection, desk: Desk) -> Said:
         text, chart = pictures.drawn(window, desk.mind)
         kept = keeping.told(desk.mind.policy, overheard=window.overheard > 0)
         return Said(text=f"{text}\n{kept}" if kept else text, chart=chart)
-    return hindsight.told(connection, desk.key, desk.linked, ZoneInfo(desk.mind.policy.zone))
+    return hindsight.told(connection, desk.key, desk.linked, ZoneInfo(_theirs(connection, desk).zone))
 
 
 def _beside(known: remembered.Count) -> str:
@@ -192,8 +197,8 @@ def _size(mind: Mind) -> str:
     return f", whose context of {mind.model.context:,} tokens is smaller than its window may be"
 
 
-def _settings(_connection: Connection, desk: Desk) -> Said:
-    return Said(text=settings.listed(desk.mind.policy), buttons=forms.offered(desk.order))
+def _settings(connection: Connection, desk: Desk) -> Said:
+    return Said(text=settings.listed(_theirs(connection, desk)), buttons=forms.offered(desk.order))
 
 
 def _set(connection: Connection, desk: Desk) -> Said:

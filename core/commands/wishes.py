@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from core.commands.table import COMMANDS
 from core.memory.preferences import KNOWN, Unfit, told
+from core.policy import SETTINGS, Level, Policy
 from core.seam.forms import Field
 from core.seam.messages import Author
 from core.session import SessionKey
@@ -35,6 +36,13 @@ def listed(connection: Connection, key: SessionKey, asker: Author) -> str:
         f"This is how you wish to be answered. My model is told so with your newest message alone.\n\n{lines}\n\n"
         "`prefer` and one of these words takes it back."
     )
+
+
+def under(policy: Policy, connection: Connection, key: SessionKey, asker: Author) -> Policy:
+    """The policy as it holds for this person alone: of what they prefer, some is a setting, and nothing is nearer."""
+    wishes = told(preferences.of(connection, key, asker.id))
+    theirs = [name for name in wishes if name in SETTINGS and Level.PERSON in SETTINGS[name].levels]
+    return policy.with_values(Level.PERSON, {name: SETTINGS[name].read(wishes[name]) for name in theirs})
 
 
 def fields(connection: Connection, key: SessionKey, asker: Author) -> tuple[Field, ...]:
