@@ -19,7 +19,7 @@ class Epoch(StrEnum):
     RESET = "reset"  # what was said before is set aside, by a command or a closed place
     UNDO = "undo"  # a reset was taken back, or the newest undo
     FOLD = "fold"  # checkpoints stand in place of turns
-    STEP = "step"  # old turns had no room any more
+    STEP = "step"  # old turns had no room any more, or have it again
     ERASURE = "erasure"  # a turn is gone from its place: deleted, refused by the provider, or called upon late
     LATE = "late"  # a turn stands among older ones: it arrived late
     EDIT = "edit"  # a turn has other words: edited, or made again, or what it has attached was read
@@ -86,10 +86,18 @@ def _of_turns(before: Prefix, after: Prefix) -> Epoch:
     gone, shown = then - now, _seqs(after.seqs)
     if gone and not after.whole and (not shown or min(gone) < min(shown)):
         return Epoch.STEP
+    if not before.whole and _has_more(before, after):
+        return Epoch.STEP
     if gone or _lacks(before.messages, after.messages):
         return Epoch.ERASURE
     first = min(then) if not before.whole else min(now)  # what is older may have had no room before
     return Epoch.LATE if any(first <= seq < max(then) for seq in now - then) else Epoch.EDIT
+
+
+def _has_more(before: Prefix, after: Prefix) -> bool:
+    """Whether older turns are shown again that had no room, and what was shown then stands as it did."""
+    older = any(seq < min(_seqs(before.seqs)) for seq in _all(after) - _all(before))
+    return older and _lacks(after.messages, before.messages)
 
 
 def _lacks(before: tuple[int, ...], after: tuple[int, ...]) -> bool:

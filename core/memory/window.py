@@ -15,10 +15,10 @@ from core.memory import beginning
 from core.memory.brevity import Count, Cut, brief
 from core.memory.checkpoints.shown import told
 from core.memory.citations import bare
-from core.memory.shares import shares
+from core.memory.shares import Shares, shares
 from core.model.envelope import spoken
 from core.model.llm import Message
-from core.session import Checkpoint, Fold, Kind, Role, ShownPart, Turn
+from core.session import Checkpoint, Fold, Kind, Role, ShownPart, Turn, Validity
 
 MESSAGE_TOKENS = 4
 """What a message costs beside its text: three for the frame, one for the role (OpenAI's cookbook, up to gpt-4o)."""
@@ -122,7 +122,7 @@ def build(
     asked = [] if question is None else [question]
     known = list(beginning.limited(newest_first, parts))
     folded = _newest(checkpoints, room // RECORDS)
-    new = sum(beginning.cost(turn, parts) for turn in asked)
+    new = sum(_asks(turn, parts) for turn in asked)
     left = room - new - sum(one.tokens for one in folded)
     shown = beginning.chosen(known, left, parts, asked=new)[::-1]
     turns = [*shown, *asked]
@@ -142,6 +142,13 @@ def build(
         since=shown[0].at if shown and len(shown) < len(known) else None,
         checkpoints=folded,
     )
+
+
+def _asks(question: Turn, parts: Shares) -> int:
+    """What room a question has. One that is not kept has the same whatever its length, as no fold follows it: else the
+    beginning would be another one with each.
+    """
+    return parts.message if question.validity is Validity.UNRECORDED else beginning.cost(question, parts)
 
 
 def _newest(checkpoints: Sequence[Checkpoint], room: int) -> tuple[Checkpoint, ...]:

@@ -87,6 +87,12 @@ def test_old_turns_for_which_there_is_no_room_are_not_gone() -> None:
     assert why(prefix(TALK[1:], whole=False), prefix([TALK[0], Shown(2, "short"), *TALK[2:]])) is Epoch.EDIT
 
 
+def test_old_turns_that_have_room_again_are_not_late_and_nobody_has_edited_them() -> None:
+    assert why(prefix(TALK[2:], whole=False), prefix([*TALK, Shown(6, "6")])) is Epoch.STEP
+    assert why(prefix(TALK[2:], (-9, -1), whole=False), prefix(TALK, (-9, -1))) is Epoch.STEP
+    assert why(prefix(TALK[3:], whole=False), prefix(TALK[2:], whole=False)) is Epoch.STEP
+
+
 def test_a_question_is_gone_though_its_answer_is_left() -> None:
     answered = [Shown(1, "?"), Shown(1, "!"), Shown(2, "2")]
     assert why(prefix(answered), prefix(answered[1:])) is Epoch.ERASURE

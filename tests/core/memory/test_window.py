@@ -356,3 +356,15 @@ def test_what_was_overheard_since_the_last_answer_is_no_reason_to_leave_out_half
     heard = turn(11, "h" * 500, kind=Kind.OVERHEARD, author=BEN)
 
     assert window(turn(12, "q" * 500), [*history, heard], 6_000).seqs == ((2, 11),)
+
+
+def test_off_the_record_what_is_before_a_question_is_the_same_however_long_that_is() -> None:
+    """None of them is kept, so that a fold follows none."""
+    history = [one for seq in range(1, 12) for one in exchange(seq, "q" * 200, "a" * 250)]
+    asked = [turn(12, "q" * length)._replace(validity=Validity.UNRECORDED) for length in (1, 300, 30, 5_000, 500)]
+
+    shown = [window(one, history, 6_000) for one in asked]
+
+    assert {one.seqs for one in shown} == {((3, 11),)}
+    assert all(one.tokens <= 6_000 for one in shown)
+    assert window(turn(12, "q"), history, 6_000).seqs == ((1, 11),), "all has room beside a short one"
