@@ -9,7 +9,9 @@ from contextlib import contextmanager, suppress
 
 import structlog
 
+from core.access import Deed
 from core.assistant.assistant import Assistant
+from core.commands import deeds, orders
 from core.seam.address import Address
 from core.session import SessionKey, Turn
 from core.store import Database, queue, turns
@@ -31,6 +33,7 @@ class Asides:
         self._assistant = assistant
         self._wake = wake
         self._tasks: dict[Place, asyncio.Task[None]] = {}
+        self._newest: dict[SessionKey, asyncio.Task[None]] = {}
 
     @property
     def tasks(self) -> Sequence[asyncio.Task[None]]:
@@ -64,6 +67,7 @@ class Asides:
         if found is None:
             return
         key, question = found
+        await self._behind_others(key, question)
         try:
             while (waiting := await self._database.read(turns.waiting, key, question.seq)) is not None:
                 with suppress(queue.Changed):  # by an edit, of what was said before it as well: then it is read again
@@ -72,3 +76,16 @@ class Asides:
         except Exception as error:  # noqa: BLE001 – it stays in the queue, and whoever claims the session answers it
             log.warning("command left to the queue", session=key.address.id, error=type(error).__name__)
         self._wake()
+
+    async def _behind_others(self, key: SessionKey, question: Turn) -> None:
+        """Waits for what was ordered before it in its session, where both change something: the last word holds.
+
+        A stop waits for nothing.
+        """
+        order, task = orders.order(key, question), asyncio.current_task()
+        if order is None or task is None or order.command.deed is Deed.STOP or deeds.only_reads(order):
+            return
+        before, self._newest[key] = self._newest.get(key), task
+        task.add_done_callback(lambda _: self._newest.get(key) is task and self._newest.pop(key))
+        if before is not None:
+            await asyncio.wait([before])

@@ -1,5 +1,6 @@
 """Settings in chat: shown with where they come from, changed by those who may, from the next answer on."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -57,6 +58,37 @@ async def test_what_an_admin_sets_holds_from_the_next_answer_on(database: Databa
         assert await said(running, "!unset answer_tokens") == "`answer_tokens` is not set for this channel."
 
     assert [prompt.answer_tokens for prompt in running.model.prompts] == [1_234, 4_000]
+
+
+class Slow(Governed):
+    """A platform that thinks about who is an admin when it is first asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.answers = asyncio.Event(), asyncio.Event()
+
+    async def is_admin(self, address, person, *, workspace) -> bool:
+        if not self.asked.is_set():
+            self.asked.set()
+            await self.answers.wait()
+        return await super().is_admin(address, person, workspace=workspace)
+
+
+async def test_of_two_values_that_are_set_one_after_another_the_last_one_holds(database: Database) -> None:
+    """However long it takes to find out who may; what changes nothing waits for nothing."""
+    async with house(database, adapter=Slow()) as running:
+        usual = {"direct": False, "audience": Audience.BOT}
+        await running.say(message("!set answer_tokens 1,000", **usual))
+        await running.adapter.asked.wait()
+        await running.say(message("!set answer_tokens 2,000", **usual))
+        await running.say(message("!settings", **usual))
+        await running.adapter.until(lambda: any("`may_set`" in text for text in running.adapter.texts))
+        assert not any("from the next answer on" in text for text in running.adapter.texts)
+        running.adapter.answers.set()
+        await running.over()
+        listed = await said(running, "!settings")
+
+    assert "`answer_tokens`: 2,000 (set for this channel)" in listed
 
 
 async def test_what_is_set_for_the_workspace_holds_where_a_channel_has_nothing_of_its_own(database: Database) -> None:
