@@ -36,18 +36,28 @@ def asked(connection: Connection, desk: Desk) -> Said:
     return Said(text=desk.order.misfit or "", outcome=None, buttons=again, form=form)
 
 
-def wrong(connection: Connection, deployed: Mind, form: Filled) -> Mapping[str, str]:
-    """What of a form can't be done, and why, by the fields' names; `deployed` is the mind for which nothing is set."""
-    overrides, reasons = policies.at(connection, form.address), dict[str, str]()
-    for name, order in form.orders.items():
-        command = find(order.verb or "")
-        try:
-            overrides = _TRIED[command.name](overrides, deployed, lines.arguments(command, order.text), order)
-        except (lines.Misfit, Unfit) as why:
-            reasons[name] = str(why)
-        except Wrong as why:
-            reasons[name] = f"{why}."
-    return reasons
+def tried(connection: Connection, deployed: Mind, form: Filled) -> tuple[Sequence[Inbound], Mapping[str, str]]:
+    """What a form says in an order in which it can be done, and what of it can't be, and why, by the fields' names.
+
+    What fits only with what stands further down, as a longer persona with a larger window, comes after that.
+    `deployed` is the mind for which nothing is set.
+    """
+    overrides, left, done = policies.at(connection, form.address), form.orders, list[Inbound]()
+    while left:
+        reasons = dict[str, str]()
+        for name, order in left.items():
+            command = find(order.verb or "")
+            try:
+                overrides = _TRIED[command.name](overrides, deployed, lines.arguments(command, order.text), order)
+                done.append(order)
+            except (lines.Misfit, Unfit) as why:
+                reasons[name] = str(why)
+            except Wrong as why:
+                reasons[name] = f"{why}."
+        if len(reasons) == len(left):
+            return done, reasons
+        left = {name: left[name] for name in reasons}
+    return done, {}
 
 
 _Content = tuple[str, tuple[Field, ...]]

@@ -130,10 +130,11 @@ class Inbox:
 
     async def _fill(self, form: Filled) -> None:
         """All of it is taken in, or where something is wrong, nothing. Raises NotFilled."""
-        reasons = await self._database.read(forms.wrong, self._mind, form) or await self._unseen(form)
+        orders, wrong = await self._database.read(forms.tried, self._mind, form)
+        reasons = wrong or await self._unseen(form)
         if reasons:
             raise NotFilled(reasons)
-        for order in form.orders.values():
+        for order in orders:
             await self._hear(order)
 
     async def _unseen(self, form: Filled) -> Mapping[str, str]:

@@ -186,8 +186,8 @@ class Receipt:
 class Filled:
     """A form that somebody has filled in: the commands that say what they have changed, by the names of the fields.
 
-    They are taken in as if each had been said, in this order; but where one can't be done as it is, none of them is,
-    and `receive` raises NotFilled. A form in which nothing was changed is nothing to tell of.
+    They are taken in as if each had been said, in this order if it does; but where one can't be done as it is, none of
+    them is, and `receive` raises NotFilled. A form in which nothing was changed is nothing to tell of.
     """
 
     address: Address

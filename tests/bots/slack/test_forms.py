@@ -140,6 +140,29 @@ async def test_a_wrong_value_is_told_beneath_its_field_and_nothing_is_set_or_los
         assert "persona`: none (built in)" in (await listed(stage)).seen
 
 
+async def test_what_fits_only_together_is_set_together(url: str, stage: SlackStage, model: OpenAIServer) -> None:
+    async with Running(url, model, stage):
+        await begun(stage)
+        await stage.say("!set context_tokens 1,000")
+        await said(stage, "`context_tokens` is 1,000 for this channel")
+        form = await opened(stage, await listed(stage))
+        stage.submit(form, persona="word " * 600, context_tokens="1,200")
+        await stage.until(lambda: form.errors)
+        assert form.errors.keys() == {"persona"}
+        assert "- `context_tokens`: 1,000 (set" in (await listed(stage)).seen, "nor is anything else set"
+
+        stage.submit(form, persona="word " * 600, context_tokens="8,000")
+        await said(stage, "`context_tokens` is 8,000 for this channel")
+        await said(stage, "`persona` is `word word")
+        again = await opened(stage, await listed(stage))
+        stage.submit(again, persona="", context_tokens="1,000")
+        await stage.until(lambda: [one.text for one in stage.shown()].count(_SMALL) == 2)
+        assert "- `persona`: none (built in)" in (await listed(stage)).seen
+
+
+_SMALL = "`context_tokens` is 1,000 for this channel, from the next answer on."
+
+
 async def test_who_would_be_shut_out_is_told_so_in_the_form_and_nothing_of_it_is_set(
     url: str, stage: SlackStage, model: OpenAIServer
 ) -> None:
