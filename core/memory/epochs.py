@@ -30,7 +30,7 @@ class Prefix:
     """What stood before a question: what was set, and the messages, each by its hash.
 
     `seqs` are the turns that were shown, as runs of numbers from the first to the last, and `told` those in whose place
-    checkpoints were; together all that there are if `whole`. `asked` is the
+    checkpoints were; together all that there are if `whole`. Others were `unshown`, for want of room. `asked` is the
     newest question's seq: this one, or one before, where an old turn was called upon late.
     """
 
@@ -42,6 +42,7 @@ class Prefix:
     messages: tuple[int, ...]
     seqs: tuple[tuple[int, int], ...]
     told: tuple[tuple[int, int], ...]
+    unshown: tuple[tuple[int, int], ...]
     whole: bool
 
     @classmethod
@@ -56,6 +57,7 @@ class Prefix:
             messages=tuple(map(hash, window.messages[:-1])),
             seqs=window.seqs,
             told=tuple((one.first, one.last) for one in window.checkpoints if one.kind is not Fold.STATE),
+            unshown=window.unshown,
             whole=window.since is None,
         )
 
@@ -84,7 +86,7 @@ def _of_turns(before: Prefix, after: Prefix) -> Epoch:
     if after.told != before.told:  # what is stale is shown as it was said, until it is told again
         return Epoch.FOLD if len(_seqs(after.told)) > len(_seqs(before.told)) else Epoch.EDIT
     gone, shown = then - now, _seqs(after.seqs)
-    if gone and not after.whole and (not shown or min(gone) < min(shown)):
+    if gone and not after.whole and (not shown or min(gone) < min(shown) or gone & _seqs(after.unshown)):
         return Epoch.STEP
     if not before.whole and _has_more(before, after):
         return Epoch.STEP
@@ -96,7 +98,8 @@ def _of_turns(before: Prefix, after: Prefix) -> Epoch:
 
 def _has_more(before: Prefix, after: Prefix) -> bool:
     """Whether older turns are shown again that had no room, and what was shown then stands as it did."""
-    older = any(seq < min(_seqs(before.seqs)) for seq in _all(after) - _all(before))
+    unshown = _seqs(before.unshown)
+    older = any(seq < min(_seqs(before.seqs)) or seq in unshown for seq in _all(after) - _all(before))
     return older and _lacks(after.messages, before.messages)
 
 

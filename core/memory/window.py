@@ -57,13 +57,15 @@ class Window:
     """What the model is shown: the messages, and what they are made of, section by section.
 
     `seqs` are the turns before the question that are shown as they were said, as runs of numbers from the first to the
-    last. `oldest` is when the first of them was said (seconds since 1970), `since` the same, but only where something
-    older had no room. `checkpoints` are those that are shown in place of others.
+    last, and `unshown` those that have no room, of what is read for it. `oldest` is when the first of them was said
+    (seconds since 1970), `since` the same, but only where something older had no room. `checkpoints` are those that are
+    shown in place of others.
     """
 
     messages: tuple[Message, ...]
     sections: tuple[Section, ...]
     seqs: tuple[tuple[int, int], ...] = ()
+    unshown: tuple[tuple[int, int], ...] = ()
     oldest: float | None = None
     since: float | None = None
     checkpoints: tuple[Checkpoint, ...] = ()
@@ -125,7 +127,7 @@ def build(
     new = sum(_asks(turn, parts) for turn in asked)
     left = room - new - sum(one.tokens for one in folded)
     shown = beginning.chosen(known, left, parts, asked=new)[::-1]
-    turns = [*shown, *asked]
+    turns, seqs = [*shown, *asked], {turn.seq for turn in shown}
     spared = 0 if any(one.text for one in folded) else explaining
     briefly = turns if count is None else brief(turns, cut, count)
     ordered = [_fitted(turn, beginning.most(turn, parts), cut, count) for turn in briefly]
@@ -137,7 +139,8 @@ def build(
             *_told(folded),
             *(_summed(name, parted) for name in ("turns", "overheard", "question")),
         ),
-        seqs=_runs(sorted({turn.seq for turn in shown})),
+        seqs=_runs(sorted(seqs)),
+        unshown=_runs(sorted({turn.seq for turn in known} - seqs)),
         oldest=shown[0].at if shown else None,
         since=shown[0].at if shown and len(shown) < len(known) else None,
         checkpoints=folded,

@@ -142,3 +142,18 @@ async def test_a_change_is_told_in_the_log_by_its_name(database: Database) -> No
         await running.say(message("!undo"))
         await running.over()
         assert await ask(running, "and again") == ["undo"]
+
+
+async def test_what_was_overheard_and_has_no_room_any_more_was_not_erased(database: Database) -> None:
+    """It drops out of its own share, also from between what was said to us."""
+    names = list[str]()
+    async with house(database, budget=2_000) as running:
+        for number in range(30):
+            with capture_logs() as lines:
+                aside = f"{number} lunch, and then some talk of the weather, as ever"
+                await running.say(message(aside, author=BEN, direct=False, audience=Audience.OTHERS))
+                await running.say(message("well?"))
+                await running.over()
+            names += [str(line["epoch"]) for line in lines if line["event"] == "prefix changed"]
+
+    assert set(names) == {"step"}
