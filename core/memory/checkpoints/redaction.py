@@ -21,7 +21,7 @@ _WHOLE = pattern(
         | AIza[\w-]{35,} | ya29\.[\w-]{20,} | GOCSPX-[\w-]{20,}     # Google
         | [rs]k_(?:live|test)_\w{16,} | whsec_[\w+/=]{20,}         # Stripe
         | SG\.[\w-]{16,}\.[\w-]{16,} | hf_[A-Za-z0-9]{30,} | npm_[A-Za-z0-9]{36} | pypi-[\w-]{50,}
-        | eyJ[\w-]{8,2000}\.[\w-]{8,}(?:\.[\w-]*)?                 # signed web tokens
+        | (?:(?<![\w-])eyJ[\w-]{8,}+|eyJ[\w-]{8,500}+)\.[\w-]{8,}(?:\.[\w-]*)?  # signed web tokens
         | [MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,}                  # bots of chat systems, once more
         | \d{8,10}:AA[\w-]{33}
     )

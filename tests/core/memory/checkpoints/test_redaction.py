@@ -19,6 +19,7 @@ SECRETS = [
     "AIza" + "Sy0123456789" * 3,
     "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc",
     "eyJhbGciOiJIUzI1NiJ9" + ".eyJzdWIiOiIxMjM0In0.abc_def-123",
+    "eyJ" + "hbGci" * 600 + ".eyJzdWIiOiIxMjM0In0.abc_def-123",  # with a chain of certificates in its header
     "M" + "TA5NzE4NjQ5ODc2NTQzMjEw.GhIjKl." + "a" * 30,
     KEY,
 ]
