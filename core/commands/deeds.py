@@ -176,9 +176,7 @@ def _seen(window: Window, known: remembered.Count) -> str:
     own, overheard = window.turns - window.overheard, window.overheard
     all_own = own == known.all - known.overheard and not known.is_more
     seen = "all of them" if all_own else f"the newest {own:,} of them"
-    if not known.overheard:
-        return seen
-    if all_own and overheard == known.overheard:
+    if not known.overheard or (all_own and overheard == known.overheard):
         return seen
     return f"{seen.removesuffix(' of them')} of my turns and {overheard:,} of what I overheard"
 
@@ -291,7 +289,8 @@ EFFECTS: Mapping[str, Effect] = {
 }
 """What is done for each command that the model is not asked about."""
 
-_READING = frozenset(("status", "context", "usage", "settings", "preferences", "export", "help", UNKNOWN.name))
+_SAYS = (NOT_ADMITTED.name, UNKNOWN.name)
+_READING = frozenset((*_SAYS, "status", "context", "usage", "settings", "preferences", "export", "help"))
 
 
 def only_reads(order: Order) -> bool:
