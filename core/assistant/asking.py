@@ -20,6 +20,7 @@ from core.memory import attachments, numbering, overhearing, preferences, prompt
 from core.memory.epochs import Epochs, Prefix, why
 from core.memory.mind import Mind
 from core.memory.window import Window
+from core.policy import zones
 from core.session import Checkpoint, Fold, Preferences, Role, Turn
 from core.store import Database, recalling, segments, turns
 from core.store.segments import Move
@@ -89,7 +90,8 @@ class Asking:
         said, question = case.since, case.question
         if said is None:
             return None
-        zone = ZoneInfo(question.preferences.zone) if question.preferences.zone else case.zone
+        theirs = zones.zone(question.preferences.zone or "")
+        zone = case.zone if theirs is None else ZoneInfo(theirs)
         if not moments.is_visit(said):
             return moments.moment(said, datetime.fromtimestamp(question.at, zone))
         assert question.author is not None  # noqa: S101 – every command has one

@@ -1,10 +1,11 @@
 """Preferences: what people are told of their own, and how they change them."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from core.commands.table import COMMANDS
 from core.memory.preferences import KNOWN, Unfit, told
-from core.policy import SETTINGS, Level, Policy
+from core.policy import SETTINGS, Level, Policy, Wrong
 from core.seam.forms import Field
 from core.seam.messages import Author
 from core.session import SessionKey
@@ -39,10 +40,17 @@ def listed(connection: Connection, key: SessionKey, asker: Author) -> str:
 
 
 def under(policy: Policy, connection: Connection, key: SessionKey, asker: Author) -> Policy:
-    """The policy as it holds for this person alone: of what they prefer, some is a setting, and nothing is nearer."""
-    wishes = told(preferences.of(connection, key, asker.id))
-    theirs = [name for name in wishes if name in SETTINGS and Level.PERSON in SETTINGS[name].levels]
-    return policy.with_values(Level.PERSON, {name: SETTINGS[name].read(wishes[name]) for name in theirs})
+    """The policy as it holds for this person alone: of what they prefer, some is a setting, and nothing is nearer.
+
+    What can't be read, as a newer release may have stored it, is passed over.
+    """
+    values = dict[str, object]()
+    for name, said in told(preferences.of(connection, key, asker.id)).items():
+        setting = SETTINGS.get(name)
+        if setting is not None and Level.PERSON in setting.levels:
+            with suppress(Wrong):
+                values[name] = setting.read(said)
+    return policy.with_values(Level.PERSON, values)
 
 
 def fields(connection: Connection, key: SessionKey, asker: Author) -> tuple[Field, ...]:

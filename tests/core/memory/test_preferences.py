@@ -14,7 +14,8 @@ from core.memory.prompts import NUMBERS, SUMMARIZE, instructions
 from core.memory.window import build
 from core.model.llm import Prompt
 from core.session import Kind, Preferences, Progress, Role, Turn, Validity
-from core.store import Database
+from core.store import Database, places
+from core.store import preferences as store
 from tests.script import House, ScriptedModel, TranscriptAdapter, expire, house
 from tests.values import ADA, BEN, HERE, message
 
@@ -207,6 +208,23 @@ async def test_preferences_are_shown_to_their_owner(database: Database) -> None:
     assert wrong == "I don't know this time zone. Did you mean `Europe/Berlin`?"
     assert odd.startswith("`colour` is none of language, tone, length, name, zone, about.")
     assert "- zone: `Europe/Berlin`\n- about: `I say 'no' often`" in mine
+
+
+async def test_a_zone_that_this_machine_does_not_know_is_passed_over(database: Database) -> None:
+    """A newer one has stored it, say."""
+    async with house(database) as running:
+        await ask(running, "first")
+        found = await database.read(places.find, HERE)
+        assert found is not None
+        await database.write(store.change, found[0], ADA.id, "zone", "Mars/Base")
+        status = await order(running, "!status")
+        await order(running, "!settings")
+        settings = "\n".join(running.adapter.texts)
+        await ask(running, "!summarize since yesterday")
+
+    assert " UTC.\n" in status
+    assert "`zone`: UTC (built in)" in settings
+    assert running.model.prompts[-1].messages[-1].text.startswith(SUMMARIZE)
 
 
 @both
