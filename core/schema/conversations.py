@@ -17,6 +17,12 @@ from sqlalchemy import (
 
 from core.schema.naming import metadata
 
+
+def _some(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index of the rows alone of which this is true, on both databases."""
+    return Index(name, *columns, unique=unique, postgresql_where=text(where), sqlite_where=text(where))
+
+
 workspaces = Table(
     "workspaces",
     metadata,
@@ -55,26 +61,23 @@ sessions = Table(
     Column("news", Boolean, nullable=False, server_default=false()),  # what waits has changed: the holder looks again
     Column("stop", Integer),  # what is being answered of before this seq is to end where it is
     UniqueConstraint("workspace", "address"),
-    Index(
+    _some(
         "ix_sessions_news",
         "workspace",
         "session",
-        postgresql_where=text("news OR stop IS NOT NULL"),
-        sqlite_where=text("news OR stop IS NOT NULL"),
+        where="news OR stop IS NOT NULL",
     ),
-    Index(
+    _some(
         "ix_sessions_due_at",
         "due_at",
-        postgresql_where=text("due_at IS NOT NULL"),
-        sqlite_where=text("due_at IS NOT NULL"),
+        where="due_at IS NOT NULL",
     ),
     Index("ix_sessions_workspace_channel_touched_at", "workspace", "channel", "touched_at"),
-    Index(
+    _some(
         "ix_sessions_present",
         "workspace",
         "session",  # which no message changes
-        postgresql_where=text("present_since IS NOT NULL"),
-        sqlite_where=text("present_since IS NOT NULL"),
+        where="present_since IS NOT NULL",
     ),
 )
 
@@ -100,7 +103,7 @@ unrecorded = Table(  # off the record: no word is kept of what was said after `s
     Column("since", BigInteger, primary_key=True, autoincrement=False),  # microseconds, as `turns.at`
     Column("until", BigInteger, nullable=False),
     Column("told", Boolean, nullable=False),  # that it is over
-    Index("ix_unrecorded_until", "until", postgresql_where=text("NOT told"), sqlite_where=text("NOT told")),
+    _some("ix_unrecorded_until", "until", where="NOT told"),
 )
 
 turns = Table(
@@ -131,56 +134,50 @@ turns = Table(
     Column("changes", SmallInteger),  # how often its words have changed
     Column("follows", Integer),  # of what was overheard: the newest seq before it that was not, or not after that
     Column("body", LargeBinary, nullable=False),
-    Index(
+    _some(
         "uq_turns_message",
         "workspace",
         "message",  # before the session: what arrives goes to the end
         "session",
         unique=True,
-        postgresql_where=text("message IS NOT NULL"),
-        sqlite_where=text("message IS NOT NULL"),
+        where="message IS NOT NULL",
     ),
-    Index(
+    _some(
         "uq_turns_notice",
         "workspace",
         "session",
         "notice",
         unique=True,
-        postgresql_where=text("notice IS NOT NULL"),
-        sqlite_where=text("notice IS NOT NULL"),
+        where="notice IS NOT NULL",
     ),
-    Index(
+    _some(
         "ix_turns_dead",
         "workspace",
         "session",
         "seq",
-        postgresql_where=text("error IS NOT NULL"),
-        sqlite_where=text("error IS NOT NULL"),
+        where="error IS NOT NULL",
     ),
-    Index(
+    _some(
         "ix_turns_covers",
         "workspace",
         "session",
         "seq",
-        postgresql_where=text("covers IS NOT NULL"),
-        sqlite_where=text("covers IS NOT NULL"),
+        where="covers IS NOT NULL",
     ),
-    Index(
+    _some(
         "ix_turns_waiting",
         "workspace",
         "session",
         "at",
         "seq",
-        postgresql_where=text("slip IS NOT NULL"),
-        sqlite_where=text("slip IS NOT NULL"),
+        where="slip IS NOT NULL",
     ),
-    Index(
+    _some(
         "ix_turns_edited_at",
         "workspace",
         "session",
         "edited_at",
-        postgresql_where=text("edited_at IS NOT NULL"),
-        sqlite_where=text("edited_at IS NOT NULL"),
+        where="edited_at IS NOT NULL",
     ),
 )
 
@@ -232,12 +229,11 @@ quotes = Table(
     Column("unread", Text),  # why it could not be
     Column("edited_at", BigInteger),  # the newest edit of what is quoted that we know, by the platform's clock
     Column("body", LargeBinary, nullable=False),
-    Index(
+    _some(
         "ix_quotes_message",
         "workspace",
         "message",
-        postgresql_where=text("message IS NOT NULL"),
-        sqlite_where=text("message IS NOT NULL"),
+        where="message IS NOT NULL",
     ),
 )
 
@@ -264,19 +260,17 @@ deliveries = Table(  # of a day, and what is not certain: few in a session, so t
     Column("error", Text),
     Column("body", LargeBinary),  # what is to be posted and no turn has; gone, or empty where doubtful, once it is sent
     Column("due_at", BigInteger),  # when it is reconciled, being uncertain
-    Index(
+    _some(
         "ix_deliveries_failed",
         "workspace",
         "session",
         "seq",
-        postgresql_where=text("error IS NOT NULL"),
-        sqlite_where=text("error IS NOT NULL"),
+        where="error IS NOT NULL",
     ),
-    Index(
+    _some(
         "ix_deliveries_due_at",
         "due_at",
-        postgresql_where=text("due_at IS NOT NULL"),
-        sqlite_where=text("due_at IS NOT NULL"),
+        where="due_at IS NOT NULL",
     ),
     sqlite_with_rowid=False,  # in the order of the key, the room that a text leaves is used again
 )
