@@ -1,9 +1,11 @@
 """The model and the mind, made from the settings."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 
 from core.config import Settings, own_instructions
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, DatabaseError
 from core.memory.checkpoints.shown import EXPLAINED as RECORDS
 from core.memory.mind import Mind
 from core.memory.prompts import instructions
@@ -14,7 +16,7 @@ from core.model.llm import Model
 from core.model.metered import Metered
 from core.model.offline import OfflineModel
 from core.model.prices import Prices
-from core.store import Database, ledger
+from core.store import Database, ledger, servers
 
 
 def make_models(settings: Settings, database: Database) -> Mapping[str, Model]:
@@ -75,3 +77,19 @@ async def make_mind(settings: Settings, model: Model, known: Prices, others: Map
 
 def _calibration(settings: Settings, counter: tokens.Counter) -> Calibration:
     return Calibration(openai=settings.openai_base_url is None, excess=counter.excess)
+
+
+@dataclass(frozen=True, slots=True)
+class Recollection:
+    """What was learnt of model servers, in the database: see core.model.llm.Recollection."""
+
+    database: Database
+
+    async def recall(self, server: str, model: str) -> str | None:
+        """What was kept of a model on a server; None for nothing."""
+        return await self.database.read(servers.recall, server, model)
+
+    async def keep(self, server: str, model: str, manners: str) -> None:
+        """Keeps it for all processes, and the next start."""
+        with suppress(DatabaseError):  # it will be learnt again
+            await self.database.write(servers.keep, server, model, manners)

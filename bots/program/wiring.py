@@ -31,7 +31,7 @@ from core.memory.mind import Mind
 from core.model import prices
 from core.model.llm import Model
 from core.seam.adapter import Adapter, Receive
-from core.store import Database, claims, connect, health, hearers, servers, sqlite_files
+from core.store import Database, claims, connect, health, hearers, sqlite_files
 from core.store.engine import rows
 from core.store.sealing import Vault
 from core.timings import Timings
@@ -107,7 +107,7 @@ async def _start(
         server=server,
         calibrations=mind.calibrations,
         models=(model, *others.values()),
-        recollection=_Recollection(database),
+        recollection=minds.Recollection(database),
     )
     await measuring.look()
     for adapter in adapters.values():
@@ -266,17 +266,3 @@ async def _hear(adapter: Adapter, receive: Receive, refusals: list[PlatformError
     except PlatformError as error:
         log.error("platform lost", platform=adapter.platform, reason=str(error))
         refusals.append(error)
-
-
-@dataclass(frozen=True, slots=True)
-class _Recollection:
-    """What was learnt of model servers, in the database: see core.model.llm.Recollection."""
-
-    database: Database
-
-    async def recall(self, server: str, model: str) -> str | None:
-        return await self.database.read(servers.recall, server, model)
-
-    async def keep(self, server: str, model: str, manners: str) -> None:
-        with suppress(DatabaseError):  # it will be learnt again
-            await self.database.write(servers.keep, server, model, manners)
