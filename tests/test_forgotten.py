@@ -219,3 +219,26 @@ async def test_what_was_forgotten_is_not_learnt_again_from_a_forward_of_it(url: 
     assert "tuna" not in str([request.texts for request in model.requests[1:]])
     assert "bread" in str(model.requests[-1].texts), "what nobody wants forgotten is quoted"
     assert "tuna" not in await words_in(url)
+
+
+async def test_what_was_forwarded_before_it_was_heard_is_forgotten_with_its_speakers_words(url: str) -> None:
+    """Discord tells of no forward whose words it has, and they reach us later, in the place that they were said in."""
+    async with (
+        DiscordStage() as stage,
+        OpenAIServer(answer=answer) as model,
+        Running(url, model, stage, timings=BRISK),
+    ):
+        early = await stage.say("adaword1 it was", author="ada", to_bot=False)
+        await stage.say("benword2 as well", author="ben", to_bot=False)
+        asking = f"<@{stage.world.bot['id']}> what is that?"
+        await stage.forward(early, asking, place="other", author="ben")
+        await stage.until(lambda: stage.shown("other") and stage.shown("other")[-1].done)
+        await stage.say("what was said?", author="ben")
+        await stage.until(lambda: stage.shown() and stage.shown()[-1].done)
+        assert all(_adas([str(one.texts)]) for one in model.requests)
+        await stage.say("!forget me yes", author="ada")
+        await stage.until(lambda: any("I have forgotten you" in one.text for one in stage.shown()), 60)
+        await stage.say("what was it?", place="other")
+        await stage.until(lambda: len(stage.shown("other")) == 2 and stage.shown("other")[-1].done)
+
+    assert _adas([str(model.requests[-1].texts), await words_in(url)]) == set()

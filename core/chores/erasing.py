@@ -89,6 +89,8 @@ class Erasing:
         before, erasure = erasure.before, await self._with_key(erasure)
         if erasure.before != before:
             return
+        if erasure.is_of_person:
+            await self._database.write(identities.ascribe, erasure)
         while channels := await self._database.read(erasures.channels, erasure, _CHANNELS):
             for channel in channels:
                 keys = await self._database.read(erasures.sessions_in, erasure, channel)

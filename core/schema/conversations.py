@@ -61,17 +61,8 @@ sessions = Table(
     Column("news", Boolean, nullable=False, server_default=false()),  # what waits has changed: the holder looks again
     Column("stop", Integer),  # what is being answered of before this seq is to end where it is
     UniqueConstraint("workspace", "address"),
-    _some(
-        "ix_sessions_news",
-        "workspace",
-        "session",
-        where="news OR stop IS NOT NULL",
-    ),
-    _some(
-        "ix_sessions_due_at",
-        "due_at",
-        where="due_at IS NOT NULL",
-    ),
+    _some("ix_sessions_news", "workspace", "session", where="news OR stop IS NOT NULL"),
+    _some("ix_sessions_due_at", "due_at", where="due_at IS NOT NULL"),
     Index("ix_sessions_workspace_channel_touched_at", "workspace", "channel", "touched_at"),
     _some(
         "ix_sessions_present",
@@ -142,43 +133,11 @@ turns = Table(
         unique=True,
         where="message IS NOT NULL",
     ),
-    _some(
-        "uq_turns_notice",
-        "workspace",
-        "session",
-        "notice",
-        unique=True,
-        where="notice IS NOT NULL",
-    ),
-    _some(
-        "ix_turns_dead",
-        "workspace",
-        "session",
-        "seq",
-        where="error IS NOT NULL",
-    ),
-    _some(
-        "ix_turns_covers",
-        "workspace",
-        "session",
-        "seq",
-        where="covers IS NOT NULL",
-    ),
-    _some(
-        "ix_turns_waiting",
-        "workspace",
-        "session",
-        "at",
-        "seq",
-        where="slip IS NOT NULL",
-    ),
-    _some(
-        "ix_turns_edited_at",
-        "workspace",
-        "session",
-        "edited_at",
-        where="edited_at IS NOT NULL",
-    ),
+    _some("uq_turns_notice", "workspace", "session", "notice", unique=True, where="notice IS NOT NULL"),
+    _some("ix_turns_dead", "workspace", "session", "seq", where="error IS NOT NULL"),
+    _some("ix_turns_covers", "workspace", "session", "seq", where="covers IS NOT NULL"),
+    _some("ix_turns_waiting", "workspace", "session", "at", "seq", where="slip IS NOT NULL"),
+    _some("ix_turns_edited_at", "workspace", "session", "edited_at", where="edited_at IS NOT NULL"),
 )
 
 checkpoints = Table(  # texts in place of folded turns
@@ -229,12 +188,9 @@ quotes = Table(
     Column("unread", Text),  # why it could not be
     Column("edited_at", BigInteger),  # the newest edit of what is quoted that we know, by the platform's clock
     Column("body", LargeBinary, nullable=False),
-    _some(
-        "ix_quotes_message",
-        "workspace",
-        "message",
-        where="message IS NOT NULL",
-    ),
+    Column("copied", Text),  # the platform's ID of what it is a copy of, while nobody knows whose words these are
+    _some("ix_quotes_message", "workspace", "message", where="message IS NOT NULL"),
+    _some("ix_quotes_copied", "workspace", "copied", where="copied IS NOT NULL"),
 )
 
 gone = Table(
@@ -260,18 +216,8 @@ deliveries = Table(  # of a day, and what is not certain: few in a session, so t
     Column("error", Text),
     Column("body", LargeBinary),  # what is to be posted and no turn has; gone, or empty where doubtful, once it is sent
     Column("due_at", BigInteger),  # when it is reconciled, being uncertain
-    _some(
-        "ix_deliveries_failed",
-        "workspace",
-        "session",
-        "seq",
-        where="error IS NOT NULL",
-    ),
-    _some(
-        "ix_deliveries_due_at",
-        "due_at",
-        where="due_at IS NOT NULL",
-    ),
+    _some("ix_deliveries_failed", "workspace", "session", "seq", where="error IS NOT NULL"),
+    _some("ix_deliveries_due_at", "due_at", where="due_at IS NOT NULL"),
     sqlite_with_rowid=False,  # in the order of the key, the room that a text leaves is used again
 )
 

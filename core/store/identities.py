@@ -3,14 +3,26 @@
 from sqlalchemy import Connection, and_, delete, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.schema import calls, denials, gone, policies, preferences, rejections, warned, workspaces
+from core.schema import calls, denials, gone, policies, preferences, quotes, rejections, turns, warned, workspaces
 from core.seam.address import Address
+from core.session import Role
 from core.store import bodies, pseudonyms
 from core.store.engine.rows import within
 from core.store.engine.sql import erases
 from core.store.erasures import Counts, Erasure, Scope, add
 
 _STEP = 500  # rows
+
+
+def ascribe(connection: Connection, erasure: Erasure) -> None:
+    """Copies of what the person has said, which we heard later than them, are known for theirs from now on.
+
+    Only an ID is compared, as copies come without an author on platforms where that is unique.
+    """
+    mine = and_(turns.c.workspace == erasure.workspace, turns.c.author == erasure.subject)
+    theirs = select(turns.c.message).where(mine, turns.c.role == Role.PERSON, turns.c.message == quotes.c.copied)
+    here = and_(quotes.c.workspace == erasure.workspace, quotes.c.copied.is_not(None))
+    connection.execute(update(quotes).where(here, theirs.exists()).values(author=erasure.subject, copied=None))
 
 
 @erases

@@ -185,6 +185,7 @@ def _row(key: SessionKey, seq: int, place: int, quote: Quote, by: str, whose: st
         "source": bodies.SOURCE.seal(key, row, quote.source and storable(quote.source)),
         "unread": bodies.UNREAD.seal(key, row, quote.unread and storable(quote.unread)),
         "body": bodies.QUOTE.seal(key, row, quote.text, by=by),
+        "copied": quote.copied if author is None else None,
     }
 
 

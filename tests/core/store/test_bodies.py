@@ -18,7 +18,7 @@ NO_WORDS = {
     "segments": {"kind"},
     "turns": {"message", "author", "verb", "notice", "model", "shown_seqs", "shown_parts"},
     "checkpoints": {"model"},
-    "quotes": {"kind", "author", "message"},
+    "quotes": {"kind", "author", "message", "copied"},
     "gone": {"channel", "message"},
     "deliveries": {"message"},
     "parts": {"message"},
