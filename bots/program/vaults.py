@@ -1,11 +1,13 @@
 """The vault of a deployment: made of the settings' key ring, held against the database, and put to use or refused."""
 
+import asyncio
 from collections.abc import Iterable, Set
+from contextlib import suppress
 
 import structlog
 
 from core.config import Settings, own_keys
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, DatabaseError
 from core.store import Database, bodies, keys, resealing
 from core.store.sealing import Vault
 from core.vault import ring as rings
@@ -44,6 +46,14 @@ def require_known(ring: Ring | None, used: Set[str], *, are_gone: bool) -> None:
         return
     missing = f"{rings.SETTING} is not set" if ring is None else f"the key ring lacks {_named(lacking)}"
     raise ConfigurationError(f"{missing}: what is stored here is sealed by {_named(used)}; add what is missing")
+
+
+async def mind_others(database: Database, every: float) -> None:
+    """For a process without a ring: raises ConfigurationError once another one, which has one, begins to seal."""
+    while True:
+        with suppress(DatabaseError):  # then nothing can be stored either
+            await require(None, database)
+        await asyncio.sleep(every)
 
 
 async def leaves_some_in_the_clear(database: Database) -> bool:

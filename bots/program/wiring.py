@@ -86,6 +86,8 @@ class _House:
     inbox: Inbox
     worker: Worker
     chores: Chores
+    is_sealed: bool
+    timings: Timings
 
 
 async def _start(
@@ -177,7 +179,14 @@ def _build(
         vault=vault,
     )
     return _House(
-        owner=owner, database=database, adapters=adapters, inbox=inbox, worker=worker, chores=Chores(table, shifts)
+        owner=owner,
+        database=database,
+        adapters=adapters,
+        inbox=inbox,
+        worker=worker,
+        chores=Chores(table, shifts),
+        is_sealed=vault is not None,
+        timings=timings,
     )
 
 
@@ -235,11 +244,13 @@ async def _serve(house: _House, drain_seconds: float, stop: asyncio.Event) -> No
                     group.create_task(house.chores.work()),
                     group.create_task(house.database.listen(house.worker.wake)),
                 ]
+                if not house.is_sealed:
+                    working.append(group.create_task(vaults.mind_others(house.database, house.timings.keys)))
                 await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
                 for task in (listening, stopping, *working):
                     task.cancel()
-        except* PlatformError:
-            drain_seconds = 0  # what is being answered can be shown nowhere any more: the next start does
+        except* (PlatformError, ConfigurationError):
+            drain_seconds = 0  # what is being answered can be shown, or stored, no more: the next start does
             raise
         finally:  # also when something fails: what is being answered is finished
             log.info("draining")

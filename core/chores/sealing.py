@@ -6,8 +6,9 @@ from typing import TypeVar
 
 import structlog
 
-from core.store import Database, keys, resealing
+from core.store import Database, keys, resealing, rotating
 from core.store.sealing import Vault
+from core.timings import Timings
 
 log = structlog.get_logger()
 
@@ -21,23 +22,42 @@ _OVERLAP = 60_000  # milliseconds; what was committed late is heard of twice rat
 class Resealing:
     """Seals what is stored in a database anew, by the data keys of now.
 
-    `tell` is told how many rows were looked at. After each look and each step it rests for as long as that took, so
-    that half of the database's time at the least is for what people wait for.
+    `tell` is told how many rows were looked at, and all processes hear of keys every `heard` seconds.
+    After each look and each step it rests for as long as that took, so that half of the database's time at the least is
+    for what people wait for.
     """
 
-    def __init__(self, *, database: Database, vault: Vault, tell: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        vault: Vault,
+        tell: Callable[[int], None] = lambda _: None,
+        heard: float = Timings().keys,
+    ) -> None:
         self._database = database
         self._vault = vault
         self._tell = tell
+        self._heard = heard
         self.lost = 0
 
     async def seal_all(self) -> int:
-        """Seals what is in the clear, until nothing is, and from then on everything else is refused; how many rows."""
+        """Seals what is in the clear, until nothing is, and from then on everything else is refused; how many rows.
+
+        Whoever was started without a ring, and stores in the clear, has ended by then.
+        """
+        sealed = await self._seal()
+        if wait := await self._database.read(rotating.to_be_heard, within=2 * self._heard):
+            await asyncio.sleep(wait)
+            sealed += await self._seal()
+        await resealing.mark(self._vault, self._database)
+        log.info("all is sealed", rows=sealed)
+        return sealed
+
+    async def _seal(self) -> int:
         sealed = 0
         while done := await self.walk(renew=False):
             sealed += done
-        await resealing.mark(self._vault, self._database)
-        log.info("all is sealed", rows=sealed)
         return sealed
 
     async def walk(self, *, renew: bool) -> int:

@@ -161,7 +161,7 @@ def sealing(database: Database, vault: Vault, timings: Timings) -> Chore:
 
     async def seal() -> None:
         if not vault.all_sealed:
-            await Resealing(database=database, vault=vault).seal_all()
+            await Resealing(database=database, vault=vault, heard=timings.keys).seal_all()
 
     return Chore(name="sealing", do=seal, every=timings.seal, after_failure=timings.put_off, by_one=True)
 

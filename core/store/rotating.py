@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, and_, delete, func, select, update
 
 from core.errors import DatabaseError
 from core.schema import data_keys
-from core.store import keys
+from core.store import hearers, keys
 from core.store.engine.database import Database
 from core.store.engine.sql import now
 from core.store.keys import DataKey
@@ -76,6 +76,16 @@ async def unheard(database: Database, *, within: float) -> float:
     """In how many seconds all processes have heard by what they are to wrap; `within` so many each hears of all."""
     age = await database.read(_age)
     return 0.0 if age is None else max(0.0, within - age)
+
+
+def to_be_heard(connection: Connection, *, within: float) -> float:
+    """In how many seconds all processes that hear a platform have heard that there is a ring at all."""
+    if min(hearers.heard(connection).values(), default=within) >= within:
+        return 0.0
+    age: int | None = connection.execute(
+        select(now(connection) - func.min(data_keys.c.made_at)).where(_PROOFS)
+    ).scalar()
+    return 0.0 if age is None else max(0.0, within - age / 1000)
 
 
 def _age(connection: Connection) -> float | None:

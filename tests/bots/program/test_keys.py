@@ -133,6 +133,32 @@ async def test_a_ring_in_a_file_is_the_same(tmp_path: Path) -> None:
     assert said == ""
 
 
+async def test_who_stores_in_the_clear_ends_when_a_ring_comes_and_nothing_of_it_is_lost(
+    url: str, tmp_path: Path
+) -> None:
+    async with process(tmp_path, "run", "console", DATABASE_URL=url) as other, asyncio.timeout(90):
+        assert other.stdin is not None
+        assert other.stdout is not None
+        other.stdin.write(b"marker-zebra\n")
+        await other.stdout.readuntil(b"> marker-zebra")
+        sealing = asyncio.create_task(
+            asyncio.to_thread(backscroll, "keys", "rotate", DATABASE_URL=url, BACKSCROLL_KEYS=ONE)
+        )
+        database = connect(url)
+        while not await rows(database, data_keys):  # noqa: ASYNC110 – a database tells nobody
+            await asyncio.sleep(0.05)
+        other.stdin.write(b"marker-gnu\n")
+        await other.stdout.readuntil(b"> marker-gnu")
+        _, said = await other.communicate()
+        done = await sealing
+    assert (done.exit_code, other.returncode) == (0, 2), done.stderr
+    assert b"BACKSCROLL_KEYS is not set: what is stored here is sealed by the key " in said
+    await database.close()
+    assert b"marker" not in await kept(url)
+    _, out, said = await talk(tmp_path, "and now?", DATABASE_URL=url, BACKSCROLL_KEYS=ONE)
+    assert ("marker-gnu" in out, "can't be read" in out) == (True, False)
+
+
 async def test_a_database_in_the_clear_is_sealed_when_a_ring_comes(url: str, tmp_path: Path) -> None:
     _, _, said = await talk(tmp_path, "marker-zebra", "!set persona marker-pirate", DATABASE_URL=url)
     assert "stored in the clear" in said
