@@ -16,6 +16,7 @@ from core.store import copy_sqlite, sqlite_files, without_password
 
 _PASSES = "Workspaces are kept apart: name a role in it that passes over row-level security, or it copies nothing."
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+_OWN = ("-wal", "-shm", "-journal")
 _KEYS = "The key ring is not in it: keep a copy of that in another place."
 
 
@@ -36,6 +37,7 @@ async def _back_up(settings: Settings, file: Path) -> int:
             typer.echo(_PASSES, err=True)
         return 0
     await _require_known(settings)
+    _require_free(file, files[0])
     try:
         length = await asyncio.to_thread(copy_sqlite, files[0], file)
     except FileExistsError:
@@ -47,6 +49,12 @@ async def _back_up(settings: Settings, file: Path) -> int:
     if settings.backscroll_keys is not None or settings.backscroll_keys_file is not None:
         typer.echo(_KEYS)
     return 0
+
+
+def _require_free(file: Path, database: Path) -> None:
+    """Raises ConfigurationError for a name under which whoever opens the database next would have it deleted."""
+    if file.resolve() in {Path(f"{database.resolve()}{end}") for end in _OWN}:
+        raise ConfigurationError(f"{file} is a name that SQLite keeps for its own files: name another file")
 
 
 async def _require_known(settings: Settings) -> None:

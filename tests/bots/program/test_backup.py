@@ -68,6 +68,21 @@ def test_a_backup_overwrites_nothing_and_makes_no_database(url: str, tmp_path: P
     assert not any((tmp_path / name).exists() for name in ("new.db", "copy.db"))
 
 
+@pytest.mark.parametrize("end", ["-wal", "-shm", "-journal"])
+def test_a_backup_gets_no_name_that_sqlite_takes_for_its_own(end: str, tmp_path: Path) -> None:
+    """Nobody runs, so none of them is there; whoever starts next would have it deleted."""
+    url = f"sqlite:///{tmp_path}/talk.db"
+    assert backscroll("migrate", DATABASE_URL=url).exit_code == 0
+    (tmp_path / "other.db").symlink_to("talk.db")
+
+    for name in ("talk.db", "other.db"):
+        refused = backscroll("backup", f"talk.db{end}", DATABASE_URL=f"sqlite:///{tmp_path}/{name}")
+
+        assert refused.exit_code == 2
+        assert "name another file" in refused.stderr
+        assert not (tmp_path / f"talk.db{end}").exists()
+
+
 @pytest.mark.parametrize("dialect", ["sqlite"])
 def test_a_backup_without_room_says_so_of_its_own_disk_and_leaves_nothing(url: str, tmp_path: Path) -> None:
     assert backscroll("migrate", DATABASE_URL=url).exit_code == 0
