@@ -97,9 +97,9 @@ class ConsoleAdapter(Adapter):
         clock: Callable[[], float] = time,
         pause: float = 1.0,
     ) -> None:
-        source = source or sys.stdin
-        self._screen = Screen(screen or Console(highlight=False))
-        self._interactive = source.isatty() and self._screen.is_terminal if interactive is None else interactive
+        source, self._screen = source or sys.stdin, Screen(screen or Console(highlight=False))
+        is_person = source is not None and source.isatty() and self._screen.is_terminal
+        self._interactive = is_person if interactive is None else interactive
         self._lines = Lines(source)
         self._author = Author(id="local", name=name)
         self._prefix, self._numbers = prefix or token_hex(4), count(1)

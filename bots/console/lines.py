@@ -14,8 +14,8 @@ class Lines:
     being waited for, nor by the lock of a buffered stream. It reads only when asked, as far as one read takes it.
     """
 
-    def __init__(self, source: TextIO) -> None:
-        self._source = source
+    def __init__(self, source: TextIO | None) -> None:
+        self._source = source  # None where it was closed before we began
         self._asked = Semaphore(0)
         self._read: Queue[str | None] = Queue()
         self._thread: Thread | None = None
@@ -23,8 +23,11 @@ class Lines:
 
     async def next(self) -> str | None:
         """The next line without its end; None, again and again, when there are no more."""
+        if self._source is None:
+            return None
         if self._thread is None:
-            self._thread = Thread(target=self._work, args=(self._source.fileno(), get_running_loop()), daemon=True)
+            source = (self._source.fileno(), self._source.encoding, get_running_loop())
+            self._thread = Thread(target=self._work, args=source, daemon=True)
             self._thread.start()
         self._asked.release()
         return await self._read.get()
@@ -34,8 +37,8 @@ class Lines:
         self._closed = True
         self._asked.release()
 
-    def _work(self, descriptor: int, loop: AbstractEventLoop) -> None:
-        lines = self._all(descriptor)
+    def _work(self, descriptor: int, encoding: str, loop: AbstractEventLoop) -> None:
+        lines = (_decoded(line, encoding) for line in self._all(descriptor))
         while self._asked.acquire() and not self._closed:
             line = next(lines, None)
             try:
@@ -43,7 +46,7 @@ class Lines:
             except RuntimeError:  # the event loop has ended while we read
                 return
 
-    def _all(self, descriptor: int) -> Iterator[str]:
+    def _all(self, descriptor: int) -> Iterator[bytes]:
         rest = b""
         while True:
             try:
@@ -53,9 +56,10 @@ class Lines:
             if not new:
                 break
             *lines, rest = (rest + new).split(b"\n")
-            yield from map(self._decoded, lines)
+            yield from lines
         if rest:
-            yield self._decoded(rest)
+            yield rest
 
-    def _decoded(self, line: bytes) -> str:
-        return line.removesuffix(b"\r").decode(self._source.encoding, "replace")
+
+def _decoded(line: bytes, encoding: str) -> str:
+    return line.removesuffix(b"\r").decode(encoding, "replace")

@@ -510,7 +510,7 @@ async def test_a_start_that_waits_for_its_platform_can_be_stopped(tmp_path: Path
     assert not any("Traceback" in line or SECRET in line for line in lines)
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-", "<&- >&- 2>&-"])
 async def test_who_has_closed_what_it_writes_to_has_it_run_all_the_same(closed: str, tmp_path: Path) -> None:
     order = f"echo hello | {sys.executable} -m bots run console {closed}"
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **switch()}
