@@ -66,7 +66,9 @@ class DiscordAdapter(Adapter):
         )
         self._screen = Screen(self._api)
         self._reactions = Reactions(self._api)
-        self._posting = Posting(self._api, responses, Lookup(self._api), self._screen, now=now, timings=timings)
+        self._posting = Posting(
+            self._api, responses, Lookup(self._api), self._screen, now=now, clock=clock, timings=timings
+        )
         self._history = History(self._api, timings=timings)
 
     async def listen(self, receive: Receive) -> None:

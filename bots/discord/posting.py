@@ -39,7 +39,9 @@ _PRIVATE = "private"
 
 
 class Posting:
-    """`deliver`, `preview` and `reconcile` of the adapter. `now` is in seconds since 1970."""
+    """`deliver`, `preview` and `reconcile` of the adapter. `now` is in seconds since 1970, and
+    `clock` counts them from anywhere.
+    """
 
     def __init__(
         self,
@@ -49,11 +51,12 @@ class Posting:
         screen: Screen,
         *,
         now: Callable[[], float],
+        clock: Callable[[], float],
         timings: Timings,
     ) -> None:
         self._api, self._responses = api, responses
         self._lookup, self._screen = lookup, screen
-        self._now, self._timings = now, timings
+        self._now, self._clock, self._timings = now, clock, timings
         self._locks: WeakValueDictionary[str, Lock] = WeakValueDictionary()
         self._previewed: set[str] = set()  # channels in which a preview is under way
         self._typed: dict[str, float] = {}
@@ -170,10 +173,10 @@ class Posting:
 
     async def _type(self, reply: Reply) -> None:
         """Shows that we are at work, unless a deferred interaction shows it already."""
-        channel, now = channel_of(reply.address), self._now()
+        channel, now = channel_of(reply.address), self._clock()
         if self._ticket(reply) is not None or channel in self._mute:
             return
-        if now - self._typed.get(channel, 0.0) < self._timings.typing:
+        if channel in self._typed and now - self._typed[channel] < self._timings.typing:
             return
         self._typed = {one: at for one, at in self._typed.items() if now - at < self._timings.typing} | {channel: now}
         try:

@@ -65,8 +65,8 @@ async def test_only_the_first_part_is_a_reply(stage: DiscordStage, mouth: Discor
 
 
 async def test_typing_shows_until_there_is_text_and_seldom(stage: DiscordStage) -> None:
-    now = [time()]
-    mouth = stage.adapter(now=lambda: now[0])
+    now = [0.0]
+    mouth = stage.adapter(clock=lambda: now[0])
     answer = reply(await asked(stage), "")
     assert await mouth.preview(answer) is None
     assert await mouth.preview(answer) is None
@@ -80,8 +80,8 @@ async def test_typing_shows_until_there_is_text_and_seldom(stage: DiscordStage) 
 
 
 async def test_typing_is_not_tried_again_where_it_is_forbidden(stage: DiscordStage) -> None:
-    now = [time()]
-    mouth = stage.adapter(now=lambda: now[0])
+    now = [0.0]
+    mouth = stage.adapter(clock=lambda: now[0])
     stage.world.fault("POST /channels/.*/typing", status=403, code=50001, times=9)
     answer = reply(await asked(stage), "")
     for _ in range(3):
@@ -92,8 +92,8 @@ async def test_typing_is_not_tried_again_where_it_is_forbidden(stage: DiscordSta
 
 
 async def test_typing_that_was_forbidden_once_is_tried_again_after_the_next_answer(stage: DiscordStage) -> None:
-    now = [time()]
-    mouth = stage.adapter(now=lambda: now[0])
+    now = [0.0]
+    mouth = stage.adapter(clock=lambda: now[0])
     stage.world.fault("POST /channels/.*/typing", status=403, code=50001, times=1)
     answer = reply(await asked(stage), "")
     await mouth.preview(answer)
@@ -101,6 +101,18 @@ async def test_typing_that_was_forbidden_once_is_tried_again_after_the_next_answ
     now[0] += 60
     await mouth.preview(replace(answer, key="b" * 24))
     assert len(stage.rest.typed) == 1
+    await mouth.close()
+
+
+async def test_typing_goes_on_when_this_machines_clock_is_set_back(stage: DiscordStage) -> None:
+    """F11."""
+    now, behind = 0.0, 0.0
+    mouth = stage.adapter(now=lambda: time() - behind, clock=lambda: now)
+    answer = reply(await asked(stage), "")
+    await mouth.preview(answer)
+    now, behind = 8.0, 1_200.0
+    await mouth.preview(answer)
+    assert len(stage.rest.typed) == 2
     await mouth.close()
 
 
