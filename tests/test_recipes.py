@@ -24,6 +24,7 @@ from core.chores.expiring import Expiring
 from core.chores.measuring import Measuring
 from core.chores.runner import Chore, Chores
 from core.chores.table import chores
+from core.chores.telling_time import SharedClock
 from core.chores.unrecorded import Returning
 from core.commands.deeds import EFFECTS
 from core.commands.orders import Desk, Said
@@ -110,6 +111,7 @@ async def working(database: Database, owner: str, *more: Chore) -> AsyncIterator
                 models=[running.model],
                 recollection=Recollection(database),
             ),
+            clock=SharedClock(database),
             folding=running.folding,
             erasing=running.erasing,
             returning=Returning(database=database, wake=running.worker.wake),

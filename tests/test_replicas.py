@@ -11,12 +11,12 @@ from sqlalchemy import select, update
 
 from core.schema import presence, sessions
 from core.store import Connection, Database, connect
-from tests.process import process
+from tests.process import ROOT, process
 from tests.stage import Stage
 from tests.stages import STAGES
 from tests.talk import Running
 from tests.wire.discord import DiscordStage
-from tests.wire.openai import OpenAIServer, Request, Status
+from tests.wire.openai import BROKEN, OpenAIServer, Request, Status
 from tests.wire.slack import SlackStage
 
 PLACES = [f"place {number}" for number in range(6)]
@@ -181,6 +181,28 @@ async def test_what_a_server_has_put_off_for_hours_is_tried_at_the_next_start(
     async with Running(url, model, people):
         await people.until(lambda: texts(people) == ["You said: hello"], seconds=30)
 
+    await database.close()
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
+async def test_how_long_people_have_waited_is_the_same_for_a_process_whose_clock_is_20_minutes_ahead(
+    tmp_path: Path, url: str, people: SlackStage | DiscordStage, model: OpenAIServer
+) -> None:
+    """F11: no excuse comes at once, and nobody is given up, for the difference between the clocks of two machines."""
+    (tmp_path / "sitecustomize.py").write_text("import time; real = time.time; time.time = lambda: real() + 1_200")
+    environment = {"DATABASE_URL": url, **people.environment(), **model.environment()}
+    database = connect(url)
+    model.faults += [BROKEN] * 1_000
+    async with Running(url, model, people):
+        await people.say("hello")
+        while not await database.read(backing_off):  # noqa: ASYNC110 – a database tells nobody
+            await asyncio.sleep(0.05)
+    asked = len(model.requests)
+    async with process(tmp_path, "run", people.platform, **environment, PYTHONPATH=f"{tmp_path}:{ROOT}"):
+        await model.until(lambda: len(model.requests) >= asked + 2, seconds=60)
+        assert people.shown() == []
+        model.faults.clear()
+        await people.until(lambda: texts(people) == ["You said: hello"], seconds=60)
     await database.close()
 
 

@@ -18,6 +18,7 @@ from core.chores.folding import DueSessions
 from core.chores.measuring import Measuring
 from core.chores.runner import Chores
 from core.chores.table import chores
+from core.chores.telling_time import SharedClock
 from core.chores.unrecorded import Returning
 from core.config import Settings
 from core.delivery.outbox import Outbox
@@ -112,6 +113,8 @@ async def _start(
         recollection=minds.Recollection(database),
     )
     await measuring.look()
+    clock = SharedClock(database)
+    await clock.look()
     for adapter in adapters.values():
         await catchup.suspect(database, adapter)
     place = owner.own_place()
@@ -128,6 +131,7 @@ async def _start(
         adapters=adapters,
         mind=mind,
         measuring=measuring,
+        clock=clock,
         owner=ourselves,
         timings=timings or Timings(lease=settings.backscroll_lease_seconds),
         vault=vault,
@@ -144,27 +148,37 @@ def _build(
     adapters: Mapping[str, Adapter],
     mind: Mind,
     measuring: Measuring,
+    clock: SharedClock,
     owner: str,
     timings: Timings,
     vault: Vault | None,
 ) -> _House:
     events = Events(journal.note)
-    outbox = Outbox(database=database, adapters=adapters, timings=timings, events=events, count=mind.count)
-    assistant = Assistant(database=database, outbox=outbox, mind=mind, timings=timings)
+    outbox = Outbox(database=database, adapters=adapters, timings=timings, events=events, count=mind.count, clock=clock)
+    assistant = Assistant(database=database, outbox=outbox, mind=mind, timings=timings, clock=clock)
     worker = Worker(
-        database=database, assistant=assistant, owner=owner, adapters=adapters, timings=timings, events=events
+        database=database,
+        assistant=assistant,
+        owner=owner,
+        adapters=adapters,
+        timings=timings,
+        events=events,
+        clock=clock,
     )
-    inbox = Inbox(database=database, worker=worker, outbox=outbox, mind=mind, timings=timings, events=events)
+    inbox = Inbox(
+        database=database, worker=worker, outbox=outbox, mind=mind, timings=timings, events=events, clock=clock
+    )
     shifts = Shifts(database=database, owner=owner, timings=timings)
-    folder = Folder(database=database, mind=mind, timings=timings, events=events)
+    folder = Folder(database=database, mind=mind, timings=timings, events=events, clock=clock)
     due_sessions = DueSessions(database=database, folder=folder, shifts=shifts, every=timings.fold)
     table = chores(
         database=database,
         reconciler=Reconciler(database=database, outbox=outbox, platforms=list(adapters), timings=timings),
-        catch_up=CatchUp(database=database, inbox=inbox, shifts=shifts, timings=timings),
+        catch_up=CatchUp(database=database, inbox=inbox, shifts=shifts, timings=timings, clock=clock),
         adapters=adapters.values(),
         model=mind.model,
         measuring=measuring,
+        clock=clock,
         folding=due_sessions if settings.has_model else None,
         erasing=Erasing(
             database=database, shifts=shifts, count=mind.count, timings=timings, wake=worker.wake, vault=vault

@@ -16,6 +16,7 @@ from core.chores.measuring import Measuring
 from core.chores.pruning import Pruning
 from core.chores.runner import Chore
 from core.chores.sealing import HearingOfKeys, Resealing
+from core.chores.telling_time import SharedClock
 from core.chores.timing_out import TimingOut
 from core.chores.unrecorded import Returning
 from core.delivery.reconcile import Reconciler
@@ -39,6 +40,7 @@ def chores(
     adapters: Collection[Adapter],
     model: Model,
     measuring: Measuring,
+    clock: SharedClock,
     folding: DueSessions | None,
     erasing: Erasing,
     returning: Returning,
@@ -65,6 +67,7 @@ def chores(
         expiring_words(expiring, timings),
         looking(model, timings),
         sharing_measures(measuring, timings),
+        telling_time(clock, timings),
         *([] if audit_seconds == inf else [pruning(database, audit_seconds, timings)]),
         *([] if folding is None else [folding_sessions(folding, timings)]),
         *([] if vault is None else [hearing_of_keys(database, vault, timings)]),
@@ -180,3 +183,9 @@ def sharing_measures(measuring: Measuring, timings: Timings) -> Chore:
     """What any process learns of how the models count, all do."""
     every = timings.measure
     return Chore(name="sharing measures", do=measuring.look, every=every, after_failure=every, by_one=False)
+
+
+def telling_time(clock: SharedClock, timings: Timings) -> Chore:
+    """Every process goes by the database's clock: its own may differ from the others', and jump."""
+    every = timings.measure
+    return Chore(name="telling the time", do=clock.look, every=every, after_failure=every, by_one=False)

@@ -10,7 +10,7 @@ from core.session import Role
 from core.store import dead
 from core.store.engine.complaints import GRANT
 from core.store.engine.rows import each
-from core.store.engine.sql import insert, now, seconds
+from core.store.engine.sql import insert, now, seconds, this_moment
 from core.store.turns import WAITS
 
 _TRIAL = "trial"
@@ -47,6 +47,11 @@ def try_writing(connection: Connection) -> None:
     row = {"name": _TRIAL, "place": "", "due_at": now(connection)}
     connection.execute(insert(connection.dialect.name, chores).values(row).on_conflict_do_nothing())
     connection.execute(delete(chores).where(chores.c.name == _TRIAL))
+
+
+def moment(connection: Connection) -> float:
+    """What time it is by the database's clock, in seconds since 1970."""
+    return float(connection.execute(select(this_moment(connection))).scalar_one()) / 1000
 
 
 def queue(connection: Connection) -> Queue:

@@ -81,7 +81,7 @@ ACROSS = {
     *("resealing.is_empty", "resealing.size", "rotating.wrapped_by", "rotating.to_be_wrapped", "rotating.to_be_made"),
     "rotating.end",
     # what the operator asks for on the command line
-    *("health.try_writing", "health.queue", "dead.number"),
+    *("health.try_writing", "health.moment", "health.queue", "dead.number"),
     *("dead.listed", "audit.found", "audit.recorded", "erasures.workspaces_with", "erasures.leftovers"),
 }
 """The functions that are for all workspaces, each with its reason."""

@@ -201,7 +201,7 @@ WORDLESS = {
 }
 """What has no words before it, nor a workspace."""
 
-BY_THEIR_OWN = {"inbound.reject", "resealing.look", "resealing.put", "health.queue", "policies.found"}
+BY_THEIR_OWN = {"inbound.reject", "resealing.look", "resealing.put", "health.queue", "health.moment", "policies.found"}
 """What is tried by tests of its own, here or where `pytest --apart` keeps workspaces apart."""
 
 _TRIED = 5  # times that a function is called
