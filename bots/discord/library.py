@@ -47,7 +47,7 @@ Thread = discord.Thread
 Voiced = discord.VoiceChannel | discord.StageChannel
 """What people connect to: who may not, does not read what is written there either."""
 
-Talkable = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread
+Talkable = discord.TextChannel | Voiced | discord.Thread
 """Where people talk; a forum has nothing but threads, which are called posts there."""
 
 Json = Any

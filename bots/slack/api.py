@@ -152,8 +152,8 @@ class Api:
         except (*_TROUBLE, *_UNREADABLE) as error:
             raise connection_failure(method, error) from error
         told = response.data if isinstance(response.data, dict) else {}
-        if _TELLS.get(method, "ok") not in told:
-            raise DeliveryUnknown(f"not Slack, but something without {_TELLS.get(method)} answered {method}")
+        if (needed := _TELLS.get(method, "ok")) not in told:
+            raise DeliveryUnknown(f"not Slack, but something without `{needed}` answered {method}")
         return told, response.headers
 
     async def _opened(self) -> ClientSession:

@@ -68,8 +68,11 @@ def roundest(low: int, high: int) -> int:
 
 def _had_room(by_seq: Sequence[Turn], own: Sequence[Turn], room: int, shares: Shares) -> bool:
     """Whether all up to the newest of the session's own turns had room together."""
-    before = [turn for turn in by_seq if own and turn.seq <= own[0].seq]
-    return any(total <= room for _, total in _totals(before, shares, shares.overheard)[-1:])
+    if not own:
+        return False
+    before = [turn for turn in by_seq if turn.seq <= own[0].seq]
+    _, total = _totals(before, shares, shares.overheard)[-1]
+    return total <= room
 
 
 def _step(totals: Sequence[tuple[int, int]], room: int, own: Sequence[Turn]) -> int:

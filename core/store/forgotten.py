@@ -13,11 +13,8 @@ from core.session import SessionKey
 from core.store.engine.sql import micro
 from core.store.workspaces import WORKSPACE
 
-_PERSON, _SESSION, _CHANNEL = (
-    "person",
-    "session",
-    "channel",
-)  # as `erasures.Scope` has them, which stands above arrivals
+_PERSON, _SESSION, _CHANNEL = "person", "session", "channel"
+"""As `erasures.Scope` has them, which stands above arrivals."""
 
 
 def _place(session: object, channel: object) -> ColumnElement[bool]:

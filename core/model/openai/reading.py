@@ -45,8 +45,7 @@ BROKEN = {
 """Reasons that are none: vLLM, DeepSeek, Zhipu and others say so when they fail midway."""
 
 
-BEATS = {"ping", "heartbeat", "keepalive", "keep-alive"}
-
+_BEATS = {"ping", "heartbeat", "keepalive", "keep-alive"}  # types of frames that say nothing
 _BLANK = 16  # tokens that may be blanks and template marks alone
 _MOST = 100_000_000  # tokens of one request
 _NAME = 200  # characters of a model's name
@@ -73,7 +72,7 @@ def complaint_in(frame: object) -> object:
 
 def is_beat(frame: object) -> bool:
     """Whether it says no more than that the line stands, as a comment does: gateways say so of a dead server, too."""
-    return not frame or text(frame, "type") in BEATS or (at(frame, "choices") == [] and at(frame, "usage") is None)
+    return not frame or text(frame, "type") in _BEATS or (at(frame, "choices") == [] and at(frame, "usage") is None)
 
 
 class Reading(ABC):
