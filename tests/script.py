@@ -7,7 +7,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from math import inf
 from time import time
 from types import TracebackType
@@ -349,6 +349,19 @@ BRISK = Timings(
     patience=0.0,
 )
 """No test waits for what a person would not notice; and nobody has patience, but where a test is about it."""
+
+
+class Restless(Timings):
+    """Leases as long as usual, so that none runs out where a machine is busy, and renewed all the time."""
+
+    __slots__ = ()
+
+    @property
+    def renewed_every(self) -> float:
+        return 0.2
+
+
+RESTLESS = Restless(**asdict(BRISK))
 
 
 def brisk(**waits: float) -> Timings:

@@ -428,10 +428,12 @@ async def test_a_session_is_folded_by_one_process_at_a_time_and_by_another_once_
         await talk(running, 1, 12, look=False)
         (due,) = await database.read(store_folds.due, 9)
         place = f"{due.key.workspace}/{due.key.session}"
-        await database.write(store_chores.take, "folding", place, owner="a dead one", lease=0.3)
+        await database.write(store_chores.take, "folding", place, owner="a dead one", lease=30)
 
         await running.folding.look()
         assert await rows(database, checkpoints) == []
+
+        await database.write(store_chores.extend, "folding", place, owner="a dead one", lease=0.2)
 
         await until_folded(running)
 
