@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, delete, func, not_, select, text
+from sqlalchemy import Connection, Row, and_, delete, func, not_, select, text
 
 from core.errors import DatabaseReadOnly
 from core.schema import chores, metadata, sessions, turns
 from core.session import Role
-from core.store import dead
+from core.store import bodies, dead, slips
 from core.store.engine.complaints import GRANT
 from core.store.engine.rows import each
 from core.store.engine.sql import insert, now, seconds, this_moment
@@ -15,6 +15,9 @@ from core.store.turns import WAITS
 
 _TRIAL = "trial"
 """A chore that nobody has, whose row is written and taken back within one transaction."""
+
+_OLDEST = 100
+"""So many messages are looked at for the one that waits longest: those that were said first."""
 
 _LACKING = text(
     """SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
@@ -29,7 +32,8 @@ _LACKING = text(
 class Queue:
     """How many messages wait, being answered or not, and for how many seconds the oldest that nobody answers has.
 
-    Nobody answers what no process holds, or what has failed once already. `dead` is how many were given up.
+    Nobody answers what no process holds, or what has failed once already. A message waits from when it reached us, by
+    our own clock: the platform's may differ. `dead` is how many were given up.
     """
 
     waiting: int
@@ -73,6 +77,15 @@ def _waiting(connection: Connection) -> tuple[int, float | None]:
     mine = and_(sessions.c.workspace == turns.c.workspace, sessions.c.session == turns.c.session)
     held = and_(sessions.c.owner.is_not(None), sessions.c.due_at > now_, sessions.c.attempts <= 1)
     left = and_(sessions.c.due_at.is_not(None), not_(held))
-    oldest = select(func.min(turns.c.at), now_).join_from(turns, sessions, mine).where(waits, left)
-    at, moment = connection.execute(oldest).one()
-    return waiting, None if at is None else max(0.0, moment / 1000 - seconds(at))
+    columns = turns.c.workspace, turns.c.session, turns.c.seq, turns.c.at, turns.c.slip, now_.label("now")
+    first_said = (
+        select(*columns).join_from(turns, sessions, mine).where(waits, left).order_by(turns.c.at).limit(_OLDEST)
+    )
+    ages = [row.now / 1000 - _reached_us(row) for row in connection.execute(first_said)]
+    return waiting, max(0.0, *ages) if ages else None
+
+
+def _reached_us(row: Row[tuple[int, int, int, int, str | None, int]]) -> float:
+    """When a message that waits did, in seconds since 1970; what an early release has stored does not say."""
+    slip = slips.read(bodies.SLIP.open(bodies.Mine(row.workspace, row.session), (row.seq, Role.PERSON), row.slip))
+    return seconds(row.at) if slip.heard is None else slip.heard

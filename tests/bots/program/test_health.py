@@ -147,8 +147,8 @@ def test_a_queue_older_than_a_minute_is_unhealthy_unless_it_is_being_answered(
 ) -> None:
     async def leave(database: Database) -> None:
         thinking = ScriptedModel([asyncio.Event()])
-        async with House(database, thinking, TranscriptAdapter()) as running:
-            await running.say(message(SAID, at=time() - 90))
+        async with House(database, thinking, TranscriptAdapter(), clock=lambda: time() - 90) as running:
+            await running.say(message(SAID))
             await thinking.until(lambda: thinking.running)
         await database.write(lambda connection: connection.execute(update(sessions).values(state)) and None)
         await heard(database)
@@ -159,6 +159,25 @@ def test_a_queue_older_than_a_minute_is_unhealthy_unless_it_is_being_answered(
 
     assert wrong(told) == ["queue"] * status
     assert told["waiting"] == 1
+
+
+def test_how_long_a_message_has_waited_is_measured_from_when_it_reached_us(url: str) -> None:
+    """F11, the kind: the platform's clock, or this machine's, is 20 minutes behind."""
+
+    async def leave(database: Database) -> None:
+        thinking = ScriptedModel([asyncio.Event()])
+        async with House(database, thinking, TranscriptAdapter()) as running:
+            await running.say(message(SAID, at=time() - 1_200))
+            await thinking.until(lambda: thinking.running)
+        await database.write(lambda connection: connection.execute(update(sessions).values(owner=None)) and None)
+        await heard(database)
+
+    on(url, leave)
+
+    told = ask(url, "console", status=0)
+
+    assert told["waiting"] == 1
+    assert told["oldest_seconds"] < 60
 
 
 def test_a_dead_letter_is_unhealthy_until_somebody_has_seen_to_it(url: str) -> None:
