@@ -1,6 +1,8 @@
 """A running Backscroll in the test's own process: the real core and a stage, on a database of the test's choice."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -13,7 +15,7 @@ from core.model.llm import Model
 from core.model.openai import OpenAIModel
 from core.model.openai.moderation import Moderated
 from core.schema import segments, sessions, turns
-from core.seam.adapter import Adapter
+from core.seam.adapter import Adapter, Receive
 from core.seam.address import Address
 from core.store import connect, notices, places
 from core.store.engine.database import CLEAN_AFTER
@@ -29,7 +31,11 @@ class Served(Protocol):
 
 
 class Running:
-    """One process's life: starts on entering, drains on leaving."""
+    """One process's life: starts on entering, drains on leaving.
+
+    One that starts takes up what another one of the same test has in hand, as if that had ended: they are one process
+    to the machine. Where there are two, nobody says anything before both have `started`.
+    """
 
     def __init__(
         self,
@@ -44,7 +50,7 @@ class Running:
         self.settings = Settings(_env_file=None, database_url=url, **(environment | settings))  # type: ignore[call-arg]
         self._stages, self._timings = stages, timings
         self._clean_after = clean_after
-        self._stop = asyncio.Event()
+        self._stop, self.started = asyncio.Event(), asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._group = await asyncio.TaskGroup().__aenter__()  # a start that fails ends the test at once
@@ -66,6 +72,8 @@ class Running:
             model = Moderated(model, api_key=key, base_url=settings.openai_base_url)
         others = minds.make_models(settings, database)
         adapters: dict[str, Adapter] = {stage.platform: stage.adapter() for stage in self._stages}
+        for adapter in adapters.values():
+            adapter.listen = partial(self._listen, adapter.listen)  # type: ignore[method-assign]
         try:
             await wiring.run(
                 settings,
@@ -82,6 +90,10 @@ class Running:
             for one in (model, *others.values()):
                 await one.close()
             await database.close()
+
+    async def _listen(self, listen: Callable[[Receive], Awaitable[None]], receive: Receive) -> None:
+        self.started.set()
+        await listen(receive)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -113,7 +113,8 @@ SETTINGS = {
 async def test_fifty_who_ask_two_processes_at_once_never_spend_more_than_there_is(url: str) -> None:
     async with OpenAIServer(answer=lambda _: "Well, well.") as model, DiscordStage() as stage:
         till = Till(model)
-        async with Running(url, model, stage, **SETTINGS), Running(url, model, stage, **SETTINGS):
+        async with Running(url, model, stage, **SETTINGS) as one, Running(url, model, stage, **SETTINGS) as two:
+            await asyncio.gather(one.started.wait(), two.started.wait())
             await ask(stage, range(PEOPLE))
             await stage.until(lambda: len(answers(stage)) == PEOPLE, seconds=120)
 

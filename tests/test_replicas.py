@@ -49,7 +49,8 @@ def texts(stage: Stage, place: str = "main") -> list[str]:
 
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
 async def test_two_processes_answer_each_message_once(url: str, stage: Stage, model: OpenAIServer) -> None:
-    async with Running(url, model, stage), Running(url, model, stage):
+    async with Running(url, model, stage) as one, Running(url, model, stage) as two:
+        await asyncio.gather(one.started.wait(), two.started.wait())
         for number in range(3):
             for place in PLACES:
                 await stage.say(f"number {number}", place=place, author=("ada", "ben")[number % 2])

@@ -347,7 +347,8 @@ async def test_no_half_answer_stays_when_its_question_is_deleted_while_it_begins
 ) -> None:
     """D5. Whichever of two processes takes the deletion in, and however far the other one's answer has come."""
     model.pause, model.chunks = 0.02, 12
-    async with Running(url, model, people), Running(url, model, people):
+    async with Running(url, model, people) as one, Running(url, model, people) as two:
+        await asyncio.gather(one.started.wait(), two.started.wait())
         for number in range(12):
             begun = len(model.requests)
             asked = await people.say(f"number {number} " + "and so on " * 20, place=f"place {number}")
