@@ -1,14 +1,15 @@
 """What people take back is gone from everything that is remembered, whoever holds it and whenever they do."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import update
 
-from core.errors import DeliveryUnknown
+from core.errors import DeliveryDelayed, DeliveryUnknown
 from core.schema import deliveries, gone, parts, quotes, turns
 from core.seam.address import Address
 from core.seam.messages import Audience, Author, Deleted, Edited, Inbound, Quote
@@ -165,6 +166,40 @@ async def test_a_preview_that_is_under_way_elsewhere_when_its_question_is_delete
     ((reply, stands),) = adapter.reconciled
     assert (reply.text, stands) == ("", "")
     assert await memory(database) == []
+
+
+@pytest.mark.parametrize("known", ["a preview", "a part of the answer"])
+async def test_what_a_dead_process_has_under_way_is_looked_for_though_what_it_has_shown_is_known(
+    database: Database, known: str
+) -> None:
+    """D5. Its call was repeated, and shows; only the dead process knew that the one before that may land yet."""
+    asked, adapter = message("hello"), TranscriptAdapter(max_text=60)
+    answer: list[str | asyncio.Event] = ["Half an", asyncio.Event()]
+    if known == "a part of the answer":
+        adapter.mute, answer = True, [" ".join(f"word{number}" for number in range(30))]
+        never = Fault(error=DeliveryDelayed("?", retry_after=3_600.0))
+        adapter.faults.extend([Fault(error=DeliveryUnknown("?")), None, never])
+    async with house(database, answer, adapter=adapter) as running:
+        await running.say(asked)
+        await stored(database, lambda found: any(row.draft or row.message for row in found))
+    ((_, shown),) = adapter.screen.items()
+
+    survivor = House(database, ScriptedModel(), adapter, owner="other:boot:2:b")
+    await survivor.say(deleted(asked))
+    async with reconciled(survivor):
+        await stored(database, lambda found: not any(row.draft for row in found))
+        assert not adapter.screen
+        adapter.screen["late"] = shown
+        await database.write(lambda connection: connection.execute(update(deliveries).values(due_at=0)))
+        await adapter.until(lambda: not adapter.screen)
+        await stored(database, lambda found: not found)
+
+
+async def stored(database: Database, condition: Callable[[Sequence[Any]], bool]) -> None:
+    """Waits until the deliveries' rows are like this."""
+    async with asyncio.timeout(10):
+        while not condition(await rows(database, deliveries)):  # noqa: ASYNC110 – a database tells nobody
+            await asyncio.sleep(0.005)
 
 
 async def test_nothing_is_begun_for_a_question_that_was_deleted_elsewhere(database: Database) -> None:

@@ -3,15 +3,16 @@
 import asyncio
 import re
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Row, Table
+from aiohttp import ClientSession
+from sqlalchemy import Row, Table, update
 
-from core.schema import checkpoints, folds, segments, turns
+from core.schema import checkpoints, deliveries, folds, segments, turns
 from core.session import Role, Validity
 from core.store import Database, connect
 from tests.process import process
@@ -20,6 +21,7 @@ from tests.stage import Stage
 from tests.stages import STAGES
 from tests.talk import days_pass, tell
 from tests.values import message
+from tests.wire.discord import DiscordStage
 from tests.wire.faults import Fault
 from tests.wire.openai import OpenAIServer, Request, Silence
 from tests.wire.slack import SlackStage
@@ -175,6 +177,42 @@ async def test_a_killed_console_answers_once_after_a_restart(tmp_path: Path, url
     assert rest.strip() == b"You said: and again"
 
 
+async def test_what_a_killed_process_had_under_way_does_not_outlive_its_question(tmp_path: Path, url: str) -> None:
+    """Discord fails over a post, which is repeated and shows; only when that was taken away does the first one land."""
+    answer = "one two three four five six seven eight nine ten eleven twelve"
+    async with DiscordStage() as stage, OpenAIServer(answer=lambda request: answer) as model:
+        environment = {"DATABASE_URL": url, **stage.environment(), **model.environment()}
+        model.hold(after=6)
+        failing = iter([Fault("before")])
+        stage.rest.faults = lambda route, body: next(failing, None) if route.startswith("POST") and body else None
+        async with process(tmp_path, "run", "discord", **environment) as first:
+            asked = await stage.say("count")
+            await until_stored(url, deliveries, lambda found: any(row.draft for row in found))
+            await kill(first)
+        late, _ = stage.world.asked("POST /channels/.*/messages$")
+        async with process(tmp_path, "run", "discord", **environment):
+            await model.until(lambda: len(model.requests) == 2)
+            await stage.connected()
+            await stage.delete(asked)
+            await stage.until(lambda: not stage.shown())
+            await until_stored(url, deliveries, lambda found: not any(row.draft for row in found))
+            await land(stage, late.path, late.body)
+            assert len(stage.shown()) == 1
+            await become_due(url)
+            await stage.until(lambda: not stage.shown())
+
+
+async def land(stage: DiscordStage, path: str, body: object) -> None:
+    """Discord does what it was asked for before, and has failed over."""
+    known = stage.environment()
+    token = {"Authorization": f"Bot {known['DISCORD_TOKEN']}"}
+    async with (
+        ClientSession(raise_for_status=True) as client,
+        client.post(known["DISCORD_API_URL"] + path, json=body, headers=token),
+    ):
+        pass
+
+
 # In the middle of what ages
 
 both = pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
@@ -211,6 +249,24 @@ async def stored(url: str, table: Table) -> Sequence[Row[Any]]:
     found = await rows(database, table)
     await database.close()
     return found
+
+
+async def until_stored(url: str, table: Table, condition: Callable[[Sequence[Row[Any]]], bool]) -> None:
+    """Waits until the rows of this table are like this."""
+    async with asyncio.timeout(20):
+        while not condition(await stored(url, table)):  # noqa: ASYNC110 – a database tells nobody
+            await asyncio.sleep(0.05)
+
+
+async def become_due(url: str) -> None:
+    """The same as waiting until what may not be on screen as it should be is looked at again."""
+    database = connect(url)
+    await database.write(
+        lambda connection: connection.execute(
+            update(deliveries).where(deliveries.c.due_at.is_not(None)).values(due_at=0)
+        )
+    )
+    await database.close()
 
 
 async def kill(running: asyncio.subprocess.Process) -> None:
@@ -262,9 +318,7 @@ async def test_killed_in_the_middle_of_a_fold_it_is_made_once_by_the_next_start(
 
         async with process(tmp_path, "run", "slack", **environment):
             await model.until(lambda: sum(map(bool, map(record_of, model.requests))) > 1)
-            async with asyncio.timeout(20):
-                while not await stored(url, checkpoints):  # noqa: ASYNC110 – a database tells nobody
-                    await asyncio.sleep(0.05)
+            await until_stored(url, checkpoints, lambda found: bool(found))
             await slack.say("Where is it?")
             await slack.until(lambda: texts(slack) == ["Noted."] * (told + 1))
 

@@ -1,8 +1,8 @@
 """Withdrawals: what has begun to answer a message that is gone, or a place that is closed, leaves the screen again.
 
-A message that is on its way to the screen at that moment, in whatever process, is known once it has arrived there, and
-is taken away then (`doom`). Its row stays, and is looked at when nobody can be at it any more: a call that was given up
-before may still land.
+What is known to be on screen is taken away at once, by itself. A message that is on its way there at that moment, in
+whatever process, is known once it has arrived, and is taken away then (`doom`). The row of each stays, and is looked at
+when nobody can be at it any more: a call that was given up before, or repeated, may still land.
 """
 
 import json
@@ -34,21 +34,26 @@ UNWANTED = and_(deliveries.c.state == fixed(DeliveryState.DRAFT), deliveries.c.b
 
 
 def withdraw(connection: Connection, key: SessionKey, seq: int, *, seconds: float) -> bool:
-    """Nothing of the answer to this turn is to be on screen: reconciling takes away what is known to be there.
+    """Nothing of the answer to this turn is to be on screen: reconciling takes away at once what is known to be there.
 
-    Where a call may be under way it looks again two leases of `seconds` later.
+    Two leases of `seconds` later it looks for the rest: what is known was perhaps not the first call, and whether an
+    earlier one may still land is known to nobody where its process is gone.
     Returns whether there is anything to look for: until that is over, what answering needs is kept with the turn.
     """
     mine = and_(_session(key), deliveries.c.seq == seq)
     connection.execute(delete(deliveries).where(mine, deliveries.c.message.is_(None), deliveries.c.tries == 0))
     rows = connection.execute(select(deliveries.c.part, deliveries.c.message, deliveries.c.draft).where(mine)).all()
-    later = now(connection) + int(RECONCILE_AFTER * seconds * 1000)
     for row in rows:
-        known = row.message is not None
-        draft = _written(key, seq, row.part, row.message) if known else wordless(key, seq, row.part, row.draft)
-        away = {"state": DeliveryState.DRAFT, "message": None, "draft": draft, "body": None, "error": None}
-        due_at = later if draft is None else now(connection)
-        connection.execute(update(deliveries).where(mine, deliveries.c.part == row.part).values(**away, due_at=due_at))
+        if row.part >= ASIDE:
+            continue  # it is being taken away already, by itself
+        aside, known = row.part + _DOOMED_ASIDE, row.message is not None
+        draft = _written(key, seq, aside, row.message) if known else wordless(key, seq, row.part, row.draft, to=aside)
+        if draft is not None:
+            _take_away(connection, key, seq, aside, draft)
+    later = now(connection) + int(RECONCILE_AFTER * seconds * 1000)
+    nothing = dict.fromkeys(("message", "draft", "body", "error"))
+    looked_for = update(deliveries).where(mine, deliveries.c.part < ASIDE)
+    connection.execute(looked_for.values(**nothing, state=DeliveryState.DRAFT, due_at=later))
     return bool(rows)
 
 
@@ -79,14 +84,13 @@ def doom(connection: Connection, key: SessionKey, seq: int, part: int, message: 
     It stands for itself: whether a call before that has left another one is still looked at when nobody can be at it.
     """
     aside = part + _DOOMED_ASIDE
+    _take_away(connection, key, seq, aside, _written(key, seq, aside, message))
+
+
+def _take_away(connection: Connection, key: SessionKey, seq: int, aside: int, draft: str | None) -> None:
+    """Reconciling takes this message away, as the part that is set aside."""
     row = {"workspace": key.workspace, "session": key.session, "seq": seq, "part": aside}
-    seen = {
-        "state": DeliveryState.DRAFT,
-        "message": None,
-        "draft": _written(key, seq, aside, message),
-        "body": None,
-        "due_at": now(connection),
-    }
+    seen = {"state": DeliveryState.DRAFT, "message": None, "draft": draft, "body": None, "due_at": now(connection)}
     new = insert(connection.dialect.name, deliveries).values(**row, **seen, tries=1)
     connection.execute(new.on_conflict_do_update(index_elements=list(row), set_=seen))
 
