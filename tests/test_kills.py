@@ -202,6 +202,34 @@ async def test_what_a_killed_process_had_under_way_does_not_outlive_its_question
             await stage.until(lambda: not stage.shown())
 
 
+async def test_what_was_posted_twice_and_is_known_once_does_not_outlive_its_question(
+    tmp_path: Path, url: str, slack: SlackStage
+) -> None:
+    """Slack fails over a post, and tells of the next one by itself; only the process that is killed knew of both."""
+    async with OpenAIServer(answer=echo) as model:
+        lease = {"BACKSCROLL_LEASE_SECONDS": "3"}
+        environment = {"DATABASE_URL": url, **slack.environment(), **model.environment(), **lease}
+        slack.server.route = lambda number: 0  # all is told to the process that was there first
+        async with process(tmp_path, "run", "slack", **environment) as first:
+            await slack.say("hello")
+            await slack.until(lambda: texts(slack) == ["You said: hello"])
+            async with process(tmp_path, "run", "slack", **environment):
+                await slack.until(lambda: len(slack.server.sockets) == 2)
+                slack.server.fail("chat.startStream", 429, times=9)
+                slack.server.expect("chat.postMessage", Fault("before"), Fault("hang"))
+                asked = await slack.say("count")
+                await until_stored(url, deliveries, lambda found: [bool(row.draft) for row in found] == [False, True])
+                await kill(first)
+                await slack.delete(asked)
+                await slack.until(lambda: texts(slack) == ["You said: hello"])
+                await until_stored(url, deliveries, lambda found: not any(row.draft for row in found))
+                late, _ = [given for method, given, _ in slack.server.calls if method == "chat.postMessage"][-2:]
+                slack.server.workspace.call("chat.postMessage", late)
+                assert texts(slack) == ["You said: hello", "You said: count"]
+                await become_due(url)
+                await slack.until(lambda: texts(slack) == ["You said: hello"])
+
+
 async def land(stage: DiscordStage, path: str, body: object) -> None:
     """Discord does what it was asked for before, and has failed over."""
     known = stage.environment()
