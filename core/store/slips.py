@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields, replace
+from operator import attrgetter
 
 from core.seam.messages import UNTOLD, Standing
 from core.session import Slip
@@ -10,12 +11,18 @@ _PLAIN = Slip()
 _FACTS = tuple(one.name for one in fields(Slip) if one.name != "standing")
 _STANDING = tuple(one.name for one in fields(Standing))
 
+# made once: every message that is accepted has a slip
+_facts_of, _standing_of = attrgetter(*_FACTS), attrgetter(*_STANDING)
+_UNTOLD = _standing_of(UNTOLD)
+_JSON = json.JSONEncoder(default=sorted)
+
 
 def written(slip: Slip) -> str:
     """As JSON: most messages need little but themselves."""
-    told = {name: value for name in _FACTS if (value := getattr(slip, name))}
-    known = {name: value for name in _STANDING if (value := getattr(slip.standing, name)) != getattr(UNTOLD, name)}
-    return json.dumps(told | ({"standing": known} if known else {}), default=sorted)
+    told = {name: value for name, value in zip(_FACTS, _facts_of(slip), strict=True) if value}
+    standing = zip(_STANDING, _standing_of(slip.standing), _UNTOLD, strict=True)
+    known = {name: value for name, value, untold in standing if value != untold}
+    return _JSON.encode(told | {"standing": known} if known else told)
 
 
 def read(stored: str | None) -> Slip:
