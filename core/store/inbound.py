@@ -1,13 +1,13 @@
 """Acceptance: a message is stored as its session's newest turn, once, before its platform is told so."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from core.policy import Overrides
 from core.schema import rejections
-from core.seam.messages import Author, Inbound, Rejected
+from core.seam.messages import Author, Inbound, Quote, Rejected
 from core.session import Kind, Lease, Progress, Role, SessionKey, Slip, Turn, Validity
 from core.store import bodies, openings, policies, quotes, recorded, spoken, timeouts, unrecorded
 from core.store.arrivals import Claimant, Duplicate, Session, extend
@@ -86,10 +86,10 @@ def accept(
     if message.public is not None:
         behind = 0.0 if waking is None else waking.burst
         openings.note(connection, key, session, public=message.public, behind=behind)
-    turn = _turn(message, seq=session.tail, kind=kind, progress=progress, verb=verb, tokens=tokens)
-    turn = turn._replace(slip=replace(turn.slip, missed=missed, heard=heard, hearer=hearer))
+    slip = _slip(message, missed=missed, heard=heard, hearer=hearer)
+    pointed = recorded.without(connection, key, message.quotes)
+    turn = _turn(message, slip, pointed, seq=session.tail, kind=kind, progress=progress, verb=verb, tokens=tokens)
     turn = preferring(key, turn, session.preferred)
-    turn = turn._replace(quotes=recorded.without(connection, key, turn.quotes))
     if session.unrecorded_until is not None and verb is None:
         turn = _as_recorded(connection, key, turn)
     row = spoken.row(key, turn)
@@ -111,7 +111,30 @@ def accept(
     return Stored(key=key, turn=turn, waiting=session.waiting, lease=lease, woken=woken)
 
 
-def _turn(message: Inbound, *, seq: int, kind: Kind, progress: Progress, verb: str | None, tokens: int) -> Turn:
+def _slip(message: Inbound, *, missed: int, heard: float | None, hearer: str | None) -> Slip:
+    return Slip(
+        vague=message.vague,
+        direct=message.direct,
+        reply_to=message.reply_to,
+        missed=missed,
+        ticket=message.ticket,
+        heard=heard,
+        hearer=hearer,
+        standing=message.standing,
+    )
+
+
+def _turn(
+    message: Inbound,
+    slip: Slip,
+    pointed: tuple[Quote, ...],
+    *,
+    seq: int,
+    kind: Kind,
+    progress: Progress,
+    verb: str | None,
+    tokens: int,
+) -> Turn:
     """The message as whoever reads it back from the database would have it."""
     return Turn(
         seq=seq,
@@ -126,14 +149,8 @@ def _turn(message: Inbound, *, seq: int, kind: Kind, progress: Progress, verb: s
         message=message.id,
         verb=verb and storable(verb),
         edited_at=None if message.edited_at is None else seconds(micro(message.edited_at)),
-        quotes=message.quotes,
-        slip=Slip(
-            vague=message.vague,
-            direct=message.direct,
-            reply_to=message.reply_to,
-            standing=message.standing,
-            ticket=message.ticket,
-        ),
+        quotes=pointed,
+        slip=slip,
     )
 
 
