@@ -15,7 +15,7 @@ from core.store import forgotten, gone, policies, preferences
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import clock, fixed
 from core.store.places import SESSION, born
-from core.store.workspaces import WORKSPACE, names, workspace_of
+from core.store.workspaces import names, workspace_of
 
 _AT_ONCE_GRACE = 15_000  # milliseconds for the accepting process to answer an at-once command: one call and a half
 
@@ -72,7 +72,7 @@ def extend(
     address = message.address
     statement = _extension(waits=waits, at_once=at_once, claims=claimant is not None)
     facts: dict[str, object] = {**names(address), "at_address": address.id, "talk_at": talk_at}
-    facts |= {"author": message.author.id, "in_channel": address.channel_address.id}
+    facts["author"] = message.author.id
     if claimant is not None:
         facts |= {"new_owner": claimant.owner, "lease": int(claimant.lease * 1000)}
     found = statement.first(connection, **facts)
@@ -92,8 +92,7 @@ def extend(
 def _extension(*, waits: bool, at_once: bool, claims: bool) -> Prepared[Session]:
     """The one statement that every arrival runs on its session's row; who may answer it learns what is set there."""
     own = [*(sessions.c[name] for name in Session._fields if name in sessions.c), forgotten.BEFORE]
-    # SQLite's RETURNING knows the columns of `sessions` by their bare names, which another table has as well
-    preferred = preferences.body(WORKSPACE, bindparam("author", type_=Text)) if waits else null()
+    preferred = preferences.body(sessions.c.workspace, bindparam("author", type_=Text)) if waits else null()
     returned = [*own, preferred, *(policies.SET_IN_SESSION if waits else ())]
 
     def build(dialect: str) -> ReturningUpdate[*tuple[object, ...]]:

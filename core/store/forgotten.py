@@ -5,34 +5,51 @@ It might come to a place that is done already, and stay there.
 
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, Text, and_, bindparam, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    ScalarSelect,
+    Text,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
-from core.schema import erasures
+from core.schema import erasures, sessions
 from core.seam.messages import Inbound
 from core.session import SessionKey
 from core.store.engine.sql import micro
-from core.store.workspaces import WORKSPACE
 
 _PERSON, _SESSION, _CHANNEL = "person", "session", "channel"
 """As `erasures.Scope` has them, which stands above arrivals."""
 
 
-def _place(session: object, channel: object) -> ColumnElement[bool]:
+def _is_of(asked: FromClause, scope: str, subject: object) -> ColumnElement[bool]:  # type: ignore[explicit-any]  # SQLAlchemy's
+    return and_(asked.c.scope == literal_column(f"'{scope}'", Text), asked.c.subject == subject)
+
+
+def _is_at(asked: FromClause, session: object, channel: object) -> ColumnElement[bool]:  # type: ignore[explicit-any]  # SQLAlchemy's
     """That a place is forgotten, by the IDs of its address and of its channel's."""
-    by_session = and_(erasures.c.scope == _SESSION, erasures.c.subject == session)
-    return or_(by_session, and_(erasures.c.scope == _CHANNEL, erasures.c.subject == channel))
+    return or_(_is_of(asked, _SESSION, session), _is_of(asked, _CHANNEL, channel))
 
 
 def _arriving() -> ScalarSelect[int]:
-    by_author = and_(erasures.c.scope == _PERSON, erasures.c.subject == bindparam("author", type_=Text))
-    here = _place(bindparam("at_address", type_=Text), bindparam("in_channel", type_=Text))
-    mine = and_(erasures.c.workspace == WORKSPACE, or_(by_author, here))
-    return select(func.max(erasures.c.before)).where(mine).correlate_except(erasures).scalar_subquery()
+    # SQLite's RETURNING knows the columns of `sessions` by their bare names: none of ours may have the same one
+    columns = (erasures.c.workspace.label("in_workspace"), erasures.c.scope, erasures.c.subject, erasures.c.before)
+    ours = select(*columns).subquery("ours")
+    by_author = _is_of(ours, _PERSON, bindparam("author", type_=Text))
+    here = _is_at(ours, sessions.c.address, sessions.c.channel)
+    mine = and_(ours.c.in_workspace == sessions.c.workspace, or_(by_author, here))
+    return select(func.max(ours.c.before)).where(mine).correlate(sessions).scalar_subquery()
 
 
 BEFORE = _arriving()
-"""Before what moment nothing is to be known that this author has said here, or anybody, in a statement that is given
-`author`, `at_address` and `in_channel`; NULL where all is.
+"""Before what moment nothing is to be known that this author has said here, or anybody, in a statement about a row of
+`sessions` that is given `author`; NULL where all is.
 """
 
 
@@ -44,7 +61,7 @@ def said_at(message: Inbound) -> int:
 def before(connection: Connection, key: SessionKey, authors: Collection[str]) -> Mapping[str, int]:
     """The same for each of these authors, in a session; without those of whom all is to be known."""
     theirs = and_(erasures.c.scope == _PERSON, erasures.c.subject.in_(authors))
-    here = _place(key.address.id, key.address.channel_address.id)
+    here = _is_at(erasures, key.address.id, key.address.channel_address.id)
     known = and_(erasures.c.workspace == key.workspace, erasures.c.before.is_not(None))
     rows = connection.execute(
         select(erasures.c.scope, erasures.c.subject, erasures.c.before).where(known, or_(theirs, here))

@@ -38,8 +38,10 @@ def change(connection: Connection, key: SessionKey, author: str, name: str, valu
 
 def body(workspace: ColumnElement[int], author: ColumnElement[str] | BindParameter[str]) -> ScalarSelect[bytes]:
     """What `opened` makes preferences of, in a statement that reads something else; NULL where there are none."""
-    mine = and_(table.c.workspace == workspace, table.c.author == author)
-    return select(table.c.body).where(mine).correlate_except(table).scalar_subquery()
+    # SQLite's RETURNING knows the columns of `sessions` by their bare names: none of ours may have the same one
+    theirs = select(table.c.workspace.label("in_workspace"), table.c.author, table.c.body).subquery("theirs")
+    mine = and_(theirs.c.in_workspace == workspace, theirs.c.author == author)
+    return select(theirs.c.body).where(mine).correlate_except(theirs).scalar_subquery()
 
 
 def opened(key: bodies.Owner, author: str, stored: bytes | None) -> Preferences:
