@@ -32,8 +32,8 @@ class Address:
     @property
     def id(self) -> str:
         """The session's ID; different addresses have different IDs."""
-        parts = (self.platform, self.workspace, self.channel, self.thread)
-        return ":".join(_escape(part) for part in parts if part is not None)
+        channel = f"{_escape(self.platform)}:{_escape(self.workspace)}:{_escape(self.channel)}"
+        return channel if self.thread is None else f"{channel}:{_escape(self.thread)}"
 
     @property
     def channel_address(self) -> "Address":
