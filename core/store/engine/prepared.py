@@ -98,7 +98,7 @@ class _Compiled:
     constants: dict[str, object]
     pick: Callable[[Mapping[str, object]], Sequence[object]]  # the values in the order in which the statement has them
     incoming: Sequence[tuple[str, _Processor]]  # what the parameters' types do to what we give; mostly nothing
-    outgoing: Sequence[_Processor | None]  # what the columns' types do to what the driver gives; empty for nothing
+    outgoing: Sequence[tuple[int, _Processor]]  # by the number of a column, what its type does to what the driver gives
 
     def arguments(self, values: dict[str, object]) -> Sequence[object]:
         if values.keys() != self.names:
@@ -108,11 +108,13 @@ class _Compiled:
         return self.pick(values | self.constants if self.constants else values)
 
     def read(self, rows: Rows) -> Rows:
-        if not self.outgoing:
-            return rows
-        return (
-            [value if do is None else do(value) for do, value in zip(self.outgoing, row, strict=True)] for row in rows
-        )
+        return map(self._read, rows) if self.outgoing else rows
+
+    def _read(self, row: Iterable[object]) -> Iterable[object]:
+        values = list(row)
+        for place, process in self.outgoing:
+            values[place] = process(values[place])
+        return values
 
 
 def _compile(statement: Executable, dialect: Dialect, columns: Sequence[str] | None) -> _Compiled:
@@ -131,7 +133,7 @@ def _compile(statement: Executable, dialect: Dialect, columns: Sequence[str] | N
         {name: value if (do := into[name]) is None else do(value) for name, value in own.items()},
         _picking(tuple(compiled.positiontup or ())),
         [(name, do) for name in given if (do := into[name]) is not None],
-        outgoing if any(outgoing) else (),
+        [(place, do) for place, do in enumerate(outgoing) if do is not None],
     )
 
 
