@@ -99,18 +99,13 @@ def found(
 ) -> list[Recorded]:
     """The newest rows since that moment (milliseconds since 1970), of all or of this person; oldest first."""
     place = workspaces.c.platform + ":" + workspaces.c.name
-    where = [audit.c.at >= since]
-    if actor is not None:
-        where.append(audit.c.actor == actor)
-    if workspace is not None:
-        where.append(place == workspace)
+    asked = [column == value for column, value in ((audit.c.actor, actor), (place, workspace)) if value is not None]
     of_session = and_(sessions.c.workspace == audit.c.workspace, sessions.c.session == audit.c.session)
-    here = [audit.c[name] for name in ("number", "at", "actor", "deed", "outcome")]
     rows = (
-        select(place.label("place"), sessions.c.address, *here)
+        select(place.label("place"), sessions.c.address, audit)
         .join_from(audit, workspaces, workspaces.c.workspace == audit.c.workspace)
         .outerjoin(sessions, of_session)
-        .where(*where)
+        .where(audit.c.at >= since, *asked)
         .order_by(audit.c.at.desc(), audit.c.workspace, audit.c.number.desc())
         .limit(most)
     )
@@ -217,12 +212,19 @@ def _first(connection: Connection, workspace: int, *, after: int = 0) -> int:
 
 
 def _begun(connection: Connection, workspace: int) -> _Ends:
+    """The ends of a new chain. Raises ChainLost where there are rows already, whose ends somebody has taken away."""
+    is_new, ends = _is_new(connection, workspace), _locked(connection, workspace)
+    if ends is None or (is_new and ends.last.number):
+        connection.execute(delete(audit_chains).where(audit_chains.c.workspace == workspace))
+        raise ChainLost
+    return ends
+
+
+def _is_new(connection: Connection, workspace: int) -> bool:
+    """Whether there was no chain, of which there now is one of no rows, behind all that there are."""
     sealed = _sealed(workspace, _empty(connection, workspace))
     new = insert(connection.dialect.name, audit_chains).values(workspace=workspace, **sealed)
-    connection.execute(new.on_conflict_do_nothing())
-    ends = _locked(connection, workspace)
-    assert ends is not None  # noqa: S101 – it was just made, by us or by somebody else
-    return ends
+    return connection.execute(new.on_conflict_do_nothing()).rowcount > 0
 
 
 def _locked(connection: Connection, workspace: int) -> _Ends | None:
@@ -248,9 +250,9 @@ def mend(connection: Connection, workspace: int, name: str) -> Broken | None:
 
     All that is recorded stays. The first row of the new chain records that it was begun, by the operator.
     """
-    broken = verify(connection, workspace, name)[1]
-    if broken is not None:
-        begin_anew(connection, workspace)
+    if (broken := verify(connection, workspace, name)[1]) is not None:
+        if not _is_new(connection, workspace):
+            begin_anew(connection, workspace)
         record(connection, workspace, "audit begin-anew", actor=None)
     return broken
 
@@ -292,8 +294,5 @@ def _keep(connection: Connection, workspace: int, ends: _Ends) -> None:
 
 
 def _sealed(workspace: int, ends: _Ends) -> dict[str, bytes]:
-    owner, (first, last) = bodies.Mine(workspace), ends
-    return {
-        "first": bodies.BEGINNING.seal(owner, (), f"{first.number} {first.hash}"),
-        "last": bodies.END.seal(owner, (), f"{last.number} {last.hash}"),
-    }
+    owner, both = bodies.Mine(workspace), zip((bodies.BEGINNING, bodies.END), ends, strict=True)
+    return {one.column.name: one.seal(owner, (), f"{end.number} {end.hash}") for one, end in both}

@@ -132,6 +132,23 @@ async def test_a_chain_without_its_ends_is_broken(database: Database) -> None:
     assert (await verified(database, workspace))[1] == 1
 
 
+@pytest.mark.usefixtures("codec")
+async def test_what_was_changed_is_not_forgotten_by_taking_the_chains_ends_away(database: Database) -> None:
+    """As if nothing had been recorded yet, a new chain would begin behind it by the next deed."""
+    workspace = await chain(database, *"abcd")
+
+    def harm(connection: Connection) -> None:
+        _change(connection, workspace, 2)
+        _forget(connection)
+
+    await database.write(harm)
+
+    with pytest.raises(audit.ChainLost):
+        await chain(database, "e")
+    assert await verified(database, workspace) == (0, 1)
+    assert len(await rows(database, audit_chains)) == 0
+
+
 async def test_without_the_key_ring_nobody_makes_a_chain_anew(database: Database) -> None:
     """Whoever computes hashes that fit can't seal them."""
     bodies.use(Vault(OURS, all_sealed=True))
