@@ -198,7 +198,8 @@ _FACTS = ("workspace", "number", "at", "actor", "deed", "session", "outcome")
 
 
 def _hash(before: str, facts: Mapping[str, object]) -> str:
-    return sha256(json.dumps([before, *(facts[name] for name in _FACTS)]).encode()).hexdigest()
+    told = [before, *(facts[name] for name in _FACTS)]
+    return sha256(json.dumps(told, default=repr).encode()).hexdigest()  # SQLite may have bytes for a text
 
 
 def _opened(row: Row[*tuple[object, ...]]) -> str:
@@ -276,7 +277,7 @@ def _is_erased(connection: Connection, workspace: int, sealed: bytes) -> bool:
     """Whether the data key of this was destroyed."""
     try:
         number = 0 if bodies.END.packet(sealed) is None else number_of(sealed)[0]
-    except NoPacket:
+    except (NoPacket, bodies.NotOpened):
         return False
     near = keys.around(connection, workspace, number)
     return any(one.number == number and not one.wrapped for one in near)
@@ -285,7 +286,7 @@ def _is_erased(connection: Connection, workspace: int, sealed: bytes) -> bool:
 def _end(words: str) -> _End | None:
     """None for what can't be read."""
     number, _, digest = words.partition(" ")
-    return _End(int(number), digest) if number.isascii() and number.isdigit() else None
+    return _End(int(number), digest) if number.isascii() and number.isdigit() and len(number) < 10 else None
 
 
 def _keep(connection: Connection, workspace: int, ends: _Ends) -> None:

@@ -140,8 +140,9 @@ class Body:
         """The same. Raises NotOpened, or UnicodeDecodeError, where they can't be opened."""
         if not stored:
             return ""
-        if stored[0] == MARK:
-            return _opened(Place(*self._here, owner.workspace, owner.session, row), stored)
+        packet = self.packet(stored)
+        if packet is not None:
+            return _opened(Place(*self._here, owner.workspace, owner.session, row), packet)
         _admit_plain()
         return stored.decode()
 
@@ -149,8 +150,10 @@ class Body:
         """The same words sealed anew. Raises NotOpened."""
         return self.seal(owner, row, self.read(owner, row, stored), by=by)
 
-    def packet(self, stored: bytes) -> bytes | None:
-        """What is stored, if it is sealed."""
+    def packet(self, stored: object) -> bytes | None:
+        """What is stored, if it is sealed. Raises NotOpened for what is no bytes, which SQLite keeps as well."""
+        if not isinstance(stored, bytes):
+            raise NotOpened
         return stored if stored[0] == MARK else None
 
 
@@ -184,8 +187,9 @@ class Note:
 
     def read(self, owner: Owner, row: Row, stored: str) -> str:
         """The same. Raises NotOpened, or UnicodeDecodeError, where they can't be opened."""
-        if _is_sealed(stored):
-            return _opened(Place(*self._here, owner.workspace, owner.session, row), _packet(stored))
+        packet = self.packet(stored)
+        if packet is not None:
+            return _opened(Place(*self._here, owner.workspace, owner.session, row), packet)
         _admit_plain()
         return stored
 
@@ -193,9 +197,14 @@ class Note:
         """The same words sealed anew. Raises NotOpened."""
         return self.seal(owner, row, self.read(owner, row, stored), by=by)
 
-    def packet(self, stored: str) -> bytes | None:
-        """What is stored, if it is sealed. Raises NotOpened."""
-        return _packet(stored) if _is_sealed(stored) else None
+    def packet(self, stored: object) -> bytes | None:
+        """What is stored, if it is sealed. Raises NotOpened, also for what is no text, which SQLite keeps as well."""
+        if not isinstance(stored, str):
+            raise NotOpened
+        try:
+            return of_text(stored) if stored[0] == MARK_OF_TEXT else None
+        except NoPacket:
+            raise NotOpened from None
 
 
 _CACHES: list[Callable[[], None]] = []
@@ -210,17 +219,6 @@ def forget_opened() -> None:
     """Whatever was opened before is opened anew: its key may be gone, or what is in the clear is not ours any more."""
     for cleared in _CACHES:
         cleared()
-
-
-def _is_sealed(stored: str) -> bool:
-    return stored[0] == MARK_OF_TEXT
-
-
-def _packet(stored: str) -> bytes:
-    try:
-        return of_text(stored)
-    except NoPacket:
-        raise NotOpened from None
 
 
 def _opened(place: Place, packet: bytes) -> str:

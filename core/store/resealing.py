@@ -199,7 +199,7 @@ def _is_due(
 
 
 def _number(one: bodies.Body | bodies.Note, stored: object) -> int:
-    packet = one.packet(stored)  # type: ignore[arg-type]  # what a body's column holds
+    packet = one.packet(stored)
     try:
         return 0 if packet is None else number_of(packet)[0]
     except NoPacket:

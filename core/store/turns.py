@@ -82,7 +82,7 @@ _ROLES, _KINDS, _PROGRESS, _VALIDITY = tuple(Role), tuple(Kind), tuple(Progress)
 @lru_cache(4096)
 def _author(number: str, name: str) -> Author:
     """The same few people speak."""
-    return Author(id=number, name=name)
+    return Author(id=number, name=str(name))  # SQLite may have bytes there
 
 
 def showing(key: SessionKey) -> Callable[[*Shown], Turn]:
@@ -95,7 +95,7 @@ def shown(key: SessionKey, *shown: *Shown) -> Turn:
     seq, role, kind, progress, validity, body, tokens, at, author, name, pointed = shown
     try:
         return (_opened if len(body) <= _SHORT else _opened.__wrapped__)(key.workspace, key.session, *shown)
-    except (bodies.NotOpened, UnicodeDecodeError):
+    except (bodies.NotOpened, UnicodeDecodeError, TypeError):  # SQLite may have a number there
         words, known = bodies.TURN.open(key, (seq, role), body), name and bodies.NAME.open(key, (seq, role), name)
         return _made(seq, role, kind, progress, validity, words, tokens, at, author, known, pointed)
 
@@ -155,7 +155,7 @@ def _plain(
     """The same, where bodies are stored as they are."""
     try:
         words = body.decode()
-    except UnicodeDecodeError:  # other processes seal by now, and this one was given no key
+    except (UnicodeDecodeError, AttributeError):  # others seal by now, and we have no key; or it is no bytes at all
         words = bodies.LOST
     return _made(seq, role, kind, progress, validity, words, tokens, at, author, name, pointed)
 

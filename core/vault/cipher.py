@@ -29,7 +29,7 @@ class Cipher:
     def open(self, sealed: bytes, about: bytes, *, start: int = 0) -> bytes:
         """What `seal` was given, which is there from the `start` on. Raises NotAuthentic."""
         begins = start + NONCE
-        if len(sealed) < begins + TAG:
+        if not isinstance(sealed, bytes) or len(sealed) < begins + TAG:
             raise NotAuthentic
         try:
             return self._aes.decrypt(sealed[start:begins], sealed[begins:], about)

@@ -207,6 +207,7 @@ def _engine(url: URL, file: "_File", begin: Callable[[Connection], None], *pragm
             *pragmas,
         ):
             connection.execute(f"PRAGMA {pragma}").close()
+        connection.text_factory = _readable
         file.remember()
 
     @event.listens_for(engine, "begin")
@@ -215,6 +216,11 @@ def _engine(url: URL, file: "_File", begin: Callable[[Connection], None], *pragm
         begin(connection)
 
     return engine
+
+
+def _readable(stored: bytes) -> str:
+    """Text that is damaged is read as far as it can be: the driver refuses all rows with it, and quotes it thereby."""
+    return stored.decode("utf-8", "replace")
 
 
 class _File:
