@@ -73,7 +73,9 @@ async def _one(adapter: Adapter, mind: Mind, lease: Lease, quote: Quote, number:
     except Exception as error:  # noqa: BLE001 – whatever it is, the question can be answered without the file
         log.info("file not fetched", session=lease.key.address.id, error=type(error).__name__)
         return replace(quote, unread="it could not be fetched")
-    return replace(quote, text=mind.quoted(words, number)) if words.strip() else replace(quote, unread="it is empty")
+    if not words.strip():
+        return replace(quote, unread="it is empty")
+    return replace(quote, text=await asyncio.to_thread(mind.quoted, words, number))  # which may take half a second
 
 
 def _counted(mind: Mind, turn: Turn, quotes: tuple[Quote, ...]) -> Turn:

@@ -1,6 +1,7 @@
 """What people point at is shown to the model as quoted, in its share of the window, and follows what it quotes."""
 
 import asyncio
+import threading
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from core.errors import DeliveryRefused
 from core.memory.attachments import BYTES, Unreadable, text_of
 from core.memory.mind import QUOTED, QUOTES
 from core.model import envelope
+from core.model.tokens import Estimate
 from core.schema import quotes
 from core.seam.messages import Audience, Author, Deleted, Edited, Quote
 from core.session import Role
@@ -199,6 +201,25 @@ async def test_a_file_that_somebody_else_posted_before_is_read_when_it_is_asked_
         await running.over()
 
     assert any(">> error: no space left" in one.text for one in running.model.prompts[-1].messages)
+
+
+async def test_nobody_else_waits_while_a_file_is_cut_to_its_share(database: Database) -> None:
+    """Of some files it takes half a second to reckon what they cost."""
+    here, beside = threading.current_thread(), set[threading.Thread]()
+
+    class Watched(Estimate):
+        def count(self, text: str) -> int:
+            if len(text) > BYTES // 4:
+                beside.add(threading.current_thread())
+            return super().count(text)
+
+    async with house(database, "I see.", adapter=Files(f1=b"x" + b"\n" * (BYTES - 2) + b"x")) as running:
+        running.mind.counter = Watched()
+        await running.say(message("What is wrong?", quotes=(LOG,)))
+        await running.answered("I see.")
+
+    assert beside
+    assert here not in beside
 
 
 @pytest.mark.parametrize(
