@@ -74,9 +74,12 @@ def workspaces(connection: Connection, named: Subject) -> list[tuple[str, str]]:
 
 
 def person(value: str) -> Subject:
-    """The person whom `--user` names. Raises ConfigurationError."""
+    """The person whom `--user` names, who is not found by a mention or among blanks. Raises ConfigurationError."""
+    value = value.strip()
     if not value:
         raise ConfigurationError("--user: no ID is given")
+    if value.startswith(("@", "<")):
+        raise ConfigurationError(f"--user: {value!r} is no ID: name the ID alone, such as U012AB3CD")
     if ":" not in value:
         return Subject(scope=Scope.PERSON, id=value)
     if value.count(":") != _USER_PARTS - 1:

@@ -202,6 +202,9 @@ def test_a_place_is_forgotten_by_its_name(talked: str, words: tuple[str, str], l
         (("forget", "--channel", "slack:T1:C1:1.2"), 2, "name it by --session"),
         (("forget", "--channel", "myspace:T1:C1"), 2, "none of slack, discord, console"),
         (("forget", "--user", ""), 2, "no ID is given"),
+        (("forget", "--user", " "), 2, "no ID is given"),
+        (("forget", "--user", "<@U1>"), 2, "'<@U1>' is no ID: name the ID alone"),
+        (("export", "--user", "@ada"), 2, "'@ada' is no ID: name the ID alone"),
         (("forget", "--user", "slack:T1"), 2, "'slack:T1' is neither PLATFORM:WORKSPACE:USER nor a USER alone"),
         (("forget", "--user", "console:local:"), 2, "an ID is missing in 'console:local:'"),
         (("forget", "--channel", "console:local:"), 2, "an ID is missing in 'console:local:'"),
@@ -218,6 +221,11 @@ def test_what_is_not_there_is_said(url: str, words: tuple[str, ...], status: int
 
     assert result.exit_code == status
     assert said in result.stderr.splitlines()[-1]
+
+
+def test_who_is_named_among_blanks_is_forgotten(talked: str) -> None:
+    """As an ID comes from somewhere else; it would be said that there was nothing of them."""
+    assert "Erased: " in backscroll("forget", "--user", f" {ADA.id}\n", DATABASE_URL=talked).stdout
 
 
 @pytest.mark.in_the_clear
