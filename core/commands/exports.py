@@ -72,11 +72,11 @@ def spending(workspace: str, one: Spending) -> Item:
 
 
 def line(record: Item) -> str:
-    """As one line of JSON, without what would command a terminal."""
+    """As one line of JSON, whatever its reader takes for the end of one, without what would command a terminal."""
     return json.dumps(record, ensure_ascii=False).translate(_CONTROLS)
 
 
-_CONTROLS = {one: f"\\u{one:04x}" for one in range(0x7F, 0xA0)}
+_CONTROLS = {one: f"\\u{one:04x}" for one in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
 """Those that JSON would leave as they are."""
 
 

@@ -107,6 +107,14 @@ def test_markdown_is_readable_and_no_word_passes_for_a_heading(talked: str) -> N
     assert "replies to:\n\n> tuna\n" in written
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"])
+def test_what_somebody_said_in_lines_is_one_line_of_an_export(line_end: str) -> None:
+    told = {"type": "message", "text": f"x{line_end}{{}}"}
+
+    (line,) = exports.line(told).splitlines()
+    assert json.loads(line) == told
+
+
 COMMANDS_A_TERMINAL = "\x1b]0;mine\x07\x1b[2J\x9b2J\x7f"
 
 
