@@ -19,9 +19,17 @@ def proxy_for(url: str) -> str | None:
     if proxy is None or _is_loopback(parts.hostname or "") or proxy_bypass(parts.hostname or ""):
         return None
     proxy = proxy if "://" in proxy else f"http://{proxy}"
-    if urlsplit(proxy).scheme not in {"http", "https"}:
+    if not _is_of_http(proxy):
         raise ConfigurationError(f"{name.upper()}_PROXY names no HTTP proxy: set HTTPS_PROXY to one, or NO_PROXY to *")
     return proxy
+
+
+def _is_of_http(proxy: str) -> bool:
+    try:
+        parts = urlsplit(proxy)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a bracket that is open, a port that is none
+        return False
 
 
 def _is_loopback(host: str) -> bool:

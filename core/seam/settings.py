@@ -1,6 +1,7 @@
 """What every door asks of its settings before it connects anywhere: that tokens are set, and addresses are some."""
 
 import re
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -24,5 +25,13 @@ def tokens(platform: str, **given: SecretStr | None) -> list[str]:
 def check_addresses(scheme: str, **given: str | None) -> None:
     """Raises ConfigurationError for what is no address of this scheme: a library would try it for ever."""
     for name, address in given.items():
-        if address is not None and not re.fullmatch(rf"{scheme}s?://[^/?#\s]+(/\S*)?", address):
+        if address is not None and not _is_address(scheme, address):
             raise ConfigurationError(f"{name} is no address: it should look like {scheme}s://host/path")
+
+
+def _is_address(scheme: str, words: str) -> bool:
+    try:
+        parts = urlsplit(words)
+        return bool(re.fullmatch(rf"{scheme}s?://[^/?#\s]+(/\S*)?", words) and parts.hostname and parts.port != 0)
+    except ValueError:  # a bracket that is open, a port that is none
+        return False
