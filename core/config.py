@@ -105,6 +105,19 @@ class Settings(BaseSettings):  # type: ignore[explicit-any]  # pydantic's
         """`Channel` means `channel`."""
         return word.lower() if isinstance(word, str) else word
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_text(cls, given: object, info: ValidationInfo) -> object:  # type: ignore[explicit-any]  # pydantic's
+        """What the environment holds is bytes: those that are no text could be neither stored nor sent. A file's name
+        may be of any.
+        """
+        if isinstance(given, str) and not str(info.field_name).endswith("_file"):
+            try:
+                given.encode()
+            except UnicodeEncodeError:  # which would quote it
+                raise ValueError("it is not UTF-8 text") from None
+        return given
+
     @field_validator("backscroll_audit_retention")
     @classmethod
     def _kept_for(cls, said: str) -> str:

@@ -60,7 +60,8 @@ def _no_settings() -> Sequence[Misspelt]:
         written = Path(".env").read_text(encoding="utf-8")
     except (OSError, UnicodeError):  # it is read as a whole before, which says why it can't be
         return []
-    odd = [one.original for one in parse_stream(StringIO(written)) if one.error]
+    lines = parse_stream(StringIO(written))
+    odd = [one.original for one in lines if one.error or (one.key is not None and one.value is None)]
     unread = [one.line + one.string[: -len(one.string.lstrip())].count("\n") for one in odd]  # behind empty lines
     return [Misspelt(name=f"line {line} of .env", meant="NAME=VALUE") for line in unread]
 

@@ -249,6 +249,15 @@ def test_an_env_file_that_is_no_text_is_said_so() -> None:
         read_settings()
 
 
+@pytest.mark.parametrize("name", sorted(name.upper() for name in Settings.model_fields if not name.endswith("_file")))
+def test_a_variable_that_is_no_text_is_told_by_its_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment holds bytes, which may be those of another encoding."""
+    monkeypatch.setenv(name, os.fsdecode(b"caf\xe9"))
+
+    with pytest.raises(ConfigurationError, match=rf"^{name}: it is not UTF-8 text$"):
+        read_settings()
+
+
 def test_no_secret_is_shown_by_accident(monkeypatch: pytest.MonkeyPatch) -> None:
     secrets = ("OPENAI_API_KEY", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "DISCORD_TOKEN")
     for variable in secrets:
@@ -350,12 +359,12 @@ def test_a_name_that_is_no_setting_is_told_with_the_nearest_one(
 
 
 def test_a_line_that_sets_nothing_is_told_by_its_number_and_without_its_words() -> None:
-    """It may hold a secret; and what it should have set is not set."""
+    """It may hold a secret; and what it should have set is not set, also where it was set above."""
     Path(".env").write_text("# mine\nOPENAI_API_KEY: sesame\nA='of\ntwo lines'\nexport B\n\nC='sesame\n")
 
     found = misspelt_settings()
 
-    assert [one.name for one in found] == ["line 2 of .env", "line 7 of .env"]
+    assert [one.name for one in found] == ["line 2 of .env", "line 5 of .env", "line 7 of .env"]
     assert all(one.remedy == "Write NAME=VALUE, or remove it." for one in found)
 
 
