@@ -116,6 +116,8 @@ class Timings:
     """Before a place that did not tell its history is asked again; doubles."""
     unlooked: float = 60.0
     """Before all that could not be looked up is tried again."""
+    untold: float = 30.0
+    """For which what could not be stored may be said again, where the platform does not bridge more."""
 
     @property
     def silent(self) -> float:

@@ -1,12 +1,15 @@
 """Databases that can be read and not written, also by tests that run as one who may do everything."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, text
 
 from core.store import connect
+from tests.apart import whole
 
 READER = "backscroll_reader"
 STANDBY = "backscroll_standby"
@@ -38,3 +41,30 @@ def _make_role(connection: Connection, role: str) -> None:
             connection.execute(text(f"ALTER ROLE {role} SET default_transaction_read_only = on"))
     rights = "SELECT" if role == READER else "ALL"
     connection.execute(text(f"GRANT {rights} ON ALL TABLES IN SCHEMA public TO {role}"))
+
+
+_REFUSE = """CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE 'could not extend file' USING ERRCODE = '58030'; END $$"""
+
+
+@asynccontextmanager
+async def full(url: str, table: str = "turns") -> AsyncIterator[None]:
+    """All is written but for new rows of a table, in here: on a full disk there is still room in old pages."""
+    owner = connect(whole(url))
+    if url.startswith("sqlite"):
+        made = [f"CREATE TRIGGER no_room BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'full'); END"]
+        gone = "DROP TRIGGER no_room"
+    else:
+        made = [_REFUSE, f"CREATE TRIGGER no_room BEFORE INSERT ON {table} EXECUTE FUNCTION refuse()"]
+        gone = f"DROP TRIGGER no_room ON {table}"
+    try:
+        for order in made:
+            await owner.write(_order, order)
+        yield
+        await owner.write(_order, gone)
+    finally:
+        await owner.close()
+
+
+def _order(connection: Connection, words: str) -> None:
+    connection.execute(text(words))

@@ -2,7 +2,8 @@
 
 Whoever hears a platform says so in the database every few seconds. Where that thread of time is broken for longer than
 the platform bridges by sending again, everything said since is accepted by the same door as everything else. What was
-read for that is compared with what is remembered: texts, and what is there at all.
+read for that is compared with what is remembered: texts, and what is there at all. What was heard and could not be
+stored breaks the thread as well.
 """
 
 import asyncio
@@ -75,6 +76,14 @@ class CatchUp:
         if not adapter.hears():
             return min(self._timings.heard, _LOOKS_EVERY)
         within = max(adapter.bridges, min(now - since, _UNBROKEN))
+        lost = self._inbox.unstored.since(adapter.platform)
+        if lost is not None:
+            await self._database.write(presence.lose, adapter.platform, seconds=now - lost)
+            within = max(adapter.bridges, self._timings.untold)
+            if now - lost <= within:
+                self._hearing[adapter.platform] = since
+                return None
+            self._inbox.unstored.forget(adapter.platform)
         if not await self._database.write(presence.beat, adapter.platform, within=within):
             await self._mend(adapter, within)
         self._hearing[adapter.platform] = since

@@ -15,6 +15,7 @@ from core.errors import DeliveryError, DeliveryRefused, NotFilled
 from core.events import Events
 from core.intake.acceptance import Acceptance
 from core.intake.news import News
+from core.intake.unstored import Unstored
 from core.memory.mind import Mind
 from core.policy import MEMBERS
 from core.seam.adapter import Whole
@@ -57,11 +58,16 @@ class Inbox:
             events=events,
             timings=timings,
         )
+        self.unstored = Unstored()
         self._membership = Membership(outbox.adapters)
         self._doors: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def receive(self, event: Event) -> None:
         """Returns once the event is stored, known already, or nothing of ours. Acknowledge after that."""
+        with self.unstored.until_stored(event):
+            await self._receive(event)
+
+    async def _receive(self, event: Event) -> None:
         match event:
             case Rejected():
                 log.warning("event rejected", platform=event.platform, id=event.id, reason=event.reason)

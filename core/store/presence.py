@@ -27,6 +27,13 @@ def beat(connection: Connection, platform: str, *, within: float) -> bool:
     return connection.execute(update(presence).where(unbroken).values(heard_at=now_)).rowcount > 0
 
 
+def lose(connection: Connection, platform: str, *, seconds: float) -> None:
+    """Says that what was said since then, so many seconds ago, may have reached nobody."""
+    then = now(connection) - int(seconds * 1000)
+    later = and_(presence.c.workspace == workspace_of(connection, platform, ""), presence.c.heard_at > then)
+    connection.execute(update(presence).where(later).values(heard_at=then))
+
+
 def missed(connection: Connection, platform: str, *, within: float) -> tuple[float, float] | None:
     """What nobody has heard: from when to now, in seconds since 1970 by the database's clock.
 

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from core.assistant.apologies import too_late
 from core.chores.runner import Chores
 from core.chores.table import catching_up
-from core.errors import DeliveryDelayed, DeliveryUnknown
+from core.errors import DatabaseError, DeliveryDelayed, DeliveryUnknown
 from core.intake.catchup import TRIES, CatchUp
 from core.policy import SETTINGS, Level
 from core.schema import presence, turns
@@ -19,6 +19,7 @@ from core.session import Progress
 from core.store import Database, chores
 from core.store.presence import SHIFT
 from core.work.shifts import Shifts
+from tests.readonly import full
 from tests.script import House, ScriptedModel, TranscriptAdapter, brisk, house, memory, rows
 from tests.values import ADA, BEN, HERE, message
 
@@ -30,8 +31,8 @@ def said(text: str, ago: float = 5.0, **facts):
 
 
 @asynccontextmanager
-async def keeping(running: House, owner: str = "host:boot:1:a."):
-    timings = brisk(heard=0.02)
+async def keeping(running: House, owner: str = "host:boot:1:a.", **waits: float):
+    timings = brisk(heard=0.02, **waits)
     shifts = Shifts(database=running.database, owner=owner, timings=timings)
     catch_up = CatchUp(database=running.database, inbox=running.inbox, shifts=shifts, timings=timings)
     table = [catching_up(catch_up, running.adapter, timings)]
@@ -226,6 +227,58 @@ async def test_a_short_gap_that_the_platform_bridges_is_not_looked_into(database
         running.adapter.missed = {HERE: [said("sent again by the platform", 30)]}
         async with keeping(running):
             await heard_again(database)
+
+    assert running.adapter.searched == []
+
+
+async def test_what_was_heard_and_could_not_be_stored_is_found_though_everything_else_was(
+    url: str, database: Database
+) -> None:
+    """Whoever hears a platform says so also while no message finds room; what is repeated is repeated for a while."""
+    await begun(database)
+    lost = said("lost")
+    async with house(database) as running:
+        async with full(url):
+            with pytest.raises(DatabaseError):
+                await running.inbox.receive(lost)
+            assert running.adapter.searched == []
+        running.adapter.missed = {HERE: [lost]}
+        async with keeping(running, untold=0.0):
+            await running.answered("You said: lost")
+
+
+async def test_what_the_platform_says_again_is_not_looked_up(url: str, database: Database) -> None:
+    again, other = said("again"), said("other")
+    async with house(database) as running:
+        async with full(url):
+            for message in (again, other):
+                with pytest.raises(DatabaseError):
+                    await running.inbox.receive(message)
+        first = running.inbox.unstored.since(HERE.platform)
+        await running.inbox.receive(again)
+        second = running.inbox.unstored.since(HERE.platform)
+        await running.inbox.receive(other)
+
+        assert first is not None
+        assert second is not None
+        assert first < second
+        assert running.inbox.unstored.since(HERE.platform) is None
+
+
+async def test_what_may_still_be_said_again_is_waited_for_and_not_forgotten_by_a_crash(
+    url: str, database: Database
+) -> None:
+    """Also where another process hears the platform, and has said so since."""
+    await begun(database)
+    async with house(database) as running:
+        async with full(url):
+            with pytest.raises(DatabaseError):
+                await running.inbox.receive(said("lost"))
+        failed = time()
+        await away(database, -5)
+        async with keeping(running, untold=3600.0), asyncio.timeout(10):
+            while await heard_until(database) > failed + 1:  # noqa: ASYNC110 – a database tells nobody
+                await asyncio.sleep(0.005)
 
     assert running.adapter.searched == []
 

@@ -71,8 +71,8 @@ ACROSS = {
     # what is over, or long ago, wherever it was
     *("doubts.forget", "gone.forget", "unrecorded.over", "expiring.drop_rejected"),
     # what a platform's or the deployment's, and no workspace's
-    *("presence.beat", "presence.missed", "presence.caught_up", "inbound.reject", "chores.take", "chores.extend"),
-    *("chores.leave", "servers.recall", "servers.keep", "servers.told", "servers.tell"),
+    *("presence.beat", "presence.missed", "presence.caught_up", "presence.lose", "inbound.reject"),
+    *("chores.take", "chores.extend", "chores.leave", "servers.recall", "servers.keep", "servers.told", "servers.tell"),
     *("hearers.hear", "hearers.leave", "hearers.heard", "hearers.is_there", "hearers.bury"),
     *("denials.forget", "erasures.forget", "erasures.under_way"),
     # the key ring is the deployment's, and so is all that it seals
