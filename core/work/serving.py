@@ -30,6 +30,8 @@ LOOKS_AT = 2
 
 _TURNS_IN_A_ROW, _SECONDS_IN_A_ROW = 8, 60.0  # after these, a session makes room if others have none
 
+_LONGEST_TROUBLE = 60.0  # seconds between two tries of a turn whose answer finds no room in the database
+
 
 class Serving:
     """Serves sessions that were claimed by this `owner`; `wake` is called when there may be something to claim."""
@@ -58,6 +60,7 @@ class Serving:
         self._timings = timings
         self._clock = clock
         self._wake = wake
+        self._trouble: float | None = None  # since when no answer could be stored, by the event loop's clock
 
     async def serve(self, held: Held) -> None:
         """Answers a session's waiting turns until there are none, or until the lease must be given back."""
@@ -97,6 +100,7 @@ class Serving:
             except queue.Changed:
                 self._events.tell(QuestionChanged(address=held.lease.key.address, seq=question.seq))
             else:
+                self._trouble = None
                 held.lease = replace(held.lease, attempts=1, deaths=0, stop=None)
                 self._capacity.clear(held.lease)
                 done += 1
@@ -177,6 +181,10 @@ class Serving:
         after: float = self._timings.back_off * 2 ** (lease.attempts - 1) * uniform(0.8, 1.2)  # noqa: S311 – jitter, not a secret
         if isinstance(error, ModelUnavailable | AccessUnknown):
             after = max(after, min(error.retry_after or 0, self._timings.longest_wait))
+        if isinstance(error, DatabaseError):  # the model may have been paid for what could not be stored
+            now = asyncio.get_running_loop().time()
+            self._trouble = self._trouble or now
+            after = max(after, min(now - self._trouble, _LONGEST_TROUBLE))
         return after
 
 

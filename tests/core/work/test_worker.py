@@ -16,6 +16,7 @@ from core.session import ATTEMPTS, DEATHS, Kind, Progress
 from core.store import Connection, Database, claims, dead, inbound, queue
 from core.store import turns as history
 from core.work.bursts import MOST, is_burst
+from tests.readonly import full
 from tests.script import House, Interrupted, ScriptedModel, TranscriptAdapter, brisk, expire, house, memory, rows
 from tests.values import ADA, BEN, HERE, message
 
@@ -447,6 +448,21 @@ async def test_a_database_that_is_away_is_asked_less_and_less_often_and_taken_up
 
     pauses = [line["again_in"] for line in logs if line["event"] == "database unreachable"]
     assert pauses == [0.01, 0.02, 0.04, 0.04, 0.04]
+
+
+async def test_a_model_is_asked_less_and_less_often_for_what_finds_no_room(url: str, database: Database) -> None:
+    """Each answer is paid for; and what finds room again is stored, once."""
+    asked = list[float]()
+    async with house(database) as running:
+        async with full(url, "deliveries"):
+            await running.say(message("hello"))
+            while len(asked) < 8:
+                await running.model.until(lambda: len(running.model.prompts) > len(asked))
+                asked.append(asyncio.get_running_loop().time())
+        await running.answered("You said: hello")
+
+    assert asked[7] - asked[6] > asked[6] - asked[1], "as long again as it has lasted"
+    assert running.adapter.texts == ["You said: hello"]
 
 
 async def test_a_burst_of_forty_messages_is_several_and_what_is_kept_of_it_is_small(database: Database) -> None:
