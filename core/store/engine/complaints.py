@@ -37,8 +37,14 @@ _OF_THE_SERVER = {
     " when it is done.",
     asyncpg.TooManyConnectionsError.sqlstate: "The database server allows too few connections, each process takes up to"
     " 17: raise max_connections, or its role's or database's own limit, or run fewer processes.",
+    asyncpg.QueryCanceledError.sqlstate: "The database server stops what takes our role too long: raise the"
+    " statement_timeout of the role, the database or the server, or leave it out.",
 }
 """SQLSTATEs with which a server says what it lacks, or what stands in the way there."""
+_NOT_LET_IN = (
+    *(asyncpg.PostgresConnectionError, asyncpg.InvalidAuthorizationSpecificationError),
+    *(asyncpg.InvalidCatalogNameError, asyncpg.ObjectNotInPrerequisiteStateError),
+)
 _NOT_WRITTEN = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 
 
@@ -91,4 +97,4 @@ def of_postgresql(error: Exception, state: str | None, *, passes: bool) -> Datab
         return DatabaseUnreachable(words, remedy=_OF_THE_SERVER[state])
     if passes or isinstance(error, OperationalError | InterfaceError):
         return DatabaseUnreachable(f"the server does not answer: {words}", remedy=SERVER)
-    return DatabaseError(words, remedy=SERVER if isinstance(own, asyncpg.PostgresConnectionError) else "")
+    return DatabaseError(words, remedy=SERVER if isinstance(own, _NOT_LET_IN) else "")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy import Connection, Float, bindparam, func, select, text
 
-from core.errors import DatabaseReadOnly, DatabaseUnreachable
+from core.errors import DatabaseError, DatabaseReadOnly, DatabaseUnreachable
 from core.store import Database, connect
 from core.store.engine.prepared import Prepared
 from core.store.engine.sql import alone
@@ -143,3 +143,27 @@ async def test_a_server_that_is_full_says_what_it_lacks(numbers: Database, url: 
     assert "too many connections" in str(raised.value)
     assert "max_connections" in raised.value.remedy
     assert "host" not in raised.value.remedy
+
+
+async def test_a_server_that_gives_us_too_little_time_says_so(numbers: Database, url: str) -> None:
+    """Nothing is wrong with its address."""
+    await numbers.write(order, f"ALTER DATABASE {named(url)} SET statement_timeout = '20ms'")
+    async with connected(url) as database:
+        with pytest.raises(DatabaseUnreachable) as raised:
+            await database.write(lambda connection: SLEEP.run(connection, seconds=10.0))
+
+    assert "statement_timeout" in raised.value.remedy
+    assert "host" not in raised.value.remedy
+
+
+async def test_a_database_that_lets_nobody_in_any_more_says_what_to_check(numbers: Database, url: str) -> None:
+    guest = "backscroll_locked_out"
+    if not await numbers.read(lambda one: one.execute(text(f"SELECT 1 FROM pg_roles WHERE rolname = '{guest}'")).all()):
+        await numbers.write(order, f"CREATE ROLE {guest} NOLOGIN")
+    locked_out = url.replace(f"//{urlsplit(url).username}:", f"//{guest}:", 1)
+    for wrong in (locked_out, url.replace(named(url), "nowhere")):
+        async with connected(wrong) as database:
+            with pytest.raises(DatabaseError) as raised:
+                await database.read(double, 1)
+
+        assert "DATABASE_URL" in raised.value.remedy
