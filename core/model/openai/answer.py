@@ -36,8 +36,11 @@ async def pieces(
                 reading.end = "length"  # it may never stop
                 break
             await asyncio.sleep(0)  # what has come in a heap must not keep the other answers waiting
-            if not is_beat(frame):
-                limit = asyncio.get_running_loop().time() + silence_seconds
+            now = asyncio.get_running_loop().time()
+            if reading.rests:
+                limit = min(limit, now + TAIL)  # whatever comes meanwhile
+            elif not is_beat(frame):
+                limit = now + silence_seconds
     if not reading.started and "html" in events.response.headers.get("content-type", ""):
         raise ModelMisconfigured("The server answers with a web page. Set OPENAI_BASE_URL to its API (…/v1).")
     for last in reading.finish():
@@ -46,9 +49,8 @@ async def pieces(
 
 async def _next(events: Frames, reading: Reading, limit: float) -> object:
     """The next frame; None at the end. Once the answer is finished, whatever befalls the rest is no matter."""
-    now = asyncio.get_running_loop().time()
     try:
-        async with asyncio.timeout_at(min(limit, now + TAIL) if reading.rests else limit):
+        async with asyncio.timeout_at(limit):
             return await anext(events, None)
     except (openai.OpenAIError, ValueError, TimeoutError) as error:
         if not reading.rests:

@@ -214,12 +214,15 @@ class ChatReading(Reading):
     done = "stop"
     _pieces = False  # whether it comes in pieces: a whole message is the same once more then (MiniMax, Perplexity)
     _early = False  # whether it tells a reason why it has ended, and goes on (Open WebUI, gateways to Gemini)
+    _only: object = None  # the index of the choice that is read: some send several answers, asked for one
 
     def _read(self, frame: object) -> Iterator[str]:
         self._note(frame, "prompt_tokens", "completion_tokens")
         choices = at(frame, "choices")
         for choice in choices if isinstance(choices, list) else ():
             delta, message = at(choice, "delta"), at(choice, "message")
+            if self._is_another(choice):
+                continue
             self._pieces |= bool(at(delta, "content"))
             said = delta or (None if self._pieces else message)  # some repeat the whole at the end
             thought = next(filter(None, (text(said, name) for name in THINKING)), "")
@@ -233,6 +236,12 @@ class ChatReading(Reading):
             else:
                 over_thought = reason == "stop" and thought and not any(words)  # nobody stops there
                 self._told("" if over_thought else reason, more=bool(thought) or any(words))
+
+    def _is_another(self, choice: object) -> bool:
+        """Whether it is of another answer than the first."""
+        index = at(choice, "index")
+        self._only = index if self._only is None else self._only
+        return index is not None and index != self._only
 
     def _told(self, reason: str, *, more: bool) -> None:
         """A reason with more of the answer behind it was none: only one without words counts from then on."""

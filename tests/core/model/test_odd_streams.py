@@ -1,9 +1,12 @@
 """Streams of servers that keep to no dialect: what is half is never passed off as whole, what is whole is read once."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
+from aiohttp import web
 
 from core.errors import (
     EmptyAnswer,
@@ -16,6 +19,7 @@ from core.errors import (
 )
 from core.model.llm import Message, Prompt, Unseen
 from core.model.openai import OpenAIModel
+from core.model.openai.answer import TAIL
 from tests.wire.openai import KEY, MODEL, Body, OpenAIServer, Status
 
 QUESTION = Prompt(instructions="Be brief.", messages=(Message(role="user", text="hi"),), tokens=20, conversation="c")
@@ -153,3 +157,48 @@ async def test_a_model_that_never_stops_thinking_is_held_to_its_limit(server, th
     await model.close()
 
     assert raised.value.thought
+
+
+def choice(index: int, words: str, reason: str | None = None) -> dict:
+    return {"index": index, "delta": {"content": words}, "finish_reason": reason}
+
+
+async def test_of_several_answers_the_first_is_read(server, model) -> None:
+    """What their frames hold in turn would be a salad of both."""
+    server.faults.append(
+        stream(
+            frame({"choices": [choice(0, "One "), choice(1, "Two ")]}),
+            frame({"choices": [choice(1, "others", "stop")]}),
+            frame({"choices": [choice(0, "answer", "stop")]}),
+            DONE,
+        )
+    )
+    assert await ask(model) == "One answer"
+
+    server.faults.append(stream(frame({"choices": [choice(1, "Hi", "stop")]}), DONE))
+    assert await ask(model) == "Hi", "whatever number it has"
+
+
+async def test_what_a_server_says_after_the_end_is_not_listened_to_for_long() -> None:
+    """A gateway's signs of life go on as long as it likes."""
+
+    async def lives(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await answer.prepare(request)
+        await answer.write(said("All of it", "stop").encode())
+        with suppress(ConnectionError):
+            while True:
+                await answer.write(frame({"choices": [], "usage": None}).encode())
+                await asyncio.sleep(TAIL / 10)
+        return answer
+
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", lives)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    model = OpenAIModel(api_key=KEY, model=MODEL, base_url=f"http://127.0.0.1:{runner.addresses[0][1]}/v1")
+    async with asyncio.timeout(TAIL * 3):
+        assert await ask(model) == "All of it"
+    await model.close()
+    await runner.cleanup()
