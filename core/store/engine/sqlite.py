@@ -139,10 +139,13 @@ def _run_apart(driver: sqlite3.Connection, connection: Connection, job: Job[obje
         job.run(connection)
         driver.execute("RELEASE job")
     except Exception as error:  # noqa: BLE001 – it belongs to the caller of this one function
-        job.error = error
         if driver.in_transaction:
             driver.execute("ROLLBACK TO job")
             driver.execute("RELEASE job")
+        if _reads_on(driver, error):
+            _run_apart(driver, connection, job)
+        else:
+            job.error = error
 
 
 def _require_transaction(driver: sqlite3.Connection) -> None:
@@ -153,10 +156,29 @@ def _require_transaction(driver: sqlite3.Connection) -> None:
 def _read_batch(connection: Connection, jobs: list[Job[object]]) -> None:
     with connection.begin():
         for job in jobs:
-            try:
-                job.run(connection)
-            except Exception as error:  # noqa: BLE001 – it belongs to the caller of this one function
-                job.error = error
+            _read(driver_of(connection), connection, job)
+
+
+def _read(driver: sqlite3.Connection, connection: Connection, job: Job[object]) -> None:
+    try:
+        job.run(connection)
+    except Exception as error:  # noqa: BLE001 – it belongs to the caller of this one function
+        if _reads_on(driver, error):
+            _read(driver, connection, job)
+        else:
+            job.error = error
+
+
+def _reads_on(driver: sqlite3.Connection, error: Exception) -> bool:
+    """Whether text was damaged, and is from now on read as far as it can be, which takes longer.
+
+    The driver refuses every row of an answer with such text in it, and quotes it.
+    """
+    own = getattr(error, "orig", error)
+    if driver.text_factory is not str or not str(own).startswith("Could not decode to UTF-8"):
+        return False
+    driver.text_factory = _readable
+    return True
 
 
 def _begin_to_read(connection: Connection) -> None:
@@ -207,7 +229,6 @@ def _engine(url: URL, file: "_File", begin: Callable[[Connection], None], *pragm
             *pragmas,
         ):
             connection.execute(f"PRAGMA {pragma}").close()
-        connection.text_factory = _readable
         file.remember()
 
     @event.listens_for(engine, "begin")
@@ -219,7 +240,6 @@ def _engine(url: URL, file: "_File", begin: Callable[[Connection], None], *pragm
 
 
 def _readable(stored: bytes) -> str:
-    """Text that is damaged is read as far as it can be: the driver refuses all rows with it, and quotes it thereby."""
     return stored.decode("utf-8", "replace")
 
 
