@@ -221,7 +221,7 @@ class ChatReading(Reading):
         choices = at(frame, "choices")
         for choice in choices if isinstance(choices, list) else ():
             delta, message = at(choice, "delta"), at(choice, "message")
-            if self._is_another(choice):
+            if self._is_another(at(choice, "index")):
                 continue
             self._pieces |= bool(at(delta, "content"))
             said = delta or (None if self._pieces else message)  # some repeat the whole at the end
@@ -237,9 +237,8 @@ class ChatReading(Reading):
                 over_thought = reason == "stop" and thought and not any(words)  # nobody stops there
                 self._told("" if over_thought else reason, more=bool(thought) or any(words))
 
-    def _is_another(self, choice: object) -> bool:
+    def _is_another(self, index: object) -> bool:
         """Whether it is of another answer than the first."""
-        index = at(choice, "index")
         self._only = index if self._only is None else self._only
         return index is not None and index != self._only
 
