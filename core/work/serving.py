@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from math import inf
 from random import uniform
 
 import structlog
@@ -31,6 +32,8 @@ LOOKS_AT = 2
 _TURNS_IN_A_ROW, _SECONDS_IN_A_ROW = 8, 60.0  # after these, a session makes room if others have none
 
 _LONGEST_TROUBLE = 60.0  # seconds between two tries of a turn whose answer finds no room in the database
+
+_NO_TROUBLE = (-inf, -inf)  # since when, and when last, an answer could not be stored, by the event loop's clock
 
 
 class Serving:
@@ -60,7 +63,7 @@ class Serving:
         self._timings = timings
         self._clock = clock
         self._wake = wake
-        self._trouble: float | None = None  # since when no answer could be stored, by the event loop's clock
+        self._trouble = _NO_TROUBLE
 
     async def serve(self, held: Held) -> None:
         """Answers a session's waiting turns until there are none, or until the lease must be given back."""
@@ -100,7 +103,7 @@ class Serving:
             except queue.Changed:
                 self._events.tell(QuestionChanged(address=held.lease.key.address, seq=question.seq))
             else:
-                self._trouble = None
+                self._trouble = _NO_TROUBLE
                 held.lease = replace(held.lease, attempts=1, deaths=0, stop=None)
                 self._capacity.clear(held.lease)
                 done += 1
@@ -183,8 +186,9 @@ class Serving:
             after = max(after, min(error.retry_after or 0, self._timings.longest_wait))
         if isinstance(error, DatabaseError):  # the model may have been paid for what could not be stored
             now = asyncio.get_running_loop().time()
-            self._trouble = self._trouble or now
-            after = max(after, min(now - self._trouble, _LONGEST_TROUBLE))
+            since, last = self._trouble
+            self._trouble = (now if now - last > 2 * _LONGEST_TROUBLE else since, now)
+            after = max(after, min(now - self._trouble[0], _LONGEST_TROUBLE))
         return after
 
 
