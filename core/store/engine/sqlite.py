@@ -30,6 +30,8 @@ T = TypeVar("T")
 _PATIENCE = 30  # seconds that a transaction waits for those of other processes
 _CHECKPOINT = 4000  # pages, 16 MB: what is written again and again is copied home, with two fsyncs, less often
 _CLEAN_AGAIN = 2.0  # seconds between two attempts to clean up
+_CLEAN_FOR_OTHERS = 3  # times as long as what we have erased ourselves waits
+_BRIEFLY = 0.05  # seconds that writers wait at most while somebody reads
 _LOOK_AGAIN = 0.0005  # seconds between two attempts of that; a transaction takes about as long
 
 
@@ -40,6 +42,7 @@ class SQLite:
         self._path = url.database or ""
         self._clean_after = clean_after
         self._cleaning: asyncio.Task[None] | None = None
+        self._cleaning_for_others: asyncio.Task[None] | None = None
         self._erasures = 0
         file = _File(self._path)
         writing, reading = _engine(url, file, _begin_to_write, "busy_timeout=0"), _engine(url, file, _begin_to_read)
@@ -53,6 +56,8 @@ class SQLite:
         self._erasures += is_erasing(function)
         if self._cleaning is None or (is_erasing(function) and self._cleaning.done()):
             self._cleaning = asyncio.create_task(self._clean())
+        if self._cleaning_for_others is None:
+            self._cleaning_for_others = asyncio.create_task(self._clean_for_others())
         return result
 
     async def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -66,9 +71,11 @@ class SQLite:
     async def close(self) -> None:
         """Ends both threads, when they have done what they were given, and cleans up what is left to be."""
         pending = self._cleaning is not None and not self._cleaning.done()
-        if self._cleaning is not None:
-            self._cleaning.cancel()
-            await asyncio.wait([self._cleaning])
+        tasks = [one for one in (self._cleaning, self._cleaning_for_others) if one is not None]
+        for one in tasks:
+            one.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         await self._writer.close()
         await self._reader.close()
         if pending:
@@ -86,14 +93,23 @@ class SQLite:
             while not await asyncio.to_thread(_emptied, self._path):  # noqa: ASYNC110 – a file tells nobody
                 await asyncio.sleep(_CLEAN_AGAIN)
 
+    async def _clean_for_others(self) -> None:
+        """What another process has erased may be left to us: it was killed, or ended while somebody was reading.
 
-def _emptied(path: str) -> bool:
+        Nobody tells, so it is done now and then.
+        """
+        while True:
+            await asyncio.sleep(max(_CLEAN_AGAIN, _CLEAN_FOR_OTHERS * self._clean_after))
+            await asyncio.to_thread(_emptied, self._path, patience=_BRIEFLY)
+
+
+def _emptied(path: str, *, patience: float = 1.0) -> bool:
     """Whether the file's `-wal` is empty now: readers and writers of this moment may stand in the way.
 
-    Where there is no file any more, none is made.
+    They are waited for so many seconds, in which nobody can write. Where there is no file any more, none is made.
     """
     try:
-        connection = sqlite3.connect(in_place(Path(path)), timeout=1.0, uri=True)
+        connection = sqlite3.connect(in_place(Path(path)), timeout=patience, uri=True)
     except sqlite3.Error:
         return False
     try:
