@@ -174,7 +174,9 @@ async def test_4_what_answers_nobody_is_seen_once_as_well(stage: Stage) -> None:
         first = await adapter.deliver(notice)
 
     async with listening(stage, Ear(stage)) as another:
-        second = await another.deliver(replace(notice, attempt=2, others=frozenset({answer}), after=answer))
+        second = await another.deliver(
+            replace(notice, attempt=2, others=frozenset({answer}), above=frozenset({answer}))
+        )
 
     assert first == second
     assert texts(stage) == ["an answer", "a notice"]

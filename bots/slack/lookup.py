@@ -39,11 +39,11 @@ class Lookup:
     async def first(self, reply: Reply) -> Sequence[Found]:
         """What has the reply's key, oldest first, as soon as there is any; else the stream that must be it.
 
-        A stream above the reply that was posted before this one is not taken up: the two would change places.
+        A stream above a reply to what was said before is not taken up: the two would change places.
         """
         found = await self._found(reply, lambda kept: any(_is_keyed(entry, reply) for entry in kept))
-        above = float(reply.after) if is_ts(reply.after) else 0.0
-        below = [one for one in found if one.loose and float(one.id) > above]
+        lowest = max((float(one) for one in reply.above if is_ts(one)), default=0.0)
+        below = [one for one in found if one.loose and float(one.id) > lowest]
         return [one for one in found if not one.loose] or below[-1:]
 
     async def all(self, reply: Reply) -> Sequence[Found]:

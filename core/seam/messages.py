@@ -251,9 +251,9 @@ class Reply:
     `asked_at` is when the answered message was said, in seconds since 1970: the message cannot be older than that.
     `last` says that no further message follows in answer to the same one. What is `passing` begins nothing: another
     text takes its place.
-    `others` and `after` are for a look at the screen that finds messages of ours which do not say what they are.
-    `others` are the IDs of those that are known to be other replies: this reply is none of them. `after` is the ID of
-    the reply to what was said before, where it is known: this reply is to stand below it.
+    `others` and `above` are for a look at the screen that finds messages of ours which do not say what they are.
+    `others` are the IDs of those that are known to be other replies: this reply is none of them. `above` are the IDs of
+    the replies to what was said before, as far as they are known: this reply is to stand below all of them.
     `choices` are for the asker, who is asked; `buttons` are for anybody: what they do can be said in words as well.
     A `form` is for the asker, in place of the text, where the platform has forms and still waits for one.
     `chart` may stand in the place of its words, where the text has them.
@@ -277,7 +277,7 @@ class Reply:
     chart: Chart | None = None
     form: Form | None = None
     others: frozenset[str] = frozenset()
-    after: str | None = None
+    above: frozenset[str] = frozenset()
     draft: Draft | None = None
     ticket: str | None = field(default=None, repr=False)
 

@@ -202,19 +202,17 @@ def _doubt(row: Row[*tuple[object, ...]]) -> Doubt:
 
 
 def neighbours(connection: Connection, reply: Reply, key: SessionKey, seq: int) -> Reply:
-    """The reply, told which messages are other deliveries of this session, and which was posted before it.
+    """The reply, told which messages are other deliveries of this session, and which of them stand above it.
 
     Answers are given in the order in which people spoke, whatever arrived first, and notices in between by their own
-    time: so what is on screen of what was said before this stands above it.
+    time: so what is on screen of what was said before this stands above it. Which of those is the lowest, nobody can
+    say here: one that reached us late was answered late.
     """
     mine = and_(deliveries.c.workspace == key.workspace, deliveries.c.session == key.session)
     columns = [deliveries.c[name] for name in ("seq", "part", "message", "draft")]
-    rows = connection.execute(
-        select(*columns, turns.c.at).join(turns, _QUESTION).where(mine).order_by(turns.c.at, *columns[:2])
-    )
+    rows = connection.execute(select(*columns, turns.c.at).join(turns, _QUESTION).where(mine))
     said = connection.execute(select(turns.c.at).where(turn(key, seq), turns.c.role == Role.PERSON)).scalar_one()
-    others: set[str] = set()
-    after = None
+    others, above = set[str](), set[str]()
     for row in rows:
         draft = draft_of(key, row.seq, row.part, row.draft)
         known = row.message or (draft.id if draft is not None else None)
@@ -222,8 +220,8 @@ def neighbours(connection: Connection, reply: Reply, key: SessionKey, seq: int) 
             continue
         others |= {known} if draft is None else {known, draft.id}
         if (row.at, row.seq, row.part) < (said, seq, reply.part):
-            after = known
-    return replace(reply, others=frozenset(others), after=after)
+            above.add(known)
+    return replace(reply, others=frozenset(others), above=frozenset(above))
 
 
 def settle(connection: Connection, doubt: Doubt) -> None:

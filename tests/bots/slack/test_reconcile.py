@@ -272,8 +272,22 @@ async def test_a_stream_of_before_the_answer_before_is_not_taken_for_the_reply(
     stray = await stage.adapter().preview(replace(reply, key="stray", text="of an answer before that"))
     assert stray is not None
     before = await adapter.deliver(replace(reply, key="before", text="the answer before"))
-    ts = await adapter.deliver(replace(reply, attempt=2, others=frozenset({before}), after=before))
+    ts = await adapter.deliver(replace(reply, attempt=2, others=frozenset({before}), above=frozenset({before})))
     assert [one.id for one in stage.shown()] == [stray.id, before, ts]
+
+
+async def test_a_stream_between_the_answers_before_is_not_taken_for_the_reply(
+    stage: SlackStage, adapter: SlackAdapter
+) -> None:
+    """What was said first came last, and was answered last."""
+    reply = await asked(stage, "half and whole")
+    second = await adapter.deliver(replace(reply, key="second", text="the answer to the second"))
+    stray = await stage.adapter().preview(replace(reply, key="stray", text="of that answer, once more"))
+    assert stray is not None
+    first = await adapter.deliver(replace(reply, key="first", text="the answer to the first"))
+    before = frozenset({first, second})
+    ts = await adapter.deliver(replace(reply, attempt=2, others=before, above=before))
+    assert [one.id for one in stage.shown()] == [second, stray.id, first, ts]
 
 
 async def test_half_an_answer_goes_though_what_was_said_before_was_answered_after_it(
@@ -285,5 +299,5 @@ async def test_half_an_answer_goes_though_what_was_said_before_was_answered_afte
     assert stray is not None
     before = await adapter.deliver(replace(reply, key="before", text="the answer to what was said before"))
     later = stage.adapter(now=lambda: time() + 60)
-    await later.reconcile(replace(reply, others=frozenset({before}), after=before), "")
+    await later.reconcile(replace(reply, others=frozenset({before}), above=frozenset({before})), "")
     assert [one.id for one in stage.shown()] == [before]

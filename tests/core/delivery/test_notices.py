@@ -67,7 +67,7 @@ async def test_a_notice_is_looked_for_below_the_answer_that_it_follows(database:
 
     notice = adapter.delivered[-1]
     assert (notice.text, notice.attempt) == (WORDS, 2)
-    assert notice.after == next(shown for shown, one in adapter.screen.items() if one.text == "You said: hello")
+    assert notice.above == {shown for shown, one in adapter.screen.items() if one.text == "You said: hello"}
 
 
 async def test_a_notice_stands_between_the_two_answers_between_which_it_was_told(database: Database) -> None:

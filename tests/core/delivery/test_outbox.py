@@ -298,8 +298,8 @@ async def test_a_reply_is_looked_for_below_that_to_what_was_said_before_but_came
         await running.answered("You said: none", "You said: one", "You said: two")
 
     first, *_, last = adapter.delivered
-    assert (first.after, last.text, last.attempt) == (None, "You said: two", 2)
-    assert last.after == next(shown for shown, one in adapter.screen.items() if one.text == "You said: one")
+    assert (first.above, last.text, last.attempt) == (frozenset(), "You said: two", 2)
+    assert last.above == {shown for shown, one in adapter.screen.items() if one.text != "You said: two"}
 
 
 @only_sqlite

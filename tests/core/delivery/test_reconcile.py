@@ -201,7 +201,7 @@ async def test_what_was_said_later_but_came_earlier_is_not_taken_for_answered_be
 
     ((reply, stands),) = there.adapter.reconciled
     assert reply.text == "to the earlier"
-    assert reply.after is None
+    assert reply.above == frozenset()
     assert reply.others == set(there.adapter.screen) - {stands}
 
 
@@ -220,4 +220,4 @@ async def test_a_look_up_is_told_which_messages_are_known_to_be_something_else(d
         await running.adapter.until(lambda: running.adapter.texts_in(None) == ["one", "three"])
 
     assert [reply.others for reply in running.adapter.delivered] == [frozenset(), frozenset(), frozenset({first})]
-    assert [reply.after for reply in running.adapter.delivered] == [None, None, first]
+    assert [reply.above for reply in running.adapter.delivered] == [frozenset(), frozenset(), {first}]
