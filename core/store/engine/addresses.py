@@ -32,6 +32,7 @@ _IDLE = frozenset(
 )
 """What is asked of libpq, and changes nothing for asyncpg."""
 _PROXY = "leave it out, and set DATABASE_LISTEN_URL where a proxy lends connections"
+_KNOWN = _PLAIN | _TLS | _OF_THE_SERVER | _IDLE | _CHOICES.keys() | {"connect_timeout"}
 _INSTEAD = {
     "statement_cache_size": _PROXY,
     "prepared_statement_cache_size": _PROXY,
@@ -39,7 +40,8 @@ _INSTEAD = {
     "command_timeout": "leave it out",
     "async_fallback": "leave it out",
 }
-_SEVERAL = pattern(r"(postgres[^:/]*://(?:[^@/?#]*@)?)([^@/?#]*,[^@/?#]*)(.*)")
+_SEVERAL = pattern(r"(postgres[^:/]*://(?:[^@/?#]*@)?+)([^@/?#]*,[^@/?#]*)(?![^=]*@)(.*)")
+"""What stands before an @ is a user and a password, which may hold a comma."""
 _HOST = pattern(r"(\[[^\]]*\]|[^:]*)(?::(\d+))?")
 _PORT = "5432"
 _SSL = {"true": "require", "1": "require", "yes": "require", "on": "require", "false": "disable", "0": "disable"}
@@ -52,10 +54,18 @@ def parsed(url: str) -> URL:
     """
     if (found := _SEVERAL.fullmatch(url)) is not None:
         head, hosts, rest = found.groups()
-        return make_url(head + rest).update_query_dict(_several(hosts.split(",")))
-    one = make_url(url)
+        return _made(head + rest).update_query_dict(_several(hosts.split(",")))
+    one = _made(url)
     hosts = one.query.get("host", "")
     return one if isinstance(hosts, str) else one.update_query_dict(_several(hosts))
+
+
+def _made(url: str) -> URL:
+    """Options without a value are kept, so that they can be refused."""
+    one = make_url(url, keep_blank_values=True)
+    if "@" in (one.host or ""):
+        raise ValueError("the end of the password is taken for a host")
+    return one
 
 
 def for_tools(url: URL) -> URL:
@@ -123,9 +133,11 @@ def _arguments(options: dict[str, str]) -> dict[str, object]:
 
 def _wrong(name: str, value: str) -> str | None:
     """What is wrong with this option, and what to do about it; values are quoted only where they can't be secrets."""
+    if not value:
+        return f"{name if name in _KNOWN else 'an option'} has no value: give it one, or leave it out"
     if name in _INSTEAD:
         return f"{name} is ours to choose: {_INSTEAD[name]}"
-    if name not in _PLAIN | _TLS | _OF_THE_SERVER | _IDLE | _CHOICES.keys() | {"connect_timeout"}:
+    if name not in _KNOWN:
         return f"there is no option {name} that could be taken: leave it out"
     if name in _CHOICES and value not in _CHOICES[name]:
         return f"{name} is one of {', '.join(_CHOICES[name])}"

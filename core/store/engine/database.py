@@ -119,5 +119,6 @@ def _parse(url: str, setting: str) -> URL:
         return parsed(url)
     except (ArgumentError, ValueError):  # whose words may hold the password
         raise ConfigurationError(
-            f"{setting} is not a database URL; use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+            f"{setting} is not a database URL; use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME,"
+            " in which an @ of the password is %40"
         ) from None

@@ -1,5 +1,6 @@
 """What a database's address may hold: libpq's options are taken, and what can't be is named all at once."""
 
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -8,7 +9,7 @@ from sqlalchemy import Connection, make_url, text
 
 from core.errors import ConfigurationError
 from core.store import connect, without_password
-from core.store.engine.addresses import understood
+from core.store.engine.addresses import parsed, understood
 from tests.wire.postgresql import road
 
 SECRET = "sesame"
@@ -89,6 +90,44 @@ async def test_of_several_hosts_the_one_that_answers_is_taken(url: str, written:
 def test_postgresqls_own_tools_are_told_in_their_own_words(written: str, shown: str) -> None:
     """They know no `ssl` and no `database`, and take several hosts in one option."""
     assert without_password(written) == shown
+
+
+@pytest.mark.parametrize("password", ["sesame,open", "se,sa,me", "sesame,/open"])
+def test_a_password_may_hold_a_comma(password: str) -> None:
+    """It stands before the @, where no hosts are."""
+    one, several = parsed(f"postgresql://me:{password}@server/x"), f"postgresql://me:{password}@a,b:6/x"
+
+    assert (one.password, one.host, one.query) == (password, "server", {})
+    if "/" not in password:
+        assert parsed(several).password == password
+        assert parsed(several).query == {"host": "a,b", "port": "5432,6"}
+
+
+@pytest.mark.parametrize("ask", [connect, without_password])
+def test_the_end_of_a_password_is_never_taken_for_a_host(ask: Callable[[str], object]) -> None:
+    """It would be asked for of name servers, and shown."""
+    with pytest.raises(ConfigurationError, match="an @ of the password is %40") as refused:
+        ask(f"postgresql://me:half@{SECRET}@server/x")
+
+    assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("postgresql://me:sesame@server/x?sslmode=&connect_timeout=5", "sslmode has no value"),
+        ("postgresql://me:sesame@server/x?sslmode=require&sslmode", "sslmode has no value"),
+        ("postgresql://me:sesame@a,b/x?target_session_attrs", "target_session_attrs has no value"),
+        ("postgresql://me:half@server/x?sesame", "an option has no value"),
+        ("sqlite:///what?.db", "SQLite is given none"),
+    ],
+)
+def test_an_option_without_a_value_is_refused(url: str, told: str) -> None:
+    """As of `?sslmode=$MODE` where there is no MODE: what is asked for is never left out without a word."""
+    with pytest.raises(ConfigurationError, match=told) as refused:
+        connect(url)
+
+    assert SECRET not in str(refused.value)
 
 
 def test_several_hosts_of_which_one_is_none_are_no_address() -> None:
