@@ -14,13 +14,14 @@ from core.errors import DatabaseUnreachable
 from core.memory.retention import Ends, ends
 from core.policy import Policy
 from core.schema import rejections, turns
-from core.seam.messages import Audience, Inbound, Quote, Rejected
+from core.seam.messages import Audience, Deleted, Inbound, Quote, Rejected
 from core.session import Fold
 from core.store import Connection, Database, checkpoints, connect, expiring, notices, places
 from core.store.engine.sql import micro
 from core.store.expiring import FIRST
 from core.timings import Timings
 from tests.bots.program.test_cli import backscroll
+from tests.core.assistant.test_folding import folding_house, model_of, talk
 from tests.script import House, Interrupted, TranscriptAdapter, house, memory, rows
 from tests.test_forgetting import said, stored
 from tests.values import ADA, BEN, HERE, message
@@ -225,6 +226,35 @@ async def test_a_window_does_not_wait_for_the_next_look(database: Database) -> N
         await ask(running, 20, "bread")
 
     assert running.model.asked(-1) == ["bread"]
+
+
+async def test_nor_does_a_summary_that_is_made_again(database: Database) -> None:
+    async with house(database, "Tuna.", "Bread.", "Cheese.", "They have much.", "They have cheese.") as running:
+        for days, text in ((110, "tuna"), (20, "bread"), (15, "cheese")):
+            await ask(running, days, text, id=text)
+        await ask(running, 10, "!summarize")
+        running.mind.policy = KEPT
+        await running.say(Deleted(address=HERE, id="bread"))
+        await ask(running, 0, "and now?")
+
+    again, asked = (str(prompt.messages) for prompt in running.model.prompts[-2:])
+    assert [word for word in ("tuna", "bread", "cheese") if word in again] == ["cheese"]
+    assert "They have cheese." in asked
+
+
+async def test_nor_does_a_fold(database: Database) -> None:
+    async with folding_house(database) as running:
+        facts = await talk(running, 1, 24, look=False)
+        running.mind.policy = replace(running.mind.policy, retention=running.now - running.said[7].at)
+        await running.folding.look()
+        told = str([prompt.messages for prompt in model_of(running).asked_to_fold])
+        asked = [fact for fact in facts if fact in told]
+        await running.say(message("What was it?"))
+        await running.over()
+
+    assert asked
+    assert facts[0] not in asked
+    assert facts[0] not in str(running.model.prompts[-1])
 
 
 def test_the_operator_counts_it_first(url: str) -> None:

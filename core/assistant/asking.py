@@ -107,12 +107,13 @@ class Asking:
         # What was overheard since the question stands behind its answer, here as in every window after this one.
         asks = case.question
         shown, newest = await self._database.read(recalling.recall, lease.key, budget=mind.room, question=asks)
-        newest = retention.kept(newest, retention.ends(mind.policy, self._clock()))
+        over = retention.ends(mind.policy, self._clock())
+        newest = retention.kept(newest, over)
         if since is not None:
             shown, newest = _of(shown, newest, since)
         if case.order is not None and not shown and not newest:
             raise NothingSaid(since)
-        told = await self._remaking.renewed(mind, lease, newest, case.tab)
+        told = await self._remaking.renewed(mind, lease, newest, over, case.tab)
         adapter = self._adapters[lease.key.address.platform]
         asked = [self._asked(case, since), *told]
         asked = await attachments.fetched(self._database, adapter, mind, lease, asked, within=self._timings.fetch)

@@ -6,12 +6,13 @@ from functools import partial
 from math import inf
 from zoneinfo import ZoneInfo
 
-from core.memory import beginning
+from core.memory import beginning, retention
 from core.memory.checkpoints import asked, material
 from core.memory.checkpoints.asked import Assignment
 from core.memory.checkpoints.shown import Record, record
 from core.memory.folding import IDLE, Part, Plan, Text, part_of, plan, remade
 from core.memory.mind import Mind
+from core.memory.retention import Ends
 from core.memory.stretches import Readable
 from core.memory.window import REPLY_TOKENS
 from core.session import Checkpoint, Fold, Kind, SessionKey, Turn, Validity
@@ -47,7 +48,9 @@ def draw(connection: Connection, key: SessionKey, mind: Mind, now: float) -> Dra
     before = checkpoints.boundary(connection, key, 0, 0).newest
     shown, newest = recalling.recall(connection, key, budget=WINDOWS * mind.room)
     waiting = waits(connection, key)
-    foldable = [turn for turn in newest if turn.validity is not Validity.STALE and turn.seq < waiting]
+    over = retention.ends(mind.policy, now)
+    young = retention.kept(newest, over)
+    foldable = [turn for turn in young if turn.validity is not Validity.STALE and turn.seq < waiting]
     if not foldable:
         return None if waiting == inf else 0.0
     told = [(one.first, one.last) for one in shown if one.kind is not Fold.STATE]
@@ -72,7 +75,8 @@ def draw(connection: Connection, key: SessionKey, mind: Mind, now: float) -> Dra
     if found is None:
         return left if left > 0 and planned(idle=True) is not None else None
     held = checkpoints.boundary(connection, key, *found.folded)
-    said = _said(connection, key, mind, [text.part for text in found.texts if text.part.kind is Fold.CHECKPOINT])
+    parts = [text.part for text in found.texts if text.part.kind is Fold.CHECKPOINT]
+    said = _said(connection, key, mind, parts, over)
     records = _records(connection, key, found.texts, (*tree, *shown))
     if held.newest != before or said is None or records is None:
         return 0.0  # something came between
@@ -93,11 +97,13 @@ def waits(connection: Connection, key: SessionKey) -> float:
     return min((turn.seq for turn in waiting if turn.kind is not Kind.NOTICE), default=inf)
 
 
-def _said(connection: Connection, key: SessionKey, mind: Mind, parts: Sequence[Part]) -> Sequence[Turn] | None:
-    """The turns of these parts as they are now, oldest first; None where nothing is left of one."""
+def _said(
+    connection: Connection, key: SessionKey, mind: Mind, parts: Sequence[Part], over: Ends
+) -> Sequence[Turn] | None:
+    """The turns of these parts that may still be told of, oldest first; None where nothing is left of one."""
     ranges = [(part.first, part.last) for part in parts]
     newest = checkpoints.read(connection, key, ranges, budget=WINDOWS * mind.room)
-    stand = [turn for turn in newest if turn.validity is not Validity.STALE]
+    stand = [turn for turn in retention.kept(newest, over) if turn.validity is not Validity.STALE]
     said = list(beginning.limited(stand, mind.shares))[::-1]
     return said if all(within(said, part) for part in parts) else None
 
@@ -116,12 +122,13 @@ def _records(
 
 
 def sources(
-    connection: Connection, key: SessionKey, mind: Mind, old: Checkpoint
+    connection: Connection, key: SessionKey, mind: Mind, old: Checkpoint, now: float
 ) -> tuple[Text, Sequence[Turn], dict[Part, Record]] | None:
     """What a stale text is made of again; None where something of that does not stand any more."""
     shown, tree = recalling.shown(connection, key), checkpoints.tree(connection, key)
     text = remade(old, shown, tree, mind.shares.folding)
-    said = (_said(connection, key, mind, [text.part]) or ()) if text.part.kind is Fold.CHECKPOINT else ()
+    over = retention.ends(mind.policy, now)
+    said = (_said(connection, key, mind, [text.part], over) or ()) if text.part.kind is Fold.CHECKPOINT else ()
     records = _records(connection, key, [text], (*tree, *shown))
     if records is None:
         return None

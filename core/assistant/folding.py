@@ -112,7 +112,7 @@ class Folder:
             if old.last >= waits:
                 all_stand = False
                 continue
-            found = await self._database.read(drawing.sources, key, mind, old)
+            found = await self._database.read(drawing.sources, key, mind, old, self._clock())
             if found is None:
                 return False
             text, said, records = found

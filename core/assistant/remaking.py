@@ -9,10 +9,11 @@ import structlog
 from core.assistant.streaming import stream
 from core.assistant.tabs import Tab
 from core.errors import ModelError
-from core.memory import citations, numbering
+from core.memory import citations, numbering, retention
 from core.memory.citations import Source
 from core.memory.mind import Mind
 from core.memory.prompts import SUMMARIZE
+from core.memory.retention import Ends
 from core.memory.window import Window, build
 from core.session import Checkpoint, Fold, Kind, Lease, Progress, Role, Seqs, ShownPart, Turn, Validity
 from core.store import Database, recalling, summaries, turns
@@ -26,19 +27,23 @@ class Remaking:
     def __init__(self, *, database: Database) -> None:
         self._database = database
 
-    async def renewed(self, mind: Mind, lease: Lease, newest: Sequence[Turn], tab: Tab) -> Sequence[Turn]:
-        """The turns with every stale summary made again, the oldest first; one that can't be is left out."""
+    async def renewed(self, mind: Mind, lease: Lease, newest: Sequence[Turn], over: Ends, tab: Tab) -> Sequence[Turn]:
+        """The turns with every stale summary made again, the oldest first; one that can't be is left out.
+
+        What is `over` is told of in none.
+        """
         for stale in [turn for turn in reversed(newest) if turn.validity is Validity.STALE]:
-            fresh = await self._remade(mind, lease, stale, tab)
+            fresh = await self._remade(mind, lease, stale, over, tab)
             if fresh is not None:
                 newest = [fresh if turn is stale else turn for turn in newest]
         return [turn for turn in newest if turn.validity is not Validity.STALE]
 
-    async def _remade(self, mind: Mind, lease: Lease, stale: Turn, tab: Tab) -> Turn | None:
+    async def _remade(self, mind: Mind, lease: Lease, stale: Turn, over: Ends, tab: Tab) -> Turn | None:
         """The summary as it is now; None where it can't be made, or has changed again meanwhile."""
         folded, before = await self._database.read(recalling.recall, lease.key, budget=mind.room, before=stale.seq)
         first = await self._covers(lease, stale)
-        told = [turn for turn in before if turn.validity is not Validity.STALE and turn.seq >= first]
+        young = retention.kept(before, over)
+        told = [turn for turn in young if turn.validity is not Validity.STALE and turn.seq >= first]
         folded = [one for one in folded if (one.first if one.kind is Fold.STATE else one.last) >= first]
         words, shown, covers = "", Seqs(), None  # of nothing, the summary is nothing
         parts = tuple[ShownPart, ...]()
