@@ -5,11 +5,12 @@ from collections.abc import Mapping
 import structlog
 
 from core.commands import lines
+from core.commands.lines import Given, Misfit
 from core.commands.orders import Order, Said
 from core.commands.table import find
-from core.seam.messages import Filled
+from core.seam.messages import Filled, Inbound
 from core.session import SessionKey
-from core.store import Connection, audit, places
+from core.store import Connection, audit, denials, inbound, places
 from core.store.audit import Outcome
 
 log = structlog.get_logger()
@@ -55,6 +56,20 @@ def refuse_form(connection: Connection, form: Filled) -> None:
         given = lines.arguments(command, order.text)
         deed = _deed(command.name, given, is_for_workspace="workspace" in given)
         _add(connection, key, deed, Outcome.DENIED, actor=order.author.id)
+
+
+def turn_away(connection: Connection, answer: Inbound, given: Given | None, *, each_time: bool) -> inbound.Stored:
+    """The same of a command by somebody who is not talked with, where they are told so. See `denials.deny`."""
+    accepted = denials.deny(connection, answer, each_time=each_time)
+    command = None if given is None else find(given.verb)
+    if given is not None and command is not None and (command.recorded or command.deed is not None):
+        try:
+            told = lines.arguments(command, given.line)
+        except Misfit:
+            told = {}
+        deed = _deed(command.name, told, is_for_workspace="workspace" in told)
+        _add(connection, accepted.key, deed, Outcome.DENIED, actor=answer.author.id)
+    return accepted
 
 
 def _record(connection: Connection, order: Order, outcome: Outcome) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import structlog
 
 from core.access import Denial, denial, is_unheard, quotable
+from core.commands import auditing, lines
 from core.commands.table import NOT_ADMITTED
 from core.events import Events, TurnedAway
 from core.intake import judging
@@ -15,7 +16,7 @@ from core.policy import Overrides, Policy
 from core.seam.address import Address
 from core.seam.messages import Inbound
 from core.session import Kind
-from core.store import Database, arrivals, denials, places
+from core.store import Database, arrivals, places
 from core.work.worker import Worker
 
 log = structlog.get_logger()
@@ -88,7 +89,7 @@ class Admitting:
         each_time = message.verb is not None or why is Denial.UNKNOWN
         answer = replace(message, id=f"denied:{message.id}", text=why.value, quotes=(), verb=NOT_ADMITTED.name)
         with self._worker.asides.open((answer.address, answer.id)) as hand_over, suppress(arrivals.Duplicate):
-            accepted = await self._database.write(denials.deny, answer, each_time=each_time)
+            accepted = await self._database.write(auditing.turn_away, answer, lines.parse(message), each_time=each_time)
             hand_over(accepted.key, accepted.turn)
             return True
         return False

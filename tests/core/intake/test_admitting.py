@@ -13,7 +13,7 @@ from core.access import Denial
 from core.errors import DeliveryUnknown
 from core.events import TurnedAway
 from core.policy import Named
-from core.schema import denials, sessions, turns
+from core.schema import audit, denials, sessions, turns
 from core.seam.messages import Audience, Edited, Inbound, Standing
 from core.store import Database
 from core.store import denials as told
@@ -64,6 +64,16 @@ async def test_a_platforms_own_command_is_answered_each_time(database: Database)
     async with without_ben(database) as running:
         await running.say(bens(), bens(verb="status"), bens(verb="status"))
         await running.answered(DENIAL, DENIAL, DENIAL)
+
+
+async def test_a_command_that_is_turned_away_is_recorded_once(database: Database) -> None:
+    async with without_ben(database) as running:
+        reset = bens(verb="reset")
+        await running.say(reset, reset, bens(verb="forget", text="session"), bens(verb="status", text="secret"))
+        await running.answered(DENIAL, DENIAL, DENIAL)
+
+    told = [(row.actor, row.deed, row.outcome) for row in await rows(database, audit)]
+    assert told == [(BEN.id, deed, "denied") for deed in ("reset", "forget session", "status")]
 
 
 async def test_what_nobody_can_find_out_now_may_be_asked_again_at_once(database: Database) -> None:
